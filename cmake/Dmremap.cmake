@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The build rules that every directory shares: flags, `dmremap_library`, `dmremap_test`.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+
+set(DMREMAP_SANITIZE "" CACHE STRING "value of -fsanitize=, or empty")
+option(DMREMAP_COVERAGE "instrument for gcov" OFF)
+option(DMREMAP_FUZZ "build the libFuzzer targets (needs clang)" OFF)
+
+add_compile_options(
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough -Werror
+  -fno-omit-frame-pointer)
+add_compile_definitions(_FILE_OFFSET_BITS=64)
+include_directories(${CMAKE_SOURCE_DIR}/src)
+
+if(DMREMAP_SANITIZE)
+  add_compile_options(-fsanitize=${DMREMAP_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${DMREMAP_SANITIZE})
+  # GCC's null and uninitialised analyses misfire on instrumented code.
+  add_compile_options(-Wno-null-dereference -Wno-maybe-uninitialized)
+endif()
+if(DMREMAP_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+include(GoogleTest)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3)
+pkg_check_modules(BLKID REQUIRED IMPORTED_TARGET blkid)
+pkg_check_modules(UDEV REQUIRED IMPORTED_TARGET libudev)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+
+# dmremap_library(NAME SOURCES a.cpp ... [DEPENDS lib ...]): one directory of src/ as a static library.
+function(dmremap_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+endfunction()
+
+# dmremap_test(NAME SOURCES a_test.cpp ... DEPENDS lib ... [LABELS l ...]): the unit tests of one
+# directory as one program, every TEST known to ctest by its own name.
+function(dmremap_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 120
+                       DISCOVERY_TIMEOUT 60)
+endfunction()

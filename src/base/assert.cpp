@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/assert.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/endian.hpp"
+
+namespace dmremap {
+
+void assertion_failed(std::string_view condition, std::source_location where) {
+  fmt::print(stderr, "dmremap: assertion failed: {} ({}:{})\n", condition, where.file_name(),
+             where.line());
+  std::abort();
+}
+
+void bounds_failure(std::size_t offset, std::size_t bytes, std::size_t size) {
+  fmt::print(stderr, "dmremap: field [{}, +{}) outside a buffer of {} bytes\n", offset, bytes, size);
+  std::abort();
+}
+
+}  // namespace dmremap
