@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/block_device.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace dmremap::io {
+
+namespace {
+
+void count(std::atomic<std::uint64_t>& counter) {
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+BlockDevice::BlockDevice(std::string path, const Geometry& geometry)
+    : path_(std::move(path)), geometry_(geometry) {}
+
+bool BlockDevice::fits(Sector first, std::uint64_t bytes) const {
+  const std::uint64_t block = geometry_.logical_block_bytes;
+  if (bytes % block != 0 || first.value % (block / kSectorBytes) != 0) return false;
+  const SectorCount count = SectorCount::from_bytes(bytes);
+  return first.value <= geometry_.size.value && count.value <= geometry_.size.value - first.value;
+}
+
+IoStatus BlockDevice::read(Sector first, std::span<std::byte> out) {
+  if (!fits(first, out.size())) return {EINVAL};
+  count(counters_.reads);
+  const IoStatus status = do_read(first, out);
+  if (!status.ok()) count(counters_.read_errors);
+  return status;
+}
+
+IoStatus BlockDevice::write(Sector first, std::span<const std::byte> data) {
+  if (!fits(first, data.size())) return {EINVAL};
+  count(counters_.writes);
+  const IoStatus status = do_write(first, data);
+  if (!status.ok()) count(counters_.write_errors);
+  return status;
+}
+
+IoStatus BlockDevice::flush() {
+  count(counters_.flushes);
+  const IoStatus status = do_flush();
+  if (!status.ok()) count(counters_.write_errors);
+  return status;
+}
+
+IoStatus BlockDevice::write_zeroes(SectorRange range) {
+  if (!fits(range.first, range.count.bytes())) return {EINVAL};
+  count(counters_.writes);
+  const IoStatus status = do_write_zeroes(range);
+  if (!status.ok() && classify(status.error) != Fault::unsupported) count(counters_.write_errors);
+  return status;
+}
+
+IoStatus BlockDevice::discard(SectorRange range) {
+  if (!fits(range.first, range.count.bytes())) return {EINVAL};
+  count(counters_.writes);
+  const IoStatus status = do_discard(range);
+  if (!status.ok() && classify(status.error) != Fault::unsupported) count(counters_.write_errors);
+  return status;
+}
+
+}  // namespace dmremap::io

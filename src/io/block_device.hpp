@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The one door to storage. Everything above reads and writes sectors of a BlockDevice; tests put a
+// simulated one behind the same door.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/units.hpp"
+#include "io/status.hpp"
+
+namespace dmremap::io {
+
+struct Geometry {
+  SectorCount size;                          // whole logical blocks
+  std::uint32_t logical_block_bytes = 512;   // the smallest request; a power of two, 512 to 65536
+  std::uint32_t physical_block_bytes = 512;  // what the medium writes at once; >= logical
+
+  [[nodiscard]] SectorCount unit() const { return SectorCount::from_bytes(logical_block_bytes); }
+  bool operator==(const Geometry&) const = default;
+};
+
+// Requests so far. Relaxed counters: each is right, a set of them is no snapshot.
+struct IoCounters {
+  std::atomic<std::uint64_t> reads{0};
+  std::atomic<std::uint64_t> writes{0};  // writes, zeroes and discards
+  std::atomic<std::uint64_t> flushes{0};
+  std::atomic<std::uint64_t> read_errors{0};
+  std::atomic<std::uint64_t> write_errors{0};  // failed writes, zeroes, discards and flushes
+};
+
+// Thread-safe: any number of requests at once. The public functions check bounds and alignment
+// (EINVAL, and nothing is issued) and count; the virtual ones do the work.
+//
+// A request is whole or failed, never short. After a failed write every sector it covered may hold
+// old, new or no readable contents.
+class BlockDevice {
+ public:
+  BlockDevice(const BlockDevice&) = delete;
+  BlockDevice& operator=(const BlockDevice&) = delete;
+  virtual ~BlockDevice() = default;
+
+  [[nodiscard]] const Geometry& geometry() const { return geometry_; }
+  // How a person would name it; no identity.
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const IoCounters& counters() const { return counters_; }
+
+  // `first` and the length are multiples of the logical block. The buffer may have any alignment;
+  // one aligned to 4096 bytes saves a copy.
+  IoStatus read(Sector first, std::span<std::byte> out);
+  // Done means the device has it, not that it is durable: see flush.
+  IoStatus write(Sector first, std::span<const std::byte> data);
+  // All writes that were done before the call are durable, or it fails; a failure is final for what
+  // it covered: a later success says nothing about those writes.
+  IoStatus flush();
+  // The range reads as zeros afterwards; the device may unmap it.
+  IoStatus write_zeroes(SectorRange range);
+  // The contents of the range are of no more interest; they may stay.
+  IoStatus discard(SectorRange range);
+
+ protected:
+  BlockDevice(std::string path, const Geometry& geometry);
+
+ private:
+  virtual IoStatus do_read(Sector first, std::span<std::byte> out) = 0;
+  virtual IoStatus do_write(Sector first, std::span<const std::byte> data) = 0;
+  virtual IoStatus do_flush() = 0;
+  virtual IoStatus do_write_zeroes(SectorRange range) = 0;
+  virtual IoStatus do_discard(SectorRange range) = 0;
+
+  [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const;
+
+  std::string path_;
+  Geometry geometry_;
+  IoCounters counters_;
+};
+
+}  // namespace dmremap::io

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A block device or a regular file (an image) through pread and pwrite.
+#pragma once
+
+#include <memory>
+
+#include "base/file_descriptor.hpp"
+#include "base/result.hpp"
+#include "io/block_device.hpp"
+
+namespace dmremap::io {
+
+enum class Access { read_only, read_write };
+
+// shared: to look at a device that others may use (create reads a mounted main, examine anything).
+// exclusive: O_EXCL for block devices, flock(LOCK_EX) for images, held until the device is closed
+// (promise 12). A held or mounted device is error device_in_use.
+enum class Holding { shared, exclusive };
+
+struct OpenMode {
+  Access access = Access::read_only;
+  Holding holding = Holding::shared;
+};
+
+class FileDevice final : public BlockDevice {
+ public:
+  // O_DIRECT wherever the file system offers it; images on one that does not (tmpfs before Linux
+  // 6.6) are read and written through the page cache, and `direct()` says so. Sizes and block sizes
+  // come from ioctls for block devices (a partition as itself, not as its disk) and from stat and
+  // statx(STATX_DIOALIGN) for images. Errors: no_such_device, not_a_device, permission,
+  // device_in_use, device_read_only, io.
+  static Result<std::unique_ptr<FileDevice>> open(const std::string& path, OpenMode mode);
+
+  [[nodiscard]] bool is_block_device() const { return is_block_device_; }
+  [[nodiscard]] bool direct() const { return direct_; }
+  // Valid as long as this object; for fstat, ioctl and fingerprints.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  // The size the kernel reports now; the geometry keeps the size at open.
+  [[nodiscard]] Result<SectorCount> size_now() const;
+
+ private:
+  FileDevice(std::string path, const Geometry& geometry, FileDescriptor fd, bool is_block_device,
+             bool direct);
+  IoStatus do_read(Sector first, std::span<std::byte> out) override;
+  IoStatus do_write(Sector first, std::span<const std::byte> data) override;
+  IoStatus do_flush() override;
+  IoStatus do_write_zeroes(SectorRange range) override;
+  IoStatus do_discard(SectorRange range) override;
+
+  FileDescriptor fd_;
+  bool is_block_device_;
+  bool direct_;
+};
+
+}  // namespace dmremap::io

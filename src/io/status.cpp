@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/status.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace dmremap::io {
+
+Fault classify(int error) {
+  switch (error) {
+    case ENODATA:
+    case EILSEQ:
+      return Fault::media;
+    case ENODEV:
+    case ENXIO:
+    case ENOLINK:
+    case ETIMEDOUT:
+      return Fault::device;
+    case EOPNOTSUPP:
+    case ENOTTY:
+    case ENOSYS:
+      return Fault::unsupported;
+    case ENOSPC:
+    case EDQUOT:
+      return Fault::no_space;
+    case EINVAL:
+    case EFAULT:
+    case EROFS:
+    case EBADF:
+    case EPERM:
+      return Fault::caller;
+    default:
+      // EIO says nothing; EREMOTEIO (target errors) and whatever else a driver makes up say no
+      // more. Unknown is the class that is probed before anything is concluded.
+      return Fault::unknown;
+  }
+}
+
+std::string_view name_of(Fault fault) {
+  switch (fault) {
+    case Fault::media:
+      return "media";
+    case Fault::device:
+      return "device";
+    case Fault::unknown:
+      return "unknown";
+    case Fault::unsupported:
+      return "unsupported";
+    case Fault::no_space:
+      return "no-space";
+    case Fault::caller:
+      return "caller";
+  }
+  return "unknown";
+}
+
+std::string_view errno_name(int error) {
+  const char* const name = ::strerrorname_np(error);
+  if (name != nullptr) return name;
+  thread_local std::array<char, 24> text;
+  const auto written = fmt::format_to_n(text.data(), text.size(), "errno {}", error);
+  return {text.data(), written.size};
+}
+
+}  // namespace dmremap::io

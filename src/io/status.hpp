@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The outcome of one request to a device: an errno, and what that errno says about the device.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace dmremap::io {
+
+// 0 is success; else an errno as the kernel gave it. No allocation: this is the I/O path.
+struct [[nodiscard]] IoStatus {
+  int error = 0;
+
+  [[nodiscard]] constexpr bool ok() const { return error == 0; }
+  constexpr bool operator==(const IoStatus&) const = default;
+};
+
+inline constexpr IoStatus kIoOk{};
+
+// What a failed request says about the device (the block layer's status to errno table:
+// Linux, block/blk-core.c, blk_errors[]).
+enum class Fault : std::uint8_t {
+  media,        // this sector: ENODATA, EILSEQ
+  device,       // the device or the way to it: ENODEV, ENXIO, ENOLINK, ETIMEDOUT
+  unknown,      // EIO: many drivers, USB bridges, FUSE and loop give it for everything: probe
+  unsupported,  // EOPNOTSUPP, ENOTTY, ENOSYS: the operation, not the data
+  no_space,     // ENOSPC, EDQUOT: the file system under an image is full
+  caller,       // EINVAL, EFAULT, EROFS, EBADF, EPERM: our own mistake or a read-only device
+};
+
+[[nodiscard]] Fault classify(int error);
+[[nodiscard]] std::string_view name_of(Fault fault);
+
+// "EIO", "ENODATA": valid for ever. "errno 999" where there is no name: valid until this thread's
+// next call.
+[[nodiscard]] std::string_view errno_name(int error);
+
+}  // namespace dmremap::io
