@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What one commit says about a set, in memory: identity, configuration, health and table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/checksum.hpp"
+#include "base/units.hpp"
+#include "base/uuid.hpp"
+#include "format/event.hpp"
+#include "format/extent.hpp"
+
+namespace dmremap::format {
+
+inline constexpr std::size_t kMaxNameBytes = 64;
+inline constexpr std::size_t kMaxPathHintBytes = 256;
+
+enum class DeviceKind : std::uint8_t { other = 0, disk = 1, partition = 2, image = 3 };
+[[nodiscard]] std::string_view name_of(DeviceKind kind);
+
+// What identifies a device, as far as it could be learnt. Empty strings: not known. Longer texts
+// are cut when stored: wwn, serial 64 bytes, model 48, part_uuid, fs_uuid 40, fs_type 16.
+struct Fingerprint {
+  DeviceKind kind = DeviceKind::other;
+  SectorCount size;
+  std::uint32_t logical_block_bytes = 512;
+  std::uint32_t physical_block_bytes = 512;
+  std::string wwn;
+  std::string serial;
+  std::string model;
+  std::string part_uuid;
+  std::string fs_uuid;
+  std::string fs_type;
+  // Where it was last seen. A hint to look there first, never identity.
+  std::string path_hint;
+
+  bool operator==(const Fingerprint&) const = default;
+};
+
+struct Identity {
+  std::string name;
+  Uuid set_uuid;
+  Uuid main_uuid;
+  Uuid spare_uuid;
+  std::uint64_t created_ns = 0;
+  Fingerprint main;
+  Fingerprint spare;
+
+  bool operator==(const Identity&) const = default;
+};
+
+// Policy. Defaults are those of a new set.
+struct Configuration {
+  std::uint32_t request_deadline_ms = 30'000;
+  std::uint32_t lost_recheck_s = 3'600;
+  std::uint32_t read_retries = 1;
+  std::uint32_t probe_units = 8;
+
+  bool operator==(const Configuration&) const = default;
+};
+
+// What changes all the time. Counters are over the life of the set.
+struct Health {
+  std::uint64_t main_read_errors = 0;
+  std::uint64_t main_write_errors = 0;
+  std::uint64_t spare_read_errors = 0;
+  std::uint64_t spare_write_errors = 0;
+  std::uint64_t remaps = 0;
+  std::uint64_t starts = 0;
+  std::uint64_t scrub_position = 0;
+  std::uint64_t scrub_passes = 0;
+  // Recorded by a clean stop, cleared by a start (promise 12): print of main's superblock area.
+  bool clean = false;
+  Sha256 main_print{};
+  std::uint64_t next_event = 1;
+  std::vector<Event> events;  // oldest first, at most kStoredEvents
+
+  bool operator==(const Health&) const = default;
+};
+
+// A section this version does not know and that may be ignored: carried along unchanged.
+struct UnknownSection {
+  std::uint16_t type = 0;
+  std::uint16_t flags = 0;
+  std::vector<std::byte> bytes;
+
+  bool operator==(const UnknownSection&) const = default;
+};
+
+struct Content {
+  Identity identity;
+  Configuration configuration;
+  Health health;
+  // Sorted by main sector, disjoint; every state but good and retired.
+  std::vector<Extent> extents;
+  // Retired spare sectors, sorted by spare sector, disjoint.
+  std::vector<Extent> retired;
+  std::vector<UnknownSection> unknown;
+
+  bool operator==(const Content&) const = default;
+};
+
+}  // namespace dmremap::format

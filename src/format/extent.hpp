@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One entry of the table: a run of main's sectors that share one state. Memory form, 24 bytes.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/units.hpp"
+
+namespace dmremap::format {
+
+// States of a main sector (docs/architecture.md, "States"). Sectors without an extent are good.
+enum class State : std::uint8_t {
+  good = 0,      // never stored
+  suspect = 1,   // main serves it, after retries: listed, rechecked
+  lost = 2,      // main holds the only version and cannot read it
+  gone = 3,      // a newer version than main's was on a spare and is unreadable: main is never asked
+  remapped = 4,  // the spare holds the data
+  retired = 5,   // no main sector at all: spare sectors that must not be used again
+};
+
+[[nodiscard]] std::string_view name_of(State state);
+
+// Limits of the packed fields.
+inline constexpr std::uint64_t kMaxSector = (std::uint64_t{1} << 40U) - 1;       // 512 TiB
+inline constexpr std::uint64_t kMaxExtentSectors = (std::uint64_t{1} << 24U) - 1;  // 8 GiB
+
+// `spare` means something for remapped and retired extents only (else 0), `main` for all but retired
+// ones (else 0).
+class Extent {
+ public:
+  Extent() = default;
+  // Requires main.first and spare <= kMaxSector, 1 <= count <= kMaxExtentSectors.
+  Extent(State state, SectorRange main, Sector spare = {});
+
+  [[nodiscard]] State state() const { return static_cast<State>((spare_word_ >> 48U) & 0xffU); }
+  [[nodiscard]] SectorRange main() const {
+    return {{main_word_ & kMaxSector}, {main_word_ >> 40U}};
+  }
+  [[nodiscard]] SectorRange spare() const {
+    return {{spare_word_ & kMaxSector}, {main_word_ >> 40U}};
+  }
+  // Which spare of the set; 0 until sets have several.
+  [[nodiscard]] std::uint8_t spare_index() const {
+    return static_cast<std::uint8_t>((spare_word_ >> 40U) & 0xffU);
+  }
+
+  // The evidence: errno that caused it (0: by hand or imported), low 32 bits of the sequence of the
+  // commit that bound it, wall clock seconds then (for people; wraps in 2106).
+  [[nodiscard]] std::uint8_t cause() const { return static_cast<std::uint8_t>(spare_word_ >> 56U); }
+  [[nodiscard]] std::uint32_t bound_sequence() const { return bound_sequence_; }
+  [[nodiscard]] std::uint32_t bound_time() const { return bound_time_; }
+  Extent& with_evidence(int cause_errno, std::uint64_t sequence, std::uint64_t wall_ns);
+
+  // The part of this extent that `range` (of main sectors) covers, spare address moved along. Not
+  // for retired extents; requires an overlap.
+  [[nodiscard]] Extent slice(SectorRange range) const;
+  // True if `next` continues this extent in state, place and evidence, so that one entry can hold
+  // both.
+  [[nodiscard]] bool joins(const Extent& next) const;
+  // Requires joins(next).
+  [[nodiscard]] Extent joined(const Extent& next) const;
+
+  bool operator==(const Extent&) const = default;
+
+ private:
+  friend class ExtentCodec;
+  std::uint64_t main_word_ = 0;   // main sector : 40, count : 24
+  std::uint64_t spare_word_ = 0;  // spare sector : 40, spare index : 8, state : 8, cause : 8
+  std::uint32_t bound_sequence_ = 0;
+  std::uint32_t bound_time_ = 0;
+};
+static_assert(sizeof(Extent) == 24);
+
+}  // namespace dmremap::format

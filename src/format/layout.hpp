@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where things are on a spare: eight copies of two slots, each a seal and a body.
+//
+//   copy (1024 sectors)  = slot A (256 KiB) + slot B (256 KiB)
+//   slot                 = seal block (4 KiB, of which 512 bytes are the seal) + 63 body blocks
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.hpp"
+
+namespace dmremap::format {
+
+inline constexpr std::size_t kBlockBytes = 4096;
+inline constexpr unsigned kCopies = 8;
+inline constexpr unsigned kNearCopies = 5;
+inline constexpr unsigned kFarCopies = 3;
+inline constexpr unsigned kSlots = 2;
+
+inline constexpr SectorCount kCopySectors{1024};
+inline constexpr SectorCount kSlotSectors{512};
+inline constexpr SectorCount kBlockSectors{8};
+inline constexpr std::size_t kSlotBytes = 256 * 1024;
+inline constexpr std::size_t kBodyBlocks = 63;
+inline constexpr std::size_t kBodyBytes = kBodyBlocks * kBlockBytes;
+
+inline constexpr std::array<Sector, kNearCopies> kNearPositions{
+    Sector{0}, Sector{1024}, Sector{2048}, Sector{4096}, Sector{8192}};
+// The first sector after the near copies.
+inline constexpr Sector kNearEnd{9216};
+inline constexpr SectorCount kMinSpareSize{32768};  // 16 MiB
+
+using CopyPositions = std::array<Sector, kCopies>;
+
+// Near copies first, then the far ones: evenly spaced from kNearEnd to the end, aligned down to
+// 2048 sectors, the last within 4096 sectors of the end. Requires size >= kMinSpareSize.
+[[nodiscard]] CopyPositions copy_positions(SectorCount spare_size);
+
+struct SlotAddress {
+  unsigned copy = 0;  // 0-7
+  unsigned slot = 0;  // 0 = A, 1 = B
+};
+
+[[nodiscard]] inline Sector slot_sector(const CopyPositions& positions, SlotAddress at) {
+  return positions[at.copy] + SectorCount{at.slot * kSlotSectors.value};
+}
+[[nodiscard]] inline Sector body_sector(const CopyPositions& positions, SlotAddress at) {
+  return slot_sector(positions, at) + kBlockSectors;
+}
+
+// Commit n lives in the column n mod 2.
+[[nodiscard]] inline unsigned column_of(std::uint64_t sequence) {
+  return static_cast<unsigned>(sequence % 2);
+}
+
+}  // namespace dmremap::format

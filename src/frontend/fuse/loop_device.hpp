@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A loop device over a file: what makes the FUSE file a real block device without a kernel module.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace dmremap::fuse {
+
+struct LoopOptions {
+  std::string backing_path;
+  std::string stable_link;  // e.g. /dev/dm-remap/NAME; empty: none. A failure to make it is no error
+  std::uint32_t logical_block_bytes = 512;
+  bool read_only = false;
+};
+
+// Not thread-safe.
+class LoopDevice {
+ public:
+  // Takes a free loop device (LOOP_CTL_GET_FREE, LOOP_CONFIGURE with direct I/O). Errors:
+  // not_supported (no loop devices here: says what to load or allow), permission, io.
+  static Result<std::unique_ptr<LoopDevice>> attach(const LoopOptions& options);
+  virtual ~LoopDevice() = default;  // detaches, in use or not
+
+  [[nodiscard]] virtual const std::string& node() const = 0;    // /dev/loopN
+  [[nodiscard]] virtual const std::string& stable() const = 0;  // the link made, or empty
+  // Fails with device_in_use, naming who (mounts, swaps, holders, processes), and changes nothing.
+  virtual Result<void> detach() = 0;
+};
+
+// Loop devices whose backing file is `backing_path`, dead runs' included ("(deleted)" and dead FUSE
+// mounts too): "/dev/loop3".
+[[nodiscard]] std::vector<std::string> loops_over(const std::string& backing_path);
+
+// What a dead run of the same set left behind: loop devices over `mount_path` and the dead mount on
+// it. Clears away what nothing uses; leftovers_in_use names what something does and who.
+[[nodiscard]] Result<void> clear_leftovers(const std::string& mount_path,
+                                           const std::string& stable_link);
+
+}  // namespace dmremap::fuse

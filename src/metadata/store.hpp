@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The metadata of one set on one spare, open for writing: commits, and what a commit promises.
+//
+// Invariants
+//  - A commit is acknowledged only when copies that were read back verified contain a commit quorum.
+//  - Commit n writes the column n mod 2, never the one that holds n-1.
+//  - A sequence number is never given to other content: a commit that missed its quorum is repeated
+//    byte for byte, or the store goes read-only and stays so.
+//  - A failed flush ends writing: nothing it covered is trusted, nothing is written after it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "format/content.hpp"
+#include "io/block_device.hpp"
+#include "metadata/survey.hpp"
+
+namespace dmremap::metadata {
+
+struct CommitName {
+  std::uint64_t sequence = 0;
+  std::uint64_t term = 0;
+  CommitId id;
+  std::uint64_t wall_ns = 0;
+
+  bool operator==(const CommitName&) const = default;
+};
+
+struct CopyCount {
+  unsigned good = 0;  // copies that hold the winner, verified when it was written
+  unsigned total = 8;
+};
+
+// Not thread-safe: one writer (the remapper). `copies()` and `read_only_reason()` may be read by
+// any thread.
+class Store {
+ public:
+  // Lays the metadata of a new set on `spare`: every slot sealed and verified, all eight copies, or
+  // an error. The caller has made sure that nothing on `spare` is still wanted. Needs
+  // content.extents empty. Writes only to copy areas.
+  static Result<void> create(io::BlockDevice& spare, const format::Content& content, Random& random,
+                             Clock& clock);
+
+  // Opens the set that `survey` found writable: brings the winner onto a quorum of its own column,
+  // then commits an activation (sequence + 1, term + 1) whose content is the winner's after
+  // `prepare` has changed it. Serves nothing before that is acknowledged. `spare` outlives the
+  // store. Errors: metadata_doubtful, metadata_fork, metadata_exhausted, metadata_commit, io.
+  static Result<std::unique_ptr<Store>> activate(io::BlockDevice& spare, const Survey& survey,
+                                                 const format::Content& content, Random& random,
+                                                 Clock& clock);
+
+  virtual ~Store() = default;
+
+  // Makes `content` durable. Before it returns an error the set is either unchanged on disk or
+  // uncertain; uncertain makes the store read-only. Errors: metadata_full (nothing written, the
+  // store stays usable), read_only, metadata_commit, metadata_exhausted.
+  virtual Result<CommitName> commit(const format::Content& content) = 0;
+
+  // The last acknowledged commit, and the sequence the next one will get.
+  [[nodiscard]] virtual CommitName current() const = 0;
+  [[nodiscard]] std::uint64_t next_sequence() const { return current().sequence + 1; }
+
+  [[nodiscard]] virtual CopyCount copies() const = 0;
+  // Empty while commits are possible; else why they no longer are.
+  [[nodiscard]] virtual std::string read_only_reason() const = 0;
+};
+
+// How many table entries (extents + retired) fit a slot.
+[[nodiscard]] std::size_t table_capacity(const format::Content& content);
+
+// The areas of the spare that hold the copies: never allocated to data. Sorted.
+[[nodiscard]] std::vector<SectorRange> reserved_ranges(SectorCount spare_size);
+
+}  // namespace dmremap::metadata

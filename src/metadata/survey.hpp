@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads every slot of a spare and says what it finds. Writes nothing, ever.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "format/content.hpp"
+#include "format/layout.hpp"
+#include "format/verdict.hpp"
+#include "io/block_device.hpp"
+#include "metadata/decision.hpp"
+
+namespace dmremap::metadata {
+
+// One slot as found.
+struct SlotReport {
+  format::Verdict verdict = format::Verdict::empty;
+  bool settled = false;
+  bool whole = false;  // seal and body check and agree
+  // Of a seal that checks, wherever it lies and whosoever it is.
+  std::optional<format::Seal> seal;
+  // Of a whole slot.
+  std::uint64_t remapped_sectors = 0;
+  std::uint64_t lost_sectors = 0;  // lost and gone
+};
+
+struct CopyReport {
+  unsigned index = 0;  // in address order: 0-4 near, 5-7 far
+  SectorRange place;
+  std::array<SlotReport, 2> slots;  // A, B
+};
+
+struct Survey {
+  // The set the seals name; none: no seal anywhere that checks.
+  std::optional<Uuid> set_uuid;
+  std::optional<Uuid> spare_uuid;
+  std::vector<CopyReport> copies;  // always eight, or empty if the device is too small for any
+  Decision decision;
+  // The winner's content; from a doubtful or forked set too (the best candidate), so that it can be
+  // shown and, on demand, served read-only.
+  std::optional<format::Content> content;
+  // A seal of a newer incompatible format was seen: refuse everything but looking.
+  bool newer_format = false;
+  // A slot that has our magic but does not check, or that cannot be read: something may have been
+  // here.
+  bool traces = false;
+
+  [[nodiscard]] bool has_set() const { return set_uuid.has_value(); }
+};
+
+// Errors: io only if not one block of the device can be read; ambiguous if seals of several sets
+// are equally many.
+[[nodiscard]] Result<Survey> survey(io::BlockDevice& device);
+
+// The error that `start` gives for a survey that is not writable; none if it is.
+[[nodiscard]] std::optional<Error> refusal(const Survey& survey, const std::string& where);
+
+}  // namespace dmremap::metadata

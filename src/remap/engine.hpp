@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The engine: what front ends call. A virtual disk of main's size whose bad sectors live on the
+// spare.
+//
+// Requests run in the caller's thread. Clean regions cost one bit test and go straight to main;
+// everything else is routed by an immutable snapshot of the table. One remapper thread changes the
+// table: data on the spare, flush, commit, publish, acknowledge (promise 3).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "format/content.hpp"
+#include "io/block_device.hpp"
+#include "metadata/store.hpp"
+
+namespace dmremap::remap {
+
+// Told what happens; given the health section to fill before each commit. Any thread; must not
+// block on I/O and must not call the engine.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // number and wall_ns are for the observer to fill.
+  virtual void on_event(format::Event event) = 0;
+  // Called by the remapper before each commit.
+  virtual void fill_health(format::Health& health) = 0;
+};
+
+// What reopening main came to, when the breaker wants to re-arm.
+class MainReopener {
+ public:
+  virtual ~MainReopener() = default;
+  // Finds main again by identity, never by path alone. The engine uses the returned device from
+  // then on (the old one stays open until the engine ends). An error: not back yet.
+  virtual Result<io::BlockDevice*> reopen() = 0;
+};
+
+struct EngineParts {
+  io::BlockDevice* main = nullptr;   // outlives the engine
+  io::BlockDevice* spare = nullptr;  // outlives the engine
+  metadata::Store* store = nullptr;  // null: read-only, nothing is ever written anywhere
+  Observer* observer = nullptr;
+  MainReopener* reopener = nullptr;  // null: a tripped breaker stays tripped
+  Clock* clock = nullptr;
+};
+
+struct EngineCounts {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t flushes = 0;
+  std::uint64_t remapped_reads = 0;   // requests of which a part was served by the spare
+  std::uint64_t remapped_writes = 0;
+  std::uint64_t main_read_errors = 0;
+  std::uint64_t main_write_errors = 0;
+};
+
+struct TableCounts {  // sectors, but for the extents
+  std::uint64_t remapped = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t gone = 0;
+  std::uint64_t suspect = 0;
+  std::uint64_t extents = 0;
+  std::uint64_t spare_capacity = 0;
+  std::uint64_t spare_free = 0;
+  std::uint64_t spare_retired = 0;
+};
+
+struct Conditions {
+  bool read_only = false;  // metadata cannot be committed any more, or opened so
+  bool tripped = false;
+  bool spare_full = false;
+  bool spare_low = false;
+  bool table_full = false;
+  std::string reason;  // of the worst one, for people; empty if none
+};
+
+// What became of the sectors a relocation was asked for.
+struct Relocation {
+  SectorCount relocated;
+  SectorCount lost;       // main could not read them: now listed as lost
+  SectorCount untouched;  // already remapped, gone or lost
+};
+
+// Thread-safe.
+class Engine {
+ public:
+  // Starts the remapper. `content` is the acknowledged commit.
+  static Result<std::unique_ptr<Engine>> start(const EngineParts& parts,
+                                               const format::Content& content);
+  virtual ~Engine() = default;  // stop() first
+
+  // Main's geometry: the virtual disk has the same.
+  [[nodiscard]] virtual const io::Geometry& geometry() const = 0;
+
+  // Requests are multiples of the logical block; buffers aligned to 4096 bytes save a copy. A
+  // failed request is EIO to the user whatever the errno here. EOPNOTSUPP: write_zeroes over a lost
+  // or gone sector (so that the kernel falls back to plain writes, which heal exactly what they
+  // cover), or a device that cannot. EROFS: the set is read-only.
+  virtual io::IoStatus read(Sector first, std::span<std::byte> out) = 0;
+  virtual io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) = 0;
+  virtual io::IoStatus write_zeroes(SectorRange range) = 0;
+  // Never changes the state of a lost, gone or remapped sector.
+  virtual io::IoStatus discard(SectorRange range) = 0;
+  // Main's and the spare's caches.
+  virtual io::IoStatus flush() = 0;
+
+  // Moves good, suspect and lost sectors of the range to the spare while they can be read; what
+  // cannot be read becomes lost. Waits for requests in flight on the range and holds off writes
+  // that overlap. Errors: read_only, tripped, spare_full, metadata_full, metadata_commit.
+  virtual Result<Relocation> relocate(SectorRange range) = 0;
+
+  // Commits the current table with `edit` applied to the content's identity and health (events are
+  // filled in as always); for the set's own records: clean stop, file system UUID.
+  virtual Result<void> commit_record(std::function<void(format::Content&)> edit) = 0;
+
+  [[nodiscard]] virtual EngineCounts counts() const = 0;
+  [[nodiscard]] virtual TableCounts table_counts() const = 0;
+  [[nodiscard]] virtual Conditions conditions() const = 0;
+  // The table now, sorted by main sector.
+  [[nodiscard]] virtual std::vector<format::Extent> extents() const = 0;
+
+  // Ends the threads. No request may be in flight or come after; flush first.
+  virtual void stop() = 0;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One running set: its life from open to stop. Owns the devices, the metadata store, the engine and
+// the event log.
+//
+// Order of a start, each step leaving the set as it was until the activation commits:
+//   hold both devices; survey the spare; refuse what is doubtful; compare main's identity and its
+//   recorded print; activate (which clears the print); start the engine; only then serve.
+// Order of a stop: front ends first (not ours); flush; record main's print and the file system UUID;
+//   commit; let go of the devices.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "discovery/fingerprint.hpp"
+#include "metadata/survey.hpp"
+#include "remap/engine.hpp"
+#include "set/event_log.hpp"
+
+namespace dmremap::set {
+
+struct OpenOptions {
+  bool read_only = false;            // serve what is there, write nothing anywhere
+  bool stale_ok = false;             // with read_only: a doubtful or forked set too
+  bool degraded = false;             // accepted; a set with one spare has nothing to do without
+  bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
+};
+
+// The devices of one set, found by `assemble` (set/assembly.hpp) but not yet held.
+struct Members {
+  std::string name;
+  Uuid set_uuid;
+  std::string main_path;
+  std::string spare_path;
+};
+
+struct Status {
+  std::string name;
+  Uuid uuid;
+  std::string state;  // the worst condition: healthy degraded read-only tripped stopped
+  std::vector<std::string> conditions;
+  std::string reason;  // of the state, for people
+  bool doubtful = false;
+  std::uint64_t sequence = 0;
+  std::uint64_t term = 0;
+  SectorCount size;
+  remap::TableCounts table;
+  remap::EngineCounts io;
+  metadata::CopyCount copies;
+  std::string main_path;
+  std::string spare_path;
+  Uuid spare_uuid;
+  std::string spare_state;  // healthy, or the condition that concerns the spare
+  std::uint64_t main_read_errors = 0;  // over the life of the set
+  std::uint64_t main_write_errors = 0;
+
+  // Something a person must look at (exit status 4): lost or gone sectors, a damaged copy,
+  // degraded, read-only, tripped, doubtful. Remapped sectors alone are none.
+  [[nodiscard]] bool needs_attention() const;
+};
+
+// Thread-safe but for stop(), which is called once, last.
+class RunningSet {
+ public:
+  static Result<std::unique_ptr<RunningSet>> open(const Members& members, const OpenOptions& options,
+                                                  Clock& clock, Random& random);
+  virtual ~RunningSet() = default;
+
+  [[nodiscard]] virtual remap::Engine& engine() = 0;
+  [[nodiscard]] virtual const std::string& name() const = 0;
+  [[nodiscard]] virtual bool read_only() const = 0;
+  [[nodiscard]] virtual Status status() const = 0;
+  [[nodiscard]] virtual EventLog& events() = 0;
+
+  // Clean stop. No front end serves any more. Returns the first error, having done all the rest.
+  virtual Result<void> stop() = 0;
+};
+
+}  // namespace dmremap::set
