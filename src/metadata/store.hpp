@@ -12,24 +12,17 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "format/content.hpp"
 #include "io/block_device.hpp"
+#include "metadata/commit_name.hpp"
 #include "metadata/survey.hpp"
 
 namespace dmremap::metadata {
-
-struct CommitName {
-  std::uint64_t sequence = 0;
-  std::uint64_t term = 0;
-  CommitId id;
-  std::uint64_t wall_ns = 0;
-
-  bool operator==(const CommitName&) const = default;
-};
 
 struct CopyCount {
   unsigned good = 0;  // copies that hold the winner, verified when it was written

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <utility>
+
+#include "base/uuid.hpp"
+
+namespace dmremap::metadata {
+
+// Which commit. Ordered by (sequence, term) alone: `wall_ns` is for people, and two commits that
+// differ only in `id` are a fork, not an order.
+struct CommitName {
+  std::uint64_t sequence = 0;
+  std::uint64_t term = 0;
+  CommitId id;
+  std::uint64_t wall_ns = 0;
+
+  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> order() const { return {sequence, term}; }
+  bool operator==(const CommitName&) const = default;
+};
+
+}  // namespace dmremap::metadata

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "metadata/decision.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace dmremap::metadata {
+
+namespace {
+
+using Settled = decltype(Decision::settled);
+
+// The latest commits that have a whole slot: same (sequence, term), distinct ids, in id order.
+std::vector<CommitName> latest_commits(const SlotFacts& facts) {
+  std::vector<CommitName> out;
+  for (const auto& copy : facts) {
+    for (const SlotFact& slot : copy) {
+      if (!slot.whole) continue;
+      if (!out.empty() && slot.commit.order() < out.front().order()) continue;
+      if (!out.empty() && slot.commit.order() > out.front().order()) out.clear();
+      const bool known = std::any_of(out.begin(), out.end(), [&](const CommitName& c) {
+        return c.id == slot.commit.id;
+      });
+      if (!known) out.push_back(slot.commit);
+    }
+  }
+  std::sort(out.begin(), out.end(),
+            [](const CommitName& a, const CommitName& b) { return a.id < b.id; });
+  return out;
+}
+
+Settled settled_under(const SlotFacts& facts, const CommitName& winner) {
+  Settled out{};
+  for (std::size_t copy = 0; copy < facts.size(); ++copy) {
+    for (std::size_t slot = 0; slot < format::kSlots; ++slot) {
+      const SlotFact& fact = facts[copy][slot];
+      out[copy][slot] = fact.sealed && (fact.commit.order() < winner.order() ||
+                                        (fact.commit.order() == winner.order() &&
+                                         fact.commit.id == winner.id));
+    }
+  }
+  return out;
+}
+
+std::array<CopySet, format::kSlots> unsettled_copies(const Settled& settled) {
+  std::array<CopySet, format::kSlots> out{};
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      if (!settled[copy][slot]) out[slot].add(copy);
+    }
+  }
+  return out;
+}
+
+std::string describe(CopySet set) {
+  return fmt::format("{} near and {} far", set.near(), set.far());
+}
+
+void adopt(Decision& decision, const SlotFacts& facts, const CommitName& winner) {
+  decision.winner = winner;
+  decision.settled = settled_under(facts, winner);
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    for (const SlotFact& slot : facts[copy]) {
+      if (slot.whole && slot.commit.id == winner.id) decision.holders.add(copy);
+    }
+  }
+}
+
+}  // namespace
+
+Decision decide(const SlotFacts& facts) {
+  Decision out;
+  out.candidates = latest_commits(facts);
+  if (out.candidates.empty()) {
+    out.reason = "no copy holds a whole commit";
+    return out;
+  }
+  for (const CommitName& candidate : out.candidates) {
+    const auto unsettled = unsettled_copies(settled_under(facts, candidate));
+    if (contains_quorum(unsettled[0]) || contains_quorum(unsettled[1])) continue;
+    adopt(out, facts, candidate);
+    out.standing = Standing::read_write;
+    out.reason = fmt::format(
+        "latest commit, whole on {} copies; the unsettled slots (A: {}, B: {}) could not hold a "
+        "later one",
+        out.holders.size(), describe(unsettled[0]), describe(unsettled[1]));
+    return out;
+  }
+  adopt(out, facts, out.candidates.front());
+  if (out.candidates.size() > 1) {
+    out.standing = Standing::fork;
+    out.reason = fmt::format(
+        "{} commits of sequence {} and term {}, and neither can be proved unacknowledged",
+        out.candidates.size(), out.winner->sequence, out.winner->term);
+    return out;
+  }
+  const auto unsettled = unsettled_copies(out.settled);
+  const unsigned column = contains_quorum(unsettled[0]) ? 0 : 1;
+  out.standing = Standing::doubtful;
+  out.reason = fmt::format(
+      "slots {} of {} copies are unsettled: a later acknowledged commit may be hidden there",
+      column == 0 ? "A" : "B", describe(unsettled[column]));
+  return out;
+}
+
+}  // namespace dmremap::metadata
