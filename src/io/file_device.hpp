@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
@@ -25,14 +26,23 @@ struct OpenMode {
 class FileDevice final : public BlockDevice {
  public:
   // O_DIRECT wherever the file system offers it; images on one that does not (tmpfs before Linux
-  // 6.6) are read and written through the page cache, and `direct()` says so. Sizes and block sizes
-  // come from ioctls for block devices (a partition as itself, not as its disk) and from stat and
-  // statx(STATX_DIOALIGN) for images. Errors: no_such_device, not_a_device, permission,
-  // device_in_use, device_read_only, io.
+  // 6.6) are read and written through the page cache, and `direct()` says so.
+  //
+  // Block devices: sizes from ioctls, a partition as itself, not as its disk. Images: the size is
+  // the file's, down to whole logical blocks (0 is fine here); the logical block is 512 unless
+  // direct I/O to that file needs more; the physical block is the file system's block (st_blksize),
+  // at most 4096, because that is the least the disk below is likely to lose at once.
+  //
+  // Errors: no_such_device, not_a_device, permission, device_in_use (says by whom; an image that is
+  // attached to a loop device counts as in use when opened exclusively), device_read_only, io.
   static Result<std::unique_ptr<FileDevice>> open(const std::string& path, OpenMode mode);
 
   [[nodiscard]] bool is_block_device() const { return is_block_device_; }
   [[nodiscard]] bool direct() const { return direct_; }
+  // Allocates the calling thread's bounce buffer, which unaligned direct requests go through. A
+  // thread that did not call it does so in its first such request.
+  static void prepare_thread();
+
   // Valid as long as this object; for fstat, ioctl and fingerprints.
   [[nodiscard]] int fd() const { return fd_.get(); }
   // The size the kernel reports now; the geometry keeps the size at open.

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/file_device.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/aligned_buffer.hpp"
+#include "io/file_geometry.hpp"
+#include "io/file_opening.hpp"
+
+namespace dmremap::io {
+
+namespace {
+
+// Any multiple of the largest logical block will do; longer unaligned requests go in pieces.
+constexpr std::size_t kBounceBytes = 256 * kKiB;
+
+AlignedBuffer& bounce_buffer() {
+  thread_local AlignedBuffer buffer(kBounceBytes);
+  return buffer;
+}
+
+bool is_aligned(const void* memory) {
+  return reinterpret_cast<std::uintptr_t>(memory) % AlignedBuffer::kAlignment == 0;
+}
+
+// Moves all of `bytes`: `transfer(done)` is one pread or pwrite of what is left. A device that
+// answers nothing inside its size, or less than a block, is broken: EIO, never zeros.
+template <typename Transfer>
+IoStatus transfer_all(std::size_t bytes, std::size_t block_bytes, Transfer transfer) {
+  std::size_t done = 0;
+  while (done < bytes) {
+    const ssize_t moved = transfer(done);
+    if (moved < 0) {
+      if (errno == EINTR) continue;
+      return {errno};
+    }
+    // Direct I/O can only go on from a block's start.
+    const std::size_t whole = align_down(static_cast<std::size_t>(moved), block_bytes);
+    if (whole == 0) return {EIO};
+    done += whole;
+  }
+  return kIoOk;
+}
+
+IoStatus read_all(int fd, off_t offset, std::span<std::byte> out, std::size_t block_bytes) {
+  return transfer_all(out.size(), block_bytes, [&](std::size_t done) {
+    const auto rest = out.subspan(done);
+    return ::pread(fd, rest.data(), rest.size(), offset + static_cast<off_t>(done));
+  });
+}
+
+IoStatus write_all(int fd, off_t offset, std::span<const std::byte> data, std::size_t block_bytes) {
+  return transfer_all(data.size(), block_bytes, [&](std::size_t done) {
+    const auto rest = data.subspan(done);
+    return ::pwrite(fd, rest.data(), rest.size(), offset + static_cast<off_t>(done));
+  });
+}
+
+IoStatus allocate(int fd, int mode, SectorRange range) {
+  while (::fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.first.byte_offset()),
+                     static_cast<off_t>(range.count.bytes())) != 0) {
+    if (errno != EINTR) return {errno};
+  }
+  return kIoOk;
+}
+
+}  // namespace
+
+FileDevice::FileDevice(std::string path, const Geometry& geometry, FileDescriptor fd,
+                       bool is_block_device, bool direct)
+    : BlockDevice(std::move(path), geometry),
+      fd_(std::move(fd)),
+      is_block_device_(is_block_device),
+      direct_(direct) {}
+
+Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, OpenMode mode) {
+  auto opened = open_storage(path, mode);
+  if (!opened) return tl::unexpected(opened.error());
+  const auto geometry = opened->is_block_device
+                            ? block_device_geometry(opened->fd.get(), path)
+                            : image_geometry(opened->fd.get(), opened->direct, path);
+  if (!geometry) return tl::unexpected(geometry.error());
+  return std::unique_ptr<FileDevice>(new FileDevice(path, *geometry, std::move(opened->fd),
+                                                    opened->is_block_device, opened->direct));
+}
+
+void FileDevice::prepare_thread() {
+  bounce_buffer();
+}
+
+Result<SectorCount> FileDevice::size_now() const {
+  const auto bytes = size_bytes(fd_.get(), is_block_device_, path());
+  if (!bytes) return tl::unexpected(bytes.error());
+  return SectorCount::from_bytes(align_down(*bytes, geometry().logical_block_bytes));
+}
+
+IoStatus FileDevice::do_read(Sector first, std::span<std::byte> out) {
+  const std::size_t block_bytes = geometry().logical_block_bytes;
+  auto offset = static_cast<off_t>(first.byte_offset());
+  if (!direct_ || is_aligned(out.data())) return read_all(fd_.get(), offset, out, block_bytes);
+  while (!out.empty()) {
+    const auto piece = bounce_buffer().span().first(std::min(out.size(), kBounceBytes));
+    const IoStatus status = read_all(fd_.get(), offset, piece, block_bytes);
+    if (!status.ok()) return status;
+    std::memcpy(out.data(), piece.data(), piece.size());
+    out = out.subspan(piece.size());
+    offset += static_cast<off_t>(piece.size());
+  }
+  return kIoOk;
+}
+
+IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {
+  const std::size_t block_bytes = geometry().logical_block_bytes;
+  auto offset = static_cast<off_t>(first.byte_offset());
+  if (!direct_ || is_aligned(data.data())) return write_all(fd_.get(), offset, data, block_bytes);
+  while (!data.empty()) {
+    const auto piece = bounce_buffer().span().first(std::min(data.size(), kBounceBytes));
+    std::memcpy(piece.data(), data.data(), piece.size());
+    const IoStatus status = write_all(fd_.get(), offset, piece, block_bytes);
+    if (!status.ok()) return status;
+    data = data.subspan(piece.size());
+    offset += static_cast<off_t>(piece.size());
+  }
+  return kIoOk;
+}
+
+IoStatus FileDevice::do_flush() {
+  // On a block device fdatasync also issues the cache flush (Linux, block/fops.c, blkdev_fsync).
+  while (::fdatasync(fd_.get()) != 0) {
+    if (errno != EINTR) return {errno};
+  }
+  return kIoOk;
+}
+
+IoStatus FileDevice::do_write_zeroes(SectorRange range) {
+  if (range.empty()) return kIoOk;
+  // Both modes leave zeros, on block devices too; ZERO_RANGE also where a device cannot unmap
+  // (Linux, block/fops.c, blkdev_fallocate).
+  const IoStatus status = allocate(fd_.get(), FALLOC_FL_PUNCH_HOLE, range);
+  if (status.error != EOPNOTSUPP) return status;
+  return allocate(fd_.get(), FALLOC_FL_ZERO_RANGE, range);
+}
+
+IoStatus FileDevice::do_discard(SectorRange range) {
+  if (range.empty()) return kIoOk;
+  if (!is_block_device_) return allocate(fd_.get(), FALLOC_FL_PUNCH_HOLE, range);
+  std::array<std::uint64_t, 2> bytes{range.first.byte_offset(), range.count.bytes()};
+  while (::ioctl(fd_.get(), BLKDISCARD, bytes.data()) != 0) {
+    if (errno != EINTR) return {errno};
+  }
+  return kIoOk;
+}
+
+}  // namespace dmremap::io

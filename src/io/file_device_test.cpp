@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/file_device.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/aligned_buffer.hpp"
+
+namespace dmremap::io {
+namespace {
+
+constexpr OpenMode kShared{Access::read_write, Holding::shared};
+constexpr OpenMode kExclusive{Access::read_write, Holding::exclusive};
+
+class FileDeviceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "dmremap-io-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  [[nodiscard]] std::string path(const std::string& name) const { return directory_ + "/" + name; }
+
+  [[nodiscard]] std::string image(std::uint64_t bytes) const {
+    std::ofstream(path("image")).close();
+    std::filesystem::resize_file(path("image"), bytes);
+    return path("image");
+  }
+
+  std::string directory_;
+};
+
+std::vector<std::byte> pattern(std::size_t bytes) {
+  std::vector<std::byte> data(bytes);
+  for (std::size_t i = 0; i < bytes; ++i)
+    data[i] = static_cast<std::byte>((i * 31 + i / 512) % 251);
+  return data;
+}
+
+bool all_zero(std::span<const std::byte> data) {
+  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+}
+
+TEST_F(FileDeviceTest, AnImageHasItsFilesSizeInWholeBlocks) {
+  const auto device = FileDevice::open(image(1 * kMiB + 700), kShared);
+  ASSERT_TRUE(device);
+  const Geometry& geometry = (*device)->geometry();
+  EXPECT_EQ(geometry.size.bytes(), align_down(1 * kMiB + 700, geometry.logical_block_bytes));
+  EXPECT_GE(geometry.physical_block_bytes, geometry.logical_block_bytes);
+  EXPECT_LE(geometry.physical_block_bytes, 65536U);
+  EXPECT_FALSE((*device)->is_block_device());
+}
+
+TEST_F(FileDeviceTest, AnEmptyImageOpensWithSizeZeroAndServesNothing) {
+  const auto device = FileDevice::open(image(0), kShared);
+  ASSERT_TRUE(device);
+  EXPECT_EQ((*device)->geometry().size.value, 0U);
+  std::vector<std::byte> out(4096);
+  EXPECT_EQ((*device)->read({0}, out).error, EINVAL);
+}
+
+TEST_F(FileDeviceTest, AlignedAndUnalignedBuffersReadTheSame) {
+  const auto device = FileDevice::open(image(4 * kMiB), kShared);
+  ASSERT_TRUE(device);
+  FileDevice::prepare_thread();
+  // Longer than one bounce, and not a multiple of it.
+  const std::size_t bytes = 640 * kKiB + 4096;
+  auto data = pattern(bytes + 1);
+  const auto unaligned = std::span<const std::byte>(data).subspan(1);
+  ASSERT_TRUE((*device)->write({8}, unaligned).ok());
+
+  AlignedBuffer aligned(bytes);
+  ASSERT_TRUE((*device)->read({8}, aligned.span()).ok());
+  EXPECT_TRUE(std::ranges::equal(aligned.span(), unaligned));
+
+  std::vector<std::byte> out(bytes + 3);
+  ASSERT_TRUE((*device)->read({8}, std::span(out).subspan(3)).ok());
+  EXPECT_TRUE(std::ranges::equal(std::span(out).subspan(3), unaligned));
+}
+
+TEST_F(FileDeviceTest, WhatIsWrittenAndFlushedIsInTheFile) {
+  const std::string file = image(1 * kMiB);
+  const auto device = FileDevice::open(file, kShared);
+  ASSERT_TRUE(device);
+  const auto data = pattern(4096);
+  ASSERT_TRUE((*device)->write({16}, data).ok());
+  ASSERT_TRUE((*device)->flush().ok());
+  std::ifstream in(file, std::ios::binary);
+  in.seekg(16 * 512);
+  std::vector<char> found(4096);
+  in.read(found.data(), 4096);
+  EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(found)), data));
+  EXPECT_EQ(std::filesystem::file_size(file), 1 * kMiB);
+}
+
+TEST_F(FileDeviceTest, RequestsBeyondTheEndAreRefused) {
+  const auto device = FileDevice::open(image(1 * kMiB), kShared);
+  ASSERT_TRUE(device);
+  std::vector<std::byte> data(8192);
+  EXPECT_EQ((*device)->write({2048 - 8}, data).error, EINVAL);
+  EXPECT_EQ((*device)->read({2048 - 8}, data).error, EINVAL);
+  EXPECT_EQ((*device)->read({~std::uint64_t{0} - 7}, data).error, EINVAL);
+  EXPECT_EQ(std::filesystem::file_size(path("image")), 1 * kMiB);
+}
+
+TEST_F(FileDeviceTest, AnImageThatShrankGivesEioAndNeverZeros) {
+  const std::string file = image(1 * kMiB);
+  const auto device = FileDevice::open(file, kShared);
+  ASSERT_TRUE(device);
+  std::filesystem::resize_file(file, 512 * kKiB);
+  AlignedBuffer out(8192);
+  EXPECT_EQ((*device)->read({1024}, out.span()).error, EIO);
+  EXPECT_EQ((*device)->read({1024 - 8}, out.span()).error, EIO);
+  EXPECT_EQ((*device)->size_now()->bytes(), 512 * kKiB);
+  EXPECT_EQ((*device)->geometry().size.bytes(), 1 * kMiB);
+  EXPECT_EQ((*device)->counters().read_errors, 2U);
+}
+
+TEST_F(FileDeviceTest, ZeroedRangesReadAsZerosAndTheirNeighboursStay) {
+  const auto device = FileDevice::open(image(1 * kMiB), kShared);
+  ASSERT_TRUE(device);
+  ASSERT_TRUE((*device)->write({0}, pattern(64 * kKiB)).ok());
+  const IoStatus status = (*device)->write_zeroes({{16}, {24}});
+  if (status.error == EOPNOTSUPP) GTEST_SKIP() << "the file system cannot punch holes";
+  ASSERT_TRUE(status.ok());
+  std::vector<std::byte> out(64 * kKiB);
+  ASSERT_TRUE((*device)->read({0}, out).ok());
+  EXPECT_TRUE(all_zero(std::span(out).subspan(16 * 512, 24 * 512)));
+  auto expected = pattern(64 * kKiB);
+  std::fill_n(expected.begin() + 16 * 512, 24 * 512, std::byte{0});
+  EXPECT_EQ(out, expected);
+  EXPECT_EQ(std::filesystem::file_size(path("image")), 1 * kMiB);
+  EXPECT_TRUE((*device)->write_zeroes({{16}, {0}}).ok());
+  EXPECT_TRUE((*device)->discard({{16}, {0}}).ok());
+}
+
+TEST_F(FileDeviceTest, OpenReadOnlyWritesNothing) {
+  const auto device = FileDevice::open(image(1 * kMiB), {Access::read_only, Holding::shared});
+  ASSERT_TRUE(device);
+  EXPECT_EQ(classify((*device)->write({0}, pattern(4096)).error), Fault::caller);
+  std::vector<std::byte> out(4096);
+  ASSERT_TRUE((*device)->read({0}, out).ok());
+  EXPECT_TRUE(all_zero(out));
+}
+
+TEST_F(FileDeviceTest, AHeldImageIsInUseUntilItIsClosed) {
+  const std::string file = image(1 * kMiB);
+  auto first = FileDevice::open(file, kExclusive);
+  ASSERT_TRUE(first);
+  const auto second = FileDevice::open(file, kExclusive);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::device_in_use);
+  EXPECT_EQ(second.error().where, file);
+  EXPECT_FALSE(second.error().hint.empty());
+  EXPECT_TRUE(FileDevice::open(file, kShared)) << "looking is allowed";
+  first->reset();
+  EXPECT_TRUE(FileDevice::open(file, kExclusive));
+}
+
+TEST_F(FileDeviceTest, WhatIsNoDeviceIsNamedAsSuch) {
+  const auto missing = FileDevice::open(path("none"), kShared);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::no_such_device);
+  const auto directory = FileDevice::open(directory_, kShared);
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(directory.error().code, ErrorCode::not_a_device);
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  const auto fifo = FileDevice::open(path("fifo"), kShared);
+  ASSERT_FALSE(fifo);
+  EXPECT_EQ(fifo.error().code, ErrorCode::not_a_device);
+  const auto terminal = FileDevice::open("/dev/null", kShared);
+  ASSERT_FALSE(terminal);
+  EXPECT_EQ(terminal.error().code, ErrorCode::not_a_device);
+}
+
+TEST(FileDeviceOnMemory, AnImageInMemoryWorksDirectOrNot) {
+  std::string file = "/dev/shm/dmremap-io-XXXXXX";
+  const int fd = ::mkstemp(file.data());
+  if (fd < 0) GTEST_SKIP() << "no /dev/shm";
+  ASSERT_EQ(::ftruncate(fd, 1 << 20), 0);
+  ::close(fd);
+  const auto device = FileDevice::open(file, kExclusive);
+  ::unlink(file.c_str());
+  ASSERT_TRUE(device) << device.error().message();
+  const auto data = pattern(12 * kKiB + 1);
+  const auto unaligned = std::span<const std::byte>(data).subspan(1);
+  ASSERT_TRUE((*device)->write({8}, unaligned).ok());
+  std::vector<std::byte> out(12 * kKiB);
+  ASSERT_TRUE((*device)->read({8}, out).ok());
+  EXPECT_TRUE(std::ranges::equal(out, unaligned));
+}
+
+}  // namespace
+}  // namespace dmremap::io

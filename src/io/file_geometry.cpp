@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/file_geometry.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <optional>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/aligned_buffer.hpp"
+
+namespace dmremap::io {
+
+namespace {
+
+constexpr std::uint32_t kSmallestBlockBytes = 512;
+constexpr std::uint32_t kLargestBlockBytes = 65536;
+constexpr std::uint32_t kImagePhysicalBlockBytes = 4096;
+
+// The offset alignment of direct I/O; 0 where it cannot be had; nothing where the kernel or the
+// file system (FUSE, before Linux 6.1 all) does not say.
+std::optional<std::uint32_t> direct_offset_alignment(int fd) {
+#ifdef STATX_DIOALIGN
+  struct statx facts {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &facts) == 0 &&
+      (facts.stx_mask & STATX_DIOALIGN) != 0) {
+    return facts.stx_dio_offset_align;
+  }
+#endif
+  return std::nullopt;
+}
+
+// Where nobody says, one small read tells: EINVAL means that the block is too small.
+bool small_direct_read_is_refused(int fd) {
+  AlignedBuffer buffer(kSmallestBlockBytes);
+  return ::pread(fd, buffer.span().data(), buffer.size(), kSmallestBlockBytes) < 0 &&
+         errno == EINVAL;
+}
+
+std::uint32_t image_logical_block_bytes(int fd, bool direct) {
+  if (!direct) return kSmallestBlockBytes;
+  const auto said = direct_offset_alignment(fd);
+  if (!said) {
+    return small_direct_read_is_refused(fd) ? kImagePhysicalBlockBytes : kSmallestBlockBytes;
+  }
+  return std::clamp(std::bit_ceil(*said), kSmallestBlockBytes, kLargestBlockBytes);
+}
+
+}  // namespace
+
+Result<std::uint64_t> size_bytes(int fd, bool is_block_device, const std::string& path) {
+  if (is_block_device) {
+    std::uint64_t bytes = 0;
+    if (::ioctl(fd, BLKGETSIZE64, &bytes) != 0) return fail_errno(errno, "get the size", path);
+    return bytes;
+  }
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0) return fail_errno(errno, "get the size", path);
+  return static_cast<std::uint64_t>(facts.st_size);
+}
+
+Result<Geometry> block_device_geometry(int fd, const std::string& path) {
+  const auto bytes = size_bytes(fd, true, path);
+  if (!bytes) return tl::unexpected(bytes.error());
+  int logical = 0;
+  unsigned int physical = 0;
+  if (::ioctl(fd, BLKSSZGET, &logical) != 0 || ::ioctl(fd, BLKPBSZGET, &physical) != 0) {
+    return fail_errno(errno, "get the block size", path);
+  }
+  Geometry geometry;
+  geometry.logical_block_bytes = static_cast<std::uint32_t>(logical);
+  if (geometry.logical_block_bytes < kSmallestBlockBytes ||
+      geometry.logical_block_bytes > kLargestBlockBytes ||
+      !std::has_single_bit(geometry.logical_block_bytes)) {
+    return fail(ErrorCode::block_size,
+                "logical block size " + std::to_string(logical) + " is not supported", path,
+                "use a device with blocks of 512 to 65536 bytes");
+  }
+  geometry.physical_block_bytes = std::max(geometry.logical_block_bytes, physical);
+  geometry.size = SectorCount::from_bytes(align_down(*bytes, geometry.logical_block_bytes));
+  return geometry;
+}
+
+Result<Geometry> image_geometry(int fd, bool direct, const std::string& path) {
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0) return fail_errno(errno, "get the size", path);
+  Geometry geometry;
+  geometry.logical_block_bytes = image_logical_block_bytes(fd, direct);
+  const auto file_system_block = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(facts.st_blksize, kSmallestBlockBytes, kImagePhysicalBlockBytes));
+  geometry.physical_block_bytes =
+      std::max(geometry.logical_block_bytes, std::bit_floor(file_system_block));
+  geometry.size = SectorCount::from_bytes(
+      align_down(static_cast<std::uint64_t>(facts.st_size), geometry.logical_block_bytes));
+  return geometry;
+}
+
+bool can_be_direct(int fd) {
+  return direct_offset_alignment(fd) != std::optional<std::uint32_t>(0);
+}
+
+}  // namespace dmremap::io

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the kernel says about the size and the blocks of an open file or block device.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "io/block_device.hpp"
+
+namespace dmremap::io {
+
+// `path` is for the message only.
+Result<std::uint64_t> size_bytes(int fd, bool is_block_device, const std::string& path);
+Result<Geometry> block_device_geometry(int fd, const std::string& path);
+// See FileDevice::open for what an image's blocks are.
+Result<Geometry> image_geometry(int fd, bool direct, const std::string& path);
+
+// False where the file system takes O_DIRECT but says that this file cannot do it (it then goes
+// through the page cache behind our back: ext4 with data=journal, say).
+bool can_be_direct(int fd);
+
+}  // namespace dmremap::io

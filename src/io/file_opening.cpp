@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/file_opening.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "io/file_geometry.hpp"
+#include "io/usage.hpp"
+
+namespace dmremap::io {
+
+namespace {
+
+tl::unexpected<Error> in_use(const std::string& path) {
+  const auto uses = uses_of(path);
+  if (uses.empty()) {
+    return fail(ErrorCode::device_in_use, "is in use", path,
+                "find what holds it (lsblk, fuser) and end that first");
+  }
+  return fail(ErrorCode::device_in_use, fmt::format("is in use: {}", fmt::join(uses, ", ")), path,
+              "end that use first");
+}
+
+tl::unexpected<Error> read_only(const std::string& path) {
+  return fail(ErrorCode::device_read_only, "is read-only", path,
+              "make it writable (blockdev --setrw, or the write-protect switch)");
+}
+
+bool is_read_only_block_device(int fd) {
+  int flag = 0;
+  return ::ioctl(fd, BLKROGET, &flag) == 0 && flag != 0;
+}
+
+// Newer kernels refuse to open a read-only device for writing with EACCES, as if it were a matter
+// of rights.
+bool refused_as_read_only(const std::string& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd.valid() && is_read_only_block_device(fd.get());
+}
+
+tl::unexpected<Error> open_failed(int error, const std::string& path, bool is_block_device) {
+  if (error == EBUSY) return in_use(path);
+  if ((error == EACCES || error == EPERM) && is_block_device && refused_as_read_only(path)) {
+    return read_only(path);
+  }
+  if (error == EACCES || error == EPERM) {
+    return fail_errno(error, "open", path, "try it as root, or check the rights of the file");
+  }
+  if (error == EROFS) {
+    return fail_errno(error, "open for writing", path, "remount its file system read-write");
+  }
+  return fail_errno(error, "open", path);
+}
+
+// Direct if the file system offers it.
+Result<OpenedStorage> open_as(const std::string& path, int flags, bool is_block_device) {
+  OpenedStorage opened;
+  opened.is_block_device = is_block_device;
+  opened.direct = true;
+  opened.fd = FileDescriptor(::open(path.c_str(), flags | O_DIRECT));
+  if (!opened.fd.valid() && errno == EINVAL && !is_block_device) {
+    opened.direct = false;
+    opened.fd = FileDescriptor(::open(path.c_str(), flags));
+  }
+  if (!opened.fd.valid()) return open_failed(errno, path, is_block_device);
+  if (!is_block_device && opened.direct && !can_be_direct(opened.fd.get())) {
+    const int status_flags = ::fcntl(opened.fd.get(), F_GETFL);
+    if (status_flags < 0 || ::fcntl(opened.fd.get(), F_SETFL, status_flags & ~O_DIRECT) != 0) {
+      return fail_errno(errno, "leave direct I/O", path);
+    }
+    opened.direct = false;
+  }
+  return opened;
+}
+
+}  // namespace
+
+Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
+  struct stat facts {};
+  // Before open: opening a FIFO would wait for its other end.
+  if (::stat(path.c_str(), &facts) != 0) {
+    return fail_errno(errno, "open", path, "check the name and that the device is connected");
+  }
+  const bool is_block_device = S_ISBLK(facts.st_mode);
+  if (!is_block_device && !S_ISREG(facts.st_mode)) {
+    return fail(ErrorCode::not_a_device, "is neither a block device nor a regular file", path,
+                "give a block device or an image file");
+  }
+  const bool exclusive = mode.holding == Holding::exclusive;
+  int flags = O_CLOEXEC | (mode.access == Access::read_write ? O_RDWR : O_RDONLY);
+  if (exclusive && is_block_device) flags |= O_EXCL;
+
+  auto opened = open_as(path, flags, is_block_device);
+  if (!opened) return opened;
+  if (is_block_device) {
+    if (mode.access == Access::read_write && is_read_only_block_device(opened->fd.get())) {
+      return read_only(path);
+    }
+    return opened;
+  }
+  if (exclusive) {
+    if (::flock(opened->fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return in_use(path);
+      return fail_errno(errno, "lock", path);
+    }
+    if (!loop_devices_on(path).empty()) return in_use(path);
+  }
+  return opened;
+}
+
+}  // namespace dmremap::io

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Opening a device or an image the way OpenMode asks, or saying why not and who is in the way.
+#pragma once
+
+#include <string>
+
+#include "base/file_descriptor.hpp"
+#include "base/result.hpp"
+#include "io/file_device.hpp"
+
+namespace dmremap::io {
+
+struct OpenedStorage {
+  FileDescriptor fd;
+  bool is_block_device = false;
+  bool direct = false;  // opened with O_DIRECT
+};
+
+// Errors as FileDevice::open.
+Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode);
+
+}  // namespace dmremap::io
