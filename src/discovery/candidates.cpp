@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/candidates.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "io/sysfs.hpp"
+
+namespace dmremap::discovery {
+
+namespace {
+
+bool is_of_no_use(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kDrivers{"ram", "zram", "sr", "fd"};
+  return std::ranges::any_of(kDrivers, [&](std::string_view driver) {
+    return name.starts_with(driver) &&
+           name.substr(driver.size()).find_first_not_of("0123456789") == std::string_view::npos;
+  });
+}
+
+bool is_usable(const std::string& name, const std::string& directory) {
+  if (is_of_no_use(name)) return false;
+  const std::string size = io::read_attribute(directory + "/size");
+  if (size.empty() || size == "0") return false;
+  if (io::read_attribute(directory + "/hidden") == "1") return false;
+  const bool is_partition = !io::read_attribute(directory + "/partition").empty();
+  if (!name.starts_with("loop") || is_partition) return true;
+  return !io::read_attribute(directory + "/loop/backing_file").empty();
+}
+
+}  // namespace
+
+std::vector<std::string> block_devices(const std::string& sys, const std::string& dev) {
+  std::vector<std::string> found;
+  for (const std::string& name : io::names_in(sys + "/class/block")) {
+    if (!is_usable(name, sys + "/class/block/" + name)) continue;
+    // The kernel writes the slashes of node names as exclamation marks: cciss!c0d0.
+    std::string node = name;
+    std::ranges::replace(node, '!', '/');
+    node = dev + "/" + node;
+    std::error_code error;
+    if (std::filesystem::exists(node, error) && !error) found.push_back(std::move(node));
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+}  // namespace dmremap::discovery

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/hardware.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "discovery/candidates.hpp"
+
+namespace dmremap::discovery {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A made-up /sys and /dev.
+class SysfsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "dmremap-sysfs-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    fs::create_directories(root_ / "sys/dev/block");
+    fs::create_directories(root_ / "sys/class/block");
+    fs::create_directories(root_ / "dev");
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  static void put(const fs::path& path, const std::string& text) {
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  // `place` is relative to sys/devices; its last part is the name.
+  fs::path add(const fs::path& place, const std::string& number, const std::string& size = "8") {
+    const fs::path directory = root_ / "sys/devices" / place;
+    put(directory / "dev", number + "\n");
+    put(directory / "size", size + "\n");
+    fs::create_directory_symlink(directory, root_ / "sys/dev/block" / number);
+    fs::create_directory_symlink(directory, root_ / "sys/class/block" / place.filename());
+    std::string node = place.filename().string();
+    if (const auto mark = node.find('!'); mark != std::string::npos) node[mark] = '/';
+    put(root_ / "dev" / node, "");
+    return directory;
+  }
+  [[nodiscard]] std::string sys() const { return (root_ / "sys").string(); }
+  [[nodiscard]] std::string node(const std::string& name) const {
+    return (root_ / "dev" / name).string();
+  }
+
+  fs::path root_;
+};
+
+TEST_F(SysfsTest, AScsiDiskIsNamedByItsPages) {
+  const fs::path disk = add("sda", "8:0");
+  put(disk / "device/wwid", "naa.5000C50012345678\n");
+  put(disk / "device/model", "ST4000      \n");
+  put(disk / "device/vpd_pg80", std::string("\0\x80\0\x0c    Z1234567", 16));
+  const Hardware found = hardware_in_sysfs(makedev(8, 0), sys());
+  EXPECT_EQ(found.wwn, "5000c50012345678");
+  EXPECT_EQ(found.serial, "Z1234567");
+  EXPECT_EQ(found.model, "ST4000");
+}
+
+TEST_F(SysfsTest, APartitionHasTheNamesOfItsDisk) {
+  const fs::path disk = add("sda", "8:0");
+  put(disk / "device/wwid", "naa.5000c50012345678\n");
+  put(add("sda/sda1", "8:1") / "partition", "1\n");
+  EXPECT_EQ(hardware_in_sysfs(makedev(8, 1), sys()).wwn, "5000c50012345678");
+}
+
+TEST_F(SysfsTest, AMappedDeviceIsNamedByItsUuid) {
+  put(add("dm-0", "253:0") / "dm/uuid", "LVM-abc\n");
+  EXPECT_EQ(hardware_in_sysfs(makedev(253, 0), sys()).serial, "LVM-abc");
+}
+
+TEST_F(SysfsTest, WhatIsNotThereIsEmpty) {
+  const Hardware found = hardware_in_sysfs(makedev(99, 0), sys());
+  EXPECT_TRUE(found.wwn.empty());
+  EXPECT_TRUE(found.serial.empty());
+  put(add("sdb", "8:16") / "device/vpd_pg80", std::string("\0\x80\0", 3));
+  EXPECT_TRUE(hardware_in_sysfs(makedev(8, 16), sys()).serial.empty());
+}
+
+TEST(NormalWwn, IsOneForEachWayOfWritingIt) {
+  EXPECT_EQ(normal_wwn("0x5000C50012345678"), "5000c50012345678");
+  EXPECT_EQ(normal_wwn("naa.5000c50012345678"), "5000c50012345678");
+  EXPECT_EQ(normal_wwn("eui.0025385b71b0c3d2"), "0025385b71b0c3d2");
+  EXPECT_EQ(normal_wwn("t10.ATA     ST4000"), "");
+  EXPECT_EQ(normal_wwn(""), "");
+}
+
+TEST_F(SysfsTest, CandidatesAreDevicesThatCanHoldASet) {
+  add("sda", "8:0");
+  put(add("sda/sda1", "8:1") / "partition", "1\n");
+  add("dm-0", "253:0");
+  add("md127", "9:127");
+  fs::create_directories(root_ / "dev/cciss");
+  add("cciss!c0d0", "104:0");
+  put(add("loop0", "7:0") / "loop/backing_file", "/x\n");
+  put(add("loop0/loop0p1", "259:0") / "partition", "1\n");
+  add("sdc", "8:32", "0");
+  add("loop1", "7:1");
+  add("sr0", "11:0");
+  add("ram0", "1:0");
+  add("zram0", "252:0");
+  add("fd0", "2:0");
+  put(add("nvme0c0n1", "259:7") / "hidden", "1\n");
+  const auto found = block_devices(sys(), (root_ / "dev").string());
+  EXPECT_EQ(found,
+            (std::vector<std::string>{node("cciss/c0d0"), node("dm-0"), node("loop0"),
+                                      node("loop0p1"), node("md127"), node("sda"), node("sda1")}));
+}
+
+}  // namespace
+}  // namespace dmremap::discovery
