@@ -49,6 +49,9 @@ function(dmremap_library name)
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
 
+# The test programs labelled `threads`: what is worth a build under ThreadSanitizer.
+add_custom_target(thread_tests)
+
 # dmremap_test(NAME SOURCES a_test.cpp ... DEPENDS lib ... [LABELS l ...]): the unit tests of one
 # directory as one program, every TEST known to ctest by its own name.
 function(dmremap_test name)
@@ -57,4 +60,7 @@ function(dmremap_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 120
                        DISCOVERY_TIMEOUT 60)
+  if("threads" IN_LIST ARG_LABELS)
+    add_dependencies(thread_tests ${name})
+  endif()
 endfunction()

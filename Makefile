@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The commands people type. CMake and Ninja do the work; the presets are in CMakePresets.json.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+export DESTDIR
+
+# What needs root when the rest does not: the demo mounts file systems and attaches loop devices.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: help build demo check bench format lint install packages
+
+help:
+	@echo 'make build    install what is missing, build build/bin/dmremap and build/bin/dmremap-lab'
+	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
+	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
+	@echo 'make bench    measure what the front end costs'
+	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
+	@echo 'make format   rewrite the sources with clang-format'
+	@echo 'make install  into $$DESTDIR$$PREFIX (default /usr/local)'
+
+packages:
+	@tools/install-packages
+
+build: packages
+	@tools/build release
+
+demo: build
+	@$(AS_ROOT) python3 demo/demo.py
+
+check: packages
+	@tools/check
+
+bench: build
+	@$(AS_ROOT) python3 bench/frontend.py
+
+format: packages
+	@tools/sources cpp | xargs -0 clang-format-14 -i
+
+lint: packages
+	@tools/lint
+
+install: build
+	cmake --install build --prefix $(PREFIX)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One set under test: `dmremap` with its verbs as methods.
+
+    disk = t.lab(size="64MiB")
+    dm = product.Product(t, disk.path, t.path("spare"))
+    dm.create("--spare-size", "32MiB")
+    device = dm.start("block")
+    ...
+    dm.stop()
+    dm.start("block", by_devices=True)
+"""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+
+import support
+from support import check
+
+# What a test leaves if it dies must not trip the next run, and tests run side by side: /dev/dm-remap
+# is one directory for all of them.
+_count = 0
+
+
+def _unique_name():
+    global _count
+    _count += 1
+    return f"t{os.getpid()}-{_count}"
+
+
+class Product:
+    """A set named `name`; whatever it leaves running is ended by the test's cleanup."""
+
+    def __init__(self, t, main, spare, name=None):
+        self.t = t
+        self.name = name or _unique_name()
+        self.main, self.spare = main, spare
+        self.device = None
+        t.cleanup.push(self.end)
+
+    def run(self, verb, *args, **options):
+        return support.dmremap(verb, *args, **options)
+
+    def create(self, *options, expect=0):
+        return self.run("create", self.name, self.main, self.spare, *options, expect=expect)
+
+    def start(self, kind="block", *options, by_devices=False, expect=0, env=None):
+        """Serves the set and returns where; with another `expect`, the outcome."""
+        what = [self.spare, self.main] if by_devices else [self.name]
+        done = self.run("start", *what, "--export", kind, *options, expect=expect, env=env)
+        if expect != 0:
+            return done
+        lines = done.out.splitlines()
+        check(len(lines) == 1, f"start prints one line for one export: {done}")
+        check(os.path.exists(lines[0]), f"start names what is there: {done}")
+        self.device = lines[0]
+        return self.device
+
+    def stop(self, expect=0):
+        return self.run("stop", self.name, expect=expect)
+
+    def status(self):
+        """The object of `status --json`; exit 4 only says that something needs attention."""
+        return self.run("status", self.name, "--json", expect=(0, 4)).json()
+
+    def events(self, kind=None):
+        found = self.run("events", self.name, "--json").json()["events"]
+        return [e for e in found if kind is None or e["kind"] == kind]
+
+    def examine(self):
+        return self.run("examine", self.spare, "--json", expect=(0, 4)).json()
+
+    def kill(self):
+        """kill -9, as a crash would; waits until the process is gone."""
+        pid = self.status()["pid"]
+        os.kill(pid, signal.SIGKILL)
+        support.wait_until(lambda: not _is_alive(pid), f"process {pid} dead")
+
+    def is_running(self):
+        done = self.run("list", "--json", expect=(0, 4))
+        return any(entry.get("name") == self.name for entry in done.json()["sets"])
+
+    def end(self):
+        """For cleanup: no process, no loop device and no mount of this set stays, whatever
+        happened before."""
+        runtime = self.t.runtime_dir
+        mount = os.path.join(runtime, f"{self.name}.dev")
+        link = f"/dev/dm-remap/{self.name}"
+        stopped = self.run("stop", self.name, expect=None)
+        if stopped.exit != 0:
+            pid = _pid_in(os.path.join(runtime, f"{self.name}.pid"))
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                support.wait_until(lambda: not _is_alive(pid), f"process {pid} dead")
+        for loop in loops_over(runtime):
+            support.detach_loop(loop, missing_ok=True)
+        if support.is_mounted(mount):
+            support.run("umount", "--lazy", mount)
+        if os.path.islink(link):
+            os.unlink(link)
+
+
+def loops_over(directory):
+    """Loop devices whose backing file lies, or lay, in a directory."""
+    found = []
+    for name in os.listdir("/sys/block"):
+        backing = support.loop_backing(name) if name.startswith("loop") else None
+        if backing is not None and backing.startswith(directory + "/"):
+            found.append(f"/dev/{name}")
+    return found
+
+
+def _is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _pid_in(path):
+    """The process that runs by a pid file; None if there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            pid = int(file.read())
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            return pid if file.read().startswith("dmremap") else None
+    except (OSError, ValueError):
+        return None
+
+
+class Follower:
+    """`events NAME --follow`, each line handed to `on_line` in a thread of its own."""
+
+    def __init__(self, name, on_line):
+        self._process = subprocess.Popen(
+            [support.DMREMAP, "events", name, "--follow"], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True)
+        self._thread = threading.Thread(target=self._pump, args=(on_line,), daemon=True)
+        self._thread.start()
+
+    def _pump(self, on_line):
+        for line in self._process.stdout:
+            on_line(line.rstrip("\n"))
+
+    def close(self):
+        """Reads what is still to come for a moment, then ends it."""
+        try:
+            self._process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait()
+        self._thread.join(timeout=5)
+
+
+def fio(target, *, size, seconds=None, rw="randwrite", options=()):
+    """fio with verify on a device or file: every block that it wrote is read back and compared.
+    Returns its job's object; errors are counted in it, not raised."""
+    done = support.run(
+        "fio", "--name=verify", f"--filename={target}", f"--size={size}", f"--rw={rw}", "--bs=4k",
+        "--direct=1", "--ioengine=libaio", "--iodepth=8", "--verify=crc32c", "--do_verify=1",
+        "--verify_fatal=0", "--continue_on_error=all", "--verify_state_save=0",
+        "--randrepeat=1", "--output-format=json", "--group_reporting",
+        *([f"--runtime={seconds}", "--time_based"] if seconds else []), *options,
+        expect=None, timeout=300)
+    start = done.out.find("{")
+    check(start >= 0, f"fio said nothing: {done}")
+    return json.loads(done.out[start:])["jobs"][0]
