@@ -40,9 +40,9 @@ struct Event {
   std::uint64_t wall_ns = 0;  // for people
   EventKind kind = EventKind::start;
   Severity severity = Severity::info;
-  SectorRange main;      // empty where no sector is concerned
-  int error = 0;         // the errno behind it, or 0
-  std::string text;      // a few words; the metadata keeps the first kEventTextBytes bytes
+  SectorRange main;  // empty where no sector is concerned
+  int error = 0;     // the errno behind it, or 0
+  std::string text;  // a few words; the metadata keeps the first kEventTextBytes bytes
 
   bool operator==(const Event&) const = default;
 };

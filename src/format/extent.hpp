@@ -11,10 +11,10 @@ namespace dmremap::format {
 
 // States of a main sector (docs/architecture.md, "States"). Sectors without an extent are good.
 enum class State : std::uint8_t {
-  good = 0,      // never stored
-  suspect = 1,   // main serves it, after retries: listed, rechecked
-  lost = 2,      // main holds the only version and cannot read it
-  gone = 3,      // a newer version than main's was on a spare and is unreadable: main is never asked
+  good = 0,     // never stored
+  suspect = 1,  // main serves it, after retries: listed, rechecked
+  lost = 2,     // main holds the only version and cannot read it
+  gone = 3,     // a newer version than main's was on a spare and is unreadable: main is never asked
   remapped = 4,  // the spare holds the data
   retired = 5,   // no main sector at all: spare sectors that must not be used again
 };
@@ -22,11 +22,11 @@ enum class State : std::uint8_t {
 [[nodiscard]] std::string_view name_of(State state);
 
 // Limits of the packed fields.
-inline constexpr std::uint64_t kMaxSector = (std::uint64_t{1} << 40U) - 1;       // 512 TiB
+inline constexpr std::uint64_t kMaxSector = (std::uint64_t{1} << 40U) - 1;         // 512 TiB
 inline constexpr std::uint64_t kMaxExtentSectors = (std::uint64_t{1} << 24U) - 1;  // 8 GiB
 
-// `spare` means something for remapped and retired extents only (else 0), `main` for all but retired
-// ones (else 0).
+// `spare` means something for remapped and retired extents only (else 0), `main` for all but
+// retired ones (else 0).
 class Extent {
  public:
   Extent() = default;

@@ -106,9 +106,9 @@ Seal read_fields(std::span<const std::byte> block) {
 // of this size has them.
 bool plausible(const Seal& seal) {
   return seal.role == kRoleSpare && seal.copy < kCopies && seal.slot < kSlots &&
-         seal.body_blocks >= 1 && seal.body_blocks <= kBodyBlocks && seal.sequence >= 1 &&
-         seal.term >= 1 && seal.device_size >= kMinSpareSize &&
-         seal.positions == copy_positions(seal.device_size);
+         seal.slot == column_of(seal.sequence) && seal.body_blocks >= 1 &&
+         seal.body_blocks <= kBodyBlocks && seal.sequence >= 1 && seal.term >= 1 &&
+         seal.device_size >= kMinSpareSize && seal.positions == copy_positions(seal.device_size);
 }
 
 }  // namespace
@@ -130,10 +130,9 @@ SealReading unpack_seal(std::span<const std::byte> block) {
     out.check = SealCheck::newer_format;
     return out;
   }
-  const bool zeros = load_le<std::uint32_t>(block, kZero1) == 0 &&
-                     load_le<std::uint32_t>(block, kZero2) == 0 &&
-                     all_zero(block.subspan(kZero3, kCrc - kZero3)) &&
-                     all_zero(block.subspan(kSealBytes));
+  const bool zeros =
+      load_le<std::uint32_t>(block, kZero1) == 0 && load_le<std::uint32_t>(block, kZero2) == 0 &&
+      all_zero(block.subspan(kZero3, kCrc - kZero3)) && all_zero(block.subspan(kSealBytes));
   const Seal seal = read_fields(block);
   if (!zeros || !plausible(seal)) return out;
   out.check = SealCheck::ok;

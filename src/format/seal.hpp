@@ -29,8 +29,8 @@
 //      224  284  zero
 //      508    4  CRC32C of the 508 bytes before
 //
-// Magic, version, feature words and the last four bytes keep their places in every later version, so
-// that an older program can tell a newer set from damage.
+// Magic, version, feature words and the last four bytes keep their places in every later version,
+// so that an older program can tell a newer set from damage.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "metadata/decision.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace dmremap::metadata {
 
@@ -19,9 +19,8 @@ std::vector<CommitName> latest_commits(const SlotFacts& facts) {
       if (!slot.whole) continue;
       if (!out.empty() && slot.commit.order() < out.front().order()) continue;
       if (!out.empty() && slot.commit.order() > out.front().order()) out.clear();
-      const bool known = std::any_of(out.begin(), out.end(), [&](const CommitName& c) {
-        return c.id == slot.commit.id;
-      });
+      const bool known = std::any_of(out.begin(), out.end(),
+                                     [&](const CommitName& c) { return c.id == slot.commit.id; });
       if (!known) out.push_back(slot.commit);
     }
   }
@@ -35,9 +34,9 @@ Settled settled_under(const SlotFacts& facts, const CommitName& winner) {
   for (std::size_t copy = 0; copy < facts.size(); ++copy) {
     for (std::size_t slot = 0; slot < format::kSlots; ++slot) {
       const SlotFact& fact = facts[copy][slot];
-      out[copy][slot] = fact.sealed && (fact.commit.order() < winner.order() ||
-                                        (fact.commit.order() == winner.order() &&
-                                         fact.commit.id == winner.id));
+      out[copy][slot] =
+          fact.sealed && (fact.commit.order() < winner.order() ||
+                          (fact.commit.order() == winner.order() && fact.commit.id == winner.id));
     }
   }
   return out;

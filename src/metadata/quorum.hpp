@@ -17,9 +17,7 @@ class CopySet {
   constexpr explicit CopySet(unsigned bits) : bits_(bits) {}
 
   constexpr void add(unsigned copy) { bits_ |= 1U << copy; }
-  [[nodiscard]] constexpr bool contains(unsigned copy) const {
-    return ((bits_ >> copy) & 1U) != 0;
-  }
+  [[nodiscard]] constexpr bool contains(unsigned copy) const { return ((bits_ >> copy) & 1U) != 0; }
   [[nodiscard]] constexpr unsigned near() const {
     return static_cast<unsigned>(std::popcount(bits_ & kNearMask));
   }

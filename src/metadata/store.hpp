@@ -2,7 +2,8 @@
 // The metadata of one set on one spare, open for writing: commits, and what a commit promises.
 //
 // Invariants
-//  - A commit is acknowledged only when copies that were read back verified contain a commit quorum.
+//  - A commit is acknowledged only when copies that were read back verified contain a commit
+//  quorum.
 //  - Commit n writes the column n mod 2, never the one that holds n-1.
 //  - A sequence number is never given to other content: a commit that missed its quorum is repeated
 //    byte for byte, or the store goes read-only and stays so.

@@ -12,6 +12,7 @@
 #include "base/uuid.hpp"
 #include "format/content.hpp"
 #include "format/layout.hpp"
+#include "format/seal.hpp"
 #include "format/verdict.hpp"
 #include "io/block_device.hpp"
 #include "metadata/decision.hpp"
@@ -37,6 +38,7 @@ struct CopyReport {
 };
 
 struct Survey {
+  format::CopyPositions positions{};
   // The set the seals name; none: no seal anywhere that checks.
   std::optional<Uuid> set_uuid;
   std::optional<Uuid> spare_uuid;
@@ -47,6 +49,8 @@ struct Survey {
   std::optional<format::Content> content;
   // A seal of a newer incompatible format was seen: refuse everything but looking.
   bool newer_format = false;
+  // The winner has features that forbid writing for this version.
+  bool newer_read_only = false;
   // A slot that has our magic but does not check, or that cannot be read: something may have been
   // here.
   bool traces = false;

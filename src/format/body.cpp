@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "format/body.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "base/assert.hpp"
+#include "base/endian.hpp"
+#include "format/bytes.hpp"
+#include "format/sections.hpp"
+
+namespace dmremap::format {
+
+namespace {
+
+constexpr std::string_view kMagic = "dmr-body";
+
+// Header fields.
+constexpr std::size_t kSetUuid = 8;
+constexpr std::size_t kSequence = 24;
+constexpr std::size_t kTerm = 32;
+constexpr std::size_t kCommit = 40;
+constexpr std::size_t kParent = 56;
+constexpr std::size_t kWall = 72;
+constexpr std::size_t kSectionCount = 80;
+constexpr std::size_t kBlockCount = 84;
+constexpr std::size_t kZero = 88;
+constexpr std::size_t kDirectory = 256;
+
+// Directory entry: type, flags, offset in the stream, length, CRC32C, 16 bytes zero.
+constexpr std::size_t kDirectoryEntryBytes = 32;
+constexpr std::size_t kMaxSections = (kHeaderBytes - kDirectory) / kDirectoryEntryBytes;
+constexpr std::uint16_t kRequired = 1;  // flag: who does not know this section must not use the set
+
+enum SectionType : std::uint16_t { identity = 1, configuration = 2, health = 3, table = 4 };
+
+constexpr std::size_t kHealthOffset = kHeaderBytes;
+constexpr std::size_t kIdentityOffset = kPayloadBytes;
+constexpr std::size_t kConfigurationOffset = kIdentityOffset + kIdentityBytes;
+constexpr std::size_t kUnknownOffset = kConfigurationOffset + kConfigurationBytes;
+static_assert(kHealthOffset + kHealthBytes == kPayloadBytes);
+static_assert(kPayloadBytes % kEntryBytes == 0);
+
+struct Section {
+  std::uint16_t type = 0;
+  std::uint16_t flags = 0;
+  std::uint32_t offset = 0;
+  std::uint32_t length = 0;
+  std::uint32_t crc = 0;
+};
+
+std::size_t unknown_bytes(const std::vector<UnknownSection>& unknown) {
+  std::size_t bytes = 0;
+  for (const UnknownSection& section : unknown) bytes += section.bytes.size();
+  return bytes;
+}
+
+std::size_t table_offset(const std::vector<UnknownSection>& unknown) {
+  return align_up(kUnknownOffset + unknown_bytes(unknown), kPayloadBytes);
+}
+
+void put_section(std::span<std::byte> stream, std::size_t index, Section section) {
+  section.crc = crc32c(stream.subspan(section.offset, section.length));
+  const auto out = stream.subspan(kDirectory + index * kDirectoryEntryBytes, kDirectoryEntryBytes);
+  store_le(out, 0, section.type);
+  store_le(out, 2, section.flags);
+  store_le(out, 4, section.offset);
+  store_le(out, 8, section.length);
+  store_le(out, 12, section.crc);
+}
+
+void put_header(std::span<std::byte> stream, const BodyName& name, std::size_t sections,
+                std::size_t blocks) {
+  put_text(stream, 0, kMagic);
+  put_bytes(stream, kSetUuid, name.set_uuid.bytes);
+  store_le(stream, kSequence, name.sequence);
+  store_le(stream, kTerm, name.term);
+  put_bytes(stream, kCommit, name.commit.bytes);
+  put_bytes(stream, kParent, name.parent.bytes);
+  store_le(stream, kWall, name.wall_ns);
+  store_le(stream, kSectionCount, static_cast<std::uint32_t>(sections));
+  store_le(stream, kBlockCount, static_cast<std::uint32_t>(blocks));
+}
+
+std::vector<std::byte> blocks_of(std::span<const std::byte> stream, const Uuid& set_uuid) {
+  const std::size_t count = stream.size() / kPayloadBytes;
+  std::vector<std::byte> out(count * kBlockBytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto block = std::span(out).subspan(i * kBlockBytes, kBlockBytes);
+    store_le(block, 4, static_cast<std::uint32_t>(i));
+    put_bytes(block, 8, std::span(set_uuid.bytes).first(8));
+    put_bytes(block, kBlockHeaderBytes, stream.subspan(i * kPayloadBytes, kPayloadBytes));
+    store_le(block, 0, crc32c(block.subspan(4)));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::size_t table_capacity(const std::vector<UnknownSection>& unknown) {
+  const std::size_t offset = table_offset(unknown);
+  return offset >= kStreamBytes ? 0 : (kStreamBytes - offset) / kEntryBytes;
+}
+
+std::vector<std::byte> encode_body(const BodyName& name, const Content& content,
+                                   const TableImage& table_image) {
+  const auto& entries = table_image.entries();
+  DMREMAP_ASSERT(entries.size() <= table_capacity(content.unknown));
+  DMREMAP_ASSERT(content.unknown.size() + 4 <= kMaxSections);
+  const std::size_t table_at = table_offset(content.unknown);
+  const std::size_t table_bytes = entries.size() * kEntryBytes;
+  std::vector<std::byte> bytes(align_up(table_at + table_bytes, kPayloadBytes));
+  const std::span stream(bytes);
+
+  pack_health(content.health, stream.subspan(kHealthOffset, kHealthBytes));
+  pack_identity(content.identity, stream.subspan(kIdentityOffset, kIdentityBytes));
+  pack_configuration(content.configuration,
+                     stream.subspan(kConfigurationOffset, kConfigurationBytes));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    ExtentCodec::pack(entries[i], stream.subspan(table_at + i * kEntryBytes, kEntryBytes));
+  }
+  put_section(stream, 0, {identity, kRequired, kIdentityOffset, kIdentityBytes});
+  put_section(stream, 1, {configuration, kRequired, kConfigurationOffset, kConfigurationBytes});
+  put_section(stream, 2, {health, kRequired, kHealthOffset, kHealthBytes});
+  put_section(stream, 3,
+              {table, kRequired, static_cast<std::uint32_t>(table_at),
+               static_cast<std::uint32_t>(table_bytes)});
+  std::size_t at = kUnknownOffset;
+  for (std::size_t i = 0; i < content.unknown.size(); ++i) {
+    const UnknownSection& section = content.unknown[i];
+    put_bytes(stream, at, section.bytes);
+    put_section(stream, 4 + i,
+                {section.type, section.flags, static_cast<std::uint32_t>(at),
+                 static_cast<std::uint32_t>(section.bytes.size())});
+    at += section.bytes.size();
+  }
+  put_header(stream, name, 4 + content.unknown.size(), bytes.size() / kPayloadBytes);
+  return blocks_of(stream, name.set_uuid);
+}
+
+namespace {
+
+std::optional<std::vector<std::byte>> stream_of(std::span<const std::byte> blocks) {
+  const std::size_t count = blocks.size() / kBlockBytes;
+  if (count == 0 || count > kBodyBlocks || blocks.size() % kBlockBytes != 0) return std::nullopt;
+  std::vector<std::byte> stream(count * kPayloadBytes);
+  const auto tag = load_le<std::uint64_t>(blocks, 8);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto block = blocks.subspan(i * kBlockBytes, kBlockBytes);
+    if (load_le<std::uint32_t>(block, 0) != crc32c(block.subspan(4)) ||
+        load_le<std::uint32_t>(block, 4) != i || load_le<std::uint64_t>(block, 8) != tag) {
+      return std::nullopt;
+    }
+    put_bytes(stream, i * kPayloadBytes, block.subspan(kBlockHeaderBytes));
+  }
+  return stream;
+}
+
+struct Header {
+  BodyName name;
+  std::vector<Section> sections;
+};
+
+std::optional<Header> read_header(std::span<const std::byte> stream, std::size_t blocks) {
+  Header out;
+  const auto sections = load_le<std::uint32_t>(stream, kSectionCount);
+  if (std::memcmp(stream.data(), kMagic.data(), kMagic.size()) != 0 || sections > kMaxSections ||
+      load_le<std::uint32_t>(stream, kBlockCount) != blocks ||
+      !all_zero(stream.subspan(kZero, kDirectory - kZero)) ||
+      !all_zero(stream.subspan(kDirectory + sections * kDirectoryEntryBytes,
+                               (kMaxSections - sections) * kDirectoryEntryBytes))) {
+    return std::nullopt;
+  }
+  get_bytes(stream, kSetUuid, out.name.set_uuid.bytes);
+  out.name.sequence = load_le<std::uint64_t>(stream, kSequence);
+  out.name.term = load_le<std::uint64_t>(stream, kTerm);
+  get_bytes(stream, kCommit, out.name.commit.bytes);
+  get_bytes(stream, kParent, out.name.parent.bytes);
+  out.name.wall_ns = load_le<std::uint64_t>(stream, kWall);
+  for (std::size_t i = 0; i < sections; ++i) {
+    const auto from = stream.subspan(kDirectory + i * kDirectoryEntryBytes, kDirectoryEntryBytes);
+    if (!all_zero(from.subspan(16))) return std::nullopt;
+    out.sections.push_back({load_le<std::uint16_t>(from, 0), load_le<std::uint16_t>(from, 2),
+                            load_le<std::uint32_t>(from, 4), load_le<std::uint32_t>(from, 8),
+                            load_le<std::uint32_t>(from, 12)});
+  }
+  return out;
+}
+
+// Sorts the entries into extents and retired ones and checks that no two of them claim a sector.
+bool read_table(std::span<const std::byte> bytes, DecodedBody& out) {
+  if (bytes.size() % kEntryBytes != 0) return false;
+  std::vector<Extent> entries;
+  std::vector<Extent> by_spare;
+  for (std::size_t at = 0; at < bytes.size(); at += kEntryBytes) {
+    const auto extent = ExtentCodec::unpack(bytes.subspan(at, kEntryBytes));
+    if (!extent) return false;
+    entries.push_back(*extent);
+    if (extent->state() == State::good) continue;
+    (extent->state() == State::retired ? out.content.retired : out.content.extents)
+        .push_back(*extent);
+    if (extent->state() == State::retired || extent->state() == State::remapped) {
+      by_spare.push_back(*extent);
+    }
+  }
+  const auto main_order = [](const Extent& a, const Extent& b) {
+    return a.main().first < b.main().first;
+  };
+  const auto spare_order = [](const Extent& a, const Extent& b) {
+    return a.spare().first < b.spare().first;
+  };
+  std::sort(out.content.extents.begin(), out.content.extents.end(), main_order);
+  std::sort(out.content.retired.begin(), out.content.retired.end(), spare_order);
+  std::sort(by_spare.begin(), by_spare.end(), spare_order);
+  out.table = TableImage::of(std::move(entries));
+  const auto main_overlap = [](const Extent& a, const Extent& b) {
+    return a.main().end() > b.main().first;
+  };
+  const auto spare_overlap = [](const Extent& a, const Extent& b) {
+    return a.spare().end() > b.spare().first;
+  };
+  const auto& extents = out.content.extents;
+  return std::adjacent_find(extents.begin(), extents.end(), main_overlap) == extents.end() &&
+         std::adjacent_find(by_spare.begin(), by_spare.end(), spare_overlap) == by_spare.end();
+}
+
+// Where things are says the identity; what the table claims must lie inside.
+bool table_fits(const Content& content) {
+  const Identity& id = content.identity;
+  if (!content.extents.empty() && content.extents.back().main().end().value > id.main.size.value) {
+    return false;
+  }
+  if (id.spare.size < kMinSpareSize) return content.extents.empty() && content.retired.empty();
+  const CopyPositions copies = copy_positions(id.spare.size);
+  const auto inside = [&](const Extent& extent) {
+    if (extent.spare().end().value > id.spare.size.value) return false;
+    return std::none_of(copies.begin(), copies.end(), [&](Sector at) {
+      return extent.spare().overlaps({at, kCopySectors});
+    });
+  };
+  const auto bad = [&](const Extent& e) { return e.state() == State::remapped && !inside(e); };
+  return std::none_of(content.extents.begin(), content.extents.end(), bad) &&
+         std::all_of(content.retired.begin(), content.retired.end(), inside);
+}
+
+std::optional<BodyFault> read_section(const Section& section, std::span<const std::byte> bytes,
+                                      std::array<unsigned, 5>& seen, DecodedBody& out) {
+  const bool known = section.type >= identity && section.type <= table;
+  if (!known) {
+    if ((section.flags & kRequired) != 0) return BodyFault::required;
+    out.content.unknown.push_back(
+        {section.type, section.flags, std::vector<std::byte>(bytes.begin(), bytes.end())});
+    return std::nullopt;
+  }
+  if (++seen[section.type] > 1) return BodyFault::header;
+  const auto take = [](auto& to, auto from) {
+    if (from) to = std::move(*from);
+    return from.has_value();
+  };
+  Content& content = out.content;
+  switch (section.type) {
+    case identity:
+      return take(content.identity, unpack_identity(bytes)) ? std::nullopt
+                                                            : std::optional(BodyFault::section);
+    case configuration:
+      return take(content.configuration, unpack_configuration(bytes))
+                 ? std::nullopt
+                 : std::optional(BodyFault::section);
+    case health:
+      return take(content.health, unpack_health(bytes)) ? std::nullopt
+                                                        : std::optional(BodyFault::section);
+    default:
+      return read_table(bytes, out) ? std::nullopt : std::optional(BodyFault::table);
+  }
+}
+
+}  // namespace
+
+std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> blocks) {
+  const auto bytes = stream_of(blocks);
+  if (!bytes) return BodyFault::block;
+  const std::span<const std::byte> stream(*bytes);
+  const auto header = read_header(stream, stream.size() / kPayloadBytes);
+  if (!header) return BodyFault::header;
+  DecodedBody out;
+  out.name = header->name;
+  std::array<unsigned, 5> seen{};
+  for (const Section& section : header->sections) {
+    if (section.offset < kHeaderBytes || section.offset > stream.size() ||
+        section.length > stream.size() - section.offset) {
+      return BodyFault::section;
+    }
+    const auto part = stream.subspan(section.offset, section.length);
+    if (section.crc != crc32c(part)) return BodyFault::section;
+    if (const auto fault = read_section(section, part, seen, out)) return *fault;
+  }
+  for (const SectionType type : {identity, configuration, health, table}) {
+    if (seen[type] != 1) return BodyFault::header;
+  }
+  if (out.content.identity.set_uuid != out.name.set_uuid) return BodyFault::section;
+  if (!table_fits(out.content)) return BodyFault::table;
+  return out;
+}
+
+}  // namespace dmremap::format

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "metadata/commit_writer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace dmremap::metadata {
+
+using format::kBlockBytes;
+
+namespace {
+
+bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::span<const std::byte> block_of(const CommitImage& image, std::size_t index) {
+  return image.body.span().subspan(index * kBlockBytes, kBlockBytes);
+}
+
+std::pair<std::uint64_t, std::uint64_t> order_of(const format::Seal& seal) {
+  return {seal.sequence, seal.term};
+}
+
+SectorCount blocks_to_sectors(std::size_t blocks) {
+  return {blocks * format::kBlockSectors.value};
+}
+
+}  // namespace
+
+std::shared_ptr<const CommitImage> make_image(const format::Seal& seal,
+                                              std::span<const std::byte> body) {
+  auto image = std::make_shared<CommitImage>(CommitImage{seal, AlignedBuffer(body.size())});
+  std::copy(body.begin(), body.end(), image->body.span().begin());
+  return image;
+}
+
+std::vector<CommitWriter::BlockRun> CommitWriter::missing_blocks(const CommitImage& image,
+                                                                 unsigned copy) const {
+  const auto& known = known_[copy][format::column_of(image.seal.sequence)];
+  const std::size_t known_blocks = known ? known->seal.body_blocks : 0;
+  std::vector<BlockRun> runs;
+  for (std::size_t i = 0; i < image.seal.body_blocks; ++i) {
+    if (i < known_blocks && equal(block_of(*known, i), block_of(image, i))) continue;
+    if (!runs.empty() && runs.back().second == i) {
+      ++runs.back().second;
+    } else {
+      runs.emplace_back(i, i + 1);
+    }
+  }
+  return runs;
+}
+
+bool CommitWriter::write_body(const CommitImage& image, unsigned copy) {
+  const auto at = address(image, copy);
+  const Sector body = format::body_sector(positions_, at);
+  written_[copy] = missing_blocks(image, copy);
+  known_[copy][at.slot].reset();
+  return std::all_of(written_[copy].begin(), written_[copy].end(), [&](const BlockRun& run) {
+    const auto [first, end] = run;
+    return device_
+        .write(body + blocks_to_sectors(first),
+               image.body.span().subspan(first * kBlockBytes, (end - first) * kBlockBytes))
+        .ok();
+  });
+}
+
+bool CommitWriter::write_seal(const CommitImage& image, unsigned copy) {
+  const auto at = address(image, copy);
+  format::Seal seal = image.seal;
+  seal.copy = static_cast<std::uint8_t>(at.copy);
+  seal.slot = static_cast<std::uint8_t>(at.slot);
+  seal.byte_offset = format::slot_sector(positions_, at).byte_offset();
+  format::pack_seal(seal, seal_block_.span());
+  return device_.write(format::slot_sector(positions_, at), seal_block_.span()).ok();
+}
+
+bool CommitWriter::verify(const CommitImage& image, unsigned copy) {
+  if (look_again(image, copy) != SealNow::same) return false;
+  const Sector body = format::body_sector(positions_, address(image, copy));
+  return std::all_of(written_[copy].begin(), written_[copy].end(), [&](const BlockRun& run) {
+    const auto [first, end] = run;
+    const std::size_t bytes = (end - first) * kBlockBytes;
+    const auto back = read_back_.span().first(bytes);
+    return device_.read(body + blocks_to_sectors(first), back).ok() &&
+           equal(back, image.body.span().subspan(first * kBlockBytes, bytes));
+  });
+}
+
+CommitWriter::SealNow CommitWriter::look_again(const CommitImage& image, unsigned copy) {
+  const auto at = address(image, copy);
+  const Sector start = format::slot_sector(positions_, at);
+  const auto block = read_back_.span().first(kBlockBytes);
+  if (!device_.read(start, block).ok()) return SealNow::unreadable;
+  const format::SealReading now = format::unpack_seal(block);
+  if (now.check == format::SealCheck::newer_format) return SealNow::other;
+  if (now.check != format::SealCheck::ok) return SealNow::damaged;
+  const format::Seal& seal = now.seal;
+  if (seal.set_uuid != image.seal.set_uuid || seal.device_uuid != image.seal.device_uuid) {
+    return SealNow::other;
+  }
+  if (!format::belongs_at(seal, at, start)) return SealNow::damaged;
+  if (seal.commit == image.seal.commit) return SealNow::same;
+  return order_of(seal) < order_of(image.seal) ? SealNow::older : SealNow::other;
+}
+
+bool CommitWriter::is_overtaken(const CommitImage& image, unsigned copy) {
+  const format::SlotAddress at{copy, 1 - format::column_of(image.seal.sequence)};
+  const auto block = read_back_.span().first(kBlockBytes);
+  if (!device_.read(format::slot_sector(positions_, at), block).ok()) return false;
+  const format::SealReading now = format::unpack_seal(block);
+  return now.check == format::SealCheck::ok && now.seal.set_uuid == image.seal.set_uuid &&
+         now.seal.device_uuid == image.seal.device_uuid &&
+         order_of(now.seal) > order_of(image.seal);
+}
+
+Result<CopySet> CommitWriter::write(const std::shared_ptr<const CommitImage>& image,
+                                    CopySet targets) {
+  const auto flush = [&] { return device_.flush().ok(); };
+  const auto flush_failed = [&] {
+    return fail(ErrorCode::io, "a flush of the spare failed", device_.path(),
+                "what it covered cannot be trusted: stop the set and check the spare");
+  };
+  CopySet bodies;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (targets.contains(copy) && write_body(*image, copy)) bodies.add(copy);
+  }
+  if (!flush()) return flush_failed();
+  CopySet sealed;
+  for (const CopySet wave : kSealWaves) {
+    bool any = false;
+    for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+      if (!wave.contains(copy) || !bodies.contains(copy)) continue;
+      any = true;
+      if (write_seal(*image, copy)) sealed.add(copy);
+    }
+    if (any && !flush()) return flush_failed();
+  }
+  CopySet verified;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (!sealed.contains(copy) || !verify(*image, copy)) continue;
+    verified.add(copy);
+    known_[copy][format::column_of(image->seal.sequence)] = image;
+  }
+  return verified;
+}
+
+}  // namespace dmremap::metadata

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Writes one commit into one column of chosen copies, and finds out where it really is.
+//
+// What a crash leaves, step by step:
+//   bodies    the column's slots torn or still the commit before last; the other column untouched
+//   flush
+//   seals     wave by wave, a flush after each: the new commit whole on some copies. No wave
+//   contains
+//             a quorum, so what is in flight can never unsettle one
+//   read back copies that do not return what was written do not count
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "base/result.hpp"
+#include "format/seal.hpp"
+#include "io/block_device.hpp"
+#include "metadata/quorum.hpp"
+
+namespace dmremap::metadata {
+
+// A commit ready to be written anywhere: the seal but for its place, and the body blocks.
+struct CommitImage {
+  format::Seal seal;
+  AlignedBuffer body;
+};
+
+[[nodiscard]] std::shared_ptr<const CommitImage> make_image(const format::Seal& seal,
+                                                            std::span<const std::byte> body);
+
+// Not thread-safe.
+class CommitWriter {
+ public:
+  CommitWriter(io::BlockDevice& device, const format::CopyPositions& positions)
+      : device_(device), positions_(positions) {}
+
+  // Writes `image` to the column of its sequence in every copy of `targets`, but for the blocks a
+  // slot is known to hold already. Returns the copies that were read back verified; a copy that
+  // fails is left out, not an error. Error io: a flush failed, and nothing may be written any more.
+  Result<CopySet> write(const std::shared_ptr<const CommitImage>& image, CopySet targets);
+
+  // Re-reads the seal of `image` on `copy`.
+  enum class SealNow { same, unreadable, damaged, older, other };
+  [[nodiscard]] SealNow look_again(const CommitImage& image, unsigned copy);
+  // True if the other column of `copy` holds a seal of this device later than `image`.
+  [[nodiscard]] bool is_overtaken(const CommitImage& image, unsigned copy);
+
+ private:
+  bool write_body(const CommitImage& image, unsigned copy);
+  bool write_seal(const CommitImage& image, unsigned copy);
+  bool verify(const CommitImage& image, unsigned copy);
+  // Runs of blocks of `image` that the slot is not known to hold: [first, end) pairs.
+  using BlockRun = std::pair<std::size_t, std::size_t>;
+  [[nodiscard]] std::vector<BlockRun> missing_blocks(const CommitImage& image, unsigned copy) const;
+  [[nodiscard]] format::SlotAddress address(const CommitImage& image, unsigned copy) const {
+    return {copy, format::column_of(image.seal.sequence)};
+  }
+
+  io::BlockDevice& device_;
+  format::CopyPositions positions_;
+  // What each slot holds, where that was verified.
+  std::array<std::array<std::shared_ptr<const CommitImage>, format::kSlots>, format::kCopies>
+      known_{};
+  std::array<std::vector<BlockRun>, format::kCopies> written_{};
+  AlignedBuffer seal_block_{format::kBlockBytes};
+  AlignedBuffer read_back_{format::kBodyBytes};
+};
+
+}  // namespace dmremap::metadata

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "metadata/slot_reader.hpp"
+
+#include "base/checksum.hpp"
+
+namespace dmremap::metadata {
+
+namespace {
+
+bool agrees(const format::BodyName& body, const format::Seal& seal) {
+  return body == format::BodyName{seal.set_uuid, seal.sequence, seal.term,
+                                  seal.commit,   seal.parent,   seal.wall_ns};
+}
+
+}  // namespace
+
+SlotReading SlotReader::read(format::SlotAddress at, Sector slot_start) {
+  SlotReading out;
+  last_body_ = {};
+  if (!device_.read(slot_start, seal_.span()).ok()) {
+    out.seal_unreadable = true;
+    return out;
+  }
+  out.seal = format::unpack_seal(seal_.span());
+  if (out.seal.check != format::SealCheck::ok) return out;
+  out.in_place = format::belongs_at(out.seal.seal, at, slot_start);
+  if (out.in_place) read_body(out, slot_start);
+  return out;
+}
+
+void SlotReader::read_body(SlotReading& out, Sector slot_start) {
+  const format::Seal& seal = out.seal.seal;
+  const auto blocks = body_.span().first(seal.body_blocks * format::kBlockBytes);
+  if (!device_.read(slot_start + format::kBlockSectors, blocks).ok()) {
+    out.body_unreadable = true;
+    return;
+  }
+  if (crc32c(blocks) != seal.body_crc) return;
+  auto decoded = format::decode_body(blocks);
+  if (const auto* fault = std::get_if<format::BodyFault>(&decoded)) {
+    out.newer_body = *fault == format::BodyFault::required;
+    return;
+  }
+  auto& body = std::get<format::DecodedBody>(decoded);
+  if (!agrees(body.name, seal)) return;
+  out.body = std::move(body);
+  last_body_ = blocks;
+}
+
+}  // namespace dmremap::metadata
