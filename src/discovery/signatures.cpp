@@ -32,7 +32,8 @@ Result<std::vector<std::string>> signatures_on(const io::FileDevice& device) {
   std::vector<std::string> found;
   while (true) {
     const int outcome = ::blkid_do_probe(probe->get());
-    if (outcome == 1) return found;
+    // What was found before a read error is reason enough to say so.
+    if (outcome == 1 || (outcome != 0 && !found.empty())) return found;
     if (outcome != 0) {
       return fail(ErrorCode::io, "cannot be searched for file systems: it does not read well",
                   device.path(), "use another device");
