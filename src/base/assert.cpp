@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/assert.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "base/endian.hpp"
 
@@ -17,7 +17,8 @@ void assertion_failed(std::string_view condition, std::source_location where) {
 }
 
 void bounds_failure(std::size_t offset, std::size_t bytes, std::size_t size) {
-  fmt::print(stderr, "dmremap: field [{}, +{}) outside a buffer of {} bytes\n", offset, bytes, size);
+  fmt::print(stderr, "dmremap: field [{}, +{}) outside a buffer of {} bytes\n", offset, bytes,
+             size);
   std::abort();
 }
 

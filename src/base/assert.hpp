@@ -12,7 +12,7 @@ namespace dmremap {
 
 }  // namespace dmremap
 
-#define DMREMAP_ASSERT(condition)                                                      \
-  (static_cast<bool>(condition)                                                        \
-       ? static_cast<void>(0)                                                          \
+#define DMREMAP_ASSERT(condition) \
+  (static_cast<bool>(condition)   \
+       ? static_cast<void>(0)     \
        : ::dmremap::assertion_failed(#condition, std::source_location::current()))

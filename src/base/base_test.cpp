@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <gtest/gtest.h>
-
 #include <cerrno>
+
+#include <gtest/gtest.h>
 
 #include "base/checksum.hpp"
 #include "base/clock.hpp"
@@ -61,8 +61,8 @@ TEST(Error, OneLineSaysWhereWhatAndHint) {
 }
 
 TEST(Error, EveryCodeHasANameAndAClass) {
-#define CHECK_CODE(id, name, error_class)     \
-  EXPECT_EQ(name_of(ErrorCode::id), name);    \
+#define CHECK_CODE(id, name, error_class)  \
+  EXPECT_EQ(name_of(ErrorCode::id), name); \
   EXPECT_EQ(class_of(ErrorCode::id), ErrorClass::error_class);
   DMREMAP_ERROR_CODES(CHECK_CODE)
 #undef CHECK_CODE

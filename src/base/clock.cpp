@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/clock.hpp"
 
+#include <ctime>
+
 #include <fmt/format.h>
 #include <sys/random.h>
-
-#include <ctime>
 
 #include "base/assert.hpp"
 #include "base/endian.hpp"
@@ -71,8 +71,8 @@ std::string format_time(std::uint64_t wall_ns) {
   const auto seconds = static_cast<time_t>(wall_ns / 1'000'000'000U);
   tm parts{};
   if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 }  // namespace dmremap

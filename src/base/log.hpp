@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The daemon's log: lines on stderr, one write(2) each. In the background stderr is a file in the
-// runtime directory, which is memory-backed: the log never reaches the device we serve (promise 11).
+// runtime directory, which is memory-backed: the log never reaches the device we serve (promise
+// 11).
 #pragma once
 
 #include <string_view>

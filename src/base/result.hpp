@@ -4,8 +4,9 @@
 
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 #include "base/error_code.hpp"
 
@@ -26,13 +27,12 @@ using Result = tl::expected<T, Error>;
 
 [[nodiscard]] inline tl::unexpected<Error> fail(ErrorCode code, std::string what,
                                                 std::string where = {}, std::string hint = {}) {
-  return tl::unexpected<Error>(
-      Error{code, std::move(what), std::move(where), std::move(hint)});
+  return tl::unexpected<Error>(Error{code, std::move(what), std::move(where), std::move(hint)});
 }
 
 // The error of a failed system call: "cannot OPEN: No such file or directory".
-[[nodiscard]] tl::unexpected<Error> fail_errno(int error, std::string_view doing,
-                                               std::string where, std::string hint = {});
+[[nodiscard]] tl::unexpected<Error> fail_errno(int error, std::string_view doing, std::string where,
+                                               std::string hint = {});
 
 // errno's text, without locale or shared buffer.
 [[nodiscard]] std::string errno_text(int error);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Addresses and amounts as distinct types, so that they cannot be confused.
 //
-// Every address of the system is in sectors of 512 bytes, whatever the logical block of a device is.
-// Bytes appear only where memory is handled and inside the disk structures.
+// Every address of the system is in sectors of 512 bytes, whatever the logical block of a device
+// is. Bytes appear only where memory is handled and inside the disk structures.
 #pragma once
 
 #include <compare>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/uuid.hpp"
 
-#include <fmt/format.h>
-
 #include <span>
+
+#include <fmt/format.h>
 
 namespace dmremap {
 
