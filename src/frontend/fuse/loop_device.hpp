@@ -13,7 +13,8 @@ namespace dmremap::fuse {
 
 struct LoopOptions {
   std::string backing_path;
-  std::string stable_link;  // e.g. /dev/dm-remap/NAME; empty: none. A failure to make it is no error
+  std::string
+      stable_link;  // e.g. /dev/dm-remap/NAME; empty: none. A failure to make it is no error
   std::uint32_t logical_block_bytes = 512;
   bool read_only = false;
 };
@@ -21,23 +22,28 @@ struct LoopOptions {
 // Not thread-safe.
 class LoopDevice {
  public:
-  // Takes a free loop device (LOOP_CTL_GET_FREE, LOOP_CONFIGURE with direct I/O). Errors:
-  // not_supported (no loop devices here: says what to load or allow), permission, io.
+  // Takes a free loop device (LOOP_CTL_GET_FREE, LOOP_CONFIGURE with direct I/O) and has the kernel
+  // look for partitions on it. The kernel reads the file meanwhile: whatever serves it must be
+  // running, and the caller must hold nothing that it needs. Errors: not_supported (no loop devices
+  // here, or none with direct I/O: says what to load or allow), permission, io.
   static Result<std::unique_ptr<LoopDevice>> attach(const LoopOptions& options);
-  virtual ~LoopDevice() = default;  // detaches, in use or not
+  virtual ~LoopDevice() = default;  // detaches; if in use, the kernel does when it no longer is
 
   [[nodiscard]] virtual const std::string& node() const = 0;    // /dev/loopN
   [[nodiscard]] virtual const std::string& stable() const = 0;  // the link made, or empty
-  // Fails with device_in_use, naming who (mounts, swaps, holders, processes), and changes nothing.
+  // Writes back what is cached, then detaches and waits until the file is let go. Fails with
+  // device_in_use, naming who (mounts, swaps, holders, processes), and changes nothing. Done
+  // without error also if somebody else has detached it already.
   virtual Result<void> detach() = 0;
 };
 
 // Loop devices whose backing file is `backing_path`, dead runs' included ("(deleted)" and dead FUSE
-// mounts too): "/dev/loop3".
+// mounts too): "/dev/loop3". Only what /sys says: nothing is asked of the file.
 [[nodiscard]] std::vector<std::string> loops_over(const std::string& backing_path);
 
-// What a dead run of the same set left behind: loop devices over `mount_path` and the dead mount on
-// it. Clears away what nothing uses; leftovers_in_use names what something does and who.
+// What a dead run of the same set left behind: the dead mount on `mount_path`, loop devices over it
+// and a link that points to no device of this path any more (empty: none). Clears away what nothing
+// uses; leftovers_in_use names what something does and who. device_in_use if the mount is alive.
 [[nodiscard]] Result<void> clear_leftovers(const std::string& mount_path,
                                            const std::string& stable_link);
 

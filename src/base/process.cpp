@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/process.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
+
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+
+namespace dmremap {
+
+namespace {
+
+// glibc gives a thread 8 MiB of stack and up to 64 MiB of heap of its own: locked, that would be
+// most of a small machine.
+constexpr std::size_t kThreadStackBytes = 512 * std::size_t{1024};
+constexpr int kMallocArenas = 2;
+
+constexpr bool kShadowMemory =
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    true;
+#else
+    false;
+#endif
+#else
+    false;
+#endif
+
+void bound_thread_memory() {
+  pthread_attr_t attributes;
+  if (::pthread_getattr_default_np(&attributes) != 0) return;
+  // Failure leaves the larger default: more memory, nothing wrong.
+  if (::pthread_attr_setstacksize(&attributes, kThreadStackBytes) == 0) {
+    ::pthread_setattr_default_np(&attributes);
+  }
+  ::pthread_attr_destroy(&attributes);
+  ::mallopt(M_ARENA_MAX, kMallocArenas);
+}
+
+}  // namespace
+
+Result<void> lock_memory() {
+  if (kShadowMemory) {
+    return fail(ErrorCode::not_supported, "memory is not locked in a build with a sanitizer");
+  }
+  bound_thread_memory();
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    return fail_errno(errno, "lock memory", {},
+                      "run as root, or raise the memlock limit (ulimit -l)");
+  }
+  return {};
+}
+
+Result<void> become_io_flusher() {
+  if (::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0) return {};
+  if (errno == EINVAL) {
+    return fail(ErrorCode::not_supported, "the kernel has no PR_SET_IO_FLUSHER", {},
+                "Linux 5.6 or later has it");
+  }
+  return fail_errno(errno, "become an I/O flusher", {}, "run as root");
+}
+
+Result<void> avoid_oom_killer() {
+  constexpr const char* kPath = "/proc/self/oom_score_adj";
+  constexpr std::string_view kNever = "-1000\n";  // proc(5)
+  const FileDescriptor file(::open(kPath, O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) return fail_errno(errno, "open", kPath);
+  if (::write(file.get(), kNever.data(), kNever.size()) < 0) {
+    return fail_errno(errno, "keep the OOM killer away", kPath, "run as root");
+  }
+  return {};
+}
+
+std::vector<std::string> protect_io_process() {
+  std::vector<std::string> missing;
+  for (const auto& step : {lock_memory, become_io_flusher, avoid_oom_killer}) {
+    if (auto done = step(); !done) missing.push_back(done.error().message());
+  }
+  return missing;
+}
+
+}  // namespace dmremap

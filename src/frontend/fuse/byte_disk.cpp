@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/fuse/byte_disk.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/assert.hpp"
+
+namespace dmremap::fuse {
+
+namespace {
+
+Sector sector_at(std::uint64_t offset) {
+  return Sector{offset / kSectorBytes};
+}
+
+int upward(io::IoStatus status) {
+  return status.ok() ? 0 : EIO;
+}
+
+}  // namespace
+
+ByteDisk::ByteDisk(remap::Engine& engine)
+    : engine_(engine),
+      unit_bytes_(engine.geometry().logical_block_bytes),
+      size_bytes_(engine.geometry().size.bytes()) {}
+
+ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
+                                     RequestMemory& memory) {
+  if (offset >= size_bytes_ || length == 0) return {};
+  if (length > kMaxRequestBytes) return {.error = EINVAL, .bytes = {}};
+  const std::uint64_t end = std::min<std::uint64_t>(offset + length, size_bytes_);
+  const std::uint64_t first = align_down(offset, unit_bytes_);
+  const std::uint64_t last = align_up(end, unit_bytes_);  // the disk is whole units
+  const auto whole = memory.payload().first(last - first);
+  if (const int error = upward(engine_.read(sector_at(first), whole)); error != 0) {
+    return {.error = error, .bytes = {}};
+  }
+  return {.error = 0, .bytes = whole.subspan(offset - first, end - offset)};
+}
+
+ByteDisk::WriteOutcome ByteDisk::write(std::uint64_t offset, std::span<const std::byte> data,
+                                       bool fua, RequestMemory& memory) {
+  if (data.empty()) return {};
+  if (offset >= size_bytes_) return {.error = ENOSPC, .bytes = 0};
+  if (data.size() > kMaxRequestBytes) return {.error = EINVAL, .bytes = 0};
+  data = data.first(std::min<std::uint64_t>(data.size(), size_bytes_ - offset));
+  if (offset % unit_bytes_ != 0 || data.size() % unit_bytes_ != 0) {
+    return write_unaligned(offset, data, fua, memory);
+  }
+  const std::shared_lock<WriteGate> beside(gate_);
+  const int error = upward(engine_.write(sector_at(offset), data, fua));
+  return {.error = error, .bytes = error == 0 ? data.size() : 0};
+}
+
+ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
+                                                 std::span<const std::byte> data, bool fua,
+                                                 RequestMemory& memory) {
+  const std::uint64_t end = offset + data.size();
+  const std::uint64_t first = align_down(offset, unit_bytes_);
+  const std::uint64_t last = align_up(end, unit_bytes_);
+  const auto whole = memory.payload().first(last - first);
+  const std::size_t head = offset - first;
+  const std::size_t tail = last - end;
+  std::memmove(whole.data() + head, data.data(), data.size());
+
+  const std::lock_guard<WriteGate> alone(gate_);
+  const auto edge = memory.edge();
+  if (head != 0) {
+    const int error = upward(engine_.read(sector_at(first), edge));
+    if (error != 0) return {.error = error, .bytes = 0};
+    std::memcpy(whole.data(), edge.data(), head);
+  }
+  if (tail != 0) {
+    const int error = upward(engine_.read(sector_at(last - unit_bytes_), edge));
+    if (error != 0) return {.error = error, .bytes = 0};
+    std::memcpy(whole.data() + whole.size() - tail, edge.data() + unit_bytes_ - tail, tail);
+  }
+  const int error = upward(engine_.write(sector_at(first), whole, fua));
+  return {.error = error, .bytes = error == 0 ? data.size() : 0};
+}
+
+int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, RequestMemory& memory) {
+  if (offset >= size_bytes_ || length == 0) return 0;
+  const std::uint64_t end = offset + std::min(length, size_bytes_ - offset);
+  const std::uint64_t inner = align_up(offset, unit_bytes_);
+  const std::uint64_t inner_end = align_down(end, unit_bytes_);
+  if (inner > inner_end) return zero_part_of_unit(offset, end - offset, memory);
+
+  // The inside comes first: when it is refused, nothing may have changed.
+  if (inner < inner_end) {
+    const std::shared_lock<WriteGate> beside(gate_);
+    const auto status =
+        engine_.write_zeroes({sector_at(inner), SectorCount::from_bytes(inner_end - inner)});
+    if (!status.ok()) return status.error == EOPNOTSUPP ? EOPNOTSUPP : EIO;
+  }
+  if (offset < inner) {
+    if (const int error = zero_part_of_unit(offset, inner - offset, memory); error != 0) {
+      return error;
+    }
+  }
+  return inner_end < end ? zero_part_of_unit(inner_end, end - inner_end, memory) : 0;
+}
+
+int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length, RequestMemory& memory) {
+  const std::uint64_t first = align_down(offset, unit_bytes_);
+  DMREMAP_ASSERT(offset - first + length <= unit_bytes_);
+  const auto edge = memory.edge();
+  const std::lock_guard<WriteGate> alone(gate_);
+  if (const int error = upward(engine_.read(sector_at(first), edge)); error != 0) return error;
+  std::memset(edge.data() + (offset - first), 0, length);
+  return upward(engine_.write(sector_at(first), edge, false));
+}
+
+int ByteDisk::flush() {
+  return upward(engine_.flush());
+}
+
+}  // namespace dmremap::fuse

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/fuse/fuse_frontend.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdarg>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "base/log.hpp"
+#include "frontend/fuse/loop_device.hpp"
+#include "frontend/fuse/mount_point.hpp"
+#include "frontend/fuse/operations.hpp"
+#include "io/usage.hpp"
+
+namespace dmremap::fuse {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Names our file systems in /proc/mounts.
+constexpr const char* kMountOptions = "fsname=dm-remap,subtype=dm-remap,default_permissions";
+
+// Where libfuse's complaints go: while a session is made, into the error; later, to the log.
+thread_local std::string* complaints = nullptr;
+
+[[gnu::format(printf, 2, 0)]] void take_complaint(fuse_log_level /*level*/, const char* format,
+                                                  va_list arguments) {
+  std::array<char, 512> text{};
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  std::string line(text.data());
+  while (line.ends_with('\n')) line.pop_back();
+  if (complaints == nullptr) {
+    log(Severity::warning, line);
+  } else if (complaints->empty()) {
+    *complaints = line;
+  }
+}
+
+// Interrupts a thread that waits for a request; nothing else in the process uses it.
+int wake_signal() {
+  return SIGRTMIN + 7;
+}
+
+void install_wake_signal() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = 0;  // no SA_RESTART: read(2) must return
+  ::sigaction(wake_signal(), &action, nullptr);
+}
+
+Result<void> check_fuse_device() {
+  const FileDescriptor device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (device.valid()) return {};
+  switch (errno) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+      return fail(ErrorCode::not_supported, "this system has no FUSE", "/dev/fuse",
+                  "load the module (modprobe fuse), or give the container the device");
+    default:
+      return fail_errno(errno, "use FUSE", "/dev/fuse",
+                        "run as root, or allow this user or container the device");
+  }
+}
+
+// True if the file was made.
+Result<bool> provide_mount_file(const std::string& path) {
+  const FileDescriptor file(
+      ::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file.valid()) return true;
+  if (errno != EEXIST) return fail_errno(errno, "make the mount file", path);
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return fail_errno(errno, "look at", path);
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorCode::usage, "the disk can only appear at a regular file", path,
+                "name a path where there is nothing yet, or a regular file");
+  }
+  return false;
+}
+
+struct SessionDestroyer {
+  void operator()(fuse_session* session) const {
+    // Also frees the path it keeps; of the mount nothing is left by then.
+    fuse_session_unmount(session);
+    fuse_session_destroy(session);
+  }
+};
+using Session = std::unique_ptr<fuse_session, SessionDestroyer>;
+
+Result<Session> mount_session(Served& served, const std::string& path) {
+  std::string complaint;
+  complaints = &complaint;
+  std::string program = "dm-remap";
+  std::string flag = "-o";
+  std::string options = fmt::format("{}{}", kMountOptions, served.read_only ? ",ro" : "");
+  std::array<char*, 4> argv{program.data(), flag.data(), options.data(), nullptr};
+  fuse_args arguments = FUSE_ARGS_INIT(3, argv.data());
+  const fuse_lowlevel_ops table = operations();
+  Session session(fuse_session_new(&arguments, &table, sizeof(table), &served));
+  fuse_opt_free_args(&arguments);
+  const bool mounted = session && fuse_session_mount(session.get(), path.c_str()) == 0;
+  complaints = nullptr;
+  if (mounted) return session;
+  return fail(ErrorCode::io,
+              complaint.empty() ? "cannot mount" : fmt::format("cannot mount: {}", complaint), path,
+              "see that fuse3 is installed and that mounting is allowed here");
+}
+
+class Frontend final : public FuseFrontend {
+ public:
+  Frontend(remap::Engine& engine, const Options& options, bool made_file)
+      : path_(canonical(options.mount_path)),
+        made_file_(made_file),
+        disk_(engine),
+        served_{.disk = disk_, .read_only = options.read_only} {
+    ::clock_gettime(CLOCK_REALTIME, &served_.since);
+  }
+
+  ~Frontend() override {
+    // Ended does not mean unmounted: the connection may have broken and left a dead mount.
+    const bool mounted = ended() ? mount_state(path_) == MountState::dead : is_mounted(path_);
+    if (session_ && mounted) {
+      if (auto done = unmount(path_, Unmounting::detached); !done) {
+        log(Severity::warning, done.error().message());
+      }
+    }
+    end_threads();
+    session_.reset();  // closes the connection: whoever still has the file open gets errors
+    if (made_file_) ::unlink(path_.c_str());
+  }
+
+  Frontend(const Frontend&) = delete;
+  Frontend& operator=(const Frontend&) = delete;
+
+  Result<void> run(unsigned threads);
+
+  [[nodiscard]] const std::string& path() const override { return path_; }
+  [[nodiscard]] unsigned open_handles() const override { return served_.open_handles.load(); }
+  Result<void> stop() override;
+  [[nodiscard]] bool ended() const override { return ended_.load(); }
+
+ private:
+  void serve();
+  void end_threads();
+  Result<void> unmount_unused();
+
+  std::string path_;
+  bool made_file_;
+  ByteDisk disk_;
+  Served served_;
+  Session session_;
+  std::vector<std::thread> threads_;
+
+  std::atomic<bool> ended_{false};
+  std::atomic<bool> stopping_{false};
+  std::mutex stop_mutex_;             // one stop() at a time
+  std::mutex mutex_;                  // of running_
+  std::condition_variable finished_;  // running_ became 0
+  unsigned running_ = 0;
+};
+
+Result<void> Frontend::run(unsigned threads) {
+  auto session = mount_session(served_, path_);
+  if (!session) return tl::unexpected(session.error());
+  session_ = std::move(*session);
+  running_ = std::max(threads, 1U);
+  for (unsigned i = 0; i < running_; ++i) threads_.emplace_back([this] { serve(); });
+  // The kernel says hello at once, or something is very wrong.
+  for (int waited = 0; !served_.ready.load(); ++waited) {
+    if (ended() || waited > 1000) {
+      return fail(ErrorCode::io, "the kernel does not talk to the mount", path_);
+    }
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return {};
+}
+
+void Frontend::serve() {
+  // The process's signals are for the threads that wait for them.
+  sigset_t all;
+  sigfillset(&all);
+  sigdelset(&all, wake_signal());
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+
+  RequestMemory memory(disk_.geometry().logical_block_bytes);
+  serve_with(memory);
+  while (!stopping_.load()) {
+    fuse_buf request{};
+    request.mem = memory.request();
+    const int got = fuse_session_receive_buf(session_.get(), &request);
+    if (got == -EINTR || got == -EAGAIN) continue;
+    if (got <= 0) {  // unmounted, or the connection is broken: for all threads
+      if (got < 0) log(Severity::error, fmt::format("{}: {}", path_, errno_text(-got)));
+      ended_.store(true);
+      break;
+    }
+    fuse_session_process_buf(session_.get(), &request);
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  --running_;
+  finished_.notify_all();
+}
+
+void Frontend::end_threads() {
+  if (threads_.empty()) return;
+  stopping_.store(true);
+  {
+    // After an unmount they end by themselves; not if the mount lives on in another mount
+    // namespace. A signal may come just before the read it is meant for: hence again and again.
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!finished_.wait_for(lock, milliseconds(20), [this] { return running_ == 0; })) {
+      for (auto& thread : threads_) ::pthread_kill(thread.native_handle(), wake_signal());
+    }
+  }
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+Result<void> Frontend::unmount_unused() {
+  // A close reaches us a little after it returned to whoever closed it. The handles are counted too
+  // because another mount namespace may use the file where our unmount does not see it.
+  for (int tries = 0; tries < 20; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(milliseconds(50));
+    if (ended()) return {};
+    if (open_handles() > 0) continue;
+    const auto done = unmount(path_, Unmounting::if_unused);
+    if (done || done.error().code != ErrorCode::device_in_use) return done;
+  }
+  const auto uses = io::uses_of(path_);
+  return fail(ErrorCode::device_in_use,
+              uses.empty() ? fmt::format("in use: opened {} times", open_handles())
+                           : fmt::format("in use: {}", fmt::join(uses, ", ")),
+              path_, "end what uses it, then stop again");
+}
+
+Result<void> Frontend::stop() {
+  const std::lock_guard<std::mutex> alone(stop_mutex_);
+  if (!session_) return {};
+  if (auto done = unmount_unused(); !done) return done;
+  end_threads();
+  session_.reset();
+  ended_.store(true);
+  if (made_file_ && ::unlink(path_.c_str()) == 0) made_file_ = false;
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Engine& engine,
+                                                          const Options& options) {
+  fuse_set_log_func(take_complaint);
+  install_wake_signal();
+  if (auto there = check_fuse_device(); !there) return tl::unexpected(there.error());
+  if (auto cleared = clear_leftovers(options.mount_path, {}); !cleared) {
+    return tl::unexpected(cleared.error());
+  }
+  auto made = provide_mount_file(options.mount_path);
+  if (!made) return tl::unexpected(made.error());
+  auto frontend = std::make_unique<Frontend>(engine, options, *made);
+  if (auto running = frontend->run(options.threads); !running) {
+    return tl::unexpected(running.error());
+  }
+  return frontend;
+}
+
+}  // namespace dmremap::fuse

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a run that was killed left behind, and clearing it away: first the loop device, which keeps
+// the mount alive; then the mount; then the link, which may by now point at another's device.
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "frontend/fuse/loop_control.hpp"
+#include "frontend/fuse/loop_device.hpp"
+#include "frontend/fuse/mount_point.hpp"
+#include "io/sysfs.hpp"
+
+namespace dmremap::fuse {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(10);
+
+Error as_leftover(Error error, const std::string& mount_path) {
+  if (error.code == ErrorCode::device_in_use) {
+    error.code = ErrorCode::leftovers_in_use;
+    error.what =
+        fmt::format("left behind by an earlier run on {} and still {}", mount_path, error.what);
+    error.hint = fmt::format(
+        "unmount what is on it (umount {}) and end what uses it, then start again", error.where);
+  }
+  return error;
+}
+
+void clear_link(const std::string& link, const std::string& mount_path) {
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink(link, error);
+  if (error || !target.string().starts_with("/dev/loop")) return;
+  if (backing_file_of(target.string()) != canonical(mount_path)) ::unlink(link.c_str());
+}
+
+}  // namespace
+
+std::vector<std::string> loops_over(const std::string& backing_path) {
+  const std::string wanted = canonical(backing_path);
+  std::vector<std::string> nodes;
+  for (const std::string& name : io::names_in("/sys/block")) {
+    if (!name.starts_with("loop")) continue;
+    std::string node = "/dev/" + name;
+    if (backing_file_of(node) == wanted) nodes.push_back(std::move(node));
+  }
+  return nodes;
+}
+
+Result<void> clear_leftovers(const std::string& mount_path, const std::string& stable_link) {
+  const MountState state = mount_state(mount_path);
+  if (state == MountState::alive) {
+    return fail(ErrorCode::device_in_use, "something is mounted here and answers", mount_path,
+                "stop the set that serves it, or unmount it");
+  }
+  // Without a mount it is a loop device over a plain file of that name, which is not ours.
+  if (state == MountState::dead) {
+    for (const std::string& node : loops_over(mount_path)) {
+      auto held = hold_unused(node, true);
+      if (!held) return tl::unexpected(as_leftover(held.error(), mount_path));
+      if (auto cleared = clear_loop(node, std::move(*held), kPatience); !cleared) {
+        return tl::unexpected(as_leftover(cleared.error(), mount_path));
+      }
+    }
+    if (auto gone = unmount(mount_path, Unmounting::detached); !gone) return gone;
+  }
+  if (!stable_link.empty()) clear_link(stable_link, mount_path);
+  return {};
+}
+
+}  // namespace dmremap::fuse

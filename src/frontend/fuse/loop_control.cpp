@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/fuse/loop_control.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "io/sysfs.hpp"
+#include "io/usage.hpp"
+
+namespace dmremap::fuse {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kStep{50};
+// How long somebody may look at a device in passing before that counts as use.
+constexpr int kPassingSteps = 30;
+// How long udev or devtmpfs may take to make a node before we make it.
+constexpr int kNodeSteps = 10;
+constexpr unsigned kLoopMajor = 7;  // Documentation/admin-guide/devices.txt
+
+std::string sysfs_of(const std::string& node) {
+  return "/sys/block/" + std::filesystem::path(node).filename().string();
+}
+
+Result<void> provide_node(const std::string& node, unsigned number) {
+  struct stat status {};
+  for (int step = 0; step < kNodeSteps; ++step) {
+    if (::stat(node.c_str(), &status) == 0) return {};
+    std::this_thread::sleep_for(kStep);
+  }
+  const dev_t device = io::parse_device_number(io::read_attribute(sysfs_of(node) + "/dev"))
+                           .value_or(makedev(kLoopMajor, number));
+  if (::mknod(node.c_str(), S_IFBLK | 0600, device) == 0 || errno == EEXIST) return {};
+  return fail_errno(errno, "make the device node", node,
+                    "run udev, or give the container the loop devices");
+}
+
+tl::unexpected<Error> in_use(const std::string& node, std::string how) {
+  return fail(ErrorCode::device_in_use, std::move(how), node,
+              "unmount it and end what uses it, then try again");
+}
+
+}  // namespace
+
+std::string backing_file_of(const std::string& node) {
+  constexpr std::string_view kDeleted = " (deleted)";  // d_path() of a file without a name
+  std::string file = io::read_attribute(sysfs_of(node) + "/loop/backing_file");
+  if (file.ends_with(kDeleted)) file.resize(file.size() - kDeleted.size());
+  return file;
+}
+
+Result<std::string> next_free_loop() {
+  constexpr const char* kControl = "/dev/loop-control";
+  const FileDescriptor control(::open(kControl, O_RDWR | O_CLOEXEC));
+  if (!control.valid()) {
+    if (errno == ENOENT || errno == ENODEV || errno == ENXIO) {
+      return fail(ErrorCode::not_supported, "this system has no loop devices", kControl,
+                  "load the module (modprobe loop), or give the container the device");
+    }
+    return fail_errno(errno, "take a loop device", kControl,
+                      "run as root, or use --export fuse, which needs none");
+  }
+  const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+  if (number < 0) {
+    return fail_errno(errno, "find a free loop device", kControl,
+                      "detach loop devices that are not needed (losetup --list)");
+  }
+  std::string node = fmt::format("/dev/loop{}", number);
+  if (auto there = provide_node(node, static_cast<unsigned>(number)); !there) {
+    return tl::unexpected(there.error());
+  }
+  return node;
+}
+
+Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
+  const int mode = (read_only ? O_RDONLY : O_RDWR) | O_EXCL | O_CLOEXEC;
+  for (int step = 0;; ++step) {
+    FileDescriptor held(::open(node.c_str(), mode));
+    if (!held.valid() && errno != EBUSY) return fail_errno(errno, "open", node);
+    if (held.valid() && io::openers_of(node).empty()) return held;
+    if (step < kPassingSteps) {
+      held.reset();
+      std::this_thread::sleep_for(kStep);
+      continue;
+    }
+    const auto uses = io::uses_of(node);
+    // O_EXCL sees every mount; we see those of this mount namespace.
+    return in_use(node, uses.empty() ? "in use, by what cannot be seen from here"
+                                     : fmt::format("in use: {}", fmt::join(uses, ", ")));
+  }
+}
+
+Result<void> clear_loop(const std::string& node, FileDescriptor held, milliseconds patience) {
+  if (::ioctl(held.get(), LOOP_CLR_FD) != 0 && errno != ENXIO) {
+    return fail_errno(errno, "detach", node);
+  }
+  held.reset();  // the kernel detaches when the last one closes it
+  for (auto waited = milliseconds::zero(); !backing_file_of(node).empty(); waited += kStep) {
+    if (waited < patience) {
+      std::this_thread::sleep_for(kStep);
+      continue;
+    }
+    // Somebody opened it at the last moment. Take the order back.
+    const FileDescriptor again(::open(node.c_str(), O_RDONLY | O_CLOEXEC));
+    loop_info64 info{};
+    if (again.valid() && ::ioctl(again.get(), LOOP_GET_STATUS64, &info) == 0) {
+      info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
+      ::ioctl(again.get(), LOOP_SET_STATUS64, &info);
+    }
+    const auto uses = io::uses_of(node);
+    return in_use(node, fmt::format("in use: {}", fmt::join(uses, ", ")));
+  }
+  return {};
+}
+
+Result<void> place_link(const std::string& link, const std::string& node) {
+  const std::filesystem::path path(link);
+  std::error_code error;
+  if (std::filesystem::create_directories(path.parent_path(), error)) {
+    ::chmod(path.parent_path().c_str(), 0755);
+  }
+  if (error) return fail_errno(error.value(), "make the directory", path.parent_path().string());
+  const std::string temporary = fmt::format("{}.{}", link, ::getpid());
+  ::unlink(temporary.c_str());
+  if (::symlink(node.c_str(), temporary.c_str()) != 0) {
+    return fail_errno(errno, "make the link", temporary);
+  }
+  if (::rename(temporary.c_str(), link.c_str()) != 0) {
+    const int failure = errno;
+    ::unlink(temporary.c_str());
+    return fail_errno(failure, "place the link", link);
+  }
+  return {};
+}
+
+void remove_link(const std::string& link, const std::string& node) {
+  std::error_code error;
+  const std::filesystem::path path(link);
+  if (std::filesystem::read_symlink(path, error) == node && !error) ::unlink(link.c_str());
+}
+
+}  // namespace dmremap::fuse

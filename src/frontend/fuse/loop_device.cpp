@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/fuse/loop_device.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "base/log.hpp"
+#include "frontend/fuse/loop_control.hpp"
+#include "frontend/fuse/mount_point.hpp"
+
+namespace dmremap::fuse {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Others take free loop devices too; each lost race is one more try.
+constexpr int kAttachTries = 64;
+constexpr milliseconds kDetachPatience = seconds(10);
+
+class Attachment final : public LoopDevice {
+ public:
+  Attachment(std::string node, std::string backing_file, bool read_only)
+      : node_(std::move(node)), backing_file_(std::move(backing_file)), read_only_(read_only) {}
+
+  ~Attachment() override {
+    if (!attached()) return;
+    const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (device.valid()) ::ioctl(device.get(), LOOP_CLR_FD);
+    remove_link(stable_, node_);
+  }
+
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  [[nodiscard]] const std::string& node() const override { return node_; }
+  [[nodiscard]] const std::string& stable() const override { return stable_; }
+  Result<void> detach() override;
+
+  [[nodiscard]] Result<void> verify(std::uint64_t bytes) const;
+  void link(const std::string& path);
+
+ private:
+  // Somebody may have detached it, and it may serve another file by now.
+  [[nodiscard]] bool attached() const {
+    return !detached_ && backing_file_of(node_) == backing_file_;
+  }
+
+  std::string node_;
+  std::string stable_;
+  std::string backing_file_;
+  bool read_only_;
+  bool detached_ = false;
+};
+
+// What was configured is not always what is in force: direct I/O is dropped without a word where
+// the file cannot do it, and then the page cache would hold everything twice.
+Result<void> Attachment::verify(std::uint64_t bytes) const {
+  const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!device.valid()) return fail_errno(errno, "open", node_);
+  loop_info64 info{};
+  if (::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) {
+    return fail_errno(errno, "ask the loop device about itself", node_);
+  }
+  if ((info.lo_flags & LO_FLAGS_DIRECT_IO) == 0) {
+    return fail(ErrorCode::not_supported, "the kernel gave no direct I/O to the loop device", node_,
+                "Linux 5.8 or later is needed; --export fuse works without a loop device");
+  }
+  std::uint64_t size = 0;
+  if (::ioctl(device.get(), BLKGETSIZE64, &size) != 0) {
+    return fail_errno(errno, "ask for the size", node_);
+  }
+  if (size != bytes) {
+    return fail(ErrorCode::io,
+                fmt::format("the loop device has {} bytes and its file {}", size, bytes), node_);
+  }
+  return {};
+}
+
+void Attachment::link(const std::string& path) {
+  if (path.empty()) return;
+  if (auto placed = place_link(path, node_); placed) {
+    stable_ = path;
+  } else {
+    log(Severity::warning, placed.error().message());
+  }
+}
+
+Result<void> Attachment::detach() {
+  if (attached()) {
+    auto held = hold_unused(node_, read_only_);
+    if (!held) return tl::unexpected(held.error());
+    if (::fsync(held->get()) != 0) {
+      log(Severity::error, fmt::format("{}: what was written to its cache could not be saved: {}",
+                                       node_, errno_text(errno)));
+    }
+    auto cleared = clear_loop(node_, std::move(*held), kDetachPatience);
+    if (!cleared) return cleared;
+  }
+  detached_ = true;
+  remove_link(stable_, node_);
+  stable_.clear();
+  return {};
+}
+
+loop_config configuration(const FileDescriptor& backing, const LoopOptions& options) {
+  loop_config config{};
+  config.fd = static_cast<__u32>(backing.get());
+  config.block_size = options.logical_block_bytes;
+  // The disk may be a whole one with partitions on it.
+  config.info.lo_flags = LO_FLAGS_DIRECT_IO | LO_FLAGS_PARTSCAN;
+  if (options.read_only) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
+  // For people who run losetup: it is cut, and identifies nothing.
+  const std::size_t name_bytes =
+      std::min<std::size_t>(options.backing_path.size(), LO_NAME_SIZE - 1);
+  std::memcpy(config.info.lo_file_name, options.backing_path.data(), name_bytes);
+  return config;
+}
+
+Result<std::string> configure_free_loop(const LoopOptions& options, const FileDescriptor& backing) {
+  const loop_config config = configuration(backing, options);
+  for (int tries = 0; tries < kAttachTries; ++tries) {
+    auto node = next_free_loop();
+    if (!node) return node;
+    const FileDescriptor device(
+        ::open(node->c_str(), (options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+    if (!device.valid() && errno != EBUSY && errno != ENXIO) {
+      return fail_errno(errno, "open", *node, "give the container the loop devices");
+    }
+    if (device.valid() && ::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) return node;
+    if (errno == ENOTTY || errno == EINVAL) {
+      return fail(ErrorCode::not_supported,
+                  fmt::format("the kernel cannot attach it with blocks of {} bytes",
+                              options.logical_block_bytes),
+                  *node, "Linux 5.8 or later is needed; --export fuse works without a loop device");
+    }
+    if (errno != EBUSY && errno != EAGAIN && errno != EINTR && errno != ENXIO) {
+      return fail_errno(errno, "attach the loop device", *node);
+    }
+    std::this_thread::sleep_for(milliseconds(1 + tries));
+  }
+  return fail(ErrorCode::io, "all free loop devices were taken by others", "/dev/loop-control",
+              "try again");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& options) {
+  FileDescriptor backing(
+      ::open(options.backing_path.c_str(), (options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+  if (!backing.valid()) return fail_errno(errno, "open", options.backing_path);
+  struct stat status {};
+  if (::fstat(backing.get(), &status) != 0) {
+    return fail_errno(errno, "look at", options.backing_path);
+  }
+  auto node = configure_free_loop(options, backing);
+  if (!node) return tl::unexpected(node.error());
+  // From here on the destructor detaches it.
+  auto device =
+      std::make_unique<Attachment>(*node, canonical(options.backing_path), options.read_only);
+  if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {
+    return tl::unexpected(right.error());
+  }
+  device->link(options.stable_link);
+  return device;
+}
+
+}  // namespace dmremap::fuse

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/fuse/operations.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fuse.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/assert.hpp"
+
+// include/uapi/linux/fuse.h of Linux 6.2; older kernels pass it by.
+#ifndef FOPEN_PARALLEL_DIRECT_WRITES
+#define FOPEN_PARALLEL_DIRECT_WRITES (1 << 6)
+#endif
+
+namespace dmremap::fuse {
+
+static_assert(sizeof(fuse_in_header) + sizeof(fuse_write_in) == kWriteHeaderBytes,
+              "a write's data must land on a page boundary");
+static_assert(sizeof(fuse_in_header) + sizeof(fuse_read_in) <= kWriteHeaderBytes,
+              "a read's arguments must not lie in the payload it is answered from");
+
+namespace {
+
+// Requests the kernel may have under way in the background; direct asynchronous I/O counts as
+// such, and a loop device has a queue of 128, of which each may be two requests.
+constexpr unsigned kMaxBackground = 256;
+
+thread_local RequestMemory* this_threads_memory = nullptr;
+
+RequestMemory& memory_of_thread() {
+  DMREMAP_ASSERT(this_threads_memory != nullptr);
+  return *this_threads_memory;
+}
+
+Served& served_by(fuse_req_t request) {
+  return *static_cast<Served*>(fuse_req_userdata(request));
+}
+
+// No exception may pass through libfuse, which is C: whatever is thrown is a failed request.
+template <typename Outcome, typename Function>
+Outcome guarded(Function&& function, Outcome failed) {
+  try {
+    return function();
+  } catch (const std::exception&) {
+    return failed;
+  }
+}
+
+struct stat attributes(const Served& served) {
+  struct stat status {};
+  status.st_ino = FUSE_ROOT_ID;
+  status.st_mode = S_IFREG | (served.read_only ? 0400U : 0600U);
+  status.st_nlink = 1;
+  status.st_uid = ::geteuid();
+  status.st_gid = ::getegid();
+  status.st_size = static_cast<off_t>(served.disk.size_bytes());
+  status.st_blocks = static_cast<blkcnt_t>(served.disk.size_bytes() / kSectorBytes);
+  status.st_blksize = std::max<blksize_t>(served.disk.geometry().physical_block_bytes, 4096);
+  status.st_atim = status.st_mtim = status.st_ctim = served.since;
+  return status;
+}
+
+// Not cached (timeout 0): looking at the file tells whether its server lives.
+void reply_attributes(fuse_req_t request) {
+  const struct stat status = attributes(served_by(request));
+  fuse_reply_attr(request, &status, 0.0);
+}
+
+void init(void* user_data, fuse_conn_info* connection) {
+  // No splicing: requests are read where their data can stay. No FUSE_CAP_ATOMIC_O_TRUNC: with it
+  // the kernel would believe that opening with O_TRUNC emptied the file.
+  connection->want = connection->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO);
+  connection->max_write = kMaxRequestBytes;
+  connection->max_read = 0;  // as many pages as for a write
+  connection->max_readahead = 0;
+  connection->max_background = kMaxBackground;
+  connection->congestion_threshold = kMaxBackground;
+  static_cast<Served*>(user_data)->ready.store(true);
+}
+
+void getattr(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/) {
+  reply_attributes(request);
+}
+
+// The times may be set to no effect; the size is the disk's, owner and mode are ours.
+void setattr(fuse_req_t request, fuse_ino_t /*inode*/, struct stat* wanted, int which,
+             fuse_file_info* /*file*/) {
+  constexpr int kRefused = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
+  const auto size = static_cast<off_t>(served_by(request).disk.size_bytes());
+  const bool resized = (which & FUSE_SET_ATTR_SIZE) != 0 && wanted->st_size != size;
+  if (resized || (which & kRefused) != 0) {
+    fuse_reply_err(request, EPERM);
+    return;
+  }
+  reply_attributes(request);
+}
+
+void open(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
+  Served& served = served_by(request);
+  if (served.read_only && (file->flags & O_ACCMODE) != O_RDONLY) {
+    fuse_reply_err(request, EROFS);
+    return;
+  }
+  // By hand: libfuse 3.14 does not know parallel direct writes. NOFLUSH: closing a disk is no
+  // reason to sync it, and no cache of ours wants to hear of it.
+  fuse_open_out answer{};
+  answer.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
+  served.open_handles.fetch_add(1);
+  if (fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof(answer)) != 0) {
+    served.open_handles.fetch_sub(1);  // whoever opened it is gone: there will be no release
+  }
+}
+
+void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/) {
+  served_by(request).open_handles.fetch_sub(1);
+  fuse_reply_err(request, 0);
+}
+
+void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
+          fuse_file_info* /*file*/) {
+  const auto outcome = guarded<ByteDisk::ReadOutcome>(
+      [&] {
+        return served_by(request).disk.read(static_cast<std::uint64_t>(offset), size,
+                                            memory_of_thread());
+      },
+      {.error = EIO, .bytes = {}});
+  if (outcome.error != 0) {
+    fuse_reply_err(request, outcome.error);
+    return;
+  }
+  fuse_reply_buf(request, reinterpret_cast<const char*>(outcome.bytes.data()),
+                 outcome.bytes.size());
+}
+
+void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size_t size,
+           off_t offset, fuse_file_info* file) {
+  const bool fua = (file->flags & O_DSYNC) != 0;  // a part of O_SYNC
+  const auto outcome = guarded<ByteDisk::WriteOutcome>(
+      [&] {
+        return served_by(request).disk.write(static_cast<std::uint64_t>(offset),
+                                             {reinterpret_cast<const std::byte*>(data), size}, fua,
+                                             memory_of_thread());
+      },
+      {.error = EIO, .bytes = 0});
+  if (outcome.error != 0) {
+    fuse_reply_err(request, outcome.error);
+  } else {
+    fuse_reply_write(request, outcome.bytes);
+  }
+}
+
+void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_file_info* /*file*/) {
+  const int error = guarded<int>([&] { return served_by(request).disk.flush(); }, EIO);
+  fuse_reply_err(request, error);
+}
+
+// Loop devices punch holes to discard and to write zeroes, so a hole must read as zeros. An answer
+// of EOPNOTSUPP makes the kernel write the zeros itself.
+void fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset, off_t length,
+               fuse_file_info* /*file*/) {
+  const int kind = mode & ~FALLOC_FL_KEEP_SIZE;
+  if (kind != FALLOC_FL_PUNCH_HOLE && kind != FALLOC_FL_ZERO_RANGE) {
+    fuse_reply_err(request, EOPNOTSUPP);
+    return;
+  }
+  const int error = guarded<int>(
+      [&] {
+        return served_by(request).disk.write_zeroes(static_cast<std::uint64_t>(offset),
+                                                    static_cast<std::uint64_t>(length),
+                                                    memory_of_thread());
+      },
+      EIO);
+  fuse_reply_err(request, error);
+}
+
+// A loop device takes the block size as the granularity of its discards.
+void statfs(fuse_req_t request, fuse_ino_t /*inode*/) {
+  const Served& served = served_by(request);
+  struct statvfs status {};
+  status.f_bsize = served.disk.geometry().physical_block_bytes;
+  status.f_frsize = status.f_bsize;
+  status.f_blocks = served.disk.size_bytes() / status.f_bsize;
+  status.f_files = 1;
+  status.f_namemax = 255;
+  fuse_reply_statfs(request, &status);
+}
+
+}  // namespace
+
+void serve_with(RequestMemory& memory) {
+  this_threads_memory = &memory;
+}
+
+fuse_lowlevel_ops operations() {
+  // What is left out is answered ENOSYS, and the kernel does not ask again (flush, extended
+  // attributes, locks) or does it itself (lseek).
+  fuse_lowlevel_ops table{};
+  table.init = init;
+  table.getattr = getattr;
+  table.setattr = setattr;
+  table.open = open;
+  table.release = release;
+  table.read = read;
+  table.write = write;
+  table.fsync = fsync;
+  table.fallocate = fallocate;
+  table.statfs = statfs;
+  return table;
+}
+
+}  // namespace dmremap::fuse

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The memory of one thread that serves requests: allocated once, so that a request needs none.
+//
+//   base            base + 4096 - headers    base + 4096
+//   | unused        | headers of a request   | payload: a write's data, or what a read returns |
+//
+// A write's data follows its two headers, so the headers end where a page begins: the data can go
+// to the device by O_DIRECT without a copy. A read request has no data and its arguments lie in
+// front of the payload, which therefore takes what is read.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/aligned_buffer.hpp"
+
+namespace dmremap::fuse {
+
+// The largest read or write that is asked of the kernel (FUSE_INIT: max_write, max_pages).
+inline constexpr std::size_t kMaxRequestBytes = std::size_t{1} << 20;
+// struct fuse_in_header and struct fuse_write_in; checked against linux/fuse.h where it is
+// included.
+inline constexpr std::size_t kWriteHeaderBytes = 80;
+// libfuse reads with a buffer of max_write and this much more (FUSE_BUFFER_HEADER_SIZE).
+inline constexpr std::size_t kHeaderRoomBytes = 4096;
+
+// Not thread-safe: one for each thread.
+class RequestMemory {
+ public:
+  explicit RequestMemory(std::size_t unit_bytes)
+      : unit_bytes_(unit_bytes),
+        // A request that is not aligned grows by less than a unit at each end.
+        request_(kPage + kMaxRequestBytes + kHeaderRoomBytes + 2 * unit_bytes),
+        edge_(unit_bytes) {}
+
+  // Where a request is read to, kMaxRequestBytes + kHeaderRoomBytes long.
+  [[nodiscard]] std::byte* request() { return request_.span().data() + kPage - kWriteHeaderBytes; }
+  // Aligned to 4096 bytes; kMaxRequestBytes and two units long.
+  [[nodiscard]] std::span<std::byte> payload() {
+    return request_.span().subspan(kPage, kMaxRequestBytes + 2 * unit_bytes_);
+  }
+  // One unit, for the part of it that a request does not cover.
+  [[nodiscard]] std::span<std::byte> edge() { return edge_.span(); }
+
+ private:
+  static constexpr std::size_t kPage = AlignedBuffer::kAlignment;
+
+  std::size_t unit_bytes_;
+  AlignedBuffer request_;
+  AlignedBuffer edge_;
+};
+
+}  // namespace dmremap::fuse

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// An engine over memory whose sectors fail on command: what front ends are tested with, apart from
+// everything that the real engine does.
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "remap/engine.hpp"
+
+namespace dmremap::fuse {
+
+// Thread-safe; overlapping requests leave what memory leaves.
+class RamEngine final : public remap::Engine {
+ public:
+  explicit RamEngine(const io::Geometry& geometry)
+      : geometry_(geometry), bytes_(geometry.size.bytes()) {}
+
+  // What befalls requests that touch a range.
+  struct Faults {
+    std::vector<SectorRange> read;   // EIO
+    std::vector<SectorRange> write;  // EIO
+    // As the real engine's lost sectors: reads fail until something is written there, zeroing is
+    // not supported over them.
+    std::vector<SectorRange> lost;
+    std::vector<SectorRange> slow;
+    std::chrono::milliseconds delay{0};  // of the slow ones
+    int flush_error = 0;
+    bool zeroing = true;  // else EOPNOTSUPP anywhere
+  };
+  template <typename Change>
+  void change_faults(Change&& change) {
+    const std::unique_lock<std::shared_mutex> lock(mutex_);
+    change(faults_);
+  }
+
+  [[nodiscard]] std::span<std::byte> bytes() { return bytes_.span(); }
+  [[nodiscard]] unsigned misaligned() const { return misaligned_.load(); }
+  [[nodiscard]] unsigned fua_writes() const { return fua_writes_.load(); }
+  [[nodiscard]] unsigned busiest() const { return busiest_.load(); }
+
+  [[nodiscard]] const io::Geometry& geometry() const override { return geometry_; }
+
+  io::IoStatus read(Sector first, std::span<std::byte> out) override {
+    const Presence here(*this);
+    count_alignment(first, out.data(), out.size());
+    const SectorRange range{first, SectorCount::from_bytes(out.size())};
+    reads_.fetch_add(1);
+    dawdle(range);
+    const std::shared_lock<std::shared_mutex> lock(mutex_);
+    if (touches(faults_.read, range) || touches(faults_.lost, range)) return {EIO};
+    std::memcpy(out.data(), at(first), out.size());
+    return io::kIoOk;
+  }
+
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
+    const Presence here(*this);
+    count_alignment(first, data.data(), data.size());
+    const SectorRange range{first, SectorCount::from_bytes(data.size())};
+    writes_.fetch_add(1);
+    if (fua) fua_writes_.fetch_add(1);
+    dawdle(range);
+    {
+      const std::shared_lock<std::shared_mutex> lock(mutex_);
+      if (touches(faults_.write, range)) return {EIO};
+      std::memcpy(at(first), data.data(), data.size());
+      if (!touches(faults_.lost, range)) return io::kIoOk;
+    }
+    change_faults([&](Faults& faults) { heal(faults.lost, range); });
+    return io::kIoOk;
+  }
+
+  io::IoStatus write_zeroes(SectorRange range) override {
+    const Presence here(*this);
+    const std::shared_lock<std::shared_mutex> lock(mutex_);
+    if (!faults_.zeroing || touches(faults_.lost, range)) return {EOPNOTSUPP};
+    if (touches(faults_.write, range)) return {EIO};
+    zeroings_.fetch_add(1);
+    std::memset(at(range.first), 0, range.count.bytes());
+    return io::kIoOk;
+  }
+
+  io::IoStatus discard(SectorRange /*range*/) override { return io::kIoOk; }
+  io::IoStatus flush() override {
+    flushes_.fetch_add(1);
+    const std::shared_lock<std::shared_mutex> lock(mutex_);
+    return {faults_.flush_error};
+  }
+
+  Result<remap::Relocation> relocate(SectorRange /*range*/) override {
+    return fail(ErrorCode::not_supported, "memory does not move");
+  }
+  Result<void> commit_record(std::function<void(format::Content&)> /*edit*/) override { return {}; }
+  [[nodiscard]] remap::EngineCounts counts() const override {
+    remap::EngineCounts counts;
+    counts.reads = reads_.load();
+    counts.writes = writes_.load();
+    counts.flushes = flushes_.load();
+    return counts;
+  }
+  [[nodiscard]] unsigned zeroings() const { return zeroings_.load(); }
+  [[nodiscard]] remap::TableCounts table_counts() const override { return {}; }
+  [[nodiscard]] remap::Conditions conditions() const override { return {}; }
+  [[nodiscard]] std::vector<format::Extent> extents() const override { return {}; }
+  void stop() override {}
+
+ private:
+  // Counts the requests under way at once.
+  class Presence {
+   public:
+    explicit Presence(RamEngine& engine) : engine_(engine) {
+      const unsigned now = engine_.busy_.fetch_add(1) + 1;
+      unsigned most = engine_.busiest_.load();
+      while (now > most && !engine_.busiest_.compare_exchange_weak(most, now)) {
+      }
+    }
+    ~Presence() { engine_.busy_.fetch_sub(1); }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    RamEngine& engine_;
+  };
+
+  static bool touches(const std::vector<SectorRange>& ranges, SectorRange range) {
+    for (const SectorRange& each : ranges) {
+      if (each.overlaps(range)) return true;
+    }
+    return false;
+  }
+
+  static void heal(std::vector<SectorRange>& lost, SectorRange written) {
+    std::vector<SectorRange> left;
+    for (const SectorRange& range : lost) {
+      if (range.first < written.first) {
+        const Sector end = std::min(range.end(), written.first);
+        left.push_back({range.first, end - range.first});
+      }
+      if (range.end() > written.end()) {
+        const Sector first = std::max(range.first, written.end());
+        left.push_back({first, range.end() - first});
+      }
+    }
+    lost = std::move(left);
+  }
+
+  void dawdle(SectorRange range) {
+    std::chrono::milliseconds delay{0};
+    {
+      const std::shared_lock<std::shared_mutex> lock(mutex_);
+      if (touches(faults_.slow, range)) delay = faults_.delay;
+    }
+    if (delay.count() > 0) std::this_thread::sleep_for(delay);
+  }
+
+  [[nodiscard]] std::byte* at(Sector sector) { return bytes_.span().data() + sector.byte_offset(); }
+
+  // Addresses and lengths must be whole blocks; memory should be aligned, to save a copy.
+  void count_alignment(Sector first, const std::byte* memory, std::size_t bytes) {
+    const std::uint64_t unit = geometry_.logical_block_bytes;
+    DMREMAP_ASSERT(first.byte_offset() % unit == 0 && bytes % unit == 0 && bytes != 0);
+    DMREMAP_ASSERT(first.byte_offset() + bytes <= geometry_.size.bytes());
+    if (reinterpret_cast<std::uintptr_t>(memory) % AlignedBuffer::kAlignment != 0) {
+      misaligned_.fetch_add(1);
+    }
+  }
+
+  io::Geometry geometry_;
+  AlignedBuffer bytes_;
+  std::shared_mutex mutex_;  // of faults_
+  Faults faults_;
+  std::atomic<unsigned> reads_{0}, writes_{0}, flushes_{0}, zeroings_{0};
+  std::atomic<unsigned> misaligned_{0}, fua_writes_{0}, busy_{0}, busiest_{0};
+};
+
+}  // namespace dmremap::fuse
