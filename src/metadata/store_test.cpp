@@ -311,5 +311,50 @@ TEST(Promise9, EveryStepOfOpenAndCommitMayBeTheLast) {
   }
 }
 
+// A killed program loses nothing, but leaves its last writes in the drive's cache: the next opening
+// may see a commit that a power cut would still undo. Killed at every step of an opening and a
+// commit, then cut at every step of the next opening, all that was unflushed lost.
+TEST(Promise9, APowerCutAfterAKillTakesNothingBackThatWasSeen) {
+  format::Content content = first_content();
+  content.identity.spare.size = format::kMinSpareSize;
+  FixedClock clock;
+  SeededRandom random(3);
+  std::uint64_t cuts = 0;
+  const auto run = [&](sim::SimDevice& spare, std::uint64_t steps, std::size_t to_commit) {
+    const std::uint64_t last = spare.steps() + steps;
+    spare.set_hook([last](const sim::Request& request) {
+      if (request.kind != sim::Request::Kind::read && request.step >= last) throw sim::PowerCut{};
+      return io::kIoOk;
+    });
+    std::size_t acknowledged = 0;
+    try {
+      const auto found = survey(spare);
+      const auto store = Store::activate(spare, *found, *found->content, random, clock);
+      EXPECT_TRUE(store);
+      acknowledged = found->content->extents.size();
+      EXPECT_TRUE((*store)->commit(with_extents(content, to_commit, 24'000)));
+      acknowledged = to_commit;
+    } catch (const sim::PowerCut&) {
+      ++cuts;
+    }
+    return acknowledged;
+  };
+  for (std::uint64_t kill = 0; kill < 46; ++kill) {
+    for (std::uint64_t cut = 0; cut < 24; ++cut) {
+      sim::SimDevice spare{{format::kMinSpareSize, 512, 4096}};
+      ASSERT_TRUE(Store::create(spare, content, random, clock));
+      const std::size_t first = run(spare, kill, 10);
+      const std::size_t acknowledged = std::max(first, run(spare, cut, 20));
+      spare.set_hook({});
+      spare.power_cut([](const sim::Request&, Sector) { return false; });
+      const auto found = survey(spare);
+      ASSERT_TRUE(found);
+      ASSERT_EQ(found->decision.standing, Standing::read_write) << kill << " " << cut;
+      ASSERT_GE(found->content->extents.size(), acknowledged) << kill << " " << cut;
+    }
+  }
+  EXPECT_GT(cuts, 1'900U);
+}
+
 }  // namespace
 }  // namespace dmremap::metadata
