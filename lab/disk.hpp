@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The disk that fails on command: an image and the faults on it.
+//
+// Every request passes the same gate: unplugged? slow? faulty? A request that meets a bad sector
+// fails as a whole. A write may have reached the healthy sectors before the bad one, as on a real
+// disk, and never the bad one or what lies behind it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_descriptor.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "fault_map.hpp"
+
+namespace dmremap::lab {
+
+// What the disk was asked since it was served. A write that failed counts as a write, too.
+struct Counts {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t zeroes = 0;
+  std::uint64_t flushes = 0;
+  std::uint64_t failed_reads = 0;
+  std::uint64_t failed_writes = 0;
+  std::uint64_t failed_zeroes = 0;
+  std::uint64_t failed_flushes = 0;
+  std::uint64_t delayed = 0;
+};
+
+// Any thread may call anything. Offsets and lengths are bytes and need no alignment.
+class Disk {
+ public:
+  // Takes the image, a regular file or a block device, for itself until it is destroyed.
+  // Errors: no_such_device, not_a_device, device_in_use, device_too_small, permission, io.
+  static Result<std::unique_ptr<Disk>> open(const std::string& image);
+
+  [[nodiscard]] SectorCount size() const { return size_; }
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_.bytes(); }
+  [[nodiscard]] const std::string& image() const { return image_; }
+
+  // 0, or the errno of the whole request. read clears nothing of `into` where it fails.
+  [[nodiscard]] int read(std::uint64_t offset, std::span<std::byte> into);
+  [[nodiscard]] int write(std::uint64_t offset, std::span<const std::byte> from);
+  // Makes a range read as zeros; `unmap` may free its space in the image.
+  [[nodiscard]] int zero(std::uint64_t offset, std::uint64_t bytes, bool unmap);
+  [[nodiscard]] int flush();
+
+  // In force for every request that begins after they return. Those that wait on a slow sector
+  // look again. add_faults refuses (usage), changing nothing, what lies beyond the end.
+  [[nodiscard]] Result<void> add_faults(const std::vector<FaultRun>& faults);
+  [[nodiscard]] Result<void> clear(SectorRange range);
+  void clear();
+  void set_unplugged(bool unplugged);
+
+  [[nodiscard]] bool unplugged() const;
+  [[nodiscard]] std::vector<FaultRun> faults() const;
+  [[nodiscard]] Counts counts() const;
+
+ private:
+  struct Gate {
+    int error = 0;
+    std::uint64_t healthy_bytes = 0;  // from the start of the request to the first bad sector
+  };
+
+  Disk(std::string image, FileDescriptor fd, SectorCount size)
+      : image_(std::move(image)), fd_(std::move(fd)), size_(size) {}
+
+  [[nodiscard]] Gate pass(std::uint64_t offset, std::uint64_t bytes, Access access);
+  void healed_by_write(std::uint64_t offset, std::uint64_t bytes);
+  [[nodiscard]] int write_image(std::uint64_t offset, std::span<const std::byte> from);
+  [[nodiscard]] int zero_image(std::uint64_t offset, std::uint64_t bytes, bool unmap);
+  [[nodiscard]] Result<void> inside(SectorRange range) const;
+
+  struct Counters {
+    std::atomic<std::uint64_t> reads{0}, writes{0}, zeroes{0}, flushes{0};
+    std::atomic<std::uint64_t> failed_reads{0}, failed_writes{0}, failed_zeroes{0},
+        failed_flushes{0}, delayed{0};
+  };
+
+  const std::string image_;
+  const FileDescriptor fd_;
+  const SectorCount size_;
+
+  mutable std::mutex mutex_;  // guards faults_ and unplugged_
+  std::condition_variable changed_;
+  FaultMap faults_;
+  bool unplugged_ = false;
+  Counters counters_;
+};
+
+}  // namespace dmremap::lab
