@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+
+#include <fmt/format.h>
 
 #include "io/sysfs.hpp"
 
@@ -36,11 +39,10 @@ bool is_usable(const std::string& name, const std::string& directory) {
 std::vector<std::string> block_devices(const std::string& sys, const std::string& dev) {
   std::vector<std::string> found;
   for (const std::string& name : io::names_in(sys + "/class/block")) {
-    if (!is_usable(name, sys + "/class/block/" + name)) continue;
+    if (!is_usable(name, fmt::format("{}/class/block/{}", sys, name))) continue;
     // The kernel writes the slashes of node names as exclamation marks: cciss!c0d0.
-    std::string node = name;
-    std::ranges::replace(node, '!', '/');
-    node = dev + "/" + node;
+    std::string node = fmt::format("{}/{}", dev, name);
+    std::replace(node.end() - static_cast<std::ptrdiff_t>(name.size()), node.end(), '!', '/');
     std::error_code error;
     if (std::filesystem::exists(node, error) && !error) found.push_back(std::move(node));
   }

@@ -34,7 +34,7 @@ class SysfsTest : public ::testing::Test {
   }
   // `place` is relative to sys/devices; its last part is the name.
   fs::path add(const fs::path& place, const std::string& number, const std::string& size = "8") {
-    const fs::path directory = root_ / "sys/devices" / place;
+    fs::path directory = root_ / "sys/devices" / place;
     put(directory / "dev", number + "\n");
     put(directory / "size", size + "\n");
     fs::create_directory_symlink(directory, root_ / "sys/dev/block" / number);

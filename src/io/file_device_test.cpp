@@ -95,7 +95,7 @@ TEST_F(FileDeviceTest, WhatIsWrittenAndFlushedIsInTheFile) {
   ASSERT_TRUE((*device)->write({16}, data).ok());
   ASSERT_TRUE((*device)->flush().ok());
   std::ifstream in(file, std::ios::binary);
-  in.seekg(16 * 512);
+  in.seekg(8192);
   std::vector<char> found(4096);
   in.read(found.data(), 4096);
   EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(found)), data));
@@ -134,9 +134,9 @@ TEST_F(FileDeviceTest, ZeroedRangesReadAsZerosAndTheirNeighboursStay) {
   ASSERT_TRUE(status.ok());
   std::vector<std::byte> out(64 * kKiB);
   ASSERT_TRUE((*device)->read({0}, out).ok());
-  EXPECT_TRUE(all_zero(std::span(out).subspan(16 * 512, 24 * 512)));
+  EXPECT_TRUE(all_zero(std::span(out).subspan(8 * kKiB, 12 * kKiB)));
   auto expected = pattern(64 * kKiB);
-  std::fill_n(expected.begin() + 16 * 512, 24 * 512, std::byte{0});
+  std::ranges::fill(std::span(expected).subspan(8 * kKiB, 12 * kKiB), std::byte{0});
   EXPECT_EQ(out, expected);
   EXPECT_EQ(std::filesystem::file_size(path("image")), 1 * kMiB);
   EXPECT_TRUE((*device)->write_zeroes({{16}, {0}}).ok());

@@ -81,8 +81,9 @@ std::vector<dev_t> with_partitions(dev_t device, const KernelViews& views) {
   std::vector<dev_t> all{device};
   const std::string directory = sysfs_directory_of(device, views.sys);
   for (const std::string& name : names_in(directory)) {
-    if (read_attribute(directory + "/" + name + "/partition").empty()) continue;
-    const auto number = parse_device_number(read_attribute(directory + "/" + name + "/dev"));
+    const std::string part = fmt::format("{}/{}", directory, name);
+    if (read_attribute(part + "/partition").empty()) continue;
+    const auto number = parse_device_number(read_attribute(part + "/dev"));
     if (number) all.push_back(*number);
   }
   return all;
@@ -106,7 +107,8 @@ std::vector<Storage> directly_beneath(const Storage& storage, const KernelViews&
   const dev_t disk = whole_disk_of(storage.device, views);
   if (disk != storage.device) below.push_back(Storage{disk});
   for (const std::string& name : names_in(directory + "/slaves")) {
-    const auto part = parse_device_number(read_attribute(directory + "/slaves/" + name + "/dev"));
+    const auto part =
+        parse_device_number(read_attribute(fmt::format("{}/slaves/{}/dev", directory, name)));
     if (part) below.push_back(Storage{*part});
   }
   const std::string backing_file = read_attribute(directory + "/loop/backing_file");

@@ -66,11 +66,15 @@ class UsageTest : public ::testing::Test {
   KernelViews views_;
 };
 
-const dev_t kDisk = makedev(250, 0);
-const dev_t kPart1 = makedev(250, 1);
-const dev_t kPart2 = makedev(250, 2);
-const dev_t kMapped = makedev(251, 0);
-const dev_t kLoop = makedev(7, 77);
+// makedev(3) for the small numbers used here; that one is no constant expression.
+constexpr dev_t small_makedev(dev_t major_number, dev_t minor_number) {
+  return major_number * 256 + minor_number;
+}
+constexpr dev_t kDisk = small_makedev(250, 0);
+constexpr dev_t kPart1 = small_makedev(250, 1);
+constexpr dev_t kPart2 = small_makedev(250, 2);
+constexpr dev_t kMapped = small_makedev(251, 0);
+constexpr dev_t kLoop = small_makedev(7, 77);
 
 bool has(const std::vector<Storage>& all, const Storage& one) {
   return std::ranges::find(all, one) != all.end();

@@ -33,7 +33,7 @@ TEST(SimDevice, ReadsWhatWasWritten) {
   ASSERT_TRUE(device.read({2}, out).ok());
   EXPECT_EQ(std::to_integer<int>(out[511]), 0);
   EXPECT_EQ(std::to_integer<int>(out[512]), 7);
-  EXPECT_EQ(std::to_integer<int>(out[3 * 512]), 0);
+  EXPECT_EQ(std::to_integer<int>(out[1536]), 0);
 }
 
 TEST(SimDevice, RefusesWhatDoesNotFit) {
