@@ -24,7 +24,7 @@ class EventLog final : public remap::Observer {
   EventLog(Clock& clock, const format::Health& stored);
 
   void on_event(format::Event event) override;
-  // Puts the last kStoredEvents, the next number and the counters this log keeps into `health`.
+  // Puts the last kStoredEvents and the next number into `health`.
   void fill_health(format::Health& health) override;
 
   // Those with number > after, oldest first.
@@ -34,6 +34,8 @@ class EventLog final : public remap::Observer {
                                                       std::chrono::milliseconds timeout);
 
  private:
+  [[nodiscard]] std::vector<format::Event> since_locked(std::uint64_t after) const;
+
   Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;

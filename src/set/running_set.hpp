@@ -5,7 +5,8 @@
 // Order of a start, each step leaving the set as it was until the activation commits:
 //   hold both devices; survey the spare; refuse what is doubtful; compare main's identity and its
 //   recorded print; activate (which clears the print); start the engine; only then serve.
-// Order of a stop: front ends first (not ours); flush; record main's print and the file system UUID;
+// Order of a stop: front ends first (not ours); flush; record main's print and the file system
+// UUID;
 //   commit; let go of the devices.
 #pragma once
 
@@ -16,10 +17,9 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "discovery/fingerprint.hpp"
-#include "metadata/survey.hpp"
 #include "remap/engine.hpp"
 #include "set/event_log.hpp"
+#include "set/status.hpp"
 
 namespace dmremap::set {
 
@@ -30,7 +30,7 @@ struct OpenOptions {
   bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
 };
 
-// The devices of one set, found by `assemble` (set/assembly.hpp) but not yet held.
+// The devices of one set, found (set/assembly.hpp) but not yet held.
 struct Members {
   std::string name;
   Uuid set_uuid;
@@ -38,36 +38,13 @@ struct Members {
   std::string spare_path;
 };
 
-struct Status {
-  std::string name;
-  Uuid uuid;
-  std::string state;  // the worst condition: healthy degraded read-only tripped stopped
-  std::vector<std::string> conditions;
-  std::string reason;  // of the state, for people
-  bool doubtful = false;
-  std::uint64_t sequence = 0;
-  std::uint64_t term = 0;
-  SectorCount size;
-  remap::TableCounts table;
-  remap::EngineCounts io;
-  metadata::CopyCount copies;
-  std::string main_path;
-  std::string spare_path;
-  Uuid spare_uuid;
-  std::string spare_state;  // healthy, or the condition that concerns the spare
-  std::uint64_t main_read_errors = 0;  // over the life of the set
-  std::uint64_t main_write_errors = 0;
-
-  // Something a person must look at (exit status 4): lost or gone sectors, a damaged copy,
-  // degraded, read-only, tripped, doubtful. Remapped sectors alone are none.
-  [[nodiscard]] bool needs_attention() const;
-};
-
 // Thread-safe but for stop(), which is called once, last.
 class RunningSet {
  public:
-  static Result<std::unique_ptr<RunningSet>> open(const Members& members, const OpenOptions& options,
-                                                  Clock& clock, Random& random);
+  // Errors: the refusals of `start`; io. Nothing was written then, but for a failed activation.
+  static Result<std::unique_ptr<RunningSet>> open(const Members& members,
+                                                  const OpenOptions& options, Clock& clock,
+                                                  Random& random);
   virtual ~RunningSet() = default;
 
   [[nodiscard]] virtual remap::Engine& engine() = 0;
@@ -77,6 +54,7 @@ class RunningSet {
   [[nodiscard]] virtual EventLog& events() = 0;
 
   // Clean stop. No front end serves any more. Returns the first error, having done all the rest.
+  // Afterwards only destruction, which lets go of the devices.
   virtual Result<void> stop() = 0;
 };
 

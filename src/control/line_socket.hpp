@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Lines over a connected socket, both ways, each with a deadline and a bound on its length.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/file_descriptor.hpp"
+#include "base/result.hpp"
+
+namespace dmremap::control {
+
+// One thread at a time.
+class LineSocket {
+ public:
+  using Milliseconds = std::chrono::milliseconds;
+
+  // `wake_fd`, if not -1, ends any wait with error not_running as soon as it becomes readable. It
+  // is not owned.
+  explicit LineSocket(FileDescriptor socket, int wake_fd = -1)
+      : socket_(std::move(socket)), wake_fd_(wake_fd) {}
+
+  // A line without its end; none: the other side closed. Errors: timeout; protocol for a line
+  // longer than `max_bytes` (the connection is of no more use then); io; not_running.
+  Result<std::optional<std::string>> read_line(std::size_t max_bytes, Milliseconds timeout);
+  // Errors: timeout, io (the other side closed), not_running.
+  Result<void> write_line(std::string_view line, Milliseconds timeout);
+  // True once the other side can read no more.
+  [[nodiscard]] bool is_hung_up() const;
+  [[nodiscard]] bool is_woken() const;
+
+ private:
+  using Deadline = std::chrono::steady_clock::time_point;
+  Result<void> wait_for(short events, Deadline deadline) const;
+
+  FileDescriptor socket_;
+  int wake_fd_;
+  std::string buffer_;
+};
+
+}  // namespace dmremap::control

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/protocol.hpp"
+
+#include <array>
+#include <utility>
+
+namespace dmremap::control {
+
+namespace {
+
+using nlohmann::json;
+
+ErrorCode code_named(std::string_view name) {
+  static constexpr std::array kCodes{
+#define DMREMAP_CODE(id, text, error_class) ErrorCode::id,
+      DMREMAP_ERROR_CODES(DMREMAP_CODE)
+#undef DMREMAP_CODE
+  };
+  for (const ErrorCode code : kCodes) {
+    if (name_of(code) == name) return code;
+  }
+  return ErrorCode::internal;
+}
+
+std::string text_at(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+Result<json> parse_object(std::string_view line) {
+  json parsed = json::parse(line, nullptr, false);
+  if (!parsed.is_object()) return fail(ErrorCode::protocol, "not a message of this protocol");
+  const auto version = parsed.find("version");
+  if (version == parsed.end() || !version->is_number_integer() || *version != kProtocolVersion) {
+    return fail(ErrorCode::protocol, "the message is of another version of the protocol", {},
+                "use the dmremap that started the set");
+  }
+  return parsed;
+}
+
+}  // namespace
+
+json make_request(std::string_view verb) {
+  return {{"version", kProtocolVersion}, {"verb", verb}};
+}
+
+json make_answer() {
+  return {{"version", kProtocolVersion}, {"ok", true}};
+}
+
+json make_answer(const Error& error) {
+  return {{"version", kProtocolVersion}, {"ok", false}, {"error", to_json(error)}};
+}
+
+json to_json(const Error& error) {
+  return {{"code", name_of(error.code)},
+          {"what", error.what},
+          {"where", error.where},
+          {"hint", error.hint}};
+}
+
+Error error_from_json(const json& object) {
+  if (!object.is_object()) return Error{ErrorCode::protocol, "an error that says nothing", {}, {}};
+  return Error{code_named(text_at(object, "code")), text_at(object, "what"),
+               text_at(object, "where"), text_at(object, "hint")};
+}
+
+std::string to_line(const json& message) {
+  return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<json> parse_request(std::string_view line) {
+  auto parsed = parse_object(line);
+  if (!parsed) return parsed;
+  if (text_at(*parsed, "verb").empty())
+    return fail(ErrorCode::protocol, "a request without a verb");
+  return parsed;
+}
+
+Result<json> parse_answer(std::string_view line) {
+  auto parsed = parse_object(line);
+  if (!parsed) return parsed;
+  const auto ok = parsed->find("ok");
+  if (ok == parsed->end() || !ok->is_boolean()) {
+    return fail(ErrorCode::protocol, "an answer without an outcome");
+  }
+  if (!ok->get<bool>()) {
+    return tl::unexpected(error_from_json(parsed->value("error", json::object())));
+  }
+  return parsed;
+}
+
+}  // namespace dmremap::control

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What goes over a set's socket: JSON objects, one a line, each with the version of the protocol.
+//
+//   request   {"version":1,"verb":"status"}
+//             {"version":1,"verb":"events","after":12,"follow":true}
+//             {"version":1,"verb":"remap","first":2048,"count":8}
+//             {"version":1,"verb":"stop"}   {"version":1,"verb":"ping"}
+//   answer    {"version":1,"ok":true,...}
+//             {"version":1,"ok":false,"error":{"code","what","where","hint"}}
+//
+// One request, one answer, in order; a connection may carry many. `events` with `follow` gets an
+// answer for every batch of events until one of the two sides closes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.hpp"
+
+namespace dmremap::control {
+
+inline constexpr int kProtocolVersion = 1;
+// Longer requests are refused; longer answers are an error of the server.
+inline constexpr std::size_t kMaxRequestBytes = std::size_t{64} * 1024;
+inline constexpr std::size_t kMaxAnswerBytes = std::size_t{16} * 1024 * 1024;
+
+[[nodiscard]] nlohmann::json make_request(std::string_view verb);
+[[nodiscard]] nlohmann::json make_answer();
+[[nodiscard]] nlohmann::json make_answer(const Error& error);
+
+// The value of "error" in answers and in what `--json` prints.
+[[nodiscard]] nlohmann::json to_json(const Error& error);
+[[nodiscard]] Error error_from_json(const nlohmann::json& json);
+
+// One line, without the line end. Bytes that are no UTF-8 (a path may hold any) are replaced.
+[[nodiscard]] std::string to_line(const nlohmann::json& json);
+
+// Errors: protocol, for what is no request or answer of this version.
+[[nodiscard]] Result<nlohmann::json> parse_request(std::string_view line);
+// An answer that carries an error is that error.
+[[nodiscard]] Result<nlohmann::json> parse_answer(std::string_view line);
+
+}  // namespace dmremap::control

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/runtime_dir.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "set/hints.hpp"
+
+namespace dmremap::control {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kPidSuffix = ".pid";
+
+std::string from_variable(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::optional<pid_t> read_pid(int fd) {
+  std::array<char, 16> text{};
+  const ssize_t got = ::pread(fd, text.data(), text.size() - 1, 0);
+  pid_t pid = 0;
+  if (got <= 0 || std::from_chars(text.data(), text.data() + got, pid).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return pid;
+}
+
+// Open file description locks: they end with the description, as flock's do, and whether one is
+// held can be asked without taking it.
+bool lock_exclusively(int fd) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+bool is_locked(int fd) {
+  struct flock whole {};
+  whole.l_type = F_RDLCK;
+  whole.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+bool is_still_at(int fd, const std::string& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+}  // namespace
+
+Result<RuntimeDir> RuntimeDir::from_environment() {
+  std::string path = from_variable("DMREMAP_RUNTIME_DIR");
+  if (path.empty() && ::geteuid() == 0) path = "/run/dmremap";
+  if (path.empty()) {
+    path = from_variable("XDG_RUNTIME_DIR");
+    if (path.empty()) {
+      return fail(ErrorCode::usage, "no runtime directory is known", "XDG_RUNTIME_DIR",
+                  "set DMREMAP_RUNTIME_DIR to a directory of your own");
+    }
+    path += "/dmremap";
+  }
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  return RuntimeDir(error ? path : absolute.lexically_normal().string());
+}
+
+Result<void> RuntimeDir::make() const {
+  std::error_code error;
+  const fs::path parent = fs::path(path_).parent_path();
+  if (!parent.empty()) fs::create_directories(parent, error);
+  if (::mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_errno(errno, "make the runtime directory", path_,
+                      "set DMREMAP_RUNTIME_DIR to a directory of your own");
+  }
+  struct stat st {};
+  if (::stat(path_.c_str(), &st) != 0) return fail_errno(errno, "open", path_);
+  if (!S_ISDIR(st.st_mode)) {
+    return fail(ErrorCode::io, "is not a directory", path_, "move it away");
+  }
+  if (st.st_uid != ::geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return fail(ErrorCode::permission, "others can write to the runtime directory", path_,
+                "set DMREMAP_RUNTIME_DIR to a directory of your own, mode 0700");
+  }
+  return {};
+}
+
+std::string RuntimeDir::file(const std::string& name, std::string_view suffix) const {
+  return fmt::format("{}/{}{}", path_, name, suffix);
+}
+
+std::vector<std::string> RuntimeDir::names() const {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path_, error)) {
+    std::string name = entry.path().filename();
+    if (!name.ends_with(kPidSuffix)) continue;
+    name.resize(name.size() - kPidSuffix.size());
+    if (set::is_set_name(name)) found.push_back(std::move(name));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Result<PidFile> PidFile::take(const std::string& path) {
+  // A holder that ends removes the file before it lets go: then what was locked is no longer what
+  // the path names, and the next try makes a new one.
+  for (int tries = 0; tries < 16; ++tries) {
+    FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid()) return fail_errno(errno, "make the pid file", path);
+    if (!lock_exclusively(fd.get())) {
+      if (errno != EAGAIN && errno != EACCES) return fail_errno(errno, "lock the pid file", path);
+      const auto pid = read_pid(fd.get());
+      return fail(ErrorCode::name_in_use,
+                  pid ? fmt::format("runs already, as process {}", *pid) : "is being started",
+                  fs::path(path).stem(), "see `dmremap status`, or stop it first");
+    }
+    if (!is_still_at(fd.get(), path)) continue;
+    const std::string text = fmt::format("{}\n", ::getpid());
+    if (::ftruncate(fd.get(), 0) != 0 ||
+        ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+      return fail_errno(errno, "write the pid file", path);
+    }
+    return PidFile(path, std::move(fd));
+  }
+  return fail(ErrorCode::io, "the pid file keeps changing", path);
+}
+
+PidFile::~PidFile() {
+  if (fd_.valid()) ::unlink(path_.c_str());
+}
+
+std::optional<pid_t> holder_of(const std::string& pid_file) {
+  const FileDescriptor fd(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return std::nullopt;
+  if (!is_locked(fd.get())) return std::nullopt;
+  return read_pid(fd.get()).value_or(0);
+}
+
+}  // namespace dmremap::control

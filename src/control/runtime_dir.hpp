@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The directory in which running sets are found: sockets, logs, mount files, pid files.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/file_descriptor.hpp"
+#include "base/result.hpp"
+
+namespace dmremap::control {
+
+class RuntimeDir {
+ public:
+  // $DMREMAP_RUNTIME_DIR, else /run/dmremap for root, else $XDG_RUNTIME_DIR/dmremap. Makes nothing.
+  // Error usage: none of them is there.
+  static Result<RuntimeDir> from_environment();
+  explicit RuntimeDir(std::string path) : path_(std::move(path)) {}
+
+  // Makes it, mode 0700, or checks that it is ours and that nobody else may write to it: else a
+  // socket or a mount file could be slipped under us. Errors: permission, io.
+  [[nodiscard]] Result<void> make() const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string socket(const std::string& name) const { return file(name, ".sock"); }
+  [[nodiscard]] std::string log(const std::string& name) const { return file(name, ".log"); }
+  [[nodiscard]] std::string mount_file(const std::string& name) const { return file(name, ".dev"); }
+  [[nodiscard]] std::string pid_file(const std::string& name) const { return file(name, ".pid"); }
+  [[nodiscard]] std::string hints() const { return path_ + "/known"; }
+
+  // Names with a pid file, running or dead, sorted.
+  [[nodiscard]] std::vector<std::string> names() const;
+
+ private:
+  [[nodiscard]] std::string file(const std::string& name, std::string_view suffix) const;
+  std::string path_;
+};
+
+// Held by a daemon from before it touches a device until it ends; the kernel lets go of it when the
+// process dies, however it dies. The pid inside is for messages.
+class PidFile {
+ public:
+  // Error name_in_use, naming the pid, while another process holds it.
+  static Result<PidFile> take(const std::string& path);
+  PidFile(PidFile&&) = default;
+  PidFile& operator=(PidFile&&) = default;
+  ~PidFile();  // removes the file, then lets go
+
+ private:
+  PidFile(std::string path, FileDescriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  std::string path_;
+  FileDescriptor fd_;
+};
+
+// The daemon that holds the pid file now; none: it is dead or never was. 0: it runs, but has not
+// written its pid yet.
+[[nodiscard]] std::optional<pid_t> holder_of(const std::string& pid_file);
+
+}  // namespace dmremap::control

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/runtime_dir.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+namespace dmremap::control {
+namespace {
+
+class RuntimeDirTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "dmremap-runtime-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string directory_;
+};
+
+TEST_F(RuntimeDirTest, IsMadeForItsOwnerAlone) {
+  const RuntimeDir dir(directory_ + "/run");
+  ASSERT_TRUE(dir.make());
+  struct stat st {};
+  ASSERT_EQ(::stat(dir.path().c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777U, 0700U);
+  EXPECT_TRUE(dir.make());
+}
+
+TEST_F(RuntimeDirTest, OneThatOthersMayWriteToIsRefusedAndLeftAsItIs) {
+  const RuntimeDir dir(directory_ + "/run");
+  ASSERT_TRUE(dir.make());
+  ASSERT_EQ(::chmod(dir.path().c_str(), 0777), 0);
+  EXPECT_EQ(dir.make().error().code, ErrorCode::permission);
+}
+
+TEST_F(RuntimeDirTest, AFileInItsPlaceIsAnError) {
+  std::ofstream(directory_ + "/run") << "x";
+  EXPECT_FALSE(RuntimeDir(directory_ + "/run").make());
+}
+
+TEST_F(RuntimeDirTest, TheEnvironmentNamesIt) {
+  ::setenv("DMREMAP_RUNTIME_DIR", directory_.c_str(), 1);
+  EXPECT_EQ(RuntimeDir::from_environment()->path(), directory_);
+  ::unsetenv("DMREMAP_RUNTIME_DIR");
+}
+
+TEST_F(RuntimeDirTest, APidFileNamesItsHolderAndIsGoneWithIt) {
+  const RuntimeDir dir(directory_);
+  const std::string path = dir.pid_file("data");
+  EXPECT_FALSE(holder_of(path));
+  {
+    const auto held = PidFile::take(path);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(holder_of(path), ::getpid());
+    EXPECT_EQ(dir.names(), std::vector<std::string>{"data"});
+    const auto second = PidFile::take(path);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::name_in_use);
+    EXPECT_EQ(second.error().where, "data");
+    EXPECT_NE(second.error().what.find(std::to_string(::getpid())), std::string::npos);
+  }
+  EXPECT_FALSE(holder_of(path));
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(RuntimeDirTest, APidFileOfADeadProcessIsTakenOver) {
+  const std::string path = directory_ + "/data.pid";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto held = PidFile::take(path);
+    ::_exit(held ? 0 : 1);  // like a killed daemon: nothing is cleaned up
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  ASSERT_TRUE(std::filesystem::exists(path));
+  EXPECT_FALSE(holder_of(path));
+  EXPECT_TRUE(PidFile::take(path));
+}
+
+}  // namespace
+}  // namespace dmremap::control

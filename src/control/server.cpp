@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/server.hpp"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <list>
+#include <thread>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.hpp"
+#include "base/parse.hpp"
+#include "control/line_socket.hpp"
+#include "control/protocol.hpp"
+#include "control/unix_socket.hpp"
+#include "set/status.hpp"
+
+namespace dmremap::control {
+
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+// A client that says nothing, or does not take its answer, for this long is let go.
+constexpr milliseconds kPatience{30'000};
+constexpr milliseconds kFollowStep{500};
+
+std::uint64_t number_at(const json& request, const char* key) {
+  const auto at = request.find(key);
+  return at != request.end() && at->is_number_unsigned() ? at->get<std::uint64_t>() : 0;
+}
+
+json answer_events(const std::vector<format::Event>& events) {
+  json answer = make_answer();
+  answer["events"] = json::array();
+  for (const format::Event& event : events) answer["events"].push_back(set::to_json(event));
+  return answer;
+}
+
+json answer_remap(Service& service, const json& request) {
+  const SectorRange range{{number_at(request, "first")}, {number_at(request, "count")}};
+  if (range.empty() || range.count.value > kAddressLimitSectors ||
+      range.first.value > kAddressLimitSectors - range.count.value) {
+    return make_answer(Error{ErrorCode::usage, "not a range", {}, "give SECTOR or SECTOR+COUNT"});
+  }
+  const auto done = service.relocate(range);
+  if (!done) return make_answer(done.error());
+  json answer = make_answer();
+  answer["relocated_sectors"] = done->relocated.value;
+  answer["lost_sectors"] = done->lost.value;
+  answer["untouched_sectors"] = done->untouched.value;
+  return answer;
+}
+
+// One connection, in a thread of its own.
+class Connection {
+ public:
+  Connection(FileDescriptor socket, int wake_fd, Service& service)
+      : lines_(std::move(socket), wake_fd), service_(service) {}
+
+  void run() {
+    while (true) {
+      const auto line = lines_.read_line(kMaxRequestBytes, kPatience);
+      if (!line) {
+        // Best effort: the client may be the reason why.
+        if (line.error().code == ErrorCode::protocol) (void)send(make_answer(line.error()));
+        return;
+      }
+      if (!line->has_value()) return;
+      const auto request = parse_request(**line);
+      if (!request) {
+        if (!send(make_answer(request.error()))) return;
+      } else if (!handle(*request)) {
+        return;
+      }
+    }
+  }
+
+ private:
+  bool send(const json& answer) {
+    return lines_.write_line(to_line(answer), kPatience).has_value();
+  }
+
+  // False: the connection is done.
+  bool handle(const json& request) {
+    const std::string verb = request["verb"];
+    if (verb == "ping") return send(make_answer());
+    if (verb == "status") {
+      json answer = make_answer();
+      answer["status"] = service_.status();
+      return send(answer);
+    }
+    if (verb == "remap") return send(answer_remap(service_, request));
+    if (verb == "stop") {
+      const auto stopped = service_.stop();
+      return send(stopped ? make_answer() : make_answer(stopped.error()));
+    }
+    if (verb == "events") return handle_events(request);
+    return send(make_answer(Error{ErrorCode::protocol, "an unknown verb", verb, {}}));
+  }
+
+  bool handle_events(const json& request) {
+    std::uint64_t after = number_at(request, "after");
+    const auto follow = request.find("follow");
+    const bool follows = follow != request.end() && follow->is_boolean() && follow->get<bool>();
+    auto events = service_.events(after, milliseconds(0));
+    // The first batch goes out even if it is empty, so that a follower knows it is heard.
+    if (!send(answer_events(events))) return false;
+    while (follows) {
+      if (!events.empty()) after = events.back().number;
+      events = service_.events(after, kFollowStep);
+      if (!events.empty() && !send(answer_events(events))) return false;
+      if (lines_.is_hung_up() || lines_.is_woken()) return false;
+    }
+    return true;
+  }
+
+  LineSocket lines_;
+  Service& service_;
+};
+
+class UnixServer final : public Server {
+ public:
+  UnixServer(std::string path, FileDescriptor listener, FileDescriptor wake, Service& service)
+      : path_(std::move(path)),
+        listener_(std::move(listener)),
+        wake_(std::move(wake)),
+        service_(service),
+        acceptor_([this] { accept_clients(); }) {}
+
+  UnixServer(const UnixServer&) = delete;
+  UnixServer& operator=(const UnixServer&) = delete;
+
+  ~UnixServer() override {
+    const std::uint64_t one = 1;
+    // Never full, so never short: it is written once.
+    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+    acceptor_.join();
+    for (Client& client : clients_) client.thread.join();
+    ::unlink(path_.c_str());
+  }
+
+ private:
+  struct Client {
+    std::atomic<bool> done = false;
+    std::thread thread;
+  };
+
+  void accept_clients() {
+    while (true) {
+      std::array<pollfd, 2> fds{{{listener_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
+      if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
+      if (fds[1].revents != 0) return;
+      if (fds[0].revents == 0) continue;
+      FileDescriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (socket.valid()) {
+        admit(std::move(socket));
+      } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        // The connection stays in the queue: without a pause this would spin.
+        std::this_thread::sleep_for(milliseconds(100));
+      }
+    }
+  }
+
+  void admit(FileDescriptor socket) {
+    clients_.remove_if([](Client& client) {
+      if (!client.done.load()) return false;
+      client.thread.join();
+      return true;
+    });
+    if (!is_peer_trusted(socket.get())) return;
+    if (clients_.size() >= kMaxClients) {
+      const Error busy{ErrorCode::timeout, "too many clients at once", {}, "try again"};
+      (void)LineSocket(std::move(socket)).write_line(to_line(make_answer(busy)), milliseconds(100));
+      return;
+    }
+    Client& client = clients_.emplace_back();
+    try {
+      client.thread = std::thread(
+          [this, &client, held = std::move(socket)]() mutable { serve(client, std::move(held)); });
+    } catch (const std::system_error& error) {
+      clients_.pop_back();
+      log(Severity::warning, std::string("control: no thread for a client: ") + error.what());
+    }
+  }
+
+  void serve(Client& client, FileDescriptor socket) {
+    try {
+      Connection(std::move(socket), wake_.get(), service_).run();
+    } catch (const std::exception& error) {
+      log(Severity::error, std::string("control: a request failed: ") + error.what());
+    }
+    client.done.store(true);
+  }
+
+  std::string path_;
+  FileDescriptor listener_;
+  FileDescriptor wake_;
+  Service& service_;
+  std::list<Client> clients_;  // the acceptor's, and the destructor's after it ended
+  std::thread acceptor_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const std::string& socket_path, Service& service) {
+  auto listener = listen_at(socket_path);
+  if (!listener) return tl::unexpected(listener.error());
+  FileDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.valid()) return fail_errno(errno, "make an eventfd", socket_path);
+  return std::make_unique<UnixServer>(socket_path, std::move(*listener), std::move(wake), service);
+}
+
+}  // namespace dmremap::control

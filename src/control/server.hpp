@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Answers requests on a set's socket. What the requests do is the service's business.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "format/event.hpp"
+#include "remap/engine.hpp"
+
+namespace dmremap::control {
+
+// Called by several threads at once.
+class Service {
+ public:
+  virtual ~Service() = default;
+  virtual nlohmann::json status() = 0;
+  // Events with a number above `after`; waits up to `timeout` for the first.
+  virtual std::vector<format::Event> events(std::uint64_t after,
+                                            std::chrono::milliseconds timeout) = 0;
+  virtual Result<remap::Relocation> relocate(SectorRange range) = 0;
+  // Ends the set, or refuses and changes nothing. The process ends after the answer is out.
+  virtual Result<void> stop() = 0;
+};
+
+class Server {
+ public:
+  // A few clients at a time; whoever comes beyond that is told so.
+  static constexpr unsigned kMaxClients = 16;
+
+  // Listens at once. `service` outlives the server.
+  static Result<std::unique_ptr<Server>> start(const std::string& socket_path, Service& service);
+  // Ends every connection (an answer being made is still sent) and removes the socket.
+  virtual ~Server() = default;
+};
+
+}  // namespace dmremap::control

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/server.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "control/client.hpp"
+#include "control/line_socket.hpp"
+#include "control/protocol.hpp"
+#include "control/unix_socket.hpp"
+
+namespace dmremap::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+constexpr milliseconds kLong{20'000};
+
+class FakeSet final : public Service {
+ public:
+  nlohmann::json status() override { return {{"name", "data"}}; }
+
+  std::vector<format::Event> events(std::uint64_t after, milliseconds timeout) override {
+    std::unique_lock lock(mutex_);
+    arrived_.wait_for(lock, timeout, [&] { return events_.size() > after; });
+    std::vector<format::Event> out;
+    for (std::size_t i = after; i < events_.size(); ++i) out.push_back(events_[i]);
+    return out;
+  }
+
+  Result<remap::Relocation> relocate(SectorRange range) override {
+    if (range.first.value == 666) return fail(ErrorCode::spare_full, "the spare is full");
+    return remap::Relocation{range.count, {0}, {0}};
+  }
+
+  Result<void> stop() override {
+    if (in_use) return fail(ErrorCode::device_in_use, "mounted on /mnt", "data", "unmount it");
+    return {};
+  }
+
+  void add_event() {
+    {
+      const std::lock_guard lock(mutex_);
+      format::Event event;
+      event.number = events_.size() + 1;
+      event.kind = format::EventKind::remap;
+      events_.push_back(event);
+    }
+    arrived_.notify_all();
+  }
+
+  std::atomic<bool> in_use = false;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<format::Event> events_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "dmremap-server-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    path_ = directory_ + "/data.sock";
+    start();
+  }
+  void TearDown() override {
+    server_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void start() {
+    auto started = Server::start(path_, set_);
+    ASSERT_TRUE(started) << started.error().message();
+    server_ = std::move(*started);
+  }
+  Result<nlohmann::json> call(const nlohmann::json& request) {
+    auto client = Client::connect(path_);
+    if (!client) return tl::unexpected(client.error());
+    return client->call(request, kLong);
+  }
+  LineSocket raw() { return LineSocket(std::move(*connect_to(path_))); }
+
+  FakeSet set_;
+  std::string directory_;
+  std::string path_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTest, TheSocketIsForItsOwnerAlone) {
+  struct stat st {};
+  ASSERT_EQ(::stat(path_.c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777U, 0600U);
+}
+
+TEST_F(ServerTest, AnswersSeveralRequestsOnOneConnection) {
+  auto client = Client::connect(path_);
+  ASSERT_TRUE(client);
+  EXPECT_TRUE(client->call(make_request("ping"), kLong));
+  EXPECT_EQ((*client->call(make_request("status"), kLong))["status"]["name"], "data");
+}
+
+TEST_F(ServerTest, PassesErrorsOfTheSetOn) {
+  set_.in_use = true;
+  const auto stopped = call(make_request("stop"));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::device_in_use);
+  EXPECT_EQ(stopped.error().what, "mounted on /mnt");
+}
+
+TEST_F(ServerTest, ChecksTheRangeOfARemap) {
+  auto request = make_request("remap");
+  request["first"] = 2048;
+  request["count"] = 8;
+  EXPECT_EQ((*call(request))["relocated_sectors"], 8);
+  request["first"] = 666;
+  EXPECT_EQ(call(request).error().code, ErrorCode::spare_full);
+  request["count"] = 0;
+  EXPECT_EQ(call(request).error().code, ErrorCode::usage);
+  request["count"] = -1;
+  EXPECT_EQ(call(request).error().code, ErrorCode::usage);
+  request["count"] = "8";
+  EXPECT_EQ(call(request).error().code, ErrorCode::usage);
+  request["count"] = std::uint64_t{1} << 63U;
+  EXPECT_EQ(call(request).error().code, ErrorCode::usage);
+}
+
+TEST_F(ServerTest, AFollowerGetsEventsAsTheyHappen) {
+  set_.add_event();
+  auto client = Client::connect(path_);
+  ASSERT_TRUE(client);
+  auto request = make_request("events");
+  request["after"] = 0;
+  request["follow"] = true;
+  EXPECT_EQ((*client->call(request, kLong))["events"].size(), 1U);
+  set_.add_event();
+  EXPECT_EQ((*client->next(kLong))["events"][0]["seq"], 2);
+}
+
+TEST_F(ServerTest, GarbageIsAnsweredWithAnErrorAndHarmsNobodyElse) {
+  LineSocket lines = raw();
+  for (const char* garbage : {"", "garbage", "{\"version\":9,\"verb\":\"stop\"}",
+                              "{\"version\":1,\"verb\":\"format-disk\"}"}) {
+    ASSERT_TRUE(lines.write_line(garbage, kLong));
+    const auto answer = lines.read_line(kMaxAnswerBytes, kLong);
+    ASSERT_TRUE(answer && *answer) << garbage;
+    EXPECT_EQ(parse_answer(**answer).error().code, ErrorCode::protocol) << garbage;
+  }
+  EXPECT_TRUE(call(make_request("ping")));
+}
+
+TEST_F(ServerTest, AnEndlessLineIsCutOff) {
+  LineSocket lines = raw();
+  const std::string endless(kMaxRequestBytes * 4, 'x');
+  (void)lines.write_line(endless, kLong);
+  const auto answer = lines.read_line(kMaxAnswerBytes, kLong);
+  if (answer && *answer) {
+    EXPECT_EQ(parse_answer(**answer).error().code, ErrorCode::protocol);
+  }
+  EXPECT_TRUE(call(make_request("ping")));
+}
+
+TEST_F(ServerTest, ClientsThatSayNothingDoNotKeepItFromEnding) {
+  std::vector<LineSocket> silent;
+  for (int i = 0; i < 5; ++i) silent.push_back(raw());
+  EXPECT_TRUE(call(make_request("ping")));
+  server_.reset();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ServerTest, TooManyClientsAreToldSo) {
+  std::vector<LineSocket> silent;
+  for (unsigned i = 0; i < Server::kMaxClients; ++i) silent.push_back(raw());
+  const auto answer = call(make_request("ping"));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::timeout);
+  silent.clear();
+  // They are let go as soon as their threads have seen the end.
+  Result<nlohmann::json> again = call(make_request("ping"));
+  for (int i = 0; i < 200 && !again; ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+    again = call(make_request("ping"));
+  }
+  EXPECT_TRUE(again);
+}
+
+TEST_F(ServerTest, TheSocketOfADeadRunIsReplacedAndMeansNotRunning) {
+  server_.reset();
+  {
+    const auto dead = listen_at(path_);  // closed without being removed, as by kill -9
+    ASSERT_TRUE(dead);
+  }
+  ASSERT_TRUE(std::filesystem::exists(path_));
+  EXPECT_EQ(Client::connect(path_).error().code, ErrorCode::not_running);
+  start();
+  EXPECT_TRUE(call(make_request("ping")));
+}
+
+TEST_F(ServerTest, NoSocketAndAFileInItsPlaceMeanNotRunning) {
+  EXPECT_EQ(Client::connect(directory_ + "/other.sock").error().code, ErrorCode::not_running);
+  EXPECT_EQ(Client::connect(directory_ + "/none/other.sock").error().code, ErrorCode::not_running);
+  std::ofstream(directory_ + "/file.sock") << "x";
+  EXPECT_EQ(Client::connect(directory_ + "/file.sock").error().code, ErrorCode::not_running);
+}
+
+TEST_F(ServerTest, APathLongerThanASocketAddressWorks) {
+  const std::string deep = directory_ + "/" + std::string(120, 'd');
+  std::filesystem::create_directory(deep);
+  const std::string path = deep + "/" + std::string(64, 'n') + ".sock";
+  const auto server = Server::start(path, set_);
+  ASSERT_TRUE(server) << server.error().message();
+  auto client = Client::connect(path);
+  ASSERT_TRUE(client);
+  EXPECT_TRUE(client->call(make_request("ping"), kLong));
+}
+
+TEST(Client, ASetThatEndsWithoutAnswerIsNotRunning) {
+  std::string directory = testing::TempDir() + "dmremap-client-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const std::string path = directory + "/data.sock";
+  {
+    const auto listener = listen_at(path);
+    auto client = Client::connect(path);
+    ASSERT_TRUE(client);
+    const FileDescriptor other(::accept(listener->get(), nullptr, nullptr));
+    ::shutdown(other.get(), SHUT_RDWR);
+    EXPECT_EQ(client->call(make_request("ping"), kLong).error().code, ErrorCode::not_running);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Client, ASetThatDoesNotAnswerIsATimeout) {
+  std::string directory = testing::TempDir() + "dmremap-client-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const std::string path = directory + "/data.sock";
+  {
+    const auto listener = listen_at(path);
+    auto client = Client::connect(path);
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->call(make_request("ping"), milliseconds(50)).error().code,
+              ErrorCode::timeout);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace dmremap::control

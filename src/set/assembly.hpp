@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which devices make up a set (promise 8: the right ones or none). A path is never identity: the
+// spare is known by its metadata, main by the fingerprint recorded there.
+//
+// Two steps, so that what a dead run left behind can be cleared away in between: find_spare says
+// which set it is, find_main completes it. Nothing is held or written; RunningSet::open checks the
+// same again on devices it holds.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "discovery/match.hpp"
+#include "format/content.hpp"
+#include "io/usage.hpp"
+#include "metadata/survey.hpp"
+#include "set/hints.hpp"
+#include "set/running_set.hpp"
+
+namespace dmremap::set {
+
+struct Spare {
+  std::string path;  // absolute
+  metadata::Survey survey;
+  std::vector<std::string> others;  // the devices that were given with it, absolute
+
+  // Of the winner, or the best candidate.
+  [[nodiscard]] const format::Identity& identity() const { return survey.content->identity; }
+};
+
+// Opens read-only and surveys. Errors: as FileDevice::open and metadata::survey.
+[[nodiscard]] Result<metadata::Survey> survey_path(const std::string& path);
+
+// Among these devices, in any order. Errors: missing_device, metadata_doubtful (damaged metadata,
+// no winner), metadata_newer, ambiguous, usage (too many), those of opening.
+[[nodiscard]] Result<Spare> find_spare(const std::vector<std::string>& paths);
+// Where the hint says, and on every block device. Errors: missing_device, ambiguous.
+[[nodiscard]] Result<Spare> find_spare(const std::string& name, const Hints& hints);
+
+// Among `spare.others`; if there are none, where it was last seen (`hint_path`, may be empty, or
+// the path recorded at the last start), and among the block devices. A device that could be main if
+// the user insists is returned too: RunningSet::open refuses it unless they do. Errors:
+// missing_device, wrong_main, ambiguous.
+[[nodiscard]] Result<Members> find_main(const Spare& spare, const std::string& hint_path);
+
+// --- the decisions, pure ---
+
+struct SpareFact {
+  std::string path;
+  std::string name;
+  Uuid set_uuid;
+  Uuid spare_uuid;
+  std::vector<io::Storage> beneath;  // itself first
+};
+
+// Index of the one spare among devices that hold metadata. Two views of one device (a loop device
+// and its file) are one; the upper one is taken. Errors: missing_device (none), ambiguous.
+[[nodiscard]] Result<std::size_t> choose_spare(const std::vector<SpareFact>& facts,
+                                               const std::string& where);
+
+struct MainFact {
+  std::string path;
+  discovery::MatchVerdict verdict;
+  bool by_path = false;  // given by the user, or where it was last seen
+  std::vector<io::Storage> beneath;
+};
+
+// Index of main. One whose identity is confirmed goes before one that only does not contradict,
+// which counts only where a path names it. Errors: missing_device, wrong_main, ambiguous.
+[[nodiscard]] Result<std::size_t> choose_main(const std::vector<MainFact>& facts,
+                                              const std::string& where);
+
+}  // namespace dmremap::set

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/create.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/parse.hpp"
+#include "discovery/fingerprint.hpp"
+#include "discovery/signatures.hpp"
+#include "io/file_device.hpp"
+#include "io/usage.hpp"
+#include "metadata/store.hpp"
+#include "metadata/survey.hpp"
+#include "set/hints.hpp"
+#include "set/spare_file.hpp"
+#include "set/undo.hpp"
+
+namespace dmremap::set {
+
+namespace {
+
+using Device = std::unique_ptr<io::FileDevice>;
+
+// Superblocks lie near the ends of a device: 4 KiB to 128 KiB from the start, the last 128 KiB for
+// RAID members and the second partition table.
+constexpr std::uint64_t kSignatureBytes = kMiB;
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto made = std::filesystem::absolute(path, error);
+  return error ? path : made.lexically_normal().string();
+}
+
+Result<Device> open_main(const std::string& path) {
+  auto main = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+  if (!main) return main;
+  const SectorCount size = (*main)->geometry().size;
+  if (size.value == 0) {
+    return fail(ErrorCode::device_too_small, "has not one whole block", path,
+                "give the disk or image to be protected");
+  }
+  if (size.value > kAddressLimitSectors) {
+    return fail(ErrorCode::device_too_large, "is larger than 512 TiB (2^40 sectors)", path,
+                "protect its partitions one by one");
+  }
+  return main;
+}
+
+// Before the spare is opened for writing or made. Both may be given by whatever name.
+Result<void> check_apart(const std::string& main, const std::string& spare) {
+  const auto main_storage = io::storage_of(main);
+  if (!main_storage) return fail(ErrorCode::no_such_device, "cannot be looked at", main);
+  const auto spare_storage = io::storage_of(spare);
+  if (spare_storage) {
+    const auto below_main = io::beneath(*main_storage);
+    if (std::ranges::find(below_main, *spare_storage) != below_main.end()) {
+      return fail(ErrorCode::same_device,
+                  "MAIN and SPARE are the same device, or MAIN lies on SPARE", spare,
+                  "give another device as spare");
+    }
+    const auto below_spare = io::beneath(*spare_storage);
+    const auto at = std::ranges::find(below_spare, *main_storage);
+    if (at == below_spare.end()) return {};
+    // A file on the way down is a file in a file system on main, unless it is main itself.
+    const bool through_file = std::any_of(
+        below_spare.begin(), at, [](const io::Storage& s) { return !s.is_block_device(); });
+    if (!through_file) {
+      return fail(ErrorCode::same_device,
+                  "MAIN and SPARE are the same device, or SPARE lies on MAIN", spare,
+                  "give another device as spare");
+    }
+  } else if (!io::is_stored_on(spare, *main_storage)) {
+    return {};
+  }
+  return fail(ErrorCode::spare_on_main, "the spare would be stored on the main device itself",
+              spare, "put it on another disk");
+}
+
+Result<void> check_spare_device(const io::FileDevice& main, const io::FileDevice& spare) {
+  const io::Geometry& geometry = spare.geometry();
+  if (geometry.size < format::kMinSpareSize) {
+    return fail(ErrorCode::device_too_small,
+                fmt::format("has {} bytes; a spare needs at least 16 MiB", geometry.size.bytes()),
+                spare.path(), "give a larger device");
+  }
+  if (geometry.size.value > kAddressLimitSectors) {
+    return fail(ErrorCode::device_too_large, "is larger than 512 TiB (2^40 sectors)", spare.path());
+  }
+  if (geometry.logical_block_bytes > main.geometry().logical_block_bytes) {
+    return fail(ErrorCode::block_size,
+                fmt::format("has logical blocks of {} bytes, main has {}",
+                            geometry.logical_block_bytes, main.geometry().logical_block_bytes),
+                spare.path(), "give a spare whose blocks are no larger than main's");
+  }
+  return {};
+}
+
+Result<void> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
+  const auto found = metadata::survey(spare);
+  if (!found) {
+    if (found.error().code != ErrorCode::ambiguous) return tl::unexpected(found.error());
+    return fail(ErrorCode::spare_has_set, "holds metadata of several sets", spare.path(),
+                "look with `dmremap examine`; give another spare");
+  }
+  if (found->newer_format) {
+    return fail(ErrorCode::metadata_newer, "holds a set of a newer version of dm-remap",
+                spare.path(), "give another spare");
+  }
+  if (found->has_set()) {
+    if (options.destroy == found->set_uuid) return {};
+    const std::string uuid = to_string(*found->set_uuid);
+    if (options.destroy) {
+      return fail(ErrorCode::spare_has_set,
+                  fmt::format("holds the set {}, not the one to destroy", uuid), spare.path(),
+                  "give another spare");
+    }
+    return fail(ErrorCode::spare_has_set, "holds a dm-remap set", spare.path(),
+                "give another spare, or give up that set and its data with --destroy " + uuid);
+  }
+  if (options.destroy) {
+    return fail(ErrorCode::spare_unreadable, "does not hold the set to destroy", spare.path(),
+                "look with `dmremap examine`");
+  }
+  if (found->traces && !options.force) {
+    return fail(ErrorCode::spare_unreadable, "holds damaged or unreadable dm-remap metadata",
+                spare.path(), "look with `dmremap examine`; --force overwrites it");
+  }
+  return {};
+}
+
+// True: something lies there that --force may overwrite.
+Result<bool> check_signatures(const io::FileDevice& spare, bool force) {
+  const auto found = discovery::signatures_on(spare);
+  if (!found) {
+    if (force) return true;
+    Error error = found.error();
+    error.code = ErrorCode::spare_unreadable;
+    error.hint += error.hint.empty() ? "--force takes it all the same"
+                                     : ", or take it all the same with --force";
+    return tl::unexpected(std::move(error));
+  }
+  if (found->empty()) return false;
+  if (force) return true;
+  return fail(ErrorCode::spare_has_data, fmt::format("holds data: {}", fmt::join(*found, ", ")),
+              spare.path(), "give another spare, or overwrite it with --force");
+}
+
+std::vector<std::string> warnings_about(const io::FileDevice& main, const io::FileDevice& spare) {
+  std::vector<std::string> out;
+  const auto main_storage = io::storage_of(main.path());
+  const auto spare_storage = io::storage_of(spare.path());
+  if (main_storage && spare_storage && main_storage->is_block_device()) {
+    for (const io::Storage& below : io::beneath(*spare_storage)) {
+      if (below.is_block_device() && io::are_on_same_disk(main_storage->device, below.device)) {
+        out.push_back(spare.path() +
+                      ": lies on the same disk as the main device; if that disk "
+                      "fails as a whole, both are lost");
+        break;
+      }
+    }
+  }
+  struct stat st {};
+  if (!spare.is_block_device() && ::fstat(spare.fd(), &st) == 0 &&
+      static_cast<std::uint64_t>(st.st_blocks) < spare.geometry().size.value) {
+    out.push_back(spare.path() +
+                  ": is sparse; writes fail if its file system fills up "
+                  "(`fallocate -l SIZE FILE` reserves the space)");
+  }
+  return out;
+}
+
+std::vector<SectorRange> end_ranges(const io::Geometry& geometry) {
+  const SectorCount part = SectorCount::from_bytes(kSignatureBytes);
+  const std::uint64_t last = align_down(geometry.size.value - part.value, geometry.unit().value);
+  return {{{0}, part}, {{last}, {geometry.size.value - last}}};
+}
+
+// The places of the metadata in an image: a full disk is noticed here, by its name.
+Result<void> reserve_space(const io::FileDevice& spare, const std::vector<SectorRange>& ranges) {
+  if (spare.is_block_device()) return {};
+  for (const SectorRange& range : ranges) {
+    if (::fallocate(spare.fd(), 0, static_cast<off_t>(range.first.byte_offset()),
+                    static_cast<off_t>(range.count.bytes())) == 0) {
+      continue;
+    }
+    // Not every file system can; the writes will tell then.
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
+      return fail_errno(errno, "reserve space for the metadata", spare.path(),
+                        "make room on its file system, or give another spare");
+    }
+  }
+  return {};
+}
+
+Result<void> write_set(io::FileDevice& spare, const format::Content& content, bool erase_ends,
+                       Clock& clock, Random& random) {
+  auto ranges = metadata::reserved_ranges(spare.geometry().size);
+  const auto ends = end_ranges(spare.geometry());
+  if (auto room = reserve_space(spare, ranges); !room) return room;
+  if (erase_ends) ranges.insert(ranges.end(), ends.begin(), ends.end());
+  Undo undo(spare, ranges);
+  for (const SectorRange& range : ends) {
+    // What else lay there must not be found by other programs any more: they would take the spare
+    // for theirs.
+    if (!erase_ends) break;
+    if (const auto status = overwrite_with_zeros(spare, range); !status.ok()) {
+      return fail_errno(status.error, "erase what the spare held", spare.path());
+    }
+  }
+  auto made = metadata::Store::create(spare, content, random, clock);
+  if (made) undo.disarm();
+  return made;
+}
+
+Result<format::Content> describe(const CreateOptions& options, const io::FileDevice& main,
+                                 const io::FileDevice& spare, Clock& clock, Random& random) {
+  auto main_print = discovery::take_fingerprint(main);
+  if (!main_print) return tl::unexpected(main_print.error());
+  auto spare_print = discovery::take_fingerprint(spare);
+  if (!spare_print) return tl::unexpected(spare_print.error());
+  format::Content content;
+  content.identity.name = options.name;
+  content.identity.set_uuid = random.uuid();
+  content.identity.main_uuid = random.uuid();
+  content.identity.spare_uuid = random.uuid();
+  content.identity.created_ns = clock.wall_ns();
+  content.identity.main = std::move(*main_print);
+  content.identity.main.path_hint = absolute(options.main_path);
+  content.identity.spare = std::move(*spare_print);
+  content.identity.spare.path_hint = absolute(options.spare_path);
+  return content;
+}
+
+SectorCount data_room(SectorCount spare_size) {
+  std::uint64_t reserved = 0;
+  for (const SectorRange& range : metadata::reserved_ranges(spare_size)) {
+    reserved += range.count.value;
+  }
+  return {spare_size.value - reserved};
+}
+
+}  // namespace
+
+Result<Created> create(const CreateOptions& options, Clock& clock, Random& random) {
+  if (auto named = check_set_name(options.name); !named) return tl::unexpected(named.error());
+  auto main = open_main(options.main_path);
+  if (!main) return tl::unexpected(main.error());
+  if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
+    return tl::unexpected(apart.error());
+  }
+  // Removed again unless kept.
+  SpareFile made;
+  if (options.spare_bytes) {
+    auto file = SpareFile::make(options.spare_path, *options.spare_bytes);
+    if (!file) return tl::unexpected(file.error());
+    made = std::move(*file);
+  }
+  auto spare =
+      io::FileDevice::open(options.spare_path, {io::Access::read_write, io::Holding::exclusive});
+  if (!spare) return tl::unexpected(spare.error());
+  if (auto fine = check_spare_device(**main, **spare); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check_metadata(**spare, options); !fine) return tl::unexpected(fine.error());
+  const auto erase_ends = check_signatures(**spare, options.force);
+  if (!erase_ends) return tl::unexpected(erase_ends.error());
+
+  const auto content = describe(options, **main, **spare, clock, random);
+  if (!content) return tl::unexpected(content.error());
+  Created created;
+  created.warnings = warnings_about(**main, **spare);
+  if (auto done = write_set(**spare, *content, *erase_ends, clock, random); !done) {
+    return tl::unexpected(done.error());
+  }
+  made.keep();
+  created.identity = content->identity;
+  created.main_path = content->identity.main.path_hint;
+  created.spare_path = content->identity.spare.path_hint;
+  created.spare_data = data_room((*spare)->geometry().size);
+  return created;
+}
+
+}  // namespace dmremap::set

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Makes a set: metadata onto the spare, nothing onto main. Either the set is there afterwards, or
+// both devices and the directory are as they were.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "format/content.hpp"
+
+namespace dmremap::set {
+
+struct CreateOptions {
+  std::string name;
+  std::string main_path;
+  std::string spare_path;
+  std::optional<std::uint64_t> spare_bytes;  // make the spare as a file of this size
+  bool force = false;           // over a file system, partition table, damaged metadata
+  std::optional<Uuid> destroy;  // over this very set
+};
+
+struct Created {
+  format::Identity identity;
+  std::string main_path;              // absolute
+  std::string spare_path;             // absolute
+  SectorCount spare_data;             // what the spare can take
+  std::vector<std::string> warnings;  // for people, one line each
+};
+
+// The name is not looked up: that no other set has it is for the caller to know. Opens main
+// read-only (it may be mounted), holds the spare. Errors: the refusals of `create`; no_space; io.
+Result<Created> create(const CreateOptions& options, Clock& clock, Random& random);
+
+}  // namespace dmremap::set

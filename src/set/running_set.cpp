@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/running_set.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "discovery/fingerprint.hpp"
+#include "discovery/match.hpp"
+#include "io/file_device.hpp"
+#include "io/usage.hpp"
+#include "metadata/store.hpp"
+#include "metadata/survey.hpp"
+#include "set/held_main.hpp"
+#include "set/main_print.hpp"
+
+namespace dmremap::set {
+
+namespace {
+
+// How often what lies on main is looked at, if it was written to meanwhile.
+constexpr std::chrono::seconds kLookEvery{3};
+
+// Events go to the log of the events and to that of the daemon.
+class Recorder final : public remap::Observer {
+ public:
+  Recorder(EventLog& events, std::string name) : events_(events), name_(std::move(name)) {}
+
+  void on_event(format::Event event) override {
+    std::string where;
+    if (!event.main.empty()) {
+      where = fmt::format(" {}+{}", event.main.first.value, event.main.count.value);
+    }
+    log(event.severity,
+        fmt::format("{}: {}{} {}", name_, format::name_of(event.kind), where, event.text));
+    events_.on_event(std::move(event));
+  }
+  void fill_health(format::Health& health) override { events_.fill_health(health); }
+
+ private:
+  EventLog& events_;
+  std::string name_;
+};
+
+format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
+  format::Event event;
+  event.kind = kind;
+  event.severity = severity;
+  event.text = std::move(text);
+  return event;
+}
+
+// What was found on the held devices before anything is changed.
+struct Opening {
+  std::unique_ptr<io::FileDevice> main;
+  std::unique_ptr<io::FileDevice> spare;
+  metadata::Survey survey;
+  format::Fingerprint main_seen;
+  bool main_changed = false;  // and accepted
+
+  [[nodiscard]] const format::Content& content() const { return *survey.content; }
+};
+
+Result<void> check_metadata(const metadata::Survey& survey, const Members& members,
+                            const OpenOptions& options) {
+  const auto refused = metadata::refusal(survey, members.spare_path);
+  const bool served_anyway = options.read_only && survey.content.has_value() &&
+                             !survey.newer_format &&
+                             (options.stale_ok || survey.decision.writable());
+  if (refused && !served_anyway) return tl::unexpected(*refused);
+  if (survey.set_uuid != members.set_uuid) {
+    return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
+                members.spare_path, "start the set again");
+  }
+  return {};
+}
+
+Result<void> check_identity(Opening& opening, const OpenOptions& options) {
+  const format::Identity& recorded = opening.content().identity;
+  auto seen = discovery::take_fingerprint(*opening.main);
+  if (!seen) return tl::unexpected(seen.error());
+  opening.main_seen = std::move(*seen);
+  const auto verdict = discovery::match(recorded.main, opening.main_seen);
+  const std::string& main_path = opening.main->path();
+  if (verdict.likeness != discovery::Likeness::same) {
+    if (!verdict.overridable) {
+      return fail(ErrorCode::wrong_main, "is not the main device of this set: " + verdict.reason,
+                  main_path, "give the device the set was made with");
+    }
+    if (!options.accept_main_changed) {
+      return fail(ErrorCode::main_changed, verdict.reason, main_path,
+                  "if it is the right device, changed on purpose: --accept-main-changed");
+    }
+    opening.main_changed = true;
+  }
+  if (opening.spare->geometry().size < recorded.spare.size) {
+    return fail(ErrorCode::device_too_small,
+                fmt::format("the spare shrank from {} to {} sectors", recorded.spare.size.value,
+                            opening.spare->geometry().size.value),
+                opening.spare->path(), "give it back its size");
+  }
+  return {};
+}
+
+bool has_anything_elsewhere(const format::Content& content) {
+  return std::ranges::any_of(content.extents, [](const format::Extent& extent) {
+    return extent.state() != format::State::suspect;
+  });
+}
+
+// Promise 12: somebody may have written to main behind our back, where a part of it lives on the
+// spare.
+Result<void> check_print(Opening& opening, const OpenOptions& options) {
+  const format::Content& content = opening.content();
+  if (!content.health.clean || !has_anything_elsewhere(content)) return {};
+  const MainPrint now = print_of(*opening.main, content.extents);
+  if (!now.whole || now.print == content.health.main_print) return {};
+  if (!options.accept_main_changed) {
+    return fail(ErrorCode::main_changed,
+                "was written to since the set was stopped, while sectors of it are elsewhere",
+                opening.main->path(),
+                "use it only through dm-remap; to go on all the same: --accept-main-changed");
+  }
+  opening.main_changed = true;
+  return {};
+}
+
+Result<Opening> open_devices(const Members& members, const OpenOptions& options) {
+  const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
+  Opening opening;
+  auto spare = io::FileDevice::open(members.spare_path, {access, io::Holding::exclusive});
+  if (!spare) return tl::unexpected(spare.error());
+  opening.spare = std::move(*spare);
+  auto main = hold_main(members.main_path, access);
+  if (!main) return tl::unexpected(main.error());
+  opening.main = std::move(*main);
+
+  auto survey = metadata::survey(*opening.spare);
+  if (!survey) return tl::unexpected(survey.error());
+  opening.survey = std::move(*survey);
+  if (auto fine = check_metadata(opening.survey, members, options); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  if (auto fine = check_identity(opening, options); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check_print(opening, options); !fine) return tl::unexpected(fine.error());
+  return opening;
+}
+
+class HeldSet final : public RunningSet {
+ public:
+  HeldSet(Opening opening, bool read_only, Clock& clock)
+      : content_(std::move(*opening.survey.content)),
+        survey_(std::move(opening.survey)),
+        main_(std::move(opening.main), read_only ? io::Access::read_only : io::Access::read_write,
+              merged(content_.identity.main, opening.main_seen)),
+        spare_(std::move(opening.spare)),
+        events_(clock, content_.health),
+        recorder_(events_, content_.identity.name),
+        main_changed_(opening.main_changed),
+        read_only_(read_only),
+        clock_(clock) {
+    survey_.content.reset();
+  }
+  ~HeldSet() override {
+    end_watch();
+    if (engine_ && !stopped_) engine_->stop();
+  }
+  HeldSet(const HeldSet&) = delete;
+  HeldSet& operator=(const HeldSet&) = delete;
+
+  // Activation and engine. An error leaves a set that can be opened again.
+  Result<void> begin(Random& random) {
+    const metadata::CopyCount surveyed = count_copies(survey_);
+    copies_ = surveyed;
+    if (!read_only_) {
+      prepare_activation();
+      auto store = metadata::Store::activate(*spare_, survey_, content_, random, clock_);
+      if (!store) return tl::unexpected(store.error());
+      store_ = std::move(*store);
+    }
+    remap::EngineParts parts;
+    parts.main = &main_.device();
+    parts.spare = spare_.get();
+    parts.store = store_.get();
+    parts.observer = &recorder_;
+    parts.reopener = &main_;
+    parts.clock = &clock_;
+    auto engine = remap::Engine::start(parts, content_);
+    if (!engine) return tl::unexpected(engine.error());
+    engine_ = std::move(*engine);
+    content_.extents.clear();
+    content_.extents.shrink_to_fit();
+    if (store_) watch_ = std::thread([this] { watch_main(); });
+    return {};
+  }
+
+  remap::Engine& engine() override { return *engine_; }
+  const std::string& name() const override { return content_.identity.name; }
+  bool read_only() const override { return read_only_; }
+  EventLog& events() override { return events_; }
+
+  Status status() const override {
+    Status out;
+    out.name = content_.identity.name;
+    out.uuid = content_.identity.set_uuid;
+    out.doubtful = !survey_.decision.writable();
+    if (out.doubtful) out.reason = survey_.decision.reason;
+    const metadata::CommitName commit = store_ ? store_->current() : *survey_.decision.winner;
+    out.sequence = commit.sequence;
+    out.term = commit.term;
+    out.size = engine_->geometry().size;
+    out.table = engine_->table_counts();
+    out.io = engine_->counts();
+    out.copies = store_ ? store_->copies() : copies_;
+    out.main_path = main_.device().path();
+    out.spare_path = spare_->path();
+    out.spare_uuid = content_.identity.spare_uuid;
+    out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
+    out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
+    remap::Conditions conditions = engine_->conditions();
+    if (read_only_) {
+      conditions.read_only = true;
+      if (conditions.reason.empty()) conditions.reason = "started read-only";
+    }
+    judge(out, conditions, true);
+    return out;
+  }
+
+  Result<void> stop() override {
+    end_watch();
+    Result<void> outcome = engine_->flush().ok() || read_only_
+                               ? Result<void>()
+                               : fail(ErrorCode::io, "the last flush failed", name(),
+                                      "look at the events; check the file system");
+    if (store_) {
+      const auto recorded = record_stop(outcome.has_value());
+      if (!recorded && outcome) outcome = recorded;
+    }
+    engine_->stop();
+    stopped_ = true;
+    return outcome;
+  }
+
+ private:
+  void prepare_activation() {
+    format::Health& health = content_.health;
+    const bool clean = health.clean || health.starts == 0;
+    health.clean = false;
+    health.main_print = {};
+    ++health.starts;
+    content_.identity.main = main_.fingerprint();
+    if (const auto seen = discovery::take_fingerprint(*spare_)) {
+      content_.identity.spare = merged(content_.identity.spare, *seen);
+    }
+    if (main_changed_) {
+      recorder_.on_event(
+          make_event(format::EventKind::start, Severity::warning, "a changed main was accepted"));
+    }
+    recorder_.on_event(make_event(format::EventKind::start,
+                                  clean ? Severity::info : Severity::warning,
+                                  clean ? "" : "the last run ended uncleanly"));
+    events_.fill_health(health);
+  }
+
+  // The counters belong to the life of the set; the engine counts this run.
+  [[nodiscard]] auto counters_edit() const {
+    const remap::EngineCounts counts = engine_->counts();
+    const std::uint64_t reads = content_.health.main_read_errors + counts.main_read_errors;
+    const std::uint64_t writes = content_.health.main_write_errors + counts.main_write_errors;
+    return [reads, writes](format::Content& content) {
+      content.health.main_read_errors = reads;
+      content.health.main_write_errors = writes;
+    };
+  }
+
+  Result<void> record_stop(bool flushed) {
+    // A main that does not answer, or was not flushed, has no print that means anything.
+    const bool clean = flushed && !engine_->conditions().tripped;
+    MainPrint print;
+    if (clean) {
+      if (const auto seen = discovery::take_fingerprint(main_.device())) {
+        main_.set_fingerprint(merged(main_.fingerprint(), *seen));
+      }
+      print = print_of(main_.device(), engine_->extents());
+    }
+    recorder_.on_event(make_event(format::EventKind::stop,
+                                  clean ? Severity::info : Severity::warning,
+                                  clean ? "" : "main did not take the last flush"));
+    const auto fingerprint = main_.fingerprint();
+    const auto counters = counters_edit();
+    return engine_->commit_record([=](format::Content& content) {
+      counters(content);
+      content.identity.main = fingerprint;
+      content.health.clean = clean;
+      content.health.main_print = print.print;
+    });
+  }
+
+  // A user who makes a file system on the virtual device changes main's identity in the record. It
+  // is noted soon, so that a crash rarely leaves the old one, which start would refuse.
+  void watch_main() {
+    std::uint64_t writes_seen = 0;
+    Sha256 print_seen = print_of(main_.device(), engine_->extents()).print;
+    std::unique_lock lock(watch_mutex_);
+    while (!watch_ended_.wait_for(lock, kLookEvery, [this] { return watch_ends_; })) {
+      lock.unlock();
+      const std::uint64_t writes = engine_->counts().writes;
+      if (writes != writes_seen && !engine_->conditions().tripped) {
+        writes_seen = writes;
+        look_at_main(print_seen);
+      }
+      lock.lock();
+    }
+  }
+
+  void look_at_main(Sha256& print_seen) {
+    const MainPrint now = print_of(main_.device(), engine_->extents());
+    if (!now.whole || now.print == print_seen) return;
+    print_seen = now.print;
+    const auto seen = discovery::take_fingerprint(main_.device());
+    if (!seen) return;
+    const format::Fingerprint before = main_.fingerprint();
+    const format::Fingerprint after = merged(before, *seen);
+    if (after.fs_uuid == before.fs_uuid && after.fs_type == before.fs_type) return;
+    main_.set_fingerprint(after);
+    const auto recorded = engine_->commit_record(
+        [after](format::Content& content) { content.identity.main = after; });
+    if (!recorded) log(Severity::warning, recorded.error().message());
+  }
+
+  void end_watch() {
+    {
+      const std::lock_guard lock(watch_mutex_);
+      watch_ends_ = true;
+    }
+    watch_ended_.notify_all();
+    if (watch_.joinable()) watch_.join();
+  }
+
+  format::Content content_;     // as activated, without the table; constant once begun
+  metadata::Survey survey_;     // as opened
+  metadata::CopyCount copies_;  // as opened
+  HeldMain main_;
+  std::unique_ptr<io::FileDevice> spare_;
+  EventLog events_;
+  Recorder recorder_;
+  const bool main_changed_;
+  const bool read_only_;
+  Clock& clock_;
+  std::unique_ptr<metadata::Store> store_;
+  std::unique_ptr<remap::Engine> engine_;
+  bool stopped_ = false;
+
+  std::mutex watch_mutex_;
+  std::condition_variable watch_ended_;
+  bool watch_ends_ = false;
+  std::thread watch_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RunningSet>> RunningSet::open(const Members& members,
+                                                     const OpenOptions& options, Clock& clock,
+                                                     Random& random) {
+  auto opening = open_devices(members, options);
+  if (!opening) return tl::unexpected(opening.error());
+  auto made = std::make_unique<HeldSet>(std::move(*opening), options.read_only, clock);
+  if (auto begun = made->begin(random); !begun) return tl::unexpected(begun.error());
+  return made;
+}
+
+}  // namespace dmremap::set

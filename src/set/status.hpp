@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A set as `status` shows it, running or not: the conditions it is in and the words for them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/units.hpp"
+#include "base/uuid.hpp"
+#include "format/content.hpp"
+#include "metadata/store.hpp"
+#include "remap/engine.hpp"
+
+namespace dmremap::set {
+
+struct Status {
+  std::string name;
+  Uuid uuid;
+  std::string state;  // the worst condition: healthy degraded read-only tripped stopped
+  std::vector<std::string> conditions;
+  std::string reason;  // of the state, for people; may be empty
+  bool doubtful = false;
+  std::uint64_t sequence = 0;
+  std::uint64_t term = 0;
+  SectorCount size;
+  remap::TableCounts table;
+  remap::EngineCounts io;
+  metadata::CopyCount copies;
+  std::string main_path;
+  std::string spare_path;
+  Uuid spare_uuid;
+  std::string spare_state;             // healthy, or the condition that concerns the spare
+  std::uint64_t main_read_errors = 0;  // over the life of the set
+  std::uint64_t main_write_errors = 0;
+
+  // Something a person must look at (exit status 4): lost or gone sectors, a damaged copy,
+  // degraded, read-only, tripped, doubtful. Remapped sectors alone are none, and so is stopped.
+  [[nodiscard]] bool needs_attention() const;
+};
+
+// Fills state, conditions and spare_state from the rest. A set that does not run is `stopped`
+// whatever else it is.
+void judge(Status& status, const remap::Conditions& engine, bool running);
+
+// The set as its metadata has it, while nothing serves it.
+[[nodiscard]] Status stopped_status(const format::Content& content, const metadata::Survey& survey,
+                                    const std::string& main_path, const std::string& spare_path);
+
+// Copies that hold the winner whole.
+[[nodiscard]] metadata::CopyCount count_copies(const metadata::Survey& survey);
+
+// The object of `status --json`, without pid and exports, which the daemon adds.
+[[nodiscard]] nlohmann::json to_json(const Status& status);
+
+// One element of `events --json`.
+[[nodiscard]] nlohmann::json to_json(const format::Event& event);
+
+}  // namespace dmremap::set

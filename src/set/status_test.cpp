@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/status.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace dmremap::set {
+namespace {
+
+Status healthy() {
+  Status status;
+  status.name = "data";
+  status.copies = {8, 8};
+  return status;
+}
+
+bool has(const Status& status, const std::string& condition) {
+  return std::ranges::count(status.conditions, condition) == 1;
+}
+
+TEST(Status, HealthyNeedsNoAttention) {
+  Status status = healthy();
+  judge(status, {}, true);
+  EXPECT_EQ(status.state, "healthy");
+  EXPECT_FALSE(status.needs_attention());
+}
+
+TEST(Status, RemappedSectorsAloneNeedNoAttention) {
+  Status status = healthy();
+  status.table.remapped = 100;
+  judge(status, {}, true);
+  EXPECT_FALSE(status.needs_attention());
+}
+
+TEST(Status, LostAndGoneSectorsNeedAttentionAndAreCountedTogether) {
+  Status status = healthy();
+  status.table.lost = 1;
+  status.table.gone = 2;
+  judge(status, {}, true);
+  EXPECT_TRUE(status.needs_attention());
+  EXPECT_EQ(to_json(status)["lost_sectors"], 3);
+}
+
+TEST(Status, TheWorstConditionIsTheState) {
+  Status status = healthy();
+  status.copies.good = 7;
+  remap::Conditions engine;
+  engine.read_only = true;
+  engine.tripped = true;
+  engine.reason = "main vanished";
+  judge(status, engine, true);
+  EXPECT_EQ(status.state, "tripped");
+  EXPECT_TRUE(has(status, "tripped") && has(status, "read-only") && has(status, "degraded"));
+  EXPECT_FALSE(has(status, "healthy"));
+  EXPECT_EQ(status.reason, "main vanished");
+  EXPECT_TRUE(status.needs_attention());
+}
+
+TEST(Status, ADamagedCopyIsDegraded) {
+  Status status = healthy();
+  status.copies.good = 7;
+  judge(status, {}, true);
+  EXPECT_EQ(status.state, "degraded");
+  EXPECT_TRUE(status.needs_attention());
+  EXPECT_FALSE(status.reason.empty());
+}
+
+TEST(Status, AFullSpareIsDegradedAndSaysWhy) {
+  Status status = healthy();
+  remap::Conditions engine;
+  engine.spare_full = true;
+  judge(status, engine, true);
+  EXPECT_EQ(status.state, "degraded");
+  EXPECT_TRUE(has(status, "spare-full"));
+  EXPECT_EQ(status.spare_state, "spare-full");
+}
+
+TEST(Status, ALowSpareIsACondition) {
+  Status status = healthy();
+  remap::Conditions engine;
+  engine.spare_low = true;
+  judge(status, engine, true);
+  EXPECT_EQ(status.state, "healthy");
+  EXPECT_TRUE(has(status, "spare-low"));
+  EXPECT_FALSE(status.needs_attention());
+}
+
+TEST(Status, AStoppedSetIsStoppedAndNothingElseIsWrongWithIt) {
+  Status status = healthy();
+  judge(status, {}, false);
+  EXPECT_EQ(status.state, "stopped");
+  EXPECT_FALSE(status.needs_attention());
+}
+
+TEST(Status, JsonHasTheFieldsThatScriptsRelyOn) {
+  Status status = healthy();
+  judge(status, {}, true);
+  const nlohmann::json json = to_json(status);
+  for (const char* field : {"json_version", "name", "uuid", "state", "conditions", "doubtful",
+                            "sequence", "size_sectors", "remapped_sectors", "lost_sectors",
+                            "suspect_sectors", "main", "spares", "copies", "io"}) {
+    EXPECT_TRUE(json.contains(field)) << field;
+  }
+  for (const char* field : {"path", "read_errors", "write_errors"}) {
+    EXPECT_TRUE(json["main"].contains(field)) << field;
+  }
+  ASSERT_EQ(json["spares"].size(), 1U);
+  for (const char* field :
+       {"path", "uuid", "state", "capacity_sectors", "free_sectors", "retired_sectors"}) {
+    EXPECT_TRUE(json["spares"][0].contains(field)) << field;
+  }
+  for (const char* field : {"reads", "writes", "flushes", "remapped_reads", "remapped_writes"}) {
+    EXPECT_TRUE(json["io"].contains(field)) << field;
+  }
+  EXPECT_EQ(json["copies"]["total"], 8);
+}
+
+TEST(StoppedStatus, CountsWhatTheTableSays) {
+  format::Content content;
+  content.identity.spare.size = {65536};
+  content.extents = {
+      format::Extent(format::State::lost, {{100}, {8}}),
+      format::Extent(format::State::gone, {{200}, {1}}),
+      format::Extent(format::State::remapped, {{300}, {16}}, Sector{10000}),
+      format::Extent(format::State::suspect, {{400}, {4}}),
+  };
+  content.retired = {format::Extent(format::State::retired, {{0}, {2}}, Sector{12000})};
+  const Status status = stopped_status(content, {}, "/main", "/spare");
+  EXPECT_EQ(status.table.lost, 8U);
+  EXPECT_EQ(status.table.gone, 1U);
+  EXPECT_EQ(status.table.remapped, 16U);
+  EXPECT_EQ(status.table.suspect, 4U);
+  EXPECT_EQ(status.table.spare_capacity, 65536U - 8U * 1024U);
+  EXPECT_EQ(status.table.spare_free, status.table.spare_capacity - 18U);
+  EXPECT_TRUE(status.needs_attention());
+}
+
+TEST(EventJson, AnEventWithoutSectorsHasNone) {
+  format::Event event;
+  event.number = 7;
+  event.kind = format::EventKind::spare_low;
+  event.severity = Severity::warning;
+  const nlohmann::json json = to_json(event);
+  EXPECT_EQ(json["seq"], 7);
+  EXPECT_EQ(json["kind"], "spare-low");
+  EXPECT_EQ(json["severity"], "warning");
+  EXPECT_TRUE(json["sector"].is_null());
+  EXPECT_EQ(json["count"], 0);
+}
+
+}  // namespace
+}  // namespace dmremap::set
