@@ -10,9 +10,8 @@
 
 namespace dmremap {
 
-void assertion_failed(std::string_view condition, std::source_location where) {
-  fmt::print(stderr, "dmremap: assertion failed: {} ({}:{})\n", condition, where.file_name(),
-             where.line());
+void assertion_failed(std::string_view condition, const char* file, int line) {
+  fmt::print(stderr, "dmremap: assertion failed: {} ({}:{})\n", condition, file, line);
   std::abort();
 }
 

@@ -3,16 +3,14 @@
 // before it acknowledges anything. A byte that came from a disk is never asserted on.
 #pragma once
 
-#include <source_location>
 #include <string_view>
 
 namespace dmremap {
 
-[[noreturn]] void assertion_failed(std::string_view condition, std::source_location where);
+[[noreturn]] void assertion_failed(std::string_view condition, const char* file, int line);
 
 }  // namespace dmremap
 
-#define DMREMAP_ASSERT(condition) \
-  (static_cast<bool>(condition)   \
-       ? static_cast<void>(0)     \
-       : ::dmremap::assertion_failed(#condition, std::source_location::current()))
+#define DMREMAP_ASSERT(condition)                      \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
+                                : ::dmremap::assertion_failed(#condition, __FILE__, __LINE__))

@@ -61,26 +61,23 @@ enum class ErrorCode {
 #undef DMREMAP_ENUMERATOR
 };
 
+struct ErrorCodeInfo {
+  std::string_view name;
+  ErrorClass error_class;
+};
+
+inline constexpr ErrorCodeInfo kErrorCodes[] = {
+#define DMREMAP_INFO(id, name, error_class) {name, ErrorClass::error_class},
+    DMREMAP_ERROR_CODES(DMREMAP_INFO)
+#undef DMREMAP_INFO
+};
+
 [[nodiscard]] constexpr std::string_view name_of(ErrorCode code) {
-  switch (code) {
-#define DMREMAP_NAME(id, name, error_class) \
-  case ErrorCode::id:                       \
-    return name;
-    DMREMAP_ERROR_CODES(DMREMAP_NAME)
-#undef DMREMAP_NAME
-  }
-  return "internal";
+  return kErrorCodes[static_cast<unsigned>(code)].name;
 }
 
 [[nodiscard]] constexpr ErrorClass class_of(ErrorCode code) {
-  switch (code) {
-#define DMREMAP_CLASS(id, name, error_class) \
-  case ErrorCode::id:                        \
-    return ErrorClass::error_class;
-    DMREMAP_ERROR_CODES(DMREMAP_CLASS)
-#undef DMREMAP_CLASS
-  }
-  return ErrorClass::failed;
+  return kErrorCodes[static_cast<unsigned>(code)].error_class;
 }
 
 }  // namespace dmremap
