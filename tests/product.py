@@ -72,6 +72,14 @@ class Product:
     def examine(self):
         return self.run("examine", self.spare, "--json", expect=(0, 4)).json()
 
+    def spare_data_areas(self):
+        """[(sector, count)] of the spare between its metadata copies: where replacements live."""
+        copies = sorted((c["sector"], c["length_sectors"])
+                        for d in self.examine()["devices"] for c in d["copies"])
+        return [(first + length, following - first - length)
+                for (first, length), (following, _) in zip(copies, copies[1:])
+                if first + length < following]
+
     def kill(self):
         """kill -9, as a crash would; waits until the process is gone."""
         pid = self.status()["pid"]
@@ -155,16 +163,20 @@ class Follower:
         self._thread.join(timeout=5)
 
 
-def fio(target, *, size, seconds=None, rw="randwrite", options=()):
-    """fio with verify on a device or file: every block that it wrote is read back and compared.
-    Returns its job's object; errors are counted in it, not raised."""
+def fio(target, *, size, rw="randwrite", block="4k", options=(), timeout=300):
+    """fio with verify on a device or file: what it wrote is read back and compared. With rw="read"
+    it compares what an earlier run wrote. Returns its job's object: errors are counted in it
+    (`error`, `total_err`), not raised."""
     done = support.run(
-        "fio", "--name=verify", f"--filename={target}", f"--size={size}", f"--rw={rw}", "--bs=4k",
-        "--direct=1", "--ioengine=libaio", "--iodepth=8", "--verify=crc32c", "--do_verify=1",
-        "--verify_fatal=0", "--continue_on_error=all", "--verify_state_save=0",
-        "--randrepeat=1", "--output-format=json", "--group_reporting",
-        *([f"--runtime={seconds}", "--time_based"] if seconds else []), *options,
-        expect=None, timeout=300)
+        "fio", "--name=verify", f"--filename={target}", f"--size={size}", f"--rw={rw}",
+        f"--bs={block}", "--direct=1", "--ioengine=libaio", "--iodepth=8", "--verify=crc32c",
+        "--do_verify=1", "--verify_fatal=0", "--continue_on_error=all", "--verify_state_save=0",
+        "--output-format=json", *options, expect=None, timeout=timeout)
     start = done.out.find("{")
     check(start >= 0, f"fio said nothing: {done}")
     return json.loads(done.out[start:])["jobs"][0]
+
+
+def fio_errors(job):
+    """How many of its operations failed or did not verify."""
+    return max(job["total_err"], 1 if job["error"] else 0)

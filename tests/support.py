@@ -49,7 +49,7 @@ DMREMAP_LAB = os.environ.get("DMREMAP_LAB", os.path.join(_ROOT, "build/bin/dmrem
 def requires(root=False, fuse=False, loop=False, programs=()):
     """Ends the test as skipped, with the reason, where the machine lacks something; as failed with
     CI=true, where a skipped test would be a hole nobody sees."""
-    reason = _what_is_missing(root, fuse, loop, programs)
+    reason = what_is_missing(root, fuse, loop, programs)
     if reason is None:
         return
     if os.environ.get("CI") == "true":
@@ -59,7 +59,7 @@ def requires(root=False, fuse=False, loop=False, programs=()):
     sys.exit(SKIPPED)
 
 
-def _what_is_missing(root, fuse, loop, programs):
+def what_is_missing(root, fuse, loop, programs):
     if root and os.geteuid() != 0:
         return "needs root: run it with sudo"
     if fuse:
