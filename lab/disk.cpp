@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <random>
 
 #include <fcntl.h>
@@ -64,7 +65,10 @@ Result<std::unique_ptr<Disk>> Disk::open(const std::string& image) {
         fmt::format("{} bytes are no disk: it needs whole sectors of 512, at least one", *bytes),
         image, "set its size with truncate --size");
   }
-  return std::unique_ptr<Disk>(new Disk(image, std::move(fd), SectorCount::from_bytes(*bytes)));
+  std::error_code unresolved;
+  const auto real = std::filesystem::canonical(image, unresolved);
+  return std::unique_ptr<Disk>(
+      new Disk(unresolved ? image : real.string(), std::move(fd), SectorCount::from_bytes(*bytes)));
 }
 
 Disk::Gate Disk::pass(std::uint64_t offset, std::uint64_t bytes, Access access) {

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dmremap-lab: the commands.
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "background.hpp"
+#include "base/parse.hpp"
+#include "control.hpp"
+#include "fault_text.hpp"
+#include "mount_point.hpp"
+#include "service.hpp"
+
+namespace dmremap::lab {
+namespace {
+
+using nlohmann::json;
+using Command = std::function<Result<void>()>;
+
+constexpr std::chrono::seconds kEndPatience{10};
+
+struct Arguments {
+  std::string image;
+  std::string mountfile;
+  std::string fault_file;
+  std::string kinds;
+  std::string range;
+  std::string form = "list";
+  bool background = false;
+  bool as_json = false;
+};
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file.is_open()) text << file.rdbuf();  // which sets failbit where the file is empty
+  if (!file.is_open() || text.bad()) {
+    return fail_errno(errno != 0 ? errno : EIO, "read the faults", path);
+  }
+  return text.str();
+}
+
+Result<void> run_serve(const Arguments& given) {
+  auto mountfile = absolute_path(given.mountfile);
+  if (!mountfile) return tl::unexpected(mountfile.error());
+  ServeOptions options{.image = given.image, .mountfile = *mountfile, .faults = {}};
+  if (!given.fault_file.empty()) {
+    const auto text = read_file(given.fault_file);
+    if (!text) return tl::unexpected(text.error());
+    auto faults = parse_fault_file(*text, given.fault_file);
+    if (!faults) return tl::unexpected(faults.error());
+    options.faults = std::move(*faults);
+  }
+  return serve(options, [&](const Disk& disk) -> Result<void> {
+    fmt::print("{}: {} sectors, served at {}\n", disk.image(), disk.size().value, *mountfile);
+    std::fflush(stdout);
+    return given.background ? leave_terminal(RuntimeFiles::of(*mountfile)->log()) : Result<void>{};
+  });
+}
+
+Result<ControlClient> connect(const Arguments& given) {
+  const auto mountfile = absolute_path(given.mountfile);
+  if (!mountfile) return tl::unexpected(mountfile.error());
+  const auto files = RuntimeFiles::of(*mountfile);
+  if (!files) return tl::unexpected(files.error());
+  return ControlClient::connect(*files, *mountfile);
+}
+
+Result<json> ask(const Arguments& given, json request) {
+  auto client = connect(given);
+  if (!client) return tl::unexpected(client.error());
+  return client->ask(std::move(request));
+}
+
+Result<void> tell(const Arguments& given, json request) {
+  const auto answer = ask(given, std::move(request));
+  if (!answer) return tl::unexpected(answer.error());
+  return {};
+}
+
+Result<void> run_fault(const Arguments& given) {
+  const auto fault = parse_kinds(given.kinds);
+  if (!fault) return tl::unexpected(fault.error());
+  const auto range = parse_range(given.range);
+  if (!range) return tl::unexpected(range.error());
+  return tell(given, {{"op", "fault"}, {"faults", faults_to_json({{*range, *fault}})}});
+}
+
+Result<void> run_clear(const Arguments& given) {
+  json request{{"op", "clear"}};
+  if (!given.range.empty()) {
+    const auto range = parse_range(given.range);
+    if (!range) return tl::unexpected(range.error());
+    request["sector"] = range->first.value;
+    request["count"] = range->count.value;
+  }
+  return tell(given, request);
+}
+
+void print_show(const json& shown) {
+  fmt::print("{}\n", shown["mountfile"].get<std::string>());
+  fmt::print("image:    {}, {} sectors{}\n", shown["image"].get<std::string>(),
+             shown["size_sectors"].get<std::uint64_t>(),
+             shown["unplugged"].get<bool>() ? ", unplugged" : "");
+  const json& counts = shown["counts"];
+  const auto count = [&counts](const char* key) { return counts[key].get<std::uint64_t>(); };
+  fmt::print(
+      "requests: {} reads ({} failed), {} writes ({} failed), {} zeroes ({} failed), "
+      "{} flushes ({} failed), {} delayed\n",
+      count("reads"), count("failed_reads"), count("writes"), count("failed_writes"),
+      count("zeroes"), count("failed_zeroes"), count("flushes"), count("failed_flushes"),
+      count("delayed"));
+  fmt::print("faults:{}\n", shown["faults"].empty() ? "   none" : "");
+  for (const json& run : shown["faults"]) {
+    const SectorRange range{{run["sector"].get<std::uint64_t>()},
+                            {run["count"].get<std::uint64_t>()}};
+    fmt::print("  {} {}\n", fmt::join(run["kinds"].get<std::vector<std::string>>(), "+"),
+               print_range(range));
+  }
+}
+
+Result<void> run_show(const Arguments& given) {
+  const auto shown = ask(given, {{"op", "show"}});
+  if (!shown) return tl::unexpected(shown.error());
+  if (given.as_json) {
+    fmt::print("{}\n", shown->dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    print_show(*shown);
+  }
+  return {};
+}
+
+Result<void> run_save(const Arguments& given) {
+  const auto shown = ask(given, {{"op", "show"}});
+  if (!shown) return tl::unexpected(shown.error());
+  const auto faults = faults_from_json(shown->at("faults"));
+  if (!faults) return tl::unexpected(faults.error());
+  const bool mapfile = given.form == "ddrescue";
+  const SectorCount size{shown->at("size_sectors").get<std::uint64_t>()};
+  std::ofstream file(given.fault_file, std::ios::binary | std::ios::trunc);
+  file << (mapfile ? print_mapfile(*faults, size) : print_list(*faults));
+  file.close();
+  if (!file) return fail_errno(errno != 0 ? errno : EIO, "write the faults", given.fault_file);
+  if (mapfile && lost_in_mapfile(*faults)) {
+    fmt::print(stderr,
+               "dmremap-lab: {}: a mapfile holds read faults only; --format list keeps all kinds\n",
+               given.fault_file);
+  }
+  return {};
+}
+
+// A lab that was killed leaves a dead mount and a socket.
+Result<void> clear_away_dead(const std::string& mountfile) {
+  if (const auto gone = detach(mountfile); !gone) return gone;
+  const auto files = RuntimeFiles::of(mountfile);
+  if (!files) return tl::unexpected(files.error());
+  ::unlink(files->socket().c_str());
+  ::unlink(files->log().c_str());
+  fmt::print("{}: its lab had died; took the dead mount away\n", mountfile);
+  return {};
+}
+
+Result<void> run_stop(const Arguments& given) {
+  const auto mountfile = absolute_path(given.mountfile);
+  if (!mountfile) return tl::unexpected(mountfile.error());
+  auto client = connect(given);
+  if (!client) {
+    const bool died = client.error().code == ErrorCode::not_running &&
+                      mount_state(*mountfile) == MountState::dead;
+    return died ? clear_away_dead(*mountfile) : tl::unexpected(client.error());
+  }
+  const auto answer = client->ask({{"op", "stop"}});
+  if (!answer) return tl::unexpected(answer.error());
+  return client->wait_for_end(kEndPatience);
+}
+
+// Declares every command; the one that was given ends up in `chosen`.
+void declare_commands(CLI::App& app, Arguments& given, Command& chosen) {
+  app.require_subcommand(1);
+  const auto command = [&](const char* name, const char* what,
+                           Result<void> (*run)(const Arguments&)) {
+    CLI::App* const sub = app.add_subcommand(name, what);
+    sub->callback([&given, &chosen, run] { chosen = [&given, run] { return run(given); }; });
+    return sub;
+  };
+  const auto mountfile = [&given](CLI::App* sub) {
+    sub->add_option("MOUNTFILE", given.mountfile, "where the disk appears")->required();
+    return sub;
+  };
+  CLI::App* const serve =
+      command("serve", "serve an image as a disk that fails on command", run_serve);
+  serve->add_option("IMAGE", given.image, "a regular file or block device")->required();
+  mountfile(serve);
+  serve->add_option("--faults", given.fault_file,
+                    "start with the faults of a list or ddrescue mapfile");
+  serve->add_flag("--background", given.background, "return once the disk is there");
+
+  CLI::App* const fault = mountfile(command("fault", "make sectors bad", run_fault));
+  fault
+      ->add_option("KIND", given.kinds,
+                   "read[:ERRNO] write[:ERRNO] until-written slow:MS flaky:P, joined by +")
+      ->required();
+  fault->add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT")->required();
+
+  mountfile(command("clear", "make sectors good again; all, or a range", run_clear))
+      ->add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT");
+  mountfile(command("unplug", "answer everything with ENODEV", [](const Arguments& a) {
+    return tell(a, {{"op", "unplug"}});
+  }));
+  mountfile(command("replug", "undo unplug", [](const Arguments& a) {
+    return tell(a, {{"op", "replug"}});
+  }));
+  mountfile(command("show", "faults and counters", run_show))
+      ->add_flag("--json", given.as_json, "as JSON");
+  CLI::App* const save = mountfile(command("save", "write the faults to a file", run_save));
+  save->add_option("FILE", given.fault_file, "the file to write")->required();
+  save->add_option("--format", given.form, "list keeps every kind, ddrescue only read faults")
+      ->check(CLI::IsMember({"list", "ddrescue"}));
+  mountfile(command("stop", "unmount and end", run_stop));
+}
+
+int report(const Error& error, bool as_json) {
+  if (as_json) {
+    const json line{{"error", to_json(error)}};
+    fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, json::error_handler_t::replace));
+  } else {
+    fmt::print(stderr, "dmremap-lab: {}\n", error.message());
+  }
+  return static_cast<int>(class_of(error.code));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Serves an image as a disk that fails on command.", "dmremap-lab");
+  Arguments given;
+  Command chosen;
+  declare_commands(app, given, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return report(Error{ErrorCode::usage, error.what(), {}, "see dmremap-lab --help"},
+                  given.as_json);
+  }
+  if (given.background) {
+    // Before there are threads: fork(2) takes only the one that calls it along.
+    if (const std::optional<int> status = split_off()) return *status;
+  }
+  const auto done = chosen();
+  return done ? 0 : report(done.error(), given.as_json);
+}
+
+}  // namespace
+}  // namespace dmremap::lab
+
+int main(int argc, char** argv) {
+  try {
+    return dmremap::lab::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "dmremap-lab: {}\n", error.what());
+    return 1;
+  }
+}

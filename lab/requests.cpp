@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "fault_text.hpp"
+#include "service.hpp"
+
+namespace dmremap::lab {
+
+namespace {
+
+using nlohmann::json;
+
+json to_json(const Counts& counts) {
+  return {{"reads", counts.reads},
+          {"writes", counts.writes},
+          {"zeroes", counts.zeroes},
+          {"flushes", counts.flushes},
+          {"failed_reads", counts.failed_reads},
+          {"failed_writes", counts.failed_writes},
+          {"failed_zeroes", counts.failed_zeroes},
+          {"failed_flushes", counts.failed_flushes},
+          {"delayed", counts.delayed}};
+}
+
+json show(const Disk& disk, const std::string& mountfile) {
+  return {{"json_version", 1},
+          {"image", disk.image()},
+          {"mountfile", mountfile},
+          {"size_sectors", disk.size().value},
+          {"unplugged", disk.unplugged()},
+          {"faults", faults_to_json(disk.faults())},
+          {"counts", to_json(disk.counts())}};
+}
+
+SectorRange range_of(const json& value) {
+  return {{value.at("sector").get<std::uint64_t>()}, {value.at("count").get<std::uint64_t>()}};
+}
+
+}  // namespace
+
+json faults_to_json(const std::vector<FaultRun>& runs) {
+  json out = json::array();
+  for (const FaultRun& run : runs) {
+    out.push_back({{"sector", run.range.first.value},
+                   {"count", run.range.count.value},
+                   {"kinds", kinds_of(run.fault)}});
+  }
+  return out;
+}
+
+Result<std::vector<FaultRun>> faults_from_json(const json& value) {
+  std::vector<FaultRun> out;
+  for (const json& run : value) {
+    const auto kinds = run.at("kinds").get<std::vector<std::string>>();
+    const auto fault = parse_kinds(fmt::format("{}", fmt::join(kinds, "+")));
+    if (!fault) return tl::unexpected(fault.error());
+    out.push_back({range_of(run), *fault});
+  }
+  return out;
+}
+
+Result<json> answer_request(Disk& disk, const std::string& mountfile, const json& request) {
+  const auto op = request.at("op").get<std::string>();
+  Result<void> done{};
+  if (op == "show") return show(disk, mountfile);
+  if (op == "fault") {
+    const auto faults = faults_from_json(request.at("faults"));
+    if (!faults) return tl::unexpected(faults.error());
+    done = disk.add_faults(*faults);
+  } else if (op == "clear" && request.contains("sector")) {
+    done = disk.clear(range_of(request));
+  } else if (op == "clear") {
+    disk.clear();
+  } else if (op == "unplug" || op == "replug") {
+    disk.set_unplugged(op == "unplug");
+  } else {
+    done = fail(ErrorCode::protocol, fmt::format("no such request: {}", op), mountfile);
+  }
+  if (!done) return tl::unexpected(done.error());
+  return json::object();
+}
+
+}  // namespace dmremap::lab
