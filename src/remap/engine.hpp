@@ -50,13 +50,14 @@ struct EngineParts {
   Observer* observer = nullptr;
   MainReopener* reopener = nullptr;  // null: a tripped breaker stays tripped
   Clock* clock = nullptr;
+  std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
 };
 
 struct EngineCounts {
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
   std::uint64_t flushes = 0;
-  std::uint64_t remapped_reads = 0;   // requests of which a part was served by the spare
+  std::uint64_t remapped_reads = 0;  // requests of which a part was served by the spare
   std::uint64_t remapped_writes = 0;
   std::uint64_t main_read_errors = 0;
   std::uint64_t main_write_errors = 0;

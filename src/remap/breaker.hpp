@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which errors of a device may remap (promise 6). Media errors do; a device that is gone trips the
+// breaker: every request to main fails at once and nothing is remapped until it is back. Any number
+// of media errors alone never trips: 40-80 % of them come within a minute of the one before
+// (Bairavasundaram, SIGMETRICS 2007).
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "io/status.hpp"
+
+namespace dmremap::remap {
+
+// What an errno alone says. Pure.
+enum class Judgement {
+  media,   // this sector
+  trip,    // the device
+  probe,   // ask the device before concluding
+  refuse,  // the request or the host: pass the error on, change nothing
+};
+[[nodiscard]] Judgement judge(int error);
+
+// "main gives ENODEV".
+[[nodiscard]] std::string trip_reason(std::string_view device, int error);
+
+// Open or closed, and why. Thread-safe.
+class Breaker {
+ public:
+  [[nodiscard]] bool tripped() const { return tripped_.load(); }
+  [[nodiscard]] std::string reason() const;
+  // True if it was not tripped before.
+  bool trip(std::string reason);
+  void rearm();
+
+ private:
+  std::atomic<bool> tripped_{false};
+  mutable std::mutex mutex_;
+  std::string reason_;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/breaker.hpp"
+
+#include <cerrno>
+
+#include <gtest/gtest.h>
+
+#include "remap/flush_gate.hpp"
+#include "remap/probe.hpp"
+#include "sim/sim_device.hpp"
+
+namespace dmremap::remap {
+namespace {
+
+constexpr io::Geometry kDisk{{80'000}, 512, 4096};
+const auto kAny = [](SectorRange) { return true; };
+
+TEST(Breaker, OnlyMediaErrorsRemap) {
+  for (const int error : {ENODATA, EILSEQ}) EXPECT_EQ(judge(error), Judgement::media);
+  for (const int error : {ENODEV, ENXIO, ENOLINK, ETIMEDOUT}) {
+    EXPECT_EQ(judge(error), Judgement::trip);
+  }
+  EXPECT_EQ(judge(EIO), Judgement::probe);
+  for (const int error : {EINVAL, EROFS, ENOSPC, EOPNOTSUPP}) {
+    EXPECT_EQ(judge(error), Judgement::refuse);
+  }
+}
+
+TEST(Breaker, ADeviceOfWhichMostUnitsReadIsThere) {
+  sim::SimDevice device(kDisk);
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  device.fail_reads({{0}, {25'000}}, EIO);
+  EXPECT_TRUE(probe.alive(device, kAny));
+}
+
+TEST(Breaker, ADeviceOfWhichMostUnitsFailIsGone) {
+  sim::SimDevice device(kDisk);
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  device.fail_reads({{0}, {60'000}}, EIO);
+  EXPECT_FALSE(probe.alive(device, kAny));
+}
+
+TEST(Breaker, UnitsThatWereBadAtTheStartSayNothing) {
+  sim::SimDevice device(kDisk);
+  device.fail_reads({{0}, {60'000}}, EIO);
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  EXPECT_TRUE(probe.alive(device, kAny));
+}
+
+TEST(Breaker, WithNothingToGoByADeviceThatFailsIsGone) {
+  sim::SimDevice device(kDisk);
+  device.fail_reads({{0}, kDisk.size}, EIO);
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  EXPECT_FALSE(probe.alive(device, kAny));
+}
+
+TEST(Breaker, AnEarlierProbeIsNeverTrusted) {
+  sim::SimDevice device(kDisk);
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  EXPECT_TRUE(probe.alive(device, kAny));
+  device.fail_reads({{0}, kDisk.size}, EIO);
+  EXPECT_FALSE(probe.alive(device, kAny));
+}
+
+TEST(Breaker, ProbesAreSpreadOverTheWholeDeviceAndFitATinyOne) {
+  const auto units = spread({80'000}, {8}, 8);
+  ASSERT_EQ(units.size(), 8U);
+  EXPECT_LT(units.front().value, 10'000U);
+  EXPECT_GT(units.back().value, 70'000U);
+  EXPECT_EQ(spread({16}, {8}, 8).size(), 2U);
+}
+
+TEST(FlushGate, AFailureIsFinalForWhatItCoveredWhoeverAsked) {
+  FlushGate gate;
+  int answer = 0;
+  const auto device = [&]() -> io::IoStatus { return {answer}; };
+  const auto mark = gate.mark();
+  answer = EIO;
+  EXPECT_EQ(gate.user_flush(false, device).error, EIO);
+  answer = 0;
+  // The remapper's data was covered by the flush that failed.
+  EXPECT_EQ(gate.flush_since(mark, device).error, EIO);
+  EXPECT_TRUE(gate.flush_since(gate.mark(), device).ok());
+  EXPECT_TRUE(gate.user_flush(false, device).ok());
+}
+
+TEST(FlushGate, AUserLearnsOfAFailureThatSomeoneElseMet) {
+  FlushGate gate;
+  int answer = EIO;
+  const auto device = [&]() -> io::IoStatus { return {answer}; };
+  EXPECT_FALSE(gate.flush_since(gate.mark(), device).ok());
+  answer = 0;
+  EXPECT_EQ(gate.user_flush(true, device).error, EIO);
+  EXPECT_TRUE(gate.user_flush(true, device).ok());
+}
+
+TEST(FlushGate, ASpareThatWasNotWrittenIsNotFlushed) {
+  FlushGate gate;
+  int flushes = 0;
+  const auto device = [&]() -> io::IoStatus {
+    ++flushes;
+    return io::kIoOk;
+  };
+  EXPECT_TRUE(gate.user_flush(true, device).ok());
+  EXPECT_EQ(flushes, 0);
+  gate.written();
+  EXPECT_TRUE(gate.user_flush(true, device).ok());
+  EXPECT_TRUE(gate.user_flush(true, device).ok());
+  EXPECT_EQ(flushes, 1);
+}
+
+}  // namespace
+}  // namespace dmremap::remap

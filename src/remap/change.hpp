@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One change to the table in the making: what the jobs of a batch ask for, applied to a copy, with
+// the data written to the spare. Nothing of it counts before it is flushed, committed and published
+// (remapper.hpp); dropping it leaves spare sectors with data that nothing names.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "format/event.hpp"
+#include "remap/allocator.hpp"
+#include "remap/data_path.hpp"
+#include "remap/table.hpp"
+
+namespace dmremap::remap {
+
+// What is to become of one range of main.
+struct Item {
+  enum class Kind {
+    store,      // user data: to where the sectors live now if that is the spare, else to new ones
+    relocate,   // data read from main: good, suspect and lost sectors move to the spare
+    mark_lost,  // good and suspect sectors become lost
+    mark_gone,  // good, suspect and remapped ones become gone, their spare sectors retired
+    heal,       // main holds the newest data again, verified: good; their spare sectors retired
+  };
+  Kind kind = Kind::store;
+  SectorRange range;
+  std::span<const std::byte> data;  // store, relocate
+  int cause = 0;                    // the errno behind it; 0: asked for by hand
+};
+// All but `store` require that the caller holds the range (live_table.hpp).
+
+enum class Outcome { done, spare_full, table_full, failed, read_only, tripped };
+
+// Who made the change and when: the evidence of what it binds.
+struct Evidence {
+  std::uint64_t sequence = 0;
+  std::uint64_t wall_ns = 0;
+};
+
+// The remapper's.
+class Change {
+ public:
+  Change(DataPath& path, Allocator& allocator, const Table& table, Evidence evidence);
+
+  // All items or none: on another outcome than `done` the change is as it was before.
+  Outcome apply(std::span<const Item> items);
+  // Gives back what was allocated.
+  void abandon();
+
+  [[nodiscard]] const Table& table() const { return table_; }
+  [[nodiscard]] const std::vector<SectorRange>& changed() const { return changed_; }
+  [[nodiscard]] const std::vector<format::Event>& events() const { return events_; }
+  // Grows with every change to the table.
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  // Data lies on spare sectors that are not bound yet: flush before the commit.
+  [[nodiscard]] bool placed() const { return !allocated_.empty(); }
+
+ private:
+  struct Mark {
+    Table table;
+    std::size_t changed = 0;
+    std::size_t allocated = 0;
+    std::size_t events = 0;
+  };
+  void roll_back(const Mark& mark);
+
+  Outcome apply(const Item& item);
+  Outcome store(const Item& item);
+  Outcome relocate(const Item& item);
+  void mark(const Item& item);
+  void heal(const Item& item);
+
+  Outcome rewrite(const Item& item, SectorRange part, Sector spare);
+  Outcome place(const Item& item, SectorRange part);
+  Outcome place_once(const Item& item, SectorRange run, Sector spare,
+                     std::vector<SectorRange>& left);
+  void bind(const Item& item, SectorRange part, format::State state, Sector spare);
+  void make_good(SectorRange part);
+  void retire(SectorRange spare, int cause);
+  void tell(format::EventKind kind, SectorRange range, const Item& item);
+
+  DataPath& path_;
+  Allocator& allocator_;
+  Evidence evidence_;
+  Table table_;
+  std::vector<SectorRange> changed_;
+  std::vector<SectorRange> allocated_;
+  std::vector<format::Event> events_;
+  std::size_t first_event_ = 0;  // of the items being applied
+  std::uint64_t steps_ = 0;
+  unsigned spare_failures_in_a_row_ = 0;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/data_path.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "remap/route.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+constexpr std::size_t kZeroBytes = 256 * kKiB;
+// What a request to a tripped main gets.
+constexpr io::IoStatus kNotThere{ENODEV};
+
+void count(std::atomic<std::uint64_t>& counter) {
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::vector<Sector> main_candidates(const io::Geometry& geometry, const Table& table,
+                                    std::uint32_t units) {
+  std::vector<Sector> out = spread(geometry.size, geometry.unit(), units);
+  std::erase_if(out, [&](Sector sector) { return table.any({sector, geometry.unit()}); });
+  return out;
+}
+
+std::vector<Sector> spare_candidates(SectorCount size) {
+  std::vector<Sector> out;
+  for (const SectorRange& range : metadata::reserved_ranges(size)) out.push_back(range.first);
+  return out;
+}
+
+}  // namespace
+
+DataPath::DataPath(const EngineParts& parts, const format::Content& content, const Table& table)
+    : geometry(parts.main->geometry()),
+      policy(content.configuration),
+      clock(*parts.clock),
+      observer(parts.observer),
+      live(geometry.size, table),
+      dirty(geometry.size),
+      zeroes(kZeroBytes),
+      main_(parts.main),
+      spare_(*parts.spare),
+      main_probe_(*parts.main, main_candidates(geometry, table, policy.probe_units)),
+      spare_probe_(*parts.spare, spare_candidates(parts.spare->geometry().size)),
+      read_only_(parts.store == nullptr) {}
+
+io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {
+  if (breaker.tripped()) return kNotThere;
+  const io::IoStatus status = main_device().read(first, out);
+  if (!status.ok()) count(main_read_errors);
+  return status;
+}
+
+io::IoStatus DataPath::write_main(Sector first, std::span<const std::byte> data) {
+  if (breaker.tripped()) return kNotThere;
+  const io::IoStatus status = main_device().write(first, data);
+  // Dirty also after a failure: parts of it may have been written.
+  dirty.add({first, SectorCount::from_bytes(data.size())});
+  if (!status.ok()) count(main_write_errors);
+  return status;
+}
+
+io::IoStatus DataPath::zero_main(SectorRange range) {
+  if (breaker.tripped()) return kNotThere;
+  const io::IoStatus status = main_device().write_zeroes(range);
+  dirty.add(range);
+  if (!status.ok() && io::classify(status.error) != io::Fault::unsupported) {
+    count(main_write_errors);
+  }
+  return status;
+}
+
+io::IoStatus DataPath::discard_main(SectorRange range) {
+  if (breaker.tripped()) return kNotThere;
+  return main_device().discard(range);
+}
+
+io::IoStatus DataPath::flush_main_device() {
+  if (breaker.tripped()) return kNotThere;
+  return main_device().flush();
+}
+
+Finding DataPath::find_main(int error) {
+  if (breaker.tripped()) return Finding::gone;
+  switch (judge(error)) {
+    case Judgement::media:
+      return Finding::media;
+    case Judgement::refuse:
+      return Finding::refused;
+    case Judgement::trip:
+      break;
+    case Judgement::probe:
+      if (reads_well(main_device())) return Finding::media;
+      break;
+  }
+  trip(error);
+  return Finding::gone;
+}
+
+bool DataPath::reads_well(io::BlockDevice& device) {
+  const auto usable = [table = live.table()](SectorRange unit) { return !table.any(unit); };
+  return main_probe_.alive(device, usable);
+}
+
+void DataPath::trip(int error) {
+  std::string reason = trip_reason("main", error);
+  if (breaker.trip(reason)) {
+    emit(format::EventKind::trip, Severity::error, {}, error, std::move(reason));
+  }
+}
+
+void DataPath::rearm(io::BlockDevice& device) {
+  // A device that was away may have lost what was in its cache, and no flush of it will say so: the
+  // next flush of a user does, unless one has failed since.
+  if (dirty.any()) main_gate.fail(EIO);
+  main_.store(&device);
+  breaker.rearm();
+  emit(format::EventKind::rearm, Severity::info, {}, 0, "main is back");
+}
+
+io::IoStatus DataPath::read_spare(Sector first, std::span<std::byte> out) {
+  return spare_.read(first, out);
+}
+
+io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data) {
+  const io::IoStatus status = spare_.write(first, data);
+  spare_gate.written();
+  return status;
+}
+
+io::IoStatus DataPath::flush_spare_device() {
+  return spare_.flush();
+}
+
+Finding DataPath::find_spare(int error) {
+  switch (judge(error)) {
+    case Judgement::media:
+      return Finding::media;
+    case Judgement::refuse:
+      return Finding::refused;
+    case Judgement::trip:
+      return Finding::gone;
+    case Judgement::probe:
+      break;
+  }
+  const bool alive = spare_probe_.alive(spare_, [](SectorRange) { return true; });
+  return alive ? Finding::media : Finding::gone;
+}
+
+void DataPath::emit(format::EventKind kind, Severity severity, SectorRange range, int error,
+                    std::string text) {
+  if (observer == nullptr) return;
+  format::Event event;
+  event.kind = kind;
+  event.severity = severity;
+  event.main = range;
+  event.error = error;
+  event.text = std::move(text);
+  observer->on_event(std::move(event));
+}
+
+void DataPath::go_read_only(std::string reason) {
+  {
+    const std::lock_guard lock(reason_mutex_);
+    if (read_only_.exchange(true)) return;
+    read_only_reason_ = reason;
+  }
+  emit(format::EventKind::read_only, Severity::error, {}, 0, std::move(reason));
+}
+
+std::string DataPath::read_only_reason() const {
+  const std::lock_guard lock(reason_mutex_);
+  return read_only_reason_;
+}
+
+std::uint64_t DataPath::deadline_from_now() const {
+  return clock.monotonic_ns() + std::uint64_t{policy.request_deadline_ms} * 1'000'000U;
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the parts of the engine share: the two devices behind doors that know of the breaker and of
+// what a flush must cover, the live table, and what the set says about itself.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "base/aligned_buffer.hpp"
+#include "base/clock.hpp"
+#include "remap/breaker.hpp"
+#include "remap/dirty_regions.hpp"
+#include "remap/engine.hpp"
+#include "remap/flush_gate.hpp"
+#include "remap/live_table.hpp"
+#include "remap/probe.hpp"
+
+namespace dmremap::remap {
+
+// What an error of a device comes to.
+enum class Finding {
+  media,    // the sector is bad: narrow, remap, mark
+  gone,     // the device is not there: change nothing
+  refused,  // the request or the host is to blame: pass it on, change nothing
+};
+
+// Thread-safe.
+class DataPath {
+ public:
+  DataPath(const EngineParts& parts, const format::Content& content, const Table& table);
+
+  // Main. While the breaker is tripped these fail at once with ENODEV.
+  io::IoStatus read_main(Sector first, std::span<std::byte> out);
+  io::IoStatus write_main(Sector first, std::span<const std::byte> data);
+  io::IoStatus zero_main(SectorRange range);
+  io::IoStatus discard_main(SectorRange range);
+  io::IoStatus flush_main_device();
+  // Classifies, probes and trips. Call after the request has failed.
+  Finding find_main(int error);
+  // Does `device` read where main did when the set was opened?
+  [[nodiscard]] bool reads_well(io::BlockDevice& device);
+  // Takes `device` for main from now on and closes the breaker.
+  void rearm(io::BlockDevice& device);
+
+  // The spare's data area.
+  io::IoStatus read_spare(Sector first, std::span<std::byte> out);
+  io::IoStatus write_spare(Sector first, std::span<const std::byte> data);
+  io::IoStatus flush_spare_device();
+  Finding find_spare(int error);
+
+  void emit(format::EventKind kind, Severity severity, SectorRange range, int error,
+            std::string text);
+
+  [[nodiscard]] bool writable() const { return !read_only_.load(std::memory_order_relaxed); }
+  // From now on nothing is acknowledged that would change anything.
+  void go_read_only(std::string reason);
+
+  [[nodiscard]] std::uint64_t deadline_from_now() const;
+  [[nodiscard]] SectorCount unit() const { return geometry.unit(); }
+  [[nodiscard]] SectorCount block() const {
+    return SectorCount::from_bytes(geometry.physical_block_bytes);
+  }
+
+  const io::Geometry geometry;  // of main
+  const format::Configuration policy;
+  Clock& clock;
+  Observer* const observer;
+  LiveTable live;
+  Breaker breaker;
+  FlushGate main_gate;
+  FlushGate spare_gate;
+  DirtyRegions dirty;  // of main
+  const AlignedBuffer zeroes;
+
+  std::atomic<std::uint64_t> flushes{0};
+  std::atomic<std::uint64_t> remapped_reads{0};
+  std::atomic<std::uint64_t> remapped_writes{0};
+  std::atomic<std::uint64_t> main_read_errors{0};
+  std::atomic<std::uint64_t> main_write_errors{0};
+
+  // Spare use, kept by the remapper.
+  std::atomic<std::uint64_t> spare_capacity{0};
+  std::atomic<std::uint64_t> spare_available{0};
+  std::atomic<bool> spare_full{false};
+  std::atomic<bool> spare_low{false};
+  std::atomic<bool> table_full{false};
+
+  [[nodiscard]] std::string read_only_reason() const;
+
+ private:
+  io::BlockDevice& main_device() { return *main_.load(); }
+  void trip(int error);
+
+  std::atomic<io::BlockDevice*> main_;
+  io::BlockDevice& spare_;
+  Probe main_probe_;
+  Probe spare_probe_;
+  std::atomic<bool> read_only_;
+  mutable std::mutex reason_mutex_;
+  std::string read_only_reason_;
+};
+
+// The part of a request's buffer that belongs to `part` of its range.
+template <typename Byte>
+[[nodiscard]] std::span<Byte> part_of(std::span<Byte> buffer, SectorRange whole, SectorRange part) {
+  return buffer.subspan((part.first - whole.first).bytes(), part.count.bytes());
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/engine.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "metadata/store.hpp"
+#include "remap/flush_path.hpp"
+#include "remap/read_path.hpp"
+#include "remap/rearm.hpp"
+#include "remap/relocator.hpp"
+#include "remap/write_path.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+class RunningEngine final : public Engine {
+ public:
+  RunningEngine(const EngineParts& parts, const format::Content& content, const Table& table,
+                Allocator allocator)
+      : path_(parts, content, table),
+        remapper_(parts.store == nullptr
+                      ? nullptr
+                      : std::make_unique<Remapper>(path_, *parts.store, std::move(allocator), table,
+                                                   content)),
+        recovery_(path_, remapper_.get()),
+        read_(path_, recovery_),
+        write_(path_, remapper_.get()),
+        flush_(path_, recovery_) {
+    if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_);
+    if (parts.reopener != nullptr) {
+      rearm_ = std::make_unique<Rearm>(path_, *parts.reopener,
+                                       std::chrono::milliseconds(parts.rearm_interval_ms));
+    }
+  }
+
+  ~RunningEngine() override { stop(); }
+
+  const io::Geometry& geometry() const override { return path_.geometry; }
+
+  io::IoStatus read(Sector first, std::span<std::byte> out) override {
+    if (!fits(first, out.size())) return {EINVAL};
+    return out.empty() ? io::kIoOk : read_.read(first, out);
+  }
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
+    if (!fits(first, data.size())) return {EINVAL};
+    return data.empty() ? io::kIoOk : write_.write(first, data, fua);
+  }
+  io::IoStatus write_zeroes(SectorRange range) override {
+    if (!fits(range.first, range.count.bytes())) return {EINVAL};
+    return range.empty() ? io::kIoOk : write_.write_zeroes(range);
+  }
+  io::IoStatus discard(SectorRange range) override {
+    if (!fits(range.first, range.count.bytes())) return {EINVAL};
+    return range.empty() ? io::kIoOk : write_.discard(range);
+  }
+  io::IoStatus flush() override {
+    // Without a store nothing was written: there is nothing to make durable.
+    return remapper_ ? flush_.flush() : io::kIoOk;
+  }
+
+  Result<Relocation> relocate(SectorRange range) override {
+    if (!fits(range.first, range.count.bytes())) {
+      return fail(ErrorCode::usage, "the range is not whole blocks inside main");
+    }
+    if (!relocator_) return fail(ErrorCode::read_only, "the set is read-only");
+    return relocator_->relocate(range);
+  }
+
+  Result<void> commit_record(std::function<void(format::Content&)> edit) override {
+    if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
+    switch (remapper_->run_record(edit)) {
+      case Outcome::done:
+        return {};
+      case Outcome::read_only:
+        return fail(ErrorCode::read_only, "the set is read-only", path_.read_only_reason());
+      case Outcome::table_full:
+        return fail(ErrorCode::metadata_full, "the table is full");
+      case Outcome::spare_full:
+      case Outcome::failed:
+      case Outcome::tripped:
+        break;
+    }
+    return fail(ErrorCode::metadata_commit, "the commit was not made durable");
+  }
+
+  EngineCounts counts() const override {
+    EngineCounts out;
+    out.reads = path_.live.pins().reads();
+    out.writes = path_.live.pins().writes();
+    out.flushes = path_.flushes.load();
+    out.remapped_reads = path_.remapped_reads.load();
+    out.remapped_writes = path_.remapped_writes.load();
+    out.main_read_errors = path_.main_read_errors.load();
+    out.main_write_errors = path_.main_write_errors.load();
+    return out;
+  }
+
+  TableCounts table_counts() const override {
+    const Table table = path_.live.table();
+    const StateCounts& states = table.counts();
+    TableCounts out;
+    out.remapped = states.remapped;
+    out.lost = states.lost;
+    out.gone = states.gone;
+    out.suspect = states.suspect;
+    out.extents = table.size();
+    out.spare_capacity = path_.spare_capacity.load();
+    out.spare_free = path_.spare_available.load();
+    out.spare_retired = states.retired;
+    return out;
+  }
+
+  Conditions conditions() const override {
+    Conditions out;
+    out.read_only = !path_.writable();
+    out.tripped = path_.breaker.tripped();
+    out.spare_full = path_.spare_full.load();
+    out.spare_low = path_.spare_low.load();
+    out.table_full = path_.table_full.load();
+    if (out.read_only) {
+      out.reason = path_.read_only_reason();
+    } else if (out.tripped) {
+      out.reason = path_.breaker.reason();
+    } else if (out.spare_full) {
+      out.reason = "no spare sector is left";
+    } else if (out.table_full) {
+      out.reason = "the table is full";
+    } else if (out.spare_low) {
+      out.reason = "the spare is nearly full";
+    }
+    return out;
+  }
+
+  std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
+
+  void stop() override {
+    if (rearm_) rearm_->stop();
+    if (relocator_) relocator_->stop();
+    if (remapper_) remapper_->stop();
+  }
+
+ private:
+  [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const {
+    const std::uint64_t block = path_.geometry.logical_block_bytes;
+    if (bytes % block != 0 || first.value % path_.unit().value != 0) return false;
+    const std::uint64_t size = path_.geometry.size.value;
+    return first.value <= size && bytes / kSectorBytes <= size - first.value;
+  }
+
+  DataPath path_;
+  std::unique_ptr<Remapper> remapper_;
+  Recovery recovery_;
+  ReadPath read_;
+  WritePath write_;
+  FlushPath flush_;
+  std::unique_ptr<Relocator> relocator_;
+  std::unique_ptr<Rearm> rearm_;
+};
+
+// Metadata comes from a disk: what it says is checked before anything relies on it.
+Result<void> check(const EngineParts& parts, const format::Content& content) {
+  const io::Geometry& main = parts.main->geometry();
+  const io::Geometry& spare = parts.spare->geometry();
+  if (spare.logical_block_bytes > main.logical_block_bytes) {
+    return fail(ErrorCode::block_size, "the spare's logical blocks are larger than main's",
+                parts.spare->path());
+  }
+  Sector at{0};
+  for (const format::Extent& extent : content.extents) {
+    const SectorRange range = extent.main();
+    if (range.first < at || range.end() > Sector{} + main.size) {
+      return fail(ErrorCode::metadata_doubtful, "the table names sectors twice or outside main",
+                  parts.spare->path());
+    }
+    if (range.first.value % main.unit().value != 0 || range.count.value % main.unit().value != 0) {
+      return fail(ErrorCode::block_size, "the table was made for smaller logical blocks of main",
+                  parts.main->path());
+    }
+    at = range.end();
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
+                                              const format::Content& content) {
+  DMREMAP_ASSERT(parts.main != nullptr && parts.spare != nullptr && parts.clock != nullptr);
+  if (const auto sound = check(parts, content); !sound) return tl::unexpected(sound.error());
+  const Table table(content.extents, content.retired);
+  const SectorCount spare_size = parts.spare->geometry().size;
+  auto allocator = Allocator::of(spare_size, metadata::reserved_ranges(spare_size), table,
+                                 parts.main->geometry().unit());
+  if (!allocator) return tl::unexpected(allocator.error());
+  return std::make_unique<RunningEngine>(parts, content, table, std::move(*allocator));
+}
+
+}  // namespace dmremap::remap

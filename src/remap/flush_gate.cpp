@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/flush_gate.hpp"
+
+namespace dmremap::remap {
+
+void FlushGate::fail(int error) {
+  last_error_.store(error);
+  failures_.fetch_add(1);
+}
+
+io::IoStatus FlushGate::flush_locked(Mark since, const std::function<io::IoStatus()>& flush) {
+  // Cleared before, not after: a write that ends meanwhile may not be covered.
+  written_.store(false);
+  if (const io::IoStatus status = flush(); !status.ok()) fail(status.error);
+  if (failures_.load() == since) return io::kIoOk;
+  return {last_error_.load()};
+}
+
+io::IoStatus FlushGate::flush_since(Mark since, const std::function<io::IoStatus()>& flush) {
+  const std::lock_guard lock(mutex_);
+  return flush_locked(since, flush);
+}
+
+io::IoStatus FlushGate::user_flush(bool only_if_written,
+                                   const std::function<io::IoStatus()>& flush) {
+  // Read before waiting: two users that call at once are both told of a failure meanwhile.
+  const Mark since = reported_.load();
+  const std::lock_guard lock(mutex_);
+  if (only_if_written && !written_.load() && failures_.load() == since) return io::kIoOk;
+  const io::IoStatus status = flush_locked(since, flush);
+  reported_.store(failures_.load());
+  return status;
+}
+
+}  // namespace dmremap::remap

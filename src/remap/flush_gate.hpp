@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The flushes of one device. A flush that fails is final for what it covered, and the kernel tells
+// only one caller; so a later success must not be taken as word about writes before it, whoever
+// asked for the one that failed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+#include "io/status.hpp"
+
+namespace dmremap::remap {
+
+// Thread-safe.
+class FlushGate {
+ public:
+  // A point in time, as far as failures go.
+  using Mark = std::uint64_t;
+  // Take it before the first write that a flush shall make durable.
+  [[nodiscard]] Mark mark() const { return failures_.load(); }
+
+  // `flush` reaches the device. Fails if it fails, or if any flush failed since the mark.
+  io::IoStatus flush_since(Mark since, const std::function<io::IoStatus()>& flush);
+  // For a flush the user asked for: covers all since the last one that was reported to a user.
+  // `only_if_written`: skip the device if nothing was written since its last good flush.
+  io::IoStatus user_flush(bool only_if_written, const std::function<io::IoStatus()>& flush);
+
+  // Something was written: call before the write is acknowledged.
+  void written() {
+    if (!written_.load(std::memory_order_relaxed)) written_.store(true);
+  }
+  // What was written up to now may not be durable, whatever later flushes say.
+  void fail(int error);
+
+  // No flush runs while this is locked (a metadata commit does its own).
+  [[nodiscard]] std::unique_lock<std::mutex> exclusive() { return std::unique_lock(mutex_); }
+
+ private:
+  io::IoStatus flush_locked(Mark since, const std::function<io::IoStatus()>& flush);
+
+  std::mutex mutex_;
+  std::atomic<Mark> failures_{0};
+  std::atomic<bool> written_{false};
+  std::atomic<Mark> reported_{0};  // failures that users know of
+  std::atomic<int> last_error_{0};
+};
+
+}  // namespace dmremap::remap

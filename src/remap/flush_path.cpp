@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/flush_path.hpp"
+
+#include <vector>
+
+#include "remap/route.hpp"
+
+namespace dmremap::remap {
+
+FlushPath::FlushPath(DataPath& path, Recovery& recovery)
+    : path_(path), recovery_(recovery), covered_(path.geometry.size) {}
+
+io::IoStatus FlushPath::flush() {
+  path_.flushes.fetch_add(1, std::memory_order_relaxed);
+  // Both, whatever becomes of the first.
+  const io::IoStatus main = flush_main();
+  const io::IoStatus spare =
+      path_.spare_gate.user_flush(true, [this] { return path_.flush_spare_device(); });
+  return main.ok() ? spare : main;
+}
+
+io::IoStatus FlushPath::flush_main() {
+  std::vector<std::uint64_t> doubtful;
+  const io::IoStatus status = path_.main_gate.user_flush(false, [&]() -> io::IoStatus {
+    // The gate lets one flush through at a time.
+    path_.dirty.move_to(covered_);
+    const io::IoStatus flushed = path_.flush_main_device();
+    if (!flushed.ok() && !path_.breaker.tripped()) {
+      covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
+    }
+    covered_.clear();
+    return flushed;
+  });
+  if (status.ok()) return status;
+  if (doubtful.empty() || path_.find_main(status.error) != Finding::media) return status;
+  path_.emit(format::EventKind::gone, Severity::error, {}, status.error,
+             "flush of main failed, reading back");
+  AlignedBuffer buffer(kRegionSectors.bytes());
+  for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  return status;
+}
+
+void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {
+  const std::uint64_t deadline_ns = path_.deadline_from_now();
+  const SectorRange range = range_of_region(region).intersect({Sector{}, path_.geometry.size});
+  std::vector<Unread> unread;
+  {
+    const Pins::Pin pin = path_.live.pin(range);
+    for_each_stretch(path_.live.snapshot().table, range, [&](const Stretch& stretch) {
+      if (stretch.place != Place::main) return true;
+      const auto out = part_of(buffer, range, stretch.range);
+      if (path_.read_main(stretch.range.first, out).ok()) return true;
+      int error = 0;
+      for (const SectorRange& block :
+           unreadable_blocks(path_, stretch.range, out, deadline_ns, error)) {
+        unread.push_back({block, part_of(out, stretch.range, block)});
+      }
+      return true;
+    });
+  }
+  if (unread.empty() || path_.breaker.tripped()) return;
+  (void)recovery_.settle(unread, Recovery::Verdict::gone, deadline_ns);
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// FLUSH: main's and the spare's caches. A failure is returned and never retried into success; then
+// what was written to main since the last good flush is read back, and what cannot be read is gone:
+// the drive may still hold the version before, which nobody must get.
+#pragma once
+
+#include <cstdint>
+
+#include "remap/recovery.hpp"
+
+namespace dmremap::remap {
+
+class FlushPath {
+ public:
+  FlushPath(DataPath& path, Recovery& recovery);
+
+  // Read-only: nothing was written, nothing to do.
+  io::IoStatus flush();
+
+ private:
+  io::IoStatus flush_main();
+  void read_back(std::uint64_t region, std::span<std::byte> buffer);
+
+  DataPath& path_;
+  Recovery& recovery_;
+  DirtyRegions covered_;  // what the flush in progress must make durable
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/live_table.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace dmremap::remap {
+
+LiveTable::LiveTable(SectorCount main_size, const Table& table)
+    : regions_(main_size), published_(std::make_unique<const Snapshot>(Snapshot{table, {}})) {
+  for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
+}
+
+Table LiveTable::table() const {
+  const std::lock_guard lock(mutex_);
+  return published_.current().table;
+}
+
+std::uint64_t LiveTable::publish_locked(Snapshot next) {
+  return published_.publish(std::make_unique<const Snapshot>(std::move(next)), pins_);
+}
+
+void LiveTable::clear_unused_locked(SectorRange range) {
+  const Snapshot& now = published_.current();
+  const std::uint64_t last = region_of(range.end() - SectorCount{1});
+  for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
+    const SectorRange sectors = range_of_region(region);
+    if (!now.table.any(sectors) && !now.held(sectors)) regions_.clear(region);
+  }
+}
+
+std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange> changed) {
+  const std::lock_guard lock(mutex_);
+  for (const SectorRange& range : changed) regions_.set(range);
+  const std::uint64_t epoch = publish_locked({table, published_.current().holds});
+  for (const SectorRange& range : changed) clear_unused_locked(range);
+  return epoch;
+}
+
+LiveTable::Hold LiveTable::hold(std::vector<SectorRange> ranges) {
+  std::unique_lock lock(mutex_);
+  released_.wait(lock, [&] {
+    return std::ranges::none_of(
+        ranges, [this](const SectorRange& range) { return published_.current().held(range); });
+  });
+  for (const SectorRange& range : ranges) regions_.set(range);
+  Snapshot next = published_.current();
+  next.holds.insert(next.holds.end(), ranges.begin(), ranges.end());
+  publish_locked(std::move(next));
+  return {*this, std::move(ranges)};
+}
+
+void LiveTable::release(const std::vector<SectorRange>& ranges) {
+  {
+    const std::lock_guard lock(mutex_);
+    Snapshot next = published_.current();
+    for (const SectorRange& range : ranges) {
+      const auto held = std::ranges::find(next.holds, range);
+      DMREMAP_ASSERT(held != next.holds.end());
+      next.holds.erase(held);
+    }
+    publish_locked(std::move(next));
+    for (const SectorRange& range : ranges) clear_unused_locked(range);
+  }
+  released_.notify_all();
+}
+
+bool LiveTable::drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const {
+  return std::ranges::all_of(hold.ranges_, [&](const SectorRange& range) {
+    return pins_.drain(range, clock, deadline_ns);
+  });
+}
+
+void LiveTable::wait_unheld(SectorRange range) {
+  std::unique_lock lock(mutex_);
+  released_.wait(lock, [&] { return !published_.current().held(range); });
+}
+
+LiveTable::Hold::Hold(Hold&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), ranges_(std::move(other.ranges_)) {}
+
+LiveTable::Hold::~Hold() {
+  if (owner_ != nullptr) owner_->release(ranges_);
+}
+
+}  // namespace dmremap::remap

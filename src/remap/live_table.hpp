@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The table that requests see now, and holds on it.
+//
+// Who may change the state of a sector
+//  - A user's write, through the remapper, while its request is pinned: it brings the data along,
+//  so
+//    any order with other writes in flight is right.
+//  - Everyone else (a failed read that finds a sector lost, a relocation, a failed flush) only
+//  under
+//    a hold: take it, drain the requests that began before, look at the state, read the device
+//    again, let the remapper bind, let go. Writes, discards and zeroes that overlap a hold wait for
+//    it unpinned; reads go on. So nothing a user was told is written can be overtaken by a decision
+//    made from an older read.
+// A pinned request waits for devices and for the remapper, never for a hold; the remapper waits for
+// devices only. Hence no deadlock.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "remap/region_map.hpp"
+#include "remap/snapshot.hpp"
+#include "remap/table.hpp"
+
+namespace dmremap::remap {
+
+// Thread-safe.
+class LiveTable {
+ public:
+  LiveTable(SectorCount main_size, const Table& table);
+
+  // The order matters: pin first, then look.
+  [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }
+  // Nothing but good, unheld sectors in the regions that `range` touches. Requires a pin.
+  [[nodiscard]] bool clean(SectorRange range) const { return !regions_.any(range); }
+  // Valid while the caller's pin lives.
+  [[nodiscard]] const Snapshot& snapshot() const { return published_.current(); }
+
+  // Without a pin: a copy that shares everything. What it says of a held and drained range stays
+  // true until the holder has it changed.
+  [[nodiscard]] Table table() const;
+
+  // `changed`: where `table` differs from the one before. Returns the epoch from which on requests
+  // see it. The remapper only.
+  std::uint64_t publish(const Table& table, std::span<const SectorRange> changed);
+
+  // Several ranges held as one, so that no two holders can wait for each other.
+  class Hold {
+   public:
+    Hold(Hold&& other) noexcept;
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+   private:
+    friend class LiveTable;
+    Hold(LiveTable& owner, std::vector<SectorRange> ranges)
+        : owner_(&owner), ranges_(std::move(ranges)) {}
+    LiveTable* owner_;
+    std::vector<SectorRange> ranges_;
+  };
+  // Waits for holds that overlap. The caller has no pin and no other hold.
+  [[nodiscard]] Hold hold(std::vector<SectorRange> ranges);
+  // Waits for the requests in flight that began before the hold and touch it. False: not by then.
+  [[nodiscard]] bool drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const;
+  // Waits until nothing holds a part of `range`. The caller has no pin.
+  void wait_unheld(SectorRange range);
+
+  [[nodiscard]] const Pins& pins() const { return pins_; }
+
+ private:
+  std::uint64_t publish_locked(Snapshot next);
+  void clear_unused_locked(SectorRange range);
+  void release(const std::vector<SectorRange>& ranges);
+
+  RegionMap regions_;
+  Pins pins_;
+  mutable std::mutex mutex_;  // publishing; no I/O is done under it
+  std::condition_variable released_;
+  Published published_;
+};
+
+}  // namespace dmremap::remap

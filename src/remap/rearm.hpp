@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Looks for main while the breaker is tripped, and closes it when main is back: found by identity
+// (MainReopener), of the same size, and reading.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "remap/data_path.hpp"
+
+namespace dmremap::remap {
+
+class Rearm {
+ public:
+  // Starts the thread. `reopener` outlives this.
+  Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds interval);
+  ~Rearm();
+  void stop();
+
+ private:
+  void loop();
+  void look();
+
+  DataPath& path_;
+  MainReopener& reopener_;
+  const std::chrono::milliseconds interval_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/remapper.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace dmremap::remap {
+
+namespace {
+
+constexpr std::array<unsigned, 3> kSpareLowPercent{50, 80, 95};
+constexpr unsigned kSpareLowCondition = 80;
+
+bool needs_main(const Item& item) {
+  // A spare sector that went bad says nothing about main.
+  return item.kind != Item::Kind::mark_gone;
+}
+
+}  // namespace
+
+Remapper::Remapper(DataPath& path, metadata::Store& store, Allocator allocator, const Table& table,
+                   const format::Content& content)
+    : path_(path), store_(store), allocator_(std::move(allocator)), table_(table), base_(content) {
+  base_.extents.clear();
+  base_.retired.clear();
+  note_spare_use();
+  thread_ = std::thread([this] { loop(); });
+}
+
+Remapper::~Remapper() {
+  stop();
+}
+
+void Remapper::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+Outcome Remapper::run(std::span<const Item> items) {
+  Job job;
+  job.items = items;
+  return submit(job);
+}
+
+Outcome Remapper::run_record(const std::function<void(format::Content&)>& edit) {
+  Job job;
+  job.record = &edit;
+  return submit(job);
+}
+
+Outcome Remapper::submit(Job& job) {
+  std::unique_lock lock(mutex_);
+  if (stopping_) return Outcome::failed;
+  waiting_.push_back(&job);
+  wake_.notify_one();
+  finished_.wait(lock, [&job] { return job.finished; });
+  return job.outcome;
+}
+
+void Remapper::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const Jobs jobs = std::exchange(waiting_, {});
+    lock.unlock();
+    execute(jobs);
+    lock.lock();
+    for (Job* job : jobs) job->finished = true;
+    finished_.notify_all();
+  }
+}
+
+Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
+  Jobs applied;
+  for (Job* job : jobs) {
+    const bool tripped = path_.breaker.tripped() && std::ranges::any_of(job->items, needs_main);
+    const std::uint64_t before = change.steps();
+    job->outcome = tripped ? Outcome::tripped : change.apply(job->items);
+    job->changes = job->record != nullptr || change.steps() != before;
+    if (job->outcome == Outcome::done) applied.push_back(job);
+    note_outcome(*job);
+  }
+  return applied;
+}
+
+void Remapper::execute(const Jobs& jobs) {
+  if (!path_.writable()) {
+    for (Job* job : jobs) job->outcome = Outcome::read_only;
+    return;
+  }
+  const FlushGate::Mark mark = path_.spare_gate.mark();
+  Change change(path_, allocator_, table_, {store_.next_sequence(), path_.clock.wall_ns()});
+  Jobs changing = apply_all(jobs, change);
+  std::erase_if(changing, [](const Job* job) { return !job->changes; });
+  if (changing.empty()) return;
+  if (change.placed()) {
+    const io::IoStatus flushed =
+        path_.spare_gate.flush_since(mark, [this] { return path_.flush_spare_device(); });
+    if (!flushed.ok()) {
+      change.abandon();
+      for (Job* job : changing) job->outcome = Outcome::failed;
+      return;
+    }
+  }
+  commit(changing, change);
+}
+
+void Remapper::commit(const Jobs& jobs, Change& change) {
+  format::Content content = base_;
+  content.extents = change.table().extents();
+  content.retired = change.table().retired();
+  if (path_.observer != nullptr) path_.observer->fill_health(content.health);
+  for (const Job* job : jobs) {
+    if (job->record != nullptr) (*job->record)(content);
+  }
+  // No other flush of the spare meanwhile: it could take the error that the commit must see.
+  auto alone = path_.spare_gate.exclusive();
+  const auto committed = store_.commit(content);
+  alone.unlock();
+  if (committed) {
+    base_ = std::move(content);
+    base_.extents.clear();
+    base_.retired.clear();
+    publish(change);
+    return;
+  }
+  change.abandon();
+  if (committed.error().code == ErrorCode::metadata_full) {
+    if (jobs.size() > 1) {
+      // One of them is too much; let it not fail the others.
+      for (Job* job : jobs) execute({job});
+      return;
+    }
+    jobs.front()->outcome = Outcome::table_full;
+    note_outcome(*jobs.front());
+    return;
+  }
+  const std::string reason = store_.read_only_reason();
+  if (!reason.empty()) {
+    // The commit may have taken effect or not, and the next assembly decides. Anything acknowledged
+    // from here on could be undone by it. What lies on the spare unflushed is no safer than that.
+    path_.spare_gate.fail(EIO);
+    path_.go_read_only(reason);
+  }
+  for (Job* job : jobs) job->outcome = Outcome::failed;
+}
+
+void Remapper::publish(const Change& change) {
+  const bool grew = change.table().size() > table_.size();
+  table_ = change.table();
+  path_.live.publish(table_, change.changed());
+  if (grew) path_.table_full.store(false);
+  for (const format::Event& event : change.events()) {
+    path_.emit(event.kind, event.severity, event.main, event.error, event.text);
+  }
+  note_spare_use();
+}
+
+void Remapper::note_spare_use() {
+  const std::uint64_t capacity = allocator_.capacity().value;
+  const std::uint64_t available = allocator_.available().value;
+  path_.spare_capacity.store(capacity);
+  path_.spare_available.store(available);
+  if (available > 0) path_.spare_full.store(false);
+  const std::uint64_t used = capacity == 0 ? 100 : (capacity - available) * 100 / capacity;
+  path_.spare_low.store(used >= kSpareLowCondition);
+  unsigned reached = 0;
+  for (const unsigned percent : kSpareLowPercent) {
+    if (used >= percent) reached = percent;
+  }
+  if (reached > use_percent_told_) {
+    path_.emit(format::EventKind::spare_low,
+               reached >= kSpareLowCondition ? Severity::warning : Severity::info, {}, 0,
+               fmt::format("{} % of the spare is used", used));
+  }
+  use_percent_told_ = reached;
+}
+
+void Remapper::note_outcome(const Job& job) {
+  const SectorRange range = job.items.empty() ? SectorRange{} : job.items.front().range;
+  if (job.outcome == Outcome::spare_full && !path_.spare_full.exchange(true)) {
+    path_.emit(format::EventKind::spare_full, Severity::error, range, ENOSPC,
+               "no spare sector is left");
+  }
+  if (job.outcome == Outcome::table_full && !path_.table_full.exchange(true)) {
+    path_.emit(format::EventKind::table_full, Severity::error, range, ENOSPC, "the table is full");
+  }
+}
+
+}  // namespace dmremap::remap

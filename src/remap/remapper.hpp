@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The one thread that changes the table. Jobs that wait at the same time become one commit:
+//
+//   apply all, data to the spare   a crash here leaves spare sectors that nothing names
+//   flush the spare                the data is durable before the mapping is (promise 3)
+//   commit                         the mapping is durable; a crash before it is acknowledged leaves
+//                                  the former table or this one, and both are right: no one has
+//                                  been told anything
+//   publish                        requests see it
+//   wake the callers               only now is anything acknowledged
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "remap/change.hpp"
+
+namespace dmremap::remap {
+
+class Remapper {
+ public:
+  // Starts the thread. `store` and `path` outlive this. `content`: the acknowledged commit, whose
+  // extents and retired are `table`.
+  Remapper(DataPath& path, metadata::Store& store, Allocator allocator, const Table& table,
+           const format::Content& content);
+  ~Remapper();
+
+  // All items or none; waits until that is decided. Any thread, pinned or not.
+  [[nodiscard]] Outcome run(std::span<const Item> items);
+  // Commits the current table with the content's identity and health changed by `edit`.
+  [[nodiscard]] Outcome run_record(const std::function<void(format::Content&)>& edit);
+
+  // Finishes what waits, then ends the thread.
+  void stop();
+
+ private:
+  struct Job {
+    std::span<const Item> items;
+    const std::function<void(format::Content&)>* record = nullptr;
+    Outcome outcome = Outcome::failed;
+    bool changes = false;  // the table, or by a record
+    bool finished = false;
+  };
+  using Jobs = std::vector<Job*>;
+
+  Outcome submit(Job& job);
+  void loop();
+  void execute(const Jobs& jobs);
+  [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
+  void commit(const Jobs& jobs, Change& change);
+  void publish(const Change& change);
+  void note_spare_use();
+  void note_outcome(const Job& job);
+
+  DataPath& path_;
+  metadata::Store& store_;
+  Allocator allocator_;
+  Table table_;
+  format::Content base_;  // without extents
+  unsigned use_percent_told_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable finished_;
+  Jobs waiting_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace dmremap::remap

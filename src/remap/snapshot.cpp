@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/snapshot.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "remap/region_map.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+std::uint64_t regions_of(SectorRange range) {
+  const Sector last = range.empty() ? range.first : range.end() - SectorCount{1};
+  return region_of(range.first) << 32U | region_of(last);
+}
+
+bool overlap(std::uint64_t a, std::uint64_t b) {
+  constexpr std::uint64_t kLow = 0xffffffffU;
+  return (a >> 32U) <= (b & kLow) && (b >> 32U) <= (a & kLow);
+}
+
+// Where a thread looks for a free slot first: the one it had last, so that threads do not meet.
+std::size_t& slot_hint() {
+  static std::atomic<std::size_t> next_thread{0};
+  thread_local std::size_t hint = next_thread.fetch_add(1, std::memory_order_relaxed);
+  return hint;
+}
+
+void wait_a_little(std::uint64_t round) {
+  if (round < 16) {
+    std::this_thread::yield();
+  } else {
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(std::min<std::uint64_t>(round * 5U, 1000U)));
+  }
+}
+
+}  // namespace
+
+Pins::Pin Pins::pin(SectorRange range) {
+  std::size_t& hint = slot_hint();
+  for (std::size_t tried = 0;; ++tried) {
+    Slot& slot = slots_[(hint + tried) % kSlots];
+    std::uint64_t turn = slot.turn.load(std::memory_order_relaxed);
+    if (turn % 2 == 0 && slot.turn.compare_exchange_strong(turn, turn + 1)) {
+      hint += tried;
+      slot.epoch.store(epoch_.load());
+      slot.regions.store(regions_of(range));
+      return Pin(&slot);
+    }
+    if (tried % kSlots == kSlots - 1) wait_a_little(tried / kSlots + 16);
+  }
+}
+
+bool Pins::drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const {
+  const std::uint64_t regions = regions_of(range);
+  for (const Slot& slot : slots_) {
+    const std::uint64_t turn = slot.turn.load();
+    // A slot that has been claimed but not announced yet shows the range of an earlier request.
+    // That does no harm: its present owner will see what was published before this call.
+    if (turn % 2 == 0 || !overlap(slot.regions.load(), regions)) continue;
+    for (std::uint64_t round = 0; slot.turn.load() == turn; ++round) {
+      if (clock.monotonic_ns() >= deadline_ns) return false;
+      wait_a_little(round);
+    }
+  }
+  return true;
+}
+
+std::uint64_t Pins::oldest() const {
+  std::uint64_t oldest = epoch_.load();
+  for (const Slot& slot : slots_) {
+    if (slot.turn.load() % 2 != 0) oldest = std::min(oldest, slot.epoch.load());
+  }
+  return oldest;
+}
+
+std::uint64_t Pins::reads() const {
+  std::uint64_t sum = 0;
+  for (const Slot& slot : slots_) sum += slot.reads.load(std::memory_order_relaxed);
+  return sum;
+}
+
+std::uint64_t Pins::writes() const {
+  std::uint64_t sum = 0;
+  for (const Slot& slot : slots_) sum += slot.writes.load(std::memory_order_relaxed);
+  return sum;
+}
+
+std::uint64_t Published::publish(std::unique_ptr<const Snapshot> next, Pins& pins) {
+  std::unique_ptr<const Snapshot> former(current_.exchange(next.release()));
+  const std::uint64_t epoch = pins.advance();
+  former_.push_back({std::move(former), epoch});
+  const std::uint64_t oldest = pins.oldest();
+  while (!former_.empty() && former_.front().epoch <= oldest) former_.pop_front();
+  return epoch;
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How requests see one state of the table from start to end without locks, and how a writer learns
+// that those who saw an older one are done.
+//
+// A request claims a slot of a fixed array, announces its range there, and only then looks at
+// anything shared (region bits, the current snapshot). A writer publishes first and then looks at
+// the slots. All of it is sequentially consistent, so either the request sees what was published or
+// the writer sees the request.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/units.hpp"
+#include "remap/table.hpp"
+
+namespace dmremap::remap {
+
+// Immutable once published.
+struct Snapshot {
+  Table table;
+  // Ranges of main that someone settles (live_table.hpp): writes, zeroes and discards that overlap
+  // one wait.
+  std::vector<SectorRange> holds;
+
+  [[nodiscard]] bool held(SectorRange range) const {
+    for (const SectorRange& hold : holds) {
+      if (hold.overlaps(range)) return true;
+    }
+    return false;
+  }
+};
+
+// The requests in flight. Thread-safe.
+class Pins {
+  struct alignas(64) Slot {
+    std::atomic<std::uint64_t> turn{0};  // odd: in use; changes with every claim and release
+    std::atomic<std::uint64_t> epoch{0};
+    std::atomic<std::uint64_t> regions{0};  // first and last region, 32 bits each
+    // Written by whoever has the slot, read by anyone: counting costs no shared cache line.
+    std::atomic<std::uint64_t> reads{0};
+    std::atomic<std::uint64_t> writes{0};
+  };
+
+ public:
+  static constexpr std::size_t kSlots = 256;
+
+  // One request, for as long as it exists.
+  class Pin {
+   public:
+    Pin(Pin&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+    Pin& operator=(Pin&&) = delete;
+    ~Pin() { release(); }
+    void release() {
+      if (slot_ == nullptr) return;
+      slot_->turn.store(slot_->turn.load(std::memory_order_relaxed) + 1);
+      slot_ = nullptr;
+    }
+    void count_read() { add_one(slot_->reads); }
+    void count_write() { add_one(slot_->writes); }
+
+   private:
+    friend class Pins;
+    explicit Pin(Slot* slot) : slot_(slot) {}
+    static void add_one(std::atomic<std::uint64_t>& counter) {
+      counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    Slot* slot_;
+  };
+
+  // Waits, in the rare case that all slots are taken, until one is free.
+  [[nodiscard]] Pin pin(SectorRange range);
+
+  // Waits until every request that had announced itself before the call and touches a region of
+  // `range` is done. False: not by `deadline_ns` of `clock`.
+  [[nodiscard]] bool drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const;
+
+  // Starts a new epoch and returns it: requests that come later see what was published before.
+  std::uint64_t advance() { return epoch_.fetch_add(1) + 1; }
+  // Every request in flight began in this epoch or later.
+  [[nodiscard]] std::uint64_t oldest() const;
+
+  [[nodiscard]] std::uint64_t reads() const;
+  [[nodiscard]] std::uint64_t writes() const;
+
+ private:
+  std::array<Slot, kSlots> slots_;
+  std::atomic<std::uint64_t> epoch_{1};
+};
+
+// The current snapshot, and those that requests in flight may still look at. current() from any
+// pinned thread; the rest under the caller's lock.
+class Published {
+ public:
+  explicit Published(std::unique_ptr<const Snapshot> first) : current_(first.release()) {}
+  Published(const Published&) = delete;
+  Published& operator=(const Published&) = delete;
+  ~Published() { delete current_.load(); }
+
+  // Valid while the caller's pin, taken before, lives.
+  [[nodiscard]] const Snapshot& current() const { return *current_.load(); }
+  // Returns the epoch from which on no request sees the former snapshot; frees what none sees now.
+  std::uint64_t publish(std::unique_ptr<const Snapshot> next, Pins& pins);
+
+ private:
+  struct Former {
+    std::unique_ptr<const Snapshot> snapshot;
+    std::uint64_t epoch = 0;
+  };
+  std::atomic<const Snapshot*> current_;
+  std::deque<Former> former_;
+};
+
+}  // namespace dmremap::remap

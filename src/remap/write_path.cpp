@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/write_path.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "remap/narrow.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+constexpr io::IoStatus kReadOnly{EROFS};
+
+io::IoStatus status_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::done:
+      return io::kIoOk;
+    case Outcome::spare_full:
+    case Outcome::table_full:
+      return {ENOSPC};
+    case Outcome::read_only:
+      return kReadOnly;
+    case Outcome::tripped:
+      return {ENODEV};
+    case Outcome::failed:
+      break;
+  }
+  return {EIO};
+}
+
+}  // namespace
+
+io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua) {
+  const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  const FlushGate::Mark main_mark = path_.main_gate.mark();
+  const FlushGate::Mark spare_mark = path_.spare_gate.mark();
+  for (;;) {
+    if (!path_.writable()) return kReadOnly;
+    Pins::Pin pin = path_.live.pin(range);
+    Rest rest;
+    io::IoStatus status;
+    if (path_.live.clean(range)) [[likely]] {
+      pin.count_write();
+      status = path_.write_main(first, data);
+      if (status.ok() && !fua) [[likely]]
+        return status;
+      rest.main_touched = true;
+      if (!status.ok()) {
+        status = narrow_main(range, data, status.error, path_.deadline_from_now(), rest);
+      }
+    } else {
+      const Snapshot& now = path_.live.snapshot();
+      if (now.held(range)) {
+        pin.release();
+        path_.live.wait_unheld(range);
+        continue;
+      }
+      pin.count_write();
+      const std::uint64_t deadline_ns = path_.deadline_from_now();
+      for_each_stretch(now.table, range, [&](const Stretch& stretch) {
+        status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
+        return status.ok();
+      });
+      if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (!status.ok()) return status;
+    if (!rest.items.empty()) {
+      const Outcome outcome = remapper_->run(rest.items);
+      pin.release();
+      const bool full = outcome == Outcome::spare_full || outcome == Outcome::table_full;
+      status = full ? heal(rest.items) : status_of(outcome);
+      rest.main_touched = rest.main_touched || full;
+      rest.spare_touched = true;  // the remapper may have found a sector there already
+      if (!status.ok()) return status;
+    }
+    pin.release();
+    return fua ? flush_touched(rest, main_mark, spare_mark) : status;
+  }
+}
+
+io::IoStatus WritePath::write_stretch(const Stretch& stretch, std::span<const std::byte> data,
+                                      std::uint64_t deadline_ns, Rest& rest) {
+  switch (stretch.place) {
+    case Place::main:
+      return write_main(stretch.range, data, deadline_ns, rest);
+    case Place::spare: {
+      rest.spare_touched = true;
+      const io::IoStatus status = path_.write_spare(stretch.spare, data);
+      if (status.ok()) return status;
+      if (path_.find_spare(status.error) != Finding::media) return status;
+      rest.items.push_back({Item::Kind::store, stretch.range, data, status.error});
+      return io::kIoOk;
+    }
+    case Place::nowhere:
+      rest.items.push_back({Item::Kind::store, stretch.range, data, 0});
+      break;
+  }
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte> data,
+                                   std::uint64_t deadline_ns, Rest& rest) {
+  rest.main_touched = true;
+  const io::IoStatus status = path_.write_main(range.first, data);
+  if (status.ok()) return status;
+  return narrow_main(range, data, status.error, deadline_ns, rest);
+}
+
+io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
+                                    std::uint64_t deadline_ns, Rest& rest) {
+  Finding finding = path_.find_main(error);
+  if (finding != Finding::media) return {error};
+  Narrowing narrowing(range, path_.block(), path_.unit());
+  bool asked_since = true;
+  while (path_.clock.monotonic_ns() < deadline_ns) {
+    const auto part = narrowing.next();
+    if (!part) break;
+    const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
+    narrowing.report(status.ok());
+    if (status.ok()) continue;
+    error = status.error;
+    asked_since = false;
+    if (judge(error) == Judgement::trip || judge(error) == Judgement::refuse) break;
+  }
+  // The device may have gone while its parts were tried: then their failures mean nothing.
+  if (!asked_since) finding = path_.find_main(error);
+  if (finding != Finding::media) return {error};
+  // Out of time: what was not tried goes to the spare like what failed.
+  std::vector<SectorRange> bad = narrowing.failing();
+  for (const SectorRange& untried : narrowing.untried()) append_run(bad, untried);
+  for (const SectorRange& part : bad) {
+    rest.items.push_back({Item::Kind::store, part, part_of(data, range, part), error});
+  }
+  return io::kIoOk;
+}
+
+// The last resort when the spare or the table is full: main may take the data, and if it reads back
+// the same after a flush, the sector is good again.
+io::IoStatus WritePath::heal(std::span<const Item> items) {
+  std::vector<SectorRange> ranges;
+  for (const Item& item : items) ranges.push_back(item.range);
+  const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
+  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return {ENOSPC};
+  const Table table = path_.live.table();
+  for (const Item& item : items) {
+    if (const io::IoStatus status = heal(item, table); !status.ok()) return status;
+  }
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::heal(const Item& item, const Table& table) {
+  io::IoStatus status;
+  std::vector<Item> healed;
+  for_each_stretch(table, item.range, [&](const Stretch& stretch) {
+    const auto data = part_of(item.data, item.range, stretch.range);
+    // Main has just refused what it still holds, and what another write moved meanwhile is in
+    // place.
+    if (stretch.place == Place::main) status = {ENOSPC};
+    if (stretch.place == Place::spare && path_.write_spare(stretch.spare, data).ok()) return true;
+    if (!status.ok()) return false;
+    const FlushGate::Mark mark = path_.main_gate.mark();
+    status = path_.write_main(stretch.range.first, data);
+    if (status.ok()) {
+      status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
+    }
+    AlignedBuffer back(data.size());
+    if (status.ok()) status = path_.read_main(stretch.range.first, back.span());
+    if (!status.ok()) {
+      (void)path_.find_main(status.error);
+      return false;
+    }
+    if (!std::ranges::equal(back.span(), data)) {
+      status = {EIO};
+      return false;
+    }
+    healed.push_back({Item::Kind::heal, stretch.range, {}, item.cause});
+    return true;
+  });
+  if (!status.ok()) return status;
+  return healed.empty() ? io::kIoOk : status_of(remapper_->run(healed));
+}
+
+io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+                                      FlushGate::Mark spare_mark) {
+  io::IoStatus status;
+  if (rest.main_touched) {
+    status = path_.main_gate.flush_since(main_mark, [this] { return path_.flush_main_device(); });
+    if (!status.ok()) (void)path_.find_main(status.error);
+  }
+  if (status.ok() && rest.spare_touched) {
+    status =
+        path_.spare_gate.flush_since(spare_mark, [this] { return path_.flush_spare_device(); });
+  }
+  return status;
+}
+
+io::IoStatus WritePath::zero_stretch(const Stretch& stretch, bool& by_hand) {
+  if (stretch.place == Place::main) {
+    const io::IoStatus status = path_.zero_main(stretch.range);
+    const bool real =
+        judge(status.error) == Judgement::media || judge(status.error) == Judgement::probe;
+    if (status.ok() || !real) {
+      if (!status.ok()) (void)path_.find_main(status.error);
+      return status;
+    }
+  }
+  by_hand = true;
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::write_zeroes(SectorRange range) {
+  std::vector<SectorRange> by_hand;
+  for (;;) {
+    if (!path_.writable()) return kReadOnly;
+    Pins::Pin pin = path_.live.pin(range);
+    if (path_.live.clean(range)) {
+      pin.count_write();
+      bool failed = false;
+      const io::IoStatus status = zero_stretch({range, Place::main, {}}, failed);
+      if (!status.ok()) return status;
+      if (failed) by_hand.push_back(range);
+      break;
+    }
+    const Snapshot& now = path_.live.snapshot();
+    if (now.held(range)) {
+      pin.release();
+      path_.live.wait_unheld(range);
+      continue;
+    }
+    // The kernel then writes zeros instead, and those heal exactly what they cover.
+    if (any_nowhere(now.table, range)) return {EOPNOTSUPP};
+    pin.count_write();
+    io::IoStatus status;
+    for_each_stretch(now.table, range, [&](const Stretch& stretch) {
+      bool failed = false;
+      status = zero_stretch(stretch, failed);
+      if (failed) append_run(by_hand, stretch.range);
+      return status.ok();
+    });
+    if (!status.ok()) return status;
+    break;
+  }
+  // As writes of zeros, each with its own pin.
+  const auto zeroes = path_.zeroes.span();
+  for (const SectorRange& part : by_hand) {
+    for (Sector at = part.first; at < part.end();) {
+      const SectorCount left = part.end() - at;
+      const SectorCount count = std::min(left, SectorCount::from_bytes(zeroes.size()));
+      const io::IoStatus status = write(at, zeroes.first(count.bytes()), false);
+      if (!status.ok()) return status;
+      at = at + count;
+    }
+  }
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::discard(SectorRange range) {
+  for (;;) {
+    if (!path_.writable()) return kReadOnly;
+    Pins::Pin pin = path_.live.pin(range);
+    io::IoStatus status;
+    if (path_.live.clean(range)) {
+      status = path_.discard_main(range);
+    } else {
+      const Snapshot& now = path_.live.snapshot();
+      if (now.held(range)) {
+        pin.release();
+        path_.live.wait_unheld(range);
+        continue;
+      }
+      for_each_stretch(now.table, range, [&](const Stretch& stretch) {
+        if (stretch.place == Place::main) status = path_.discard_main(stretch.range);
+        return status.ok();
+      });
+    }
+    if (!status.ok() && judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+    return status;
+  }
+}
+
+}  // namespace dmremap::remap
