@@ -46,7 +46,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       main_(parts.main),
       spare_(*parts.spare),
       main_probe_(*parts.main, main_candidates(geometry, table, policy.probe_units)),
-      spare_probe_(*parts.spare, spare_candidates(parts.spare->geometry().size)),
+      spare_probe_(*parts.spare, spare_candidates(content.identity.spare.size)),
       read_only_(parts.store == nullptr) {}
 
 io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {

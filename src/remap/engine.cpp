@@ -169,6 +169,10 @@ Result<void> check(const EngineParts& parts, const format::Content& content) {
     return fail(ErrorCode::block_size, "the spare's logical blocks are larger than main's",
                 parts.spare->path());
   }
+  if (content.identity.spare.size > spare.size) {
+    return fail(ErrorCode::metadata_doubtful, "the spare is smaller than the set says",
+                parts.spare->path());
+  }
   Sector at{0};
   for (const format::Extent& extent : content.extents) {
     const SectorRange range = extent.main();
@@ -192,7 +196,9 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
   DMREMAP_ASSERT(parts.main != nullptr && parts.spare != nullptr && parts.clock != nullptr);
   if (const auto sound = check(parts, content); !sound) return tl::unexpected(sound.error());
   const Table table(content.extents, content.retired);
-  const SectorCount spare_size = parts.spare->geometry().size;
+  // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and on
+  // a spare that grew they would lie elsewhere.
+  const SectorCount spare_size = content.identity.spare.size;
   auto allocator = Allocator::of(spare_size, metadata::reserved_ranges(spare_size), table,
                                  parts.main->geometry().unit());
   if (!allocator) return tl::unexpected(allocator.error());
