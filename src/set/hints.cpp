@@ -38,7 +38,9 @@ std::optional<Hint> Hints::find(const std::string& name) const {
       !parsed["main"].is_string() || !parsed["spare"].is_string()) {
     return std::nullopt;
   }
-  return Hint{parsed["main"], parsed["spare"]};
+  const auto mount = parsed.find("mount");
+  return Hint{parsed["main"], parsed["spare"],
+              mount != parsed.end() && mount->is_string() ? mount->get<std::string>() : ""};
 }
 
 void Hints::remember(const std::string& name, const Hint& hint) const {
@@ -47,7 +49,8 @@ void Hints::remember(const std::string& name, const Hint& hint) const {
   const fs::path target = fs::path(directory_) / name;
   // A leading dot: never a set's name, so a crash here leaves nothing that is taken for a hint.
   const fs::path draft = fs::path(directory_) / ("." + name + "." + std::to_string(::getpid()));
-  const nlohmann::json out{{"main", hint.main_path}, {"spare", hint.spare_path}};
+  const nlohmann::json out{
+      {"main", hint.main_path}, {"spare", hint.spare_path}, {"mount", hint.mount_path}};
   {
     std::ofstream file(draft, std::ios::trunc);
     file << out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';

@@ -20,6 +20,7 @@ namespace dmremap::set {
 struct Hint {
   std::string main_path;
   std::string spare_path;
+  std::string mount_path;  // where the device was last served; empty: never
 
   bool operator==(const Hint&) const = default;
 };

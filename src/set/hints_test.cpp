@@ -37,8 +37,8 @@ TEST(SetName, FollowsTheRule) {
 TEST_F(HintsTest, RemembersFindsAndForgets) {
   const Hints hints(directory_ + "/made/when/needed");
   EXPECT_FALSE(hints.find("data"));
-  hints.remember("data", {"/dev/a", "/img/b c\n"});
-  EXPECT_EQ(hints.find("data"), (Hint{"/dev/a", "/img/b c\n"}));
+  hints.remember("data", {"/dev/a", "/img/b c\n", "/run/x.dev"});
+  EXPECT_EQ(hints.find("data"), (Hint{"/dev/a", "/img/b c\n", "/run/x.dev"}));
   EXPECT_EQ(hints.names(), std::vector<std::string>{"data"});
   hints.forget("data");
   EXPECT_FALSE(hints.find("data"));
@@ -56,7 +56,7 @@ TEST_F(HintsTest, ADamagedHintIsNoHint) {
 TEST_F(HintsTest, ADirectoryThatCannotBeMadeIsNoError) {
   std::ofstream(directory_ + "/file") << "x";
   const Hints hints(directory_ + "/file/below");
-  hints.remember("data", {"/a", "/b"});
+  hints.remember("data", {"/a", "/b", ""});
   EXPECT_FALSE(hints.find("data"));
 }
 

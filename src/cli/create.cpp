@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/create.hpp"
+
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/parse.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "io/usage.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+struct Arguments {
+  set::CreateOptions options;
+  std::string spare_size;
+  std::string destroy;
+  bool json = false;
+};
+
+Result<void> parse(Arguments& arguments) {
+  if (auto named = set::check_set_name(arguments.options.name); !named) return named;
+  if (!arguments.spare_size.empty()) {
+    const auto bytes = parse_size(arguments.spare_size);
+    if (!bytes) return tl::unexpected(bytes.error());
+    arguments.options.spare_bytes = *bytes;
+  }
+  if (!arguments.destroy.empty()) {
+    arguments.options.destroy = parse_uuid(arguments.destroy);
+    if (!arguments.options.destroy) {
+      return fail(ErrorCode::usage, "not a UUID", arguments.destroy,
+                  "give the UUID of the set to destroy, as `dmremap examine` shows it");
+    }
+  }
+  return {};
+}
+
+// A running set, or one that stands where it was last seen.
+Result<void> check_name_is_free(const control::RuntimeDir& runtime,
+                                const set::CreateOptions& options) {
+  if (is_running(runtime, options.name)) {
+    return fail(ErrorCode::name_in_use, "a set of this name is running", options.name,
+                "choose another name");
+  }
+  const auto hint = set::Hints(runtime.hints()).find(options.name);
+  if (!hint) return {};
+  const auto survey = set::survey_path(hint->spare_path);
+  if (!survey || !survey->content || survey->content->identity.name != options.name) return {};
+  if (options.destroy && options.destroy == survey->set_uuid) return {};
+  return fail(ErrorCode::name_in_use, "a set of this name is on " + hint->spare_path, options.name,
+              "choose another name");
+}
+
+// Both devices are open read-only to others while a set runs; what it serves must not be adopted
+// twice.
+Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
+                                    const set::CreateOptions& options) {
+  const auto main = io::storage_of(options.main_path);
+  if (!main) return {};  // said better when it is opened
+  for (const std::string& name : runtime.names()) {
+    if (!is_running(runtime, name)) continue;
+    const auto status = running_status(runtime, name);
+    if (!status) continue;
+    std::vector<std::string> paths{status->at("main").at("path")};
+    for (const auto& spare : status->at("spares")) paths.push_back(spare.at("path"));
+    for (const std::string& path : paths) {
+      if (io::storage_of(path) != main) continue;
+      return fail(ErrorCode::device_in_use, "belongs to the running set " + name, options.main_path,
+                  "stop that set first, or give another device");
+    }
+  }
+  return {};
+}
+
+void print(const set::Created& created, bool json) {
+  const format::Identity& identity = created.identity;
+  if (json) {
+    print_json({{"name", identity.name},
+                {"uuid", to_string(identity.set_uuid)},
+                {"main", {{"path", created.main_path}, {"size_sectors", identity.main.size.value}}},
+                {"spare",
+                 {{"path", created.spare_path},
+                  {"uuid", to_string(identity.spare_uuid)},
+                  {"capacity_sectors", created.spare_data.value}}}});
+    return;
+  }
+  fmt::print("created {}: {} ({}), spare {} (room for {})\n", identity.name,
+             printable(created.main_path), human_size(identity.main.size.value),
+             printable(created.spare_path), human_size(created.spare_data.value));
+  fmt::print(
+      "From the first remapped sector on, use {} only through dm-remap: `dmremap start {}`\n",
+      printable(created.main_path), identity.name);
+}
+
+int run(Arguments& arguments) {
+  if (auto parsed = parse(arguments); !parsed) return report(parsed.error(), arguments.json);
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (runtime) {
+    auto free = check_name_is_free(*runtime, arguments.options);
+    if (free) free = check_devices_are_free(*runtime, arguments.options);
+    if (!free) return report(free.error(), arguments.json);
+  }
+  const auto created = set::create(arguments.options, system_clock(), system_random());
+  if (!created) return report(created.error(), arguments.json);
+  // A place to look first, nothing more: the set is made whether or not it can be noted.
+  if (runtime && runtime->make()) {
+    set::Hints(runtime->hints())
+        .remember(created->identity.name, {created->main_path, created->spare_path, {}});
+  }
+  for (const std::string& text : created->warnings) warn(text);
+  print(*created, arguments.json);
+  return kDone;
+}
+
+}  // namespace
+
+void add_create(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "create", "Make a set: metadata goes to SPARE, nothing to MAIN, which may be mounted");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->options.name, "how the set is to be called")->required();
+  verb->add_option("MAIN", arguments->options.main_path, "the failing disk or image")->required();
+  verb->add_option("SPARE", arguments->options.spare_path, "the device or image for replacements")
+      ->required();
+  verb->add_option("--spare-size", arguments->spare_size,
+                   "make SPARE as a file of this size (KiB, MiB, GiB, TiB)")
+      ->type_name("SIZE");
+  verb->add_flag("--force", arguments->options.force,
+                 "overwrite a file system, partition table or damaged metadata on SPARE");
+  verb->add_option("--destroy", arguments->destroy, "overwrite the set with this UUID on SPARE")
+      ->type_name("UUID");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Serving a set in the background: the caller's process waits until I/O is served, or has failed.
+#pragma once
+
+#include "base/result.hpp"
+#include "cli/serving.hpp"
+
+namespace dmremap::cli {
+
+// In the calling process: the forked child, which returns when the set has ended, or the parent.
+struct Background {
+  bool is_child = false;
+  Result<nlohmann::json> served;  // parent: what is served
+  Result<void> ended;             // child
+};
+
+// Forks. Call it while the process has one thread. The child has a session of its own, no terminal,
+// and writes its log to the runtime directory.
+Background serve_in_background(const ServeOptions& options, const control::RuntimeDir& runtime);
+
+}  // namespace dmremap::cli

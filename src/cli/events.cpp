@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <cstdio>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+#include "set/status.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+// A follower has no deadline; this is only how often it looks whether to go on waiting.
+constexpr std::chrono::hours kFollowTime{1};
+
+struct Arguments {
+  std::string name;
+  bool follow = false;
+  bool json = false;
+};
+
+void print_text(const json& event) {
+  std::string where;
+  if (event["sector"].is_number()) {
+    where = fmt::format(" {}+{}", event["sector"].get<std::uint64_t>(),
+                        event.value("count", std::uint64_t{0}));
+  }
+  const std::string text = printable(event.value("text", ""));
+  fmt::print("{} {:<7} {}{}{}{}\n", event.value("time", ""), event.value("severity", ""),
+             event.value("kind", ""), where, text.empty() ? "" : " ", text);
+}
+
+// With --follow each event is a JSON object on its own line: an array would never end.
+void print_batch(const json& events, const Arguments& arguments) {
+  for (const json& event : events) {
+    if (arguments.json) {
+      fmt::print("{}\n", event.dump(-1, ' ', false, json::error_handler_t::replace));
+    } else {
+      print_text(event);
+    }
+  }
+  std::fflush(stdout);
+}
+
+void print_whole(const json& events, const Arguments& arguments) {
+  if (arguments.json) {
+    print_json({{"name", arguments.name}, {"events", events}});
+  } else {
+    print_batch(events, arguments);
+  }
+}
+
+int follow(control::Client& client, json answer, const Arguments& arguments) {
+  while (true) {
+    print_batch(answer["events"], arguments);
+    if (std::ferror(stdout) != 0) return kFailed;
+    auto next = client.next(kFollowTime);
+    while (!next && next.error().code == ErrorCode::timeout) next = client.next(kFollowTime);
+    // The set was stopped: there will be no more.
+    if (!next && next.error().code == ErrorCode::not_running) return kDone;
+    if (!next) return report(next.error(), arguments.json);
+    answer = std::move(*next);
+  }
+}
+
+int run_stopped(const control::RuntimeDir& runtime, const Arguments& arguments) {
+  const auto spare = stopped_set(runtime, arguments.name);
+  if (!spare) return report(spare.error(), arguments.json);
+  json events = json::array();
+  for (const format::Event& event : spare->survey.content->health.events) {
+    events.push_back(set::to_json(event));
+  }
+  print_whole(events, arguments);
+  return kDone;
+}
+
+int run(const Arguments& arguments) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  if (!arguments.follow && !is_running(*runtime, arguments.name)) {
+    return run_stopped(*runtime, arguments);
+  }
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return report(client.error(), arguments.json);
+  json request = control::make_request("events");
+  request["after"] = 0;
+  request["follow"] = arguments.follow;
+  auto answer = client->call(request, kAnswerTime);
+  if (!answer) return report(answer.error(), arguments.json);
+  if (arguments.follow) return follow(*client, std::move(*answer), arguments);
+  print_whole((*answer)["events"], arguments);
+  return kDone;
+}
+
+}  // namespace
+
+void add_events(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand("events", "What happened to a set, oldest first");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set")->required();
+  verb->add_flag("-f,--follow", arguments->follow, "go on showing events as they happen");
+  verb->add_flag("--json", arguments->json, "JSON; with --follow one object a line");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/lookup.hpp"
+
+#include "control/protocol.hpp"
+
+namespace dmremap::cli {
+
+bool is_device_argument(const std::string& argument) {
+  return argument.find('/') != std::string::npos;
+}
+
+bool is_running(const control::RuntimeDir& runtime, const std::string& name) {
+  return set::is_set_name(name) && control::holder_of(runtime.pid_file(name)).has_value();
+}
+
+Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name) {
+  if (auto named = set::check_set_name(name); !named) return tl::unexpected(named.error());
+  if (!is_running(runtime, name)) {
+    return fail(ErrorCode::not_running, "no such set is running", name,
+                "see `dmremap list`, or start it with `dmremap start " + name + "`");
+  }
+  auto client = control::Client::connect(runtime.socket(name));
+  if (!client && client.error().code == ErrorCode::not_running) {
+    return fail(ErrorCode::not_running, "is being started or stopped", name, "try again");
+  }
+  return client;
+}
+
+Result<nlohmann::json> running_status(const control::RuntimeDir& runtime, const std::string& name) {
+  auto client = connect(runtime, name);
+  if (!client) return tl::unexpected(client.error());
+  auto answer = client->call(control::make_request("status"), kAnswerTime);
+  if (!answer) {
+    Error error = answer.error();
+    if (error.where.empty()) error.where = name;
+    return tl::unexpected(std::move(error));
+  }
+  return (*answer)["status"];
+}
+
+Result<set::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name) {
+  if (auto named = set::check_set_name(name); !named) return tl::unexpected(named.error());
+  auto spare = set::find_spare(name, set::Hints(runtime.hints()));
+  if (!spare && spare.error().code == ErrorCode::missing_device) {
+    return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
+                "see `dmremap list`; `dmremap examine DEVICE` looks at a device");
+  }
+  return spare;
+}
+
+}  // namespace dmremap::cli

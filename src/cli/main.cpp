@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <exception>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+
+namespace {
+
+using dmremap::Error;
+using dmremap::ErrorCode;
+
+constexpr const char* kAbout =
+    "Keeps a failing disk in service: healthy sectors go straight to it, failing ones to a spare.";
+
+// What could not be parsed may still have asked for JSON.
+bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv, argv + argc, [](std::string_view arg) { return arg == "--json"; });
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, bool json) {
+  const auto given = app.get_subcommands();
+  std::string help = "dmremap ";
+  for (const CLI::App* verb : given) help += verb->get_name() + " ";
+  std::string what = error.what();
+  const auto line_end = what.find('\n');
+  if (line_end != std::string::npos) what.resize(line_end);
+  return dmremap::cli::report(Error{ErrorCode::usage, what, {}, "see `" + help + "--help`"}, json);
+}
+
+int run(int argc, char** argv) {
+  using namespace dmremap::cli;
+  CLI::App app(kAbout, "dmremap");
+  app.set_version_flag("--version", "dmremap " DMREMAP_VERSION);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
+  Chosen chosen;
+  add_create(app, chosen);
+  add_start(app, chosen);
+  add_stop(app, chosen);
+  add_list(app, chosen);
+  add_status(app, chosen);
+  add_events(app, chosen);
+  add_examine(app, chosen);
+  add_remap(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return usage_error(app, error, asks_for_json(argc, argv));
+  }
+  return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return dmremap::cli::report(Error{ErrorCode::internal, error.what(), {}, "report this"},
+                                asks_for_json(argc, argv));
+  }
+}

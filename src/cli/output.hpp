@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a verb leaves for its caller: text or JSON on stdout, one error line on stderr, an exit
+// code.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.hpp"
+
+namespace dmremap::cli {
+
+inline constexpr int kJsonVersion = 1;
+
+// Exit codes, beyond the classes of errors (base/error_code.hpp).
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kAttention = 4;
+
+// Prints the error to stderr, as one line or as `{"error":...}`. Its exit code.
+int report(const Error& error, bool json);
+
+// "dmremap: warning: ..." on stderr.
+void warn(const std::string& text);
+
+// One object with json_version, indented, to stdout.
+void print_json(nlohmann::json object);
+
+// Control characters and line ends, which may come from a path or from a disk, as \x0a.
+[[nodiscard]] std::string printable(const std::string& text);
+
+// "12.0 GiB".
+[[nodiscard]] std::string human_size(std::uint64_t sectors);
+
+}  // namespace dmremap::cli

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/serving.hpp"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/process.hpp"
+#include "control/server.hpp"
+#include "set/assembly.hpp"
+#include "set/hints.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Where /dev cannot be written to, the link is left out.
+constexpr const char* kStableLinks = "/dev/dm-remap/";
+constexpr int kLookEveryMs = 1000;
+
+std::string stable_link(const std::string& name) {
+  return ::geteuid() == 0 ? kStableLinks + name : std::string();
+}
+
+// Blocks the signals that end a daemon, in this thread and those it starts, and reads them here.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    fd_ = FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] std::optional<int> take() const {
+    signalfd_siginfo info{};
+    if (::read(fd_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
+    return static_cast<int>(info.ssi_signo);
+  }
+
+ private:
+  FileDescriptor fd_;
+};
+
+// A set and its exports, for the control socket's threads and for the main thread.
+class Serving final : public control::Service {
+ public:
+  Serving(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports)
+      : set_(std::move(set)),
+        exports_(std::move(exports)),
+        ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  nlohmann::json status() override {
+    const std::shared_lock lock(mutex_);
+    nlohmann::json out = stopped_ ? last_status_ : set::to_json(set_->status());
+    out["pid"] = ::getpid();
+    out["exports"] = stopped_ ? nlohmann::json::array() : exports_->to_json();
+    return out;
+  }
+
+  std::vector<format::Event> events(std::uint64_t after, milliseconds timeout) override {
+    return set_->events().wait_since(after, timeout);
+  }
+
+  Result<remap::Relocation> relocate(SectorRange range) override {
+    const std::shared_lock lock(mutex_);
+    if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
+    if (set_->read_only()) {
+      return fail(ErrorCode::read_only, "was started read-only", set_->name(),
+                  "start it without --read-only");
+    }
+    const SectorRange disk{{0}, set_->engine().geometry().size};
+    if (!disk.contains(range)) {
+      return fail(
+          ErrorCode::usage,
+          fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value),
+          set_->name());
+    }
+    return set_->engine().relocate(range);
+  }
+
+  Result<void> stop() override {
+    const std::unique_lock lock(mutex_);
+    if (stopped_) return outcome_;
+    if (auto ended = exports_->stop(); !ended) return ended;
+    ::sd_notify(0, "STOPPING=1");
+    last_status_ = set::to_json(set_->status());
+    outcome_ = set_->stop();
+    stopped_ = true;
+    const std::uint64_t one = 1;
+    // Written once: it cannot be full.
+    [[maybe_unused]] const ssize_t written = ::write(ended_.get(), &one, sizeof one);
+    return outcome_;
+  }
+
+  // Readable once stopped.
+  [[nodiscard]] int ended_fd() const { return ended_.get(); }
+  [[nodiscard]] bool cut_off() const {
+    const std::shared_lock lock(mutex_);
+    return !stopped_ && exports_->ended();
+  }
+  [[nodiscard]] nlohmann::json exports() const {
+    const std::shared_lock lock(mutex_);
+    return exports_->to_json();
+  }
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::unique_ptr<set::RunningSet> set_;
+  std::unique_ptr<Exports> exports_;  // ends before the set
+  FileDescriptor ended_;
+  bool stopped_ = false;
+  Result<void> outcome_;
+  nlohmann::json last_status_;
+};
+
+// Until somebody stops the set. A device in use is never taken away by a signal: what is not yet
+// written back would be lost.
+Result<void> wait_for_end(Serving& serving, const EndSignals& signals) {
+  while (true) {
+    std::array<pollfd, 2> fds{{{serving.ended_fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
+    if (::poll(fds.data(), fds.size(), kLookEveryMs) < 0 && errno != EINTR) {
+      return fail_errno(errno, "wait for the end", {});
+    }
+    if (fds[0].revents != 0) return serving.stop();
+    const auto signal = signals.take();
+    const bool asked = signal && *signal != SIGHUP;
+    if (!asked && !serving.cut_off()) continue;
+    log(Severity::info,
+        asked ? fmt::format("ending on signal {}", *signal) : "the device was unmounted: ending");
+    const auto stopped = serving.stop();
+    if (!stopped && stopped.error().code == ErrorCode::device_in_use) {
+      log(Severity::error, "not stopped: " + stopped.error().message());
+      continue;
+    }
+    return stopped;
+  }
+}
+
+Result<set::Spare> find_spare(const ServeOptions& options, const set::Hints& hints) {
+  return options.devices.empty() ? set::find_spare(options.name, hints)
+                                 : set::find_spare(options.devices);
+}
+
+Result<void> clear_leftovers(const std::string& name, const std::string& mount_path,
+                             const set::Hints& hints) {
+  const auto hint = hints.find(name);
+  if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
+    if (auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name)); !cleared) {
+      return cleared;
+    }
+  }
+  return fuse::clear_leftovers(mount_path, stable_link(name));
+}
+
+void note_missing_protection() {
+  for (const std::string& text : protect_io_process()) {
+    log(Severity::info, "less protected against memory shortage: " + text);
+  }
+}
+
+// Everything from the name on; the pid file is held by the caller, outside of all of it.
+Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOptions& options,
+                                          const std::string& mount_path, const set::Hints& hints) {
+  const std::string& name = spare.identity().name;
+  if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
+    return tl::unexpected(cleared.error());
+  }
+  const auto hint = hints.find(name);
+  const auto members = set::find_main(spare, hint ? hint->main_path : std::string());
+  if (!members) return tl::unexpected(members.error());
+  note_missing_protection();
+  auto set = set::RunningSet::open(*members, options.open, system_clock(), system_random());
+  if (!set) return tl::unexpected(set.error());
+  auto exports = Exports::start(
+      (*set)->engine(), {options.exports, mount_path, stable_link(name), options.open.read_only});
+  if (!exports) {
+    // It was activated: leave it as a clean stop does.
+    (void)(*set)->stop();
+    return tl::unexpected(exports.error());
+  }
+  hints.remember(name, {members->main_path, members->spare_path, mount_path});
+  return std::make_unique<Serving>(std::move(*set), std::move(*exports));
+}
+
+}  // namespace
+
+Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runtime,
+                   ServeObserver& observer) {
+  const EndSignals signals;
+  const set::Hints hints(runtime.hints());
+  const auto spare = find_spare(options, hints);
+  if (!spare) return tl::unexpected(spare.error());
+  const std::string& name = spare->identity().name;
+  if (!set::is_set_name(name)) {
+    return fail(ErrorCode::metadata_doubtful, "the name of the set in its metadata is none",
+                spare->path, "look with `dmremap examine`");
+  }
+  auto pid_file = control::PidFile::take(runtime.pid_file(name));
+  if (!pid_file) return tl::unexpected(pid_file.error());
+  observer.named(name);
+  const std::string mount_path =
+      options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
+  auto serving = bring_up(*spare, options, mount_path, hints);
+  if (!serving) return tl::unexpected(serving.error());
+  auto server = control::Server::start(runtime.socket(name), **serving);
+  if (!server) {
+    (void)(*serving)->stop();
+    return tl::unexpected(server.error());
+  }
+  ::sd_notify(0, "READY=1");
+  if (!observer.serving({{"name", name}, {"exports", (*serving)->exports()}})) {
+    log(Severity::warning, "whoever started the set is gone: ending");
+    return (*serving)->stop();
+  }
+  auto outcome = wait_for_end(**serving, signals);
+  // Answers that are being made are sent first; then the devices are let go of, the pid file last.
+  server->reset();
+  serving->reset();
+  return outcome;
+}
+
+}  // namespace dmremap::cli

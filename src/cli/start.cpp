@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/daemon.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> what;  // a name, or devices
+  std::vector<std::string> exports{"auto"};
+  std::string socket;
+  std::string mount;
+  set::OpenOptions open;
+  bool foreground = false;
+  bool json = false;
+};
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto made = std::filesystem::absolute(path, error);
+  return error ? path : made.lexically_normal().string();
+}
+
+Result<ServeOptions> parse(const Arguments& arguments) {
+  ServeOptions options;
+  options.open = arguments.open;
+  if (arguments.open.stale_ok && !arguments.open.read_only) {
+    return fail(ErrorCode::usage, "--stale-ok needs --read-only", {},
+                "a doubtful set is never written to");
+  }
+  for (const std::string& text : arguments.exports) {
+    const auto kind = parse_export(text);
+    if (!kind) return tl::unexpected(kind.error());
+    options.exports.push_back(*kind);
+  }
+  if (!arguments.socket.empty()) {
+    return fail(ErrorCode::not_supported, "this version has no NBD export", "--socket",
+                "use `--export block` or `--export fuse`");
+  }
+  if (!arguments.mount.empty()) options.mount_path = absolute(arguments.mount);
+
+  if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
+    options.name = arguments.what.front();
+    if (auto named = set::check_set_name(options.name); !named) {
+      return tl::unexpected(named.error());
+    }
+    return options;
+  }
+  for (const std::string& device : arguments.what) {
+    if (!is_device_argument(device)) {
+      return fail(ErrorCode::usage, "is neither the only name nor a device", device,
+                  "a device has a '/' in it: ./" + device);
+    }
+    options.devices.push_back(absolute(device));
+  }
+  return options;
+}
+
+void print(const nlohmann::json& served, bool json) {
+  if (json) {
+    print_json(served);
+  } else {
+    for (const auto& entry : served["exports"]) {
+      fmt::print("{}\n", entry["where"].get<std::string>());
+    }
+  }
+  std::fflush(stdout);
+}
+
+class Foreground final : public ServeObserver {
+ public:
+  explicit Foreground(bool json) : json_(json) {}
+  void named(const std::string&) override {}
+  bool serving(const nlohmann::json& what) override {
+    print(what, json_);
+    return true;
+  }
+
+ private:
+  bool json_;
+};
+
+int run(const Arguments& arguments) {
+  const auto options = parse(arguments);
+  if (!options) return report(options.error(), arguments.json);
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
+  if (arguments.foreground) {
+    Foreground observer(arguments.json);
+    const auto ended = serve(*options, *runtime, observer);
+    return ended ? kDone : report(ended.error(), arguments.json);
+  }
+  const Background background = serve_in_background(*options, *runtime);
+  if (background.is_child) return background.ended ? kDone : kFailed;
+  if (!background.served) return report(background.served.error(), arguments.json);
+  print(*background.served, arguments.json);
+  return kDone;
+}
+
+}  // namespace
+
+void add_start(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "start", "Serve a set in the background; prints where, one line for each export");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME|DEVICE", arguments->what,
+                   "the set by its name, or its devices in any order (with a '/' in them)")
+      ->required();
+  verb->add_option("--export", arguments->exports,
+                   "block, fuse or auto (block if possible, else fuse); may be repeated")
+      ->type_name("KIND")
+      ->expected(1)
+      ->take_all();
+  verb->add_option("--mount", arguments->mount, "serve the FUSE file here; made if absent")
+      ->type_name("PATH");
+  verb->add_option("--socket", arguments->socket, "the NBD socket")->type_name("PATH");
+  verb->add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
+  verb->add_flag("--stale-ok", arguments->open.stale_ok,
+                 "with --read-only: serve a doubtful or forked set too");
+  verb->add_flag("--degraded", arguments->open.degraded, "start although a device is missing");
+  verb->add_flag("--accept-main-changed", arguments->open.accept_main_changed,
+                 "start although main was changed since the last stop");
+  verb->add_flag("--foreground", arguments->foreground, "stay in the foreground");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

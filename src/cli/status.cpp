@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/status.hpp"
+
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::string name;
+  bool json = false;
+};
+
+Result<json> status_of(const control::RuntimeDir& runtime, const std::string& name) {
+  if (is_running(runtime, name)) return running_status(runtime, name);
+  const auto spare = stopped_set(runtime, name);
+  if (!spare) return tl::unexpected(spare.error());
+  const auto hint = set::Hints(runtime.hints()).find(name);
+  const std::string main_path = hint ? hint->main_path : spare->identity().main.path_hint;
+  json out = set::to_json(
+      set::stopped_status(*spare->survey.content, spare->survey, main_path, spare->path));
+  out["pid"] = nullptr;
+  out["exports"] = json::array();
+  return out;
+}
+
+std::uint64_t number(const json& object, const char* field) {
+  return object.value(field, std::uint64_t{0});
+}
+std::string text(const json& object, const char* field) {
+  const auto at = object.find(field);
+  return at != object.end() && at->is_string() ? printable(at->get<std::string>()) : std::string();
+}
+
+void print_text(const json& s) {
+  const std::string reason = text(s, "reason");
+  fmt::print("{}: {}{}\n", text(s, "name"),
+             fmt::join(s["conditions"].get<std::vector<std::string>>(), ", "),
+             reason.empty() ? "" : " (" + reason + ")");
+  if (s.value("doubtful", false)) {
+    fmt::print("  doubtful   what is served may be older than what was last written\n");
+  }
+  fmt::print("  uuid       {}\n", text(s, "uuid"));
+  if (!s["pid"].is_null()) fmt::print("  process    {}\n", s["pid"].get<std::int64_t>());
+  for (const json& e : s["exports"]) {
+    const std::string stable = text(e, "stable");
+    const std::string where = text(e, "where");
+    fmt::print("  {:<10} {}{}\n", text(e, "kind"), where,
+               stable.empty() || stable == where ? "" : " (" + stable + ")");
+  }
+  fmt::print("  main       {}, {}, {} read and {} write errors\n", text(s["main"], "path"),
+             human_size(number(s, "size_sectors")), number(s["main"], "read_errors"),
+             number(s["main"], "write_errors"));
+  for (const json& spare : s["spares"]) {
+    fmt::print("  spare      {}, {} of {} free, {} sectors retired\n", text(spare, "path"),
+               human_size(number(spare, "free_sectors")),
+               human_size(number(spare, "capacity_sectors")), number(spare, "retired_sectors"));
+  }
+  fmt::print("  sectors    {} remapped, {} lost, {} suspect\n", number(s, "remapped_sectors"),
+             number(s, "lost_sectors"), number(s, "suspect_sectors"));
+  fmt::print("  metadata   {} of {} copies good, commit {}\n", number(s["copies"], "good"),
+             number(s["copies"], "total"), number(s, "sequence"));
+  const json& io = s["io"];
+  fmt::print("  requests   {} reads ({} of them remapped), {} writes ({}), {} flushes\n",
+             number(io, "reads"), number(io, "remapped_reads"), number(io, "writes"),
+             number(io, "remapped_writes"), number(io, "flushes"));
+}
+
+int exit_code(const json& status) {
+  return status.value("needs_attention", false) ? kAttention : kDone;
+}
+
+int run_all(const control::RuntimeDir& runtime, bool as_json) {
+  json all = json::array();
+  int exit = kDone;
+  for (const std::string& name : runtime.names()) {
+    const auto status = status_of(runtime, name);
+    if (!status) {
+      // One set that does not answer must not hide the others.
+      exit = std::max(exit, report(status.error(), as_json));
+      continue;
+    }
+    exit = std::max(exit, exit_code(*status));
+    all.push_back(*status);
+  }
+  if (as_json) {
+    fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    for (const json& status : all) print_text(status);
+  }
+  return exit;
+}
+
+int run(const Arguments& arguments) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  if (arguments.name.empty()) return run_all(*runtime, arguments.json);
+  const auto status = status_of(*runtime, arguments.name);
+  if (!status) return report(status.error(), arguments.json);
+  if (arguments.json) {
+    print_json(*status);
+  } else {
+    print_text(*status);
+  }
+  return exit_code(*status);
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "status", "A set in full, or all that run; exit status 4 if something needs attention");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+struct Arguments {
+  std::string name;
+  bool json = false;
+};
+
+// The set has said that it stopped; it is over when its process has let go of everything.
+Result<void> wait_for_end(const control::RuntimeDir& runtime, const std::string& name) {
+  const auto deadline = std::chrono::steady_clock::now() + kAnswerTime;
+  while (is_running(runtime, name)) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return fail(ErrorCode::timeout, "was stopped, but its process does not end", name,
+                  "see " + runtime.log(name));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return {};
+}
+
+int run(const Arguments& arguments) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return report(client.error(), arguments.json);
+  const auto answer = client->call(control::make_request("stop"), kWorkTime);
+  if (!answer) {
+    Error error = answer.error();
+    if (error.where.empty()) error.where = arguments.name;
+    return report(error, arguments.json);
+  }
+  if (auto ended = wait_for_end(*runtime, arguments.name); !ended) {
+    return report(ended.error(), arguments.json);
+  }
+  if (arguments.json) print_json({{"name", arguments.name}, {"state", "stopped"}});
+  return kDone;
+}
+
+}  // namespace
+
+void add_stop(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb =
+      app.add_subcommand("stop", "Flush, detach and end a set; refused while its device is in use");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set")->required();
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The verbs. Each adds itself to the command line and, if it is the one that was given, leaves what
+// is to be done in `chosen`.
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+namespace dmremap::cli {
+
+// Returns the exit code.
+using Chosen = std::function<int()>;
+
+void add_create(CLI::App& app, Chosen& chosen);
+void add_start(CLI::App& app, Chosen& chosen);
+void add_stop(CLI::App& app, Chosen& chosen);
+void add_list(CLI::App& app, Chosen& chosen);
+void add_status(CLI::App& app, Chosen& chosen);
+void add_events(CLI::App& app, Chosen& chosen);
+void add_examine(CLI::App& app, Chosen& chosen);
+void add_remap(CLI::App& app, Chosen& chosen);
+
+}  // namespace dmremap::cli
