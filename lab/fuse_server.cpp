@@ -26,8 +26,8 @@ constexpr std::size_t kMaxIoBytes = 1U << 20;
 // Asynchronous requests that the kernel hands out at once: fewer than threads, so that a request
 // of the other sort always finds one.
 constexpr unsigned kBackground = FuseServer::kThreads - 16;
-// The size never changes, so neither do the attributes.
-constexpr double kAttributesValidSeconds = 86400;
+// Never cached: whoever looks at a disk whose lab was killed shall see that it is dead.
+constexpr double kAttributesValidSeconds = 0;
 
 // What libfuse last complained of on this thread; it would print it beside our own error line.
 thread_local std::string complaint;

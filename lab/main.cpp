@@ -41,11 +41,13 @@ struct Arguments {
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file.is_open()) text << file.rdbuf();  // which sets failbit where the file is empty
-  if (!file.is_open() || text.bad()) {
-    return fail_errno(errno != 0 ? errno : EIO, "read the faults", path);
+  if (file.is_open()) file.peek();  // a directory opens well and fails here
+  if (!file.is_open() || file.bad()) {
+    return fail_errno(errno != 0 ? errno : EIO, "read the faults", path,
+                      "name a list or a ddrescue mapfile");
   }
+  std::ostringstream text;
+  text << file.rdbuf();
   return text.str();
 }
 

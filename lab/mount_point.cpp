@@ -127,10 +127,10 @@ Result<std::string> absolute_path(const std::string& path) {
 
 MountState mount_state(const std::string& path) {
   if (!is_mount_point(path)) return MountState::none;
-  struct stat facts {};
-  // ENOTCONN: the kernel's answer for a FUSE mount whose server has gone.
-  const bool dead =
-      ::stat(path.c_str(), &facts) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+  struct statx facts {};
+  // Cached attributes would hide that the server has gone; asked for, the kernel says ENOTCONN.
+  const bool dead = ::statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC, STATX_SIZE, &facts) != 0 &&
+                    (errno == ENOTCONN || errno == ECONNABORTED);
   return dead ? MountState::dead : MountState::alive;
 }
 
