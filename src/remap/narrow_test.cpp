@@ -16,7 +16,7 @@ struct Narrowed {
 
 // Sectors in `bad` fail whatever touches them.
 Narrowed narrow(SectorRange failed, SectorCount block, SectorCount unit,
-           const std::set<std::uint64_t>& bad) {
+                const std::set<std::uint64_t>& bad) {
   Narrowing narrowing(failed, block, unit);
   Narrowed run;
   while (const auto part = narrowing.next()) {

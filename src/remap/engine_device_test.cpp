@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Devices that vanish (promise 6), flushes, zeroes, discards, relocation.
+#include <thread>
+
+#include "remap/engine_rig.hpp"
+
+namespace dmremap::remap {
+namespace {
+
+using format::EventKind;
+using format::State;
+
+class Reopener final : public MainReopener {
+ public:
+  Result<io::BlockDevice*> reopen() override {
+    ++asked;
+    io::BlockDevice* const found = device.load();
+    if (found == nullptr) return fail(ErrorCode::no_such_device, "not back yet");
+    return found;
+  }
+  std::atomic<io::BlockDevice*> device{nullptr};
+  std::atomic<int> asked{0};
+};
+
+template <typename Condition>
+bool soon(const Condition& condition) {
+  for (int i = 0; i < 5'000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+class EngineDevice : public ::testing::Test {
+ protected:
+  void SetUp() override { rig.start(); }
+
+  void unplug(int error) {
+    rig.main.set_hook([error](const sim::Request&) -> io::IoStatus { return {error}; });
+  }
+  void replug() { rig.main.set_hook({}); }
+
+  Rig rig;
+};
+
+TEST_F(EngineDevice, Promise6_UnpluggedMainTripsAndRemapsNothing) {
+  unplug(ENODEV);
+  const std::uint64_t sequence = rig.store->current().sequence;
+  for (std::uint64_t at = 0; at < 800; at += 8) EXPECT_NE(rig.write(at, 8, 2), 0);
+  for (std::uint64_t at = 0; at < 800; at += 8) EXPECT_LT(rig.read(at, 8), 0);
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+  EXPECT_NE(rig.engine->conditions().reason.find("ENODEV"), std::string::npos);
+  EXPECT_EQ(rig.events.count(EventKind::trip), 1U);
+  EXPECT_TRUE(rig.engine->extents().empty());
+  EXPECT_EQ(rig.store->current().sequence, sequence);
+}
+
+TEST_F(EngineDevice, Promise6_ADeviceThatSaysEioToEverythingTripsToo) {
+  unplug(EIO);
+  EXPECT_NE(rig.write(0, 2048, 2), 0);
+  EXPECT_LT(rig.read(8000, 8), 0);
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+  EXPECT_TRUE(rig.engine->extents().empty());
+}
+
+TEST_F(EngineDevice, Promise6_ACableThatIsPulledWhileNarrowingRemapsNothing) {
+  std::atomic<int> writes{0};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::write && ++writes == 1) return {EIO};
+    // The first write fails alone and the probe reads; then everything fails.
+    return {writes > 3 ? EIO : 0};
+  });
+  EXPECT_NE(rig.write(0, 2048, 2), 0);
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+  EXPECT_TRUE(rig.engine->extents().empty());
+}
+
+TEST_F(EngineDevice, WhileTrippedTheSpareStillServesWhatItHolds) {
+  rig.main.fail_writes({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  unplug(ENODEV);
+  EXPECT_LT(rig.read(0, 8), 0);
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.write(64, 8, 3), 0);
+  EXPECT_EQ(rig.read(64, 8), 3);
+  EXPECT_NE(rig.engine->flush().error, 0);
+  EXPECT_FALSE(rig.engine->relocate({{500}, {8}}));
+}
+
+TEST_F(EngineDevice, WithoutAReopenerATrippedBreakerStaysTripped) {
+  unplug(ENODEV);
+  EXPECT_LT(rig.read(0, 8), 0);
+  replug();
+  EXPECT_LT(rig.read(0, 8), 0);
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+}
+
+TEST(EngineRearm, ReplugCarriesOn) {
+  Rig rig;
+  Reopener reopener;
+  rig.start(&reopener);
+  EXPECT_EQ(rig.write(0, 8, 2), 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+  EXPECT_LT(rig.read(0, 8), 0);
+  // The device answers again at the same door, but not where it is asked first.
+  reopener.device = &rig.main;
+  ASSERT_TRUE(soon([&] { return reopener.asked > 2; }));
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+  rig.main.set_hook({});
+  ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+  EXPECT_EQ(rig.events.count(EventKind::rearm), 1U);
+  EXPECT_EQ(rig.read(0, 8), 2);
+  EXPECT_EQ(rig.write(0, 8, 3), 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.stop();
+}
+
+TEST(EngineRearm, ADeviceOfAnotherSizeIsNotMain) {
+  Rig rig;
+  Reopener reopener;
+  sim::SimDevice other({kMainSize - SectorCount{8}, 512, 4096});
+  rig.start(&reopener);
+  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+  EXPECT_LT(rig.read(0, 8), 0);
+  reopener.device = &other;
+  ASSERT_TRUE(soon([&] { return reopener.asked > 3; }));
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+  rig.stop();
+}
+
+TEST(EngineRearm, WhatTheCacheOfAnAbsentMainHeldIsNotCalledDurable) {
+  Rig rig;
+  Reopener reopener;
+  rig.start(&reopener);
+  EXPECT_EQ(rig.write(0, 8, 2), 0);  // acknowledged, not flushed
+  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+  EXPECT_LT(rig.read(5000, 8), 0);
+  rig.main.power_cut([](const sim::Request&, Sector) { return false; });
+  rig.main.set_hook({});
+  reopener.device = &rig.main;
+  ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+  EXPECT_NE(rig.engine->flush().error, 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.stop();
+}
+
+TEST_F(EngineDevice, FlushReachesMainAndASpareThatWasWritten) {
+  const std::uint64_t main_flushes = rig.main.counters().flushes;
+  const std::uint64_t spare_flushes = rig.spare.counters().flushes;
+  EXPECT_EQ(rig.write(0, 8, 2), 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_EQ(rig.main.counters().flushes, main_flushes + 1);
+  EXPECT_EQ(rig.spare.counters().flushes, spare_flushes);
+  rig.main.fail_writes({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  EXPECT_EQ(rig.write(64, 8, 3), 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_EQ(rig.spare.unflushed_writes(), 0U);
+  EXPECT_EQ(rig.main.unflushed_writes(), 0U);
+}
+
+TEST_F(EngineDevice, AFailedFlushIsReturnedAndUnreadableSectorsAreGone) {
+  EXPECT_EQ(rig.write(100, 8, 2), 0);
+  EXPECT_EQ(rig.write(9000, 8, 2), 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_EQ(rig.write(100, 8, 3), 0);
+  rig.main.fail_reads({{102}, {1}}, EIO);
+  rig.main.fail_reads({{9000}, {8}}, EIO);  // not written since the last good flush
+  rig.main.set_hook([](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  EXPECT_EQ(rig.engine->flush().error, EIO);
+  EXPECT_EQ(rig.in_state(State::gone), (std::vector<SectorRange>{{{102}, {1}}}));
+  EXPECT_EQ(rig.table().lost, 0U);
+  rig.main.set_hook({});
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.main.clear_faults();
+  EXPECT_EQ(rig.read(102), -EIO);  // main is never asked for it again
+  EXPECT_EQ(rig.read(103), 3);
+}
+
+TEST_F(EngineDevice, ZeroesReadAsZerosOnMainAndOnTheSpare) {
+  rig.main.fail_writes({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  rig.main.clear_faults();
+  EXPECT_EQ(rig.engine->write_zeroes({{48}, {64}}).error, 0);
+  EXPECT_EQ(rig.read(48, 64), 0);
+  EXPECT_EQ(rig.table().remapped, 8U);
+  EXPECT_EQ(rig.on_main(64), 1);
+}
+
+TEST_F(EngineDevice, ZeroesThatMainRefusesAreWrittenAndOnlyTheBadUnitMoves) {
+  rig.main.fail_writes({{3003}, {1}}, EIO);
+  EXPECT_EQ(rig.engine->write_zeroes({{2048}, {2048}}).error, 0);
+  EXPECT_EQ(rig.read(2048, 2048), 0);
+  EXPECT_EQ(rig.in_state(State::remapped), (std::vector<SectorRange>{{{3003}, {1}}}));
+}
+
+TEST_F(EngineDevice, ZeroesOverALostSectorAreLeftToPlainWrites) {
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  EXPECT_EQ(rig.engine->write_zeroes({{48}, {64}}).error, EOPNOTSUPP);
+  EXPECT_EQ(rig.table().lost, 8U);
+  EXPECT_EQ(rig.on_main(48), 1);
+}
+
+TEST_F(EngineDevice, ADiscardChangesNoStateAndTouchesGoodSectorsOnly) {
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  rig.main.fail_writes({{80}, {8}}, EIO);
+  EXPECT_EQ(rig.write(80, 8, 2), 0);
+  EXPECT_EQ(rig.engine->discard({{48}, {64}}).error, 0);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  EXPECT_EQ(rig.read(80, 8), 2);
+  EXPECT_EQ(rig.on_main(64), 1);
+  EXPECT_EQ(rig.on_main(80), 1);
+  EXPECT_EQ(rig.on_main(48), 0);
+  rig.restart();
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+}
+
+TEST_F(EngineDevice, AFailedDiscardChangesNothing) {
+  rig.main.set_hook([](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::discard ? EOPNOTSUPP : 0};
+  });
+  EXPECT_EQ(rig.engine->discard({{0}, {64}}).error, EOPNOTSUPP);
+  rig.main.set_hook([](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::discard ? EIO : 0};
+  });
+  EXPECT_EQ(rig.engine->discard({{0}, {64}}).error, EIO);
+  EXPECT_TRUE(rig.engine->extents().empty());
+  EXPECT_FALSE(rig.engine->conditions().tripped);
+}
+
+TEST_F(EngineDevice, RelocationMovesWhatReadsAndListsWhatDoesNot) {
+  EXPECT_EQ(rig.write(96, 64, 2), 0);
+  rig.main.fail_reads({{100}, {1}}, EIO);
+  rig.main.fail_writes({{120}, {8}}, EIO);
+  EXPECT_EQ(rig.write(120, 8, 2), 0);
+  const auto moved = rig.engine->relocate({{96}, {64}});
+  ASSERT_TRUE(moved) << moved.error().message();
+  EXPECT_EQ(moved->relocated.value, 64U - 8 - 1);
+  EXPECT_EQ(moved->lost.value, 1U);
+  EXPECT_EQ(moved->untouched.value, 8U);
+  EXPECT_EQ(rig.table().remapped, 63U);
+  EXPECT_EQ(rig.read(101, 59), 2);
+  EXPECT_EQ(rig.read(100), -EIO);
+  rig.main.fail_reads({{0}, {2048}}, EIO);
+  EXPECT_EQ(rig.read(101, 59), 2);
+  const auto again = rig.engine->relocate({{96}, {64}});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->untouched.value, 64U);
+}
+
+TEST_F(EngineDevice, RelocationHoldsOffOverlappingWritesAndNoOthers) {
+  std::atomic<bool> overlapping{false};
+  std::thread writer;
+  std::atomic<bool> begun{false};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::read && request.range.first == Sector{2048} &&
+        !begun.exchange(true)) {
+      writer = std::thread([&] {
+        EXPECT_EQ(rig.write(2050, 8, 9), 0);
+        overlapping = true;
+      });
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      EXPECT_FALSE(overlapping);
+      EXPECT_EQ(rig.write(0, 8, 9), 0);
+      EXPECT_EQ(rig.read(2050, 8), 1);
+    }
+    return {0};
+  });
+  EXPECT_TRUE(rig.engine->relocate({{2048}, {64}}));
+  writer.join();
+  EXPECT_EQ(rig.read(2050, 8), 9);
+  EXPECT_EQ(rig.on_main(2050), 1);
+}
+
+TEST_F(EngineDevice, RelocationDrainsTheWritesInFlightBeforeItReads) {
+  std::atomic<bool> in_write{false};
+  std::atomic<bool> go{false};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::write && request.range.first == Sector{2050}) {
+      in_write = true;
+      while (!go) std::this_thread::yield();
+    }
+    return {0};
+  });
+  std::thread writer([&] { EXPECT_EQ(rig.write(2050, 8, 9), 0); });
+  while (!in_write) std::this_thread::yield();
+  std::atomic<bool> relocated{false};
+  std::thread relocator([&] {
+    EXPECT_TRUE(rig.engine->relocate({{2048}, {64}}));
+    relocated = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_FALSE(relocated);
+  go = true;
+  writer.join();
+  relocator.join();
+  EXPECT_EQ(rig.read(2050, 8), 9);
+}
+
+TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked) {
+  Rig rig;
+  rig.content.configuration.lost_recheck_s = 1;
+  ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
+  rig.start();
+  rig.main.fail_writes({{80}, {8}}, EIO);
+  EXPECT_EQ(rig.write(80, 8, 2), 0);
+  rig.spare.fail_reads(rig.spare_of(80), EIO);
+  EXPECT_EQ(rig.read(80), -EIO);
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  rig.main.clear_faults();
+  rig.spare.clear_faults();
+  ASSERT_TRUE(soon([&] { return rig.table().lost == 0; }));
+  EXPECT_EQ(rig.read(64, 8), 1);
+  EXPECT_EQ(rig.read(80), -EIO);
+  EXPECT_GE(rig.events.count(EventKind::recovered), 1U);
+}
+
+}  // namespace
+}  // namespace dmremap::remap
