@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +45,7 @@ class Reporter final : public ServeObserver {
 
   void named(const std::string& name) override {
     log_path_ = runtime_.log(name);
+    log_is_new_ = ::access(log_path_.c_str(), F_OK) != 0;
     redirect(log_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, STDERR_FILENO);
   }
   bool serving(const json& what) override {
@@ -54,12 +54,10 @@ class Reporter final : public ServeObserver {
     return tell(answer);
   }
   void failed(const Error& error) {
+    const bool told_before = has_told();
+    // A start that is refused leaves nothing behind.
+    if (!told_before && log_is_new_) ::unlink(log_path_.c_str());
     tell(control::make_answer(error));
-    struct stat st {};
-    // A log that nothing was said in is only a leftover.
-    if (!log_path_.empty() && ::stat(log_path_.c_str(), &st) == 0 && st.st_size == 0) {
-      ::unlink(log_path_.c_str());
-    }
   }
   [[nodiscard]] bool has_told() const { return !pipe_.valid(); }
 
@@ -74,6 +72,7 @@ class Reporter final : public ServeObserver {
   FileDescriptor pipe_;
   const control::RuntimeDir& runtime_;
   std::string log_path_;
+  bool log_is_new_ = false;
 };
 
 // The child inherits the caller's open files; a daemon must not keep them open.

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -171,6 +172,15 @@ Result<void> clear_leftovers(const std::string& name, const std::string& mount_p
   return fuse::clear_leftovers(mount_path, stable_link(name));
 }
 
+// What a dead run mounted over in the runtime directory is nobody's but ours: made anew, it is also
+// removed at the end.
+void remove_mount_file(const std::string& path) {
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
+    ::unlink(path.c_str());
+  }
+}
+
 void note_missing_protection() {
   for (const std::string& text : protect_io_process()) {
     log(Severity::info, "less protected against memory shortage: " + text);
@@ -184,6 +194,7 @@ Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOp
   if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
     return tl::unexpected(cleared.error());
   }
+  if (options.mount_path.empty()) remove_mount_file(mount_path);
   const auto hint = hints.find(name);
   const auto members = set::find_main(spare, hint ? hint->main_path : std::string());
   if (!members) return tl::unexpected(members.error());

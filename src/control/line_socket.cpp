@@ -66,6 +66,8 @@ Result<void> LineSocket::write_line(std::string_view line, Milliseconds timeout)
       left.remove_prefix(static_cast<std::size_t>(put));
     } else if (errno == EAGAIN) {
       if (auto ready = wait_for(POLLOUT, deadline); !ready) return ready;
+    } else if (errno == EPIPE || errno == ECONNRESET) {
+      return fail(ErrorCode::not_running, "the other side has gone");
     } else if (errno != EINTR) {
       return fail_errno(errno, "write to the socket", {});
     }

@@ -25,7 +25,7 @@ class LineSocket {
   // A line without its end; none: the other side closed. Errors: timeout; protocol for a line
   // longer than `max_bytes` (the connection is of no more use then); io; not_running.
   Result<std::optional<std::string>> read_line(std::size_t max_bytes, Milliseconds timeout);
-  // Errors: timeout, io (the other side closed), not_running.
+  // Errors: timeout; not_running (the other side closed); io.
   Result<void> write_line(std::string_view line, Milliseconds timeout);
   // True once the other side can read no more.
   [[nodiscard]] bool is_hung_up() const;

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Wrong arguments: exit 2, one line, with --json an error object; nothing is done."""
+
+import support
+from support import check, equal
+from untouched import refused
+
+
+def wrong_usage(t):
+    main = t.image("main.img", "16MiB", fill=1)
+    spare = t.image("spare.img", "32MiB")
+    for args in [
+        [],
+        ["no-such-verb"],
+        ["create"],
+        ["create", "data"],
+        ["create", "data", main],
+        ["create", "data", main, spare, "extra"],
+        ["create", "data", main, spare, "--no-such-option"],
+        ["create", "bad/name", main, spare],
+        ["create", ".hidden", main, spare],
+        ["create", "x" * 65, main, spare],
+        ["create", "", main, spare],
+        ["create", "data", main, t.path("new.img"), "--spare-size", "many"],
+        ["create", "data", main, t.path("new.img"), "--spare-size", "32MB"],
+        ["create", "data", main, t.path("new.img"), "--spare-size", "-1"],
+        ["create", "data", main, t.path("new.img"), "--spare-size", "99999999TiB"],
+        ["create", "data", main, spare, "--destroy", "not-a-uuid"],
+        ["start"],
+        ["start", "two", "names"],
+        ["start", "bad name"],
+        ["start", main, "name"],
+        ["start", main, spare, main],
+        ["start", main, spare, "--export", "carrier-pigeon"],
+        ["start", main, spare, "--stale-ok"],
+        ["stop"],
+        ["stop", "a", "b"],
+        ["stop", main],
+        ["status", "a", "b"],
+        ["status", main],
+        ["events"],
+        ["events", main],
+        ["examine"],
+        ["list", "extra"],
+        ["remap", "data"],
+        ["remap", "data", "0+0"],
+        ["remap", "data", "one"],
+        ["remap", "data", "-5"],
+        ["remap", "data", "1+x"],
+        ["remap", "data", str(1 << 41)],
+    ]:
+        refused(t, "usage", *args, exit=2, paths=(main, spare))
+
+    for verb in ["create", "start", "stop", "list", "status", "events", "examine", "remap"]:
+        done = support.dmremap(verb, "--help")
+        check(verb in done.out and done.err == "", f"help of {verb}")
+    check(support.dmremap("--version").out.startswith("dmremap "), "--version")
+    equal(support.dmremap("--help").err, "", "stderr of --help")
+
+
+support.run_test(wrong_usage)
