@@ -269,7 +269,7 @@ class Test:
         self.cleanup.push(self._remove_dir)
         self.runtime_dir = self.path("run")
         os.environ["DMREMAP_RUNTIME_DIR"] = self.runtime_dir
-        self._labs = 0
+        self._labs = []
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -294,9 +294,10 @@ class Test:
 
     def lab(self, image=None, size="16MiB", fill=None, faults=None):
         """Serves an image (a new one unless given) as a failing disk until the test ends."""
-        self._labs += 1
-        image = image or self.image(f"disk{self._labs}.img", size, fill)
-        lab = Lab(image, self.path(f"disk{self._labs}"))
+        number = len(self._labs) + 1
+        image = image or self.image(f"disk{number}.img", size, fill)
+        lab = Lab(image, self.path(f"disk{number}"))
+        self._labs.append(lab)
         self.cleanup.push(lab.end)
         lab.serve(faults)
         return lab
@@ -314,6 +315,13 @@ class Test:
         run("mount", *options, device, point)
         self.cleanup.push(unmount, point, missing_ok=True)
         return point
+
+    def take_down(self):
+        """True if everything came down. Disks are made healthy first: a slow or unplugged one would
+        hold up, or fail, the unmounting of what lies on it."""
+        for lab in self._labs:
+            lab.heal()
+        return self.cleanup.close()
 
     def _remove_dir(self):
         # Never descend into a mount that a failed step left behind.
@@ -398,6 +406,11 @@ class Lab:
     def stop(self, expect=0):
         return dmremap_lab("stop", self.path, expect=expect)
 
+    def heal(self):
+        """For cleanup: no faults, plugged in; whether it runs or not."""
+        for command in ("clear", "replug"):
+            dmremap_lab(command, self.path, expect=None)
+
     def end(self):
         """For cleanup: stops it if it still runs, and leaves no mount even if it was killed."""
         dmremap_lab("stop", self.path, expect=None)
@@ -432,6 +445,6 @@ def run_test(test, **needs):
         signal.alarm(0)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        fine = t.cleanup.close() and fine
+        fine = t.take_down() and fine
     print("passed" if fine else "FAILED", flush=True)
     sys.exit(0 if fine else 1)
