@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Promise 9: every step may be the last. One life of a set, cut after each write and each flush of
+// either device in turn, with none, all or some of the unflushed sectors kept; then the set must
+// open, and every sector must read as promises 1 to 3 allow.
+#include <map>
+#include <set>
+
+#include "remap/engine_rig.hpp"
+
+namespace dmremap::remap {
+namespace {
+
+constexpr SectorCount kSmallMain{2048};
+constexpr SectorCount kSmallSpare{32'768};
+
+// What a sector may read as, now and after a cut.
+struct Allowed {
+  std::set<int> values{1};
+  bool error = false;
+};
+
+class Life {
+ public:
+  Life() : rig({kSmallMain, 512, 4096}, kSmallSpare), sectors_(kSmallMain.value) {
+    rig.main.fail_writes({{64}, {8}}, EIO);
+    rig.main.fail_reads({{128}, {8}}, EIO);
+    for (std::uint64_t s = 128; s < 136; ++s) sectors_[s].error = true;
+    const auto cut = [this](const sim::Request& request) -> io::IoStatus {
+      if (request.kind == sim::Request::Kind::read) return {steps_ >= cut_at_ ? ENODEV : 0};
+      return {steps_++ >= cut_at_ ? ENODEV : 0};
+    };
+    rig.main.set_hook(cut);
+    rig.spare.set_hook(cut);
+  }
+
+  // Runs until the end or the cut.
+  void live(std::uint64_t cut_at) {
+    cut_at_ = cut_at;
+    if (!open()) return;
+    write(0, 8, 2);
+    flush();
+    write(60, 16, 3);  // 64 to 71 move to the spare
+    settle(64, 8, 3);
+    write(64, 8, 4);
+    write(64, 4, 5, true);
+    read_error(128, 8);
+    write(130, 2, 6);
+    settle(130, 2, 6);
+    (void)rig.engine->relocate({{200}, {16}});
+    write(200, 16, 7);
+    write(196, 24, 8);
+    flush();
+    spoil(64);
+    write(64, 1, 9);
+    settle(64, 1, 9);
+    zero(0, 80);
+    discard(300, 8);
+    write(400, 8, 10);
+    if (rig.engine->commit_record([](format::Content& c) { c.health.clean = true; })) return;
+  }
+
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+
+  void cut(const std::function<bool(Sector)>& keep) {
+    if (rig.engine) rig.engine->stop();
+    rig.engine.reset();
+    rig.store.reset();
+    const auto keeps = [&keep](const sim::Request&, Sector sector) { return keep(sector); };
+    rig.main.power_cut(keeps);
+    rig.spare.power_cut(keeps);
+    cut_at_ = ~std::uint64_t{0};
+  }
+
+  void check(std::uint64_t at) {
+    ASSERT_TRUE(open()) << "after step " << at;
+    for (std::uint64_t s = 0; s < 512; ++s) {
+      const int seen = rig.read(s);
+      const Allowed& allowed = sectors_[s];
+      const bool right = seen < 0 ? allowed.error : allowed.values.contains(seen);
+      ASSERT_TRUE(right) << "sector " << s << " reads " << seen << " after step " << at;
+    }
+  }
+
+ private:
+  bool open() {
+    const auto survey = metadata::survey(rig.spare);
+    if (!survey || metadata::refusal(*survey, "spare")) return false;
+    rig.content = *survey->content;
+    auto store =
+        metadata::Store::activate(rig.spare, *survey, rig.content, rig.random, system_clock());
+    if (!store) return false;
+    rig.store = std::move(*store);
+    rig.start_with(rig.store.get());
+    return rig.engine != nullptr;
+  }
+
+  [[nodiscard]] bool alive() const { return steps_ < cut_at_; }
+
+  void write(std::uint64_t first, std::uint64_t count, int fill, bool fua = false) {
+    const bool done = rig.write(first, count, fill, fua) == 0;
+    for (std::uint64_t s = first; s < first + count; ++s) {
+      sectors_[s].values.insert(fill);
+      if (done) latest_[s] = fill;
+    }
+    if (done && fua) settle(first, count, fill);
+  }
+  // Acknowledged and durable: nothing older may be seen.
+  void settle(std::uint64_t first, std::uint64_t count, int fill) {
+    for (std::uint64_t s = first; s < first + count; ++s) {
+      if (latest_.contains(s) && latest_[s] == fill && alive()) sectors_[s] = {{fill}, false};
+    }
+  }
+  void flush() {
+    if (!rig.engine->flush().ok()) return;
+    for (const auto& [s, fill] : latest_) sectors_[s] = {{fill}, false};
+  }
+  void read_error(std::uint64_t first, std::uint64_t count) {
+    EXPECT_LT(rig.read(first, count), 0);
+  }
+  // The spare sector of `s` goes bad for reading.
+  void spoil(std::uint64_t s) {
+    if (!alive()) return;
+    rig.spare.fail_reads(rig.spare_of(s), EIO);
+    sectors_[s].error = true;
+    EXPECT_LT(rig.read(s), 0);
+    latest_.erase(s);
+  }
+  void zero(std::uint64_t first, std::uint64_t count) {
+    const bool done = rig.engine->write_zeroes({{first}, {count}}).ok();
+    for (std::uint64_t s = first; s < first + count; ++s) {
+      sectors_[s].values.insert(0);
+      if (done) latest_[s] = 0;
+    }
+  }
+  void discard(std::uint64_t first, std::uint64_t count) {
+    (void)rig.engine->discard({{first}, {count}});
+    for (std::uint64_t s = first; s < first + count; ++s) sectors_[s].values.insert(0);
+  }
+
+  Rig rig;
+  std::vector<Allowed> sectors_;
+  std::map<std::uint64_t, int> latest_;  // acknowledged
+  std::atomic<std::uint64_t> steps_{0};
+  std::atomic<std::uint64_t> cut_at_{~std::uint64_t{0}};
+};
+
+enum class Keep { none, all, some };
+
+class PowerCut : public ::testing::TestWithParam<Keep> {};
+
+TEST_P(PowerCut, Promise9_EveryStepMayBeTheLast) {
+  std::uint64_t steps = 0;
+  {
+    Life whole;
+    whole.live(~std::uint64_t{0});
+    steps = whole.steps();
+  }
+  ASSERT_GT(steps, 100U);
+  std::mt19937_64 random(1);
+  for (std::uint64_t at = 0; at <= steps; ++at) {
+    Life life;
+    life.live(at);
+    life.cut([&](Sector) {
+      if (GetParam() == Keep::some) return random() % 2 == 0;
+      return GetParam() == Keep::all;
+    });
+    ASSERT_NO_FATAL_FAILURE(life.check(at));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Unflushed, PowerCut, ::testing::Values(Keep::none, Keep::all, Keep::some),
+                         [](const auto& param) {
+                           return param.param == Keep::none  ? "AllLost"
+                                  : param.param == Keep::all ? "AllKept"
+                                                             : "SomeKept";
+                         });
+
+}  // namespace
+}  // namespace dmremap::remap
