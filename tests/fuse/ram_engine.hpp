@@ -18,15 +18,16 @@
 namespace dmremap::fuse {
 
 // Thread-safe; overlapping requests leave what memory leaves.
-class RamEngine final : public remap::Engine {
+class RamEngine : public remap::Engine {
  public:
   explicit RamEngine(const io::Geometry& geometry)
       : geometry_(geometry), bytes_(geometry.size.bytes()) {}
 
   // What befalls requests that touch a range.
   struct Faults {
-    std::vector<SectorRange> read;   // EIO
-    std::vector<SectorRange> write;  // EIO
+    std::vector<SectorRange> read;   // ENODATA
+    std::vector<SectorRange> write;  // write_error
+    int write_error = EIO;
     // As the real engine's lost sectors: reads fail until something is written there, zeroing is
     // not supported over them.
     std::vector<SectorRange> lost;
@@ -55,7 +56,8 @@ class RamEngine final : public remap::Engine {
     reads_.fetch_add(1);
     dawdle(range);
     const std::shared_lock<std::shared_mutex> lock(mutex_);
-    if (touches(faults_.read, range) || touches(faults_.lost, range)) return {EIO};
+    if (touches(faults_.read, range)) return {ENODATA};
+    if (touches(faults_.lost, range)) return {EIO};
     std::memcpy(out.data(), at(first), out.size());
     return io::kIoOk;
   }
@@ -69,7 +71,7 @@ class RamEngine final : public remap::Engine {
     dawdle(range);
     {
       const std::shared_lock<std::shared_mutex> lock(mutex_);
-      if (touches(faults_.write, range)) return {EIO};
+      if (touches(faults_.write, range)) return {faults_.write_error};
       std::memcpy(at(first), data.data(), data.size());
       if (!touches(faults_.lost, range)) return io::kIoOk;
     }
@@ -81,7 +83,7 @@ class RamEngine final : public remap::Engine {
     const Presence here(*this);
     const std::shared_lock<std::shared_mutex> lock(mutex_);
     if (!faults_.zeroing || touches(faults_.lost, range)) return {EOPNOTSUPP};
-    if (touches(faults_.write, range)) return {EIO};
+    if (touches(faults_.write, range)) return {faults_.write_error};
     zeroings_.fetch_add(1);
     std::memset(at(range.first), 0, range.count.bytes());
     return io::kIoOk;

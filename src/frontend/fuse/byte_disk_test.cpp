@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/fuse/byte_disk.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <future>
+#include <random>
+#include <semaphore>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/fuse/ram_engine.hpp"
+
+namespace dmremap::fuse {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint64_t kDiskBytes = 4 * kMiB;
+
+io::Geometry geometry(std::uint32_t unit_bytes) {
+  return {.size = SectorCount::from_bytes(kDiskBytes),
+          .logical_block_bytes = unit_bytes,
+          .physical_block_bytes = 4096};
+}
+
+SectorRange sectors(std::uint64_t first, std::uint64_t count) {
+  return {{first}, {count}};
+}
+
+std::vector<std::byte> filled(std::size_t bytes, int with) {
+  return std::vector<std::byte>(bytes, static_cast<std::byte>(with));
+}
+
+// A disk with blocks of the parameter's size, holding the pattern byte = offset mod 251.
+class ByteDiskTest : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  ByteDiskTest() {
+    for (std::size_t i = 0; i < kDiskBytes; ++i) engine.bytes()[i] = std::byte(i % 251);
+    before.assign(engine.bytes().begin(), engine.bytes().end());
+  }
+
+  [[nodiscard]] bool is_untouched() { return std::ranges::equal(engine.bytes(), before); }
+
+  std::uint32_t unit = GetParam();
+  RamEngine engine{geometry(unit)};
+  ByteDisk disk{engine};
+  RequestMemory memory{unit};
+  std::vector<std::byte> before;
+};
+
+INSTANTIATE_TEST_SUITE_P(Block, ByteDiskTest, testing::Values(512U, 4096U, 65536U));
+
+TEST_P(ByteDiskTest, AnyOffsetAndLengthBehavesAsAFileOfBytes) {
+  std::mt19937_64 random(unit);
+  std::vector<std::byte> model = before;
+  for (int round = 0; round < 2000; ++round) {
+    const std::size_t longest = round % 10 == 0 ? kMaxRequestBytes : 3 * unit;
+    std::uint64_t offset = random() % (kDiskBytes + unit);
+    std::size_t length = 1 + random() % longest;
+    if (round % 4 == 0) offset = align_down(offset, unit);
+    if (round % 8 == 0) length = std::min<std::size_t>(align_up(length, unit), kMaxRequestBytes);
+    const std::uint64_t room = offset < kDiskBytes ? kDiskBytes - offset : 0;
+    const std::size_t fits = std::min<std::uint64_t>(length, room);
+    switch (random() % 3) {
+      case 0: {
+        const auto got = disk.read(offset, length, memory);
+        ASSERT_EQ(got.error, 0);
+        ASSERT_EQ(got.bytes.size(), fits);
+        ASSERT_TRUE(std::equal(got.bytes.begin(), got.bytes.end(),
+                               model.data() + std::min(offset, kDiskBytes)));
+        break;
+      }
+      case 1: {
+        // As it arrives: in the payload of the thread's own memory.
+        const auto data = memory.payload().first(length);
+        for (auto& byte : data) byte = static_cast<std::byte>(random());
+        if (room > 0) std::copy_n(data.begin(), fits, model.data() + offset);
+        const auto put = disk.write(offset, data, false, memory);
+        ASSERT_EQ(put.error, room > 0 ? 0 : ENOSPC);
+        ASSERT_EQ(put.bytes, fits);
+        break;
+      }
+      default:
+        if (room > 0) std::fill_n(model.data() + offset, fits, std::byte{0});
+        ASSERT_EQ(disk.write_zeroes(offset, length, memory), 0);
+    }
+    if (round % 100 == 0) {
+      ASSERT_TRUE(std::ranges::equal(engine.bytes(), model)) << round;
+    }
+  }
+  EXPECT_TRUE(std::ranges::equal(engine.bytes(), model));
+}
+
+TEST_P(ByteDiskTest, AWholeRequestGoesThroughWithoutACopy) {
+  EXPECT_EQ(disk.read(0, kMaxRequestBytes, memory).bytes.size(), kMaxRequestBytes);
+  EXPECT_EQ(disk.write(unit, memory.payload().first(unit), false, memory).error, 0);
+  EXPECT_EQ(engine.misaligned(), 0U);
+  EXPECT_EQ(engine.counts().reads, 1U);
+  EXPECT_EQ(engine.counts().writes, 1U);
+}
+
+TEST_P(ByteDiskTest, TheDataOfAWriteRequestStartsAPage) {
+  const auto* data = memory.request() + kWriteHeaderBytes;
+  EXPECT_EQ(data, memory.payload().data());
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % AlignedBuffer::kAlignment, 0U);
+}
+
+TEST_P(ByteDiskTest, OneBadSectorFailsTheWholeReadWithEioWhateverTheDeviceSaid) {
+  engine.change_faults([](auto& faults) { faults.read = {sectors(128, 1)}; });  // ENODATA
+  const auto got = disk.read(0, kMaxRequestBytes, memory);
+  EXPECT_EQ(got.error, EIO);
+  EXPECT_TRUE(got.bytes.empty());
+  EXPECT_EQ(disk.read(128 * 512 + 100, 10, memory).error, EIO);
+}
+
+TEST_P(ByteDiskTest, AFailedWriteOrFlushIsEioWhateverTheDeviceSaid) {
+  for (const int error : {EIO, EROFS, ENOSPC, ENODEV, EOPNOTSUPP}) {
+    engine.change_faults([&](auto& faults) {
+      faults.write = {sectors(0, 1)};
+      faults.write_error = error;
+      faults.flush_error = error;
+    });
+    EXPECT_EQ(disk.write(0, memory.payload().first(unit), false, memory).error, EIO);
+    EXPECT_EQ(disk.write(3, memory.payload().first(5), false, memory).error, EIO);
+    EXPECT_EQ(disk.flush(), EIO);
+  }
+  EXPECT_TRUE(is_untouched());
+}
+
+TEST_P(ByteDiskTest, PartOfABlockThatCannotBeReadIsNotWritten) {
+  engine.change_faults([](auto& faults) { faults.read = {sectors(0, 1)}; });
+  EXPECT_EQ(disk.write(3, filled(5, 1), false, memory).error, EIO);
+  EXPECT_EQ(disk.write_zeroes(3, 5, memory), EIO);
+  EXPECT_TRUE(is_untouched());
+}
+
+TEST_P(ByteDiskTest, ZeroingThatIsNotSupportedPassesUpAndChangesNothing) {
+  engine.change_faults([](auto& faults) { faults.lost = {sectors(256, 1)}; });
+  EXPECT_EQ(disk.write_zeroes(100, kMiB, memory), EOPNOTSUPP);
+  EXPECT_TRUE(is_untouched());
+}
+
+TEST_P(ByteDiskTest, ForcedUnitAccessReachesTheEngine) {
+  EXPECT_EQ(disk.write(0, memory.payload().first(unit), true, memory).error, 0);
+  EXPECT_EQ(disk.write(1, memory.payload().first(1), true, memory).error, 0);
+  EXPECT_EQ(engine.fua_writes(), 2U);
+}
+
+// Stops the first write to block 0 before it reaches the memory.
+class PausingEngine final : public RamEngine {
+ public:
+  using RamEngine::RamEngine;
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
+    if (first == Sector{0} && !paused_.exchange(true)) {
+      at_write.release();
+      go_on.acquire();
+    }
+    return RamEngine::write(first, data, fua);
+  }
+  std::binary_semaphore at_write{0};
+  std::binary_semaphore go_on{0};
+
+ private:
+  std::atomic<bool> paused_{false};
+};
+
+TEST(ByteDiskGate, WritingPartOfABlockDoesNotUndoAWriteToAllOfIt) {
+  constexpr std::uint32_t kUnit = 4096;
+  PausingEngine engine(geometry(kUnit));
+  ByteDisk disk(engine);
+  // It has read the block's zeros by the time it is stopped.
+  auto part = std::async(std::launch::async, [&] {
+    RequestMemory memory(kUnit);
+    return disk.write(1, filled(1, 0xaa), false, memory).error;
+  });
+  engine.at_write.acquire();
+  auto whole = std::async(std::launch::async, [&] {
+    RequestMemory memory(kUnit);
+    return disk.write(0, filled(kUnit, 0xbb), false, memory).error;
+  });
+  whole.wait_for(milliseconds(100));
+  engine.go_on.release();
+  EXPECT_EQ(part.get(), 0);
+  EXPECT_EQ(whole.get(), 0);
+  // Whichever came last, the rest of the block is the whole write's.
+  EXPECT_EQ(engine.bytes()[100], std::byte{0xbb});
+}
+
+TEST(WriteGate, ASteadyStreamOfSharersDoesNotStarveTheExclusiveOne) {
+  WriteGate gate;
+  std::atomic<bool> done{false};
+  std::vector<std::thread> sharers;
+  for (int i = 0; i < 4; ++i) {
+    sharers.emplace_back([&] {
+      while (!done.load()) {
+        gate.lock_shared();
+        std::this_thread::sleep_for(milliseconds(2));
+        gate.unlock_shared();
+      }
+    });
+  }
+  std::this_thread::sleep_for(milliseconds(20));
+  auto turn = std::async(std::launch::async, [&] {
+    gate.lock();
+    gate.unlock();
+  });
+  const bool had_it = turn.wait_for(seconds(10)) == std::future_status::ready;
+  done.store(true);
+  for (auto& sharer : sharers) sharer.join();
+  EXPECT_TRUE(had_it);
+}
+
+}  // namespace
+}  // namespace dmremap::fuse
