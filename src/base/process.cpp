@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
@@ -48,16 +49,29 @@ void bound_thread_memory() {
   ::mallopt(M_ARENA_MAX, kMallocArenas);
 }
 
+// Under a limit, locking what is there now may still succeed; but then it is allocations that fail,
+// at any time later.
+bool may_lock_without_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return false;
+  if (limit.rlim_cur == RLIM_INFINITY) return true;
+  limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  return ::setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+}
+
 }  // namespace
 
 Result<void> lock_memory() {
   if (kShadowMemory) {
     return fail(ErrorCode::not_supported, "memory is not locked in a build with a sanitizer");
   }
+  constexpr const char* kHint = "run as root, or without a limit on locked memory (ulimit -l)";
+  if (!may_lock_without_limit()) {
+    return fail(ErrorCode::permission, "memory is not locked: there is a limit", {}, kHint);
+  }
   bound_thread_memory();
   if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-    return fail_errno(errno, "lock memory", {},
-                      "run as root, or raise the memlock limit (ulimit -l)");
+    return fail_errno(errno, "lock memory", {}, kHint);
   }
   return {};
 }

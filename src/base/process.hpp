@@ -15,8 +15,8 @@ namespace dmremap {
 // not_supported; the process can go on, less protected.
 
 // Locks all memory, now and later, and bounds what threads made later take (stacks, heaps), because
-// all of that is locked too. not_supported under AddressSanitizer and ThreadSanitizer, whose shadow
-// memory is larger than any machine's.
+// all of that is locked too. permission where locked memory is limited. not_supported under
+// AddressSanitizer and ThreadSanitizer, whose shadow memory is larger than any machine's.
 [[nodiscard]] Result<void> lock_memory();
 
 // Allocations of this process never wait for write-back to a device that it serves itself

@@ -16,15 +16,16 @@ class RamDisk:
     """A running ram_server. `path` is the FUSE file, `node` the loop device if there is one."""
 
     def __init__(self, t, size="64MiB", name="disk", loop=True, mountfile=None, link=None, block=512,
-                 read_only=False, threads=16):
+                 read_only=False, threads=16, prefix=()):
         self.size = support.parse_size(size)
         mountfile = mountfile or t.path(name)
-        args = [RAM_SERVER, mountfile, self.size, "--block", block, "--threads", threads]
+        args = [*prefix, RAM_SERVER, mountfile, self.size, "--block", block, "--threads", threads]
         args += ["--loop"] if loop else []
         args += ["--link", link] if link else []
         args += ["--read-only"] if read_only else []
         self.server = subprocess.Popen([str(a) for a in args], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True)
+        self.path, self.node = mountfile, None
         t.cleanup.push(self.end)
         self.greeting = self._answer()
         self.error = self.greeting.get("error")  # why it did not start, if it did not
