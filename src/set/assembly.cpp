@@ -47,6 +47,7 @@ Found found_at(const std::string& path, metadata::Survey survey) {
 
 Result<Spare> take_chosen(std::vector<Found>& found, const std::string& where) {
   std::vector<SpareFact> facts;
+  facts.reserve(found.size());
   for (const Found& f : found) facts.push_back(f.fact);
   const auto chosen = choose_spare(facts, where);
   if (!chosen) return tl::unexpected(chosen.error());
@@ -71,6 +72,7 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
                  path, "look with `dmremap examine`; nothing was written"};
   }
   std::vector<std::string> paths;
+  paths.reserve(blank.size());
   for (const auto& [path, survey] : blank) paths.push_back(path);
   return Error{ErrorCode::missing_device, "no dm-remap metadata: the spare of a set is missing",
                fmt::format("{}", fmt::join(paths, ", ")),

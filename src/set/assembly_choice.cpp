@@ -35,6 +35,7 @@ std::vector<std::size_t> distinct(const std::vector<Fact>& facts,
 template <typename Fact>
 std::string paths_of(const std::vector<Fact>& facts, const std::vector<std::size_t>& among) {
   std::vector<std::string> paths;
+  paths.reserve(among.size());
   for (const std::size_t i : among) paths.push_back(facts[i].path);
   return fmt::format("{}", fmt::join(paths, " and "));
 }

@@ -20,10 +20,18 @@ SpareFact spare(const std::string& path, unsigned char set, dev_t device) {
   return {path, "data", uuid(set), uuid(9), {io::Storage{device, 0}}};
 }
 
-const MatchVerdict kConfirmed{Likeness::same, false, true, {}};
-const MatchVerdict kPossible{Likeness::same, false, false, {}};
-const MatchVerdict kChanged{Likeness::file_system_changed, true, true, "its UUID is another"};
-const MatchVerdict kDifferent{Likeness::different, false, false, "it shrank by 8 sectors"};
+MatchVerdict confirmed() {
+  return {Likeness::same, false, true, {}};
+}
+MatchVerdict possible() {
+  return {Likeness::same, false, false, {}};
+}
+MatchVerdict changed() {
+  return {Likeness::file_system_changed, true, true, "its UUID is another"};
+}
+MatchVerdict different() {
+  return {Likeness::different, false, false, "it shrank by 8 sectors"};
+}
 
 MainFact main_at(const std::string& path, MatchVerdict verdict, bool by_path, dev_t device) {
   return {path, std::move(verdict), by_path, {io::Storage{device, 0}}};
@@ -64,7 +72,7 @@ TEST(ChooseSpare, ALoopDeviceGoesBeforeItsFile) {
 
 TEST(ChooseMain, OneConfirmedGoesBeforeAPath) {
   EXPECT_EQ(
-      choose_main({main_at("/hint", kPossible, true, 1), main_at("/dev/b", kConfirmed, false, 2)},
+      choose_main({main_at("/hint", possible(), true, 1), main_at("/dev/b", confirmed(), false, 2)},
                   "data")
           .value(),
       1U);
@@ -72,25 +80,25 @@ TEST(ChooseMain, OneConfirmedGoesBeforeAPath) {
 
 TEST(ChooseMain, TwoThatMatchEquallyAreAmbiguous) {
   const auto chosen = choose_main(
-      {main_at("/hint", kConfirmed, true, 1), main_at("/dev/b", kConfirmed, false, 2)}, "data");
+      {main_at("/hint", confirmed(), true, 1), main_at("/dev/b", confirmed(), false, 2)}, "data");
   ASSERT_FALSE(chosen);
   EXPECT_EQ(chosen.error().code, ErrorCode::ambiguous);
 }
 
 TEST(ChooseMain, OneThatOnlyDoesNotContradictCountsWhereAPathNamesIt) {
-  EXPECT_EQ(choose_main({main_at("/hint", kPossible, true, 1)}, "data").value(), 0U);
-  EXPECT_EQ(choose_main({main_at("/dev/b", kPossible, false, 1)}, "data").error().code,
+  EXPECT_EQ(choose_main({main_at("/hint", possible(), true, 1)}, "data").value(), 0U);
+  EXPECT_EQ(choose_main({main_at("/dev/b", possible(), false, 1)}, "data").error().code,
             ErrorCode::missing_device);
 }
 
 TEST(ChooseMain, AChangedOneIsLeftToTheUsersWord) {
-  EXPECT_EQ(choose_main({main_at("/given", kChanged, true, 1)}, "data").value(), 0U);
-  EXPECT_EQ(choose_main({main_at("/dev/b", kChanged, false, 1)}, "data").error().code,
+  EXPECT_EQ(choose_main({main_at("/given", changed(), true, 1)}, "data").value(), 0U);
+  EXPECT_EQ(choose_main({main_at("/dev/b", changed(), false, 1)}, "data").error().code,
             ErrorCode::missing_device);
 }
 
 TEST(ChooseMain, AnotherDeviceIsWrongAndItSaysWhy) {
-  const auto chosen = choose_main({main_at("/given", kDifferent, true, 1)}, "data");
+  const auto chosen = choose_main({main_at("/given", different(), true, 1)}, "data");
   ASSERT_FALSE(chosen);
   EXPECT_EQ(chosen.error().code, ErrorCode::wrong_main);
   EXPECT_EQ(chosen.error().where, "/given");

@@ -30,7 +30,14 @@ constexpr std::chrono::seconds kLookEvery{3};
 // Events go to the log of the events and to that of the daemon.
 class Recorder final : public remap::Observer {
  public:
-  Recorder(EventLog& events, std::string name) : events_(events), name_(std::move(name)) {}
+  Recorder(EventLog& events, std::string name, const format::Health& stored)
+      : events_(events),
+        name_(std::move(name)),
+        read_errors_(stored.main_read_errors),
+        write_errors_(stored.main_write_errors) {}
+
+  // The counters belong to the life of the set; the engine counts this run.
+  void count_with(const remap::Engine& engine) { engine_.store(&engine); }
 
   void on_event(format::Event event) override {
     std::string where;
@@ -41,11 +48,22 @@ class Recorder final : public remap::Observer {
         fmt::format("{}: {}{} {}", name_, format::name_of(event.kind), where, event.text));
     events_.on_event(std::move(event));
   }
-  void fill_health(format::Health& health) override { events_.fill_health(health); }
+  void fill_health(format::Health& health) override {
+    events_.fill_health(health);
+    const remap::Engine* engine = engine_.load();
+    if (engine == nullptr) return;
+    // counts() only loads counters: safe in the middle of a commit.
+    const remap::EngineCounts counts = engine->counts();
+    health.main_read_errors = read_errors_ + counts.main_read_errors;
+    health.main_write_errors = write_errors_ + counts.main_write_errors;
+  }
 
  private:
   EventLog& events_;
   std::string name_;
+  const std::uint64_t read_errors_;
+  const std::uint64_t write_errors_;
+  std::atomic<const remap::Engine*> engine_ = nullptr;
 };
 
 format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
@@ -161,7 +179,7 @@ class HeldSet final : public RunningSet {
               merged(content_.identity.main, opening.main_seen)),
         spare_(std::move(opening.spare)),
         events_(clock, content_.health),
-        recorder_(events_, content_.identity.name),
+        recorder_(events_, content_.identity.name, content_.health),
         main_changed_(opening.main_changed),
         read_only_(read_only),
         clock_(clock) {
@@ -194,6 +212,7 @@ class HeldSet final : public RunningSet {
     auto engine = remap::Engine::start(parts, content_);
     if (!engine) return tl::unexpected(engine.error());
     engine_ = std::move(*engine);
+    recorder_.count_with(*engine_);
     content_.extents.clear();
     content_.extents.shrink_to_fit();
     if (store_) watch_ = std::thread([this] { watch_main(); });
@@ -268,17 +287,6 @@ class HeldSet final : public RunningSet {
     events_.fill_health(health);
   }
 
-  // The counters belong to the life of the set; the engine counts this run.
-  [[nodiscard]] auto counters_edit() const {
-    const remap::EngineCounts counts = engine_->counts();
-    const std::uint64_t reads = content_.health.main_read_errors + counts.main_read_errors;
-    const std::uint64_t writes = content_.health.main_write_errors + counts.main_write_errors;
-    return [reads, writes](format::Content& content) {
-      content.health.main_read_errors = reads;
-      content.health.main_write_errors = writes;
-    };
-  }
-
   Result<void> record_stop(bool flushed) {
     // A main that does not answer, or was not flushed, has no print that means anything.
     const bool clean = flushed && !engine_->conditions().tripped;
@@ -293,9 +301,7 @@ class HeldSet final : public RunningSet {
                                   clean ? Severity::info : Severity::warning,
                                   clean ? "" : "main did not take the last flush"));
     const auto fingerprint = main_.fingerprint();
-    const auto counters = counters_edit();
     return engine_->commit_record([=](format::Content& content) {
-      counters(content);
       content.identity.main = fingerprint;
       content.health.clean = clean;
       content.health.main_print = print.print;
