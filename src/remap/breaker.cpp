@@ -8,6 +8,7 @@
 namespace dmremap::remap {
 
 Judgement judge(int error) {
+  if (error == kTripped.error) return Judgement::trip;
   switch (io::classify(error)) {
     case io::Fault::media:
       return Judgement::media;

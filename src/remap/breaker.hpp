@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@
 #include "io/status.hpp"
 
 namespace dmremap::remap {
+
+// What a request to main gets while the breaker is tripped: an errno that no disk gives, so that
+// one who waited in line does not trip a breaker that was closed meanwhile.
+inline constexpr io::IoStatus kTripped{ESHUTDOWN};
 
 // What an errno alone says. Pure.
 enum class Judgement {

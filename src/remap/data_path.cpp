@@ -13,8 +13,6 @@ namespace dmremap::remap {
 namespace {
 
 constexpr std::size_t kZeroBytes = 256 * kKiB;
-// What a request to a tripped main gets.
-constexpr io::IoStatus kNotThere{ENODEV};
 
 void count(std::atomic<std::uint64_t>& counter) {
   counter.fetch_add(1, std::memory_order_relaxed);
@@ -50,14 +48,14 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       read_only_(parts.store == nullptr) {}
 
 io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {
-  if (breaker.tripped()) return kNotThere;
+  if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().read(first, out);
   if (!status.ok()) count(main_read_errors);
   return status;
 }
 
 io::IoStatus DataPath::write_main(Sector first, std::span<const std::byte> data) {
-  if (breaker.tripped()) return kNotThere;
+  if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().write(first, data);
   // Dirty also after a failure: parts of it may have been written.
   dirty.add({first, SectorCount::from_bytes(data.size())});
@@ -66,7 +64,7 @@ io::IoStatus DataPath::write_main(Sector first, std::span<const std::byte> data)
 }
 
 io::IoStatus DataPath::zero_main(SectorRange range) {
-  if (breaker.tripped()) return kNotThere;
+  if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().write_zeroes(range);
   dirty.add(range);
   if (!status.ok() && io::classify(status.error) != io::Fault::unsupported) {
@@ -76,17 +74,17 @@ io::IoStatus DataPath::zero_main(SectorRange range) {
 }
 
 io::IoStatus DataPath::discard_main(SectorRange range) {
-  if (breaker.tripped()) return kNotThere;
+  if (breaker.tripped()) return kTripped;
   return main_device().discard(range);
 }
 
 io::IoStatus DataPath::flush_main_device() {
-  if (breaker.tripped()) return kNotThere;
+  if (breaker.tripped()) return kTripped;
   return main_device().flush();
 }
 
 Finding DataPath::find_main(int error) {
-  if (breaker.tripped()) return Finding::gone;
+  if (breaker.tripped() || error == kTripped.error) return Finding::gone;
   switch (judge(error)) {
     case Judgement::media:
       return Finding::media;

@@ -32,7 +32,7 @@ class DataPath {
  public:
   DataPath(const EngineParts& parts, const format::Content& content, const Table& table);
 
-  // Main. While the breaker is tripped these fail at once with ENODEV.
+  // Main. While the breaker is tripped these fail at once with kTripped.
   io::IoStatus read_main(Sector first, std::span<std::byte> out);
   io::IoStatus write_main(Sector first, std::span<const std::byte> data);
   io::IoStatus zero_main(SectorRange range);
@@ -61,7 +61,8 @@ class DataPath {
   [[nodiscard]] std::uint64_t deadline_from_now() const;
   [[nodiscard]] SectorCount unit() const { return geometry.unit(); }
   [[nodiscard]] SectorCount block() const {
-    return SectorCount::from_bytes(geometry.physical_block_bytes);
+    // Whole units, whatever a bridge reports.
+    return {align_up(SectorCount::from_bytes(geometry.physical_block_bytes).value, unit().value)};
   }
 
   const io::Geometry geometry;  // of main

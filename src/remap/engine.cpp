@@ -196,8 +196,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
   DMREMAP_ASSERT(parts.main != nullptr && parts.spare != nullptr && parts.clock != nullptr);
   if (const auto sound = check(parts, content); !sound) return tl::unexpected(sound.error());
   const Table table(content.extents, content.retired);
-  // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and on
-  // a spare that grew they would lie elsewhere.
+  // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
+  // on a spare that grew they would lie elsewhere.
   const SectorCount spare_size = content.identity.spare.size;
   auto allocator = Allocator::of(spare_size, metadata::reserved_ranges(spare_size), table,
                                  parts.main->geometry().unit());

@@ -2,6 +2,7 @@
 // Devices that vanish (promise 6), flushes, zeroes, discards, relocation.
 #include <thread>
 
+#include "remap/breaker.hpp"
 #include "remap/engine_rig.hpp"
 
 namespace dmremap::remap {
@@ -75,6 +76,12 @@ TEST_F(EngineDevice, Promise6_ACableThatIsPulledWhileNarrowingRemapsNothing) {
   EXPECT_TRUE(rig.engine->extents().empty());
 }
 
+TEST_F(EngineDevice, Promise6_AFlushThatFindsMainGoneTrips) {
+  unplug(ENODEV);
+  EXPECT_NE(rig.engine->flush().error, 0);
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+}
+
 TEST_F(EngineDevice, WhileTrippedTheSpareStillServesWhatItHolds) {
   rig.main.fail_writes({{64}, {8}}, EIO);
   EXPECT_EQ(rig.write(64, 8, 2), 0);
@@ -113,6 +120,31 @@ TEST(EngineRearm, ReplugCarriesOn) {
   EXPECT_EQ(rig.read(0, 8), 2);
   EXPECT_EQ(rig.write(0, 8, 3), 0);
   EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.stop();
+}
+
+TEST(EngineRearm, RequestsThatWaitedInLineDoNotTripAClosedBreaker) {
+  EXPECT_EQ(judge(kTripped.error), Judgement::trip);
+  Rig rig;
+  Reopener reopener;
+  rig.start(&reopener);
+  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+  EXPECT_LT(rig.read(0, 8), 0);
+  std::atomic<bool> over{false};
+  std::vector<std::thread> clients;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    clients.emplace_back([&, t] {
+      while (!over) (void)rig.read(t * 64, 8);
+    });
+  }
+  reopener.device = &rig.main;
+  rig.main.set_hook({});
+  EXPECT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  over = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(rig.events.count(EventKind::trip), 1U);
+  EXPECT_EQ(rig.events.count(EventKind::rearm), 1U);
   rig.stop();
 }
 
@@ -313,9 +345,15 @@ TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked)
   EXPECT_EQ(rig.read(80), -EIO);
   rig.main.fail_reads({{64}, {8}}, EIO);
   EXPECT_EQ(rig.read(64, 8), -EIO);
+  std::atomic<bool> gone_asked{false};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.range.overlaps({{80}, {1}})) gone_asked = true;
+    return {0};
+  });
   rig.main.clear_faults();
   rig.spare.clear_faults();
   ASSERT_TRUE(soon([&] { return rig.table().lost == 0; }));
+  EXPECT_FALSE(gone_asked);
   EXPECT_EQ(rig.read(64, 8), 1);
   EXPECT_EQ(rig.read(80), -EIO);
   EXPECT_GE(rig.events.count(EventKind::recovered), 1U);

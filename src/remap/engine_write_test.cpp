@@ -191,17 +191,24 @@ TEST_F(EngineWrite, AWriteToALostSectorHealsExactlyWhatItCovers) {
   EXPECT_EQ(rig.read(65), -EIO);
 }
 
-TEST(EngineFull, Promise4_WithTheSpareFullALostSectorIsHealedOnMain) {
-  Rig rig({kMainSize, 512, 4096}, {32'768});
-  rig.start();
-  rig.main.fail_reads({{64}, {8}}, EIO);
-  EXPECT_EQ(rig.read(64, 8), -EIO);
-  rig.main.clear_faults();
-  rig.main.fail_writes({{2048}, {kMainSize.value - 2048}}, ENODATA);
-  for (std::uint64_t at = 2048; rig.table().spare_free > 0; at += 512) {
-    const std::uint64_t count = std::min<std::uint64_t>(512, rig.table().spare_free);
-    ASSERT_EQ(rig.write(at, count, 5), 0);
+class EngineFull : public ::testing::Test {
+ protected:
+  // Sectors 64 to 71 are lost, main takes writes below 2048 only, and the spare is full.
+  void SetUp() override {
+    rig.start();
+    rig.main.fail_reads({{64}, {8}}, EIO);
+    EXPECT_EQ(rig.read(64, 8), -EIO);
+    rig.main.clear_faults();
+    rig.main.fail_writes({{2048}, {kMainSize.value - 2048}}, ENODATA);
+    for (std::uint64_t at = 2048; rig.table().spare_free > 0; at += 512) {
+      const std::uint64_t count = std::min<std::uint64_t>(512, rig.table().spare_free);
+      ASSERT_EQ(rig.write(at, count, 5), 0);
+    }
   }
+  Rig rig{{kMainSize, 512, 4096}, {32'768}};
+};
+
+TEST_F(EngineFull, Promise4_ALostSectorIsHealedOnMain) {
   // What main and the spare both refuse fails; what was lost on main may be taken by main.
   EXPECT_EQ(rig.write(kMainSize.value - 8, 8, 6), ENOSPC);
   EXPECT_EQ(rig.write(60, 16, 6), 0);
@@ -210,6 +217,19 @@ TEST(EngineFull, Promise4_WithTheSpareFullALostSectorIsHealedOnMain) {
   EXPECT_EQ(rig.table().lost, 0U);
   rig.restart();
   EXPECT_EQ(rig.read(60, 16), 6);
+}
+
+TEST_F(EngineFull, ALostSectorThatDoesNotReadBackAsWrittenStaysLost) {
+  rig.main.set_hook([this](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::read && request.range.contains(Sector{66})) {
+      rig.main.poke({66}, pattern(1, 1));  // the write did not stick
+    }
+    return {0};
+  });
+  EXPECT_EQ(rig.write(64, 8, 6), EIO);
+  rig.main.set_hook({});
+  EXPECT_EQ(rig.table().lost, 8U);
+  EXPECT_EQ(rig.read(66), -EIO);
 }
 
 TEST_F(EngineWrite, FuaIsDurableOnMainAndOnTheSpare) {

@@ -32,9 +32,8 @@ io::IoStatus FlushPath::flush_main() {
     return flushed;
   });
   if (status.ok()) return status;
-  if (doubtful.empty() || path_.find_main(status.error) != Finding::media) return status;
-  path_.emit(format::EventKind::gone, Severity::error, {}, status.error,
-             "flush of main failed, reading back");
+  if (path_.find_main(status.error) != Finding::media || doubtful.empty()) return status;
+  path_.emit(format::EventKind::gone, Severity::error, {}, status.error, "flush of main failed");
   AlignedBuffer buffer(kRegionSectors.bytes());
   for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
   return status;

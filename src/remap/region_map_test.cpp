@@ -47,11 +47,12 @@ TEST(LiveTable, ARegionIsCleanAgainOnlyWhenTheTableAndNoHoldNameIt) {
 TEST(LiveTable, AHoldDrainsExactlyTheRequestsThatOverlap) {
   LiveTable live(kDevice, Table());
   auto far_away = live.pin({{9000}, {8}});
-  auto near_by = live.pin({{2500}, {8}});
+  auto near_by = live.pin({{3008}, {8}});
+  auto in_the_way = live.pin({{2996}, {8}});
   const auto hold = live.hold({{{3000}, {8}}});
   const std::uint64_t soon = system_clock().monotonic_ns() + 20'000'000;
   EXPECT_FALSE(live.drain(hold, system_clock(), soon));
-  near_by.release();
+  in_the_way.release();
   EXPECT_TRUE(live.drain(hold, system_clock(), soon + 10'000'000'000));
   // Who comes after the hold is not waited for: it sees the hold.
   auto later = live.pin({{3000}, {8}});

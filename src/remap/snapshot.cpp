@@ -5,20 +5,22 @@
 #include <chrono>
 #include <thread>
 
-#include "remap/region_map.hpp"
-
 namespace dmremap::remap {
 
 namespace {
 
-std::uint64_t regions_of(SectorRange range) {
-  const Sector last = range.empty() ? range.first : range.end() - SectorCount{1};
-  return region_of(range.first) << 32U | region_of(last);
+// A range in one word, so that it is read whole. What does not fit (a discard of 8 GiB) is taken to
+// reach to the end.
+constexpr std::uint64_t kToTheEnd = 0xffffff;
+
+std::uint64_t packed(SectorRange range) {
+  return range.first.value << 24U | std::min(range.count.value, kToTheEnd);
 }
 
-bool overlap(std::uint64_t a, std::uint64_t b) {
-  constexpr std::uint64_t kLow = 0xffffffffU;
-  return (a >> 32U) <= (b & kLow) && (b >> 32U) <= (a & kLow);
+bool overlaps(std::uint64_t word, SectorRange range) {
+  const Sector first{word >> 24U};
+  const std::uint64_t count = word & kToTheEnd;
+  return first < range.end() && (count == kToTheEnd || range.first < first + SectorCount{count});
 }
 
 // Where a thread looks for a free slot first: the one it had last, so that threads do not meet.
@@ -47,7 +49,7 @@ Pins::Pin Pins::pin(SectorRange range) {
     if (turn % 2 == 0 && slot.turn.compare_exchange_strong(turn, turn + 1)) {
       hint += tried;
       slot.epoch.store(epoch_.load());
-      slot.regions.store(regions_of(range));
+      slot.range.store(packed(range));
       return Pin(&slot);
     }
     if (tried % kSlots == kSlots - 1) wait_a_little(tried / kSlots + 16);
@@ -55,12 +57,11 @@ Pins::Pin Pins::pin(SectorRange range) {
 }
 
 bool Pins::drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const {
-  const std::uint64_t regions = regions_of(range);
   for (const Slot& slot : slots_) {
     const std::uint64_t turn = slot.turn.load();
     // A slot that has been claimed but not announced yet shows the range of an earlier request.
     // That does no harm: its present owner will see what was published before this call.
-    if (turn % 2 == 0 || !overlap(slot.regions.load(), regions)) continue;
+    if (turn % 2 == 0 || !overlaps(slot.range.load(), range)) continue;
     for (std::uint64_t round = 0; slot.turn.load() == turn; ++round) {
       if (clock.monotonic_ns() >= deadline_ns) return false;
       wait_a_little(round);

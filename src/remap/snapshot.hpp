@@ -42,7 +42,7 @@ class Pins {
   struct alignas(64) Slot {
     std::atomic<std::uint64_t> turn{0};  // odd: in use; changes with every claim and release
     std::atomic<std::uint64_t> epoch{0};
-    std::atomic<std::uint64_t> regions{0};  // first and last region, 32 bits each
+    std::atomic<std::uint64_t> range{0};  // 40 bits first sector, 24 bits count
     // Written by whoever has the slot, read by anyone: counting costs no shared cache line.
     std::atomic<std::uint64_t> reads{0};
     std::atomic<std::uint64_t> writes{0};
@@ -77,8 +77,8 @@ class Pins {
   // Waits, in the rare case that all slots are taken, until one is free.
   [[nodiscard]] Pin pin(SectorRange range);
 
-  // Waits until every request that had announced itself before the call and touches a region of
-  // `range` is done. False: not by `deadline_ns` of `clock`.
+  // Waits until every request that had announced itself before the call and overlaps `range` is
+  // done. False: not by `deadline_ns` of `clock`.
   [[nodiscard]] bool drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const;
 
   // Starts a new epoch and returns it: requests that come later see what was published before.

@@ -155,9 +155,8 @@ io::IoStatus WritePath::heal(const Item& item, const Table& table) {
   std::vector<Item> healed;
   for_each_stretch(table, item.range, [&](const Stretch& stretch) {
     const auto data = part_of(item.data, item.range, stretch.range);
-    // Main has just refused what it still holds, and what another write moved meanwhile is in
-    // place.
-    if (stretch.place == Place::main) status = {ENOSPC};
+    // Main has just refused it; asking again helps no one.
+    if (stretch.place == Place::main && item.cause != 0) status = {ENOSPC};
     if (stretch.place == Place::spare && path_.write_spare(stretch.spare, data).ok()) return true;
     if (!status.ok()) return false;
     const FlushGate::Mark mark = path_.main_gate.mark();
