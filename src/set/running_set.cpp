@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "set/running_set.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -12,13 +11,11 @@
 
 #include "base/log.hpp"
 #include "discovery/fingerprint.hpp"
-#include "discovery/match.hpp"
 #include "io/file_device.hpp"
-#include "io/usage.hpp"
 #include "metadata/store.hpp"
-#include "metadata/survey.hpp"
 #include "set/held_main.hpp"
 #include "set/main_print.hpp"
+#include "set/opening.hpp"
 
 namespace dmremap::set {
 
@@ -26,6 +23,9 @@ namespace {
 
 // How often what lies on main is looked at, if it was written to meanwhile.
 constexpr std::chrono::seconds kLookEvery{3};
+// Looks left out after one that met sectors that do not read: each may cost a failing disk a
+// minute.
+constexpr unsigned kRestAfterErrors = 200;
 
 // Events go to the log of the events and to that of the daemon.
 class Recorder final : public remap::Observer {
@@ -72,102 +72,6 @@ format::Event make_event(format::EventKind kind, Severity severity, std::string 
   event.severity = severity;
   event.text = std::move(text);
   return event;
-}
-
-// What was found on the held devices before anything is changed.
-struct Opening {
-  std::unique_ptr<io::FileDevice> main;
-  std::unique_ptr<io::FileDevice> spare;
-  metadata::Survey survey;
-  format::Fingerprint main_seen;
-  bool main_changed = false;  // and accepted
-
-  [[nodiscard]] const format::Content& content() const { return *survey.content; }
-};
-
-Result<void> check_metadata(const metadata::Survey& survey, const Members& members,
-                            const OpenOptions& options) {
-  const auto refused = metadata::refusal(survey, members.spare_path);
-  const bool served_anyway = options.read_only && survey.content.has_value() &&
-                             !survey.newer_format &&
-                             (options.stale_ok || survey.decision.writable());
-  if (refused && !served_anyway) return tl::unexpected(*refused);
-  if (survey.set_uuid != members.set_uuid) {
-    return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
-                members.spare_path, "start the set again");
-  }
-  return {};
-}
-
-Result<void> check_identity(Opening& opening, const OpenOptions& options) {
-  const format::Identity& recorded = opening.content().identity;
-  auto seen = discovery::take_fingerprint(*opening.main);
-  if (!seen) return tl::unexpected(seen.error());
-  opening.main_seen = std::move(*seen);
-  const auto verdict = discovery::match(recorded.main, opening.main_seen);
-  const std::string& main_path = opening.main->path();
-  if (verdict.likeness != discovery::Likeness::same) {
-    if (!verdict.overridable) {
-      return fail(ErrorCode::wrong_main, "is not the main device of this set: " + verdict.reason,
-                  main_path, "give the device the set was made with");
-    }
-    if (!options.accept_main_changed) {
-      return fail(ErrorCode::main_changed, verdict.reason, main_path,
-                  "if it is the right device, changed on purpose: --accept-main-changed");
-    }
-    opening.main_changed = true;
-  }
-  if (opening.spare->geometry().size < recorded.spare.size) {
-    return fail(ErrorCode::device_too_small,
-                fmt::format("the spare shrank from {} to {} sectors", recorded.spare.size.value,
-                            opening.spare->geometry().size.value),
-                opening.spare->path(), "give it back its size");
-  }
-  return {};
-}
-
-bool has_anything_elsewhere(const format::Content& content) {
-  return std::ranges::any_of(content.extents, [](const format::Extent& extent) {
-    return extent.state() != format::State::suspect;
-  });
-}
-
-// Promise 12: somebody may have written to main behind our back, where a part of it lives on the
-// spare.
-Result<void> check_print(Opening& opening, const OpenOptions& options) {
-  const format::Content& content = opening.content();
-  if (!content.health.clean || !has_anything_elsewhere(content)) return {};
-  const MainPrint now = print_of(*opening.main, content.extents);
-  if (!now.whole || now.print == content.health.main_print) return {};
-  if (!options.accept_main_changed) {
-    return fail(ErrorCode::main_changed,
-                "was written to since the set was stopped, while sectors of it are elsewhere",
-                opening.main->path(),
-                "use it only through dm-remap; to go on all the same: --accept-main-changed");
-  }
-  opening.main_changed = true;
-  return {};
-}
-
-Result<Opening> open_devices(const Members& members, const OpenOptions& options) {
-  const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
-  Opening opening;
-  auto spare = io::FileDevice::open(members.spare_path, {access, io::Holding::exclusive});
-  if (!spare) return tl::unexpected(spare.error());
-  opening.spare = std::move(*spare);
-  auto main = hold_main(members.main_path, access);
-  if (!main) return tl::unexpected(main.error());
-  opening.main = std::move(*main);
-
-  auto survey = metadata::survey(*opening.spare);
-  if (!survey) return tl::unexpected(survey.error());
-  opening.survey = std::move(*survey);
-  if (auto fine = check_metadata(opening.survey, members, options); !fine) {
-    return tl::unexpected(fine.error());
-  }
-  if (auto fine = check_identity(opening, options); !fine) return tl::unexpected(fine.error());
-  if (auto fine = check_print(opening, options); !fine) return tl::unexpected(fine.error());
-  return opening;
 }
 
 class HeldSet final : public RunningSet {
@@ -312,32 +216,37 @@ class HeldSet final : public RunningSet {
   // is noted soon, so that a crash rarely leaves the old one, which start would refuse.
   void watch_main() {
     std::uint64_t writes_seen = 0;
+    unsigned rest = 0;
     Sha256 print_seen = print_of(main_.device(), engine_->extents()).print;
     std::unique_lock lock(watch_mutex_);
     while (!watch_ended_.wait_for(lock, kLookEvery, [this] { return watch_ends_; })) {
       lock.unlock();
       const std::uint64_t writes = engine_->counts().writes;
-      if (writes != writes_seen && !engine_->conditions().tripped) {
+      if (rest > 0) {
+        --rest;
+      } else if (writes != writes_seen && !engine_->conditions().tripped) {
         writes_seen = writes;
-        look_at_main(print_seen);
+        if (!look_at_main(print_seen)) rest = kRestAfterErrors;
       }
       lock.lock();
     }
   }
 
-  void look_at_main(Sha256& print_seen) {
+  // False: it does not read well.
+  bool look_at_main(Sha256& print_seen) {
     const MainPrint now = print_of(main_.device(), engine_->extents());
-    if (!now.whole || now.print == print_seen) return;
+    if (!now.whole || now.print == print_seen) return now.whole;
     print_seen = now.print;
     const auto seen = discovery::take_fingerprint(main_.device());
-    if (!seen) return;
+    if (!seen) return false;
     const format::Fingerprint before = main_.fingerprint();
     const format::Fingerprint after = merged(before, *seen);
-    if (after.fs_uuid == before.fs_uuid && after.fs_type == before.fs_type) return;
+    if (after.fs_uuid == before.fs_uuid && after.fs_type == before.fs_type) return true;
     main_.set_fingerprint(after);
     const auto recorded = engine_->commit_record(
         [after](format::Content& content) { content.identity.main = after; });
     if (!recorded) log(Severity::warning, recorded.error().message());
+    return true;
   }
 
   void end_watch() {

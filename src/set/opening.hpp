@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The first half of a start: hold the devices and make sure that they are the right ones, before
+// anything is written.
+#pragma once
+
+#include <memory>
+
+#include "base/result.hpp"
+#include "format/content.hpp"
+#include "io/file_device.hpp"
+#include "metadata/survey.hpp"
+#include "set/running_set.hpp"
+
+namespace dmremap::set {
+
+// What was found on the held devices before anything is changed.
+struct Opening {
+  std::unique_ptr<io::FileDevice> main;
+  std::unique_ptr<io::FileDevice> spare;
+  metadata::Survey survey;
+  format::Fingerprint main_seen;
+  bool main_changed = false;  // and accepted
+
+  [[nodiscard]] const format::Content& content() const { return *survey.content; }
+};
+
+// Holds both devices, surveys the spare, refuses what is doubtful, compares main's identity and its
+// recorded print. Writes nothing. Errors: the refusals of `start`.
+Result<Opening> open_devices(const Members& members, const OpenOptions& options);
+
+}  // namespace dmremap::set
