@@ -199,12 +199,17 @@ Result<void> reserve_space(const io::FileDevice& spare, const std::vector<Sector
 }
 
 Result<void> write_set(io::FileDevice& spare, const format::Content& content, bool erase_ends,
-                       Clock& clock, Random& random) {
+                       bool force, Clock& clock, Random& random) {
   auto ranges = metadata::reserved_ranges(spare.geometry().size);
   const auto ends = end_ranges(spare.geometry());
   if (auto room = reserve_space(spare, ranges); !room) return room;
   if (erase_ends) ranges.insert(ranges.end(), ends.begin(), ends.end());
   Undo undo(spare, ranges);
+  if (!undo.covers_all() && !force) {
+    undo.disarm();
+    return fail(ErrorCode::spare_unreadable, "does not read where the metadata is to be",
+                spare.path(), "use a healthy device as spare");
+  }
   for (const SectorRange& range : ends) {
     // What else lay there must not be found by other programs any more: they would take the spare
     // for theirs.
@@ -273,7 +278,7 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   if (!content) return tl::unexpected(content.error());
   Created created;
   created.warnings = warnings_about(**main, **spare);
-  if (auto done = write_set(**spare, *content, *erase_ends, clock, random); !done) {
+  if (auto done = write_set(**spare, *content, *erase_ends, options.force, clock, random); !done) {
     return tl::unexpected(done.error());
   }
   made.keep();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
@@ -18,6 +19,8 @@ class Undo {
   Undo& operator=(const Undo&) = delete;
   ~Undo();
 
+  // Everything could be read, and so can be put back.
+  [[nodiscard]] bool covers_all() const { return covers_all_; }
   void disarm() { kept_.clear(); }
 
  private:
@@ -25,8 +28,11 @@ class Undo {
     Sector first;
     AlignedBuffer bytes;
   };
+  bool put_back(Sector first, std::span<const std::byte> block);
+
   io::BlockDevice& device_;
   std::vector<Kept> kept_;
+  bool covers_all_ = true;
 };
 
 // Plain writes: a device may answer write_zeroes by forgetting instead.
