@@ -9,7 +9,6 @@ DMREMAP and DMREMAP_LAB name other programs than those in build/bin."""
 import argparse
 import os
 import shutil
-import signal
 import sys
 import tempfile
 
@@ -17,25 +16,13 @@ sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import disk as disks
 import faults
+import interrupts
 import lanes
 import report
 import support
 from support import MIB
 
 PROGRAMS = ("mkfs.ext4", "e2fsck", "debugfs", "dumpe2fs", "fio", "losetup", "mount")
-
-
-class Interrupted(Exception):
-    """SIGINT, SIGTERM or SIGHUP: take everything down and leave."""
-
-
-def _interrupt(_number, _frame):
-    raise Interrupted
-
-
-def _handle_signals(handler):
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, handler)
 
 
 def parse_arguments():
@@ -124,18 +111,18 @@ def main():
         print(f"demo: {missing}", file=sys.stderr)
         return 2
     tempfile.tempdir = arguments.dir
-    _handle_signals(_interrupt)
+    interrupts.enable()
     t = support.Test("demo")
     exit_status = 1
     try:
         exit_status = 0 if run(t, scale, report.Console()) else 1
-    except Interrupted:
+    except interrupts.Interrupted:
         print("\ndemo: interrupted; taking everything down", flush=True)
         exit_status = 130
     except support.CheckFailed as failure:
         print(f"demo: FAILED: {failure}", flush=True)
     finally:
-        _handle_signals(signal.SIG_IGN)
+        interrupts.ignore()
         if not t.cleanup.close():
             print("demo: FAILED: something could not be taken down", flush=True)
             exit_status = exit_status or 1

@@ -9,6 +9,7 @@ import tarfile
 from dataclasses import dataclass, field
 
 import support
+from interrupts import deferred
 from support import KIB, MIB
 
 SECTORS_PER_BLOCK = 8  # ext4 blocks are made 4 KiB
@@ -94,9 +95,9 @@ def build(t, scale):
     support.run("mkfs.ext4", "-q", "-F", "-b", "4096", "-L", "demo", "-m", "1",
                 "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
     disk = Disk(image, scale)
-    device = support.attach_loop(image)
-    t.cleanup.push(support.detach_loop, device, missing_ok=True)
-    mount = t.mount(device, "fill")
+    with deferred():
+        device = t.loop(image, direct_io=False)
+        mount = t.mount(device, "fill")
     to_tar = []
     taken = 0
     for source in real_files(scale.files + scale.tar):

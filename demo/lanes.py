@@ -7,6 +7,7 @@ import time
 import product
 import support
 from compare import compare
+from interrupts import deferred
 from workload import Workload
 
 
@@ -27,8 +28,9 @@ class Lane:
     def run(self):
         image = self.t.path(f"{self.key}.img")
         support.run("cp", "--reflink=auto", "--sparse=always", self.disk.image, image)
-        self.lab = self.t.lab(image)
-        self.mount = self.t.mount(self.up(), f"{self.key}-mnt")
+        with deferred():
+            self.lab = self.t.lab(image)
+            self.mount = self.t.mount(self.up(), f"{self.key}-mnt")
         self.work = Workload(self.mount, self.disk, self.plan, self.console)
         self._use()
         self._take_down_and_look()
@@ -71,7 +73,8 @@ class Lane:
     def _take_down_and_look(self):
         with self.console.step("unmounting, starting again from the devices alone"):
             support.unmount(self.mount)
-            device = self.again()
+            with deferred():
+                device = self.again()
         with self.console.step("e2fsck -f -n"):
             self.fsck_clean = support.run("e2fsck", "-f", "-n", device, expect=None,
                                           timeout=120).exit == 0
@@ -124,7 +127,8 @@ class Remapped(Lane):
         self.console.command(f"dmremap start {self.set.name} --export block")
         device = self.set.start("block")
         self.console.said(device)
-        self._follow()
+        self.follower = product.Follower(self.set.name, self.console.event)
+        self.t.cleanup.push(self.follower.close)
         return device
 
     def again(self):
@@ -134,17 +138,11 @@ class Remapped(Lane):
         self.console.command("dmremap start SPARE DISK --export block")
         device = self.set.start("block", by_devices=True)
         self.console.said(device)
-        self._follow()
         return device
 
     def down(self):
         self.status_after = self.set.status()
         self.set.stop()
-        self.follower.close()
-
-    def _follow(self):
-        self.follower = product.Follower(self.set.name, self.console.event)
-        self.t.cleanup.push(self.follower.close)
 
 
 def _is_read_only(mount):

@@ -149,12 +149,11 @@ class Workload:
 
     def _chunks(self, name):
         errors = self.outcome.read_errors
-        fd = self._call(errors, name, os.open, os.path.join(self.root, name), os.O_RDONLY)
-        try:
-            while chunk := self._call(errors, name, os.read, fd, CHUNK):
+        path = os.path.join(self.root, name)
+        # File objects, not numbers: an interrupt never leaves one open on a file system to unmount.
+        with self._call(errors, name, _open, path, "rb") as file:
+            while chunk := self._call(errors, name, file.read, CHUNK):
                 yield chunk
-        finally:
-            os.close(fd)
 
     def _read(self, name):
         for _ in self._chunks(name):
@@ -167,17 +166,17 @@ class Workload:
         errors = self.outcome.write_errors
         path = os.path.join(self.root, name)
         self._call(errors, name, _make_parents, path)
-        flags = os.O_WRONLY | (0 if in_place else os.O_CREAT | os.O_TRUNC)
-        fd = self._call(errors, name, os.open, path, flags, 0o644)
-        try:
+        with self._call(errors, name, _open, path, "r+b" if in_place else "wb") as file:
             for chunk in chunks:
-                self._call(errors, name, os.write, fd, chunk)
-            self._call(errors, name, os.fsync, fd)
-        finally:
-            os.close(fd)
+                self._call(errors, name, file.write, chunk)
+            self._call(errors, name, os.fsync, file)
 
     def _unlink(self, name):
         self._call(self.outcome.write_errors, name, os.unlink, os.path.join(self.root, name))
+
+
+def _open(path, mode):
+    return open(path, mode, buffering=0)
 
 
 def _make_parents(path):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Interrupted anywhere, by Ctrl-C or by SIGTERM, the demo takes everything down."""
 
+import os
 import signal
 
 import demo_lane
@@ -9,15 +10,15 @@ import support
 from support import equal
 
 
-def _interrupt_at(t, lines, number):
-    """Sends the signal once each of the lines was printed, in this order."""
+def _interrupt_at(t, lines, send):
+    """Sends a signal once each of the lines was printed, in this order."""
     process = demo_lane.start(t)
     awaited = list(lines)
     for printed in process.stdout:
         if awaited[0] in printed:
             awaited.pop(0)
         if not awaited:
-            process.send_signal(number)
+            send(process.pid)
             break
     out, _ = process.communicate(timeout=60)
     equal(process.returncode, 130, f"exit status of the demo interrupted at {lines}\n{out}")
@@ -25,9 +26,19 @@ def _interrupt_at(t, lines, number):
 
 
 def demo_interrupted(t):
-    _interrupt_at(t, ["filling a"], signal.SIGTERM)
-    _interrupt_at(t, ["lane 1", "reading"], signal.SIGINT)
-    _interrupt_at(t, ["lane 2", "fio:"], signal.SIGINT)
+    for lines in (["filling a"], ["lane 1", "reading"], ["lane 1", "copying"],
+                  ["lane 2", "dmremap start"], ["lane 2", "fio:"]):
+        _interrupt_at(t, lines, _control_c)
+    _interrupt_at(t, ["lane 2", "copying"], _terminate)
+
+
+def _control_c(pid):
+    """A terminal tells the whole group, the programs that the demo runs included."""
+    os.killpg(pid, signal.SIGINT)
+
+
+def _terminate(pid):
+    os.kill(pid, signal.SIGTERM)
 
 
 support.run_test(demo_interrupted, root=True, fuse=True, loop=True,

@@ -12,10 +12,12 @@ DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../demo/demo
 
 
 def start(t, **environment):
-    """The quick demo, its images and runtime files in the test's directory."""
+    """The quick demo, its images and runtime files in the test's directory; the leader of a process
+    group, as what a shell runs is."""
     process = subprocess.Popen(
         [sys.executable, DEMO, "--quick", "--dir", t.dir], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment})
+        stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment},
+        start_new_session=True)
     t.cleanup.push(_end, process)
     return process
 
