@@ -183,7 +183,7 @@ Result<void> Disk::inside(SectorRange range) const {
 
 Result<void> Disk::add_faults(const std::vector<FaultRun>& faults) {
   for (const FaultRun& run : faults) {
-    if (const auto fits = inside(run.range); !fits) return fits;
+    if (auto fits = inside(run.range); !fits) return fits;
   }
   {
     const std::lock_guard lock(mutex_);
@@ -194,7 +194,7 @@ Result<void> Disk::add_faults(const std::vector<FaultRun>& faults) {
 }
 
 Result<void> Disk::clear(SectorRange range) {
-  if (const auto fits = inside(range); !fits) return fits;
+  if (auto fits = inside(range); !fits) return fits;
   {
     const std::lock_guard lock(mutex_);
     faults_.clear(range);

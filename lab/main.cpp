@@ -162,7 +162,7 @@ Result<void> run_save(const Arguments& given) {
 
 // A lab that was killed leaves a dead mount and a socket.
 Result<void> clear_away_dead(const std::string& mountfile) {
-  if (const auto gone = detach(mountfile); !gone) return gone;
+  if (auto gone = detach(mountfile); !gone) return gone;
   const auto files = RuntimeFiles::of(mountfile);
   if (!files) return tl::unexpected(files.error());
   ::unlink(files->socket().c_str());

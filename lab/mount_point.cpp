@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-extern char** environ;
-
 namespace dmremap::lab {
 
 namespace {

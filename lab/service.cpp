@@ -97,10 +97,10 @@ Result<void> serve(const ServeOptions& options,
     return fail(ErrorCode::same_device, "the image and the mount file are the same file",
                 options.mountfile, "name a mount file that does not exist yet");
   }
-  if (const auto added = (*disk)->add_faults(options.faults); !added) return added;
+  if (auto added = (*disk)->add_faults(options.faults); !added) return added;
   const auto files = RuntimeFiles::of(options.mountfile);
   if (!files) return tl::unexpected(files.error());
-  if (const auto made = files->make_directory(); !made) return made;
+  if (auto made = files->make_directory(); !made) return made;
   const auto signals = catch_signals(options.mountfile);
   if (!signals) return tl::unexpected(signals.error());
   // The image is written through the page cache, perhaps for a file system on this very disk.
@@ -115,7 +115,7 @@ Result<void> serve(const ServeOptions& options,
   if (!server) return tl::unexpected(server.error());
 
   Ending ending = Ending::by_signal;
-  const auto told = ready(**disk);
+  auto told = ready(**disk);
   if (told) {
     ending = answer_until_the_end(**disk, options.mountfile, *control, (*server)->ended(),
                                   signals->get());
