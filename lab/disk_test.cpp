@@ -30,7 +30,7 @@ class DiskTest : public ::testing::Test {
  protected:
   DiskTest() {
     std::string name = ::testing::TempDir() + "dmremap-lab-XXXXXX";
-    FileDescriptor(::mkstemp(name.data()));
+    const FileDescriptor made(::mkstemp(name.data()));
     image_ = name;
     std::filesystem::resize_file(image_, kSectors * kSectorBytes);
     disk_ = Disk::open(image_).value();

@@ -17,7 +17,7 @@ class RequestTest : public ::testing::Test {
  protected:
   RequestTest() {
     std::string name = ::testing::TempDir() + "dmremap-lab-XXXXXX";
-    FileDescriptor(::mkstemp(name.data()));
+    const FileDescriptor made(::mkstemp(name.data()));
     image_ = name;
     std::filesystem::resize_file(image_, 100 * kSectorBytes);
     disk_ = Disk::open(image_).value();
