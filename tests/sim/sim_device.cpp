@@ -60,6 +60,20 @@ void SimDevice::clear_faults() {
   write_faults_.clear();
 }
 
+void SimDevice::spoil(SectorRange range, int error) {
+  const std::lock_guard lock(mutex_);
+  for (Sector at = range.first; at < range.end(); ++at.value) spoiled_[at.value] = error;
+}
+
+void SimDevice::set_landing(std::function<std::optional<Sector>(const Request&)> landing) {
+  const std::lock_guard lock(mutex_);
+  landing_ = std::move(landing);
+}
+
+void SimDevice::mend(SectorRange range) {
+  spoiled_.erase(spoiled_.lower_bound(range.first.value), spoiled_.lower_bound(range.end().value));
+}
+
 void SimDevice::power_cut(const std::function<bool(const Request& write, Sector sector)>& keep) {
   const std::lock_guard lock(mutex_);
   for (const Unflushed& write : unflushed_) {
@@ -70,13 +84,23 @@ void SimDevice::power_cut(const std::function<bool(const Request& write, Sector 
       }
     }
   }
+  for (const Unflushed& write : unflushed_) {
+    const auto at = static_cast<std::ptrdiff_t>(write.request.range.first.byte_offset());
+    std::copy_n(durable_.begin() + at, write.data.size(), current_.begin() + at);
+  }
   unflushed_.clear();
-  current_ = durable_;
 }
 
 std::size_t SimDevice::unflushed_writes() const {
   const std::lock_guard lock(mutex_);
   return unflushed_.size();
+}
+
+std::vector<SectorRange> SimDevice::unflushed_ranges() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SectorRange> out;
+  for (const Unflushed& write : unflushed_) out.push_back(write.request.range);
+  return out;
 }
 
 std::uint64_t SimDevice::steps() const {
@@ -98,6 +122,7 @@ void SimDevice::poke(Sector first, std::span<const std::byte> data) {
   std::ranges::copy(data, durable_.begin() + offset);
   std::ranges::copy(data, current_.begin() + offset);
   supersede(range);
+  mend(range);
 }
 
 IoStatus SimDevice::before(Request& request) {
@@ -111,6 +136,7 @@ IoStatus SimDevice::before(Request& request) {
 }
 
 void SimDevice::keep_unflushed(const Request& request, std::span<const std::byte> data) {
+  mend(request.range);
   std::ranges::copy(
       data, current_.begin() + static_cast<std::ptrdiff_t>(request.range.first.byte_offset()));
   unflushed_.push_back(Unflushed{request,
@@ -133,6 +159,10 @@ IoStatus SimDevice::do_read(Sector first, std::span<std::byte> out) {
   if (const IoStatus status = before(request); !status.ok()) return status;
   const std::lock_guard lock(mutex_);
   if (const IoStatus status = fault_in(read_faults_, request.range); !status.ok()) return status;
+  if (const auto bad = spoiled_.lower_bound(first.value);
+      bad != spoiled_.end() && bad->first < request.range.end().value) {
+    return {bad->second};
+  }
   const auto offset = static_cast<std::ptrdiff_t>(first.byte_offset());
   std::copy_n(current_.begin() + offset, out.size(), out.begin());
   return kIoOk;
@@ -143,6 +173,12 @@ IoStatus SimDevice::do_write(Sector first, std::span<const std::byte> data) {
   if (const IoStatus status = before(request); !status.ok()) return status;
   const std::lock_guard lock(mutex_);
   if (const IoStatus status = fault_in(write_faults_, request.range); !status.ok()) return status;
+  if (landing_) {
+    const std::optional<Sector> lands = landing_(request);
+    if (!lands) return kIoOk;
+    request.range.first = *lands;
+    DMREMAP_ASSERT((SectorRange{{0}, geometry().size}.contains(request.range)));
+  }
   keep_unflushed(request, data);
   return kIoOk;
 }

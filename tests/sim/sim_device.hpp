@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -43,12 +45,17 @@ class SimDevice final : public io::BlockDevice {
   void fail_reads(SectorRange range, int error);
   void fail_writes(SectorRange range, int error);
   void clear_faults();
+  // A medium error, not an overlay: each sector cannot be read until it is written again.
+  void spoil(SectorRange range, int error);
+  // Where a write really lands; none: nowhere. It is acknowledged all the same.
+  void set_landing(std::function<std::optional<Sector>(const Request& write)> landing);
 
   // The power goes: each sector written since the last flush is kept or lost as `keep` says, called
   // once per unflushed sector write in issue order (an older write of a sector may survive a newer
   // one). Then the device works again, with nothing unflushed. `keep` may not call the device.
   void power_cut(const std::function<bool(const Request& write, Sector sector)>& keep);
   [[nodiscard]] std::size_t unflushed_writes() const;  // requests, not sectors
+  [[nodiscard]] std::vector<SectorRange> unflushed_ranges() const;
   [[nodiscard]] std::uint64_t steps() const;
 
   // What a fault-free reader would see now, the unflushed included. Whole device.
@@ -64,9 +71,11 @@ class SimDevice final : public io::BlockDevice {
     bool flush_failed = false;
   };
   using Hook = std::function<io::IoStatus(const Request&)>;
+  using Landing = std::function<std::optional<Sector>(const Request&)>;
   io::IoStatus before(Request& request);
   void keep_unflushed(const Request& request, std::span<const std::byte> data);
   void supersede(SectorRange range);
+  void mend(SectorRange range);
   io::IoStatus do_read(Sector first, std::span<std::byte> out) override;
   io::IoStatus do_write(Sector first, std::span<const std::byte> data) override;
   io::IoStatus do_flush() override;
@@ -80,6 +89,8 @@ class SimDevice final : public io::BlockDevice {
   std::shared_ptr<const Hook> hook_;
   std::vector<std::pair<SectorRange, int>> read_faults_;
   std::vector<std::pair<SectorRange, int>> write_faults_;
+  std::map<std::uint64_t, int> spoiled_;  // by sector
+  Landing landing_;
   std::uint64_t steps_ = 0;
 };
 

@@ -111,6 +111,30 @@ TEST(SimDevice, FaultsFailWholeRequestsAndChangeNothing) {
   EXPECT_TRUE(device.read({4}, out).ok());
 }
 
+TEST(SimDevice, ASpoiledSectorReadsAgainOnceItIsWritten) {
+  SimDevice device(kSmall);
+  device.spoil({{5}, {2}}, ENODATA);
+  device.clear_faults();
+  auto out = sectors(8, 0);
+  EXPECT_EQ(device.read({0}, out).error, ENODATA);
+  EXPECT_TRUE(device.read({7}, std::span(out).first(512)).ok());
+  ASSERT_TRUE(device.write({5}, sectors(1, 3)).ok());
+  EXPECT_TRUE(device.read({5}, std::span(out).first(512)).ok());
+  EXPECT_EQ(device.read({5}, std::span(out).first(1024)).error, ENODATA);
+}
+
+TEST(SimDevice, AWriteMayLandElsewhereOrNowhere) {
+  SimDevice device(kSmall);
+  device.set_landing([](const Request& write) -> std::optional<Sector> {
+    return write.range.first.value == 1 ? std::optional(Sector{2}) : std::nullopt;
+  });
+  EXPECT_TRUE(device.write({1}, sectors(1, 1)).ok());
+  EXPECT_TRUE(device.write({9}, sectors(1, 9)).ok());
+  EXPECT_EQ(first_byte(device, 1), 0);
+  EXPECT_EQ(first_byte(device, 2), 1);
+  EXPECT_EQ(first_byte(device, 9), 0);
+}
+
 TEST(SimDevice, AHookStopsTheWorldBeforeTheRequestChangesAnything) {
   SimDevice device(kSmall);
   device.set_hook([](const Request& r) -> io::IoStatus {
