@@ -245,6 +245,24 @@ bool table_fits(const Content& content) {
          std::all_of(content.retired.begin(), content.retired.end(), inside);
 }
 
+// Sections lie after the header, do not overlap, and leave only zeros between them: what is carried
+// along then always fits again.
+bool lie_apart(std::vector<Section> sections, std::span<const std::byte> stream) {
+  std::sort(sections.begin(), sections.end(), [](const Section& a, const Section& b) {
+    return std::pair(a.offset, a.length) < std::pair(b.offset, b.length);
+  });
+  std::size_t end = kHeaderBytes;
+  for (const Section& section : sections) {
+    if (section.offset < end || section.offset > stream.size() ||
+        section.length > stream.size() - section.offset ||
+        !all_zero(stream.subspan(end, section.offset - end))) {
+      return false;
+    }
+    end = section.offset + section.length;
+  }
+  return all_zero(stream.subspan(end));
+}
+
 std::optional<BodyFault> read_section(const Section& section, std::span<const std::byte> bytes,
                                       std::array<unsigned, 5>& seen, DecodedBody& out) {
   const bool known = section.type >= identity && section.type <= table;
@@ -254,7 +272,7 @@ std::optional<BodyFault> read_section(const Section& section, std::span<const st
         {section.type, section.flags, std::vector<std::byte>(bytes.begin(), bytes.end())});
     return std::nullopt;
   }
-  if (++seen[section.type] > 1) return BodyFault::header;
+  if (++seen[section.type] > 1 || section.flags != kRequired) return BodyFault::header;
   const auto take = [](auto& to, auto from) {
     if (from) to = std::move(*from);
     return from.has_value();
@@ -286,12 +304,9 @@ std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> bloc
   if (!header) return BodyFault::header;
   DecodedBody out;
   out.name = header->name;
+  if (!lie_apart(header->sections, stream)) return BodyFault::section;
   std::array<unsigned, 5> seen{};
   for (const Section& section : header->sections) {
-    if (section.offset < kHeaderBytes || section.offset > stream.size() ||
-        section.length > stream.size() - section.offset) {
-      return BodyFault::section;
-    }
     const auto part = stream.subspan(section.offset, section.length);
     if (section.crc != crc32c(part)) return BodyFault::section;
     if (const auto fault = read_section(section, part, seen, out)) return *fault;

@@ -137,6 +137,7 @@ TEST(Seal, ReservedBytesAndImpossibleFieldsAreCorruptUnderARightChecksum) {
   };
   EXPECT_EQ(with(12, 1), SealCheck::corrupt);    // reserved
   EXPECT_EQ(with(300, 1), SealCheck::corrupt);   // reserved
+  EXPECT_EQ(with(73, 1), SealCheck::corrupt);    // a second spare
   EXPECT_EQ(with(74, 8), SealCheck::corrupt);    // copy 8
   EXPECT_EQ(with(75, 0), SealCheck::corrupt);    // an odd sequence in slot A
   EXPECT_EQ(with(216, 64), SealCheck::corrupt);  // more blocks than a slot has
@@ -162,6 +163,41 @@ TEST(Body, UnknownOptionalSectionsAreCarriedAndRequiredOnesRefused) {
   decoded = decode_body(encoded(content, name_for(content)));
   ASSERT_TRUE(std::holds_alternative<BodyFault>(decoded));
   EXPECT_EQ(std::get<BodyFault>(decoded), BodyFault::required);
+}
+
+void rechecksum(std::vector<std::byte>& blocks, std::size_t index) {
+  const auto block = std::span(blocks).subspan(index * kBlockBytes, kBlockBytes);
+  store_le(block, 0, crc32c(block.subspan(4)));
+}
+
+bool is_refused(const std::vector<std::byte>& blocks) {
+  const auto decoded = decode_body(blocks);
+  return std::holds_alternative<BodyFault>(decoded) &&
+         std::get<BodyFault>(decoded) == BodyFault::section;
+}
+
+// Carried along, they would take more room than there is.
+TEST(Body, SectionsThatOverlapAreRefusedUnderRightChecksums) {
+  Content content = some_content();
+  content.unknown.assign(1, {99, 0, std::vector<std::byte>(64, std::byte{7})});
+  std::vector<std::byte> blocks = encoded(content, name_for(content));
+  const auto entry = std::span(blocks).subspan(kBlockHeaderBytes + 256 + 4 * 32, 32);
+  const auto identity = std::span(blocks).subspan(kBlockBytes + kBlockHeaderBytes, kIdentityBytes);
+  store_le<std::uint32_t>(entry, 4, kPayloadBytes);
+  store_le<std::uint32_t>(entry, 8, kIdentityBytes);
+  store_le(entry, 12, crc32c(identity));
+  rechecksum(blocks, 0);
+  EXPECT_TRUE(is_refused(blocks));
+}
+
+TEST(Body, BytesOfNoSectionAreZero) {
+  const Content content = some_content();
+  for (const std::size_t in_block : {std::size_t{1'900}, kPayloadBytes - 1}) {
+    std::vector<std::byte> blocks = encoded(content, name_for(content));
+    blocks.at(kBlockBytes + kBlockHeaderBytes + in_block) = std::byte{1};
+    rechecksum(blocks, 1);
+    EXPECT_TRUE(is_refused(blocks));
+  }
 }
 
 RC_GTEST_PROP(Body, AnySingleFlippedBitIsNoticed, ()) {
@@ -218,7 +254,7 @@ TEST(TableImage, EntriesKeepTheirPlaceSoThatAChangeTouchesFewBlocks) {
   table.update(extents, {});
   const std::vector<Extent> before = table.entries();
   extents.erase(extents.begin() + 500);
-  extents.insert(extents.begin(), Extent(State::remapped, {{8}, {8}}, {20'000}));
+  extents.push_back(Extent(State::remapped, {{8}, {8}}, {20'000}));
   std::sort(extents.begin(), extents.end(),
             [](const Extent& a, const Extent& b) { return a.main().first < b.main().first; });
   table.update(extents, {});

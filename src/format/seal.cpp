@@ -9,6 +9,7 @@
 #include "base/checksum.hpp"
 #include "base/endian.hpp"
 #include "format/bytes.hpp"
+#include "format/extent.hpp"
 
 namespace dmremap::format {
 
@@ -105,10 +106,11 @@ Seal read_fields(std::span<const std::byte> block) {
 // What a right checksum alone does not promise: fields inside their limits, copies where a device
 // of this size has them.
 bool plausible(const Seal& seal) {
-  return seal.role == kRoleSpare && seal.copy < kCopies && seal.slot < kSlots &&
-         seal.slot == column_of(seal.sequence) && seal.body_blocks >= 1 &&
+  return seal.role == kRoleSpare && seal.spare_index == 0 && seal.copy < kCopies &&
+         seal.slot < kSlots && seal.slot == column_of(seal.sequence) && seal.body_blocks >= 1 &&
          seal.body_blocks <= kBodyBlocks && seal.sequence >= 1 && seal.term >= 1 &&
-         seal.device_size >= kMinSpareSize && seal.positions == copy_positions(seal.device_size);
+         seal.device_size >= kMinSpareSize && seal.device_size.value <= kMaxSector + 1 &&
+         seal.positions == copy_positions(seal.device_size);
 }
 
 }  // namespace
