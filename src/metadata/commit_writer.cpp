@@ -77,14 +77,26 @@ bool CommitWriter::write_seal(const CommitImage& image, unsigned copy) {
 
 bool CommitWriter::verify(const CommitImage& image, unsigned copy) {
   if (look_again(image, copy) != SealNow::same) return false;
-  const Sector body = format::body_sector(positions_, address(image, copy));
   return std::all_of(written_[copy].begin(), written_[copy].end(), [&](const BlockRun& run) {
-    const auto [first, end] = run;
-    const std::size_t bytes = (end - first) * kBlockBytes;
-    const auto back = read_back_.span().first(bytes);
-    return device_.read(body + blocks_to_sectors(first), back).ok() &&
-           equal(back, image.body.span().subspan(first * kBlockBytes, bytes));
+    return reads_back(image, copy, run.first, run.second);
   });
+}
+
+bool CommitWriter::reads_back(const CommitImage& image, unsigned copy, std::size_t first,
+                              std::size_t end) {
+  const Sector body = format::body_sector(positions_, address(image, copy));
+  const std::size_t bytes = (end - first) * kBlockBytes;
+  const auto back = read_back_.span().first(bytes);
+  return device_.read(body + blocks_to_sectors(first), back).ok() &&
+         equal(back, image.body.span().subspan(first * kBlockBytes, bytes));
+}
+
+bool CommitWriter::holds_body(const CommitImage& image, unsigned copy) {
+  return reads_back(image, copy, 0, image.seal.body_blocks);
+}
+
+void CommitWriter::forget(unsigned copy) {
+  for (auto& slot : known_[copy]) slot.reset();
 }
 
 CommitWriter::SealNow CommitWriter::look_again(const CommitImage& image, unsigned copy) {
@@ -109,6 +121,8 @@ bool CommitWriter::is_overtaken(const CommitImage& image, unsigned copy) {
   const auto block = read_back_.span().first(kBlockBytes);
   if (!device_.read(format::slot_sector(positions_, at), block).ok()) return false;
   const format::SealReading now = format::unpack_seal(block);
+  // At opening there was none: an opening refuses them.
+  if (now.check == format::SealCheck::newer_format) return true;
   return now.check == format::SealCheck::ok && now.seal.set_uuid == image.seal.set_uuid &&
          now.seal.device_uuid == image.seal.device_uuid &&
          order_of(now.seal) > order_of(image.seal);

@@ -46,13 +46,19 @@ class CommitWriter {
   // Re-reads the seal of `image` on `copy`.
   enum class SealNow { same, unreadable, damaged, older, other };
   [[nodiscard]] SealNow look_again(const CommitImage& image, unsigned copy);
-  // True if the other column of `copy` holds a seal of this device later than `image`.
+  // Re-reads the whole body of `image` on `copy`, the blocks that no commit wrote lately included.
+  [[nodiscard]] bool holds_body(const CommitImage& image, unsigned copy);
+  // `copy` did not keep what was verified on it: the next commits write it whole again.
+  void forget(unsigned copy);
+  // True if the other column of `copy` holds a seal of this device later than `image`, or one of a
+  // newer format.
   [[nodiscard]] bool is_overtaken(const CommitImage& image, unsigned copy);
 
  private:
   bool write_body(const CommitImage& image, unsigned copy);
   bool write_seal(const CommitImage& image, unsigned copy);
   bool verify(const CommitImage& image, unsigned copy);
+  bool reads_back(const CommitImage& image, unsigned copy, std::size_t first, std::size_t end);
   // Runs of blocks of `image` that the slot is not known to hold: [first, end) pairs.
   using BlockRun = std::pair<std::size_t, std::size_t>;
   [[nodiscard]] std::vector<BlockRun> missing_blocks(const CommitImage& image, unsigned copy) const;

@@ -36,11 +36,19 @@ CommitName name_of(const format::Seal& seal) {
   return {seal.sequence, seal.term, seal.commit, seal.wall_ns};
 }
 
-Result<void> check_numbers(const format::Seal& next, const std::string& where) {
-  if (next.sequence <= kLastNumber && next.term <= kLastNumber) return {};
-  return fail(ErrorCode::metadata_exhausted,
-              fmt::format("the sequence number {} is the last one", next.sequence - 1), where,
-              "copy the data to a new set");
+Result<void> check_number(std::uint64_t last, std::string_view what, const std::string& where) {
+  if (last < kLastNumber) return {};
+  return fail(ErrorCode::metadata_exhausted, fmt::format("the {} {} is the last one", what, last),
+              where, "copy the data to a new set");
+}
+
+// What would not be read back as it was meant must not be written: it would take the place of
+// commits that can be read, and its own seals would make the set doubtful.
+bool is_readable(const CommitImage& image, const format::Content& content) {
+  const auto decoded = format::decode_body(image.body.span());
+  const auto* body = std::get_if<format::DecodedBody>(&decoded);
+  return body != nullptr && body->content.extents.size() == content.extents.size() &&
+         body->content.retired.size() == content.retired.size();
 }
 
 class SpareStore final : public Store {
@@ -54,12 +62,18 @@ class SpareStore final : public Store {
       return fail(ErrorCode::read_only, reason, spare_.path());
     }
     if (auto ready = check_for_foreign_writer(); !ready) return tl::unexpected(ready.error());
+    if (auto left = check_number(last_->seal.sequence, "sequence number", spare_.path()); !left) {
+      return tl::unexpected(left.error());
+    }
     format::Seal seal = last_->seal;
     seal.sequence += 1;
     return advance(seal, content);
   }
 
-  CommitName current() const override { return name_of(last_->seal); }
+  CommitName current() const override {
+    const std::lock_guard lock(mutex_);
+    return name_of(last_->seal);
+  }
 
   CopyCount copies() const override {
     return {good_copies_.load(std::memory_order_relaxed), format::kCopies};
@@ -99,9 +113,6 @@ class SpareStore final : public Store {
   // Writes the commit that `seal` names (sequence and term set; id, parent and time are given here)
   // until a quorum holds it, byte for byte the same, twice at most.
   Result<CommitName> advance(format::Seal seal, const format::Content& content) {
-    if (auto left = check_numbers(seal, spare_.path()); !left) {
-      return tl::unexpected(left.error());
-    }
     format::TableImage table = table_;
     table.update(content.extents, content.retired);
     if (table.entries().size() > format::table_capacity(content.unknown)) {
@@ -114,6 +125,10 @@ class SpareStore final : public Store {
     seal.commit = random_.commit_id();
     seal.wall_ns = clock_.wall_ns();
     const auto image = build_image(seal, content, table);
+    if (!is_readable(*image, content)) {
+      return fail(ErrorCode::internal, "what is to be committed contradicts itself", spare_.path(),
+                  "nothing was written; please report this");
+    }
     CopySet held;
     for (int attempt = 0; attempt < 2 && !contains_quorum(held); ++attempt) {
       const auto verified = writer_.write(image, kAllCopies);
@@ -133,31 +148,37 @@ class SpareStore final : public Store {
 
  private:
   void acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held) {
-    last_ = image;
+    {
+      // Whoever asks for the current commit is in another thread.
+      const std::lock_guard lock(mutex_);
+      last_ = image;
+    }
     held_ = held;
     good_copies_.store(held.size(), std::memory_order_relaxed);
   }
 
-  // One copy that the last commit verified, in turn: its seal, and the one in the other column,
-  // where a single commit of somebody else would lie. A seal that went back is a write the drive
-  // dropped: that copy no longer counts. One that went on, or is of another commit, was written by
-  // somebody else: whatever we wrote now could undo theirs.
+  // One copy that the last commit verified, in turn: its seal and body, and the seal in the other
+  // column, where a single commit of somebody else would lie. A seal that went back, or a body that
+  // changed, is a write the drive dropped or misdirected: that copy no longer counts. One that went
+  // on, or is of another commit, was written by somebody else: whatever we wrote now could undo
+  // theirs.
   Result<void> check_for_foreign_writer() {
-    unsigned copy = next_look_;
+    // Two commits, one of each column, before the next copy has its turn.
+    unsigned copy = static_cast<unsigned>(last_->seal.sequence / 2 % format::kCopies);
     while (!held_.contains(copy)) copy = (copy + 1) % format::kCopies;
-    next_look_ = (copy + 1) % format::kCopies;
     if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
     switch (writer_.look_again(*last_, copy)) {
       case CommitWriter::SealNow::same:
-        return {};
+        if (writer_.holds_body(*last_, copy)) return {};
+        break;
       case CommitWriter::SealNow::other:
-        return go_read_only(fmt::format(
-            "copy {} was written by somebody else: another program has the spare open", copy));
+        return foreign_writer(copy);
       case CommitWriter::SealNow::unreadable:
       case CommitWriter::SealNow::damaged:
       case CommitWriter::SealNow::older:
         break;
     }
+    writer_.forget(copy);
     CopySet rest;
     for (unsigned i = 0; i < format::kCopies; ++i) {
       if (i != copy && held_.contains(i)) rest.add(i);
@@ -189,13 +210,12 @@ class SpareStore final : public Store {
   format::TableImage table_;
   std::shared_ptr<const CommitImage> last_;
   CopySet held_;  // copies verified to hold `last_`; contains a quorum
-  unsigned next_look_ = 0;
   std::atomic<unsigned> good_copies_{0};
   mutable std::mutex mutex_;
   std::string read_only_reason_;
 };
 
-// No copy of a set that could not be made whole may look like one.
+// No copy of a set that is given up, or that could not be made whole, may look like one.
 void erase_seals(io::BlockDevice& spare, const format::CopyPositions& positions) {
   const AlignedBuffer zeros(format::kBlockBytes);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
@@ -217,6 +237,8 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
     return fail(ErrorCode::device_too_small, "a spare needs at least 16 MiB", spare.path());
   }
   const format::CopyPositions positions = format::copy_positions(size);
+  // A crash from here on leaves no mixture of two sets that neither could be told from.
+  erase_seals(spare, positions);
   SpareStore store(spare, positions, random, clock);
   format::Seal seal;
   seal.set_uuid = content.identity.set_uuid;
@@ -252,9 +274,12 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
     const SlotReading slot = reader.read(at, format::slot_sector(survey.positions, at));
     if (!slot.body || slot.seal.seal.commit != winner.id) continue;
     format::Seal next = slot.seal.seal;
+    for (const auto& left : {check_number(next.sequence, "sequence number", spare.path()),
+                             check_number(next.term, "term", spare.path())}) {
+      if (!left) return tl::unexpected(left.error());
+    }
     next.sequence += 1;
     next.term += 1;
-    if (auto left = check_numbers(next, spare.path()); !left) return tl::unexpected(left.error());
     auto store = std::make_unique<SpareStore>(spare, survey.positions, random, clock);
     const auto image = make_image(slot.seal.seal, reader.body_bytes());
     if (auto settled = store->settle(image, slot.body->table, survey.decision.holders); !settled) {

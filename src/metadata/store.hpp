@@ -30,12 +30,13 @@ struct CopyCount {
   unsigned total = 8;
 };
 
-// Not thread-safe: one writer (the remapper). `copies()` and `read_only_reason()` may be read by
-// any thread.
+// Not thread-safe: one writer (the remapper). `current()`, `copies()` and `read_only_reason()` may be
+// read by any thread.
 class Store {
  public:
   // Lays the metadata of a new set on `spare`: every slot sealed and verified, all eight copies, or
-  // an error. The caller has made sure that nothing on `spare` is still wanted. Needs
+  // an error. The seals of whatever set was there are erased first. The caller has made sure that
+  // nothing on `spare` is still wanted. Needs
   // content.extents empty. Writes only to copy areas.
   static Result<void> create(io::BlockDevice& spare, const format::Content& content, Random& random,
                              Clock& clock);
@@ -51,8 +52,9 @@ class Store {
   virtual ~Store() = default;
 
   // Makes `content` durable. Before it returns an error the set is either unchanged on disk or
-  // uncertain; uncertain makes the store read-only. Errors: metadata_full (nothing written, the
-  // store stays usable), read_only, metadata_commit, metadata_exhausted.
+  // uncertain; uncertain makes the store read-only. Errors: metadata_full and internal (content that
+  // contradicts itself) write nothing and leave the store usable; read_only, metadata_commit,
+  // metadata_exhausted.
   virtual Result<CommitName> commit(const format::Content& content) = 0;
 
   // The last acknowledged commit, and the sequence the next one will get.

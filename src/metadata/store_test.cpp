@@ -2,73 +2,25 @@
 #include "metadata/store.hpp"
 
 #include <cerrno>
-#include <random>
 
 #include <gtest/gtest.h>
 
-#include "format/seal.hpp"
-#include "sim/sim_device.hpp"
+#include "metadata/store_rig.hpp"
 
 namespace dmremap::metadata {
 namespace {
 
-constexpr SectorCount kSize{65'536};
-
-class FixedClock final : public Clock {
- public:
-  std::uint64_t wall_ns() override { return 1'000; }
-  std::uint64_t monotonic_ns() override { return 1'000; }
-};
-
-// Reproducible, so that a failing cut can be replayed.
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : engine_(seed) {}
-  std::uint64_t next_u64() override { return engine_(); }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-format::Content first_content() {
-  format::Content content;
-  content.identity.name = "test";
-  content.identity.set_uuid.bytes[0] = std::byte{1};
-  content.identity.spare_uuid.bytes[0] = std::byte{2};
-  content.identity.main.size = {1'000'000};
-  content.identity.spare.size = kSize;
-  return content;
-}
-
-format::Content with_extents(format::Content content, std::uint64_t count,
-                             std::uint64_t first_spare = 20'000) {
-  content.extents.clear();
-  for (std::uint64_t i = 0; i < count; ++i) {
-    content.extents.push_back(
-        format::Extent(format::State::remapped, {{i * 16}, {8}}, {first_spare + i * 8}));
-  }
-  return content;
-}
-
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() { EXPECT_TRUE(Store::create(spare_, first_content(), random_, clock_)); }
+  StoreTest() { EXPECT_TRUE(rig_.create()); }
 
-  Result<std::unique_ptr<Store>> open() {
-    const auto found = survey(spare_);
-    if (!found) return tl::unexpected(found.error());
-    if (const auto error = refusal(*found, "spare")) return tl::unexpected(*error);
-    return Store::activate(spare_, *found, *found->content, random_, clock_);
-  }
+  Result<std::unique_ptr<Store>> open() { return rig_.open(); }
+  void damage(unsigned copy, unsigned slot) { rig_.damage(copy, slot); }
 
-  void damage(unsigned copy, unsigned slot, std::byte with = std::byte{0xff}) {
-    const std::vector<std::byte> noise(format::kBlockBytes, with);
-    spare_.poke(format::slot_sector(format::copy_positions(kSize), {copy, slot}), noise);
-  }
-
-  SeededRandom random_{7};
-  FixedClock clock_;
-  sim::SimDevice spare_{{kSize, 512, 4096}};
+  StoreRig rig_;
+  SeededRandom& random_ = rig_.random;
+  FixedClock& clock_ = rig_.clock;
+  sim::SimDevice& spare_ = rig_.spare;
 };
 
 TEST_F(StoreTest, CreateSealsEverySlotOfEveryCopy) {
@@ -249,111 +201,6 @@ TEST_F(StoreTest, CreateOnASpareThatCannotHoldEveryCopyFailsAndLeavesNoSet) {
   const auto found = survey(bad);
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->has_set());
-}
-
-// Promise 9 for the metadata: open and three commits, the power cut before every write and flush in
-// turn, an arbitrary part of what was unflushed lost; what is found is never older than what was
-// acknowledged, never newer than what was begun, never a mixture, and the set is writable.
-TEST(Promise9, EveryStepOfOpenAndCommitMayBeTheLast) {
-  constexpr SectorCount kSmallest = format::kMinSpareSize;
-  format::Content content = first_content();
-  content.identity.spare.size = kSmallest;
-  FixedClock clock;
-  for (std::uint64_t cut = 0;; ++cut) {
-    bool was_cut = false;
-    for (std::uint64_t seed = 0; seed < 3; ++seed) {
-      SeededRandom random(100 + seed);
-      sim::SimDevice spare{{kSmallest, 512, 4096}};
-      ASSERT_TRUE(Store::create(spare, content, random, clock));
-      const std::uint64_t start = spare.steps();
-      spare.set_hook([&](const sim::Request& request) {
-        if (request.kind != sim::Request::Kind::read && request.step == start + cut) {
-          throw sim::PowerCut{};
-        }
-        return io::kIoOk;
-      });
-      std::size_t acknowledged = 0;
-      std::size_t begun = 0;
-      try {
-        const auto found = survey(spare);
-        const auto store = Store::activate(spare, *found, *found->content, random, clock);
-        ASSERT_TRUE(store);
-        for (std::size_t n = 1; n <= 3; ++n) {
-          begun = n;
-          ASSERT_TRUE((*store)->commit(with_extents(content, n * 200, 24'000)));
-          acknowledged = n;
-        }
-      } catch (const sim::PowerCut&) {
-        was_cut = true;
-      }
-      spare.set_hook({});
-      std::mt19937_64 coin(seed * 1'000 + cut);
-      const std::uint64_t style = seed;  // lose all, keep all, lose any subset
-      spare.power_cut([&](const sim::Request&, Sector) {
-        return style == 1 || (style == 2 && (coin() & 1U) != 0);
-      });
-      const auto found = survey(spare);
-      ASSERT_TRUE(found);
-      ASSERT_EQ(found->decision.standing, Standing::read_write)
-          << "cut " << cut << " seed " << seed;
-      const std::size_t extents = found->content->extents.size();
-      EXPECT_EQ(extents % 200, 0U);
-      EXPECT_GE(extents / 200, acknowledged) << "cut " << cut << " seed " << seed;
-      EXPECT_LE(extents / 200, begun) << "cut " << cut << " seed " << seed;
-      const auto again = Store::activate(spare, *found, *found->content, random, clock);
-      EXPECT_TRUE(again);
-    }
-    if (!was_cut) {
-      // Four commits of at least 8 bodies, 8 seals and 4 flushes: fewer means that no cut fired.
-      EXPECT_GE(cut, 80U);
-      break;
-    }
-  }
-}
-
-// A killed program loses nothing, but leaves its last writes in the drive's cache: the next opening
-// may see a commit that a power cut would still undo. Killed at every step of an opening and a
-// commit, then cut at every step of the next opening, all that was unflushed lost.
-TEST(Promise9, APowerCutAfterAKillTakesNothingBackThatWasSeen) {
-  format::Content content = first_content();
-  content.identity.spare.size = format::kMinSpareSize;
-  FixedClock clock;
-  SeededRandom random(3);
-  std::uint64_t cuts = 0;
-  const auto run = [&](sim::SimDevice& spare, std::uint64_t steps, std::size_t to_commit) {
-    const std::uint64_t last = spare.steps() + steps;
-    spare.set_hook([last](const sim::Request& request) {
-      if (request.kind != sim::Request::Kind::read && request.step >= last) throw sim::PowerCut{};
-      return io::kIoOk;
-    });
-    std::size_t acknowledged = 0;
-    try {
-      const auto found = survey(spare);
-      const auto store = Store::activate(spare, *found, *found->content, random, clock);
-      EXPECT_TRUE(store);
-      acknowledged = found->content->extents.size();
-      EXPECT_TRUE((*store)->commit(with_extents(content, to_commit, 24'000)));
-      acknowledged = to_commit;
-    } catch (const sim::PowerCut&) {
-      ++cuts;
-    }
-    return acknowledged;
-  };
-  for (std::uint64_t kill = 0; kill < 46; ++kill) {
-    for (std::uint64_t cut = 0; cut < 24; ++cut) {
-      sim::SimDevice spare{{format::kMinSpareSize, 512, 4096}};
-      ASSERT_TRUE(Store::create(spare, content, random, clock));
-      const std::size_t first = run(spare, kill, 10);
-      const std::size_t acknowledged = std::max(first, run(spare, cut, 20));
-      spare.set_hook({});
-      spare.power_cut([](const sim::Request&, Sector) { return false; });
-      const auto found = survey(spare);
-      ASSERT_TRUE(found);
-      ASSERT_EQ(found->decision.standing, Standing::read_write) << kill << " " << cut;
-      ASSERT_GE(found->content->extents.size(), acknowledged) << kill << " " << cut;
-    }
-  }
-  EXPECT_GT(cuts, 1'900U);
 }
 
 }  // namespace

@@ -27,37 +27,6 @@ void read_copies(SlotReader& reader, const format::CopyPositions& positions, uns
   }
 }
 
-// Whose spare this is: the owner that most seals in their place name.
-struct Ownership {
-  std::optional<Owner> owner;
-  bool tied = false;
-  format::CopyPositions positions{};
-};
-
-Ownership owner_of(const Readings& readings, unsigned copies) {
-  std::map<Owner, unsigned> votes;
-  std::map<Owner, format::CopyPositions> positions;
-  for (unsigned copy = 0; copy < copies; ++copy) {
-    for (const SlotReading& slot : readings[copy]) {
-      if (slot.seal.check != format::SealCheck::ok || !slot.in_place) continue;
-      const Owner owner{slot.seal.seal.set_uuid, slot.seal.seal.device_uuid};
-      ++votes[owner];
-      positions.emplace(owner, slot.seal.seal.positions);
-    }
-  }
-  Ownership out;
-  unsigned most = 0;
-  for (const auto& [owner, count] : votes) {
-    out.tied = count == most || (count < most && out.tied);
-    if (count <= most) continue;
-    most = count;
-    out.owner = owner;
-    out.tied = false;
-    out.positions = positions.at(owner);
-  }
-  return out;
-}
-
 bool is_of(const SlotReading& slot, const Owner& owner) {
   return slot.seal.check == format::SealCheck::ok && slot.seal.seal.set_uuid == owner.first &&
          slot.seal.seal.device_uuid == owner.second;
@@ -75,6 +44,85 @@ SlotFacts facts_of(const Readings& readings, const Owner& owner) {
     }
   }
   return facts;
+}
+
+// The slots as they are if the copies lie at `positions`.
+struct Layout {
+  format::CopyPositions positions{};
+  Readings readings;
+};
+
+// A set that seals in their place name, and what they say of it.
+struct Candidate {
+  Owner owner;
+  const Layout* layout = nullptr;
+  unsigned seals = 0;
+  Decision decision;
+};
+
+using Found = std::map<std::pair<Owner, format::CopyPositions>, unsigned>;
+
+// Who is named by seals in their place, with which positions, by how many.
+Found owners_in(const Readings& readings, unsigned copies) {
+  Found out;
+  for (unsigned copy = 0; copy < copies; ++copy) {
+    for (const SlotReading& slot : readings[copy]) {
+      if (slot.seal.check != format::SealCheck::ok || !slot.in_place) continue;
+      const format::Seal& seal = slot.seal.seal;
+      ++out[{{seal.set_uuid, seal.device_uuid}, seal.positions}];
+    }
+  }
+  return out;
+}
+
+// The far copies lie where the device ended when the set was made: the near seals know, of every
+// set that they name. Without them, where a set made at today's size has them.
+std::vector<Layout> read_layouts(SlotReader& reader, SectorCount size) {
+  Layout near{format::copy_positions(size), {}};
+  read_copies(reader, near.positions, 0, format::kNearCopies, near.readings);
+  std::vector<Layout> out;
+  for (const auto& [named, seals] : owners_in(near.readings, format::kNearCopies)) {
+    const auto& positions = named.second;
+    if (std::any_of(out.begin(), out.end(),
+                    [&](const Layout& known) { return known.positions == positions; })) {
+      continue;
+    }
+    out.push_back(near);
+    out.back().positions = positions;
+  }
+  if (out.empty()) out.push_back(std::move(near));
+  for (Layout& layout : out) {
+    read_copies(reader, layout.positions, format::kNearCopies, format::kCopies, layout.readings);
+  }
+  return out;
+}
+
+std::vector<Candidate> candidates_in(const std::vector<Layout>& layouts) {
+  std::vector<Candidate> out;
+  for (const Layout& layout : layouts) {
+    for (const auto& [named, seals] : owners_in(layout.readings, format::kCopies)) {
+      if (named.second != layout.positions) continue;
+      out.push_back({named.first, &layout, seals, decide(facts_of(layout.readings, named.first))});
+    }
+  }
+  return out;
+}
+
+// The set that is provably there: of two in the same places at most one is, for either it or the
+// rest contains a quorum. Else the one with the most seals. None and true: it cannot be told.
+std::pair<const Candidate*, bool> choose(const std::vector<Candidate>& candidates) {
+  const auto rank = [](const Candidate& c) { return std::pair(c.decision.writable(), c.seals); };
+  const Candidate* best = nullptr;
+  bool tied = false;
+  for (const Candidate& candidate : candidates) {
+    if (best != nullptr && rank(candidate) < rank(*best)) continue;
+    tied = best != nullptr && rank(candidate) == rank(*best);
+    best = &candidate;
+  }
+  const auto proved = std::count_if(candidates.begin(), candidates.end(),
+                                    [](const Candidate& c) { return c.decision.writable(); });
+  if (tied || proved > 1) return {nullptr, true};
+  return {best, false};
 }
 
 Verdict verdict_on(const SlotReading& slot, const std::optional<Owner>& owner,
@@ -110,13 +158,15 @@ SlotReport report_on(const SlotReading& slot) {
   return out;
 }
 
-Survey conclude(const Readings& readings, const Ownership& ownership) {
+Survey conclude(const Layout& layout, const Candidate* chosen) {
   Survey out;
-  out.positions = ownership.positions;
-  if (ownership.owner) {
-    out.set_uuid = ownership.owner->first;
-    out.spare_uuid = ownership.owner->second;
-    out.decision = decide(facts_of(readings, *ownership.owner));
+  out.positions = layout.positions;
+  std::optional<Owner> owner;
+  if (chosen != nullptr) {
+    owner = chosen->owner;
+    out.set_uuid = owner->first;
+    out.spare_uuid = owner->second;
+    out.decision = chosen->decision;
   } else {
     out.decision.reason = "no seal of a dm-remap set that checks";
   }
@@ -125,10 +175,10 @@ Survey conclude(const Readings& readings, const Ownership& ownership) {
     report.index = copy;
     report.place = {out.positions[copy], format::kCopySectors};
     for (unsigned slot = 0; slot < format::kSlots; ++slot) {
-      const SlotReading& reading = readings[copy][slot];
+      const SlotReading& reading = layout.readings[copy][slot];
       SlotReport& to = report.slots[slot];
       to = report_on(reading);
-      to.verdict = verdict_on(reading, ownership.owner, out.decision.winner);
+      to.verdict = verdict_on(reading, owner, out.decision.winner);
       to.settled = out.decision.settled[copy][slot];
       to.whole = to.verdict == Verdict::good || to.verdict == Verdict::stale;
       out.newer_format = out.newer_format || reading.newer_body ||
@@ -154,28 +204,22 @@ Result<Survey> survey(io::BlockDevice& device) {
   if (size < format::kMinSpareSize) return nothing;
 
   SlotReader reader(device);
-  Readings readings;
-  format::CopyPositions positions = format::copy_positions(size);
-  read_copies(reader, positions, 0, format::kNearCopies, readings);
-  // The far copies lie where the device ended when the set was made; the near seals know.
-  if (const Ownership near = owner_of(readings, format::kNearCopies); near.owner) {
-    positions = near.positions;
-  }
-  read_copies(reader, positions, format::kNearCopies, format::kCopies, readings);
-
-  const bool all_unreadable = std::all_of(readings.begin(), readings.end(), [](const auto& copy) {
-    return copy[0].seal_unreadable && copy[1].seal_unreadable;
-  });
-  if (all_unreadable) {
+  const std::vector<Layout> layouts = read_layouts(reader, size);
+  const Readings& first = layouts.front().readings;
+  if (std::all_of(first.begin(), first.end(), [](const auto& copy) {
+        return copy[0].seal_unreadable && copy[1].seal_unreadable;
+      })) {
     return fail(ErrorCode::io, "not one metadata copy can be read", device.path(),
                 "check cable, power and the kernel log");
   }
-  Ownership ownership = owner_of(readings, format::kCopies);
-  if (ownership.tied) {
-    return fail(ErrorCode::ambiguous, "holds equally many seals of several sets", device.path());
+  const std::vector<Candidate> candidates = candidates_in(layouts);
+  const auto [chosen, tied] = choose(candidates);
+  if (tied) {
+    return fail(ErrorCode::ambiguous,
+                "holds seals of several sets, and it cannot be told whose it is", device.path(),
+                "look with `dmremap examine`");
   }
-  ownership.positions = positions;
-  return conclude(readings, ownership);
+  return conclude(chosen != nullptr ? *chosen->layout : layouts.front(), chosen);
 }
 
 std::optional<Error> refusal(const Survey& survey, const std::string& where) {

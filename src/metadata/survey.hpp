@@ -58,8 +58,8 @@ struct Survey {
   [[nodiscard]] bool has_set() const { return set_uuid.has_value(); }
 };
 
-// Errors: io only if not one block of the device can be read; ambiguous if seals of several sets
-// are equally many.
+// Of several sets that seals name, the one that is writable, else the one with the most seals.
+// Errors: io only if not one seal of the device can be read; ambiguous if that does not tell.
 [[nodiscard]] Result<Survey> survey(io::BlockDevice& device);
 
 // The error that `start` gives for a survey that is not writable; none if it is.

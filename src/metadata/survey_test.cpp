@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is found on a spare that is not as it was left: of another size, or with slots of other
+// sets.
+#include "metadata/survey.hpp"
+
+#include <cerrno>
+
+#include <gtest/gtest.h>
+
+#include "metadata/store_rig.hpp"
+
+namespace dmremap::metadata {
+namespace {
+
+class SurveyTest : public ::testing::Test {
+ protected:
+  SurveyTest() { EXPECT_TRUE(rig_.create()); }
+
+  // Everything of `rig_` that fits, on a device of another size.
+  void move_to(StoreRig& other) {
+    const std::vector<std::byte> bytes = rig_.image();
+    other.spare.poke({0},
+                     std::span(bytes).first(std::min(bytes.size(), other.spare.contents().size())));
+  }
+  void overwrite(unsigned copy, const StoreRig& with) {
+    const SectorRange place = rig_.copy_range(copy);
+    const std::vector<std::byte> bytes = with.image();
+    rig_.spare.poke(place.first,
+                    std::span(bytes).subspan(place.first.byte_offset(), place.count.bytes()));
+  }
+
+  StoreRig rig_;
+};
+
+TEST_F(SurveyTest, ATruncatedSpareIsDoubtfulAndLeftAlone) {
+  StoreRig longer({kSize.value * 2});
+  ASSERT_TRUE(longer.create());
+  StoreRig shorter({format::kMinSpareSize});
+  const std::vector<std::byte> bytes = longer.image();
+  shorter.spare.poke({0}, std::span(bytes).first(format::kMinSpareSize.bytes()));
+  const std::vector<std::byte> before = shorter.spare.contents();
+  const auto store = shorter.open();
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::metadata_doubtful);
+  EXPECT_EQ(shorter.spare.contents(), before);
+}
+
+TEST_F(SurveyTest, AGrownSpareKeepsItsCopiesWhereTheyWere) {
+  StoreRig longer({kSize.value * 2});
+  move_to(longer);
+  for (unsigned copy = 1; copy < format::kNearCopies; ++copy) longer.damage(copy);
+  const auto store = longer.open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ((*store)->copies().good, 8U);
+  const auto found = survey(longer.spare);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->positions, format::copy_positions(kSize));
+}
+
+TEST_F(SurveyTest, WhereTheWholeNearRegionIsUnreadableOnAGrownSpareSomethingIsSuspected) {
+  StoreRig longer({kSize.value * 2});
+  move_to(longer);
+  longer.spare.fail_reads({{0}, {format::kNearEnd.value}}, EIO);
+  const auto found = survey(longer.spare);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->traces);
+  EXPECT_TRUE(refusal(*found, "spare"));
+}
+
+// Slots of another set are damage like any other.
+TEST_F(SurveyTest, NearCopiesOfAnotherSetDoNotHideWhatIsProved) {
+  for (const SectorCount size : {kSize, SectorCount{kSize.value * 2}}) {
+    StoreRig other(size);
+    other.content = first_content(size, 9);
+    ASSERT_TRUE(other.create());
+    for (unsigned copy = 0; copy < 4; ++copy) {
+      overwrite(copy, other);
+      const auto found = survey(rig_.spare);
+      ASSERT_TRUE(found) << copy;
+      EXPECT_EQ(found->set_uuid, rig_.content.identity.set_uuid) << copy;
+      EXPECT_TRUE(found->decision.writable()) << copy;
+      EXPECT_EQ(found->copies[copy].slots[0].verdict, format::Verdict::foreign);
+    }
+    ASSERT_TRUE(rig_.open());
+  }
+}
+
+TEST_F(SurveyTest, TheFarCopiesAloneOutweighANearRegionOfAnotherSet) {
+  StoreRig other;
+  other.content = first_content(kSize, 9);
+  ASSERT_TRUE(other.create());
+  for (unsigned copy = 0; copy < format::kNearCopies; ++copy) overwrite(copy, other);
+  const auto store = rig_.open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ((*store)->copies().good, 8U);
+  EXPECT_EQ(survey(rig_.spare)->set_uuid, rig_.content.identity.set_uuid);
+}
+
+TEST_F(SurveyTest, TwoSetsNeitherOfWhichIsProvedAreNotGuessedAt) {
+  StoreRig other;
+  other.content = first_content(kSize, 9);
+  ASSERT_TRUE(other.create());
+  const std::vector<std::byte> bytes = other.image();
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    const SectorRange slot = rig_.slot_range(copy, 1);
+    rig_.spare.poke(slot.first,
+                    std::span(bytes).subspan(slot.first.byte_offset(), slot.count.bytes()));
+  }
+  const auto found = survey(rig_.spare);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, ErrorCode::ambiguous);
+}
+
+}  // namespace
+}  // namespace dmremap::metadata
