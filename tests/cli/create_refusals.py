@@ -6,7 +6,7 @@ import os
 
 import support
 from support import check, equal
-from untouched import digest, refused, untouched
+from untouched import digest, put_raid_superblock, refused, untouched
 
 
 def create_refusals(t):
@@ -47,21 +47,26 @@ def create_refusals(t):
                    (16384).to_bytes(4, "little") + bytes(48) + b"\x55\xaa")
     refused(t, "spare-has-data", "create", "data", main, parted, paths=(main, parted))
 
+    member = t.image("member.img", "32MiB")
+    put_raid_superblock(member)
+    error = refused(t, "spare-has-data", "create", "data", main, member, paths=(main, member))
+    check("raid" in error["what"], f"names it: {error}")
+
     # --force takes it, and nothing finds the old contents any more. Main stays as it is.
     before = digest(main)
-    for disk, name in ((spare, "data"), (parted, "other")):
+    for disk, name in ((spare, "data"), (parted, "other"), (member, "third")):
         support.dmremap("create", name, main, disk, "--force")
         equal(support.run("blkid", "-p", disk, expect=None).out, "", "what blkid finds")
     equal(digest(main), before, "main after create")
 
     # A spare that holds a set: only its own UUID gives it up.
     uuid = support.dmremap("examine", spare, "--json").json()["set"]["uuid"]
-    error = refused(t, "spare-has-set", "create", "third", main, spare, "--force", paths=both)
+    error = refused(t, "spare-has-set", "create", "fourth", main, spare, "--force", paths=both)
     check(uuid in error["hint"], f"names the set: {error}")
-    refused(t, "spare-has-set", "create", "third", main, spare, "--destroy",
+    refused(t, "spare-has-set", "create", "fourth", main, spare, "--destroy",
             "00000000-0000-4000-8000-000000000000", paths=both)
     fresh = t.image("fresh.img", "32MiB")
-    refused(t, "spare-unreadable", "create", "third", main, fresh, "--destroy", uuid,
+    refused(t, "spare-unreadable", "create", "fourth", main, fresh, "--destroy", uuid,
             paths=(main, fresh))
 
     # A name that stands where it was last seen.
@@ -75,8 +80,8 @@ def create_refusals(t):
             for slot in (0, 512):
                 file.seek((copy["sector"] + slot) * support.SECTOR + 60)
                 file.write(b"damage")
-    refused(t, "spare-unreadable", "create", "third", main, spare, paths=both)
-    support.dmremap("create", "third", main, spare, "--force")
+    refused(t, "spare-unreadable", "create", "fourth", main, spare, paths=both)
+    support.dmremap("create", "fourth", main, spare, "--force")
     with untouched(t, main, spare):
         support.dmremap("examine", spare)
 
