@@ -42,7 +42,7 @@ def leftovers(t):
     fd = os.open(disk.node, os.O_RDONLY)
     opener.push(os.close, fd)
     refused = RamDisk(t, size="32MiB", mountfile=mountfile, link=link)
-    equal((refused.error or {}).get("code"), "leftovers-in-use", "error while a process has it open")
+    equal((refused.error or {}).get("code"), "leftovers-in-use", "error while it is open")
     check(str(os.getpid()) in refused.error["what"], f"does not name the process: {refused.error}")
     opener.close()
 

@@ -15,8 +15,8 @@ RAM_SERVER = os.environ.get("RAM_SERVER", os.path.join(os.path.dirname(support.D
 class RamDisk:
     """A running ram_server. `path` is the FUSE file, `node` the loop device if there is one."""
 
-    def __init__(self, t, size="64MiB", name="disk", loop=True, mountfile=None, link=None, block=512,
-                 read_only=False, threads=16, prefix=()):
+    def __init__(self, t, size="64MiB", name="disk", loop=True, mountfile=None, link=None,
+                 block=512, read_only=False, threads=16, prefix=()):
         self.size = support.parse_size(size)
         mountfile = mountfile or t.path(name)
         args = [*prefix, RAM_SERVER, mountfile, self.size, "--block", block, "--threads", threads]

@@ -9,8 +9,10 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -69,9 +71,10 @@ class Server {
     } else if (verb == "counts") {
       answer(counts());
     } else if (verb == "save") {
+      std::vector<char> bytes(engine_.geometry().size.bytes());
+      engine_.copy_out({0}, std::as_writable_bytes(std::span(bytes)));
       std::ofstream file(argument, std::ios::binary);
-      file.write(reinterpret_cast<const char*>(engine_.bytes().data()),
-                 static_cast<std::streamsize>(engine_.bytes().size()));
+      file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
       answer({{"ok", file.good()}});
     } else if (verb == "detach") {
       answer(loop_ ? as_json(loop_->detach()) : json{{"ok", true}});

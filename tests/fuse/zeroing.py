@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Discards and zeroing, through the file and the loop device; and what the kernel does when the
-engine will not zero lost sectors: it writes the zeros itself, which heals exactly what it covers."""
+engine will not zero lost sectors: it writes the zeros itself, which heals exactly what it
+covers."""
 
 import ctypes
 import errno

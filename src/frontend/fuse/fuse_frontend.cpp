@@ -181,7 +181,9 @@ Result<void> Frontend::run(unsigned threads) {
   if (!session) return tl::unexpected(session.error());
   session_ = std::move(*session);
   running_ = std::max(threads, 1U);
-  for (unsigned i = 0; i < running_; ++i) threads_.emplace_back([this] { serve(); });
+  for (unsigned i = 0, count = running_; i < count; ++i) {
+    threads_.emplace_back([this] { serve(); });
+  }
   // The kernel says hello at once, or something is very wrong.
   for (int waited = 0; !served_.ready.load(); ++waited) {
     if (ended() || waited > 1000) {
