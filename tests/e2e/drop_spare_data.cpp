@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A broken engine for tests: preloaded, it answers writes to the spare's data areas with success and
-// forgets them. Metadata goes through, so the set looks sound while its remapped data is not there.
+// A broken engine for tests: preloaded, it answers writes to the spare's data areas with success
+// and forgets them. Metadata goes through, so the set looks sound while its remapped data is not
+// there.
 //
 // DROP_FILE_SUFFIX: the end of the path whose writes are dropped. DROP_RANGES: "FIRST+COUNT,..." in
 // sectors.
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include <dlfcn.h>
+#include <unistd.h>
 
 namespace {
 
@@ -46,9 +47,9 @@ bool is_data(off_t offset) {
 
 extern "C" ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
   using Pwrite = ssize_t (*)(int, const void*, size_t, off_t);
-  static const auto kReal = reinterpret_cast<Pwrite>(dlsym(RTLD_NEXT, "pwrite64"));
+  static const auto real = reinterpret_cast<Pwrite>(dlsym(RTLD_NEXT, "pwrite64"));
   if (is_data(offset) && is_the_spare(fd)) {
     return static_cast<ssize_t>(size);
   }
-  return kReal(fd, data, size, offset);
+  return real(fd, data, size, offset);
 }
