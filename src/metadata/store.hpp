@@ -30,8 +30,8 @@ struct CopyCount {
   unsigned total = 8;
 };
 
-// Not thread-safe: one writer (the remapper). `current()`, `copies()` and `read_only_reason()` may be
-// read by any thread.
+// Not thread-safe: one writer (the remapper). `current()`, `copies()` and `read_only_reason()` may
+// be read by any thread.
 class Store {
  public:
   // Lays the metadata of a new set on `spare`: every slot sealed and verified, all eight copies, or
@@ -52,8 +52,8 @@ class Store {
   virtual ~Store() = default;
 
   // Makes `content` durable. Before it returns an error the set is either unchanged on disk or
-  // uncertain; uncertain makes the store read-only. Errors: metadata_full and internal (content that
-  // contradicts itself) write nothing and leave the store usable; read_only, metadata_commit,
+  // uncertain; uncertain makes the store read-only. Errors: metadata_full and internal (content
+  // that contradicts itself) write nothing and leave the store usable; read_only, metadata_commit,
   // metadata_exhausted.
   virtual Result<CommitName> commit(const format::Content& content) = 0;
 
