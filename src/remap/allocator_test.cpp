@@ -35,7 +35,7 @@ TEST(Allocator, NeverHandsOutMetadataSectorZeroIncluded) {
   }
   EXPECT_EQ(sum, allocator.capacity());
   EXPECT_EQ(allocator.available(), SectorCount{0});
-  EXPECT_EQ(sum, kSpare - SectorCount{8 * 1024});
+  EXPECT_EQ(sum, kSpare - SectorCount{8192});
 }
 
 TEST(Allocator, NeverHandsOutWhatTheTableNamesAfterARestart) {

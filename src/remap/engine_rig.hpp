@@ -23,7 +23,7 @@
 
 namespace dmremap::remap {
 
-inline constexpr SectorCount kMainSize{16 * 2048};
+inline constexpr SectorCount kMainSize{32'768};
 inline constexpr SectorCount kSpareSize{40'000};
 
 class SeededRandom final : public Random {

@@ -11,7 +11,8 @@
 namespace dmremap::remap {
 namespace {
 
-constexpr std::uint64_t kArea = 6 * 1024;  // sectors that the clients use: three regions
+constexpr std::uint64_t kArea = 6'144;      // sectors that the clients use: three regions
+constexpr std::uint64_t kRegions = 16'384;  // eight of a mebibyte
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 // What was written to one sector, when; times are ticks of one counter. A failed write may take
@@ -208,7 +209,7 @@ TEST(EngineThreads, EveryReadReturnsWhatSomeOrderOfTheWritesAllows) {
 }
 
 TEST(SnapshotThreads, AReaderNeverSeesAFreedTableAndAWriterWaitsForThoseWhoCameBefore) {
-  LiveTable live({2048 * 8}, Table());
+  LiveTable live({kRegions}, Table());
   std::atomic<bool> over{false};
   std::vector<std::thread> readers;
   // A sector is lost exactly while its number is in `marked`; a reader that holds a pin from before
@@ -218,7 +219,7 @@ TEST(SnapshotThreads, AReaderNeverSeesAFreedTableAndAWriterWaitsForThoseWhoCameB
     readers.emplace_back([&, t] {
       std::mt19937_64 random(t);
       while (!over) {
-        const SectorRange range{{random() % (2048 * 8 - 8)}, {8}};
+        const SectorRange range{{random() % (kRegions - 8)}, {8}};
         const auto pin = live.pin(range);
         if (!live.clean(range)) {
           const Snapshot& now = live.snapshot();
@@ -230,7 +231,7 @@ TEST(SnapshotThreads, AReaderNeverSeesAFreedTableAndAWriterWaitsForThoseWhoCameB
   std::mt19937_64 random(5);
   Table table;
   for (int i = 0; i < 2'000; ++i) {
-    const SectorRange range{{random() % (2048 * 8 - 8)}, {8}};
+    const SectorRange range{{random() % (kRegions - 8)}, {8}};
     if (i % 10 == 0) {
       const auto hold = live.hold({range});
       EXPECT_TRUE(live.drain(hold, system_clock(), ~std::uint64_t{0}));

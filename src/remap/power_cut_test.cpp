@@ -21,16 +21,16 @@ struct Allowed {
 
 class Life {
  public:
-  Life() : rig({kSmallMain, 512, 4096}, kSmallSpare), sectors_(kSmallMain.value) {
-    rig.main.fail_writes({{64}, {8}}, EIO);
-    rig.main.fail_reads({{128}, {8}}, EIO);
+  Life() : rig_({kSmallMain, 512, 4096}, kSmallSpare), sectors_(kSmallMain.value) {
+    rig_.main.fail_writes({{64}, {8}}, EIO);
+    rig_.main.fail_reads({{128}, {8}}, EIO);
     for (std::uint64_t s = 128; s < 136; ++s) sectors_[s].error = true;
     const auto cut = [this](const sim::Request& request) -> io::IoStatus {
       if (request.kind == sim::Request::Kind::read) return {steps_ >= cut_at_ ? ENODEV : 0};
       return {steps_++ >= cut_at_ ? ENODEV : 0};
     };
-    rig.main.set_hook(cut);
-    rig.spare.set_hook(cut);
+    rig_.main.set_hook(cut);
+    rig_.spare.set_hook(cut);
   }
 
   // Runs until the end or the cut.
@@ -46,7 +46,7 @@ class Life {
     read_error(128, 8);
     write(130, 2, 6);
     settle(130, 2, 6);
-    (void)rig.engine->relocate({{200}, {16}});
+    (void)rig_.engine->relocate({{200}, {16}});
     write(200, 16, 7);
     write(196, 24, 8);
     flush();
@@ -56,25 +56,25 @@ class Life {
     zero(0, 80);
     discard(300, 8);
     write(400, 8, 10);
-    if (rig.engine->commit_record([](format::Content& c) { c.health.clean = true; })) return;
+    if (rig_.engine->commit_record([](format::Content& c) { c.health.clean = true; })) return;
   }
 
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
 
   void cut(const std::function<bool(Sector)>& keep) {
-    if (rig.engine) rig.engine->stop();
-    rig.engine.reset();
-    rig.store.reset();
+    if (rig_.engine) rig_.engine->stop();
+    rig_.engine.reset();
+    rig_.store.reset();
     const auto keeps = [&keep](const sim::Request&, Sector sector) { return keep(sector); };
-    rig.main.power_cut(keeps);
-    rig.spare.power_cut(keeps);
+    rig_.main.power_cut(keeps);
+    rig_.spare.power_cut(keeps);
     cut_at_ = ~std::uint64_t{0};
   }
 
   void check(std::uint64_t at) {
     ASSERT_TRUE(open()) << "after step " << at;
     for (std::uint64_t s = 0; s < 512; ++s) {
-      const int seen = rig.read(s);
+      const int seen = rig_.read(s);
       const Allowed& allowed = sectors_[s];
       const bool right = seen < 0 ? allowed.error : allowed.values.contains(seen);
       ASSERT_TRUE(right) << "sector " << s << " reads " << seen << " after step " << at;
@@ -83,21 +83,21 @@ class Life {
 
  private:
   bool open() {
-    const auto survey = metadata::survey(rig.spare);
+    const auto survey = metadata::survey(rig_.spare);
     if (!survey || metadata::refusal(*survey, "spare")) return false;
-    rig.content = *survey->content;
+    rig_.content = *survey->content;
     auto store =
-        metadata::Store::activate(rig.spare, *survey, rig.content, rig.random, system_clock());
+        metadata::Store::activate(rig_.spare, *survey, rig_.content, rig_.random, system_clock());
     if (!store) return false;
-    rig.store = std::move(*store);
-    rig.start_with(rig.store.get());
-    return rig.engine != nullptr;
+    rig_.store = std::move(*store);
+    rig_.start_with(rig_.store.get());
+    return rig_.engine != nullptr;
   }
 
   [[nodiscard]] bool alive() const { return steps_ < cut_at_; }
 
   void write(std::uint64_t first, std::uint64_t count, int fill, bool fua = false) {
-    const bool done = rig.write(first, count, fill, fua) == 0;
+    const bool done = rig_.write(first, count, fill, fua) == 0;
     for (std::uint64_t s = first; s < first + count; ++s) {
       sectors_[s].values.insert(fill);
       if (done) latest_[s] = fill;
@@ -111,33 +111,33 @@ class Life {
     }
   }
   void flush() {
-    if (!rig.engine->flush().ok()) return;
+    if (!rig_.engine->flush().ok()) return;
     for (const auto& [s, fill] : latest_) sectors_[s] = {{fill}, false};
   }
   void read_error(std::uint64_t first, std::uint64_t count) {
-    EXPECT_LT(rig.read(first, count), 0);
+    EXPECT_LT(rig_.read(first, count), 0);
   }
   // The spare sector of `s` goes bad for reading.
   void spoil(std::uint64_t s) {
     if (!alive()) return;
-    rig.spare.fail_reads(rig.spare_of(s), EIO);
+    rig_.spare.fail_reads(rig_.spare_of(s), EIO);
     sectors_[s].error = true;
-    EXPECT_LT(rig.read(s), 0);
+    EXPECT_LT(rig_.read(s), 0);
     latest_.erase(s);
   }
   void zero(std::uint64_t first, std::uint64_t count) {
-    const bool done = rig.engine->write_zeroes({{first}, {count}}).ok();
+    const bool done = rig_.engine->write_zeroes({{first}, {count}}).ok();
     for (std::uint64_t s = first; s < first + count; ++s) {
       sectors_[s].values.insert(0);
       if (done) latest_[s] = 0;
     }
   }
   void discard(std::uint64_t first, std::uint64_t count) {
-    (void)rig.engine->discard({{first}, {count}});
+    (void)rig_.engine->discard({{first}, {count}});
     for (std::uint64_t s = first; s < first + count; ++s) sectors_[s].values.insert(0);
   }
 
-  Rig rig;
+  Rig rig_;
   std::vector<Allowed> sectors_;
   std::map<std::uint64_t, int> latest_;  // acknowledged
   std::atomic<std::uint64_t> steps_{0};
