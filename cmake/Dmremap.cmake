@@ -54,7 +54,9 @@ function(dmremap_library name)
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
 
-# The test programs labelled `threads`: what is worth a build under ThreadSanitizer.
+# All unit test programs; and those labelled `threads`, which are worth a build under
+# ThreadSanitizer.
+add_custom_target(unit_tests)
 add_custom_target(thread_tests)
 
 # dmremap_test(NAME SOURCES a_test.cpp ... DEPENDS lib ... [LABELS l ...]): the unit tests of one
@@ -65,6 +67,7 @@ function(dmremap_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 120
                        DISCOVERY_TIMEOUT 60)
+  add_dependencies(unit_tests ${name})
   if("threads" IN_LIST ARG_LABELS)
     add_dependencies(thread_tests ${name})
   endif()
