@@ -5,6 +5,7 @@
 //
 //   ram_server MOUNTFILE BYTES [--block BYTES] [--read-only] [--loop] [--link PATH] [--threads N]
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -134,9 +135,7 @@ int complain(const Error& error) {
   return 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"memory as a disk"};
   dmremap::fuse::Options front;
   dmremap::fuse::LoopOptions loop;
@@ -176,4 +175,15 @@ int main(int argc, char** argv) {
     if (!server.obey(order)) return 0;
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ram_server: %s\n", error.what());
+    return 1;
+  }
 }
