@@ -22,7 +22,7 @@ inline constexpr unsigned kSlots = 2;
 inline constexpr SectorCount kCopySectors{1024};
 inline constexpr SectorCount kSlotSectors{512};
 inline constexpr SectorCount kBlockSectors{8};
-inline constexpr std::size_t kSlotBytes = 256 * 1024;
+inline constexpr std::size_t kSlotBytes = std::size_t{256} * 1024;
 inline constexpr std::size_t kBodyBlocks = 63;
 inline constexpr std::size_t kBodyBytes = kBodyBlocks * kBlockBytes;
 
