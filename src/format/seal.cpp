@@ -41,7 +41,7 @@ constexpr std::size_t kBodyBlocksField = 216;
 constexpr std::size_t kBodyCrc = 220;
 constexpr std::size_t kZero3 = 224;
 constexpr std::size_t kCrc = 508;
-static_assert(kPositions + kCopies * 8 == kSequence);
+static_assert(kPositions + std::size_t{8} * kCopies == kSequence);
 static_assert(kCrc + 4 == kSealBytes);
 
 }  // namespace
