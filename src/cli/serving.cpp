@@ -147,7 +147,7 @@ Result<void> wait_for_end(Serving& serving, const EndSignals& signals) {
     if (!asked && !serving.cut_off()) continue;
     log(Severity::info,
         asked ? fmt::format("ending on signal {}", *signal) : "the device was unmounted: ending");
-    const auto stopped = serving.stop();
+    auto stopped = serving.stop();
     if (!stopped && stopped.error().code == ErrorCode::device_in_use) {
       log(Severity::error, "not stopped: " + stopped.error().message());
       continue;

@@ -174,6 +174,7 @@ TEST_F(ServerTest, AnEndlessLineIsCutOff) {
 
 TEST_F(ServerTest, ClientsThatSayNothingDoNotKeepItFromEnding) {
   std::vector<LineSocket> silent;
+  silent.reserve(Server::kMaxClients);
   for (int i = 0; i < 5; ++i) silent.push_back(raw());
   EXPECT_TRUE(call(make_request("ping")));
   server_.reset();
@@ -182,6 +183,7 @@ TEST_F(ServerTest, ClientsThatSayNothingDoNotKeepItFromEnding) {
 
 TEST_F(ServerTest, TooManyClientsAreToldSo) {
   std::vector<LineSocket> silent;
+  silent.reserve(Server::kMaxClients);
   for (unsigned i = 0; i < Server::kMaxClients; ++i) silent.push_back(raw());
   const auto answer = call(make_request("ping"));
   ASSERT_FALSE(answer);
