@@ -181,7 +181,7 @@ TEST(Body, SectionsThatOverlapAreRefusedUnderRightChecksums) {
   Content content = some_content();
   content.unknown.assign(1, {99, 0, std::vector<std::byte>(64, std::byte{7})});
   std::vector<std::byte> blocks = encoded(content, name_for(content));
-  const auto entry = std::span(blocks).subspan(kBlockHeaderBytes + 256 + 4 * 32, 32);
+  const auto entry = std::span(blocks).subspan(kBlockHeaderBytes + 256 + std::size_t{4} * 32, 32);
   const auto identity = std::span(blocks).subspan(kBlockBytes + kBlockHeaderBytes, kIdentityBytes);
   store_le<std::uint32_t>(entry, 4, kPayloadBytes);
   store_le<std::uint32_t>(entry, 8, kIdentityBytes);

@@ -244,7 +244,7 @@ TEST_F(FaultTest, AFullTableCostsLittle) {
   });
   full.extents[9'000] = format::Extent(format::State::gone, full.extents[9'000].main());
   ASSERT_TRUE((*store)->commit(full));
-  EXPECT_LE(sectors * kSectorBytes, 8 * 16 * kKiB);
+  EXPECT_LE(sectors * kSectorBytes, kKiB * 8 * 16);
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST_F(StoreTest, ACommitOfOneRemapWritesAtMost16KiBACopy) {
     });
     ASSERT_TRUE((*store)->commit(with_extents(first_content(), n)));
     if (n > 2) {
-      ASSERT_LE(sectors * kSectorBytes, 8 * 16 * kKiB) << n << " extents";
+      ASSERT_LE(sectors * kSectorBytes, kKiB * 8 * 16) << n << " extents";
     }
   }
 }
@@ -175,7 +175,8 @@ TEST_F(StoreTest, ADroppedWriteCostsACopyNotTheSet) {
   const std::vector<std::byte> before = spare_.contents();
   ASSERT_TRUE((*store)->commit(with_extents(first_content(), 1)));
   // Copy 3 loses what it acknowledged and returned.
-  spare_.poke({4096}, std::span(before).subspan(4096 * 512, format::kCopySectors.bytes()));
+  spare_.poke({4096},
+              std::span(before).subspan(std::size_t{4096} * 512, format::kCopySectors.bytes()));
   for (std::uint64_t n = 2; n < 12; ++n) {
     ASSERT_TRUE((*store)->commit(with_extents(first_content(), n)));
   }

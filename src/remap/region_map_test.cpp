@@ -22,7 +22,7 @@ TEST(RegionMap, ABitCoversAMebibyteAndTheShortLastRegionToo) {
   EXPECT_FALSE(map.any({{6144}, {2048}}));
   EXPECT_FALSE(map.any({{0}, {2048}}));
   EXPECT_TRUE(map.any({{0}, {2049}}));
-  map.set({{10 * 2048}, {5}});
+  map.set({{20'480}, {5}});
   EXPECT_TRUE(map.any({{10 * 2048 + 4}, {1}}));
   map.clear(1);
   EXPECT_FALSE(map.any({{2048}, {2048}}));
