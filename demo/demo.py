@@ -120,7 +120,11 @@ def main():
         print("\ndemo: interrupted; taking everything down", flush=True)
         exit_status = 130
     except support.CheckFailed as failure:
-        print(f"demo: FAILED: {failure}", flush=True)
+        if interrupts.follows():
+            print("\ndemo: interrupted; taking everything down", flush=True)
+            exit_status = 130
+        else:
+            print(f"demo: FAILED: {failure}", flush=True)
     finally:
         interrupts.ignore()
         if not t.cleanup.close():

@@ -4,6 +4,7 @@ it must be taken down."""
 
 import contextlib
 import signal
+import time
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _deferring = False
@@ -30,6 +31,16 @@ def enable():
 def ignore():
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def follows():
+    """Ctrl-C reaches the programs we run as well as us, and one that died of it may be noticed
+    first. Whether a signal explains a failure: it is here or comes at once."""
+    try:
+        time.sleep(1)
+    except Interrupted:
+        return True
+    return False
 
 
 @contextlib.contextmanager

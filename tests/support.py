@@ -305,7 +305,7 @@ class Test:
     def loop(self, path, direct_io=True):
         """Attaches a file as a loop device until the test ends; its /dev path."""
         device = attach_loop(path, direct_io)
-        self.cleanup.push(detach_loop, device, missing_ok=True)
+        self.cleanup.push(detach_loop, device, only_over=loop_backing(device))
         return device
 
     def mount(self, device, name="mnt", *options):
@@ -356,9 +356,11 @@ def attach_loop(path, direct_io=True):
     return run("losetup", "--find", "--show", f"--direct-io={flag}", path).out.strip()
 
 
-def detach_loop(device, missing_ok=False):
-    """Detaches and waits until the device is really free: the kernel does it lazily."""
-    if missing_ok and loop_backing(device) is None:
+def detach_loop(device, missing_ok=False, only_over=None):
+    """Detaches and waits until the device is really free: the kernel does it lazily. `only_over`:
+    unless it has another file by now, which somebody else attached."""
+    backing = loop_backing(device)
+    if (missing_ok and backing is None) or (only_over is not None and backing != only_over):
         return
     run("losetup", "--detach", device)
     wait_until(lambda: loop_backing(device) is None, f"{device} detached")

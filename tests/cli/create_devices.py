@@ -11,7 +11,7 @@ from untouched import digest, refused
 
 def _loop(t, path, *options):
     device = support.run("losetup", "--find", "--show", *options, path).out.strip()
-    t.cleanup.push(support.detach_loop, device, missing_ok=True)
+    t.cleanup.push(support.detach_loop, device, only_over=support.loop_backing(device))
     return device
 
 

@@ -14,14 +14,17 @@ def _interrupt_at(t, lines, send):
     """Sends a signal once each of the lines was printed, in this order."""
     process = demo_lane.start(t)
     awaited = list(lines)
+    said = ""
     for printed in process.stdout:
+        said += printed
         if awaited[0] in printed:
             awaited.pop(0)
         if not awaited:
             send(process.pid)
             break
-    out, _ = process.communicate(timeout=60)
-    equal(process.returncode, 130, f"exit status of the demo interrupted at {lines}\n{out}")
+    # Not communicate(), which would lose what was read ahead.
+    said += process.stdout.read()
+    equal(process.wait(timeout=60), 130, f"exit status of the demo interrupted at {lines}\n{said}")
     demo_lane.check_nothing_left(t)
 
 
