@@ -316,6 +316,9 @@ std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> bloc
   }
   if (out.content.identity.set_uuid != out.name.set_uuid) return BodyFault::section;
   if (!table_fits(out.content)) return BodyFault::table;
+  // Ours lies tightly but for the table's block boundary. What a stranger packed tighter could be
+  // read, but not be written again.
+  if (out.table.entries().size() > table_capacity(out.content.unknown)) return BodyFault::table;
   return out;
 }
 

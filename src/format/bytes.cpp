@@ -9,7 +9,9 @@
 namespace dmremap::format {
 
 bool all_zero(std::span<const std::byte> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+  // If the first is zero and each equals the one before it, all are; memcmp goes by words.
+  return bytes.empty() || (bytes.front() == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 void put_bytes(std::span<std::byte> to, std::size_t offset, std::span<const std::byte> bytes) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -198,6 +199,30 @@ TEST(Body, BytesOfNoSectionAreZero) {
     rechecksum(blocks, 1);
     EXPECT_TRUE(is_refused(blocks));
   }
+}
+
+// What is read must fit again, with the table at a block boundary: the next commit carries it
+// along.
+TEST(Body, ATableThatLeavesNoRoomToBeWrittenAgainIsRefused) {
+  Content content = some_content();
+  const std::vector<Extent> extents = std::exchange(content.extents, {});
+  content.retired.clear();
+  std::vector<std::byte> entry(kEntryBytes);
+  ExtentCodec::pack(extents.front(), entry);
+  const std::size_t rest =
+      kStreamBytes - kPayloadBytes - kIdentityBytes - kConfigurationBytes - entry.size();
+  content.unknown = {{98, 0, entry}, {99, 0, std::vector<std::byte>(rest, std::byte{7})}};
+  std::vector<std::byte> blocks = encoded(content, name_for(content));
+  ASSERT_TRUE(std::holds_alternative<DecodedBody>(decode_body(blocks)));
+  // The bytes of section 98 become the table, and the empty table section 98.
+  const auto place_of = [&](std::size_t section) {
+    return std::span(blocks).subspan(kBlockHeaderBytes + 256 + section * 32 + 4, 12);
+  };
+  std::swap_ranges(place_of(3).begin(), place_of(3).end(), place_of(4).begin());
+  rechecksum(blocks, 0);
+  const auto decoded = decode_body(blocks);
+  ASSERT_TRUE(std::holds_alternative<BodyFault>(decoded));
+  EXPECT_EQ(std::get<BodyFault>(decoded), BodyFault::table);
 }
 
 RC_GTEST_PROP(Body, AnySingleFlippedBitIsNoticed, ()) {
