@@ -147,7 +147,7 @@ json winner_json(const metadata::Survey& survey) {
           {"commit", to_string(winner->id)},
           {"timestamp", format_time(winner->wall_ns)},
           {"writable", survey.decision.writable() && !survey.newer_format},
-          {"reason", survey.decision.reason}};
+          {"reason", survey.reason}};
 }
 
 json to_json(const std::vector<Examined>& all, const Examined* lead) {

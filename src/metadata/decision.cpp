@@ -59,6 +59,7 @@ std::string describe(CopySet set) {
 void adopt(Decision& decision, const SlotFacts& facts, const CommitName& winner) {
   decision.winner = winner;
   decision.settled = settled_under(facts, winner);
+  decision.unsettled = unsettled_copies(decision.settled);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     for (const SlotFact& slot : facts[copy]) {
       if (slot.whole && slot.commit.id == winner.id) decision.holders.add(copy);
@@ -68,39 +69,43 @@ void adopt(Decision& decision, const SlotFacts& facts, const CommitName& winner)
 
 }  // namespace
 
-Decision decide(const SlotFacts& facts) {
+Decision decide(const SlotFacts& facts, QuorumRule quorum) {
   Decision out;
   out.candidates = latest_commits(facts);
-  if (out.candidates.empty()) {
-    out.reason = "no copy holds a whole commit";
-    return out;
-  }
+  if (out.candidates.empty()) return out;
   for (const CommitName& candidate : out.candidates) {
     const auto unsettled = unsettled_copies(settled_under(facts, candidate));
-    if (contains_quorum(unsettled[0]) || contains_quorum(unsettled[1])) continue;
+    if (quorum(unsettled[0]) || quorum(unsettled[1])) continue;
     adopt(out, facts, candidate);
     out.standing = Standing::read_write;
-    out.reason = fmt::format(
-        "latest commit, whole on {} copies; the unsettled slots (A: {}, B: {}) could not hold a "
-        "later one",
-        out.holders.size(), describe(unsettled[0]), describe(unsettled[1]));
     return out;
   }
   adopt(out, facts, out.candidates.front());
-  if (out.candidates.size() > 1) {
-    out.standing = Standing::fork;
-    out.reason = fmt::format(
-        "{} commits of sequence {} and term {}, and neither can be proved unacknowledged",
-        out.candidates.size(), out.winner->sequence, out.winner->term);
-    return out;
-  }
-  const auto unsettled = unsettled_copies(out.settled);
-  const unsigned column = contains_quorum(unsettled[0]) ? 0 : 1;
-  out.standing = Standing::doubtful;
-  out.reason = fmt::format(
-      "slots {} of {} copies are unsettled: a later acknowledged commit may be hidden there",
-      column == 0 ? "A" : "B", describe(unsettled[column]));
+  out.standing = out.candidates.size() > 1 ? Standing::fork : Standing::doubtful;
   return out;
+}
+
+std::string reason_of(const Decision& decision) {
+  switch (decision.standing) {
+    case Standing::no_winner:
+      return "no copy holds a whole commit";
+    case Standing::read_write:
+      return fmt::format(
+          "latest commit, whole on {} copies; the unsettled slots (A: {}, B: {}) could not hold a "
+          "later one",
+          decision.holders.size(), describe(decision.unsettled[0]),
+          describe(decision.unsettled[1]));
+    case Standing::fork:
+      return fmt::format(
+          "{} commits of sequence {} and term {}, and neither can be proved unacknowledged",
+          decision.candidates.size(), decision.winner->sequence, decision.winner->term);
+    case Standing::doubtful:
+      break;
+  }
+  const unsigned column = contains_quorum(decision.unsettled[0]) ? 0 : 1;
+  return fmt::format(
+      "slots {} of {} copies are unsettled: a later acknowledged commit may be hidden there",
+      column == 0 ? "A" : "B", describe(decision.unsettled[column]));
 }
 
 }  // namespace dmremap::metadata

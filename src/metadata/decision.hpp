@@ -40,13 +40,17 @@ struct Decision {
   std::optional<CommitName> winner;
   std::vector<CommitName> candidates;  // all latest commits, by id; more than one: see standing
   std::array<std::array<bool, format::kSlots>, format::kCopies> settled{};
+  // Under the winner: the copies of each column whose slot might hold a later commit.
+  std::array<CopySet, format::kSlots> unsettled{};
   CopySet holders;  // copies with a whole slot of the winner
-  std::string reason;
 
   [[nodiscard]] bool writable() const { return standing == Standing::read_write; }
 };
 
-// Total.
-[[nodiscard]] Decision decide(const SlotFacts& facts);
+// Total. `quorum` is contains_quorum everywhere but where quorum rules are compared.
+[[nodiscard]] Decision decide(const SlotFacts& facts, QuorumRule quorum = contains_quorum);
+
+// Why, in a sentence for people.
+[[nodiscard]] std::string reason_of(const Decision& decision);
 
 }  // namespace dmremap::metadata

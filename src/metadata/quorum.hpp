@@ -36,6 +36,10 @@ class CopySet {
   return (copies.near() >= 3 && copies.far() >= 1) || copies.far() == format::kFarCopies;
 }
 
+// Which sets of copies make a commit. The rule above is the one that ships; the enumeration in
+// tests/quorum compares it with others.
+using QuorumRule = bool (*)(CopySet);
+
 // The order in which seals are written: a flush after each wave, and no wave contains a quorum, so
 // that what is in flight at any moment cannot by itself undo a commit. Three is the fewest: with
 // two, one would hold two far copies and therefore at most two near ones, the other at least three

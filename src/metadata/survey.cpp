@@ -167,8 +167,9 @@ Survey conclude(const Layout& layout, const Candidate* chosen) {
     out.set_uuid = owner->first;
     out.spare_uuid = owner->second;
     out.decision = chosen->decision;
+    out.reason = reason_of(out.decision);
   } else {
-    out.decision.reason = "no seal of a dm-remap set that checks";
+    out.reason = "no seal of a dm-remap set that checks";
   }
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     CopyReport report;
@@ -200,7 +201,7 @@ Survey conclude(const Layout& layout, const Candidate* chosen) {
 Result<Survey> survey(io::BlockDevice& device) {
   const SectorCount size = device.geometry().size;
   Survey nothing;
-  nothing.decision.reason = "the device is smaller than any spare";
+  nothing.reason = "the device is smaller than any spare";
   if (size < format::kMinSpareSize) return nothing;
 
   SlotReader reader(device);
@@ -231,7 +232,7 @@ std::optional<Error> refusal(const Survey& survey, const std::string& where) {
                   "use that version; nothing was written");
   }
   if (!survey.has_set()) {
-    return refuse(ErrorCode::no_metadata, "no dm-remap metadata: " + survey.decision.reason,
+    return refuse(ErrorCode::no_metadata, "no dm-remap metadata: " + survey.reason,
                   "name the spare of the set");
   }
   switch (survey.decision.standing) {
@@ -239,11 +240,11 @@ std::optional<Error> refusal(const Survey& survey, const std::string& where) {
       break;
     case Standing::no_winner:
     case Standing::doubtful:
-      return refuse(ErrorCode::metadata_doubtful, "doubtful: " + survey.decision.reason,
+      return refuse(ErrorCode::metadata_doubtful, "doubtful: " + survey.reason,
                     "look with `dmremap examine`; `start --read-only --stale-ok` serves what is "
                     "there and writes nothing");
     case Standing::fork:
-      return refuse(ErrorCode::metadata_fork, "forked: " + survey.decision.reason,
+      return refuse(ErrorCode::metadata_fork, "forked: " + survey.reason,
                     "look with `dmremap examine`; `start --read-only --stale-ok` serves one side "
                     "and writes nothing");
   }

@@ -44,6 +44,8 @@ struct Survey {
   std::optional<Uuid> spare_uuid;
   std::vector<CopyReport> copies;  // always eight, or empty if the device is too small for any
   Decision decision;
+  // Why this winner, or why there is none; for people.
+  std::string reason;
   // The winner's content; from a doubtful or forked set too (the best candidate), so that it can be
   // shown and, on demand, served read-only.
   std::optional<format::Content> content;

@@ -133,7 +133,7 @@ class HeldSet final : public RunningSet {
     out.name = content_.identity.name;
     out.uuid = content_.identity.set_uuid;
     out.doubtful = !survey_.decision.writable();
-    if (out.doubtful) out.reason = survey_.decision.reason;
+    if (out.doubtful) out.reason = survey_.reason;
     const metadata::CommitName commit = store_ ? store_->current() : *survey_.decision.winner;
     out.sequence = commit.sequence;
     out.term = commit.term;

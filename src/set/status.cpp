@@ -109,7 +109,7 @@ Status stopped_status(const format::Content& content, const metadata::Survey& su
   out.name = content.identity.name;
   out.uuid = content.identity.set_uuid;
   out.doubtful = !survey.decision.writable();
-  if (out.doubtful) out.reason = survey.decision.reason;
+  if (out.doubtful) out.reason = survey.reason;
   if (survey.decision.winner) {
     out.sequence = survey.decision.winner->sequence;
     out.term = survey.decision.winner->term;
