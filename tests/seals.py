@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A spare as bytes, by tools/read-metadata: what a test needs to damage metadata, or to make some of
+another version, and to seal it again."""
+
+import importlib.machinery
+import importlib.util
+import os
+
+import support
+
+READER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                      "tools", "read-metadata")
+
+
+def _load_reader():
+    loader = importlib.machinery.SourceFileLoader("read_metadata", READER)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+reader = _load_reader()
+
+SEAL_BYTES = 512
+SLOT_BYTES = reader.SLOT_SECTORS * support.SECTOR
+COPY_BYTES = reader.COPY_SECTORS * support.SECTOR
+
+
+def copy_offsets(size):
+    """Byte offset of each of the eight copies on a spare made with `size` bytes."""
+    return [sector * support.SECTOR for sector in reader.copy_positions(size // support.SECTOR)]
+
+
+def places(spare):
+    """Byte offset of every seal, slots A and B of one copy after the other."""
+    return [copy + slot * SLOT_BYTES for copy in copy_offsets(os.path.getsize(spare))
+            for slot in (0, 1)]
+
+
+def reseal(image, offset):
+    """Gives the seal at a byte offset of a bytearray the checksum that fits."""
+    crc = reader.crc32c(bytes(image[offset:offset + SEAL_BYTES - 4]))
+    image[offset + SEAL_BYTES - 4:offset + SEAL_BYTES] = crc.to_bytes(4, "little")
+
+
+def edit(spare, change, offsets):
+    """Applies change(bytearray) to the seals at these offsets and seals them again."""
+    with open(spare, "r+b") as file:
+        for offset in offsets:
+            file.seek(offset)
+            seal = bytearray(file.read(SEAL_BYTES))
+            support.check(seal[:8] == b"dm-remap", f"a seal at byte {offset}")
+            change(seal)
+            reseal(seal, 0)
+            file.seek(offset)
+            file.write(seal)
+
+
+def overwrite(spare, data, offsets):
+    with open(spare, "r+b") as file:
+        for offset in offsets:
+            file.seek(offset)
+            file.write(data)
