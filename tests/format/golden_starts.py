@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every golden image whose winner may be written is started and written to; what it knew of the disk
+is known afterwards, a section of a later time too."""
+
+import os
+
+import golden
+import product
+import seals
+import support
+from support import equal
+
+FULL = 10_370
+
+
+def sectors(survey, *states):
+    return survey.content().sectors(*states)
+
+
+def started(t, key, image, main):
+    path = image.unpack(t)
+    expected = image.expected(path)
+    before = seals.reader.Survey(seals.reader.Device(path))
+    dm = product.Product(t, main, path, name=expected["set"]["name"])
+    dm.start("fuse", by_devices=True)
+    full = len(before.content().entries) == FULL
+    moved = dm.run("remap", dm.name, "16000+8", "--json", expect=1 if full else 0)
+    if full:
+        equal(moved.error_json()["code"], "table-full", f"one entry more in {key}")
+    dm.stop()
+
+    after = seals.reader.Survey(seals.reader.Device(path))
+    equal(after.owner, before.owner, f"owner of {key}")
+    equal(after.decision.writable, True, f"{key} is writable after a stop")
+    equal(after.winner.term, before.winner.term + 1, f"term of {key} after one start")
+    equal(sectors(after, 2, 3), sectors(before, 2, 3), f"lost sectors of {key}")
+    equal(sectors(after, 4), sectors(before, 4) + (0 if full else 8), f"remapped sectors of {key}")
+    equal(after.content().unknown, before.content().unknown, f"unknown sections of {key}")
+    os.unlink(path)
+
+
+def golden_starts(t):
+    main = t.image("main.img", golden.MAIN_SIZE)
+    writable = {key: image for key, image in golden.images().items() if image.start is None}
+    support.check(len(writable) >= 10, "most images are writable")
+    for key, image in writable.items():
+        started(t, key, image, main)
+    kept = [key for key, image in writable.items() if image.name == "optional-section"]
+    equal(kept, ["1/optional-section"], "images with a section of a later time")
+
+
+support.run_test(golden_starts, fuse=True)
