@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "metadata/spare_store.hpp"
+
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "base/checksum.hpp"
+
+namespace dmremap::metadata {
+
+namespace {
+
+// The last sequence and term that are ever given out: beyond, order would wrap.
+constexpr std::uint64_t kLastNumber = std::numeric_limits<std::uint64_t>::max() - 1;
+
+std::shared_ptr<const CommitImage> build_image(format::Seal seal, const format::Content& content,
+                                               const format::TableImage& table) {
+  const format::BodyName name{seal.set_uuid, seal.sequence, seal.term,
+                              seal.commit,   seal.parent,   seal.wall_ns};
+  const std::vector<std::byte> body = format::encode_body(name, content, table);
+  seal.body_blocks = static_cast<std::uint32_t>(body.size() / format::kBlockBytes);
+  seal.body_crc = crc32c(body);
+  return make_image(seal, body);
+}
+
+CommitName name_of(const format::Seal& seal) {
+  return {seal.sequence, seal.term, seal.commit, seal.wall_ns};
+}
+
+// What would not be read back as it was meant must not be written: it would take the place of
+// commits that can be read, and its own seals would make the set doubtful.
+bool is_readable(const CommitImage& image, const format::Content& content) {
+  const auto decoded = format::decode_body(image.body.span());
+  const auto* body = std::get_if<format::DecodedBody>(&decoded);
+  return body != nullptr && body->content.extents.size() == content.extents.size() &&
+         body->content.retired.size() == content.retired.size();
+}
+
+}  // namespace
+
+Result<void> check_number(std::uint64_t last, std::string_view what, const std::string& where) {
+  if (last < kLastNumber) return {};
+  return fail(ErrorCode::metadata_exhausted, fmt::format("the {} {} is the last one", what, last),
+              where, "copy the data to a new set");
+}
+
+void erase_seals(io::BlockDevice& spare, const format::CopyPositions& positions) {
+  const AlignedBuffer zeros(format::kBlockBytes);
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      // Best effort: what cannot be written cannot be erased either.
+      (void)spare.write(format::slot_sector(positions, {copy, slot}), zeros.span());
+    }
+  }
+  (void)spare.flush();
+}
+
+Result<CommitName> SpareStore::commit(const format::Content& content) {
+  if (auto reason = read_only_reason(); !reason.empty()) {
+    return fail(ErrorCode::read_only, reason, spare_.path());
+  }
+  if (auto ready = check_for_foreign_writer(); !ready) return tl::unexpected(ready.error());
+  if (auto left = check_number(last_->seal.sequence, "sequence number", spare_.path()); !left) {
+    return tl::unexpected(left.error());
+  }
+  format::Seal seal = last_->seal;
+  seal.sequence += 1;
+  return advance(seal, content);
+}
+
+CommitName SpareStore::current() const {
+  const std::lock_guard lock(mutex_);
+  return name_of(last_->seal);
+}
+
+CopyCount SpareStore::copies() const {
+  return {good_copies_.load(std::memory_order_relaxed), format::kCopies};
+}
+
+std::string SpareStore::read_only_reason() const {
+  const std::lock_guard lock(mutex_);
+  return read_only_reason_;
+}
+
+// The winner onto a quorum of its own column, before the other column is touched. A winner that
+// is only in the drive's cache is made durable first: the bodies of the activation overwrite the
+// commit before it.
+Result<void> SpareStore::settle(const std::shared_ptr<const CommitImage>& winner,
+                                const format::TableImage& table, CopySet holders) {
+  table_ = table;
+  if (!spare_.flush().ok()) return go_read_only("a flush of the spare failed");
+  CopySet missing;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (!holders.contains(copy)) missing.add(copy);
+  }
+  if (missing.size() > 0) {
+    const auto verified = writer_.write(winner, missing);
+    if (!verified) return go_read_only(verified.error().what);
+    for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+      if (verified->contains(copy)) holders.add(copy);
+    }
+  }
+  if (!contains_quorum(holders)) {
+    return go_read_only(
+        fmt::format("the winner is on {} copies and cannot be written to more", holders.size()));
+  }
+  acknowledge(winner, holders);
+  return {};
+}
+
+// Writes the commit that `seal` names (sequence and term set; id, parent and time are given here)
+// until a quorum holds it, byte for byte the same, twice at most.
+Result<CommitName> SpareStore::advance(format::Seal seal, const format::Content& content) {
+  format::TableImage table = table_;
+  table.update(content.extents, content.retired);
+  if (table.entries().size() > format::table_capacity(content.unknown)) {
+    return fail(ErrorCode::metadata_full,
+                fmt::format("the table holds {} extents and is full",
+                            content.extents.size() + content.retired.size()),
+                spare_.path(), "replace the disk; the set goes on with what is mapped");
+  }
+  seal.parent = last_ ? last_->seal.commit : parent_;
+  seal.commit = random_.commit_id();
+  seal.wall_ns = clock_.wall_ns();
+  const auto image = build_image(seal, content, table);
+  if (!is_readable(*image, content)) {
+    return fail(ErrorCode::internal, "what is to be committed contradicts itself", spare_.path(),
+                "nothing was written; please report this");
+  }
+  CopySet held;
+  for (int attempt = 0; attempt < 2 && !contains_quorum(held); ++attempt) {
+    const auto verified = writer_.write(image, kAllCopies);
+    if (!verified) return tl::unexpected(go_read_only(verified.error().what).error());
+    held = *verified;
+  }
+  if (!contains_quorum(held)) {
+    return tl::unexpected(
+        go_read_only(fmt::format("a commit reached only {} copies", held.size())).error());
+  }
+  table_ = std::move(table);
+  acknowledge(image, held);
+  return name_of(image->seal);
+}
+
+void SpareStore::start_from(const format::TableImage& table, CommitId parent) {
+  table_ = table;
+  parent_ = parent;
+}
+
+void SpareStore::acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held) {
+  {
+    // Whoever asks for the current commit is in another thread.
+    const std::lock_guard lock(mutex_);
+    last_ = image;
+  }
+  held_ = held;
+  good_copies_.store(held.size(), std::memory_order_relaxed);
+}
+
+// One copy that the last commit verified, in turn: its seal and body, and the seal in the other
+// column, where a single commit of somebody else would lie. A seal that went back, or a body that
+// changed, is a write the drive dropped or misdirected: that copy no longer counts. One that went
+// on, or is of another commit, was written by somebody else: whatever we wrote now could undo
+// theirs.
+Result<void> SpareStore::check_for_foreign_writer() {
+  // Two commits, one of each column, before the next copy has its turn.
+  unsigned copy = static_cast<unsigned>(last_->seal.sequence / 2 % format::kCopies);
+  while (!held_.contains(copy)) copy = (copy + 1) % format::kCopies;
+  if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
+  switch (writer_.look_again(*last_, copy)) {
+    case CommitWriter::SealNow::same:
+      if (writer_.holds_body(*last_, copy)) return {};
+      break;
+    case CommitWriter::SealNow::other:
+      return foreign_writer(copy);
+    case CommitWriter::SealNow::unreadable:
+    case CommitWriter::SealNow::damaged:
+    case CommitWriter::SealNow::older:
+      break;
+  }
+  writer_.forget(copy);
+  CopySet rest;
+  for (unsigned i = 0; i < format::kCopies; ++i) {
+    if (i != copy && held_.contains(i)) rest.add(i);
+  }
+  if (!contains_quorum(rest)) {
+    return go_read_only(fmt::format("copy {} lost the last commit, and too few are left", copy));
+  }
+  held_ = rest;
+  good_copies_.store(rest.size(), std::memory_order_relaxed);
+  return {};
+}
+
+Result<void> SpareStore::foreign_writer(unsigned copy) {
+  return go_read_only(fmt::format(
+      "copy {} was written by somebody else: another program has the spare open", copy));
+}
+
+Result<void> SpareStore::go_read_only(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  read_only_reason_ = std::move(reason);
+  return fail(ErrorCode::metadata_commit, read_only_reason_, spare_.path(),
+              "stop the set; look with `dmremap examine`");
+}
+
+}  // namespace dmremap::metadata

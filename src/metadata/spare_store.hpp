@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The store over one spare; inside src/metadata. Who opens one says first from which commit it goes
+// on: `settle`, or the seal given to the first `advance`.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "format/body.hpp"
+#include "metadata/commit_writer.hpp"
+#include "metadata/store.hpp"
+
+namespace dmremap::metadata {
+
+inline constexpr CopySet kAllCopies{(1U << format::kCopies) - 1};
+
+// Errors: metadata_exhausted once `last`, a sequence or a term, has no successor.
+[[nodiscard]] Result<void> check_number(std::uint64_t last, std::string_view what,
+                                        const std::string& where);
+
+// No copy of a set that is given up, or that could not be made whole, may look like one. Best
+// effort: what cannot be written cannot be erased either.
+void erase_seals(io::BlockDevice& spare, const format::CopyPositions& positions);
+
+class SpareStore final : public Store {
+ public:
+  SpareStore(io::BlockDevice& spare, const format::CopyPositions& positions, Random& random,
+             Clock& clock)
+      : spare_(spare), writer_(spare, positions), random_(random), clock_(clock) {}
+
+  Result<CommitName> commit(const format::Content& content) override;
+  [[nodiscard]] CommitName current() const override;
+  [[nodiscard]] CopyCount copies() const override;
+  [[nodiscard]] std::string read_only_reason() const override;
+
+  // The winner onto a quorum of its own column, before the other column is touched. `holders` hold
+  // it already.
+  Result<void> settle(const std::shared_ptr<const CommitImage>& winner,
+                      const format::TableImage& table, CopySet holders);
+
+  // Writes the commit that `seal` names (sequence and term set; id and time are given here, and the
+  // parent, unless this is the first) until a quorum holds it, byte for byte the same, twice at
+  // most.
+  Result<CommitName> advance(format::Seal seal, const format::Content& content);
+  // Where a first `advance` finds the table and the parent of what it writes.
+  void start_from(const format::TableImage& table, CommitId parent);
+
+  // The copies verified to hold the current commit; contains a quorum.
+  [[nodiscard]] CopySet held() const { return held_; }
+
+ private:
+  void acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held);
+  Result<void> check_for_foreign_writer();
+  Result<void> foreign_writer(unsigned copy);
+  Result<void> go_read_only(std::string reason);
+
+  io::BlockDevice& spare_;
+  CommitWriter writer_;
+  Random& random_;
+  Clock& clock_;
+  format::TableImage table_;
+  CommitId parent_;
+  std::shared_ptr<const CommitImage> last_;
+  CopySet held_;
+  std::atomic<unsigned> good_copies_{0};
+  mutable std::mutex mutex_;
+  std::string read_only_reason_;
+};
+
+}  // namespace dmremap::metadata
