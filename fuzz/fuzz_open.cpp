@@ -4,12 +4,16 @@
 // power goes at once. An activation that fails takes nothing away.
 //
 // Input: flags (1: two commits on all copies to begin with; 2: what is unflushed survives the power
-// cut), step of the write or flush that fails (0: none), then actions, each a byte:
+// cut; 4: no commit after the activation), step of the write or flush that fails (0: none), then
+// actions, each a byte:
 //   lay    copies (mask), sequence, term, id, content, flags: a right commit; 1: of another set,
 //          2: seals that name the place of another copy
 //   patch  copy and slot, reseal, then a patch over the seal block and the blocks behind it
 //   fill   copies (mask), slot, byte: over the seal block
 //   spoil  copies (mask), slot, block: unreadable until written
+#include <cerrno>
+#include <map>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -94,6 +98,19 @@ const format::CopyPositions& positions() {
   return at;
 }
 
+// Made once: a run makes few that no run before it made.
+const fuzz::Commit& commit_of(unsigned set, unsigned which, std::uint64_t sequence,
+                              std::uint64_t term, unsigned id) {
+  using Key = std::tuple<unsigned, unsigned, std::uint64_t, std::uint64_t, unsigned>;
+  static std::map<Key, fuzz::Commit> made;
+  const Key key{set, which, sequence, term, id};
+  const auto known = made.find(key);
+  if (known != made.end()) return known->second;
+  return made
+      .emplace(key, fuzz::sample_commit(fuzz::sample_content(which, set), sequence, term, id))
+      .first->second;
+}
+
 void lay(Spare& spare, const fuzz::Commit& commit, unsigned copies, bool misplaced) {
   const unsigned slot = format::column_of(commit.seal.sequence);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
@@ -111,8 +128,7 @@ void lay(Spare& spare, fuzz::Recipe& recipe) {
   const unsigned id = recipe.u8() % 4;
   const unsigned which = recipe.u8() % fuzz::kSampleContents;
   const unsigned flags = recipe.u8();
-  const auto content = fuzz::sample_content(which, 1 + (flags & 1U));
-  lay(spare, fuzz::sample_commit(content, sequence, term, id), copies, (flags & 2U) != 0);
+  lay(spare, commit_of(1 + (flags & 1U), which, sequence, term, id), copies, (flags & 2U) != 0);
 }
 
 void patch(Spare& spare, fuzz::Recipe& recipe) {
@@ -149,8 +165,7 @@ void fill_or_spoil(Spare& spare, fuzz::Recipe& recipe, bool spoil) {
 }
 
 void prepare(Spare& spare, fuzz::Recipe& recipe) {
-  // So many that a mask of bits is as likely as anything to be one of them.
-  constexpr unsigned kActionsMax = 48;
+  constexpr unsigned kActionsMax = 32;
   for (unsigned i = 0; i < kActionsMax && !recipe.empty(); ++i) {
     switch (recipe.u8() % 4) {
       case 0:
@@ -190,7 +205,13 @@ bool fits(const metadata::Survey& found) {
   return found.positions.back() + format::kCopySectors <= Sector{fuzz::kSpareSize.value};
 }
 
-void open(Spare& spare, std::uint64_t failing_step, bool keep) {
+struct Ending {
+  std::uint64_t failing_step = 0;
+  bool keep = false;
+  bool commit = true;
+};
+
+void open(Spare& spare, const Ending& ending) {
   const auto found = look(spare);
   if (!found) return;
   require(!found->decision.writable() || found->content.has_value(), "writable means readable");
@@ -200,13 +221,13 @@ void open(Spare& spare, std::uint64_t failing_step, bool keep) {
 
   NoClock clock;
   CountingRandom random;
-  spare.watch(failing_step);
+  spare.watch(ending.failing_step);
   const auto store = metadata::Store::activate(spare.device(), *found, content, random, clock);
   if (!store) {
-    require(
-        failing_step != 0 || !fits(*found) || store.error().code == ErrorCode::metadata_exhausted,
-        "a writable set on a device without faults can be activated");
-    spare.power_cut(keep);
+    require(ending.failing_step != 0 || !fits(*found) ||
+                store.error().code == ErrorCode::metadata_exhausted,
+            "a writable set on a device without faults can be activated");
+    spare.power_cut(ending.keep);
     const auto after = look(spare);
     if (after && !metadata::refusal(*after, "spare")) {
       require(after->content == content, "a failed activation changes no content");
@@ -216,16 +237,18 @@ void open(Spare& spare, std::uint64_t failing_step, bool keep) {
   const metadata::CommitName active = (*store)->current();
   require(active.sequence == winner.sequence + 1 && active.term == winner.term + 1,
           "an activation is the next sequence and term");
-  require_found(spare, active, content);
-
+  if (!ending.commit) {
+    spare.power_cut(ending.keep);
+    return require_found(spare, active, content);
+  }
   format::Content changed = content;
   changed.health.starts += 1;
   const auto committed = (*store)->commit(changed);
-  spare.power_cut(keep);
+  spare.power_cut(ending.keep);
   if (committed) return require_found(spare, *committed, changed);
-  require(
-      failing_step != 0 || !fits(*found) || committed.error().code == ErrorCode::metadata_exhausted,
-      "a commit on a device without faults succeeds");
+  require(ending.failing_step != 0 || !fits(*found) ||
+              committed.error().code == ErrorCode::metadata_exhausted,
+          "a commit on a device without faults succeeds");
   const auto after = look(spare);
   require(after.has_value() && (metadata::refusal(*after, "spare") || after->content == content ||
                                 after->content == changed),
@@ -236,18 +259,16 @@ void open(Spare& spare, std::uint64_t failing_step, bool keep) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Spare spare;
-  static const auto first = fuzz::sample_commit(fuzz::sample_content(0), 3, 1, 0);
-  static const auto second = fuzz::sample_commit(fuzz::sample_content(1), 4, 1, 0);
   fuzz::Recipe recipe(data, size);
   const unsigned flags = recipe.u8();
   const unsigned failing_step = recipe.u8();
   constexpr unsigned kAllCopies = (1U << format::kCopies) - 1;
   if ((flags & 1U) != 0) {
-    lay(spare, first, kAllCopies, false);
-    lay(spare, second, kAllCopies, false);
+    lay(spare, commit_of(1, 0, 3, 1, 0), kAllCopies, false);
+    lay(spare, commit_of(1, 1, 4, 1, 0), kAllCopies, false);
   }
   prepare(spare, recipe);
-  open(spare, failing_step, (flags & 2U) != 0);
+  open(spare, {failing_step, (flags & 2U) != 0, (flags & 4U) == 0});
   spare.restore();
   return 0;
 }

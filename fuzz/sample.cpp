@@ -54,7 +54,7 @@ format::Content sample_content(unsigned which, unsigned set) {
     content.unknown = {{77, 0, std::vector<std::byte>(40, std::byte{7})}, {78, 2, {}}};
   }
   if (which == 3) {
-    for (std::uint64_t i = 0; i < 400; ++i) {
+    for (std::uint64_t i = 0; i < 180; ++i) {
       content.extents.push_back(
           Extent(State::remapped, {{i * 16}, {8}}, kFirstFree + SectorCount{i * 8}));
     }

@@ -12,7 +12,7 @@ namespace dmremap::fuzz {
 inline constexpr SectorCount kSpareSize = format::kMinSpareSize;
 
 // Which of a few contents: 0 new set, 1 some of each state, 2 all events and unknown sections,
-// 3 a table of several blocks.
+// 3 a table of two blocks.
 inline constexpr unsigned kSampleContents = 4;
 [[nodiscard]] format::Content sample_content(unsigned which, unsigned set = 1);
 
