@@ -194,6 +194,9 @@ bool read_table(std::span<const std::byte> bytes, DecodedBody& out) {
   if (bytes.size() % kEntryBytes != 0) return false;
   std::vector<Extent> entries;
   std::vector<Extent> by_spare;
+  entries.reserve(bytes.size() / kEntryBytes);
+  out.content.extents.reserve(entries.capacity());
+  by_spare.reserve(entries.capacity());
   for (std::size_t at = 0; at < bytes.size(); at += kEntryBytes) {
     const auto extent = ExtentCodec::unpack(bytes.subspan(at, kEntryBytes));
     if (!extent) return false;
