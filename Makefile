@@ -8,13 +8,14 @@ export DESTDIR
 # What needs root when the rest does not: the demo mounts file systems and attaches loop devices.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo check bench format lint install packages
+.PHONY: help build demo check bench fuzz format lint install packages
 
 help:
 	@echo 'make build    install what is missing, build build/bin/dmremap and build/bin/dmremap-lab'
 	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
 	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
-	@echo 'make bench    measure what the front end costs'
+	@echo 'make bench    measure what the front end, a commit and an opening cost'
+	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
 	@echo 'make format   rewrite the sources with clang-format'
 	@echo 'make install  into $$DESTDIR$$PREFIX (default /usr/local)'
@@ -33,6 +34,10 @@ check: packages
 
 bench: build
 	@$(AS_ROOT) python3 bench/frontend.py
+	@build/bin/bench_metadata
+
+fuzz: packages
+	@tools/fuzz
 
 format: packages
 	@tools/sources cpp | xargs -0 clang-format-14 -i
