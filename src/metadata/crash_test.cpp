@@ -6,27 +6,12 @@
 
 #include <gtest/gtest.h>
 
-#include "metadata/store_rig.hpp"
+#include "metadata/crash_explorer.hpp"
 
 namespace dmremap::metadata {
 namespace {
 
 constexpr SectorCount kSmallest = format::kMinSpareSize;
-
-// What becomes of what was in flight.
-enum class InFlight { lost, kept, some, unreadable };
-constexpr InFlight kFates[] = {InFlight::lost, InFlight::kept, InFlight::some,
-                               InFlight::unreadable};
-
-void power_cut(sim::SimDevice& spare, InFlight fate, std::mt19937_64& coin) {
-  spare.set_hook({});
-  const std::vector<SectorRange> in_flight = spare.unflushed_ranges();
-  spare.power_cut([&](const sim::Request&, Sector) {
-    return fate == InFlight::kept || (fate == InFlight::some && (coin() & 1U) != 0);
-  });
-  if (fate != InFlight::unreadable) return;
-  for (const SectorRange& range : in_flight) spare.spoil(range, ENODATA);
-}
 
 // Promise 9 for the metadata: open and three commits, the power cut before every write and flush in
 // turn, an arbitrary part of what was unflushed lost; what is found is never older than what was

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "metadata/offline.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "metadata/slot_reader.hpp"
+#include "metadata/spare_store.hpp"
+
+namespace dmremap::metadata {
+
+using format::Verdict;
+
+namespace {
+
+bool names(const SlotReport& slot, CommitId commit) {
+  return slot.whole && slot.seal->commit == commit;
+}
+
+// A slot of `commit` as it lies on the spare. None: not one is whole, or can be read again.
+struct ReadSlot {
+  std::shared_ptr<const CommitImage> image;
+  format::DecodedBody body;
+};
+
+std::optional<ReadSlot> read_slot(io::BlockDevice& spare, const Survey& survey, CommitId commit) {
+  SlotReader reader(spare);
+  for (const CopyReport& copy : survey.copies) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      if (!names(copy.slots[slot], commit)) continue;
+      const format::SlotAddress at{copy.index, slot};
+      SlotReading reading = reader.read(at, format::slot_sector(survey.positions, at));
+      if (!reading.body || reading.seal.seal.commit != commit) continue;
+      return ReadSlot{make_image(reading.seal.seal, reader.body_bytes()), std::move(*reading.body)};
+    }
+  }
+  return std::nullopt;
+}
+
+CopySet copies_of(const std::vector<DamagedSlot>& slots, unsigned column) {
+  CopySet out;
+  for (const DamagedSlot& slot : slots) {
+    if (slot.slot == column) out.add(slot.copy);
+  }
+  return out;
+}
+
+void mark_mended(std::vector<DamagedSlot>& slots, unsigned column, CopySet verified) {
+  for (DamagedSlot& slot : slots) {
+    if (slot.slot == column) slot.mended = verified.contains(slot.copy);
+  }
+}
+
+Result<void> check_refusals(const io::BlockDevice& spare, const Survey& survey) {
+  if (const auto error = refusal(survey, spare.path())) return tl::unexpected(*error);
+  return {};
+}
+
+// The commit in the other column to mend its slots from: the winner's parent, or any other whole
+// one there, which is earlier too.
+std::optional<CommitId> commit_before(const Survey& survey, CommitId parent, unsigned column) {
+  std::optional<CommitName> best;
+  for (const CopyReport& copy : survey.copies) {
+    const SlotReport& slot = copy.slots[column];
+    if (!slot.whole || !slot.settled) continue;
+    const CommitName name{slot.seal->sequence, slot.seal->term, slot.seal->commit,
+                          slot.seal->wall_ns};
+    if (name.id == parent) return parent;
+    if (!best || name.order() > best->order()) best = name;
+  }
+  return best ? std::optional(best->id) : std::nullopt;
+}
+
+// True once it reads as zeros. At once, or if that fails block by block: as much as can be.
+bool erase(io::BlockDevice& spare, SectorRange range) {
+  const AlignedBuffer zeros(range.count.bytes());
+  AlignedBuffer back(range.count.bytes());
+  bool erased = spare.write(range.first, zeros.span()).ok();
+  if (!erased) {
+    erased = true;
+    for (std::uint64_t at = 0; at < range.count.value; at += format::kBlockSectors.value) {
+      const auto block = zeros.span().first(format::kBlockBytes);
+      erased = spare.write(range.first + SectorCount{at}, block).ok() && erased;
+    }
+  }
+  return erased && spare.flush().ok() && spare.read(range.first, back.span()).ok() &&
+         std::ranges::equal(back.span(), zeros.span());
+}
+
+SectorRange seal_block(const Survey& survey, unsigned copy, unsigned slot) {
+  return {format::slot_sector(survey.positions, {copy, slot}), format::kBlockSectors};
+}
+
+// Whether the slot shows no commit of this set in its place: what it holds, if it is read again
+// some day, is not known.
+bool may_hide_a_commit(const SlotReport& slot) {
+  switch (slot.verdict) {
+    case Verdict::unreadable:
+    case Verdict::empty:
+    case Verdict::foreign:
+    case Verdict::corrupt:
+    case Verdict::misplaced:
+      return !slot.seal || slot.verdict != Verdict::unreadable;
+    case Verdict::torn:
+    case Verdict::stale:
+    case Verdict::good:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<DamagedSlot> damaged_slots(const Survey& survey) {
+  std::vector<DamagedSlot> out;
+  if (!survey.decision.winner) return out;
+  const unsigned winners = format::column_of(survey.decision.winner->sequence);
+  for (const CopyReport& copy : survey.copies) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      const SlotReport& report = copy.slots[slot];
+      const bool fine =
+          slot == winners ? report.verdict == Verdict::good : report.whole && report.settled;
+      if (fine) continue;
+      const Sector first = format::slot_sector(survey.positions, {copy.index, slot});
+      out.push_back({copy.index, slot, {first, format::kSlotSectors}, report.verdict, false});
+    }
+  }
+  return out;
+}
+
+Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& random,
+                        Clock& clock) {
+  if (auto fine = check_refusals(spare, survey); !fine) return tl::unexpected(fine.error());
+  Repaired out{damaged_slots(survey), std::nullopt};
+  if (out.slots.empty()) return out;
+  const auto winner = read_slot(spare, survey, survey.decision.winner->id);
+  if (!winner) {
+    return fail(ErrorCode::io, "the winner was readable a moment ago and no longer is",
+                spare.path(), "check cable, power and the kernel log");
+  }
+  const unsigned own = format::column_of(winner->image->seal.sequence);
+  const unsigned other = 1 - own;
+  const CopySet missing_before = copies_of(out.slots, other);
+  const auto before = commit_before(survey, winner->image->seal.parent, other);
+  if (missing_before.size() > 0 && !before) {
+    auto store = Store::activate(spare, survey, winner->body.content, random, clock);
+    if (!store) return tl::unexpected(store.error());
+    out.committed = (*store)->current();
+    const auto now = metadata::survey(spare);
+    if (!now) return tl::unexpected(now.error());
+    for (DamagedSlot& slot : out.slots) {
+      const SlotReport& report = now->copies[slot.copy].slots[slot.slot];
+      slot.mended = report.whole && report.settled;
+    }
+    return out;
+  }
+  CommitWriter writer(spare, survey.positions);
+  const auto held = writer.write(winner->image, copies_of(out.slots, own));
+  if (!held) return tl::unexpected(held.error());
+  mark_mended(out.slots, own, *held);
+  CopySet holders = survey.decision.holders;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (held->contains(copy)) holders.add(copy);
+  }
+  if (missing_before.size() == 0) return out;
+  if (!contains_quorum(holders)) {
+    return fail(
+        ErrorCode::metadata_commit,
+        fmt::format("the winner is on {} copies and cannot be written to more", holders.size()),
+        spare.path(), "copy the spare to a healthy device and repair it there");
+  }
+  const auto source = read_slot(spare, survey, *before);
+  if (!source) {
+    return fail(ErrorCode::io, "the commit before was readable a moment ago and no longer is",
+                spare.path(), "run repair again");
+  }
+  const auto mended = writer.write(source->image, missing_before);
+  if (!mended) return tl::unexpected(mended.error());
+  mark_mended(out.slots, other, *mended);
+  return out;
+}
+
+std::optional<format::Content> read_commit(io::BlockDevice& spare, const Survey& survey,
+                                           CommitId commit) {
+  auto slot = read_slot(spare, survey, commit);
+  if (!slot) return std::nullopt;
+  return std::move(slot->body.content);
+}
+
+std::vector<CommitName> whole_commits(const Survey& survey) {
+  std::vector<CommitName> out;
+  for (const CopyReport& copy : survey.copies) {
+    for (const SlotReport& slot : copy.slots) {
+      if (!slot.whole) continue;
+      const CommitName name{slot.seal->sequence, slot.seal->term, slot.seal->commit,
+                            slot.seal->wall_ns};
+      if (std::ranges::find(out, name) == out.end()) out.push_back(name);
+    }
+  }
+  std::ranges::sort(out, [](const CommitName& a, const CommitName& b) {
+    return std::pair(b.order(), b.id) < std::pair(a.order(), a.id);
+  });
+  return out;
+}
+
+Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitId keep,
+                           const format::Content& content, Random& random, Clock& clock) {
+  if (survey.newer_format || survey.newer_read_only) {
+    return fail(ErrorCode::metadata_newer, "metadata of a newer version of dm-remap", spare.path(),
+                "use that version; nothing was written");
+  }
+  const auto kept = read_slot(spare, survey, keep);
+  if (!kept) {
+    return fail(ErrorCode::no_metadata, "no slot holds that commit whole", spare.path(),
+                "`dmremap examine` lists those that are there");
+  }
+  format::Seal next = kept->image->seal;
+  for (const CopyReport& copy : survey.copies) {
+    for (const SlotReport& slot : copy.slots) {
+      if (!slot.seal || slot.verdict == Verdict::foreign) continue;
+      next.sequence = std::max(next.sequence, slot.seal->sequence);
+      next.term = std::max(next.term, slot.seal->term);
+    }
+  }
+  const std::uint64_t last_term = next.term;
+  // Two commits, and one number may have to be left out.
+  for (unsigned step = 0; step < 3; ++step) {
+    if (auto left = check_number(next.sequence + step, "sequence number", spare.path()); !left) {
+      return tl::unexpected(left.error());
+    }
+  }
+  if (auto left = check_number(last_term, "term", spare.path()); !left) {
+    return tl::unexpected(left.error());
+  }
+  for (const CopyReport& copy : survey.copies) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      if (!may_hide_a_commit(copy.slots[slot])) continue;
+      if (erase(spare, seal_block(survey, copy.index, slot))) continue;
+      return fail(ErrorCode::metadata_doubtful,
+                  fmt::format("slot {} of copy {} (sector {}) can neither be read nor written: a "
+                              "later commit that it may hold could come back",
+                              slot == 0 ? "A" : "B", copy.index,
+                              seal_block(survey, copy.index, slot).first.value),
+                  spare.path(), "copy the spare to a healthy device and resolve it there");
+    }
+  }
+  SpareStore store(spare, survey.positions, random, clock);
+  store.start_from(kept->body.table, keep);
+  // The column of what is kept stays as it is until its successor is acknowledged.
+  ++next.sequence;
+  if (format::column_of(next.sequence) == format::column_of(kept->image->seal.sequence)) {
+    ++next.sequence;
+  }
+  next.term = last_term + 1;
+  for (unsigned step = 0; step < 2; ++step) {
+    const auto done = store.advance(next, content);
+    if (!done) return done;
+    ++next.sequence;
+  }
+  return store.current();
+}
+
+Result<void> release(io::BlockDevice& spare, const Survey& survey) {
+  std::vector<unsigned> left;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    // Both seals, so that neither column is ever alone; then what they sealed.
+    const bool seals =
+        erase(spare, seal_block(survey, copy, 0)) && erase(spare, seal_block(survey, copy, 1));
+    if (!seals) left.push_back(copy);
+  }
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    const bool gone = std::ranges::find(left, copy) == left.end();
+    if (gone && !erase(spare, {survey.positions[copy], format::kCopySectors})) left.push_back(copy);
+  }
+  if (left.empty()) return {};
+  return fail(ErrorCode::io,
+              fmt::format("{} of 8 metadata copies could not be erased and may still show the set",
+                          left.size()),
+              spare.path(), "do not use the device as a spare again");
+}
+
+}  // namespace dmremap::metadata

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Repair, resolve and release: what they do, what they refuse, and every step of them as the last.
+#include "metadata/offline.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <gtest/gtest.h>
+
+#include "metadata/crash_explorer.hpp"
+
+namespace dmremap::metadata {
+namespace {
+
+constexpr std::uint64_t kFirstData = 24'000;
+
+class Offline : public ::testing::Test {
+ protected:
+  Offline() : rig_(format::kMinSpareSize) {
+    EXPECT_TRUE(rig_.create());
+    EXPECT_TRUE((*rig_.open())->commit(with_extents(rig_.content, 40, kFirstData)));
+    healthy_ = rig_.image();
+  }
+
+  [[nodiscard]] Survey look() { return *survey(rig_.spare); }
+  Result<Repaired> mend() { return repair(rig_.spare, look(), rig_.random, rig_.clock); }
+  Result<CommitName> keep(CommitId commit) {
+    const Survey now = look();
+    const auto content = read_commit(rig_.spare, now, commit);
+    return resolve(rig_.spare, now, commit, content ? *content : rig_.content, rig_.random,
+                   rig_.clock);
+  }
+  // Two commits of one sequence and term on so many copies each that neither can be ruled out.
+  void fork() {
+    const CommitName now = *look().decision.winner;
+    const std::vector<std::byte> before = rig_.image();
+    format::Seal seal = seal_of(rig_.content, now.sequence + 1, now.term + 1);
+    seal.commit.bytes[5] = std::byte{1};
+    lay(rig_.spare, seal, with_extents(rig_.content, 41, kFirstData));
+    const std::vector<std::byte> one_side = rig_.image();
+    seal.commit.bytes[5] = std::byte{2};
+    lay(rig_.spare, seal, with_extents(rig_.content, 42, kFirstData));
+    const unsigned column = format::column_of(seal.sequence);
+    for (const unsigned copy : {0U, 1U, 5U}) put_slot(copy, column, one_side);
+    for (const unsigned copy : {2U, 7U}) rig_.damage(copy, column);
+    ASSERT_EQ(look().decision.standing, Standing::fork);
+  }
+  void put_slot(unsigned copy, unsigned column, const std::vector<std::byte>& image) {
+    const SectorRange range = rig_.slot_range(copy, column);
+    rig_.spare.poke(range.first,
+                    std::span(image).subspan(range.first.byte_offset(), range.count.bytes()));
+  }
+  [[nodiscard]] bool is_whole_and_settled() {
+    const Survey now = look();
+    return now.decision.writable() && damaged_slots(now).empty();
+  }
+  void restore(const std::vector<std::byte>& image) { rig_.restore(image); }
+
+  StoreRig rig_;
+  std::vector<std::byte> healthy_;
+};
+
+TEST_F(Offline, ASoundSetIsNotTouchedByRepair) {
+  const std::uint64_t steps = rig_.spare.steps();
+  const auto done = mend();
+  ASSERT_TRUE(done);
+  EXPECT_TRUE(done->slots.empty());
+  EXPECT_EQ(rig_.spare.steps(), steps);
+}
+
+TEST_F(Offline, RepairMendsEverySlotInItsPlaceAndChangesNothingElse) {
+  for (unsigned bits = 1; bits < 1U << 16U; bits = bits * 3 + 1) {
+    restore(healthy_);
+    for (unsigned slot = 0; slot < 16; ++slot) {
+      if (((bits >> slot) & 1U) != 0) rig_.damage(slot / 2, slot % 2);
+    }
+    const Survey damaged = look();
+    const auto done = mend();
+    if (!damaged.decision.writable()) {
+      ASSERT_FALSE(done);
+      continue;
+    }
+    ASSERT_TRUE(done) << done.error().message();
+    EXPECT_EQ(done->slots.size(), static_cast<std::size_t>(std::popcount(bits & 0xffffU)));
+    for (const DamagedSlot& slot : done->slots) EXPECT_TRUE(slot.mended);
+    EXPECT_TRUE(is_whole_and_settled());
+    if (!done->committed) {
+      EXPECT_EQ(look().decision.winner, damaged.decision.winner);
+      EXPECT_EQ(rig_.image(), healthy_) << "byte for byte what was there";
+    }
+  }
+}
+
+TEST_F(Offline, RepairMendsFromWhateverIsWholeIfTheCommitBeforeIsGone) {
+  const unsigned other = 1 - format::column_of(look().decision.winner->sequence);
+  const std::vector<std::byte> garbage(format::kBlockBytes, std::byte{0x55});
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    rig_.spare.poke(rig_.slot_range(copy, other).first + format::kBlockSectors, garbage);
+  }
+  ASSERT_TRUE(look().decision.writable());
+  const auto done = mend();
+  ASSERT_TRUE(done);
+  EXPECT_TRUE(done->committed);
+  EXPECT_TRUE(is_whole_and_settled());
+  EXPECT_EQ(look().content->extents.size(), 40U);
+}
+
+TEST_F(Offline, ASlotThatDoesNotTakeItIsReported) {
+  rig_.damage(3);
+  rig_.spare.fail_writes(rig_.copy_range(3), EIO);
+  const auto done = mend();
+  ASSERT_TRUE(done);
+  ASSERT_EQ(done->slots.size(), 2U);
+  EXPECT_FALSE(done->slots[0].mended || done->slots[1].mended);
+}
+
+TEST_F(Offline, ADoubtfulSetIsNotRepaired) {
+  for (unsigned copy = 5; copy < 8; ++copy) rig_.damage(copy);
+  const std::vector<std::byte> before = rig_.image();
+  const auto done = mend();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::metadata_doubtful);
+  EXPECT_EQ(rig_.image(), before);
+}
+
+TEST_F(Offline, EitherSideOfAForkMayBeKept) {
+  fork();
+  const std::vector<std::byte> forked = rig_.image();
+  for (const std::size_t side : {0U, 1U}) {
+    restore(forked);
+    const Survey before = look();
+    const CommitName kept = before.decision.candidates[side];
+    const std::size_t extents = read_commit(rig_.spare, before, kept.id)->extents.size();
+    const auto done = keep(kept.id);
+    ASSERT_TRUE(done) << done.error().message();
+    EXPECT_GT(done->order(), kept.order());
+    EXPECT_TRUE(is_whole_and_settled());
+    EXPECT_EQ(look().content->extents.size(), extents);
+    EXPECT_TRUE(rig_.open());
+  }
+}
+
+TEST_F(Offline, ADoubtIsEndedWhenAllFarCopiesAreDestroyed) {
+  for (unsigned copy = 5; copy < 8; ++copy) rig_.damage(copy);
+  const CommitName kept = *look().decision.winner;
+  ASSERT_TRUE(keep(kept.id));
+  EXPECT_TRUE(is_whole_and_settled());
+  EXPECT_EQ(look().content->extents.size(), 40U);
+}
+
+// What cannot be read now may be read again later: then it would outrank whatever was kept.
+TEST_F(Offline, WhatMightComeBackIsNotResolvedOver) {
+  for (unsigned copy = 5; copy < 8; ++copy) rig_.damage(copy);
+  const CommitName kept = *look().decision.winner;
+  rig_.spare.fail_reads(rig_.copy_range(6), ENODATA);
+  rig_.spare.fail_writes(rig_.copy_range(6), EIO);
+  const auto done = keep(kept.id);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::metadata_doubtful);
+  EXPECT_NE(done.error().what.find("copy 6"), std::string::npos);
+  EXPECT_EQ(look().decision.winner, kept);
+}
+
+TEST_F(Offline, ACommitThatIsNowhereWholeCannotBeKept) {
+  fork();
+  const std::vector<std::byte> before = rig_.image();
+  CommitId unknown;
+  unknown.bytes[3] = std::byte{77};
+  EXPECT_FALSE(keep(unknown));
+  EXPECT_EQ(rig_.image(), before);
+}
+
+TEST_F(Offline, NoNumberIsLeftForAResolutionNearTheEnd) {
+  constexpr std::uint64_t kMax = ~std::uint64_t{0};
+  lay(rig_.spare, seal_of(rig_.content, kMax - 2, 3), rig_.content);
+  lay(rig_.spare, seal_of(rig_.content, kMax - 1, 3), rig_.content);
+  for (unsigned copy = 5; copy < 8; ++copy) rig_.damage(copy);
+  const std::vector<std::byte> before = rig_.image();
+  const auto done = keep(look().decision.winner->id);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::metadata_exhausted);
+  EXPECT_EQ(rig_.image(), before);
+}
+
+TEST_F(Offline, ReleaseLeavesNoTrace) {
+  ASSERT_TRUE(release(rig_.spare, look()));
+  const Survey now = look();
+  EXPECT_FALSE(now.has_set());
+  EXPECT_FALSE(now.traces);
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    std::vector<std::byte> bytes(format::kCopySectors.bytes());
+    ASSERT_TRUE(rig_.spare.read(rig_.copy_range(copy).first, bytes).ok());
+    EXPECT_TRUE(std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; }));
+  }
+}
+
+TEST_F(Offline, ACopyThatCannotBeErasedIsNamed) {
+  rig_.spare.fail_writes(rig_.copy_range(4), EIO);
+  const auto done = release(rig_.spare, look());
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().what.find("1 of 8"), std::string::npos);
+  EXPECT_FALSE(look().decision.writable());
+}
+
+TEST_F(Offline, Promise9_EveryStepOfARepairMayBeTheLast) {
+  for (const std::vector<unsigned>& dead :
+       {std::vector{0U, 1U}, {2U, 7U}, {5U, 6U}, {0U, 1U, 2U, 3U, 4U}}) {
+    const std::uint64_t steps = explore(
+        rig_,
+        [&] {
+          restore(healthy_);
+          for (const unsigned copy : dead) rig_.damage(copy);
+        },
+        [&] { ASSERT_TRUE(mend()); },
+        [&](bool finished, InFlight) {
+          const Survey now = look();
+          ASSERT_TRUE(now.decision.writable()) << now.reason;
+          ASSERT_EQ(now.content->extents.size(), 40U);
+          EXPECT_TRUE(!finished || damaged_slots(now).empty());
+          ASSERT_TRUE(mend());
+          EXPECT_TRUE(is_whole_and_settled());
+        });
+    EXPECT_GE(steps, 10U);
+  }
+}
+
+TEST_F(Offline, Promise9_EveryStepOfAResolutionMayBeTheLast) {
+  fork();
+  const std::vector<std::byte> forked = rig_.image();
+  const CommitName kept = look().decision.candidates[1];
+  const std::size_t extents = read_commit(rig_.spare, look(), kept.id)->extents.size();
+  const std::uint64_t steps = explore(
+      rig_, [&] { restore(forked); }, [&] { ASSERT_TRUE(keep(kept.id)); },
+      [&](bool finished, InFlight) {
+        const Survey now = look();
+        // As before, or as after: never the other side.
+        if (now.decision.writable()) {
+          ASSERT_GT(now.decision.winner->order(), kept.order());
+          ASSERT_EQ(now.content->extents.size(), extents);
+          return;
+        }
+        ASSERT_FALSE(finished);
+        // What is there to keep leads to the same end.
+        const auto commits = whole_commits(now);
+        const auto found = std::ranges::find_if(commits, [&](const CommitName& c) {
+          return c.id == kept.id || c.order() > kept.order();
+        });
+        ASSERT_NE(found, commits.end());
+        ASSERT_TRUE(keep(found->id));
+        ASSERT_TRUE(is_whole_and_settled());
+        ASSERT_EQ(look().content->extents.size(), extents);
+      });
+  EXPECT_GE(steps, 30U);
+}
+
+TEST_F(Offline, Promise9_EveryStepOfAReleaseMayBeTheLast) {
+  const CommitName last = *look().decision.winner;
+  const std::uint64_t steps = explore(
+      rig_, [&] { restore(healthy_); }, [&] { ASSERT_TRUE(release(rig_.spare, look())); },
+      [&](bool finished, InFlight) {
+        const auto now = survey(rig_.spare);
+        if (!now) return;  // what is not even readable is said to be so
+        ASSERT_FALSE(finished && now->has_set());
+        ASSERT_TRUE(!now->decision.writable() || now->decision.winner == last);
+        if (!now->has_set()) return;
+        ASSERT_TRUE(release(rig_.spare, *now));
+        ASSERT_FALSE(look().has_set());
+      });
+  EXPECT_GE(steps, 32U);
+}
+
+}  // namespace
+}  // namespace dmremap::metadata
