@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A spare as bytes, by tools/read-metadata: what a test needs to damage metadata, or to make some of
-another version, and to seal it again."""
+"""A spare as bytes, by tools/read-metadata: what a test needs to damage metadata, or to make some
+of another version, and to seal it again."""
 
 import importlib.machinery
 import importlib.util

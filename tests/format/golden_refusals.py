@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A doubtful, forked or newer golden image is refused, and its spare is left byte for byte; looked at
+"""A doubtful, forked or newer golden image is refused, and its spare is left byte for byte; served
 read-only, too (promise 7)."""
 
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every golden image whose winner may be written is started and written to; what it knew of the disk
-is known afterwards, a section of a later time too."""
+"""Every golden image whose winner may be written is started and written to; what it knew of the
+disk is known afterwards, a section of a later time too."""
 
 import os
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""tools/read-metadata and `examine` say the same of spares that are damaged at random: bytes flipped,
-blocks zeroed or moved, copies of another time or another set, seals that were sealed again."""
+"""tools/read-metadata and `examine` say the same of spares that are damaged at random: bytes
+flipped, blocks zeroed, slots moved, copies of another time or another set, seals and bodies that are
+wrong under right checksums."""
 
 import random
+import struct
 
 import golden
 import seals
 import support
+from seals import reader
 from support import check, equal
 
 ROUNDS = 40
-BLOCK = 4096
+BLOCK, PAYLOAD = reader.BLOCK, reader.PAYLOAD
 
 
 def _place(dice):
@@ -45,8 +48,35 @@ def take_copy(dice, image, other):
 def seal_again(dice, image, _):
     """A field of a seal that is wrong under a right checksum."""
     seal = _place(dice)
-    image[seal + dice.choice((8, 12, 32, 40, 56, 72, 73, 74, 75, 80, 88, 96, 160, 168, 176, 192, 208,
-                              216, 220, 300))] ^= 1 << dice.randrange(8)
+    field = dice.choice((8, 12, 32, 40, 56, 72, 73, 74, 75, 80, 88, 96, 160, 168, 176, 192, 208, 216,
+                         220, 300))
+    image[seal + field] ^= 1 << dice.randrange(8)
+    seals.reseal(image, seal)
+
+
+def body_again(dice, image, _):
+    """A field of a body that is wrong under right checksums of all levels."""
+    seal = _place(dice)
+    blocks = int.from_bytes(image[seal + 216:seal + 220], "little")
+    if image[seal:seal + 8] != b"dm-remap" or blocks > 8:
+        return
+    body = seal + BLOCK
+
+    def place(offset):
+        return body + offset // PAYLOAD * BLOCK + 16 + offset % PAYLOAD
+
+    # Header, counters and events, identity, configuration, table: in the stream.
+    first, length = dice.choice(((0, 420), (768, 640), (4080, 1536), (5616, 20), (8160, 96)))
+    image[place(first + dice.randrange(length))] ^= 1 << dice.randrange(8)
+    stream = b"".join(image[body + at + 16:body + at + BLOCK]
+                      for at in range(0, blocks * BLOCK, BLOCK))
+    for entry in range(256, 384, 32):
+        at, count = struct.unpack_from("<II", stream, entry + 4)
+        struct.pack_into("<I", image, place(entry + 12), reader.crc32c(stream[at:at + count]))
+    for block in range(body, body + blocks * BLOCK, BLOCK):
+        struct.pack_into("<I", image, block, reader.crc32c(bytes(image[block + 4:block + BLOCK])))
+    whole = reader.crc32c(bytes(image[body:body + blocks * BLOCK]))
+    struct.pack_into("<I", image, seal + 220, whole)
     seals.reseal(image, seal)
 
 
@@ -55,7 +85,8 @@ def kill_copies(dice, image, _):
         image[at:at + seals.COPY_BYTES] = b"\xff" * seals.COPY_BYTES
 
 
-DAMAGE = (flip_in_seal, flip_in_body, zero_block, move_slot, take_copy, seal_again, kill_copies)
+DAMAGE = (flip_in_seal, flip_in_body, zero_block, move_slot, take_copy, seal_again, body_again,
+          kill_copies)
 
 
 def _unpacked(t, name):
