@@ -48,6 +48,11 @@ class Storage final : public io::BlockDevice {
     bytes_written_ += data.size();
     return device_.write(first, data);
   }
+  void do_read_many(std::span<io::ReadOp> ops) override { device_.read_many(ops); }
+  void do_write_many(std::span<io::WriteOp> ops) override {
+    for (const io::WriteOp& op : ops) bytes_written_ += op.data.size();
+    device_.write_many(ops);
+  }
   io::IoStatus do_flush() override {
     return flushes_ == Flushes::passed_on ? device_.flush() : io::kIoOk;
   }

@@ -40,6 +40,40 @@ IoStatus BlockDevice::write(Sector first, std::span<const std::byte> data) {
   return status;
 }
 
+void BlockDevice::read_many(std::span<ReadOp> ops) {
+  for (ReadOp& op : ops) {
+    op.status = {fits(op.first, op.out.size()) ? 0 : EINVAL};
+    if (op.status.ok()) count(counters_.reads);
+  }
+  do_read_many(ops);
+  for (const ReadOp& op : ops) {
+    if (!op.status.ok() && fits(op.first, op.out.size())) count(counters_.read_errors);
+  }
+}
+
+void BlockDevice::write_many(std::span<WriteOp> ops) {
+  for (WriteOp& op : ops) {
+    op.status = {fits(op.first, op.data.size()) ? 0 : EINVAL};
+    if (op.status.ok()) count(counters_.writes);
+  }
+  do_write_many(ops);
+  for (const WriteOp& op : ops) {
+    if (!op.status.ok() && fits(op.first, op.data.size())) count(counters_.write_errors);
+  }
+}
+
+void BlockDevice::do_read_many(std::span<ReadOp> ops) {
+  for (ReadOp& op : ops) {
+    if (op.status.ok()) op.status = do_read(op.first, op.out);
+  }
+}
+
+void BlockDevice::do_write_many(std::span<WriteOp> ops) {
+  for (WriteOp& op : ops) {
+    if (op.status.ok()) op.status = do_write(op.first, op.data);
+  }
+}
+
 IoStatus BlockDevice::flush() {
   count(counters_.flushes);
   const IoStatus status = do_flush();

@@ -32,6 +32,18 @@ struct IoCounters {
   std::atomic<std::uint64_t> write_errors{0};  // failed writes, zeroes, discards and flushes
 };
 
+// Some of several requests that go at once; `status` is the answer.
+struct ReadOp {
+  Sector first;
+  std::span<std::byte> out;
+  IoStatus status = kIoOk;
+};
+struct WriteOp {
+  Sector first;
+  std::span<const std::byte> data;
+  IoStatus status = kIoOk;
+};
+
 // Thread-safe: any number of requests at once. The public functions check bounds and alignment
 // (EINVAL, and nothing is issued) and count; the virtual ones do the work.
 //
@@ -53,6 +65,10 @@ class BlockDevice {
   IoStatus read(Sector first, std::span<std::byte> out);
   // Done means the device has it, not that it is durable: see flush.
   IoStatus write(Sector first, std::span<const std::byte> data);
+  // As many calls of read or write, in any order or all at once: for a device that can, the time of
+  // the slowest. Each op gets its own status. Writes of one call may not overlap.
+  void read_many(std::span<ReadOp> ops);
+  void write_many(std::span<WriteOp> ops);
   // All writes that were done before the call are durable, or it fails; a failure is final for what
   // it covered: a later success says nothing about those writes.
   IoStatus flush();
@@ -67,6 +83,9 @@ class BlockDevice {
  private:
   virtual IoStatus do_read(Sector first, std::span<std::byte> out) = 0;
   virtual IoStatus do_write(Sector first, std::span<const std::byte> data) = 0;
+  // Ops whose status is not ok are skipped. By default one after another, in the order given.
+  virtual void do_read_many(std::span<ReadOp> ops);
+  virtual void do_write_many(std::span<WriteOp> ops);
   virtual IoStatus do_flush() = 0;
   virtual IoStatus do_write_zeroes(SectorRange range) = 0;
   virtual IoStatus do_discard(SectorRange range) = 0;

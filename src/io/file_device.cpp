@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -81,7 +82,8 @@ FileDevice::FileDevice(std::string path, const Geometry& geometry, FileDescripto
     : BlockDevice(std::move(path), geometry),
       fd_(std::move(fd)),
       is_block_device_(is_block_device),
-      direct_(direct) {}
+      direct_(direct),
+      ring_(Ring::create()) {}
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, OpenMode mode) {
   auto opened = open_storage(path, mode);
@@ -132,6 +134,39 @@ IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {
     offset += static_cast<off_t>(piece.size());
   }
   return kIoOk;
+}
+
+std::size_t FileDevice::ring_bytes(IoStatus status, std::span<const std::byte> memory) const {
+  return status.ok() && (!direct_ || is_aligned(memory.data())) ? memory.size() : 0;
+}
+
+// What the ring does not answer, or not whole, is done again one by one.
+void FileDevice::do_read_many(std::span<ReadOp> ops) {
+  std::vector<Ring::Transfer> transfers;
+  for (const ReadOp& op : ops) {
+    transfers.push_back({op.out.data(), ring_bytes(op.status, op.out), op.first.byte_offset()});
+  }
+  if (ring_ && ops.size() > 1) ring_->read(fd_.get(), transfers);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (!ops[i].status.ok() || transfers[i].is_whole()) continue;
+    ops[i].status =
+        transfers[i].failed() ? IoStatus{transfers[i].error()} : do_read(ops[i].first, ops[i].out);
+  }
+}
+
+void FileDevice::do_write_many(std::span<WriteOp> ops) {
+  std::vector<Ring::Transfer> transfers;
+  for (const WriteOp& op : ops) {
+    // A write does not change what it is given.
+    auto* memory = const_cast<std::byte*>(op.data.data());
+    transfers.push_back({memory, ring_bytes(op.status, op.data), op.first.byte_offset()});
+  }
+  if (ring_ && ops.size() > 1) ring_->write(fd_.get(), transfers);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (!ops[i].status.ok() || transfers[i].is_whole()) continue;
+    ops[i].status = transfers[i].failed() ? IoStatus{transfers[i].error()}
+                                          : do_write(ops[i].first, ops[i].data);
+  }
 }
 
 IoStatus FileDevice::do_flush() {

@@ -8,6 +8,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 #include "io/block_device.hpp"
+#include "io/ring.hpp"
 
 namespace dmremap::io {
 
@@ -53,13 +54,20 @@ class FileDevice final : public BlockDevice {
              bool direct);
   IoStatus do_read(Sector first, std::span<std::byte> out) override;
   IoStatus do_write(Sector first, std::span<const std::byte> data) override;
+  void do_read_many(std::span<ReadOp> ops) override;
+  void do_write_many(std::span<WriteOp> ops) override;
   IoStatus do_flush() override;
   IoStatus do_write_zeroes(SectorRange range) override;
   IoStatus do_discard(SectorRange range) override;
 
+  // How much of an op goes through the ring: all or nothing.
+  [[nodiscard]] std::size_t ring_bytes(IoStatus status, std::span<const std::byte> memory) const;
+
   FileDescriptor fd_;
   bool is_block_device_;
   bool direct_;
+  // Made with the device, so that the I/O path allocates nothing; none where the kernel gives none.
+  std::unique_ptr<Ring> ring_;
 };
 
 }  // namespace dmremap::io

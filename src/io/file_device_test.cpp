@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,71 @@ TEST_F(FileDeviceTest, AnImageHasItsFilesSizeInWholeBlocks) {
   EXPECT_GE(geometry.physical_block_bytes, geometry.logical_block_bytes);
   EXPECT_LE(geometry.physical_block_bytes, 65536U);
   EXPECT_FALSE((*device)->is_block_device());
+}
+
+// More than go at once, of several lengths, one from a buffer that direct I/O cannot take.
+void expect_many_at_once(FileDevice& device) {
+  constexpr std::size_t kOps = 70;
+  const std::vector<std::byte> data = pattern(kOps * 16 * kKiB + 1);
+  AlignedBuffer aligned(kOps * 16 * kKiB);
+  std::copy_n(data.begin(), aligned.size(), aligned.span().begin());
+  std::vector<WriteOp> writes;
+  for (std::size_t i = 0; i < kOps; ++i) {
+    const std::size_t bytes = (i % 4 + 1) * 4 * kKiB;
+    const auto from = i == 3 ? std::span(data).subspan(i * 16 * kKiB, bytes)
+                             : aligned.span().subspan(i * 16 * kKiB, bytes);
+    writes.push_back({{i * 32}, from});
+  }
+  writes[5].first = Sector{device.geometry().size.value};
+  device.write_many(writes);
+  AlignedBuffer back(aligned.size());
+  std::vector<ReadOp> reads;
+  for (std::size_t i = 0; i < kOps; ++i) {
+    reads.push_back({{i * 32}, back.span().subspan(i * 16 * kKiB, writes[i].data.size())});
+  }
+  device.read_many(reads);
+  for (std::size_t i = 0; i < kOps; ++i) {
+    EXPECT_EQ(writes[i].status.error, i == 5 ? EINVAL : 0) << i;
+    EXPECT_EQ(reads[i].status.error, 0) << i;
+    EXPECT_TRUE(i == 5 ? all_zero(reads[i].out) : std::ranges::equal(reads[i].out, writes[i].data))
+        << i;
+  }
+  EXPECT_EQ(device.counters().writes, kOps - 1);
+  EXPECT_EQ(device.counters().reads, kOps);
+}
+
+TEST_F(FileDeviceTest, ManyAtOnceDoWhatEachWouldAloneAndAnswerEachForItself) {
+  const auto device = FileDevice::open(image(4 * kMiB), kShared);
+  ASSERT_TRUE(device);
+  expect_many_at_once(**device);
+}
+
+TEST_F(FileDeviceTest, WhereTheKernelGivesNoRingManyGoOneByOne) {
+  const std::string at = image(4 * kMiB);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = ::dup(0);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  // One descriptor for the image, none for a ring.
+  const rlimit tight{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  const auto device = FileDevice::open(at, kShared);
+  const auto ring = Ring::create();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(device);
+  EXPECT_EQ(ring, nullptr);
+  expect_many_at_once(**device);
+}
+
+TEST_F(FileDeviceTest, EachOfManyWritesToAReadOnlyDeviceFails) {
+  const auto device = FileDevice::open(image(1 * kMiB), {Access::read_only, Holding::shared});
+  ASSERT_TRUE(device);
+  const AlignedBuffer data(4 * kKiB);
+  std::vector<WriteOp> ops{{{0}, data.span()}, {{8}, data.span()}};
+  (*device)->write_many(ops);
+  for (const WriteOp& op : ops) EXPECT_EQ(op.status.error, EBADF);
+  EXPECT_EQ((*device)->counters().write_errors, 2U);
 }
 
 TEST_F(FileDeviceTest, AnEmptyImageOpensWithSizeZeroAndServesNothing) {

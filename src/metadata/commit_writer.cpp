@@ -26,6 +26,32 @@ SectorCount blocks_to_sectors(std::size_t blocks) {
   return {blocks * format::kBlockSectors.value};
 }
 
+template <typename Wanted>
+CopySet copies_where(Wanted wanted) {
+  CopySet out;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (wanted(copy)) out.add(copy);
+  }
+  return out;
+}
+
+CopySet without(CopySet copies, CopySet others) {
+  return copies_where([&](unsigned c) { return copies.contains(c) && !others.contains(c); });
+}
+
+CopySet either(CopySet a, CopySet b) {
+  return copies_where([&](unsigned c) { return a.contains(c) || b.contains(c); });
+}
+
+// `copy_of` says for each op which copy it wrote.
+CopySet failed_copies(std::span<const io::WriteOp> ops, std::span<const unsigned> copy_of) {
+  CopySet out;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (!ops[i].status.ok()) out.add(copy_of[i]);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::shared_ptr<const CommitImage> make_image(const format::Seal& seal,
@@ -51,35 +77,87 @@ std::vector<CommitWriter::BlockRun> CommitWriter::missing_blocks(const CommitIma
   return runs;
 }
 
-bool CommitWriter::write_body(const CommitImage& image, unsigned copy) {
-  const auto at = address(image, copy);
-  const Sector body = format::body_sector(positions_, at);
-  written_[copy] = missing_blocks(image, copy);
-  known_[copy][at.slot].reset();
-  return std::all_of(written_[copy].begin(), written_[copy].end(), [&](const BlockRun& run) {
-    const auto [first, end] = run;
-    return device_
-        .write(body + blocks_to_sectors(first),
-               image.body.span().subspan(first * kBlockBytes, (end - first) * kBlockBytes))
-        .ok();
-  });
+CopySet CommitWriter::write_bodies(const CommitImage& image, CopySet copies) {
+  std::vector<io::WriteOp> ops;
+  std::vector<unsigned> copy_of;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (!copies.contains(copy)) continue;
+    const auto at = address(image, copy);
+    const Sector body = format::body_sector(positions_, at);
+    written_[copy] = missing_blocks(image, copy);
+    known_[copy][at.slot].reset();
+    for (const auto& [first, end] : written_[copy]) {
+      ops.push_back({body + blocks_to_sectors(first),
+                     image.body.span().subspan(first * kBlockBytes, (end - first) * kBlockBytes)});
+      copy_of.push_back(copy);
+    }
+  }
+  device_.write_many(ops);
+  return without(copies, failed_copies(ops, copy_of));
 }
 
-bool CommitWriter::write_seal(const CommitImage& image, unsigned copy) {
-  const auto at = address(image, copy);
-  format::Seal seal = image.seal;
-  seal.copy = static_cast<std::uint8_t>(at.copy);
-  seal.slot = static_cast<std::uint8_t>(at.slot);
-  seal.byte_offset = format::slot_sector(positions_, at).byte_offset();
-  format::pack_seal(seal, seal_block_.span());
-  return device_.write(format::slot_sector(positions_, at), seal_block_.span()).ok();
+CopySet CommitWriter::write_seals(const CommitImage& image, CopySet copies) {
+  std::vector<io::WriteOp> ops;
+  std::vector<unsigned> copy_of;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (!copies.contains(copy)) continue;
+    const auto at = address(image, copy);
+    format::Seal seal = image.seal;
+    seal.copy = static_cast<std::uint8_t>(at.copy);
+    seal.slot = static_cast<std::uint8_t>(at.slot);
+    seal.byte_offset = format::slot_sector(positions_, at).byte_offset();
+    format::pack_seal(seal, seal_block(copy));
+    ops.push_back({format::slot_sector(positions_, at), seal_block(copy)});
+    copy_of.push_back(copy);
+  }
+  device_.write_many(ops);
+  return without(copies, failed_copies(ops, copy_of));
 }
 
-bool CommitWriter::verify(const CommitImage& image, unsigned copy) {
-  if (look_again(image, copy) != SealNow::same) return false;
-  return std::all_of(written_[copy].begin(), written_[copy].end(), [&](const BlockRun& run) {
-    return reads_back(image, copy, run.first, run.second);
-  });
+std::vector<CommitWriter::Expected> CommitWriter::written(const CommitImage& image,
+                                                          CopySet copies) const {
+  std::vector<Expected> out;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (!copies.contains(copy)) continue;
+    const auto at = address(image, copy);
+    out.push_back({copy, format::slot_sector(positions_, at),
+                   seal_blocks_.span().subspan(copy * kBlockBytes, kBlockBytes)});
+    for (const auto& [first, end] : written_[copy]) {
+      out.push_back({copy, format::body_sector(positions_, at) + blocks_to_sectors(first),
+                     image.body.span().subspan(first * kBlockBytes, (end - first) * kBlockBytes)});
+    }
+  }
+  return out;
+}
+
+CopySet CommitWriter::verify(const CommitImage& image, CopySet copies) {
+  const std::vector<Expected> all = written(image, copies);
+  CopySet failed;
+  // As much at once as there is memory to read into; one piece is never longer than a body.
+  std::span<const Expected> rest(all);
+  while (!rest.empty()) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < rest.size(); ++count) {
+      bytes += rest[count].bytes.size();
+      if (bytes > read_back_.size()) break;
+    }
+    compare(rest.first(count), failed);
+    rest = rest.subspan(count);
+  }
+  return without(copies, failed);
+}
+
+void CommitWriter::compare(std::span<const Expected> batch, CopySet& failed) {
+  std::vector<io::ReadOp> ops;
+  std::size_t offset = 0;
+  for (const Expected& expected : batch) {
+    ops.push_back({expected.at, read_back_.span().subspan(offset, expected.bytes.size())});
+    offset += expected.bytes.size();
+  }
+  device_.read_many(ops);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (!ops[i].status.ok() || !equal(ops[i].out, batch[i].bytes)) failed.add(batch[i].copy);
+  }
 }
 
 bool CommitWriter::reads_back(const CommitImage& image, unsigned copy, std::size_t first,
@@ -135,26 +213,19 @@ Result<CopySet> CommitWriter::write(const std::shared_ptr<const CommitImage>& im
     return fail(ErrorCode::io, "a flush of the spare failed", device_.path(),
                 "what it covered cannot be trusted: stop the set and check the spare");
   };
-  CopySet bodies;
-  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-    if (targets.contains(copy) && write_body(*image, copy)) bodies.add(copy);
-  }
+  const CopySet bodies = write_bodies(*image, targets);
   if (!flush()) return flush_failed();
   CopySet sealed;
   for (const CopySet wave : kSealWaves) {
-    bool any = false;
-    for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-      if (!wave.contains(copy) || !bodies.contains(copy)) continue;
-      any = true;
-      if (write_seal(*image, copy)) sealed.add(copy);
-    }
-    if (any && !flush()) return flush_failed();
+    const CopySet now =
+        copies_where([&](unsigned c) { return wave.contains(c) && bodies.contains(c); });
+    if (now.size() == 0) continue;
+    sealed = either(sealed, write_seals(*image, now));
+    if (!flush()) return flush_failed();
   }
-  CopySet verified;
+  const CopySet verified = verify(*image, sealed);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-    if (!sealed.contains(copy) || !verify(*image, copy)) continue;
-    verified.add(copy);
-    known_[copy][format::column_of(image->seal.sequence)] = image;
+    if (verified.contains(copy)) known_[copy][format::column_of(image->seal.sequence)] = image;
   }
   return verified;
 }

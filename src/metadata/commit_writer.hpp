@@ -8,6 +8,8 @@
 //   contains
 //             a quorum, so what is in flight can never unsettle one
 //   read back copies that do not return what was written do not count
+//
+// What does not wait for a flush goes to all copies at once.
 #pragma once
 
 #include <array>
@@ -55,9 +57,21 @@ class CommitWriter {
   [[nodiscard]] bool is_overtaken(const CommitImage& image, unsigned copy);
 
  private:
-  bool write_body(const CommitImage& image, unsigned copy);
-  bool write_seal(const CommitImage& image, unsigned copy);
-  bool verify(const CommitImage& image, unsigned copy);
+  // Each does all its copies at once, and returns those on which it succeeded.
+  CopySet write_bodies(const CommitImage& image, CopySet copies);
+  CopySet write_seals(const CommitImage& image, CopySet copies);
+  CopySet verify(const CommitImage& image, CopySet copies);
+  // What must be read back from where; the copies that return something else are added to `failed`.
+  struct Expected {
+    unsigned copy = 0;
+    Sector at;
+    std::span<const std::byte> bytes;
+  };
+  void compare(std::span<const Expected> batch, CopySet& failed);
+  [[nodiscard]] std::vector<Expected> written(const CommitImage& image, CopySet copies) const;
+  [[nodiscard]] std::span<std::byte> seal_block(unsigned copy) {
+    return seal_blocks_.span().subspan(copy * format::kBlockBytes, format::kBlockBytes);
+  }
   bool reads_back(const CommitImage& image, unsigned copy, std::size_t first, std::size_t end);
   // Runs of blocks of `image` that the slot is not known to hold: [first, end) pairs.
   using BlockRun = std::pair<std::size_t, std::size_t>;
@@ -72,7 +86,7 @@ class CommitWriter {
   std::array<std::array<std::shared_ptr<const CommitImage>, format::kSlots>, format::kCopies>
       known_{};
   std::array<std::vector<BlockRun>, format::kCopies> written_{};
-  AlignedBuffer seal_block_{format::kBlockBytes};
+  AlignedBuffer seal_blocks_{format::kCopies * format::kBlockBytes};
   AlignedBuffer read_back_{format::kBodyBytes};
 };
 
