@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "metadata/slot_reader.hpp"
 
+#include <cstring>
+
 #include "base/checksum.hpp"
 
 namespace dmremap::metadata {
@@ -10,6 +12,10 @@ namespace {
 bool agrees(const format::BodyName& body, const format::Seal& seal) {
   return body == format::BodyName{seal.set_uuid, seal.sequence, seal.term,
                                   seal.commit,   seal.parent,   seal.wall_ns};
+}
+
+bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
@@ -36,14 +42,24 @@ void SlotReader::read_body(SlotReading& out, Sector slot_start) {
     return;
   }
   if (crc32c(blocks) != seal.body_crc) return;
+  std::optional<Decoded>& known = decoded_[seal.slot];
+  if (known && equal(known->blocks, blocks)) {
+    if (agrees(known->body.name, seal)) take(out, known->body, blocks);
+    return;
+  }
   auto decoded = format::decode_body(blocks);
   if (const auto* fault = std::get_if<format::BodyFault>(&decoded)) {
     out.newer_body = *fault == format::BodyFault::required;
     return;
   }
   auto& body = std::get<format::DecodedBody>(decoded);
-  if (!agrees(body.name, seal)) return;
-  out.body = std::move(body);
+  if (agrees(body.name, seal)) take(out, body, blocks);
+  known = Decoded{{blocks.begin(), blocks.end()}, std::move(body)};
+}
+
+void SlotReader::take(SlotReading& out, const format::DecodedBody& body,
+                      std::span<const std::byte> blocks) {
+  out.body = body;
   last_body_ = blocks;
 }
 

@@ -2,7 +2,9 @@
 // Reads one slot and says what its bytes are, before anything is known about the set.
 #pragma once
 
+#include <array>
 #include <optional>
+#include <vector>
 
 #include "base/aligned_buffer.hpp"
 #include "format/body.hpp"
@@ -33,11 +35,18 @@ class SlotReader {
 
  private:
   void read_body(SlotReading& out, Sector slot_start);
+  void take(SlotReading& out, const format::DecodedBody& body, std::span<const std::byte> blocks);
 
   io::BlockDevice& device_;
   AlignedBuffer seal_{format::kBlockBytes};
   AlignedBuffer body_;
   std::span<const std::byte> last_body_;
+  // The copies of a commit hold the same body: in each column, what was decoded last.
+  struct Decoded {
+    std::vector<std::byte> blocks;
+    format::DecodedBody body;
+  };
+  std::array<std::optional<Decoded>, format::kSlots> decoded_;
 };
 
 }  // namespace dmremap::metadata
