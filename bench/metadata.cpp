@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // bench_metadata [--dir DIRECTORY] [--pairs N]: what a commit, an opening and a checksum cost, as
 // Markdown tables. See docs/performance.md.
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -18,9 +19,7 @@ std::string load_average() {
   return fmt::format("{:.1f}", loads[0]);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("What a commit, an opening and a checksum cost");
   std::string directory = "/var/tmp";
   unsigned pairs = 40;
@@ -30,15 +29,21 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(6U, 100'000U))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
+  fmt::print("Median (95 % interval). Load average before: {}\n", load_average());
+  dmremap::bench::print_commits(directory, pairs);
+  dmremap::bench::print_opening(directory, pairs);
+  dmremap::bench::print_checksums(pairs);
+  fmt::print("\nLoad average after: {}\n", load_average());
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    fmt::print("Median (95 % interval). Load average before: {}\n", load_average());
-    dmremap::bench::print_commits(directory, pairs);
-    dmremap::bench::print_opening(directory, pairs);
-    dmremap::bench::print_checksums(pairs);
-    fmt::print("\nLoad average after: {}\n", load_average());
+    return run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_metadata: {}\n", error.what());
+    std::fprintf(stderr, "bench_metadata: %s\n", error.what());
     return EXIT_FAILURE;
   }
-  return EXIT_SUCCESS;
 }
