@@ -48,6 +48,8 @@ enum class ErrorClass { failed = 1, usage = 2, refused = 3 };
   X(metadata_doubtful,        "metadata-doubtful",         refused)         \
   X(metadata_fork,            "metadata-fork",             refused)         \
   X(metadata_exhausted,       "metadata-sequence-end",     refused)         \
+  X(not_in_doubt,             "not-in-doubt",              refused)         \
+  X(still_remapped,           "still-remapped",            refused)         \
   X(wrong_main,               "wrong-main",                refused)         \
   X(main_changed,             "main-changed",              refused)         \
   X(missing_device,           "missing-device",            refused)         \

@@ -45,7 +45,11 @@ int run(int argc, char** argv) {
   add_status(app, chosen);
   add_events(app, chosen);
   add_examine(app, chosen);
+  add_check(app, chosen);
+  add_repair(app, chosen);
+  add_resolve(app, chosen);
   add_remap(app, chosen);
+  add_release(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

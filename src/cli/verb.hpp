@@ -19,6 +19,10 @@ void add_list(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
 void add_events(CLI::App& app, Chosen& chosen);
 void add_examine(CLI::App& app, Chosen& chosen);
+void add_check(CLI::App& app, Chosen& chosen);
+void add_repair(CLI::App& app, Chosen& chosen);
+void add_resolve(CLI::App& app, Chosen& chosen);
 void add_remap(CLI::App& app, Chosen& chosen);
+void add_release(CLI::App& app, Chosen& chosen);
 
 }  // namespace dmremap::cli

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/examined.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "discovery/fingerprint.hpp"
+#include "discovery/match.hpp"
+#include "metadata/offline.hpp"
+#include "metadata/store.hpp"
+#include "set/main_print.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using metadata::Standing;
+using metadata::Survey;
+using nlohmann::json;
+
+struct Arguments {
+  std::vector<std::string> devices;
+  bool json = false;
+};
+
+struct Problem {
+  std::string where;
+  std::string what;
+  std::string hint;
+};
+using Problems = std::vector<Problem>;
+
+void check_standing(const Survey& survey, const std::string& path, Problems& out) {
+  if (const auto error = metadata::refusal(survey, path)) {
+    const bool in_doubt =
+        error->code == ErrorCode::metadata_doubtful || error->code == ErrorCode::metadata_fork;
+    const bool can_be_kept = in_doubt && survey.decision.winner.has_value();
+    out.push_back({path, error->what,
+                   can_be_kept ? "bring back what is missing, or name the commit to keep with "
+                                 "`dmremap resolve DEVICE --keep COMMIT`"
+                               : error->hint});
+  }
+}
+
+void check_slots(const Survey& survey, const std::string& path, Problems& out) {
+  for (const metadata::DamagedSlot& slot : metadata::damaged_slots(survey)) {
+    out.push_back({path,
+                   fmt::format("copy {} slot {} (sector {}): {}", slot.copy,
+                               slot.slot == 0 ? "A" : "B", slot.place.first.value,
+                               slot.verdict == format::Verdict::stale
+                                   ? "stale where the winner should be"
+                                   : std::string(format::name_of(slot.verdict))),
+                   survey.decision.writable() ? "`dmremap repair` mends it" : ""});
+  }
+}
+
+void check_spare(const Examined& spare, Problems& out) {
+  const format::Content& content = *spare.survey.content;
+  const SectorCount recorded = content.identity.spare.size;
+  const SectorCount size = spare.device->geometry().size;
+  if (size < recorded) {
+    out.push_back({spare.path,
+                   fmt::format("shrank from {} to {} sectors", recorded.value, size.value),
+                   "give it back its size"});
+  }
+  const std::size_t entries = content.extents.size() + content.retired.size();
+  const std::size_t capacity = metadata::table_capacity(content);
+  if (entries * 20 >= capacity * 19) {
+    out.push_back({spare.path, fmt::format("the table holds {} of {} entries", entries, capacity),
+                   "replace the disk: new bad sectors will soon not be taken"});
+  }
+  if (const std::uint64_t lost = lost_sectors(spare.survey); lost > 0) {
+    out.push_back({content.identity.name, fmt::format("{} sectors are lost or gone", lost),
+                   "write them again, or restore the files that lie there"});
+  }
+}
+
+void check_main(const Examined& main, const format::Content& content, Problems& out) {
+  if (const auto seen = discovery::take_fingerprint(*main.device)) {
+    const auto verdict = discovery::match(content.identity.main, *seen);
+    if (verdict.likeness != discovery::Likeness::same) {
+      out.push_back({main.path, "is not the main device of this set: " + verdict.reason,
+                     "give the device the set was made with"});
+      return;
+    }
+  }
+  if (!content.health.clean) return;
+  const bool elsewhere = std::ranges::any_of(content.extents, [](const format::Extent& extent) {
+    return extent.state() != format::State::suspect;
+  });
+  const set::MainPrint print = set::print_of(*main.device, content.extents);
+  if (elsewhere && print.whole && print.print != content.health.main_print) {
+    out.push_back({main.path,
+                   "was written to since the set was stopped, while sectors of it are elsewhere",
+                   "use it only through dm-remap"});
+  }
+}
+
+Problems find_problems(const ExaminedSet& set) {
+  Problems out;
+  const Examined& spare = set.devices[set.spare];
+  check_standing(spare.survey, spare.path, out);
+  check_slots(spare.survey, spare.path, out);
+  if (spare.survey.content) check_spare(spare, out);
+  for (const Examined& one : set.devices) {
+    if (&one == &spare) continue;
+    if (one.survey.has_set()) {
+      out.push_back(
+          {one.path, "holds this set too", "keep one of the two away: a set has one spare"});
+    } else if (spare.survey.content) {
+      check_main(one, *spare.survey.content, out);
+    }
+  }
+  return out;
+}
+
+// Metadata only: sectors that are lost need attention, but the knowledge of them is sound.
+bool is_sound(const Survey& survey) {
+  return survey.decision.writable() && !metadata::refusal(survey, "") &&
+         metadata::damaged_slots(survey).empty();
+}
+
+json to_json(const ExaminedSet& set, const Problems& problems) {
+  const Survey& survey = set.survey();
+  json out{{"set", set_json(set)},
+           {"sound", is_sound(survey)},
+           {"winner", winner_json(survey)},
+           {"copies", {{"good", survey.decision.holders.size()}, {"total", format::kCopies}}},
+           {"problems", json::array()}};
+  for (const Problem& problem : problems) {
+    out["problems"].push_back(
+        {{"where", problem.where}, {"what", problem.what}, {"hint", problem.hint}});
+  }
+  return out;
+}
+
+void print_text(const ExaminedSet& set, const Problems& problems) {
+  const Survey& survey = set.survey();
+  fmt::print("{}\n", set_text(set_json(set)));
+  for (const Problem& problem : problems) {
+    fmt::print("{}: {}{}{}\n", printable(problem.where), printable(problem.what),
+               problem.hint.empty() ? "" : "; ", printable(problem.hint));
+  }
+  fmt::print("{}: {} of {} copies hold the latest commit{}\n",
+             is_sound(survey) ? "sound" : "not sound", survey.decision.holders.size(),
+             format::kCopies, problems.empty() ? "" : fmt::format("; {} found", problems.size()));
+}
+
+int run(const Arguments& arguments) {
+  const auto set = examine_devices(arguments.devices);
+  if (!set) return report(set.error(), arguments.json);
+  if (!set->has_set) {
+    return report(
+        Error{ErrorCode::no_metadata, "no dm-remap metadata: " + set->devices.front().survey.reason,
+              arguments.devices.front(), "name the spare of the set"},
+        arguments.json);
+  }
+  const Problems problems = find_problems(*set);
+  if (arguments.json) {
+    print_json(to_json(*set, problems));
+  } else {
+    print_text(*set, problems);
+  }
+  if (!set->survey().decision.winner) return kFailed;
+  return problems.empty() ? kDone : kAttention;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "check",
+      "Whether the metadata of a set is sound, and its devices the right ones; reads only");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("DEVICE", arguments->devices, "the spare, and main if it is to be checked too")
+      ->required();
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

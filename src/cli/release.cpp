@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "cli/examined.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/runtime_dir.hpp"
+#include "metadata/offline.hpp"
+#include "set/hints.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using metadata::Survey;
+using nlohmann::json;
+
+struct Arguments {
+  std::vector<std::string> devices;
+  bool copied = false;
+  std::string discard;
+  bool json = false;
+};
+
+// Sectors for which main alone is not enough: their data is on the spare, or main's is stale.
+std::uint64_t sectors_elsewhere(const Survey& survey) {
+  std::uint64_t sectors = 0;
+  for (const format::Extent& extent : survey.content->extents) {
+    if (extent.state() == format::State::remapped || extent.state() == format::State::gone) {
+      sectors += extent.main().count.value;
+    }
+  }
+  return sectors;
+}
+
+Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& arguments,
+                                   const std::string& path) {
+  const std::string uuid = to_string(*survey.set_uuid);
+  if (survey.newer_format) {
+    return fail(ErrorCode::metadata_newer, "metadata of a newer version of dm-remap", path,
+                "use that version; nothing was written");
+  }
+  if (!arguments.discard.empty()) {
+    if (parse_uuid(arguments.discard) == survey.set_uuid) return {};
+    return fail(ErrorCode::still_remapped,
+                fmt::format("holds the set {}, not the one whose data is to be discarded", uuid),
+                path, "nothing was written");
+  }
+  if (!survey.decision.writable()) {
+    return fail(ErrorCode::metadata_doubtful,
+                "what the set holds is not known for certain: " + survey.reason, path,
+                "--discard-data " + uuid + " gives up whatever it is");
+  }
+  const std::uint64_t elsewhere = sectors_elsewhere(survey);
+  if (elsewhere == 0) return {};
+  if (arguments.copied) {
+    return fail(
+        ErrorCode::still_remapped, "no verified copy of the disk is recorded", path,
+        "copy it first, or give up the data of its remapped sectors with --discard-data " + uuid);
+  }
+  return fail(ErrorCode::still_remapped,
+              fmt::format("{} sectors of the disk are on this spare, or newer than what main holds",
+                          elsewhere),
+              path, "copy the disk first; --discard-data " + uuid + " gives them up");
+}
+
+Result<json> release(const Arguments& arguments) {
+  auto spare = hold_spare(arguments.devices);
+  if (!spare) return tl::unexpected(spare.error());
+  const std::string path = spare->device->path();
+  if (auto fine = check_nothing_is_lost(spare->survey, arguments, path); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  const json set = set_json(spare->survey);
+  if (auto done = metadata::release(*spare->device, spare->survey); !done) {
+    return tl::unexpected(done.error());
+  }
+  if (const auto runtime = control::RuntimeDir::from_environment();
+      runtime && set["name"].is_string()) {
+    set::Hints(runtime->hints()).forget(set["name"].get<std::string>());
+  }
+  return json{{"set", set},
+              {"spare", path},
+              {"discarded_sectors",
+               spare->survey.content ? json(sectors_elsewhere(spare->survey)) : json()}};
+}
+
+int run(const Arguments& arguments) {
+  const auto done = release(arguments);
+  if (!done) return report(done.error(), arguments.json);
+  if (arguments.json) {
+    print_json(*done);
+  } else {
+    fmt::print("{} released; {} is free\n", set_text((*done)["set"]),
+               printable((*done)["spare"].get<std::string>()));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_release(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "release", "End a stopped set: erase its metadata and free the spare; main is not touched");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+      ->required();
+  verb->add_flag("--copied", arguments->copied, "a verified copy of the disk was made");
+  verb->add_option("--discard-data", arguments->discard,
+                   "give up what the spare holds of the set with this UUID")
+      ->type_name("UUID");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "cli/examined.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "metadata/offline.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::vector<std::string> devices;
+  bool dry_run = false;
+  bool json = false;
+};
+
+struct Outcome {
+  json set;
+  std::string path;
+  metadata::Repaired repaired;
+};
+
+Result<Outcome> look(const Arguments& arguments) {
+  auto set = examine_devices(arguments.devices);
+  if (!set) return tl::unexpected(set.error());
+  if (!set->has_set) {
+    return fail(ErrorCode::no_metadata,
+                "no dm-remap metadata: " + set->devices.front().survey.reason,
+                arguments.devices.front(), "name the spare of the set");
+  }
+  const std::string& path = set->devices[set->spare].path;
+  if (const auto error = metadata::refusal(set->survey(), path)) return tl::unexpected(*error);
+  return Outcome{set_json(*set), path, {metadata::damaged_slots(set->survey()), std::nullopt}};
+}
+
+Result<Outcome> mend(const Arguments& arguments) {
+  auto spare = hold_spare(arguments.devices);
+  if (!spare) return tl::unexpected(spare.error());
+  auto repaired = metadata::repair(*spare->device, spare->survey, system_random(), system_clock());
+  if (!repaired) return tl::unexpected(repaired.error());
+  return Outcome{set_json(spare->survey), spare->device->path(), std::move(*repaired)};
+}
+
+std::size_t unmended(const Outcome& outcome) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      outcome.repaired.slots, [](const metadata::DamagedSlot& slot) { return !slot.mended; }));
+}
+
+json to_json(const Outcome& outcome, bool dry_run) {
+  json out{{"set", outcome.set}, {"dry_run", dry_run}, {"slots", json::array()}};
+  for (const metadata::DamagedSlot& slot : outcome.repaired.slots) {
+    out["slots"].push_back({{"copy", slot.copy},
+                            {"slot", slot.slot == 0 ? "A" : "B"},
+                            {"sector", slot.place.first.value},
+                            {"verdict", format::name_of(slot.verdict)},
+                            {"mended", slot.mended}});
+  }
+  out["committed"] = outcome.repaired.committed ? commit_json(*outcome.repaired.committed) : json();
+  return out;
+}
+
+void print_text(const Outcome& outcome, bool dry_run) {
+  fmt::print("{}\n", set_text(outcome.set));
+  for (const metadata::DamagedSlot& slot : outcome.repaired.slots) {
+    fmt::print("copy {} slot {} (sector {}): {}, {}\n", slot.copy, slot.slot == 0 ? "A" : "B",
+               slot.place.first.value, format::name_of(slot.verdict),
+               dry_run ? "would be mended" : (slot.mended ? "mended" : "cannot be mended"));
+  }
+  if (outcome.repaired.slots.empty()) fmt::print("nothing to mend\n");
+}
+
+int run(const Arguments& arguments) {
+  const auto outcome = arguments.dry_run ? look(arguments) : mend(arguments);
+  if (!outcome) return report(outcome.error(), arguments.json);
+  if (arguments.json) {
+    print_json(to_json(*outcome, arguments.dry_run));
+  } else {
+    print_text(*outcome, arguments.dry_run);
+  }
+  const std::size_t left = arguments.dry_run ? 0 : unmended(*outcome);
+  if (left == 0) return kDone;
+  return report(
+      Error{ErrorCode::io, fmt::format("{} slots do not take what is written", left), outcome->path,
+            "the set goes on with the others; copy the spare to a healthy device"},
+      arguments.json);
+}
+
+}  // namespace
+
+void add_repair(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "repair", "Mend the damaged metadata slots of a stopped set in their own places");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+      ->required();
+  verb->add_flag("--dry-run", arguments->dry_run, "say what would be mended, write nothing");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

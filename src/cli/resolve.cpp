@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "cli/examined.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "metadata/offline.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using metadata::CommitName;
+using metadata::Survey;
+using nlohmann::json;
+
+struct Arguments {
+  std::vector<std::string> devices;
+  std::string keep;
+  bool dry_run = false;
+  bool json = false;
+};
+
+struct Outcome {
+  json set;
+  CommitName kept;
+  std::optional<CommitName> made;
+  std::vector<std::string> may_be_lost;
+};
+
+// By all of its 32 digits, or by as many of the first ones as tell it from the others.
+Result<CommitName> find_commit(const Survey& survey, const std::string& text,
+                               const std::string& where) {
+  std::vector<CommitName> found;
+  for (const CommitName& commit : metadata::whole_commits(survey)) {
+    if (to_string(commit.id).starts_with(text)) found.push_back(commit);
+  }
+  if (found.size() == 1) return found.front();
+  return fail(found.empty() ? ErrorCode::no_metadata : ErrorCode::usage,
+              found.empty() ? "no slot holds the commit " + text + " whole"
+                            : text + " fits several commits",
+              where, "`dmremap examine` lists them");
+}
+
+// Sectors of which `other` says something that `kept` does not.
+std::uint64_t sectors_only_in(const format::Content& other, const format::Content& kept) {
+  std::uint64_t sectors = 0;
+  for (const format::Extent& extent : other.extents) {
+    if (std::ranges::find(kept.extents, extent) == kept.extents.end()) {
+      sectors += extent.main().count.value;
+    }
+  }
+  return sectors;
+}
+
+std::vector<std::string> what_may_be_lost(io::BlockDevice& spare, const Survey& survey,
+                                          const CommitName& kept, const format::Content& content) {
+  std::vector<std::string> out;
+  for (const CommitName& other : metadata::whole_commits(survey)) {
+    if (other.id == kept.id || other.order() < kept.order()) continue;
+    const auto theirs = metadata::read_commit(spare, survey, other.id);
+    if (!theirs) continue;
+    out.push_back(
+        fmt::format("commit {} (sequence {}, term {}, {}): what it says of {} sectors is given up",
+                    to_string(other.id), other.sequence, other.term, format_time(other.wall_ns),
+                    sectors_only_in(*theirs, content)));
+  }
+  if (survey.decision.standing == metadata::Standing::doubtful ||
+      kept.id != survey.decision.winner->id) {
+    out.push_back(
+        fmt::format("whatever was committed after sequence {} ({}) and can no longer be read: "
+                    "sectors remapped since then read as main has them",
+                    kept.sequence, format_time(kept.wall_ns)));
+  }
+  return out;
+}
+
+void note_event(format::Content& content, const CommitName& kept) {
+  format::Event event;
+  event.number = content.health.next_event++;
+  event.wall_ns = system_clock().wall_ns();
+  event.kind = format::EventKind::repair;
+  event.severity = Severity::warning;
+  event.text = fmt::format("resolved: kept commit {}", to_string(kept.id).substr(0, 8));
+  auto& events = content.health.events;
+  events.push_back(std::move(event));
+  if (events.size() > format::kStoredEvents) events.erase(events.begin());
+}
+
+Result<void> check_in_doubt(const Survey& survey, const CommitName& kept, const std::string& path) {
+  if (!survey.decision.writable()) return {};
+  if (kept.id == survey.decision.winner->id) {
+    return fail(ErrorCode::not_in_doubt, "there is nothing to resolve: that commit is the latest",
+                path, "start the set");
+  }
+  return fail(ErrorCode::not_in_doubt,
+              "the latest commit is known: to keep an earlier one would roll back what was "
+              "acknowledged",
+              path, "start the set as it is");
+}
+
+Result<Outcome> resolve(const Arguments& arguments) {
+  auto spare = hold_spare(arguments.devices);
+  if (!spare) return tl::unexpected(spare.error());
+  const std::string& path = spare->device->path();
+  if (!spare->survey.decision.winner) {
+    return fail(ErrorCode::no_metadata, "not one slot holds a whole commit", path,
+                "there is nothing to keep; `dmremap release --discard-data` frees the device");
+  }
+  const auto kept = find_commit(spare->survey, arguments.keep, path);
+  if (!kept) return tl::unexpected(kept.error());
+  if (auto doubt = check_in_doubt(spare->survey, *kept, path); !doubt) {
+    return tl::unexpected(doubt.error());
+  }
+  auto content = metadata::read_commit(*spare->device, spare->survey, kept->id);
+  if (!content) {
+    return fail(ErrorCode::io, "the commit was readable a moment ago and no longer is", path,
+                "check cable, power and the kernel log");
+  }
+  Outcome out{set_json(spare->survey), *kept, std::nullopt,
+              what_may_be_lost(*spare->device, spare->survey, *kept, *content)};
+  if (arguments.dry_run) return out;
+  note_event(*content, *kept);
+  const auto made = metadata::resolve(*spare->device, spare->survey, kept->id, *content,
+                                      system_random(), system_clock());
+  if (!made) return tl::unexpected(made.error());
+  out.made = *made;
+  return out;
+}
+
+void print_text(const Outcome& outcome) {
+  fmt::print("{}\n", set_text(outcome.set));
+  for (const std::string& line : outcome.may_be_lost) fmt::print("may be lost: {}\n", line);
+  fmt::print("{} commit {} of sequence {}{}\n", outcome.made ? "kept" : "would keep",
+             to_string(outcome.kept.id), outcome.kept.sequence,
+             outcome.made ? fmt::format(", now sequence {}", outcome.made->sequence) : "");
+}
+
+int run(const Arguments& arguments) {
+  const auto outcome = resolve(arguments);
+  if (!outcome) return report(outcome.error(), arguments.json);
+  if (arguments.json) {
+    print_json({{"set", outcome->set},
+                {"dry_run", arguments.dry_run},
+                {"kept", commit_json(outcome->kept)},
+                {"commit", outcome->made ? commit_json(*outcome->made) : json()},
+                {"may_be_lost", outcome->may_be_lost}});
+  } else {
+    print_text(*outcome);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_resolve(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "resolve", "End a fork, or a doubt that cannot be settled, by naming the commit to keep");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+      ->required();
+  verb->add_option("--keep", arguments->keep, "the commit, as `dmremap examine` shows it")
+      ->type_name("COMMIT")
+      ->required()
+      ->check([](const std::string& text) {
+        const bool fine = text.size() >= 4 && text.size() <= 32 &&
+                          text.find_first_not_of("0123456789abcdef") == std::string::npos;
+        return fine ? std::string() : std::string("a commit is 4 to 32 hexadecimal digits");
+      });
+  verb->add_flag("--dry-run", arguments->dry_run, "say what may be lost, write nothing");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli
