@@ -8,12 +8,13 @@ export DESTDIR
 # What needs root when the rest does not: the demo mounts file systems and attaches loop devices.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo check bench fuzz format lint install packages
+.PHONY: help build demo check check-exhaustive bench fuzz format lint install packages
 
 help:
 	@echo 'make build    install what is missing, build build/bin/dmremap and build/bin/dmremap-lab'
 	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
 	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
+	@echo 'make check-exhaustive  the quorum rule over all states and three million lives'
 	@echo 'make bench    measure what the front end, a commit and an opening cost'
 	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
@@ -31,6 +32,10 @@ demo: build
 
 check: packages
 	@tools/check
+
+check-exhaustive: build
+	@DMREMAP_EXHAUSTIVE=1 build/bin/quorum_test
+	@build/bin/quorum-table --exhaustive
 
 bench: build
 	@$(AS_ROOT) python3 bench/frontend.py

@@ -59,7 +59,7 @@ std::string describe(const std::array<std::uint8_t, kKinds>& slots) {
   std::string out;
   for (std::size_t i = 0; i < kKinds; ++i) {
     if (slots[i] == 0) continue;
-    if (!out.empty()) out += ", ";
+    if (!out.empty()) out += " + ";
     out += fmt::format("{} {}", slots[i], name_of(static_cast<Kind>(i)));
   }
   return out;
@@ -69,9 +69,9 @@ std::string describe(const std::array<std::uint8_t, kKinds>& slots) {
 
 const char* name_of(Kind kind) {
   constexpr std::array<const char*, kKinds> kNames{
-      "nothing",      "in flight",          "older",       "older, torn",
-      "acknowledged", "acknowledged, torn", "its sibling", "next",
-      "next, torn",   "rival of next",      "orphan"};
+      "nothing",      "in flight",          "older",       "older torn",
+      "acknowledged", "acknowledged torn", "its sibling", "next",
+      "next torn",    "rival of next",      "orphan"};
   return kNames.at(static_cast<std::size_t>(kind));
 }
 
@@ -113,11 +113,11 @@ metadata::SlotFacts facts_of(const System& system, const State& state) {
 std::string describe(const System& system, const State& state) {
   const auto column = [&](const ColumnState& of) {
     std::string out = "near " + describe(of.slots[0]);
-    if (system.copies.far() > 0) out += "; far " + describe(of.slots[1]);
+    if (system.copies.far() > 0) out += ", far " + describe(of.slots[1]);
     return out;
   };
   std::string out = fmt::format("its column: {}", column(state.acked));
-  if (system.columns > 1) out += fmt::format(" | the other: {}", column(state.other));
+  if (system.columns > 1) out += fmt::format("; the other column: {}", column(state.other));
   return out;
 }
 
