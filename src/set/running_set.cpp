@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "discovery/fingerprint.hpp"
 #include "io/file_device.hpp"
+#include "metadata/offline.hpp"
 #include "metadata/store.hpp"
 #include "set/held_main.hpp"
 #include "set/main_print.hpp"
@@ -184,6 +185,10 @@ class HeldSet final : public RunningSet {
     if (main_changed_) {
       recorder_.on_event(
           make_event(format::EventKind::start, Severity::warning, "a changed main was accepted"));
+    }
+    if (const auto mended = metadata::damaged_slots(survey_); !mended.empty()) {
+      recorder_.on_event(make_event(format::EventKind::repair, Severity::warning,
+                                    fmt::format("{} metadata slots mended", mended.size())));
     }
     recorder_.on_event(make_event(format::EventKind::start,
                                   clean ? Severity::info : Severity::warning,

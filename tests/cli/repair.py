@@ -45,7 +45,10 @@ def repair(t):
         check(file.read() == whole, "byte for byte as it was")
 
     # A running set is not touched; a doubtful one neither; nor is what is no spare.
+    seals.overwrite(spare, b"\x5a" * 4096, [places[9]])
     dm.start("fuse", by_devices=True)
+    equal([event["text"] for event in dm.events("repair")], ["1 metadata slots mended"],
+          "a start mends, and says so")
     seals.overwrite(spare, b"\x5a" * 4096, [places[0]])
     support.dmremap("repair", spare, expect=3).one_line_error()
     dm.stop()
