@@ -61,7 +61,7 @@ TEST_P(ByteDiskTest, AnyOffsetAndLengthBehavesAsAFileOfBytes) {
   std::mt19937_64 random(unit);
   std::vector<std::byte> model = before;
   for (int round = 0; round < 2000; ++round) {
-    const std::size_t longest = round % 10 == 0 ? kMaxRequestBytes : 3 * unit;
+    const std::size_t longest = round % 10 == 0 ? kMaxRequestBytes : std::size_t{3} * unit;
     std::uint64_t offset = random() % (kDiskBytes + unit);
     std::size_t length = 1 + random() % longest;
     if (round % 4 == 0) offset = align_down(offset, unit);
@@ -197,6 +197,7 @@ TEST(WriteGate, ASteadyStreamOfSharersDoesNotStarveTheExclusiveOne) {
   WriteGate gate;
   std::atomic<bool> done{false};
   std::vector<std::thread> sharers;
+  sharers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     sharers.emplace_back([&] {
       while (!done.load()) {

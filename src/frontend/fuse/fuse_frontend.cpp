@@ -242,7 +242,7 @@ Result<void> Frontend::unmount_unused() {
     if (tries > 0) std::this_thread::sleep_for(milliseconds(50));
     if (ended()) return {};
     if (open_handles() > 0) continue;
-    const auto done = unmount(path_, Unmounting::if_unused);
+    auto done = unmount(path_, Unmounting::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }
   const auto uses = io::uses_of(path_);
