@@ -39,6 +39,10 @@ CopySet without(CopySet copies, CopySet others) {
   return copies_where([&](unsigned c) { return copies.contains(c) && !others.contains(c); });
 }
 
+CopySet both(CopySet a, CopySet b) {
+  return copies_where([&](unsigned c) { return a.contains(c) && b.contains(c); });
+}
+
 CopySet either(CopySet a, CopySet b) {
   return copies_where([&](unsigned c) { return a.contains(c) || b.contains(c); });
 }
@@ -216,14 +220,20 @@ Result<CopySet> CommitWriter::write(const std::shared_ptr<const CommitImage>& im
   const CopySet bodies = write_bodies(*image, targets);
   if (!flush()) return flush_failed();
   CopySet sealed;
+  CopySet durable;
   for (const CopySet wave : kSealWaves) {
-    const CopySet now =
-        copies_where([&](unsigned c) { return wave.contains(c) && bodies.contains(c); });
+    const CopySet now = both(wave, bodies);
     if (now.size() == 0) continue;
     sealed = either(sealed, write_seals(*image, now));
+    // With a quorum durable, what is left becomes so with the next flush, whosesoever it is.
+    if (contains_quorum(durable)) continue;
     if (!flush()) return flush_failed();
+    durable = sealed;
   }
   const CopySet verified = verify(*image, sealed);
+  if (!contains_quorum(both(verified, durable)) && durable != sealed && !flush()) {
+    return flush_failed();
+  }
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (verified.contains(copy)) known_[copy][format::column_of(image->seal.sequence)] = image;
   }

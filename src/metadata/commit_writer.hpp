@@ -4,10 +4,12 @@
 // What a crash leaves, step by step:
 //   bodies    the column's slots torn or still the commit before last; the other column untouched
 //   flush
-//   seals     wave by wave, a flush after each: the new commit whole on some copies. No wave
-//   contains
-//             a quorum, so what is in flight can never unsettle one
+//   seals     wave by wave, a flush after each until a quorum is durable: the new commit whole on
+//             some copies. No wave contains a quorum, so what is in flight can never unsettle one
 //   read back copies that do not return what was written do not count
+//
+// The last wave finds a quorum durable and is left to the next flush: that of the next commit's
+// bodies at the latest, before any other seal is touched.
 //
 // What does not wait for a flush goes to all copies at once.
 #pragma once
@@ -42,7 +44,8 @@ class CommitWriter {
 
   // Writes `image` to the column of its sequence in every copy of `targets`, but for the blocks a
   // slot is known to hold already. Returns the copies that were read back verified; a copy that
-  // fails is left out, not an error. Error io: a flush failed, and nothing may be written any more.
+  // fails is left out, not an error. If they contain a quorum, durable ones among them do. Error
+  // io: a flush failed, and nothing may be written any more.
   Result<CopySet> write(const std::shared_ptr<const CommitImage>& image, CopySet targets);
 
   // Re-reads the seal of `image` on `copy`.

@@ -69,6 +69,32 @@ TEST_F(FaultTest, ACommitOnTheBarestQuorumSurvivesAnyTwoCopies) {
   }
 }
 
+// The last wave of seals is left to a later flush, but not if the commit rests on it.
+TEST_F(FaultTest, WhatACommitRestsOnIsFlushedBeforeItIsAcknowledged) {
+  const auto store = rig_.open();
+  ASSERT_TRUE(store);
+  for (const unsigned copy : {5U, 6U}) spare_.fail_reads(rig_.copy_range(copy), ENODATA);
+  ASSERT_TRUE((*store)->commit(content(7)));
+  spare_.power_cut([](const sim::Request&, Sector) { return false; });
+  const auto found = survey(spare_);
+  ASSERT_TRUE(found && found->content);
+  EXPECT_TRUE(found->decision.holders.contains(7));
+  EXPECT_EQ(found->content->extents.size(), 7U);
+}
+
+TEST_F(FaultTest, ACommitIsAcknowledgedAfterThreeFlushes) {
+  const auto store = rig_.open();
+  ASSERT_TRUE(store);
+  unsigned flushes = 0;
+  spare_.set_hook([&](const sim::Request& request) {
+    if (request.kind == sim::Request::Kind::flush) ++flushes;
+    return io::kIoOk;
+  });
+  ASSERT_TRUE((*store)->commit(content(7)));
+  EXPECT_EQ(flushes, 3U);
+  EXPECT_EQ((*store)->copies().good, 8U);
+}
+
 TEST_F(FaultTest, ACommitIsRepeatedAsTheSameCommit) {
   const auto store = rig_.open();
   ASSERT_TRUE(store);

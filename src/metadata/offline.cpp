@@ -129,8 +129,9 @@ std::vector<DamagedSlot> damaged_slots(const Survey& survey) {
   return out;
 }
 
-Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& random,
-                        Clock& clock) {
+namespace {
+
+Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& random, Clock& clock) {
   if (auto fine = check_refusals(spare, survey); !fine) return tl::unexpected(fine.error());
   Repaired out{damaged_slots(survey), std::nullopt};
   if (out.slots.empty()) return out;
@@ -179,6 +180,23 @@ Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& ra
   if (!mended) return tl::unexpected(mended.error());
   mark_mended(out.slots, other, *mended);
   return out;
+}
+
+// What the last commit left to the next flush.
+Result<void> finish(io::BlockDevice& spare) {
+  if (spare.flush().ok()) return {};
+  return fail(ErrorCode::io, "a flush of the spare failed", spare.path(),
+              "what it covered cannot be trusted: run it again");
+}
+
+}  // namespace
+
+Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& random,
+                        Clock& clock) {
+  auto repaired = mend(spare, survey, random, clock);
+  if (!repaired || repaired->slots.empty()) return repaired;
+  if (auto done = finish(spare); !done) return tl::unexpected(done.error());
+  return repaired;
 }
 
 std::optional<format::Content> read_commit(io::BlockDevice& spare, const Survey& survey,
@@ -258,6 +276,7 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
     if (!done) return done;
     ++next.sequence;
   }
+  if (auto done = finish(spare); !done) return tl::unexpected(done.error());
   return store.current();
 }
 

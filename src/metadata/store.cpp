@@ -37,6 +37,11 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
                      : done.error().what,
                 spare.path(), "use a healthy device as spare");
   }
+  if (!spare.flush().ok()) {
+    erase_seals(spare, positions);
+    return fail(ErrorCode::io, "a flush of the spare failed", spare.path(),
+                "use a healthy device as spare");
+  }
   return {};
 }
 

@@ -165,6 +165,8 @@ class HeldSet final : public RunningSet {
     if (store_) {
       const auto recorded = record_stop(outcome.has_value());
       if (!recorded && outcome) outcome = recorded;
+      // What is left of the last commit: the set is whole without it.
+      (void)spare_->flush();
     }
     engine_->stop();
     stopped_ = true;

@@ -23,6 +23,14 @@ CopySet without(CopySet all, CopySet some) {
   return out;
 }
 
+CopySet joined(CopySet a, CopySet b) {
+  CopySet out = a;
+  for (unsigned copy = 0; copy < 8; ++copy) {
+    if (b.contains(copy)) out.add(copy);
+  }
+  return out;
+}
+
 Slots all_of(Kind kind) {
   Slots out;
   out.fill({{kind, 1}});
@@ -246,6 +254,26 @@ void add_commits_on_a_quorum(Enumeration& to, const System& system) {
   }
 }
 
+// A commit is acknowledged once a quorum is durable; what comes after waits for a later flush, all
+// of it in flight at once.
+void add_acknowledged(Enumeration& to, const System& system) {
+  if (!system.last_waves_wait) return;
+  CopySet durable;
+  for (const CopySet wave : system.waves) {
+    if (!system.contains_quorum(durable)) durable = joined(durable, wave);
+  }
+  const CopySet waiting = without(system.copies, durable);
+  if (waiting == kNoCopies) return;
+  // What is not durable yet is new, or what it was two commits ago.
+  Slots acked = with(all_of(Kind::older), durable, Kind::acked);
+  for (unsigned copy = 0; copy < 8; ++copy) {
+    if (!waiting.contains(copy)) continue;
+    acked[copy].push_back({Kind::acked, 1});
+    if (system.in_flight == InFlight::unreadable) acked[copy].push_back({Kind::in_flight, 1});
+  }
+  to.add(acked, all_of(Kind::older), 1, Kind::acked, Before::whole);
+}
+
 // Copies that hold an unfinished commit of an earlier opening are away while the next opening makes
 // its own, and come back.
 void add_returns(Enumeration& to, const System& system) {
@@ -272,6 +300,7 @@ Outcome enumerate_crashes(const System& system, const Rule& rule) {
   Enumeration all(system, rule);
   add_openings(all, system);
   add_commits_on_a_quorum(all, system);
+  add_acknowledged(all, system);
   add_returns(all, system);
   return all.finish();
 }

@@ -41,9 +41,10 @@ struct Outcome {
 // Every commit, activation (that mends the winner's column first) and repair, of a set with any
 // subset of its slots damaged, stopped in every wave of seals with every subset of what was in
 // flight lost; and an activation that finishes, or is stopped so, while copies that hold what an
-// earlier one left unfinished are away, and come back. Then every subset of slots damaged. A stop
-// between two writes of a wave is one with the later ones lost. Bodies in flight change nothing
-// that a rule looks at: they lie under seals of earlier commits.
+// earlier one left unfinished are away, and come back; and a commit whose last waves are not
+// flushed yet when it is acknowledged. Then every subset of slots damaged. A stop between two
+// writes of a wave is one with the later ones lost. Bodies in flight change nothing that a rule
+// looks at: they lie under seals of earlier commits.
 [[nodiscard]] Outcome enumerate_crashes(const System& system, const Rule& rule);
 
 // Anything at all in every slot, given only that the copies that hold or held the acknowledged

@@ -69,9 +69,8 @@ std::string describe(const std::array<std::uint8_t, kKinds>& slots) {
 
 const char* name_of(Kind kind) {
   constexpr std::array<const char*, kKinds> kNames{
-      "nothing",      "in flight",          "older",       "older torn",
-      "acknowledged", "acknowledged torn", "its sibling", "next",
-      "next torn",    "rival of next",      "orphan"};
+      "nothing",     "in flight", "older",     "older torn",    "acknowledged", "acknowledged torn",
+      "its sibling", "next",      "next torn", "rival of next", "orphan"};
   return kNames.at(static_cast<std::size_t>(kind));
 }
 

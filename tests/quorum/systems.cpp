@@ -33,6 +33,12 @@ const std::vector<CopySet> kThreeWaves(metadata::kSealWaves.begin(), metadata::k
 const std::vector<CopySet> kFourWaves{CopySet{0b0000'0011U}, CopySet{0b0010'0100U},
                                       CopySet{0b0100'1000U}, CopySet{0b1001'0000U}};
 
+System four_waves() {
+  System out = ours("the same, four waves, all flushed", kFourWaves, InFlight::unreadable);
+  out.last_waves_wait = false;
+  return out;
+}
+
 }  // namespace
 
 const System& chosen() {
@@ -63,7 +69,7 @@ const std::vector<System>& systems() {
        InFlight::kept_or_lost},
       chosen(),
       ours("the same, in flight unreadable", kThreeWaves, InFlight::unreadable),
-      ours("the same, and four waves", kFourWaves, InFlight::unreadable),
+      four_waves(),
   };
   return all;
 }

@@ -23,6 +23,8 @@ struct System {
   metadata::QuorumRule contains_quorum = nullptr;
   std::vector<metadata::CopySet> waves;  // of seals, a flush after each; none contains a quorum
   InFlight in_flight = InFlight::kept_or_lost;
+  // Waves after the one that completes a quorum are left to the next flush, whosesoever it is.
+  bool last_waves_wait = true;
 };
 
 // The one that ships.
