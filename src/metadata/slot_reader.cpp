@@ -9,9 +9,11 @@ namespace dmremap::metadata {
 
 namespace {
 
-bool agrees(const format::BodyName& body, const format::Seal& seal) {
-  return body == format::BodyName{seal.set_uuid, seal.sequence, seal.term,
-                                  seal.commit,   seal.parent,   seal.wall_ns};
+bool agrees(const format::DecodedBody& body, const format::Seal& seal) {
+  const format::Identity& identity = body.content.identity;
+  return body.name == format::BodyName{seal.set_uuid, seal.sequence, seal.term,
+                                       seal.commit,   seal.parent,   seal.wall_ns} &&
+         identity.spare_uuid == seal.device_uuid && identity.spare.size == seal.device_size;
 }
 
 bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
@@ -44,7 +46,7 @@ void SlotReader::read_body(SlotReading& out, Sector slot_start) {
   if (crc32c(blocks) != seal.body_crc) return;
   std::optional<Decoded>& known = decoded_[seal.slot];
   if (known && equal(known->blocks, blocks)) {
-    if (agrees(known->body.name, seal)) take(out, known->body, blocks);
+    if (agrees(known->body, seal)) take(out, known->body, blocks);
     return;
   }
   auto decoded = format::decode_body(blocks);
@@ -53,7 +55,7 @@ void SlotReader::read_body(SlotReading& out, Sector slot_start) {
     return;
   }
   auto& body = std::get<format::DecodedBody>(decoded);
-  if (agrees(body.name, seal)) take(out, body, blocks);
+  if (agrees(body, seal)) take(out, body, blocks);
   known = Decoded{{blocks.begin(), blocks.end()}, std::move(body)};
 }
 

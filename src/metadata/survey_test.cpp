@@ -32,6 +32,22 @@ class SurveyTest : public ::testing::Test {
   StoreRig rig_;
 };
 
+// Where data may lie follows from the size in the identity, where the copies lie from that in the
+// seal: a table must not be read by a size that would lead it into a copy.
+TEST_F(SurveyTest, ABodyThatClaimsAnotherSpareThanItsSealIsTorn) {
+  format::Content larger = rig_.content;
+  larger.identity.spare.size = kSize + kSize;
+  format::Content other = rig_.content;
+  other.identity.spare_uuid.bytes[0] = std::byte{77};
+  for (const format::Content* claim : {&larger, &other}) {
+    lay(rig_.spare, seal_of(rig_.content, 3, 1), *claim);
+    const auto found = survey(rig_.spare);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->copies[0].slots[1].verdict, format::Verdict::torn);
+    EXPECT_EQ(found->decision.standing, Standing::doubtful);
+  }
+}
+
 TEST_F(SurveyTest, ATruncatedSpareIsDoubtfulAndLeftAlone) {
   StoreRig longer({kSize.value * 2});
   ASSERT_TRUE(longer.create());
