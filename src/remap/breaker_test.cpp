@@ -13,7 +13,7 @@ namespace dmremap::remap {
 namespace {
 
 constexpr io::Geometry kDisk{{80'000}, 512, 4096};
-const auto kAny = [](SectorRange) { return true; };
+constexpr auto kAny = [](SectorRange) { return true; };
 
 TEST(Breaker, OnlyMediaErrorsRemap) {
   for (const int error : {ENODATA, EILSEQ}) EXPECT_EQ(judge(error), Judgement::media);
