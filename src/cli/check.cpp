@@ -45,15 +45,17 @@ void check_standing(const Survey& survey, const std::string& path, Problems& out
   }
 }
 
-void check_slots(const Survey& survey, const std::string& path, Problems& out) {
+void check_slots(const Survey& survey, const io::FileDevice& device, Problems& out) {
   for (const metadata::DamagedSlot& slot : metadata::damaged_slots(survey)) {
-    out.push_back({path,
+    const bool can_be_mended =
+        survey.decision.writable() && slot.place.end().value <= device.geometry().size.value;
+    const std::string verdict = slot.verdict == format::Verdict::stale
+                                    ? "stale where the winner should be"
+                                    : std::string(format::name_of(slot.verdict));
+    out.push_back({device.path(),
                    fmt::format("copy {} slot {} (sector {}): {}", slot.copy,
-                               slot.slot == 0 ? "A" : "B", slot.place.first.value,
-                               slot.verdict == format::Verdict::stale
-                                   ? "stale where the winner should be"
-                                   : std::string(format::name_of(slot.verdict))),
-                   survey.decision.writable() ? "`dmremap repair` mends it" : ""});
+                               slot.slot == 0 ? "A" : "B", slot.place.first.value, verdict),
+                   can_be_mended ? "`dmremap repair` mends it" : ""});
   }
 }
 
@@ -103,7 +105,7 @@ Problems find_problems(const ExaminedSet& set) {
   Problems out;
   const Examined& spare = set.devices[set.spare];
   check_standing(spare.survey, spare.path, out);
-  check_slots(spare.survey, spare.path, out);
+  check_slots(spare.survey, *spare.device, out);
   if (spare.survey.content) check_spare(spare, out);
   for (const Examined& one : set.devices) {
     if (&one == &spare) continue;
@@ -146,18 +148,14 @@ void print_text(const ExaminedSet& set, const Problems& problems) {
   }
   fmt::print("{}: {} of {} copies hold the latest commit{}\n",
              is_sound(survey) ? "sound" : "not sound", survey.decision.holders.size(),
-             format::kCopies, problems.empty() ? "" : fmt::format("; {} found", problems.size()));
+             format::kCopies,
+             problems.empty() ? "" : "; " + counted(problems.size(), "problem") + " found");
 }
 
 int run(const Arguments& arguments) {
   const auto set = examine_devices(arguments.devices);
   if (!set) return report(set.error(), arguments.json);
-  if (!set->has_set) {
-    return report(
-        Error{ErrorCode::no_metadata, "no dm-remap metadata: " + set->devices.front().survey.reason,
-              arguments.devices.front(), "name the spare of the set"},
-        arguments.json);
-  }
+  if (!set->has_set) return report(no_set(*set), arguments.json);
   const Problems problems = find_problems(*set);
   if (arguments.json) {
     print_json(to_json(*set, problems));

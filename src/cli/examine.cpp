@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -85,6 +87,34 @@ std::string slot_text(const json& slot) {
   return out;
 }
 
+bool winner_is_writable(const json& examined) {
+  return examined["winner"].is_object() && examined["winner"]["writable"].get<bool>();
+}
+
+// The commits to choose from, where one must be chosen.
+void print_commits(const json& examined) {
+  if (winner_is_writable(examined)) return;
+  std::map<std::string, std::pair<json, unsigned>> commits;
+  for (const json& device : examined["devices"]) {
+    for (const json& copy : device["copies"]) {
+      for (const json& slot : copy["slots"]) {
+        if (slot["verdict"] != "good" && slot["verdict"] != "stale") continue;
+        auto& [found, slots] = commits[slot["commit"].get<std::string>()];
+        found = slot;
+        ++slots;
+      }
+    }
+  }
+  if (!commits.empty()) fmt::print("\n");
+  for (const auto& [id, commit] : commits) {
+    const auto& [slot, slots] = commit;
+    fmt::print("  commit {}  {}/{}, whole in {}, {} remapped and {} lost sectors, {}\n", id,
+               slot["sequence"].get<std::string>(), slot["term"].get<std::string>(),
+               counted(slots, "slot"), slot["remapped_sectors"].get<std::uint64_t>(),
+               slot["lost_sectors"].get<std::uint64_t>(), slot["timestamp"].get<std::string>());
+  }
+}
+
 void print_text(const json& examined) {
   fmt::print("{}\n", set_text(examined["set"]));
   for (const json& device : examined["devices"]) {
@@ -99,6 +129,7 @@ void print_text(const json& examined) {
     }
   }
   const json& winner = examined["winner"];
+  print_commits(examined);
   if (winner.is_null()) {
     fmt::print("\nno winner: not one slot holds a whole commit\n");
     return;

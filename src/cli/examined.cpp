@@ -89,14 +89,18 @@ Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths) {
   return set;
 }
 
+Error no_set(const ExaminedSet& set) {
+  for (const Examined& one : set.devices) {
+    if (one.survey.newer_format) return *metadata::refusal(one.survey, one.path);
+  }
+  return {ErrorCode::no_metadata, "no dm-remap metadata: " + set.devices.front().survey.reason,
+          set.devices.front().path, "name the spare of the set"};
+}
+
 Result<HeldSpare> hold_spare(const std::vector<std::string>& paths) {
   auto set = examine_devices(paths);
   if (!set) return tl::unexpected(set.error());
-  if (!set->has_set) {
-    return fail(ErrorCode::no_metadata,
-                "no dm-remap metadata: " + set->devices.front().survey.reason, paths.front(),
-                "name the spare of the set");
-  }
+  if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string path = set->devices[set->spare].path;
   const auto holders =
       std::ranges::count_if(set->devices, [](const Examined& one) { return one.survey.has_set(); });

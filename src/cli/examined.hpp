@@ -37,12 +37,15 @@ struct ExaminedSet {
 // counts. Errors: as FileDevice::open; io; ambiguous (several sets).
 [[nodiscard]] Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths);
 
+// The error for devices of which none holds a set: no_metadata, or metadata_newer.
+[[nodiscard]] Error no_set(const ExaminedSet& set);
+
 // The spare of the set among these devices, held for writing, and surveyed again.
 struct HeldSpare {
   std::unique_ptr<io::FileDevice> device;
   metadata::Survey survey;
 };
-// Errors: as above; no_metadata; ambiguous (two devices hold it); device_in_use (the set runs).
+// Errors: as above; no_set; ambiguous (two devices hold it); device_in_use (the set runs).
 [[nodiscard]] Result<HeldSpare> hold_spare(const std::vector<std::string>& paths);
 
 // Every slot whole and settled.

@@ -50,6 +50,10 @@ std::string printable(const std::string& text) {
   return out;
 }
 
+std::string counted(std::uint64_t count, const std::string& thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 std::string human_size(std::uint64_t sectors) {
   static constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(sectors) / 2;

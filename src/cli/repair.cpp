@@ -31,11 +31,7 @@ struct Outcome {
 Result<Outcome> look(const Arguments& arguments) {
   auto set = examine_devices(arguments.devices);
   if (!set) return tl::unexpected(set.error());
-  if (!set->has_set) {
-    return fail(ErrorCode::no_metadata,
-                "no dm-remap metadata: " + set->devices.front().survey.reason,
-                arguments.devices.front(), "name the spare of the set");
-  }
+  if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string& path = set->devices[set->spare].path;
   if (const auto error = metadata::refusal(set->survey(), path)) return tl::unexpected(*error);
   return Outcome{set_json(*set), path, {metadata::damaged_slots(set->survey()), std::nullopt}};
@@ -88,8 +84,10 @@ int run(const Arguments& arguments) {
   const std::size_t left = arguments.dry_run ? 0 : unmended(*outcome);
   if (left == 0) return kDone;
   return report(
-      Error{ErrorCode::io, fmt::format("{} slots do not take what is written", left), outcome->path,
-            "the set goes on with the others; copy the spare to a healthy device"},
+      Error{ErrorCode::io,
+            fmt::format("{} of {} damaged slots cannot be mended", left,
+                        outcome->repaired.slots.size()),
+            outcome->path, "the set goes on with the others; copy the spare to a healthy device"},
       arguments.json);
 }
 

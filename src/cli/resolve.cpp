@@ -70,8 +70,14 @@ std::vector<std::string> what_may_be_lost(io::BlockDevice& spare, const Survey& 
                     to_string(other.id), other.sequence, other.term, format_time(other.wall_ns),
                     sectors_only_in(*theirs, content)));
   }
+  if (survey.decision.standing == metadata::Standing::fork) {
+    out.emplace_back(
+        "if both sides were written to on this very spare: sectors remapped since the fork may "
+        "hold "
+        "what the other side put there");
+  }
   if (survey.decision.standing == metadata::Standing::doubtful ||
-      kept.id != survey.decision.winner->id) {
+      kept.order() < survey.decision.winner->order()) {
     out.push_back(
         fmt::format("whatever was committed after sequence {} ({}) and can no longer be read: "
                     "sectors remapped since then read as main has them",
@@ -111,6 +117,10 @@ Result<Outcome> resolve(const Arguments& arguments) {
   if (!spare->survey.decision.winner) {
     return fail(ErrorCode::no_metadata, "not one slot holds a whole commit", path,
                 "there is nothing to keep; `dmremap release --discard-data` frees the device");
+  }
+  if (spare->survey.newer_format || spare->survey.newer_read_only) {
+    return fail(ErrorCode::metadata_newer, "metadata of a newer version of dm-remap", path,
+                "use that version; nothing was written");
   }
   const auto kept = find_commit(spare->survey, arguments.keep, path);
   if (!kept) return tl::unexpected(kept.error());

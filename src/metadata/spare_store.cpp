@@ -62,6 +62,7 @@ Result<CommitName> SpareStore::commit(const format::Content& content) {
   }
   if (auto ready = check_for_foreign_writer(); !ready) return tl::unexpected(ready.error());
   if (auto left = check_number(last_->seal.sequence, "sequence number", spare_.path()); !left) {
+    (void)go_read_only(left.error().what);
     return tl::unexpected(left.error());
   }
   format::Seal seal = last_->seal;

@@ -239,6 +239,8 @@ std::optional<Error> refusal(const Survey& survey, const std::string& where) {
     case Standing::read_write:
       break;
     case Standing::no_winner:
+      return refuse(ErrorCode::metadata_doubtful, "doubtful: " + survey.reason,
+                    "bring back what is missing: there is nothing to serve, nor to keep");
     case Standing::doubtful:
       return refuse(ErrorCode::metadata_doubtful, "doubtful: " + survey.reason,
                     "look with `dmremap examine`; `start --read-only --stale-ok` serves what is "

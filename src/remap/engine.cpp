@@ -84,7 +84,9 @@ class RunningEngine final : public Engine {
       case Outcome::tripped:
         break;
     }
-    return fail(ErrorCode::metadata_commit, "the commit was not made durable");
+    const std::string reason = path_.read_only_reason();
+    return fail(ErrorCode::metadata_commit,
+                "the commit was not made durable" + (reason.empty() ? "" : ": " + reason));
   }
 
   EngineCounts counts() const override {

@@ -33,7 +33,9 @@ tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path) {
     case Outcome::failed:
       break;
   }
-  return fail(ErrorCode::metadata_commit, "the spare did not take it");
+  const std::string reason = path.read_only_reason();
+  return fail(ErrorCode::metadata_commit,
+              "the spare did not take it" + (reason.empty() ? "" : ": " + reason));
 }
 
 }  // namespace

@@ -76,7 +76,9 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
   for (const auto& [path, survey] : blank) paths.push_back(path);
   return Error{ErrorCode::missing_device, "no dm-remap metadata: the spare of a set is missing",
                fmt::format("{}", fmt::join(paths, ", ")),
-               "name the spare too, or make a set with `dmremap create`"};
+               "name the spare too; if it is one of these, check its cable and its size (`dmremap "
+               "create` is "
+               "for new sets only)"};
 }
 
 std::optional<MainFact> fact_about(const std::string& path, const format::Fingerprint& recorded,

@@ -158,10 +158,12 @@ class HeldSet final : public RunningSet {
 
   Result<void> stop() override {
     end_watch();
-    Result<void> outcome = engine_->flush().ok() || read_only_
-                               ? Result<void>()
-                               : fail(ErrorCode::io, "the last flush failed", name(),
-                                      "look at the events; check the file system");
+    Result<void> outcome;
+    if (!engine_->flush().ok() && !read_only_) {
+      const std::string reason = engine_->conditions().reason;
+      outcome = fail(ErrorCode::io, "the last flush failed" + (reason.empty() ? "" : ": " + reason),
+                     name(), "look at the events; check the file system");
+    }
     if (store_) {
       const auto recorded = record_stop(outcome.has_value());
       if (!recorded && outcome) outcome = recorded;
@@ -190,7 +192,7 @@ class HeldSet final : public RunningSet {
     }
     if (const auto mended = metadata::damaged_slots(survey_); !mended.empty()) {
       recorder_.on_event(make_event(format::EventKind::repair, Severity::warning,
-                                    fmt::format("{} metadata slots mended", mended.size())));
+                                    fmt::format("metadata slots mended: {}", mended.size())));
     }
     recorder_.on_event(make_event(format::EventKind::start,
                                   clean ? Severity::info : Severity::warning,

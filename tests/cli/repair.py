@@ -47,7 +47,7 @@ def repair(t):
     # A running set is not touched; a doubtful one neither; nor is what is no spare.
     seals.overwrite(spare, b"\x5a" * 4096, [places[9]])
     dm.start("fuse", by_devices=True)
-    equal([event["text"] for event in dm.events("repair")], ["1 metadata slots mended"],
+    equal([event["text"] for event in dm.events("repair")], ["metadata slots mended: 1"],
           "a start mends, and says so")
     seals.overwrite(spare, b"\x5a" * 4096, [places[0]])
     support.dmremap("repair", spare, expect=3).one_line_error()
