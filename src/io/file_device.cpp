@@ -77,12 +77,12 @@ IoStatus allocate(int fd, int mode, SectorRange range) {
 
 }  // namespace
 
-FileDevice::FileDevice(std::string path, const Geometry& geometry, FileDescriptor fd,
-                       bool is_block_device, bool direct)
+FileDevice::FileDevice(std::string path, const Geometry& geometry, OpenedStorage opened)
     : BlockDevice(std::move(path), geometry),
-      fd_(std::move(fd)),
-      is_block_device_(is_block_device),
-      direct_(direct),
+      fd_(std::move(opened.fd)),
+      below_(std::move(opened.below)),
+      is_block_device_(opened.is_block_device),
+      direct_(opened.direct),
       ring_(Ring::create()) {}
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, OpenMode mode) {
@@ -92,8 +92,7 @@ Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, Op
                             ? block_device_geometry(opened->fd.get(), path)
                             : image_geometry(opened->fd.get(), opened->direct, path);
   if (!geometry) return tl::unexpected(geometry.error());
-  return std::unique_ptr<FileDevice>(new FileDevice(path, *geometry, std::move(opened->fd),
-                                                    opened->is_block_device, opened->direct));
+  return std::unique_ptr<FileDevice>(new FileDevice(path, *geometry, std::move(*opened)));
 }
 
 void FileDevice::prepare_thread() {

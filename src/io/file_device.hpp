@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
@@ -16,13 +17,16 @@ enum class Access { read_only, read_write };
 
 // shared: to look at a device that others may use (create reads a mounted main, examine anything).
 // exclusive: O_EXCL for block devices, flock(LOCK_EX) for images, held until the device is closed
-// (promise 12). A held or mounted device is error device_in_use.
+// (promise 12); of a loop device also what it is a view of, and other views of the same bytes. A
+// held or mounted device is error device_in_use.
 enum class Holding { shared, exclusive };
 
 struct OpenMode {
   Access access = Access::read_only;
   Holding holding = Holding::shared;
 };
+
+struct OpenedStorage;
 
 class FileDevice final : public BlockDevice {
  public:
@@ -50,8 +54,7 @@ class FileDevice final : public BlockDevice {
   [[nodiscard]] Result<SectorCount> size_now() const;
 
  private:
-  FileDevice(std::string path, const Geometry& geometry, FileDescriptor fd, bool is_block_device,
-             bool direct);
+  FileDevice(std::string path, const Geometry& geometry, OpenedStorage opened);
   IoStatus do_read(Sector first, std::span<std::byte> out) override;
   IoStatus do_write(Sector first, std::span<const std::byte> data) override;
   void do_read_many(std::span<ReadOp> ops) override;
@@ -64,6 +67,7 @@ class FileDevice final : public BlockDevice {
   [[nodiscard]] std::size_t ring_bytes(IoStatus status, std::span<const std::byte> memory) const;
 
   FileDescriptor fd_;
+  std::vector<FileDescriptor> below_;  // held, never used
   bool is_block_device_;
   bool direct_;
   // Made with the device, so that the I/O path allocates nothing; none where the kernel gives none.

@@ -79,6 +79,37 @@ Result<OpenedStorage> open_as(const std::string& path, int flags, bool is_block_
   return opened;
 }
 
+// O_EXCL on a loop device does not keep others from what it is a view of: the file or device below,
+// and other loop devices over the same bytes. Those are held too. A file below is locked shared:
+// views of different parts of it may live side by side, but nobody may hold all of it.
+Result<void> hold_below(const std::string& path, std::vector<FileDescriptor>& held) {
+  const auto storage = storage_of(path);
+  const auto view =
+      storage && storage->is_block_device() ? loop_backing(storage->device) : std::nullopt;
+  if (!view) return {};
+  const auto below = storage_of(view->path);
+  // Deleted, or out of sight: nobody can open it by that name either.
+  if (!below) return {};
+  const int exclusive = below->is_block_device() ? O_EXCL : 0;
+  FileDescriptor fd(::open(view->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | exclusive));
+  if (!fd.valid() && errno == EBUSY) return in_use(view->path);
+  if (fd.valid() && exclusive == 0 && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 &&
+      errno == EWOULDBLOCK) {
+    return in_use(view->path);
+  }
+  if (fd.valid()) held.push_back(std::move(fd));
+  for (const std::string& other : loop_devices_on(view->path)) {
+    const auto device = storage_of(other);
+    if (!device || device->device == whole_disk_of(storage->device)) continue;
+    const auto others_view = loop_backing(device->device);
+    if (!others_view || !overlap(*view, *others_view)) continue;
+    FileDescriptor claim(::open(other.c_str(), O_RDONLY | O_CLOEXEC | O_EXCL));
+    if (!claim.valid() && errno == EBUSY) return in_use(other);
+    if (claim.valid()) held.push_back(std::move(claim));
+  }
+  return below->is_block_device() ? hold_below(view->path, held) : Result<void>();
+}
+
 }  // namespace
 
 Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
@@ -102,6 +133,8 @@ Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
     if (mode.access == Access::read_write && is_read_only_block_device(opened->fd.get())) {
       return read_only(path);
     }
+    if (!exclusive) return opened;
+    if (auto held = hold_below(path, opened->below); !held) return tl::unexpected(held.error());
     return opened;
   }
   if (exclusive) {

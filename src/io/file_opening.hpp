@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
@@ -14,6 +15,8 @@ struct OpenedStorage {
   FileDescriptor fd;
   bool is_block_device = false;
   bool direct = false;  // opened with O_DIRECT
+  // What lies below a loop device that is held, held with it.
+  std::vector<FileDescriptor> below;
 };
 
 // Errors as FileDevice::open.

@@ -2,6 +2,7 @@
 #include "io/usage.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -174,6 +175,25 @@ std::vector<std::string> loop_devices_on(const std::string& path, const KernelVi
     if (!backing_file.empty() && storage_of(backing_file) == image) loops.push_back("/dev/" + name);
   }
   return loops;
+}
+
+std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views) {
+  const std::string loop = sysfs_directory_of(whole_disk_of(device, views), views.sys) + "/loop/";
+  LoopBacking out{read_attribute(loop + "backing_file")};
+  if (out.path.empty()) return std::nullopt;
+  const auto number = [&](const char* name) {
+    return std::strtoull(read_attribute(loop + name).c_str(), nullptr, 10);
+  };
+  out.offset = number("offset");
+  out.size = number("sizelimit");
+  return out;
+}
+
+bool overlap(const LoopBacking& a, const LoopBacking& b) {
+  const auto ends_before = [](const LoopBacking& one, const LoopBacking& other) {
+    return one.size != 0 && one.offset + one.size <= other.offset;
+  };
+  return !ends_before(a, b) && !ends_before(b, a);
 }
 
 std::vector<std::string> openers_of(const std::string& path, const KernelViews& views) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,16 @@ struct Mount {
 // Loop devices whose backing file is this one: "/dev/loop3".
 [[nodiscard]] std::vector<std::string> loop_devices_on(const std::string& path,
                                                        const KernelViews& views = {});
+// What a loop device, or the disk of a partition that is one, is a view of.
+struct LoopBacking {
+  std::string path;          // a file or a block device; may be gone, or of another mount namespace
+  std::uint64_t offset = 0;  // bytes
+  std::uint64_t size = 0;    // bytes; 0: to the end
+};
+// None: not a loop device.
+[[nodiscard]] std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views = {});
+[[nodiscard]] bool overlap(const LoopBacking& a, const LoopBacking& b);
+
 // Other processes that have it open: "1234 fio". Without root only one's own are seen.
 [[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
                                                   const KernelViews& views = {});
