@@ -69,6 +69,21 @@ TEST_F(FaultTest, ACommitOnTheBarestQuorumSurvivesAnyTwoCopies) {
   }
 }
 
+// A stray dd or discard over a running set: nothing is acknowledged on what is no longer there.
+TEST_F(FaultTest, CopiesThatWereWipedUnderARunningSetEndWriting) {
+  const std::vector<std::byte> image = rig_.image();
+  for (unsigned first = 0; first < format::kCopies; ++first) {
+    rig_.restore(image);
+    const auto store = rig_.open();
+    ASSERT_TRUE(store);
+    for (std::uint64_t n = 1; n <= 2 * first; ++n) ASSERT_TRUE((*store)->commit(content(n)));
+    for (unsigned copy = 0; copy < format::kCopies; ++copy) rig_.damage(copy, 0, std::byte{0});
+    for (unsigned copy = 0; copy < format::kCopies; ++copy) rig_.damage(copy, 1, std::byte{0});
+    EXPECT_FALSE((*store)->commit(content(100)));
+    EXPECT_FALSE((*store)->read_only_reason().empty());
+  }
+}
+
 // The last wave of seals is left to a later flush, but not if the commit rests on it.
 TEST_F(FaultTest, WhatACommitRestsOnIsFlushedBeforeItIsAcknowledged) {
   const auto store = rig_.open();

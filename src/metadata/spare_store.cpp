@@ -180,13 +180,23 @@ Result<void> SpareStore::check_for_foreign_writer() {
     case CommitWriter::SealNow::older:
       break;
   }
-  writer_.forget(copy);
+  // What befell one copy may have befallen all: what is not looked at now is trusted by the commit.
   CopySet rest;
   for (unsigned i = 0; i < format::kCopies; ++i) {
-    if (i != copy && held_.contains(i)) rest.add(i);
+    if (!held_.contains(i)) continue;
+    const bool whole = i != copy && writer_.look_again(*last_, i) == CommitWriter::SealNow::same &&
+                       writer_.holds_body(*last_, i);
+    if (whole) {
+      rest.add(i);
+    } else {
+      writer_.forget(i);
+    }
   }
   if (!contains_quorum(rest)) {
-    return go_read_only(fmt::format("copy {} lost the last commit, and too few are left", copy));
+    return go_read_only(fmt::format(
+        "only {} copies still hold the last commit: something else wrote over the spare, "
+        "or the drive loses what it took",
+        rest.size()));
   }
   held_ = rest;
   good_copies_.store(rest.size(), std::memory_order_relaxed);
