@@ -17,7 +17,6 @@ namespace dmremap::cli {
 
 namespace {
 
-using metadata::Standing;
 using metadata::Survey;
 using nlohmann::json;
 
