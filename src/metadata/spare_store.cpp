@@ -70,6 +70,15 @@ Result<CommitName> SpareStore::commit(const format::Content& content) {
   return advance(seal, content);
 }
 
+Result<void> SpareStore::check_alone() {
+  const unsigned copy = next_to_look_at();
+  if (writer_.is_overtaken(*last_, copy) ||
+      writer_.look_again(*last_, copy) == CommitWriter::SealNow::other) {
+    return foreign_writer(copy);
+  }
+  return {};
+}
+
 CommitName SpareStore::current() const {
   const std::lock_guard lock(mutex_);
   return name_of(last_->seal);
@@ -159,15 +168,20 @@ void SpareStore::acknowledge(const std::shared_ptr<const CommitImage>& image, Co
   good_copies_.store(held.size(), std::memory_order_relaxed);
 }
 
+unsigned SpareStore::next_to_look_at() const {
+  // Two commits, one of each column, before the next copy has its turn.
+  unsigned copy = static_cast<unsigned>(last_->seal.sequence / 2 % format::kCopies);
+  while (!held_.contains(copy)) copy = (copy + 1) % format::kCopies;
+  return copy;
+}
+
 // One copy that the last commit verified, in turn: its seal and body, and the seal in the other
 // column, where a single commit of somebody else would lie. A seal that went back, or a body that
 // changed, is a write the drive dropped or misdirected: that copy no longer counts. One that went
 // on, or is of another commit, was written by somebody else: whatever we wrote now could undo
 // theirs.
 Result<void> SpareStore::check_for_foreign_writer() {
-  // Two commits, one of each column, before the next copy has its turn.
-  unsigned copy = static_cast<unsigned>(last_->seal.sequence / 2 % format::kCopies);
-  while (!held_.contains(copy)) copy = (copy + 1) % format::kCopies;
+  const unsigned copy = next_to_look_at();
   if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
   switch (writer_.look_again(*last_, copy)) {
     case CommitWriter::SealNow::same:

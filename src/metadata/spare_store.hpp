@@ -33,6 +33,7 @@ class SpareStore final : public Store {
       : spare_(spare), writer_(spare, positions), random_(random), clock_(clock) {}
 
   Result<CommitName> commit(const format::Content& content) override;
+  Result<void> check_alone() override;
   [[nodiscard]] CommitName current() const override;
   [[nodiscard]] CopyCount copies() const override;
   [[nodiscard]] std::string read_only_reason() const override;
@@ -54,6 +55,8 @@ class SpareStore final : public Store {
 
  private:
   void acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held);
+  // The copy whose turn it is to be looked at.
+  [[nodiscard]] unsigned next_to_look_at() const;
   Result<void> check_for_foreign_writer();
   Result<void> foreign_writer(unsigned copy);
   Result<void> go_read_only(std::string reason);

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,11 +36,13 @@ struct CopyCount {
 class Store {
  public:
   // Lays the metadata of a new set on `spare`: every slot sealed and verified, all eight copies, or
-  // an error. The seals of whatever set was there are erased first. The caller has made sure that
+  // an error. The seals of whatever set was there are erased first, also where a device of another
+  // size, `before`, would have had them. The caller has made sure that
   // nothing on `spare` is still wanted. Needs
   // content.extents empty. Writes only to copy areas.
   static Result<void> create(io::BlockDevice& spare, const format::Content& content, Random& random,
-                             Clock& clock);
+                             Clock& clock,
+                             const std::optional<format::CopyPositions>& before = std::nullopt);
 
   // Opens the set that `survey` found writable: brings the winner onto a quorum of its own column,
   // then commits an activation (sequence + 1, term + 1) whose content is the winner's after
@@ -56,6 +59,10 @@ class Store {
   // that contradicts itself) write nothing and leave the store usable; read_only, metadata_commit,
   // metadata_exhausted.
   virtual Result<CommitName> commit(const format::Content& content) = 0;
+
+  // A quick look for another program that writes to the spare, for who is about to write data where
+  // the last commit says that there is room. An error makes the store read-only: metadata_commit.
+  virtual Result<void> check_alone() = 0;
 
   // The last acknowledged commit, and the sequence the next one will get.
   [[nodiscard]] virtual CommitName current() const = 0;

@@ -191,11 +191,17 @@ class FakeStore final : public metadata::Store {
     ++name.sequence;
     return name;
   }
+  Result<void> check_alone() override {
+    if (alone) return {};
+    reason = "somebody else";
+    return dmremap::fail(ErrorCode::metadata_commit, reason);
+  }
   metadata::CommitName current() const override { return name; }
   metadata::CopyCount copies() const override { return {8, 8}; }
   std::string read_only_reason() const override { return reason; }
 
   std::function<void()> before;
+  bool alone = true;
   ErrorCode fail_with = ErrorCode::internal;  // internal: none
   std::size_t capacity = 10'000;
   std::string reason;

@@ -273,6 +273,21 @@ TEST(EngineTable, AFullTableFailsTheWriteThatMeetsItAndNoOther) {
   rig.stop();
 }
 
+// Sectors that are free by a commit that is no longer the last may hold somebody's data by now.
+TEST(EngineTable, NothingIsWrittenToTheSpareBesideAnotherWriter) {
+  Rig rig;
+  FakeStore store;
+  rig.start_with(&store);
+  rig.main.fail_writes({{0}, {4096}}, ENODATA);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  store.alone = false;
+  const std::uint64_t steps = rig.spare.steps();
+  EXPECT_NE(rig.write(640, 8, 2), 0);
+  EXPECT_EQ(rig.spare.steps(), steps);
+  EXPECT_TRUE(rig.engine->conditions().read_only);
+  rig.stop();
+}
+
 TEST(EngineTable, OneJobTooManyDoesNotFailThoseItWasCommittedWith) {
   Rig rig;
   FakeStore store;

@@ -98,6 +98,13 @@ void Remapper::execute(const Jobs& jobs) {
     for (Job* job : jobs) job->outcome = Outcome::read_only;
     return;
   }
+  // Data goes to sectors that are free by the last commit; if it is not the last any more, they may
+  // be somebody else's by now.
+  if (!store_.check_alone()) {
+    lose_store();
+    for (Job* job : jobs) job->outcome = Outcome::failed;
+    return;
+  }
   const FlushGate::Mark mark = path_.spare_gate.mark();
   Change change(path_, allocator_, table_, {store_.next_sequence(), path_.clock.wall_ns()});
   Jobs changing = apply_all(jobs, change);
@@ -145,14 +152,17 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
     note_outcome(*jobs.front());
     return;
   }
-  const std::string reason = store_.read_only_reason();
-  if (!reason.empty()) {
-    // The commit may have taken effect or not, and the next assembly decides. Anything acknowledged
-    // from here on could be undone by it. What lies on the spare unflushed is no safer than that.
-    path_.spare_gate.fail(EIO);
-    path_.go_read_only(reason);
-  }
+  lose_store();
   for (Job* job : jobs) job->outcome = Outcome::failed;
+}
+
+void Remapper::lose_store() {
+  const std::string reason = store_.read_only_reason();
+  if (reason.empty()) return;
+  // The commit may have taken effect or not, and the next assembly decides. Anything acknowledged
+  // from here on could be undone by it. What lies on the spare unflushed is no safer than that.
+  path_.spare_gate.fail(EIO);
+  path_.go_read_only(reason);
 }
 
 void Remapper::publish(const Change& change) {

@@ -51,6 +51,8 @@ class Remapper {
   void execute(const Jobs& jobs);
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
   void commit(const Jobs& jobs, Change& change);
+  // If the store went read-only, so does the set.
+  void lose_store();
   void publish(const Change& change);
   void note_spare_use();
   void note_outcome(const Job& job);
