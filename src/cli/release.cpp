@@ -39,7 +39,7 @@ std::uint64_t sectors_elsewhere(const Survey& survey) {
 Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& arguments,
                                    const std::string& path) {
   const std::string uuid = to_string(*survey.set_uuid);
-  if (survey.newer_format) {
+  if (survey.newer_format || survey.newer_read_only) {
     return fail(ErrorCode::metadata_newer, "metadata of a newer version of dm-remap", path,
                 "use that version; nothing was written");
   }

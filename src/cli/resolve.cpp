@@ -58,8 +58,10 @@ std::uint64_t sectors_only_in(const format::Content& other, const format::Conten
   return sectors;
 }
 
-std::vector<std::string> what_may_be_lost(io::BlockDevice& spare, const Survey& survey,
-                                          const CommitName& kept, const format::Content& content) {
+// What is given up with each commit that could have been kept instead, and with what cannot be
+// read. Takes out of `content` what one of them may have overwritten.
+std::vector<std::string> give_up(io::BlockDevice& spare, const Survey& survey,
+                                 const CommitName& kept, format::Content& content) {
   std::vector<std::string> out;
   for (const CommitName& other : metadata::whole_commits(survey)) {
     if (other.id == kept.id || other.order() < kept.order()) continue;
@@ -69,19 +71,23 @@ std::vector<std::string> what_may_be_lost(io::BlockDevice& spare, const Survey& 
         fmt::format("commit {} (sequence {}, term {}, {}): what it says of {} sectors is given up",
                     to_string(other.id), other.sequence, other.term, format_time(other.wall_ns),
                     sectors_only_in(*theirs, content)));
+    if (const std::uint64_t shared = metadata::give_up_shared(content, *theirs); shared > 0) {
+      out.push_back(fmt::format(
+          "{} sectors whose place on the spare that commit gave to others: they become gone",
+          shared));
+    }
   }
-  if (survey.decision.standing == metadata::Standing::fork) {
-    out.emplace_back(
-        "if both sides were written to on this very spare: sectors remapped since the fork may "
-        "hold "
-        "what the other side put there");
+  const auto hidden = metadata::hidden_slots(survey);
+  if (!hidden.empty() || survey.decision.standing == metadata::Standing::doubtful) {
+    out.push_back(fmt::format(
+        "whatever was committed after sequence {} ({}) and is seen nowhere: sectors remapped since "
+        "then read as main has them, and sectors of this commit may hold what was put there since",
+        kept.sequence, format_time(kept.wall_ns)));
   }
-  if (survey.decision.standing == metadata::Standing::doubtful ||
-      kept.order() < survey.decision.winner->order()) {
-    out.push_back(
-        fmt::format("whatever was committed after sequence {} ({}) and can no longer be read: "
-                    "sectors remapped since then read as main has them",
-                    kept.sequence, format_time(kept.wall_ns)));
+  for (const metadata::DamagedSlot& slot : hidden) {
+    out.push_back(fmt::format("copy {} slot {} (sector {}), {}: it is erased", slot.copy,
+                              slot.slot == 0 ? "A" : "B", slot.place.first.value,
+                              format::name_of(slot.verdict)));
   }
   return out;
 }
@@ -133,7 +139,7 @@ Result<Outcome> resolve(const Arguments& arguments) {
                 "check cable, power and the kernel log");
   }
   Outcome out{set_json(spare->survey), *kept, std::nullopt,
-              what_may_be_lost(*spare->device, spare->survey, *kept, *content)};
+              give_up(*spare->device, spare->survey, *kept, *content)};
   if (arguments.dry_run) return out;
   note_event(*content, *kept);
   const auto made = metadata::resolve(*spare->device, spare->survey, kept->id, *content,

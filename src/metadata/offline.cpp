@@ -92,22 +92,25 @@ SectorRange seal_block(const Survey& survey, unsigned copy, unsigned slot) {
   return {format::slot_sector(survey.positions, {copy, slot}), format::kBlockSectors};
 }
 
-// Whether the slot shows no commit of this set in its place: what it holds, if it is read again
-// some day, is not known.
-bool may_hide_a_commit(const SlotReport& slot) {
-  switch (slot.verdict) {
-    case Verdict::unreadable:
-    case Verdict::empty:
-    case Verdict::foreign:
-    case Verdict::corrupt:
-    case Verdict::misplaced:
-      return !slot.seal || slot.verdict != Verdict::unreadable;
-    case Verdict::torn:
-    case Verdict::stale:
-    case Verdict::good:
-      break;
+// `piece` of the kept table into `out`, with the sectors gone whose spare sectors `theirs` gives to
+// another sector of main. Returns how many.
+std::uint64_t split(const format::Extent& piece, const format::Extent& theirs,
+                    std::vector<format::Extent>& out) {
+  const Sector first = std::max(piece.spare().first, theirs.spare().first);
+  const Sector end = std::min(piece.spare().end(), theirs.spare().end());
+  const bool is_same_place = piece.main().first.value + theirs.spare().first.value ==
+                             theirs.main().first.value + piece.spare().first.value;
+  if (piece.state() != format::State::remapped || end <= first || is_same_place) {
+    out.push_back(piece);
+    return 0;
   }
-  return false;
+  const SectorCount before = first - piece.spare().first;
+  const SectorRange shared{piece.main().first + before, end - first};
+  const SectorRange rest{shared.end(), piece.main().end() - shared.end()};
+  if (before.value > 0) out.push_back(piece.slice({piece.main().first, before}));
+  out.push_back(format::Extent(format::State::gone, shared));
+  if (rest.count.value > 0) out.push_back(piece.slice(rest));
+  return shared.count.value;
 }
 
 }  // namespace
@@ -222,6 +225,44 @@ std::vector<CommitName> whole_commits(const Survey& survey) {
   return out;
 }
 
+std::vector<DamagedSlot> hidden_slots(const Survey& survey) {
+  std::vector<DamagedSlot> out;
+  for (const CopyReport& copy : survey.copies) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      const SlotReport& report = copy.slots[slot];
+      const bool is_hidden = report.verdict == Verdict::corrupt ||
+                             (report.verdict == Verdict::unreadable && !report.seal);
+      if (!is_hidden) continue;
+      const Sector first = format::slot_sector(survey.positions, {copy.index, slot});
+      out.push_back({copy.index, slot, {first, format::kSlotSectors}, report.verdict, false});
+    }
+  }
+  std::ranges::stable_sort(out, [](const DamagedSlot& a, const DamagedSlot& b) {
+    return a.verdict == Verdict::unreadable && b.verdict != Verdict::unreadable;
+  });
+  return out;
+}
+
+std::uint64_t give_up_shared(format::Content& kept, const format::Content& other) {
+  std::uint64_t given_up = 0;
+  std::vector<format::Extent> extents;
+  for (const format::Extent& extent : kept.extents) {
+    std::vector<format::Extent> pieces{extent};
+    for (const format::Extent& theirs : other.extents) {
+      if (extent.state() != format::State::remapped || theirs.state() != format::State::remapped ||
+          !extent.spare().overlaps(theirs.spare())) {
+        continue;
+      }
+      std::vector<format::Extent> next;
+      for (const format::Extent& piece : pieces) given_up += split(piece, theirs, next);
+      pieces = std::move(next);
+    }
+    extents.insert(extents.end(), pieces.begin(), pieces.end());
+  }
+  kept.extents = std::move(extents);
+  return given_up;
+}
+
 Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitId keep,
                            const format::Content& content, Random& random, Clock& clock) {
   if (survey.newer_format || survey.newer_read_only) {
@@ -251,17 +292,17 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
   if (auto left = check_number(last_term, "term", spare.path()); !left) {
     return tl::unexpected(left.error());
   }
-  for (const CopyReport& copy : survey.copies) {
-    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
-      if (!may_hide_a_commit(copy.slots[slot])) continue;
-      if (erase(spare, seal_block(survey, copy.index, slot))) continue;
+  std::size_t erased = 0;
+  for (const DamagedSlot& slot : hidden_slots(survey)) {
+    if (!erase(spare, {slot.place.first, format::kBlockSectors})) {
       return fail(ErrorCode::metadata_doubtful,
                   fmt::format("slot {} of copy {} (sector {}) can neither be read nor written: a "
-                              "later commit that it may hold could come back",
-                              slot == 0 ? "A" : "B", copy.index,
-                              seal_block(survey, copy.index, slot).first.value),
+                              "later commit that it may hold could come back{}",
+                              slot.slot == 0 ? "A" : "B", slot.copy, slot.place.first.value,
+                              erased == 0 ? "" : fmt::format("; {} others were erased", erased)),
                   spare.path(), "copy the spare to a healthy device and resolve it there");
     }
+    ++erased;
   }
   SpareStore store(spare, survey.positions, random, clock);
   store.start_from(kept->body.table, keep);

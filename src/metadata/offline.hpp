@@ -50,10 +50,20 @@ Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& ra
 // All commits that are whole somewhere, latest first.
 [[nodiscard]] std::vector<CommitName> whole_commits(const Survey& survey);
 
+// The slots that a resolution erases, because what they hold is not known: it may come back when
+// they are read again some day. Unreadable ones first: if one does not take it, nothing has
+// happened to the others yet.
+[[nodiscard]] std::vector<DamagedSlot> hidden_slots(const Survey& survey);
+
+// `kept` without what it cannot be trusted in beside `other`, a commit that is not before it: where
+// both put different sectors of main on one sector of the spare, either may have been written last.
+// Such sectors become gone. Returns how many.
+std::uint64_t give_up_shared(format::Content& kept, const format::Content& other);
+
 // Ends a fork or a doubt: `content`, that of `keep` as the caller changed it, becomes the latest
 // commit, later than any that is seen, on all copies that take it and at least a quorum, in both
-// columns. Before that, every slot that could hide a commit is erased: one that cannot be written
-// might come back and outrank all that follows, so then nothing else is touched. Errors: as above;
+// columns. Before that, hidden_slots are erased one by one: one that cannot be written might come
+// back and outrank all that follows, so there it ends. Errors: as above;
 // metadata_newer; metadata_doubtful (such a slot); metadata_exhausted; metadata_commit.
 Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitId keep,
                            const format::Content& content, Random& random, Clock& clock);

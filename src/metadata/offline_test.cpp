@@ -154,11 +154,36 @@ TEST_F(Offline, WhatMightComeBackIsNotResolvedOver) {
   const CommitName kept = *look().decision.winner;
   rig_.spare.fail_reads(rig_.copy_range(6), ENODATA);
   rig_.spare.fail_writes(rig_.copy_range(6), EIO);
+  const std::vector<std::byte> before = rig_.image();
   const auto done = keep(kept.id);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::metadata_doubtful);
   EXPECT_NE(done.error().what.find("copy 6"), std::string::npos);
+  EXPECT_EQ(rig_.image(), before) << "what cannot be read is tried first";
   EXPECT_EQ(look().decision.winner, kept);
+}
+
+// Two sides of a fork on one spare put different sectors into one place; either may have come last.
+TEST_F(Offline, WhatTheOtherSideMayHaveOverwrittenBecomesGone) {
+  using format::Extent;
+  using format::State;
+  format::Content kept = rig_.content;
+  kept.extents = {Extent(State::remapped, {{100}, {16}}, {24'000}),
+                  Extent(State::lost, {{200}, {8}}),
+                  Extent(State::remapped, {{300}, {8}}, {25'000})};
+  format::Content other = rig_.content;
+  other.extents = {Extent(State::remapped, {{100}, {4}}, {24'000}),
+                   Extent(State::remapped, {{500}, {4}}, {24'004}),
+                   Extent(State::remapped, {{600}, {4}}, {24'012}),
+                   Extent(State::remapped, {{700}, {8}}, {26'000})};
+  EXPECT_EQ(give_up_shared(kept, other), 8U);
+  const std::vector<Extent> expected{Extent(State::remapped, {{100}, {4}}, {24'000}),
+                                     Extent(State::gone, {{104}, {4}}),
+                                     Extent(State::remapped, {{108}, {4}}, {24'008}),
+                                     Extent(State::gone, {{112}, {4}}),
+                                     Extent(State::lost, {{200}, {8}}),
+                                     Extent(State::remapped, {{300}, {8}}, {25'000})};
+  EXPECT_EQ(kept.extents, expected);
 }
 
 TEST_F(Offline, ACommitThatIsNowhereWholeCannotBeKept) {

@@ -10,7 +10,7 @@
 namespace dmremap::metadata {
 
 Result<void> Store::create(io::BlockDevice& spare, const format::Content& content, Random& random,
-                           Clock& clock) {
+                           Clock& clock, const std::optional<format::CopyPositions>& before) {
   DMREMAP_ASSERT(content.extents.empty());
   const SectorCount size = spare.geometry().size;
   if (size < format::kMinSpareSize) {
@@ -18,6 +18,7 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
   }
   const format::CopyPositions positions = format::copy_positions(size);
   // A crash from here on leaves no mixture of two sets that neither could be told from.
+  if (before && *before != positions) erase_seals(spare, *before);
   erase_seals(spare, positions);
   SpareStore store(spare, positions, random, clock);
   format::Seal seal;

@@ -101,7 +101,10 @@ Result<void> check_spare_device(const io::FileDevice& main, const io::FileDevice
   return {};
 }
 
-Result<void> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
+// The places of the set that --destroy gives up, if there is one.
+using Destroyed = std::optional<format::CopyPositions>;
+
+Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
   const auto found = metadata::survey(spare);
   if (!found) {
     if (found.error().code != ErrorCode::ambiguous) return tl::unexpected(found.error());
@@ -113,7 +116,7 @@ Result<void> check_metadata(io::FileDevice& spare, const CreateOptions& options)
                 spare.path(), "give another spare");
   }
   if (found->has_set()) {
-    if (options.destroy == found->set_uuid) return {};
+    if (options.destroy == found->set_uuid) return found->positions;
     const std::string uuid = to_string(*found->set_uuid);
     if (options.destroy) {
       return fail(ErrorCode::spare_has_set,
@@ -131,7 +134,7 @@ Result<void> check_metadata(io::FileDevice& spare, const CreateOptions& options)
     return fail(ErrorCode::spare_unreadable, "holds damaged or unreadable dm-remap metadata",
                 spare.path(), "look with `dmremap examine`; --force overwrites it");
   }
-  return {};
+  return Destroyed();
 }
 
 // True: something lies there that --force may overwrite.
@@ -198,12 +201,19 @@ Result<void> reserve_space(const io::FileDevice& spare, const std::vector<Sector
   return {};
 }
 
-Result<void> write_set(io::FileDevice& spare, const format::Content& content, bool erase_ends,
-                       bool force, Clock& clock, Random& random) {
+Result<void> write_set(io::FileDevice& spare, const format::Content& content,
+                       const Destroyed& destroyed, bool erase_ends, bool force, Clock& clock,
+                       Random& random) {
   auto ranges = metadata::reserved_ranges(spare.geometry().size);
   const auto ends = end_ranges(spare.geometry());
   if (auto room = reserve_space(spare, ranges); !room) return room;
   if (erase_ends) ranges.insert(ranges.end(), ends.begin(), ends.end());
+  if (destroyed) {
+    for (const Sector at : *destroyed) {
+      const SectorRange old{at, format::kCopySectors};
+      if (old.end().value <= spare.geometry().size.value) ranges.push_back(old);
+    }
+  }
   Undo undo(spare, ranges);
   if (!undo.covers_all() && !force) {
     undo.disarm();
@@ -218,7 +228,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content, bo
       return fail_errno(status.error, "erase what the spare held", spare.path());
     }
   }
-  auto made = metadata::Store::create(spare, content, random, clock);
+  auto made = metadata::Store::create(spare, content, random, clock, destroyed);
   if (made) undo.disarm();
   return made;
 }
@@ -270,7 +280,8 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
       io::FileDevice::open(options.spare_path, {io::Access::read_write, io::Holding::exclusive});
   if (!spare) return tl::unexpected(spare.error());
   if (auto fine = check_spare_device(**main, **spare); !fine) return tl::unexpected(fine.error());
-  if (auto fine = check_metadata(**spare, options); !fine) return tl::unexpected(fine.error());
+  const auto destroyed = check_metadata(**spare, options);
+  if (!destroyed) return tl::unexpected(destroyed.error());
   const auto erase_ends = check_signatures(**spare, options.force);
   if (!erase_ends) return tl::unexpected(erase_ends.error());
 
@@ -278,7 +289,9 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   if (!content) return tl::unexpected(content.error());
   Created created;
   created.warnings = warnings_about(**main, **spare);
-  if (auto done = write_set(**spare, *content, *erase_ends, options.force, clock, random); !done) {
+  if (auto done =
+          write_set(**spare, *content, *destroyed, *erase_ends, options.force, clock, random);
+      !done) {
     return tl::unexpected(done.error());
   }
   made.keep();
