@@ -313,7 +313,7 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
   }
   next.term = last_term + 1;
   for (unsigned step = 0; step < 2; ++step) {
-    const auto done = store.advance(next, content);
+    auto done = store.advance(next, content);
     if (!done) return done;
     ++next.sequence;
   }

@@ -28,13 +28,16 @@ System ours(std::string name, std::vector<CopySet> waves, InFlight in_flight) {
   return {std::move(name), kAll, 2, metadata::contains_quorum, std::move(waves), in_flight};
 }
 
-const std::vector<CopySet> kThreeWaves(metadata::kSealWaves.begin(), metadata::kSealWaves.end());
-// The fewest of which none contains a quorum together with any one copy more.
-const std::vector<CopySet> kFourWaves{CopySet{0b0000'0011U}, CopySet{0b0010'0100U},
-                                      CopySet{0b0100'1000U}, CopySet{0b1001'0000U}};
+std::vector<CopySet> three_waves() {
+  return {metadata::kSealWaves.begin(), metadata::kSealWaves.end()};
+}
 
+// The fewest of which none contains a quorum together with any one copy more.
 System four_waves() {
-  System out = ours("the same, four waves, all flushed", kFourWaves, InFlight::unreadable);
+  System out = ours(
+      "the same, four waves, all flushed",
+      {CopySet{0b0000'0011U}, CopySet{0b0010'0100U}, CopySet{0b0100'1000U}, CopySet{0b1001'0000U}},
+      InFlight::unreadable);
   out.last_waves_wait = false;
   return out;
 }
@@ -43,7 +46,7 @@ System four_waves() {
 
 const System& chosen() {
   static const System system =
-      ours("(3 near and 1 far) or 3 far of 8", kThreeWaves, InFlight::kept_or_lost);
+      ours("(3 near and 1 far) or 3 far of 8", three_waves(), InFlight::kept_or_lost);
   return system;
 }
 
@@ -68,7 +71,7 @@ const std::vector<System>& systems() {
        {CopySet{0b000'1111U}, CopySet{0b111'0000U}},
        InFlight::kept_or_lost},
       chosen(),
-      ours("the same, in flight unreadable", kThreeWaves, InFlight::unreadable),
+      ours("the same, in flight unreadable", three_waves(), InFlight::unreadable),
       four_waves(),
   };
   return all;
