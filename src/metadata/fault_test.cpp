@@ -76,7 +76,8 @@ TEST_F(FaultTest, CopiesThatWereWipedUnderARunningSetEndWriting) {
     rig_.restore(image);
     const auto store = rig_.open();
     ASSERT_TRUE(store);
-    for (std::uint64_t n = 1; n <= std::uint64_t{2} * first; ++n) ASSERT_TRUE((*store)->commit(content(n)));
+    for (std::uint64_t n = 1; n <= std::uint64_t{2} * first; ++n)
+      ASSERT_TRUE((*store)->commit(content(n)));
     for (unsigned copy = 0; copy < format::kCopies; ++copy) rig_.damage(copy, 0, std::byte{0});
     for (unsigned copy = 0; copy < format::kCopies; ++copy) rig_.damage(copy, 1, std::byte{0});
     EXPECT_FALSE((*store)->commit(content(100)));

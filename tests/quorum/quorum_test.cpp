@@ -101,6 +101,12 @@ class RawEnumeration {
         stop(mended, 1, 7, Kind::next, Kind::acked);
       }
     }
+    // Acknowledged with two copies durable, the third not flushed yet.
+    for (const Kind third : {Kind::older, Kind::acked}) {
+      Contents acknowledged = filled(Kind::acked, Kind::older);
+      put(acknowledged, 0, 4, third);
+      damage(acknowledged, Kind::acked);
+    }
     for (unsigned failing = 0; failing < 8; ++failing) {
       if (!system.contains_quorum(copies(7 & ~failing))) continue;
       Contents running = filled(Kind::acked, Kind::older);
