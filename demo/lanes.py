@@ -138,10 +138,11 @@ class Remapped(Lane):
         self.console.command("dmremap start SPARE DISK --export block")
         device = self.set.start("block", by_devices=True)
         self.console.said(device)
+        # Now: what is read from here on may meet faults that nothing met before.
+        self.status_after = self.set.status()
         return device
 
     def down(self):
-        self.status_after = self.set.status()
         self.set.stop()
 
 
