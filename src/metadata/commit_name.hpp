@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/uuid.hpp"
+#include "format/seal.hpp"
 
 namespace dmremap::metadata {
 
@@ -20,5 +21,9 @@ struct CommitName {
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> order() const { return {sequence, term}; }
   bool operator==(const CommitName&) const = default;
 };
+
+[[nodiscard]] inline CommitName name_of(const format::Seal& seal) {
+  return {seal.sequence, seal.term, seal.commit, seal.wall_ns};
+}
 
 }  // namespace dmremap::metadata

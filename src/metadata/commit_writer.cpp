@@ -26,27 +26,6 @@ SectorCount blocks_to_sectors(std::size_t blocks) {
   return {blocks * format::kBlockSectors.value};
 }
 
-template <typename Wanted>
-CopySet copies_where(Wanted wanted) {
-  CopySet out;
-  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-    if (wanted(copy)) out.add(copy);
-  }
-  return out;
-}
-
-CopySet without(CopySet copies, CopySet others) {
-  return copies_where([&](unsigned c) { return copies.contains(c) && !others.contains(c); });
-}
-
-CopySet both(CopySet a, CopySet b) {
-  return copies_where([&](unsigned c) { return a.contains(c) && b.contains(c); });
-}
-
-CopySet either(CopySet a, CopySet b) {
-  return copies_where([&](unsigned c) { return a.contains(c) || b.contains(c); });
-}
-
 // `copy_of` says for each op which copy it wrote.
 CopySet failed_copies(std::span<const io::WriteOp> ops, std::span<const unsigned> copy_of) {
   CopySet out;
@@ -97,7 +76,7 @@ CopySet CommitWriter::write_bodies(const CommitImage& image, CopySet copies) {
     }
   }
   device_.write_many(ops);
-  return without(copies, failed_copies(ops, copy_of));
+  return copies - failed_copies(ops, copy_of);
 }
 
 CopySet CommitWriter::write_seals(const CommitImage& image, CopySet copies) {
@@ -115,7 +94,7 @@ CopySet CommitWriter::write_seals(const CommitImage& image, CopySet copies) {
     copy_of.push_back(copy);
   }
   device_.write_many(ops);
-  return without(copies, failed_copies(ops, copy_of));
+  return copies - failed_copies(ops, copy_of);
 }
 
 std::vector<CommitWriter::Expected> CommitWriter::written(const CommitImage& image,
@@ -148,7 +127,7 @@ CopySet CommitWriter::verify(const CommitImage& image, CopySet copies) {
     compare(rest.first(count), failed);
     rest = rest.subspan(count);
   }
-  return without(copies, failed);
+  return copies - failed;
 }
 
 void CommitWriter::compare(std::span<const Expected> batch, CopySet& failed) {
@@ -222,16 +201,16 @@ Result<CopySet> CommitWriter::write(const std::shared_ptr<const CommitImage>& im
   CopySet sealed;
   CopySet durable;
   for (const CopySet wave : kSealWaves) {
-    const CopySet now = both(wave, bodies);
+    const CopySet now = wave & bodies;
     if (now.size() == 0) continue;
-    sealed = either(sealed, write_seals(*image, now));
+    sealed = sealed | write_seals(*image, now);
     // With a quorum durable, what is left becomes so with the next flush, whosesoever it is.
     if (contains_quorum(durable)) continue;
     if (!flush()) return flush_failed();
     durable = sealed;
   }
   const CopySet verified = verify(*image, sealed);
-  if (!contains_quorum(both(verified, durable)) && durable != sealed && !flush()) {
+  if (!contains_quorum(verified & durable) && durable != sealed && !flush()) {
     return flush_failed();
   }
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {

@@ -27,10 +27,17 @@ class CopySet {
   [[nodiscard]] constexpr unsigned size() const { return near() + far(); }
   constexpr bool operator==(const CopySet&) const = default;
 
+  // In either, in both, in the first but not the second.
+  friend constexpr CopySet operator|(CopySet a, CopySet b) { return CopySet{a.bits_ | b.bits_}; }
+  friend constexpr CopySet operator&(CopySet a, CopySet b) { return CopySet{a.bits_ & b.bits_}; }
+  friend constexpr CopySet operator-(CopySet a, CopySet b) { return CopySet{a.bits_ & ~b.bits_}; }
+
  private:
   static constexpr unsigned kNearMask = (1U << format::kNearCopies) - 1;
   unsigned bits_ = 0;
 };
+
+inline constexpr CopySet kAllCopies{(1U << format::kCopies) - 1};
 
 [[nodiscard]] constexpr bool contains_quorum(CopySet copies) {
   return (copies.near() >= 3 && copies.far() >= 1) || copies.far() == format::kFarCopies;

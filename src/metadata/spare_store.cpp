@@ -24,10 +24,6 @@ std::shared_ptr<const CommitImage> build_image(format::Seal seal, const format::
   return make_image(seal, body);
 }
 
-CommitName name_of(const format::Seal& seal) {
-  return {seal.sequence, seal.term, seal.commit, seal.wall_ns};
-}
-
 // What would not be read back as it was meant must not be written: it would take the place of
 // commits that can be read, and its own seals would make the set doubtful.
 bool is_readable(const CommitImage& image, const format::Content& content) {
@@ -100,16 +96,11 @@ Result<void> SpareStore::settle(const std::shared_ptr<const CommitImage>& winner
                                 const format::TableImage& table, CopySet holders) {
   table_ = table;
   if (!spare_.flush().ok()) return go_read_only("a flush of the spare failed");
-  CopySet missing;
-  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-    if (!holders.contains(copy)) missing.add(copy);
-  }
+  const CopySet missing = kAllCopies - holders;
   if (missing.size() > 0) {
     const auto verified = writer_.write(winner, missing);
     if (!verified) return go_read_only(verified.error().what);
-    for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-      if (verified->contains(copy)) holders.add(copy);
-    }
+    holders = holders | *verified;
   }
   if (!contains_quorum(holders)) {
     return go_read_only(

@@ -16,8 +16,6 @@
 
 namespace dmremap::metadata {
 
-inline constexpr CopySet kAllCopies{(1U << format::kCopies) - 1};
-
 // Errors: metadata_exhausted once `last`, a sequence or a term, has no successor.
 [[nodiscard]] Result<void> check_number(std::uint64_t last, std::string_view what,
                                         const std::string& where);

@@ -39,8 +39,7 @@ SlotFacts facts_of(const Readings& readings, const Owner& owner) {
       const SlotReading& reading = readings[copy][slot];
       if (!is_of(reading, owner) || !reading.in_place) continue;
       const format::Seal& seal = reading.seal.seal;
-      facts[copy][slot] = {true, reading.body.has_value(),
-                           CommitName{seal.sequence, seal.term, seal.commit, seal.wall_ns}};
+      facts[copy][slot] = {true, reading.body.has_value(), name_of(seal)};
     }
   }
   return facts;

@@ -15,22 +15,6 @@ namespace {
 
 constexpr CopySet kNoCopies{};
 
-CopySet without(CopySet all, CopySet some) {
-  CopySet out;
-  for (unsigned copy = 0; copy < 8; ++copy) {
-    if (all.contains(copy) && !some.contains(copy)) out.add(copy);
-  }
-  return out;
-}
-
-CopySet joined(CopySet a, CopySet b) {
-  CopySet out = a;
-  for (unsigned copy = 0; copy < 8; ++copy) {
-    if (b.contains(copy)) out.add(copy);
-  }
-  return out;
-}
-
 Slots all_of(Kind kind) {
   Slots out;
   out.fill({{kind, 1}});
@@ -247,7 +231,7 @@ void add_openings(Enumeration& to, const System& system) {
 // A running writer that has given up on some copies: these hold what they held before.
 void add_commits_on_a_quorum(Enumeration& to, const System& system) {
   for (const auto& [failing, ways] : subsets(system)) {
-    const CopySet targets = without(system.copies, failing);
+    const CopySet targets = system.copies - failing;
     if (!system.contains_quorum(targets)) continue;
     add_commits(to, system, {with(all_of(Kind::acked), failing, Kind::older), all_of(Kind::older)},
                 targets, ways);
@@ -260,9 +244,9 @@ void add_acknowledged(Enumeration& to, const System& system) {
   if (!system.last_waves_wait) return;
   CopySet durable;
   for (const CopySet wave : system.waves) {
-    if (!system.contains_quorum(durable)) durable = joined(durable, wave);
+    if (!system.contains_quorum(durable)) durable = durable | wave;
   }
-  const CopySet waiting = without(system.copies, durable);
+  const CopySet waiting = system.copies - durable;
   if (waiting == kNoCopies) return;
   // What is not durable yet is new, or what it was two commits ago.
   Slots acked = with(all_of(Kind::older), durable, Kind::acked);
@@ -279,7 +263,7 @@ void add_acknowledged(Enumeration& to, const System& system) {
 void add_returns(Enumeration& to, const System& system) {
   if (system.columns == 1) return;
   for (const auto& [away, ways] : subsets(system)) {
-    const CopySet rest = without(system.copies, away);
+    const CopySet rest = system.copies - away;
     if (!system.contains_quorum(rest)) continue;
     if (!to.opens_with_acked(with(all_of(Kind::acked), away, Kind::nothing),
                              with(all_of(Kind::older), away, Kind::nothing))) {
@@ -339,14 +323,14 @@ Outcome enumerate_anything(const System& system, const Rule& rule, bool torn_bod
 Endurance endurance(const System& system, const Rule& rule) {
   const Enumeration all(system, rule);
   const auto survives = [&](CopySet dead) {
-    return system.contains_quorum(without(system.copies, dead)) &&
+    return system.contains_quorum(system.copies - dead) &&
            all.opens_with_acked(with(all_of(Kind::acked), dead, Kind::nothing),
                                 with(all_of(Kind::older), dead, Kind::nothing));
   };
   Endurance out{system.copies.size(), survives(CopySet{0b0001'1111U})};
   for (unsigned bits = 0; bits < 256; ++bits) {
     const CopySet dead{bits};
-    if (without(dead, system.copies).size() > 0 || survives(dead)) continue;
+    if ((dead - system.copies).size() > 0 || survives(dead)) continue;
     out.any_copies = std::min(out.any_copies, dead.size() - 1);
   }
   return out;

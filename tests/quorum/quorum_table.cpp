@@ -28,9 +28,7 @@ unsigned flushes(const System& system) {
   for (const auto& wave : system.waves) {
     if (system.last_waves_wait && system.contains_quorum(durable)) break;
     ++count;
-    for (unsigned copy = 0; copy < 8; ++copy) {
-      if (wave.contains(copy)) durable.add(copy);
-    }
+    durable = durable | wave;
   }
   return count;
 }
