@@ -53,7 +53,7 @@ void check_slots(const Survey& survey, const io::FileDevice& device, Problems& o
                                     : std::string(format::name_of(slot.verdict));
     out.push_back({device.path(),
                    fmt::format("copy {} slot {} (sector {}): {}", slot.copy,
-                               slot.slot == 0 ? "A" : "B", slot.place.first.value, verdict),
+                               format::slot_name(slot.slot), slot.place.first.value, verdict),
                    can_be_mended ? "`dmremap repair` mends it" : ""});
   }
 }
@@ -88,12 +88,7 @@ void check_main(const Examined& main, const format::Content& content, Problems& 
       return;
     }
   }
-  if (!content.health.clean) return;
-  const bool elsewhere = std::ranges::any_of(content.extents, [](const format::Extent& extent) {
-    return extent.state() != format::State::suspect;
-  });
-  const set::MainPrint print = set::print_of(*main.device, content.extents);
-  if (elsewhere && print.whole && print.print != content.health.main_print) {
+  if (set::was_written_since_stop(*main.device, content)) {
     out.push_back({main.path,
                    "was written to since the set was stopped, while sectors of it are elsewhere",
                    "use it only through dm-remap"});

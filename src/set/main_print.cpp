@@ -53,4 +53,13 @@ MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& ext
   return {print, served.whole()};
 }
 
+bool was_written_since_stop(io::BlockDevice& main, const format::Content& content) {
+  const bool has_anything_elsewhere = std::ranges::any_of(
+      content.extents,
+      [](const format::Extent& extent) { return extent.state() != format::State::suspect; });
+  if (!content.health.clean || !has_anything_elsewhere) return false;
+  const MainPrint now = print_of(main, content.extents);
+  return now.whole && now.print != content.health.main_print;
+}
+
 }  // namespace dmremap::set

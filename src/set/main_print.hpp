@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/checksum.hpp"
+#include "format/content.hpp"
 #include "format/extent.hpp"
 #include "io/block_device.hpp"
 
@@ -19,5 +20,10 @@ struct MainPrint {
 // Sectors whose contents are on the spare, or nowhere, are left out: what main holds there, and
 // whether it can be read, is of no interest. `extents` sorted by main sector. Only reads.
 [[nodiscard]] MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents);
+
+// Promise 12: somebody wrote to main behind our back since a clean stop recorded its print, while a
+// part of it lives on the spare, or nowhere. False where nothing is elsewhere or nothing was
+// recorded; then nothing is read.
+[[nodiscard]] bool was_written_since_stop(io::BlockDevice& main, const format::Content& content);
 
 }  // namespace dmremap::set

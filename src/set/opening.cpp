@@ -56,19 +56,8 @@ Result<void> check_identity(Opening& opening, const OpenOptions& options) {
   return {};
 }
 
-bool has_anything_elsewhere(const format::Content& content) {
-  return std::ranges::any_of(content.extents, [](const format::Extent& extent) {
-    return extent.state() != format::State::suspect;
-  });
-}
-
-// Promise 12: somebody may have written to main behind our back, where a part of it lives on the
-// spare.
 Result<void> check_print(Opening& opening, const OpenOptions& options) {
-  const format::Content& content = opening.content();
-  if (!content.health.clean || !has_anything_elsewhere(content)) return {};
-  const MainPrint now = print_of(*opening.main, content.extents);
-  if (!now.whole || now.print == content.health.main_print) return {};
+  if (!was_written_since_stop(*opening.main, opening.content())) return {};
   if (!options.accept_main_changed) {
     return fail(ErrorCode::main_changed,
                 "was written to since the set was stopped, while sectors of it are elsewhere",
