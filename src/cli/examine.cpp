@@ -25,7 +25,7 @@ struct Arguments {
 };
 
 json slot_json(const metadata::SlotReport& slot, unsigned index) {
-  json out{{"slot", index == 0 ? "A" : "B"},
+  json out{{"slot", format::slot_name(index)},
            {"verdict", format::name_of(slot.verdict)},
            {"settled", slot.settled},
            {"sequence", nullptr},

@@ -54,7 +54,7 @@ json to_json(const Outcome& outcome, bool dry_run) {
   json out{{"set", outcome.set}, {"dry_run", dry_run}, {"slots", json::array()}};
   for (const metadata::DamagedSlot& slot : outcome.repaired.slots) {
     out["slots"].push_back({{"copy", slot.copy},
-                            {"slot", slot.slot == 0 ? "A" : "B"},
+                            {"slot", format::slot_name(slot.slot)},
                             {"sector", slot.place.first.value},
                             {"verdict", format::name_of(slot.verdict)},
                             {"mended", slot.mended}});
@@ -66,7 +66,7 @@ json to_json(const Outcome& outcome, bool dry_run) {
 void print_text(const Outcome& outcome, bool dry_run) {
   fmt::print("{}\n", set_text(outcome.set));
   for (const metadata::DamagedSlot& slot : outcome.repaired.slots) {
-    fmt::print("copy {} slot {} (sector {}): {}, {}\n", slot.copy, slot.slot == 0 ? "A" : "B",
+    fmt::print("copy {} slot {} (sector {}): {}, {}\n", slot.copy, format::slot_name(slot.slot),
                slot.place.first.value, format::name_of(slot.verdict),
                dry_run ? "would be mended" : (slot.mended ? "mended" : "cannot be mended"));
   }

@@ -86,7 +86,7 @@ std::vector<std::string> give_up(io::BlockDevice& spare, const Survey& survey,
   }
   for (const metadata::DamagedSlot& slot : hidden) {
     out.push_back(fmt::format("copy {} slot {} (sector {}), {}: it is erased", slot.copy,
-                              slot.slot == 0 ? "A" : "B", slot.place.first.value,
+                              format::slot_name(slot.slot), slot.place.first.value,
                               format::name_of(slot.verdict)));
   }
   return out;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/units.hpp"
 
@@ -42,6 +43,11 @@ struct SlotAddress {
   unsigned copy = 0;  // 0-7
   unsigned slot = 0;  // 0 = A, 1 = B
 };
+
+// "A" or "B", also of a column.
+[[nodiscard]] constexpr std::string_view slot_name(unsigned slot) {
+  return slot == 0 ? "A" : "B";
+}
 
 [[nodiscard]] inline Sector slot_sector(const CopyPositions& positions, SlotAddress at) {
   return positions[at.copy] + SectorCount{at.slot * kSlotSectors.value};

@@ -105,7 +105,7 @@ std::string reason_of(const Decision& decision) {
   const unsigned column = contains_quorum(decision.unsettled[0]) ? 0 : 1;
   return fmt::format(
       "slots {} of {} copies are unsettled: a later acknowledged commit may be hidden there",
-      column == 0 ? "A" : "B", describe(decision.unsettled[column]));
+      format::slot_name(column), describe(decision.unsettled[column]));
 }
 
 }  // namespace dmremap::metadata

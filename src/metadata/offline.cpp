@@ -64,8 +64,7 @@ std::optional<CommitId> commit_before(const Survey& survey, CommitId parent, uns
   for (const CopyReport& copy : survey.copies) {
     const SlotReport& slot = copy.slots[column];
     if (!slot.whole || !slot.settled) continue;
-    const CommitName name{slot.seal->sequence, slot.seal->term, slot.seal->commit,
-                          slot.seal->wall_ns};
+    const CommitName name = name_of(*slot.seal);
     if (name.id == parent) return parent;
     if (!best || name.order() > best->order()) best = name;
   }
@@ -163,10 +162,7 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
   const auto held = writer.write(winner->image, copies_of(out.slots, own));
   if (!held) return tl::unexpected(held.error());
   mark_mended(out.slots, own, *held);
-  CopySet holders = survey.decision.holders;
-  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-    if (held->contains(copy)) holders.add(copy);
-  }
+  const CopySet holders = survey.decision.holders | *held;
   if (missing_before.size() == 0) return out;
   if (!contains_quorum(holders)) {
     return fail(
@@ -214,8 +210,7 @@ std::vector<CommitName> whole_commits(const Survey& survey) {
   for (const CopyReport& copy : survey.copies) {
     for (const SlotReport& slot : copy.slots) {
       if (!slot.whole) continue;
-      const CommitName name{slot.seal->sequence, slot.seal->term, slot.seal->commit,
-                            slot.seal->wall_ns};
+      const CommitName name = name_of(*slot.seal);
       if (std::ranges::find(out, name) == out.end()) out.push_back(name);
     }
   }
@@ -298,7 +293,7 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
       return fail(ErrorCode::metadata_doubtful,
                   fmt::format("slot {} of copy {} (sector {}) can neither be read nor written: a "
                               "later commit that it may hold could come back{}",
-                              slot.slot == 0 ? "A" : "B", slot.copy, slot.place.first.value,
+                              format::slot_name(slot.slot), slot.copy, slot.place.first.value,
                               erased == 0 ? "" : fmt::format("; {} others were erased", erased)),
                   spare.path(), "copy the spare to a healthy device and resolve it there");
     }
