@@ -40,6 +40,7 @@ check-exhaustive: build
 bench: build
 	@$(AS_ROOT) python3 bench/frontend.py
 	@build/bin/bench_metadata
+	@python3 bench/instructions.py build/bin/bench_instructions
 
 fuzz: packages
 	@tools/fuzz

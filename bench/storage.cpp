@@ -26,9 +26,10 @@ void fill(io::BlockDevice& device) {
 
 }  // namespace
 
-Image::Image(const std::string& directory) : path_(directory + "/dmremap-bench-XXXXXX") {
+Image::Image(const std::string& directory, SectorCount size)
+    : path_(directory + "/dmremap-bench-XXXXXX") {
   const FileDescriptor made(::mkstemp(path_.data()));
-  if (made.get() < 0 || ::ftruncate(made.get(), static_cast<off_t>(kSpareSize.bytes())) != 0) {
+  if (made.get() < 0 || ::ftruncate(made.get(), static_cast<off_t>(size.bytes())) != 0) {
     throw std::runtime_error("cannot make an image in " + directory);
   }
   auto device = io::FileDevice::open(path_, {io::Access::read_write, io::Holding::exclusive});

@@ -14,11 +14,11 @@ namespace dmremap::bench {
 inline constexpr SectorCount kSpareSize{524'288};  // 256 MiB
 inline constexpr Sector kFirstFree{200'000};       // behind it no copy but far ones
 
-// An image file of kSpareSize, O_DIRECT where the file system has it, removed at the end. Throws
+// An image file, O_DIRECT where the file system has it, removed at the end. Throws
 // std::runtime_error if it cannot be made.
 class Image {
  public:
-  explicit Image(const std::string& directory);
+  explicit Image(const std::string& directory, SectorCount size = kSpareSize);
   ~Image();
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;

@@ -34,37 +34,73 @@ bool is_aligned(const void* memory) {
   return reinterpret_cast<std::uintptr_t>(memory) % AlignedBuffer::kAlignment == 0;
 }
 
-// Moves all of `bytes`: `transfer(done)` is one pread or pwrite of what is left. A device that
-// answers nothing inside its size, or less than a block, is broken: EIO, never zeros.
+// Goes on after a first transfer of `moved` bytes (-1: errno) was not all of `bytes`:
+// `transfer(done)` is one pread or pwrite of what is left. A device that answers nothing inside its
+// size, or less than a block, is broken: EIO, never zeros.
 template <typename Transfer>
-IoStatus transfer_all(std::size_t bytes, std::size_t block_bytes, Transfer transfer) {
+[[gnu::noinline]] IoStatus transfer_rest(ssize_t moved, std::size_t bytes, std::size_t block_bytes,
+                                         Transfer transfer) {
   std::size_t done = 0;
-  while (done < bytes) {
-    const ssize_t moved = transfer(done);
+  for (;;) {
     if (moved < 0) {
-      if (errno == EINTR) continue;
-      return {errno};
+      if (errno != EINTR) return {errno};
+    } else {
+      // Direct I/O can only go on from a block's start.
+      const std::size_t whole = align_down(static_cast<std::size_t>(moved), block_bytes);
+      if (whole == 0) return {EIO};
+      done += whole;
+      if (done >= bytes) return kIoOk;
     }
-    // Direct I/O can only go on from a block's start.
-    const std::size_t whole = align_down(static_cast<std::size_t>(moved), block_bytes);
-    if (whole == 0) return {EIO};
-    done += whole;
+    moved = transfer(done);
   }
-  return kIoOk;
 }
 
+// Nearly every request is one system call and nothing else: docs/performance.md, "Instructions".
 IoStatus read_all(int fd, off_t offset, std::span<std::byte> out, std::size_t block_bytes) {
-  return transfer_all(out.size(), block_bytes, [&](std::size_t done) {
+  const ssize_t moved = ::pread(fd, out.data(), out.size(), offset);
+  if (moved == static_cast<ssize_t>(out.size())) [[likely]]
+    return kIoOk;
+  return transfer_rest(moved, out.size(), block_bytes, [&](std::size_t done) {
     const auto rest = out.subspan(done);
     return ::pread(fd, rest.data(), rest.size(), offset + static_cast<off_t>(done));
   });
 }
 
 IoStatus write_all(int fd, off_t offset, std::span<const std::byte> data, std::size_t block_bytes) {
-  return transfer_all(data.size(), block_bytes, [&](std::size_t done) {
+  const ssize_t moved = ::pwrite(fd, data.data(), data.size(), offset);
+  if (moved == static_cast<ssize_t>(data.size())) [[likely]]
+    return kIoOk;
+  return transfer_rest(moved, data.size(), block_bytes, [&](std::size_t done) {
     const auto rest = data.subspan(done);
     return ::pwrite(fd, rest.data(), rest.size(), offset + static_cast<off_t>(done));
   });
+}
+
+// For memory that direct I/O does not take.
+[[gnu::noinline]] IoStatus read_bounced(int fd, off_t offset, std::span<std::byte> out,
+                                        std::size_t block_bytes) {
+  while (!out.empty()) {
+    const auto piece = bounce_buffer().span().first(std::min(out.size(), kBounceBytes));
+    const IoStatus status = read_all(fd, offset, piece, block_bytes);
+    if (!status.ok()) return status;
+    std::memcpy(out.data(), piece.data(), piece.size());
+    out = out.subspan(piece.size());
+    offset += static_cast<off_t>(piece.size());
+  }
+  return kIoOk;
+}
+
+[[gnu::noinline]] IoStatus write_bounced(int fd, off_t offset, std::span<const std::byte> data,
+                                         std::size_t block_bytes) {
+  while (!data.empty()) {
+    const auto piece = bounce_buffer().span().first(std::min(data.size(), kBounceBytes));
+    std::memcpy(piece.data(), data.data(), piece.size());
+    const IoStatus status = write_all(fd, offset, piece, block_bytes);
+    if (!status.ok()) return status;
+    data = data.subspan(piece.size());
+    offset += static_cast<off_t>(piece.size());
+  }
+  return kIoOk;
 }
 
 IoStatus allocate(int fd, int mode, SectorRange range) {
@@ -107,32 +143,16 @@ Result<SectorCount> FileDevice::size_now() const {
 
 IoStatus FileDevice::do_read(Sector first, std::span<std::byte> out) {
   const std::size_t block_bytes = geometry().logical_block_bytes;
-  auto offset = static_cast<off_t>(first.byte_offset());
+  const auto offset = static_cast<off_t>(first.byte_offset());
   if (!direct_ || is_aligned(out.data())) return read_all(fd_.get(), offset, out, block_bytes);
-  while (!out.empty()) {
-    const auto piece = bounce_buffer().span().first(std::min(out.size(), kBounceBytes));
-    const IoStatus status = read_all(fd_.get(), offset, piece, block_bytes);
-    if (!status.ok()) return status;
-    std::memcpy(out.data(), piece.data(), piece.size());
-    out = out.subspan(piece.size());
-    offset += static_cast<off_t>(piece.size());
-  }
-  return kIoOk;
+  return read_bounced(fd_.get(), offset, out, block_bytes);
 }
 
 IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {
   const std::size_t block_bytes = geometry().logical_block_bytes;
-  auto offset = static_cast<off_t>(first.byte_offset());
+  const auto offset = static_cast<off_t>(first.byte_offset());
   if (!direct_ || is_aligned(data.data())) return write_all(fd_.get(), offset, data, block_bytes);
-  while (!data.empty()) {
-    const auto piece = bounce_buffer().span().first(std::min(data.size(), kBounceBytes));
-    std::memcpy(piece.data(), data.data(), piece.size());
-    const IoStatus status = write_all(fd_.get(), offset, piece, block_bytes);
-    if (!status.ok()) return status;
-    data = data.subspan(piece.size());
-    offset += static_cast<off_t>(piece.size());
-  }
-  return kIoOk;
+  return write_bounced(fd_.get(), offset, data, block_bytes);
 }
 
 std::size_t FileDevice::ring_bytes(IoStatus status, std::span<const std::byte> memory) const {
