@@ -4,13 +4,14 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/mapfile.hpp"
 #include "base/parse.hpp"
+#include "base/text_lines.hpp"
 
 namespace dmremap::lab {
 
@@ -91,111 +92,35 @@ Result<void> add_kind(Fault& fault, std::string_view kind) {
 
 // --- files -----------------------------------------------------------------------------------
 
-struct Line {
-  std::size_t number = 0;
-  std::vector<std::string_view> words;
-};
-
-std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
-  std::vector<std::string_view> out;
-  while (true) {
-    const std::size_t begin = text.find_first_not_of(separators);
-    if (begin == std::string_view::npos) return out;
-    text.remove_prefix(begin);
-    const std::size_t length = std::min(text.find_first_of(separators), text.size());
-    out.push_back(text.substr(0, length));
-    text.remove_prefix(length);
-  }
-}
-
-std::vector<Line> significant_lines(std::string_view text) {
-  std::vector<Line> out;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    auto words = split(line.substr(0, line.find('#')), " \t\r");
-    if (!words.empty()) out.push_back({number, std::move(words)});
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
-
-tl::unexpected<Error> bad_line(const std::string& name, const Line& line, std::string what,
+tl::unexpected<Error> bad_line(const std::string& name, const TextLine& line, std::string what,
                                std::string hint) {
   return fail(ErrorCode::usage, std::move(what), fmt::format("{}:{}", name, line.number),
               std::move(hint));
 }
 
-// Mapfile integers: decimal or 0x.
-std::optional<std::uint64_t> mapfile_number(std::string_view text) {
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    base = 16;
-    text.remove_prefix(2);
-  }
-  std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
-}
-
-bool is_one_of(std::string_view word, std::string_view characters) {
-  return word.size() == 1 && characters.find(word[0]) != std::string_view::npos;
-}
-
-// A sector that is bad only in part is bad.
-SectorRange covering_sectors(std::uint64_t byte, std::uint64_t bytes) {
-  const std::uint64_t first = byte / kSectorBytes;
-  const std::uint64_t end = align_up(byte + bytes, kSectorBytes) / kSectorBytes;
-  return {{first}, {end - first}};
-}
-
-Result<std::vector<FaultRun>> parse_mapfile(const std::vector<Line>& lines,
-                                            const std::string& name) {
-  constexpr const char* kHint = "a ddrescue mapfile has lines `POS SIZE STATUS`, in bytes";
-  const Line& head = lines.front();
-  if (head.words.size() < 2 || head.words.size() > 3 || !mapfile_number(head.words[0]) ||
-      !is_one_of(head.words[1], "?*/-FG+") ||
-      (head.words.size() == 3 && !mapfile_number(head.words[2]))) {
-    return bad_line(name, head, "not the status line of a mapfile",
-                    "it reads `CURRENT_POS CURRENT_STATUS CURRENT_PASS`");
-  }
+Result<std::vector<FaultRun>> faults_of_mapfile(std::string_view text, const std::string& name) {
+  const auto areas = parse_mapfile(text, name);
+  if (!areas) return tl::unexpected(areas.error());
   std::vector<FaultRun> out;
-  std::optional<std::uint64_t> expected;
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    const Line& line = lines[i];
-    if (line.words.size() != 3 || !is_one_of(line.words[2], "?*/-+")) {
-      return bad_line(name, line, "not a mapfile line", kHint);
+  for (const MapfileArea& area : *areas) {
+    if (area.status == MapfileArea::Status::bad) {
+      out.push_back({area.sectors(), Fault{.read_errno = EIO}});
     }
-    const auto at = mapfile_number(line.words[0]);
-    const auto bytes = mapfile_number(line.words[1]);
-    if (!at || !bytes) return bad_line(name, line, "not a number", kHint);
-    const std::uint64_t limit = kAddressLimitSectors * kSectorBytes;
-    const bool bad = line.words[2] == "-";
-    if (expected && *at != *expected) {
-      return bad_line(name, line, "the areas of the mapfile do not adjoin", kHint);
-    }
-    // ddrescue ends an open-ended mapfile at 2^63-1; only what is bad must lie on a disk.
-    if (*bytes > std::numeric_limits<std::uint64_t>::max() - *at || (bad && *at + *bytes > limit)) {
-      return bad_line(name, line, "the area ends beyond 2^40 sectors", kHint);
-    }
-    expected = *at + *bytes;
-    if (bad && *bytes > 0) out.push_back({covering_sectors(*at, *bytes), Fault{.read_errno = EIO}});
   }
   return out;
 }
 
-Result<std::vector<FaultRun>> parse_list(const std::vector<Line>& lines, const std::string& name) {
+Result<std::vector<FaultRun>> parse_list(std::string_view text, const std::string& name) {
   std::vector<FaultRun> out;
-  for (const Line& line : lines) {
-    if (line.words.size() != 2) {
-      return bad_line(name, line, "not a fault", "a list has lines `KIND[+KIND...] RANGE`");
+  TextLines lines(text);
+  while (const auto line = lines.next()) {
+    if (line->words.size() != 2) {
+      return bad_line(name, *line, "not a fault", "a list has lines `KIND[+KIND...] RANGE`");
     }
-    const auto fault = parse_kinds(line.words[0]);
-    if (!fault) return bad_line(name, line, fault.error().what, fault.error().hint);
-    const auto range = parse_range(line.words[1]);
-    if (!range) return bad_line(name, line, range.error().what, range.error().hint);
+    const auto fault = parse_kinds(line->words[0]);
+    if (!fault) return bad_line(name, *line, fault.error().what, fault.error().hint);
+    const auto range = parse_range(line->words[1]);
+    if (!range) return bad_line(name, *line, range.error().what, range.error().hint);
     out.push_back({*range, *fault});
   }
   return out;
@@ -235,10 +160,10 @@ std::string print_range(SectorRange range) {
 }
 
 Result<std::vector<FaultRun>> parse_fault_file(std::string_view text, const std::string& name) {
-  const auto lines = significant_lines(text);
-  if (lines.empty()) return std::vector<FaultRun>{};
-  const char first = lines.front().words.front().front();
-  return first >= '0' && first <= '9' ? parse_mapfile(lines, name) : parse_list(lines, name);
+  const auto line = TextLines(text).next();
+  if (!line) return std::vector<FaultRun>{};
+  const char first = line->words.front().front();
+  return first >= '0' && first <= '9' ? faults_of_mapfile(text, name) : parse_list(text, name);
 }
 
 std::string print_list(const std::vector<FaultRun>& runs) {
@@ -251,33 +176,20 @@ std::string print_list(const std::vector<FaultRun>& runs) {
 }
 
 std::string print_mapfile(const std::vector<FaultRun>& runs, SectorCount size) {
-  std::string out =
-      "# Mapfile. Created by dmremap-lab\n"
-      "# current_pos  current_status  current_pass\n"
-      "0x00000000     +               1\n"
-      "#      pos        size  status\n";
-  std::uint64_t at = 0;
-  std::uint64_t bad_from = 0;
-  const auto put = [&out](std::uint64_t from, std::uint64_t to, char status) {
-    if (to > from) {
-      out += fmt::format("0x{:08X}  0x{:08X}  {}\n", from * kSectorBytes,
-                         (to - from) * kSectorBytes, status);
-    }
+  using Status = MapfileArea::Status;
+  std::vector<MapfileArea> areas;
+  Sector at;
+  const auto put = [&](Sector end, Status status) {
+    areas.push_back({at.byte_offset(), (end - at).bytes(), status});
+    at = end;
   };
-  // [bad_from, at) is the bad area being gathered: runs that differ only in what a mapfile cannot
-  // say are one area, as ddrescue requires neighbours to differ.
   for (const FaultRun& run : runs) {
     if (run.fault.read_errno == 0) continue;
-    if (run.range.first.value != at) {
-      put(bad_from, at, '-');
-      put(at, run.range.first.value, '+');
-      bad_from = run.range.first.value;
-    }
-    at = run.range.end().value;
+    put(run.range.first, Status::finished);
+    put(run.range.end(), Status::bad);
   }
-  put(bad_from, at, '-');
-  put(at, size.value, '+');
-  return out;
+  put(Sector{} + size, Status::finished);
+  return dmremap::print_mapfile(areas, "dmremap-lab");
 }
 
 bool lost_in_mapfile(const std::vector<FaultRun>& runs) {
