@@ -28,14 +28,14 @@ TEST(Breaker, OnlyMediaErrorsRemap) {
 
 TEST(Breaker, ADeviceOfWhichMostUnitsReadIsThere) {
   sim::SimDevice device(kDisk);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
   device.fail_reads({{0}, {25'000}}, EIO);
   EXPECT_TRUE(probe.alive(device, kAny));
 }
 
 TEST(Breaker, ADeviceOfWhichMostUnitsFailIsGone) {
   sim::SimDevice device(kDisk);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
   device.fail_reads({{0}, {60'000}}, EIO);
   EXPECT_FALSE(probe.alive(device, kAny));
 }
@@ -43,20 +43,20 @@ TEST(Breaker, ADeviceOfWhichMostUnitsFailIsGone) {
 TEST(Breaker, UnitsThatWereBadAtTheStartSayNothing) {
   sim::SimDevice device(kDisk);
   device.fail_reads({{0}, {60'000}}, EIO);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
   EXPECT_TRUE(probe.alive(device, kAny));
 }
 
 TEST(Breaker, WithNothingToGoByADeviceThatFailsIsGone) {
   sim::SimDevice device(kDisk);
   device.fail_reads({{0}, kDisk.size}, EIO);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
   EXPECT_FALSE(probe.alive(device, kAny));
 }
 
 TEST(Breaker, AnEarlierProbeIsNeverTrusted) {
   sim::SimDevice device(kDisk);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8));
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
   EXPECT_TRUE(probe.alive(device, kAny));
   device.fail_reads({{0}, kDisk.size}, EIO);
   EXPECT_FALSE(probe.alive(device, kAny));
@@ -71,7 +71,7 @@ TEST(Breaker, ProbesAreSpreadOverTheWholeDeviceAndFitATinyOne) {
 }
 
 TEST(FlushGate, AFailureIsFinalForWhatItCoveredWhoeverAsked) {
-  FlushGate gate;
+  FlushGate gate(system_scheduling());
   int answer = 0;
   const auto device = [&]() -> io::IoStatus { return {answer}; };
   const auto mark = gate.mark();
@@ -85,7 +85,7 @@ TEST(FlushGate, AFailureIsFinalForWhatItCoveredWhoeverAsked) {
 }
 
 TEST(FlushGate, AUserLearnsOfAFailureThatSomeoneElseMet) {
-  FlushGate gate;
+  FlushGate gate(system_scheduling());
   int answer = EIO;
   const auto device = [&]() -> io::IoStatus { return {answer}; };
   EXPECT_FALSE(gate.flush_since(gate.mark(), device).ok());
@@ -95,7 +95,7 @@ TEST(FlushGate, AUserLearnsOfAFailureThatSomeoneElseMet) {
 }
 
 TEST(FlushGate, ASpareThatWasNotWrittenIsNotFlushed) {
-  FlushGate gate;
+  FlushGate gate(system_scheduling());
   int flushes = 0;
   const auto device = [&]() -> io::IoStatus {
     ++flushes;

@@ -37,14 +37,17 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
     : geometry(parts.main->geometry()),
       policy(content.configuration),
       clock(*parts.clock),
+      scheduling(*parts.scheduling),
       observer(parts.observer),
-      live(geometry.size, table),
+      live(geometry.size, table, scheduling),
+      main_gate(scheduling),
+      spare_gate(scheduling),
       dirty(geometry.size),
       zeroes(kZeroBytes),
       main_(parts.main),
       spare_(*parts.spare),
-      main_probe_(*parts.main, main_candidates(geometry, table, policy.probe_units)),
-      spare_probe_(*parts.spare, spare_candidates(content.identity.spare.size)),
+      main_probe_(*parts.main, main_candidates(geometry, table, policy.probe_units), scheduling),
+      spare_probe_(*parts.spare, spare_candidates(content.identity.spare.size), scheduling),
       read_only_(parts.store == nullptr) {}
 
 io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {

@@ -68,6 +68,7 @@ class DataPath {
   const io::Geometry geometry;  // of main
   const format::Configuration policy;
   Clock& clock;
+  Scheduling& scheduling;
   Observer* const observer;
   LiveTable live;
   Breaker breaker;

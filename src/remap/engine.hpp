@@ -16,6 +16,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/scheduling.hpp"
 #include "base/units.hpp"
 #include "format/content.hpp"
 #include "io/block_device.hpp"
@@ -50,6 +51,7 @@ struct EngineParts {
   Observer* observer = nullptr;
   MainReopener* reopener = nullptr;  // null: a tripped breaker stays tripped
   Clock* clock = nullptr;
+  Scheduling* scheduling = &system_scheduling();
   std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
 };
 

@@ -209,7 +209,7 @@ TEST(EngineThreads, EveryReadReturnsWhatSomeOrderOfTheWritesAllows) {
 }
 
 TEST(SnapshotThreads, AReaderNeverSeesAFreedTableAndAWriterWaitsForThoseWhoCameBefore) {
-  LiveTable live({kRegions}, Table());
+  LiveTable live({kRegions}, Table(), system_scheduling());
   std::atomic<bool> over{false};
   std::vector<std::thread> readers;
   // A sector is lost exactly while its number is in `marked`; a reader that holds a pin from before

@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 
+#include "base/scheduling.hpp"
 #include "io/status.hpp"
 
 namespace dmremap::remap {
@@ -16,6 +17,8 @@ namespace dmremap::remap {
 // Thread-safe.
 class FlushGate {
  public:
+  explicit FlushGate(Scheduling& scheduling) : mutex_(scheduling) {}
+
   // A point in time, as far as failures go.
   using Mark = std::uint64_t;
   // Take it before the first write that a flush shall make durable.
@@ -35,12 +38,12 @@ class FlushGate {
   void fail(int error);
 
   // No flush runs while this is locked (a metadata commit does its own).
-  [[nodiscard]] std::unique_lock<std::mutex> exclusive() { return std::unique_lock(mutex_); }
+  [[nodiscard]] std::unique_lock<Mutex> exclusive() { return std::unique_lock(mutex_); }
 
  private:
   io::IoStatus flush_locked(Mark since, const std::function<io::IoStatus()>& flush);
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::atomic<Mark> failures_{0};
   std::atomic<bool> written_{false};
   std::atomic<Mark> reported_{0};  // failures that users know of

@@ -8,8 +8,12 @@
 
 namespace dmremap::remap {
 
-LiveTable::LiveTable(SectorCount main_size, const Table& table)
-    : regions_(main_size), published_(std::make_unique<const Snapshot>(Snapshot{table, {}})) {
+LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling)
+    : regions_(main_size),
+      pins_(scheduling),
+      mutex_(scheduling),
+      released_(scheduling),
+      published_(std::make_unique<const Snapshot>(Snapshot{table, {}})) {
   for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
 }
 

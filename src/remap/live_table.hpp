@@ -15,9 +15,7 @@
 // devices only. Hence no deadlock.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -30,7 +28,7 @@ namespace dmremap::remap {
 // Thread-safe.
 class LiveTable {
  public:
-  LiveTable(SectorCount main_size, const Table& table);
+  LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling);
 
   // The order matters: pin first, then look.
   [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }
@@ -77,8 +75,8 @@ class LiveTable {
 
   RegionMap regions_;
   Pins pins_;
-  mutable std::mutex mutex_;  // publishing; no I/O is done under it
-  std::condition_variable released_;
+  mutable Mutex mutex_;  // publishing; no I/O is done under it
+  Condition released_;
   Published published_;
 };
 

@@ -16,8 +16,8 @@ std::vector<Sector> spread(SectorCount size, SectorCount unit, std::uint32_t uni
   return out;
 }
 
-Probe::Probe(io::BlockDevice& device, const std::vector<Sector>& candidates)
-    : buffer_(device.geometry().logical_block_bytes) {
+Probe::Probe(io::BlockDevice& device, const std::vector<Sector>& candidates, Scheduling& scheduling)
+    : mutex_(scheduling), buffer_(device.geometry().logical_block_bytes) {
   for (const Sector sector : candidates) {
     if (device.read(sector, buffer_.span()).ok()) {
       units_.push_back({sector, device.geometry().unit()});

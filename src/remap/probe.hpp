@@ -7,11 +7,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/scheduling.hpp"
 #include "io/block_device.hpp"
 
 namespace dmremap::remap {
@@ -41,7 +41,7 @@ class Tally {
 class Probe {
  public:
   // Reads each of `candidates` once; those that fail are not used.
-  Probe(io::BlockDevice& device, const std::vector<Sector>& candidates);
+  Probe(io::BlockDevice& device, const std::vector<Sector>& candidates, Scheduling& scheduling);
 
   // Call after a request has failed. Reads until one side wins. Threads that come at once share a
   // probe, but never one that began before the call: the cable may have been pulled since.
@@ -52,7 +52,7 @@ class Probe {
   bool ask(io::BlockDevice& device, const std::function<bool(SectorRange)>& usable);
 
   std::vector<SectorRange> units_;
-  std::mutex mutex_;                     // one probe at a time
+  Mutex mutex_;                          // one probe at a time
   std::atomic<std::uint64_t> begun_{0};  // probes so far; changed under mutex_
   bool last_alive_ = false;              // under mutex_: what the last of them found
   AlignedBuffer buffer_;                 // under mutex_

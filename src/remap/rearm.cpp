@@ -4,8 +4,12 @@
 namespace dmremap::remap {
 
 Rearm::Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds interval)
-    : path_(path), reopener_(reopener), interval_(interval) {
-  thread_ = std::thread([this] { loop(); });
+    : path_(path),
+      reopener_(reopener),
+      interval_(interval),
+      mutex_(path.scheduling),
+      wake_(path.scheduling) {
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
 
 Rearm::~Rearm() {

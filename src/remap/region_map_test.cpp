@@ -29,7 +29,7 @@ TEST(RegionMap, ABitCoversAMebibyteAndTheShortLastRegionToo) {
 }
 
 TEST(LiveTable, ARegionIsCleanAgainOnlyWhenTheTableAndNoHoldNameIt) {
-  LiveTable live(kDevice, Table());
+  LiveTable live(kDevice, Table(), system_scheduling());
   const SectorRange range{{3000}, {8}};
   EXPECT_TRUE(live.clean(range));
   const Extent lost(State::lost, range);
@@ -45,7 +45,7 @@ TEST(LiveTable, ARegionIsCleanAgainOnlyWhenTheTableAndNoHoldNameIt) {
 }
 
 TEST(LiveTable, AHoldDrainsExactlyTheRequestsThatOverlap) {
-  LiveTable live(kDevice, Table());
+  LiveTable live(kDevice, Table(), system_scheduling());
   auto far_away = live.pin({{9000}, {8}});
   auto near_by = live.pin({{3008}, {8}});
   auto in_the_way = live.pin({{2996}, {8}});

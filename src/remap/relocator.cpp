@@ -47,8 +47,9 @@ struct Relocator::Found {
   int error = 0;  // of a bad one
 };
 
-Relocator::Relocator(DataPath& path, Remapper& remapper) : path_(path), remapper_(remapper) {
-  thread_ = std::thread([this] { loop(); });
+Relocator::Relocator(DataPath& path, Remapper& remapper)
+    : path_(path), remapper_(remapper), mutex_(path.scheduling), wake_(path.scheduling) {
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
 
 Relocator::~Relocator() {

@@ -3,10 +3,6 @@
 // again (asked in the background). Gone ones are never asked.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "remap/data_path.hpp"
 #include "remap/remapper.hpp"
 
@@ -36,10 +32,10 @@ class Relocator {
 
   DataPath& path_;
   Remapper& remapper_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
+  Mutex mutex_;
+  Condition wake_;
   bool stopping_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace dmremap::remap

@@ -25,11 +25,18 @@ bool needs_main(const Item& item) {
 
 Remapper::Remapper(DataPath& path, metadata::Store& store, Allocator allocator, const Table& table,
                    const format::Content& content)
-    : path_(path), store_(store), allocator_(std::move(allocator)), table_(table), base_(content) {
+    : path_(path),
+      store_(store),
+      allocator_(std::move(allocator)),
+      table_(table),
+      base_(content),
+      mutex_(path.scheduling),
+      wake_(path.scheduling),
+      finished_(path.scheduling) {
   base_.extents.clear();
   base_.retired.clear();
   note_spare_use();
-  thread_ = std::thread([this] { loop(); });
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
 
 Remapper::~Remapper() {

@@ -10,10 +10,7 @@
 //   wake the callers               only now is anything acknowledged
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "remap/change.hpp"
@@ -64,12 +61,12 @@ class Remapper {
   format::Content base_;  // without extents
   unsigned use_percent_told_ = 0;
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable finished_;
+  Mutex mutex_;
+  Condition wake_;
+  Condition finished_;
   Jobs waiting_;
   bool stopping_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace dmremap::remap

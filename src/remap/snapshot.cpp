@@ -2,8 +2,6 @@
 #include "remap/snapshot.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 namespace dmremap::remap {
 
@@ -23,36 +21,20 @@ bool overlaps(std::uint64_t word, SectorRange range) {
   return first < range.end() && (count == kToTheEnd || range.first < first + SectorCount{count});
 }
 
-// Where a thread looks for a free slot first: the one it had last, so that threads do not meet.
-std::size_t& slot_hint() {
-  static std::atomic<std::size_t> next_thread{0};
-  thread_local std::size_t hint = next_thread.fetch_add(1, std::memory_order_relaxed);
-  return hint;
-}
-
-void wait_a_little(std::uint64_t round) {
-  if (round < 16) {
-    std::this_thread::yield();
-  } else {
-    std::this_thread::sleep_for(
-        std::chrono::microseconds(std::min<std::uint64_t>(round * 5U, 1000U)));
-  }
-}
-
 }  // namespace
 
 Pins::Pin Pins::pin(SectorRange range) {
-  std::size_t& hint = slot_hint();
+  // Threads begin to look at different slots, so that they do not meet.
+  const std::size_t first = scheduling_.lane();
   for (std::size_t tried = 0;; ++tried) {
-    Slot& slot = slots_[(hint + tried) % kSlots];
+    Slot& slot = slots_[(first + tried) % kSlots];
     std::uint64_t turn = slot.turn.load(std::memory_order_relaxed);
     if (turn % 2 == 0 && slot.turn.compare_exchange_strong(turn, turn + 1)) {
-      hint += tried;
       slot.epoch.store(epoch_.load());
       slot.range.store(packed(range));
       return Pin(&slot);
     }
-    if (tried % kSlots == kSlots - 1) wait_a_little(tried / kSlots + 16);
+    if (tried % kSlots == kSlots - 1) scheduling_.pause(tried / kSlots + 16);
   }
 }
 
@@ -64,7 +46,7 @@ bool Pins::drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) con
     if (turn % 2 == 0 || !overlaps(slot.range.load(), range)) continue;
     for (std::uint64_t round = 0; slot.turn.load() == turn; ++round) {
       if (clock.monotonic_ns() >= deadline_ns) return false;
-      wait_a_little(round);
+      scheduling_.pause(round);
     }
   }
   return true;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/scheduling.hpp"
 #include "base/units.hpp"
 #include "remap/table.hpp"
 
@@ -50,6 +51,8 @@ class Pins {
 
  public:
   static constexpr std::size_t kSlots = 256;
+
+  explicit Pins(Scheduling& scheduling) : scheduling_(scheduling) {}
 
   // One request, for as long as it exists.
   class Pin {
@@ -90,6 +93,7 @@ class Pins {
   [[nodiscard]] std::uint64_t writes() const;
 
  private:
+  Scheduling& scheduling_;
   std::array<Slot, kSlots> slots_;
   std::atomic<std::uint64_t> epoch_{1};
 };
