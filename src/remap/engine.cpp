@@ -27,7 +27,8 @@ class RunningEngine final : public Engine {
                       : std::make_unique<Remapper>(path_, *parts.store, std::move(allocator), table,
                                                    content)),
         recovery_(path_, remapper_.get()),
-        read_(path_, recovery_),
+        retries_(path_, recovery_),
+        read_(path_, retries_),
         write_(path_, remapper_.get()),
         flush_(path_, recovery_) {
     if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_);
@@ -142,6 +143,7 @@ class RunningEngine final : public Engine {
   void stop() override {
     if (rearm_) rearm_->stop();
     if (relocator_) relocator_->stop();
+    retries_.stop();
     if (remapper_) remapper_->stop();
   }
 
@@ -156,6 +158,7 @@ class RunningEngine final : public Engine {
   DataPath path_;
   std::unique_ptr<Remapper> remapper_;
   Recovery recovery_;
+  Retries retries_;
   ReadPath read_;
   WritePath write_;
   FlushPath flush_;

@@ -25,7 +25,10 @@ io::IoStatus FlushPath::flush_main() {
     // The gate lets one flush through at a time.
     path_.dirty.move_to(covered_);
     const io::IoStatus flushed = path_.flush_main_device();
-    if (!flushed.ok() && !path_.breaker.tripped()) {
+    if (path_.breaker.tripped()) {
+      // Nothing can be read back now. It is when main is here again: that flush fails too.
+      covered_.move_to(path_.dirty);
+    } else if (!flushed.ok() || path_.main_gate.failed_untold()) {
       covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
     }
     covered_.clear();
@@ -42,23 +45,21 @@ io::IoStatus FlushPath::flush_main() {
 void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   const SectorRange range = range_of_region(region).intersect({Sector{}, path_.geometry.size});
-  std::vector<Unread> unread;
+  std::vector<SectorRange> unread;
   {
     const Pins::Pin pin = path_.live.pin(range);
     for_each_stretch(path_.live.snapshot().table, range, [&](const Stretch& stretch) {
       if (stretch.place != Place::main) return true;
       const auto out = part_of(buffer, range, stretch.range);
-      if (path_.read_main(stretch.range.first, out).ok()) return true;
-      int error = 0;
-      for (const SectorRange& block :
-           unreadable_blocks(path_, stretch.range, out, deadline_ns, error)) {
-        unread.push_back({block, part_of(out, stretch.range, block)});
-      }
+      if (!path_.read_main(stretch.range.first, out).ok()) unread.push_back(stretch.range);
       return true;
     });
   }
-  if (unread.empty() || path_.breaker.tripped()) return;
-  (void)recovery_.settle(unread, Recovery::Verdict::gone, deadline_ns);
+  for (const SectorRange& part : unread) {
+    if (path_.breaker.tripped()) return;
+    (void)recovery_.settle(part, part_of(buffer, range, part), Recovery::Verdict::gone,
+                           [&] { return path_.clock.monotonic_ns() < deadline_ns; });
+  }
 }
 
 }  // namespace dmremap::remap

@@ -13,7 +13,7 @@ LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& sche
       pins_(scheduling),
       mutex_(scheduling),
       released_(scheduling),
-      published_(std::make_unique<const Snapshot>(Snapshot{table, {}})) {
+      published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}})) {
   for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
 }
 
@@ -31,14 +31,18 @@ void LiveTable::clear_unused_locked(SectorRange range) {
   const std::uint64_t last = region_of(range.end() - SectorCount{1});
   for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
     const SectorRange sectors = range_of_region(region);
-    if (!now.table.any(sectors) && !now.held(sectors)) regions_.clear(region);
+    if (!now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors)) {
+      regions_.clear(region);
+    }
   }
 }
 
 std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange> changed) {
   const std::lock_guard lock(mutex_);
   for (const SectorRange& range : changed) regions_.set(range);
-  const std::uint64_t epoch = publish_locked({table, published_.current().holds});
+  Snapshot next = published_.current();
+  next.table = table;
+  const std::uint64_t epoch = publish_locked(std::move(next));
   for (const SectorRange& range : changed) clear_unused_locked(range);
   return epoch;
 }
@@ -80,6 +84,50 @@ bool LiveTable::drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns)
 void LiveTable::wait_unheld(SectorRange range) {
   std::unique_lock lock(mutex_);
   released_.wait(lock, [&] { return !published_.current().held(range); });
+}
+
+void LiveTable::note_write(SectorRange range) const {
+  const std::lock_guard lock(mutex_);
+  published_.current().note_write(range);
+}
+
+std::optional<LiveTable::Watch> LiveTable::watch(SectorRange range) {
+  const std::lock_guard lock(mutex_);
+  Snapshot next = published_.current();
+  if (next.watched(range)) return std::nullopt;
+  auto watched = std::make_shared<Watched>();
+  watched->range = range;
+  regions_.set(range);
+  next.watches.push_back(watched);
+  publish_locked(std::move(next));
+  return Watch(*this, std::move(watched));
+}
+
+void LiveTable::release(const std::shared_ptr<Watched>& watched) {
+  {
+    const std::lock_guard lock(mutex_);
+    Snapshot next = published_.current();
+    std::erase(next.watches, watched);
+    publish_locked(std::move(next));
+    clear_unused_locked(watched->range);
+  }
+  released_.notify_all();
+}
+
+bool LiveTable::drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const {
+  return pins_.drain(watch.range(), clock, deadline_ns);
+}
+
+bool LiveTable::wait_unwatched(SectorRange range, std::chrono::nanoseconds longest) {
+  std::unique_lock lock(mutex_);
+  return released_.wait_for(lock, longest, [&] { return !published_.current().watched(range); });
+}
+
+LiveTable::Watch::Watch(Watch&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), watched_(std::move(other.watched_)) {}
+
+LiveTable::Watch::~Watch() {
+  if (owner_ != nullptr) owner_->release(watched_);
 }
 
 LiveTable::Hold::Hold(Hold&& other) noexcept

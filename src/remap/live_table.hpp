@@ -11,11 +11,17 @@
 //    again, let the remapper bind, let go. Writes, discards and zeroes that overlap a hold wait for
 //    it unpinned; reads go on. So nothing a user was told is written can be overtaken by a decision
 //    made from an older read.
+//  - Reading a bad sector may take a minute, for which no write should wait. Whoever does watches
+//    first: publish the watch, drain, read; then hold, drain, and if no write was noted and the
+//    table says the same as before, what was read is as good as read under the hold.
 // A pinned request waits for devices and for the remapper, never for a hold; the remapper waits for
 // devices only. Hence no deadlock.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,6 +40,8 @@ class LiveTable {
   [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }
   // Nothing but good, unheld sectors in the regions that `range` touches. Requires a pin.
   [[nodiscard]] bool clean(SectorRange range) const { return !regions_.any(range); }
+  // For who holds a range and writes to main under it.
+  void note_write(SectorRange range) const;
   // Valid while the caller's pin lives.
   [[nodiscard]] const Snapshot& snapshot() const { return published_.current(); }
 
@@ -66,12 +74,37 @@ class LiveTable {
   // Waits until nothing holds a part of `range`. The caller has no pin.
   void wait_unheld(SectorRange range);
 
+  // Notes writes to a range, for as long as it exists.
+  class Watch {
+   public:
+    Watch(Watch&& other) noexcept;
+    Watch& operator=(Watch&&) = delete;
+    ~Watch();
+    [[nodiscard]] SectorRange range() const { return watched_->range; }
+    [[nodiscard]] bool written() const { return watched_->written.load(); }
+
+   private:
+    friend class LiveTable;
+    Watch(LiveTable& owner, std::shared_ptr<Watched> watched)
+        : owner_(&owner), watched_(std::move(watched)) {}
+    LiveTable* owner_;
+    std::shared_ptr<Watched> watched_;
+  };
+  // Nothing, if somebody watches a part of `range` already. What began before it may still write:
+  // drain.
+  [[nodiscard]] std::optional<Watch> watch(SectorRange range);
+  [[nodiscard]] bool drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const;
+  // Waits until nobody watches a part of `range`. False: not within `longest`. The caller has no
+  // pin.
+  [[nodiscard]] bool wait_unwatched(SectorRange range, std::chrono::nanoseconds longest);
+
   [[nodiscard]] const Pins& pins() const { return pins_; }
 
  private:
   std::uint64_t publish_locked(Snapshot next);
   void clear_unused_locked(SectorRange range);
   void release(const std::vector<SectorRange>& ranges);
+  void release(const std::shared_ptr<Watched>& watched);
 
   RegionMap regions_;
   Pins pins_;

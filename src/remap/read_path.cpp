@@ -2,6 +2,7 @@
 #include "remap/read_path.hpp"
 
 #include <cerrno>
+#include <chrono>
 
 #include "remap/route.hpp"
 
@@ -11,64 +12,76 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
   const SectorRange range{first, SectorCount::from_bytes(out.size())};
   std::vector<Unread> unread;
   std::uint64_t deadline_ns = 0;
-  {
+  for (;;) {
     Pins::Pin pin = path_.live.pin(range);
-    pin.count_read();
     if (path_.live.clean(range)) [[likely]] {
+      pin.count_read();
       const io::IoStatus status = path_.read_main(first, out);
       if (status.ok()) [[likely]]
         return status;
-      deadline_ns = path_.deadline_from_now();
-      const io::IoStatus narrowed = narrow_main(range, out, status.error, deadline_ns, unread);
-      if (!narrowed.ok()) return narrowed;
-    } else {
-      deadline_ns = path_.deadline_from_now();
-      const io::IoStatus status = attempt(range, out, deadline_ns, unread);
-      if (!status.ok()) return status;
+      if (path_.find_main(status.error) != Finding::media) return status;
+      unread.push_back({range, out});
+      break;
     }
+    const Snapshot& now = path_.live.snapshot();
+    // Known to be lost: answer at once, without touching a device.
+    if (any_nowhere(now.table, range)) {
+      pin.count_read();
+      return {EIO};
+    }
+    if (deadline_ns == 0) deadline_ns = path_.deadline_from_now();
+    if (now.watched(range)) {
+      // Its bad sectors are being found out: asking the drive as well would only cost it time.
+      pin.release();
+      const std::uint64_t time = path_.clock.monotonic_ns();
+      const std::chrono::nanoseconds left(time < deadline_ns ? deadline_ns - time : 0);
+      if (!path_.live.wait_unwatched(range, left)) return {ETIMEDOUT};
+      continue;
+    }
+    pin.count_read();
+    if (const io::IoStatus status = attempt(now.table, range, out, unread); !status.ok()) {
+      return status;
+    }
+    break;
   }
-  // No pin from here on: recovery holds, and a hold waits for pins.
+  // No pin from here on: who settles a sector holds it, and a hold waits for pins.
   if (unread.empty()) return io::kIoOk;
-  return recovery_.settle(unread, Recovery::Verdict::lost, deadline_ns);
+  return retries_.read(unread, deadline_ns == 0 ? path_.deadline_from_now() : deadline_ns);
 }
 
-io::IoStatus ReadPath::attempt(SectorRange range, std::span<std::byte> out,
-                               std::uint64_t deadline_ns, std::vector<Unread>& unread) {
-  const Table& table = path_.live.snapshot().table;
-  // Known to be lost: answer at once, without touching a device.
-  if (any_nowhere(table, range)) return {EIO};
+io::IoStatus ReadPath::attempt(const Table& table, SectorRange range, std::span<std::byte> out,
+                               std::vector<Unread>& unread) {
   io::IoStatus status;
   bool spare_used = false;
   for_each_stretch(table, range, [&](const Stretch& stretch) {
-    spare_used = spare_used || stretch.place == Place::spare;
-    status = read_stretch(stretch, part_of(out, range, stretch.range), deadline_ns, unread);
+    const auto part = part_of(out, range, stretch.range);
+    if (stretch.place == Place::spare) {
+      spare_used = true;
+      status = read_spare(stretch.range, stretch.spare, part, unread);
+    } else {
+      status = read_main(stretch.range, part, unread);
+    }
     return status.ok();
   });
   if (spare_used) path_.remapped_reads.fetch_add(1, std::memory_order_relaxed);
   return status;
 }
 
-io::IoStatus ReadPath::read_stretch(const Stretch& stretch, std::span<std::byte> out,
-                                    std::uint64_t deadline_ns, std::vector<Unread>& unread) {
-  if (stretch.place == Place::main) {
-    const io::IoStatus status = path_.read_main(stretch.range.first, out);
-    if (status.ok()) return status;
-    return narrow_main(stretch.range, out, status.error, deadline_ns, unread);
-  }
-  const io::IoStatus status = path_.read_spare(stretch.spare, out);
+io::IoStatus ReadPath::read_main(SectorRange range, std::span<std::byte> out,
+                                 std::vector<Unread>& unread) {
+  const io::IoStatus status = path_.read_main(range.first, out);
   if (status.ok()) return status;
-  if (path_.find_spare(status.error) != Finding::media) return status;
-  unread.push_back({stretch.range, out});
+  if (path_.find_main(status.error) != Finding::media) return status;
+  unread.push_back({range, out});
   return io::kIoOk;
 }
 
-io::IoStatus ReadPath::narrow_main(SectorRange range, std::span<std::byte> out, int error,
-                                   std::uint64_t deadline_ns, std::vector<Unread>& unread) {
-  if (path_.find_main(error) != Finding::media) return {error};
-  for (const SectorRange& block : unreadable_blocks(path_, range, out, deadline_ns, error)) {
-    unread.push_back({block, part_of(out, range, block)});
-  }
-  if (path_.breaker.tripped()) return {error};
+io::IoStatus ReadPath::read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
+                                  std::vector<Unread>& unread) {
+  const io::IoStatus status = path_.read_spare(spare, out);
+  if (status.ok()) return status;
+  if (path_.find_spare(status.error) != Finding::media) return status;
+  unread.push_back({range, out});
   return io::kIoOk;
 }
 

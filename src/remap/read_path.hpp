@@ -3,28 +3,29 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
-#include "remap/recovery.hpp"
+#include "remap/retries.hpp"
 
 namespace dmremap::remap {
 
 class ReadPath {
  public:
-  ReadPath(DataPath& path, Recovery& recovery) : path_(path), recovery_(recovery) {}
+  ReadPath(DataPath& path, Retries& retries) : path_(path), retries_(retries) {}
 
   // Requires a range of whole units inside main.
   io::IoStatus read(Sector first, std::span<std::byte> out);
 
  private:
-  io::IoStatus attempt(SectorRange range, std::span<std::byte> out, std::uint64_t deadline_ns,
+  // What fails for its sectors' sake goes to `unread`; anything else is the outcome.
+  io::IoStatus attempt(const Table& table, SectorRange range, std::span<std::byte> out,
                        std::vector<Unread>& unread);
-  io::IoStatus read_stretch(const Stretch& stretch, std::span<std::byte> out,
-                            std::uint64_t deadline_ns, std::vector<Unread>& unread);
-  io::IoStatus narrow_main(SectorRange range, std::span<std::byte> out, int error,
-                           std::uint64_t deadline_ns, std::vector<Unread>& unread);
+  io::IoStatus read_main(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
+  io::IoStatus read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
+                          std::vector<Unread>& unread);
 
   DataPath& path_;
-  Recovery& recovery_;
+  Retries& retries_;
 };
 
 }  // namespace dmremap::remap

@@ -3,49 +3,41 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "remap/narrow.hpp"
-#include "remap/route.hpp"
 
 namespace dmremap::remap {
 
-std::vector<SectorRange> unreadable_blocks(DataPath& path, SectorRange range,
-                                           std::span<std::byte> out, std::uint64_t deadline_ns,
-                                           int& error) {
-  Narrowing narrowing(range, path.block(), path.block());
-  while (path.clock.monotonic_ns() < deadline_ns && !path.breaker.tripped()) {
-    const auto part = narrowing.next();
-    if (!part) break;
-    const io::IoStatus status = path.read_main(part->first, part_of(out, range, *part));
-    narrowing.report(status.ok());
-    if (status.ok()) continue;
-    error = status.error;
-    // Not there any more: the loop ends by the breaker.
-    if (judge(error) == Judgement::trip) (void)path.find_main(error);
+namespace {
+
+// What waits to be recorded is watched, and readers of it wait: for so much or so long at most.
+constexpr std::size_t kMostExamined = 64;
+constexpr std::uint64_t kLongestUnrecordedNs = 200'000'000;
+// A block that somebody writes to all the time is not looked at for ever.
+constexpr unsigned kLooks = 3;
+
+// Does the table say the same of the range?
+bool same(const Table& a, const Table& b, SectorRange range) {
+  for (Sector at = range.first; at < range.end();) {
+    const Piece piece = a.piece_at(at, range.end());
+    if (piece != b.piece_at(at, range.end())) return false;
+    at = piece.main.end();
   }
-  std::vector<SectorRange> out_ranges = narrowing.failing();
-  for (const SectorRange& untried : narrowing.untried()) append_run(out_ranges, untried);
-  return out_ranges;
+  return true;
 }
 
-// One settling in progress.
-struct Recovery::Attempt {
-  std::uint64_t deadline_ns = 0;
-  std::vector<Item> read;     // relocate: data in the caller's buffer
-  std::vector<Item> bad;      // mark_lost: main could not read them
-  std::vector<Item> spoiled;  // mark_gone: the spare could not
-  int last_main_error = 0;    // of a bad one
-  int last_spare_error = 0;
-  int error = 0;      // of the whole: 0 so far
-  bool stop = false;  // the device is not there, or the request is refused: conclude nothing
-};
-
-namespace {
+// The device is not there, or the request itself is at fault.
+bool concludes_nothing(int error) {
+  const Judgement judgement = judge(error);
+  return judgement == Judgement::trip || judgement == Judgement::refuse;
+}
 
 void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, int cause,
                  std::span<const std::byte> data = {}) {
-  if (!items.empty() && items.back().range.end() == range.first) {
+  if (!items.empty() && items.back().range.end() == range.first && items.back().cause == cause) {
     Item& last = items.back();
     // Neighbours in the table, and in the buffer they were read into?
     const bool adjoin = data.empty() || last.data.data() + last.data.size() == data.data();
@@ -60,93 +52,185 @@ void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, i
 
 }  // namespace
 
-void Recovery::read_unit(const Unread& part, SectorRange unit, Place place, Sector spare,
-                         Attempt& attempt) {
-  const auto out = part_of(part.out, part.range, unit);
-  const bool on_main = place == Place::main;
-  const unsigned tries = std::max(1U, on_main ? path_.policy.read_retries : 2U);
-  for (unsigned i = 0; i < tries; ++i) {
-    const io::IoStatus status =
-        on_main ? path_.read_main(unit.first, out) : path_.read_spare(spare, out);
-    if (status.ok()) {
-      if (on_main) append_item(attempt.read, Item::Kind::relocate, unit, EIO, out);
-      return;
-    }
-    attempt.error = status.error;
-    const Judgement judgement = judge(status.error);
-    if (judgement == Judgement::trip || judgement == Judgement::refuse) {
-      if (on_main) (void)path_.find_main(status.error);
-      attempt.stop = true;
-      return;
-    }
-  }
-  if (on_main) {
-    attempt.last_main_error = attempt.error;
-    append_item(attempt.bad, Item::Kind::mark_lost, unit, attempt.error);
-  } else {
-    attempt.last_spare_error = attempt.error;
-    append_item(attempt.spoiled, Item::Kind::mark_gone, unit, attempt.error);
-  }
-}
+// A block that did not read as a whole, unit by unit.
+struct Recovery::Examined {
+  LiveTable::Watch watch;
+  Table before;                      // when the watch began
+  std::vector<SectorRange> read;     // on main, now
+  std::vector<SectorRange> bad;      // main could not
+  std::vector<SectorRange> spoiled;  // the spare could not
+};
 
-void Recovery::read_again(const Unread& part, const Table& table, Attempt& attempt) {
-  for_each_stretch(table, part.range, [&](const Stretch& stretch) {
-    if (stretch.place == Place::nowhere) {
-      attempt.error = EIO;
-      return true;
+// One settling in progress.
+struct Recovery::Attempt {
+  SectorRange range;
+  std::span<std::byte> out;
+  Verdict verdict = Verdict::lost;
+  std::vector<Examined> examined;
+  std::uint64_t examined_since_ns = 0;
+  int last_main_error = 0;   // of a bad unit
+  int last_spare_error = 0;  // of a spoiled one
+  bool stop = false;         // the device is not there, or the request is refused: conclude nothing
+};
+
+// Pinned, so that what is read is what the place that was looked up holds.
+Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> out) {
+  const Pins::Pin pin = path_.live.pin(range);
+  if (path_.live.clean(range)) return {path_.read_main(range.first, out), Place::main};
+  Reading reading;
+  for_each_stretch(path_.live.snapshot().table, range, [&](const Stretch& stretch) {
+    const auto part = part_of(out, range, stretch.range);
+    reading.place = stretch.place;
+    switch (stretch.place) {
+      case Place::main:
+        reading.status = path_.read_main(stretch.range.first, part);
+        break;
+      case Place::spare:
+        reading.status = path_.read_spare(stretch.spare, part);
+        break;
+      case Place::nowhere:
+        reading.status = {EIO};
+        break;
     }
-    for (Sector at = stretch.range.first; at < stretch.range.end(); at = at + path_.unit()) {
-      // Out of time: an error, but nothing is known of what was not tried.
-      if (path_.clock.monotonic_ns() >= attempt.deadline_ns) {
-        attempt.error = ETIMEDOUT;
-        return false;
-      }
-      read_unit(part, {at, path_.unit()}, stretch.place, stretch.spare + (at - stretch.range.first),
-                attempt);
-      if (attempt.stop) return false;
-    }
-    return true;
+    return reading.status.ok();
   });
+  return reading;
 }
 
-io::IoStatus Recovery::record(const Attempt& attempt, Verdict verdict) {
-  std::vector<Item> marks;
-  if (!attempt.bad.empty() && path_.find_main(attempt.last_main_error) == Finding::media) {
-    marks = attempt.bad;
-    if (verdict == Verdict::gone) {
-      for (Item& item : marks) item.kind = Item::Kind::mark_gone;
+// The errno, 0 if it was read.
+int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) {
+  const auto out = part_of(attempt.out, attempt.range, unit);
+  for (unsigned tries = 1;; ++tries) {
+    const Reading reading = read_once(unit, out);
+    const int error = reading.status.error;
+    const bool on_main = reading.place == Place::main;
+    if (error == 0 && on_main) append_run(examined.read, unit);
+    if (error == 0 || reading.place == Place::nowhere) return error;
+    if (concludes_nothing(error)) {
+      if (on_main) (void)path_.find_main(error);
+      attempt.stop = true;
+      return error;
+    }
+    if (tries < std::max(1U, on_main ? path_.policy.read_retries : 2U)) continue;
+    append_run(on_main ? examined.bad : examined.spoiled, unit);
+    (on_main ? attempt.last_main_error : attempt.last_spare_error) = error;
+    return error;
+  }
+}
+
+int Recovery::examine(LiveTable::Watch watch, Attempt& attempt) {
+  if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
+  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}});
+  Examined& examined = attempt.examined.back();
+  const SectorRange block = examined.watch.range();
+  int last = 0;
+  for (Sector at = block.first; at < block.end() && !attempt.stop; at = at + path_.unit()) {
+    if (const int error = read_unit({at, path_.unit()}, examined, attempt); error != 0) {
+      last = error;
     }
   }
-  if (!attempt.spoiled.empty() && path_.find_spare(attempt.last_spare_error) == Finding::media) {
-    marks.insert(marks.end(), attempt.spoiled.begin(), attempt.spoiled.end());
+  return last;
+}
+
+int Recovery::take_apart(SectorRange block, Attempt& attempt) {
+  const std::uint64_t deadline_ns = path_.deadline_from_now();
+  for (unsigned look = 0; look < kLooks; ++look) {
+    if (auto watch = path_.live.watch(block)) {
+      if (!path_.live.drain(*watch, path_.clock, deadline_ns)) break;
+      return examine(std::move(*watch), attempt);
+    }
+    // Somebody else is at it. Let go of what they may be waiting for.
+    record(attempt);
+    const std::uint64_t now = path_.clock.monotonic_ns();
+    const std::chrono::nanoseconds left(now < deadline_ns ? deadline_ns - now : 0);
+    if (!path_.live.wait_unwatched(block, left)) break;
+    const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
+    if (again.status.ok() || again.place == Place::nowhere) return again.status.error;
+  }
+  return ETIMEDOUT;
+}
+
+io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
+                              const std::function<bool()>& wanted) {
+  Attempt attempt;
+  attempt.range = range;
+  attempt.out = out;
+  attempt.verdict = verdict;
+  int last = 0;
+  const std::uint64_t block_sectors = path_.block().value;
+  for (Sector at = range.first; at < range.end() && !attempt.stop;) {
+    if (!wanted()) {
+      last = ETIMEDOUT;
+      break;
+    }
+    const SectorRange block =
+        SectorRange{{align_down(at.value, block_sectors)}, {block_sectors}}.intersect(range);
+    at = block.end();
+    const Reading reading = read_once(block, part_of(out, range, block));
+    if (const int error = reading.status.error; error != 0) {
+      if (concludes_nothing(error)) {
+        if (reading.place == Place::main) (void)path_.find_main(error);
+        last = error;
+        break;
+      }
+      if (const int left = take_apart(block, attempt); left != 0) last = left;
+    }
+    const bool long_enough =
+        !attempt.examined.empty() &&
+        path_.clock.monotonic_ns() - attempt.examined_since_ns >= kLongestUnrecordedNs;
+    if (long_enough || attempt.examined.size() >= kMostExamined) record(attempt);
+  }
+  record(attempt);
+  return {last};
+}
+
+// Requires that all is held and drained.
+void Recovery::bind(Attempt& attempt) {
+  const Table now = path_.live.table();
+  std::vector<Item> marks;
+  std::vector<Item> moves;
+  for (const Examined& examined : attempt.examined) {
+    const SectorRange block = examined.watch.range();
+    if (examined.watch.written() || !same(examined.before, now, block)) continue;
+    const Item::Kind bad =
+        attempt.verdict == Verdict::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
+    for (const SectorRange& part : examined.bad) {
+      append_item(marks, bad, part, attempt.last_main_error);
+    }
+    for (const SectorRange& part : examined.spoiled) {
+      append_item(marks, Item::Kind::mark_gone, part, attempt.last_spare_error);
+    }
+    if (attempt.verdict == Verdict::gone) continue;
+    for (const SectorRange& part : examined.read) {
+      append_item(moves, Item::Kind::relocate, part, EIO,
+                  part_of(attempt.out, attempt.range, part));
+    }
   }
   // Two jobs: a spare without room must not keep a loss from being recorded. Whatever becomes of
   // them, the data that was read is right and the rest is an error.
   if (!marks.empty()) (void)remapper_->run(marks);
-  if (!attempt.read.empty() && verdict == Verdict::lost) (void)remapper_->run(attempt.read);
-  return {attempt.error};
+  if (!moves.empty()) (void)remapper_->run(moves);
 }
 
-io::IoStatus Recovery::settle(std::span<const Unread> parts, Verdict verdict,
-                              std::uint64_t deadline_ns) {
-  Attempt attempt;
-  attempt.deadline_ns = deadline_ns;
-  const bool recording = remapper_ != nullptr && path_.writable();
-  std::vector<SectorRange> ranges;
-  for (const Unread& part : parts) ranges.push_back(part.range);
-  if (!recording) {
-    for (const Unread& part : parts) {
-      if (!attempt.stop) read_again(part, path_.live.table(), attempt);
+void Recovery::record(Attempt& attempt) {
+  auto& examined = attempt.examined;
+  const bool recording = remapper_ != nullptr && path_.writable() && !attempt.stop;
+  if (recording && !examined.empty()) {
+    // The devices may have gone while they were asked: then their failures mean nothing.
+    if (attempt.last_main_error != 0 &&
+        path_.find_main(attempt.last_main_error) != Finding::media) {
+      for (Examined& one : examined) one.bad.clear();
     }
-    return {attempt.error};
+    if (attempt.last_spare_error != 0 &&
+        path_.find_spare(attempt.last_spare_error) != Finding::media) {
+      for (Examined& one : examined) one.spoiled.clear();
+    }
+    std::vector<SectorRange> ranges;
+    for (const Examined& one : examined) ranges.push_back(one.watch.range());
+    const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
+    if (path_.live.drain(hold, path_.clock, path_.deadline_from_now())) bind(attempt);
   }
-  const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return {ETIMEDOUT};
-  const Table table = path_.live.table();
-  for (const Unread& part : parts) {
-    if (!attempt.stop) read_again(part, table, attempt);
-  }
-  return record(attempt, verdict);
+  examined.clear();
 }
 
 }  // namespace dmremap::remap

@@ -1,35 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What to do with sectors that could not be read: hold them, ask once more, and then either move
-// what could be read after all, or record that they are lost (main held the newest version) or gone
-// (a spare did, or main's cache lost it).
+// What to do with sectors that could not be read: find out which, by physical block first and then
+// by unit, and record that they are lost (main held the newest version) or gone (a spare did, or
+// main's cache lost it). What could be read after all moves to the spare.
 //
-// Nothing is recorded from the read that failed first: a write may have come since. Under the hold
-// none can, and the read is repeated.
+// Each read may take a bad drive a minute, so none is made under a hold: the block is watched
+// (live_table.hpp) while it is read again, and held only to record what came of it. Nothing is
+// recorded if a write came meanwhile.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <span>
-#include <vector>
 
 #include "remap/data_path.hpp"
 #include "remap/remapper.hpp"
 #include "remap/route.hpp"
 
 namespace dmremap::remap {
-
-// A part of a request that failed to read.
-struct Unread {
-  SectorRange range;  // whole units
-  std::span<std::byte> out;
-};
-
-// Reads of main's sectors without a hold: which physical blocks of `range` cannot be read? The rest
-// ends up in `out`. `error` becomes the last errno. Past the deadline the untried count as unread.
-// Requires a pin if the caller relies on main being the place of `range`.
-[[nodiscard]] std::vector<SectorRange> unreadable_blocks(DataPath& path, SectorRange range,
-                                                         std::span<std::byte> out,
-                                                         std::uint64_t deadline_ns, int& error);
 
 class Recovery {
  public:
@@ -39,15 +25,27 @@ class Recovery {
   // What an unreadable sector of main becomes.
   enum class Verdict { lost, gone };
 
-  // The caller has no pin. Success: all data is in place (and moved to the spare, if there was
-  // room). An error: something could not be read; what was tried in time is recorded.
-  io::IoStatus settle(std::span<const Unread> parts, Verdict verdict, std::uint64_t deadline_ns);
+  // Reads `range` into `out`, which holds as many bytes, from wherever its sectors are now. Before
+  // each block `wanted` is asked whether to go on. The caller has no pin. Success: all data is in
+  // `out`. An error: something could not be read, or was not asked in time; what was found out is
+  // recorded, durably, before this returns. Errors: also those of a device that is not there.
+  io::IoStatus settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
+                      const std::function<bool()>& wanted);
 
  private:
-  struct Attempt;  // recovery.cpp
-  void read_again(const Unread& part, const Table& table, Attempt& attempt);
-  void read_unit(const Unread& part, SectorRange unit, Place place, Sector spare, Attempt& attempt);
-  io::IoStatus record(const Attempt& attempt, Verdict verdict);
+  struct Examined;  // recovery.cpp
+  struct Attempt;
+  struct Reading {
+    io::IoStatus status;
+    Place place = Place::main;  // of the part that failed
+  };
+
+  Reading read_once(SectorRange range, std::span<std::byte> out);
+  int take_apart(SectorRange block, Attempt& attempt);
+  int examine(LiveTable::Watch watch, Attempt& attempt);
+  int read_unit(SectorRange unit, Examined& examined, Attempt& attempt);
+  void record(Attempt& attempt);
+  void bind(Attempt& attempt);
 
   DataPath& path_;
   Remapper* remapper_;

@@ -23,18 +23,38 @@
 
 namespace dmremap::remap {
 
-// Immutable once published.
+// A range that somebody reads again and again without holding writes off, and wants to know whether
+// one came (live_table.hpp).
+struct Watched {
+  SectorRange range;
+  std::atomic<bool> written{false};
+};
+
+// Immutable once published, but for what requests note in it.
 struct Snapshot {
   Table table;
   // Ranges of main that someone settles (live_table.hpp): writes, zeroes and discards that overlap
   // one wait.
   std::vector<SectorRange> holds;
+  std::vector<std::shared_ptr<Watched>> watches;
 
   [[nodiscard]] bool held(SectorRange range) const {
     for (const SectorRange& hold : holds) {
       if (hold.overlaps(range)) return true;
     }
     return false;
+  }
+  [[nodiscard]] bool watched(SectorRange range) const {
+    for (const auto& watch : watches) {
+      if (watch->range.overlaps(range)) return true;
+    }
+    return false;
+  }
+  // Of a pinned request that is about to write, zero or discard.
+  void note_write(SectorRange range) const {
+    for (const auto& watch : watches) {
+      if (watch->range.overlaps(range)) watch->written.store(true);
+    }
   }
 };
 

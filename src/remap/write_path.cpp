@@ -58,6 +58,7 @@ io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, boo
         continue;
       }
       pin.count_write();
+      now.note_write(range);
       const std::uint64_t deadline_ns = path_.deadline_from_now();
       for_each_stretch(now.table, range, [&](const Stretch& stretch) {
         status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
@@ -145,6 +146,7 @@ io::IoStatus WritePath::heal(std::span<const Item> items) {
   if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return {ENOSPC};
   const Table table = path_.live.table();
   for (const Item& item : items) {
+    path_.live.note_write(item.range);
     if (const io::IoStatus status = heal(item, table); !status.ok()) return status;
   }
   return io::kIoOk;
@@ -231,6 +233,7 @@ io::IoStatus WritePath::write_zeroes(SectorRange range) {
     // The kernel then writes zeros instead, and those heal exactly what they cover.
     if (any_nowhere(now.table, range)) return {EOPNOTSUPP};
     pin.count_write();
+    now.note_write(range);
     io::IoStatus status;
     for_each_stretch(now.table, range, [&](const Stretch& stretch) {
       bool failed = false;
@@ -269,6 +272,7 @@ io::IoStatus WritePath::discard(SectorRange range) {
         path_.live.wait_unheld(range);
         continue;
       }
+      now.note_write(range);
       for_each_stretch(now.table, range, [&](const Stretch& stretch) {
         if (stretch.place == Place::main) status = path_.discard_main(stretch.range);
         return status.ok();
