@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sim/medium.hpp"
+
+#include <algorithm>
+#include <map>
+#include <ranges>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace dmremap::sim {
+
+namespace {
+
+// Of one sector. More writes without a flush forget one in the middle, as a small cache would.
+constexpr std::size_t kMostVersions = 12;
+
+std::ptrdiff_t offset(std::size_t index) {
+  return static_cast<std::ptrdiff_t>(index);
+}
+
+}  // namespace
+
+Medium::Medium(SectorCount size)
+    : bytes_(size.bytes()), errors_(size.value), slots_(size.value, kClean) {}
+
+Medium::Version Medium::newest(const Unflushed& entry) const {
+  Version version{{}, entry.write, entry.tick, errors_[entry.sector.value]};
+  std::ranges::copy(at(entry.sector), version.data.begin());
+  return version;
+}
+
+void Medium::show(Sector sector, const Version& version) {
+  std::ranges::copy(version.data, place(sector).begin());
+  errors_[sector.value] = static_cast<std::uint8_t>(version.error);
+}
+
+void Medium::clean(Sector sector) {
+  const std::uint32_t slot = std::exchange(slots_[sector.value], kClean);
+  if (slot == kClean) return;
+  if (slot + 1 != unflushed_.size()) {
+    unflushed_[slot] = std::move(unflushed_.back());
+    slots_[unflushed_[slot].sector.value] = slot;
+  }
+  unflushed_.pop_back();
+}
+
+void Medium::land(Sector sector, std::span<const std::byte> data, std::uint64_t write, int error) {
+  std::uint32_t& slot = slots_[sector.value];
+  if (slot == kClean) {
+    slot = static_cast<std::uint32_t>(unflushed_.size());
+    unflushed_.push_back({sector, {}, 0, 0});
+  }
+  Unflushed& entry = unflushed_[slot];
+  if (entry.older.size() == kMostVersions) {
+    entry.older.erase(entry.older.begin() + offset(1 + write % (kMostVersions - 1)));
+  }
+  entry.older.push_back(newest(entry));
+  entry.write = write;
+  entry.tick = kNotDone;
+  std::ranges::copy(data, place(sector).begin());
+  errors_[sector.value] = static_cast<std::uint8_t>(error);
+}
+
+void Medium::complete(SectorRange range, std::uint64_t write, std::uint64_t tick) {
+  for (Sector sector = range.first; sector < range.end(); sector.value += 1) {
+    if (slots_[sector.value] == kClean) continue;
+    Unflushed& entry = unflushed_[slots_[sector.value]];
+    if (entry.write == write) entry.tick = tick;
+    for (Version& version : entry.older | std::views::drop(1)) {
+      if (version.write == write) version.tick = tick;
+    }
+  }
+}
+
+void Medium::flush(std::uint64_t tick) {
+  const auto covered = [tick](std::uint64_t done) { return done != kNotDone && done <= tick; };
+  for (std::size_t i = unflushed_.size(); i-- > 0;) {
+    Unflushed& entry = unflushed_[i];
+    if (covered(entry.tick)) {
+      clean(entry.sector);
+      continue;
+    }
+    for (std::size_t v = entry.older.size(); v-- > 1;) {
+      if (!covered(entry.older[v].tick)) continue;
+      entry.older.erase(entry.older.begin(), entry.older.begin() + offset(v));
+      break;
+    }
+  }
+}
+
+void Medium::give_up(std::uint64_t tick) {
+  const auto stamp = [tick](std::uint64_t& done) {
+    if (done != kNotDone && done <= tick) done = kNeverDurable;
+  };
+  for (Unflushed& entry : unflushed_) {
+    stamp(entry.tick);
+    for (Version& version : entry.older | std::views::drop(1)) stamp(version.tick);
+  }
+}
+
+bool Medium::lose(Sector sector, std::uint64_t write, int error) {
+  if (slots_[sector.value] == kClean) return false;
+  Unflushed& entry = unflushed_[slots_[sector.value]];
+  if (entry.write != write) {
+    return std::erase_if(entry.older, [&](const Version& version) {
+             return &version != &entry.older.front() && version.write == write;
+           }) > 0;
+  }
+  const Version before = entry.older.back();
+  entry.older.pop_back();
+  show(sector, before);
+  entry.write = before.write;
+  entry.tick = before.tick;
+  if (entry.older.empty()) clean(sector);
+  if (error != 0) spoil(sector, error);
+  return true;
+}
+
+template <typename Kept>
+void Medium::survive(Unflushed& entry, PowerLoss& loss, const Kept& kept) {
+  if (kept(entry.write)) return;
+  ++loss.lost_sectors;
+  for (std::size_t v = entry.older.size(); v-- > 0;) {
+    if (v > 0 && !kept(entry.older[v].write)) continue;
+    show(entry.sector, entry.older[v]);
+    return;
+  }
+}
+
+PowerLoss Medium::power_cut(Keep keep, Dice& dice) {
+  PowerLoss loss;
+  struct Fate {
+    bool kept = false;
+    bool lost = false;
+  };
+  std::map<std::uint64_t, Fate> requests;
+  const std::uint64_t salt = dice.next();
+  const std::uint64_t odds = dice.between(1, 7);  // of eight
+  for (Unflushed& entry : unflushed_) {
+    survive(entry, loss, [&](std::uint64_t write) {
+      bool kept = keep == Keep::all;
+      if (keep == Keep::any_sectors) kept = dice.below(8) < odds;
+      if (keep == Keep::whole_requests) kept = Dice(salt ^ write).below(8) < odds;
+      (kept ? requests[write].kept : requests[write].lost) = true;
+      return kept;
+    });
+  }
+  for (const auto& [write, fate] : requests) loss.torn_requests += fate.kept && fate.lost ? 1 : 0;
+  for (const Unflushed& entry : unflushed_) slots_[entry.sector.value] = kClean;
+  unflushed_.clear();
+  return loss;
+}
+
+void Medium::poke(Sector sector, std::span<const std::byte> data) {
+  DMREMAP_ASSERT(data.size() == kSectorBytes);
+  clean(sector);
+  std::ranges::copy(data, place(sector).begin());
+  errors_[sector.value] = 0;
+}
+
+void Medium::spoil(Sector sector, int error) {
+  errors_[sector.value] = static_cast<std::uint8_t>(error);
+}
+
+}  // namespace dmremap::sim
