@@ -17,6 +17,8 @@ using format::State;
 // A spare that refuses so many fresh sectors in a row is failing as a whole; retiring the rest of
 // it would help no one.
 constexpr unsigned kSpareFailuresInARow = 16;
+// A list of thousands must not push all else out of the log.
+constexpr std::size_t kEventsOfAList = 8;
 
 }  // namespace
 
@@ -27,6 +29,7 @@ void Change::roll_back(const Mark& mark) {
   table_ = mark.table;
   changed_.resize(mark.changed);
   events_.resize(mark.events);
+  freed_.resize(mark.freed);
   while (allocated_.size() > mark.allocated) {
     allocator_.give_back(allocated_.back());
     allocated_.pop_back();
@@ -34,12 +37,13 @@ void Change::roll_back(const Mark& mark) {
 }
 
 void Change::abandon() {
-  roll_back({table_, 0, 0, 0});
+  roll_back({table_, 0, 0, 0, 0});
 }
 
 Outcome Change::apply(std::span<const Item> items) {
-  const Mark before{table_, changed_.size(), allocated_.size(), events_.size()};
+  const Mark before{table_, changed_.size(), allocated_.size(), events_.size(), freed_.size()};
   first_event_ = events_.size();
+  told_short_ = {};
   for (const Item& item : items) {
     if (const Outcome outcome = apply(item); outcome != Outcome::done) {
       roll_back(before);
@@ -56,8 +60,12 @@ Outcome Change::apply(const Item& item) {
     case Item::Kind::relocate:
       return relocate(item);
     case Item::Kind::mark_lost:
+    case Item::Kind::mark_suspect:
     case Item::Kind::mark_gone:
       mark(item);
+      break;
+    case Item::Kind::unmap:
+      unmap(item);
       break;
     case Item::Kind::heal:
       heal(item);
@@ -94,6 +102,10 @@ void Change::mark(const Item& item) {
   for (Sector at = item.range.first; at < item.range.end();) {
     const Piece piece = before.piece_at(at, item.range.end());
     at = piece.main.end();
+    if (item.kind == Item::Kind::mark_suspect) {
+      if (piece.state == State::good) bind(item, piece.main, State::suspect, {});
+      continue;
+    }
     const bool on_main = place_of(piece.state) == Place::main;
     if (!on_main && !(gone && piece.state == State::remapped)) continue;
     bind(item, piece.main, gone ? State::gone : State::lost, {});
@@ -110,6 +122,18 @@ void Change::heal(const Item& item) {
     if (piece.state == State::good) continue;
     make_good(piece.main);
     if (piece.state == State::remapped) retire({piece.spare, piece.main.count}, item.cause);
+    tell(EventKind::recovered, piece.main, item);
+  }
+}
+
+void Change::unmap(const Item& item) {
+  const Table before = table_;
+  for (Sector at = item.range.first; at < item.range.end();) {
+    const Piece piece = before.piece_at(at, item.range.end());
+    at = piece.main.end();
+    if (piece.state != State::remapped) continue;
+    make_good(piece.main);
+    freed_.push_back({piece.spare, piece.main.count});
     tell(EventKind::recovered, piece.main, item);
   }
 }
@@ -206,6 +230,21 @@ void Change::retire(SectorRange spare, int cause) {
   table_ = table_.with_retired(extent);
 }
 
+// Of a list, after the first few: one event for all the rest.
+bool Change::tell_short(SectorRange range, const Item& item) {
+  const bool listed = item.kind == Item::Kind::mark_lost && item.cause == 0;
+  if (!listed || events_.size() - first_event_ < kEventsOfAList) return false;
+  if (told_short_.value == 0) {
+    format::Event rest;
+    rest.kind = EventKind::lost;
+    rest.severity = Severity::error;
+    events_.push_back(std::move(rest));
+  }
+  told_short_ = told_short_ + range.count;
+  events_.back().text = fmt::format("{} sectors more, listed", told_short_.value);
+  return true;
+}
+
 void Change::tell(EventKind kind, SectorRange range, const Item& item) {
   if (events_.size() > first_event_) {
     format::Event& last = events_.back();
@@ -214,6 +253,7 @@ void Change::tell(EventKind kind, SectorRange range, const Item& item) {
       return;
     }
   }
+  if (tell_short(range, item)) return;
   format::Event event;
   event.kind = kind;
   event.severity = kind == EventKind::lost || kind == EventKind::gone ? Severity::error
@@ -229,13 +269,19 @@ void Change::tell(EventKind kind, SectorRange range, const Item& item) {
       event.text = item.cause == 0 ? "relocated by hand" : "read again, relocated";
       break;
     case Item::Kind::mark_lost:
-      event.text = "main cannot read it";
+      event.text = item.cause == 0 ? "listed as known bad" : "main cannot read it";
+      break;
+    case Item::Kind::mark_suspect:
+      event.text = "listed as suspect";
       break;
     case Item::Kind::mark_gone:
       event.text = "the newest version is unreadable";
       break;
     case Item::Kind::heal:
       event.text = "written to main again";
+      break;
+    case Item::Kind::unmap:
+      event.text = "brought back to main";
       break;
   }
   events_.push_back(std::move(event));

@@ -22,13 +22,16 @@ struct Item {
     store,      // user data: to where the sectors live now if that is the spare, else to new ones
     relocate,   // data read from main: good, suspect and lost sectors move to the spare
     mark_lost,  // good and suspect sectors become lost
-    mark_gone,  // good, suspect and remapped ones become gone, their spare sectors retired
-    heal,       // main holds the newest data again, verified: good; their spare sectors retired
+    mark_suspect,  // good sectors become suspect
+    mark_gone,     // good, suspect and remapped ones become gone, their spare sectors retired
+    heal,          // main holds the newest data again, verified: good; their spare sectors retired
+    unmap,         // main holds the same as the spare, durable and verified: remapped ones become
+                   // good, their spare sectors free
   };
   Kind kind = Kind::store;
   SectorRange range;
   std::span<const std::byte> data;  // store, relocate
-  int cause = 0;                    // the errno behind it; 0: asked for by hand
+  int cause = 0;                    // the errno behind it; 0: by hand, or from a list
 };
 // All but `store` require that the caller holds the range (live_table.hpp).
 
@@ -53,6 +56,8 @@ class Change {
   [[nodiscard]] const Table& table() const { return table_; }
   [[nodiscard]] const std::vector<SectorRange>& changed() const { return changed_; }
   [[nodiscard]] const std::vector<format::Event>& events() const { return events_; }
+  // Spare sectors that the table no longer names: free once nobody can see the former one.
+  [[nodiscard]] const std::vector<SectorRange>& freed() const { return freed_; }
   // Grows with every change to the table.
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   // Data lies on spare sectors that are not bound yet: flush before the commit.
@@ -64,6 +69,7 @@ class Change {
     std::size_t changed = 0;
     std::size_t allocated = 0;
     std::size_t events = 0;
+    std::size_t freed = 0;
   };
   void roll_back(const Mark& mark);
 
@@ -72,6 +78,7 @@ class Change {
   Outcome relocate(const Item& item);
   void mark(const Item& item);
   void heal(const Item& item);
+  void unmap(const Item& item);
 
   Outcome rewrite(const Item& item, SectorRange part, Sector spare);
   Outcome place(const Item& item, SectorRange part);
@@ -81,6 +88,7 @@ class Change {
   void make_good(SectorRange part);
   void retire(SectorRange spare, int cause);
   void tell(format::EventKind kind, SectorRange range, const Item& item);
+  bool tell_short(SectorRange range, const Item& item);
 
   DataPath& path_;
   Allocator& allocator_;
@@ -88,8 +96,10 @@ class Change {
   Table table_;
   std::vector<SectorRange> changed_;
   std::vector<SectorRange> allocated_;
+  std::vector<SectorRange> freed_;
   std::vector<format::Event> events_;
   std::size_t first_event_ = 0;  // of the items being applied
+  SectorCount told_short_;       // of them: sectors without an event of their own
   std::uint64_t steps_ = 0;
   unsigned spare_failures_in_a_row_ = 0;
 };

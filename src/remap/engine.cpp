@@ -8,9 +8,11 @@
 #include "base/assert.hpp"
 #include "metadata/store.hpp"
 #include "remap/flush_path.hpp"
+#include "remap/marking.hpp"
 #include "remap/read_path.hpp"
 #include "remap/rearm.hpp"
 #include "remap/relocator.hpp"
+#include "remap/unremap.hpp"
 #include "remap/write_path.hpp"
 
 namespace dmremap::remap {
@@ -69,6 +71,22 @@ class RunningEngine final : public Engine {
     }
     if (!relocator_) return fail(ErrorCode::read_only, "the set is read-only");
     return relocator_->relocate(range);
+  }
+
+  Result<Returned> unremap(SectorRange range) override {
+    if (!fits(range.first, range.count.bytes())) {
+      return fail(ErrorCode::usage, "the range is not whole blocks inside main");
+    }
+    if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
+    return remap::unremap(path_, *remapper_, range);
+  }
+
+  Result<Marked> mark_known_bad(const KnownBad& list, bool dry_run) override {
+    const auto fitted = fit_to_main(list, path_.geometry);
+    if (!fitted) return tl::unexpected(fitted.error());
+    if (dry_run) return count_marks(*fitted, path_.live.table());
+    if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
+    return mark(path_, *remapper_, *fitted);
   }
 
   Result<void> commit_record(std::function<void(format::Content&)> edit) override {

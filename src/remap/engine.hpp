@@ -21,6 +21,7 @@
 #include "format/content.hpp"
 #include "io/block_device.hpp"
 #include "metadata/store.hpp"
+#include "remap/known_bad.hpp"
 
 namespace dmremap::remap {
 
@@ -92,6 +93,15 @@ struct Relocation {
   SectorCount untouched;  // already remapped, gone or lost
 };
 
+// What became of the sectors that were to go back to main.
+struct Returned {
+  SectorCount returned;   // main serves them again, their spare sectors are free
+  SectorCount kept;       // still remapped, as before: some step of the way back failed
+  SectorCount untouched;  // were not remapped
+  Sector first_kept;      // means something if any is kept
+  int error = 0;          // of the last failure; 0: main read back other data than was written
+};
+
 // Thread-safe.
 class Engine {
  public:
@@ -119,6 +129,16 @@ class Engine {
   // cannot be read becomes lost. Waits for requests in flight on the range and holds off writes
   // that overlap. Errors: read_only, tripped, spare_full, metadata_full, metadata_commit.
   virtual Result<Relocation> relocate(SectorRange range) = 0;
+
+  // Writes what the spare holds for remapped sectors of the range back to main, flushes, reads it
+  // back and compares, and only then drops the mapping. Waits and holds off as relocate does.
+  // Errors: read_only, tripped, timeout, metadata_commit; what came back before one stays back.
+  virtual Result<Returned> unremap(SectorRange range) = 0;
+
+  // Takes over a list from elsewhere, rounded out to logical blocks, in one commit: all or nothing.
+  // `dry_run`: only says what that would change. Errors: usage (not on main), read_only, tripped,
+  // timeout, metadata_full, metadata_commit.
+  virtual Result<Marked> mark_known_bad(const KnownBad& list, bool dry_run) = 0;
 
   // Commits the current table with `edit` applied to the content's identity and health (events are
   // filled in as always); for the set's own records: clean stop, file system UUID.

@@ -56,6 +56,12 @@ class Life {
     zero(0, 80);
     discard(300, 8);
     write(400, 8, 10);
+    rig_.main.clear_faults();
+    (void)rig_.engine->unremap({{60}, {240}});  // what was remapped so far goes back
+    write(66, 4, 11, true);
+    list(440, 8);
+    write(442, 2, 12);
+    settle(442, 2, 12);
     if (rig_.engine->commit_record([](format::Content& c) { c.health.clean = true; })) return;
   }
 
@@ -116,6 +122,11 @@ class Life {
   }
   void read_error(std::uint64_t first, std::uint64_t count) {
     EXPECT_LT(rig_.read(first, count), 0);
+  }
+  // A list from elsewhere says that these are bad.
+  void list(std::uint64_t first, std::uint64_t count) {
+    for (std::uint64_t s = first; s < first + count; ++s) sectors_[s].error = true;
+    (void)rig_.engine->mark_known_bad({{{{first}, {count}}}, {}}, false);
   }
   // The spare sector of `s` goes bad for reading.
   void spoil(std::uint64_t s) {

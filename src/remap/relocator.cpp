@@ -19,25 +19,6 @@ using format::State;
 // Held at once, so that a long relocation delays a write by little.
 constexpr SectorCount kChunk{2048};
 
-tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path) {
-  switch (outcome) {
-    case Outcome::spare_full:
-      return fail(ErrorCode::spare_full, "no spare sector is left");
-    case Outcome::table_full:
-      return fail(ErrorCode::metadata_full, "the table is full");
-    case Outcome::read_only:
-      return fail(ErrorCode::read_only, "the set is read-only", path.read_only_reason());
-    case Outcome::tripped:
-      return fail(ErrorCode::tripped, "main is not there", path.breaker.reason());
-    case Outcome::done:
-    case Outcome::failed:
-      break;
-  }
-  const std::string reason = path.read_only_reason();
-  return fail(ErrorCode::metadata_commit,
-              "the spare did not take it" + (reason.empty() ? "" : ": " + reason));
-}
-
 }  // namespace
 
 struct Relocator::Found {

@@ -23,6 +23,25 @@ bool needs_main(const Item& item) {
 
 }  // namespace
 
+tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path) {
+  switch (outcome) {
+    case Outcome::spare_full:
+      return fail(ErrorCode::spare_full, "no spare sector is left");
+    case Outcome::table_full:
+      return fail(ErrorCode::metadata_full, "the table is full");
+    case Outcome::read_only:
+      return fail(ErrorCode::read_only, "the set is read-only", path.read_only_reason());
+    case Outcome::tripped:
+      return fail(ErrorCode::tripped, "main is not there", path.breaker.reason());
+    case Outcome::done:
+    case Outcome::failed:
+      break;
+  }
+  const std::string reason = path.read_only_reason();
+  return fail(ErrorCode::metadata_commit,
+              "the spare did not take it" + (reason.empty() ? "" : ": " + reason));
+}
+
 Remapper::Remapper(DataPath& path, metadata::Store& store, Allocator allocator, const Table& table,
                    const format::Content& content)
     : path_(path),
@@ -173,10 +192,12 @@ void Remapper::lose_store() {
 }
 
 void Remapper::publish(const Change& change) {
-  const bool grew = change.table().size() > table_.size();
+  const bool has_room = change.table().size() != table_.size();
   table_ = change.table();
-  path_.live.publish(table_, change.changed());
-  if (grew) path_.table_full.store(false);
+  const std::uint64_t epoch = path_.live.publish(table_, change.changed());
+  for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
+  allocator_.reclaim(path_.live.pins().oldest());
+  if (has_room) path_.table_full.store(false);
   for (const format::Event& event : change.events()) {
     path_.emit(event.kind, event.severity, event.main, event.error, event.text);
   }

@@ -17,6 +17,9 @@
 
 namespace dmremap::remap {
 
+// As an error of who asked for the change.
+[[nodiscard]] tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path);
+
 class Remapper {
  public:
   // Starts the thread. `store` and `path` outlive this. `content`: the acknowledged commit, whose

@@ -112,6 +112,12 @@ class RamEngine : public remap::Engine {
   Result<remap::Relocation> relocate(SectorRange /*range*/) override {
     return fail(ErrorCode::not_supported, "memory does not move");
   }
+  Result<remap::Returned> unremap(SectorRange /*range*/) override {
+    return fail(ErrorCode::not_supported, "memory does not move");
+  }
+  Result<remap::Marked> mark_known_bad(const remap::KnownBad& /*list*/, bool /*dry*/) override {
+    return fail(ErrorCode::not_supported, "memory does not go bad");
+  }
   Result<void> commit_record(std::function<void(format::Content&)> /*edit*/) override { return {}; }
   [[nodiscard]] remap::EngineCounts counts() const override {
     remap::EngineCounts counts;
