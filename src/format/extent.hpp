@@ -61,6 +61,26 @@ class Extent {
   // Requires joins(next).
   [[nodiscard]] Extent joined(const Extent& next) const;
 
+  // All of an extent, for who packs extents closer. `place`: spare sector : 40, spare index : 8,
+  // state : 8, cause : 8.
+  struct Parts {
+    Sector first;
+    std::uint32_t count = 0;
+    std::uint64_t place = 0;
+    std::uint32_t bound_sequence = 0;
+    std::uint32_t bound_time = 0;
+  };
+  [[nodiscard]] Parts parts() const {
+    return {main().first, static_cast<std::uint32_t>(main_word_ >> 40U), spare_word_,
+            bound_sequence_, bound_time_};
+  }
+  // Requires what parts() gave.
+  explicit Extent(const Parts& parts)
+      : main_word_(parts.first.value | std::uint64_t{parts.count} << 40U),
+        spare_word_(parts.place),
+        bound_sequence_(parts.bound_sequence),
+        bound_time_(parts.bound_time) {}
+
   bool operator==(const Extent&) const = default;
 
  private:

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/region_map.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "remap/dirty_regions.hpp"
@@ -26,6 +29,37 @@ TEST(RegionMap, ABitCoversAMebibyteAndTheShortLastRegionToo) {
   EXPECT_TRUE(map.any({{10 * 2048 + 4}, {1}}));
   map.clear(1);
   EXPECT_FALSE(map.any({{2048}, {2048}}));
+}
+
+TEST(RegionMap, SaysOfARangeOfAnyLengthWhatItsRegionsSay) {
+  constexpr std::uint64_t kRegions = 64 * 64 * 2 + 70;
+  RegionMap map({kRegions * 2048});
+  const auto any = [&map](std::uint64_t from, std::uint64_t to) {
+    return map.any({{from * 2048}, {(to - from) * 2048}});
+  };
+  for (const std::uint64_t region : std::array<std::uint64_t, 6>{0, 63, 64, 4095, 4096, 8261}) {
+    EXPECT_FALSE(any(0, kRegions));
+    map.set(range_of_region(region));
+    for (const std::uint64_t reach : std::array<std::uint64_t, 5>{1, 2, 63, 65, 5000}) {
+      const std::uint64_t from = region < reach ? 0 : region - reach;
+      const std::uint64_t to = std::min(kRegions, region + reach);
+      EXPECT_TRUE(any(from, region + 1)) << region << " " << reach;
+      EXPECT_TRUE(any(region, to)) << region << " " << reach;
+      EXPECT_TRUE(any(from, to)) << region << " " << reach;
+      EXPECT_FALSE(any(from, region)) << region << " " << reach;
+      EXPECT_FALSE(any(region + 1, std::max(region + 1, to))) << region << " " << reach;
+    }
+    map.clear(region);
+  }
+}
+
+TEST(RegionMap, ClearingARegionLeavesItsNeighboursSet) {
+  RegionMap map({128 * 2048});
+  map.set({{0}, {3 * 2048}});
+  map.clear(1);
+  EXPECT_TRUE(map.any(range_of_region(0)));
+  EXPECT_FALSE(map.any(range_of_region(1)));
+  EXPECT_TRUE(map.any(range_of_region(2)));
 }
 
 TEST(LiveTable, ARegionIsCleanAgainOnlyWhenTheTableAndNoHoldNameIt) {

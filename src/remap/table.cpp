@@ -62,15 +62,18 @@ Table::Table(std::span<const Extent> extents, std::span<const Extent> retired) {
 }
 
 void Table::append_leaves(Top& top, const std::vector<Extent>& extents) {
-  const std::size_t leaves = (extents.size() + kLeafExtents - 1) / kLeafExtents;
-  std::size_t done = 0;
-  for (std::size_t i = 0; i < leaves; ++i) {
-    const std::size_t share = (extents.size() - done) / (leaves - i);
-    const auto from = extents.begin() + static_cast<std::ptrdiff_t>(done);
-    top.firsts.push_back(from->main().first.value);
-    top.leaves.push_back(
-        std::make_shared<const Leaf>(from, from + static_cast<std::ptrdiff_t>(share)));
-    done += share;
+  std::span<const Extent> rest(extents);
+  while (!rest.empty()) {
+    const std::size_t leaves = (rest.size() + kLeafExtents - 1) / kLeafExtents;
+    const std::size_t share = rest.size() / leaves;
+    const Sector first = rest.front().main().first;
+    const auto end = std::partition_point(
+        rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(share),
+        [first](const Extent& extent) { return extent.main().first - first < Leaf::kSpan; });
+    const auto part = rest.first(static_cast<std::size_t>(end - rest.begin()));
+    top.firsts.push_back(first.value);
+    top.leaves.emplace_back(part);
+    rest = rest.subspan(part.size());
   }
   top.extents += extents.size();
   for (const Extent& extent : extents) {
@@ -78,45 +81,54 @@ void Table::append_leaves(Top& top, const std::vector<Extent>& extents) {
   }
 }
 
-Table::Place Table::first_ending_after(Sector sector) const {
-  const auto& firsts = top_->firsts;
-  const auto after = std::upper_bound(firsts.begin(), firsts.end(), sector.value);
-  Place place{static_cast<std::size_t>(after - firsts.begin()), 0};
-  if (place.leaf == 0) return place;
-  // The extent may be in the leaf that begins at or before `sector`.
-  const Leaf& leaf = *top_->leaves[place.leaf - 1];
-  const auto found = std::partition_point(
-      leaf.begin(), leaf.end(), [sector](const Extent& e) { return e.main().end() <= sector; });
-  if (found == leaf.end()) return place;
-  return {place.leaf - 1, static_cast<std::size_t>(found - leaf.begin())};
-}
-
-const Extent* Table::extent_at(Place place) const {
-  if (place.leaf >= top_->leaves.size()) return nullptr;
-  return &(*top_->leaves[place.leaf])[place.index];
+Table::There Table::look(Sector sector) const {
+  // More leaves than the caches hold: what the search in one will read is asked for at once.
+  constexpr std::size_t kManyLeaves = 64;
+  const Top& top = *top_;
+  const std::size_t leaves = top.firsts.size();
+  if (leaves == 0) return {};
+  const std::uint64_t* const firsts = top.firsts.data();
+  if (sector.value < firsts[0]) return {nullptr, 0, Sector{firsts[0]}};
+  const std::uint64_t* last_begun = firsts;
+  for (std::size_t n = leaves; n > 1;) {
+    const std::size_t half = n / 2;
+    last_begun = half_the_time(last_begun[half] <= sector.value) ? last_begun + half : last_begun;
+    n -= half;
+  }
+  const auto at = static_cast<std::size_t>(last_begun - firsts);
+  const Leaf& leaf = top.leaves[at];
+  if (leaves > kManyLeaves) leaf.prefetch();
+  const std::size_t index = leaf.last_begun(sector);
+  if (leaf.main(index).contains(sector)) return {&leaf, index, std::nullopt};
+  if (index + 1 < leaf.size()) return {nullptr, 0, leaf.first_of(index + 1)};
+  if (at + 1 < leaves) return {nullptr, 0, Sector{firsts[at + 1]}};
+  return {};
 }
 
 Piece Table::piece_at(Sector at, Sector end) const {
   DMREMAP_ASSERT(at < end);
-  const Extent* const extent = extent_at(first_ending_after(at));
-  const SectorRange asked{at, end - at};
-  if (extent == nullptr || !extent->main().overlaps(asked)) return {asked, State::good, {}};
-  const SectorRange main = extent->main();
-  if (main.first > at) return {{at, main.first - at}, State::good, {}};
-  const bool remapped = extent->state() == State::remapped;
-  const Sector spare = remapped ? extent->spare().first + (at - main.first) : Sector{};
-  return {main.intersect(asked), extent->state(), spare};
+  const There there = look(at);
+  if (there.leaf == nullptr) {
+    const Sector until = there.next ? std::min(*there.next, end) : end;
+    return {{at, until - at}, State::good, {}};
+  }
+  const SectorRange main = there.leaf->main(there.index);
+  const State state = there.leaf->state(there.index);
+  const bool remapped = state == State::remapped;
+  const Sector spare = remapped ? there.leaf->spare(there.index) + (at - main.first) : Sector{};
+  return {{at, std::min(main.end(), end) - at}, state, spare};
 }
 
 bool Table::any(SectorRange range) const {
-  const Extent* const extent = extent_at(first_ending_after(range.first));
-  return extent != nullptr && extent->main().overlaps(range);
+  if (range.empty()) return false;
+  const There there = look(range.first);
+  return there.leaf != nullptr || (there.next && *there.next < range.end());
 }
 
 std::optional<Extent> Table::find(Sector sector) const {
-  const Extent* const extent = extent_at(first_ending_after(sector));
-  if (extent == nullptr || !extent->main().contains(sector)) return std::nullopt;
-  return *extent;
+  const There there = look(sector);
+  if (there.leaf == nullptr) return std::nullopt;
+  return (*there.leaf)[there.index];
 }
 
 Table Table::replaced(SectorRange range, std::span<const Extent> extents) const {
@@ -130,7 +142,7 @@ Table Table::replaced(SectorRange range, std::span<const Extent> extents) const 
   std::size_t to = static_cast<std::size_t>(upper - begin);
   if (from > 0) --from;
   std::size_t rewritten = extents.size();
-  for (std::size_t i = from; i < to; ++i) rewritten += old.leaves[i]->size();
+  for (std::size_t i = from; i < to; ++i) rewritten += old.leaves[i].size();
   if (rewritten < kSmallLeaf && to < old.leaves.size()) ++to;
 
   std::vector<Extent> merged;
@@ -145,8 +157,10 @@ Table Table::replaced(SectorRange range, std::span<const Extent> extents) const 
   top->counts = old.counts;
   top->extents = old.extents;
   for (std::size_t i = from; i < to; ++i) {
-    top->extents -= old.leaves[i]->size();
-    for (const Extent& extent : *old.leaves[i]) {
+    const Leaf& leaf = old.leaves[i];
+    top->extents -= leaf.size();
+    for (std::size_t j = 0; j < leaf.size(); ++j) {
+      const Extent extent = leaf[j];
       const SectorRange main = extent.main();
       sectors_of(top->counts, extent.state()) -= main.count.value;
       if (main.first < range.first) {
@@ -199,15 +213,17 @@ Table Table::with_retired(const Extent& extent) const {
 std::vector<Extent> Table::extents() const {
   std::vector<Extent> out;
   out.reserve(top_->extents);
-  for (const auto& leaf : top_->leaves) out.insert(out.end(), leaf->begin(), leaf->end());
+  for (const Leaf& leaf : top_->leaves) {
+    for (std::size_t i = 0; i < leaf.size(); ++i) out.push_back(leaf[i]);
+  }
   return out;
 }
 
 std::size_t Table::leaves_shared_with(const Table& other) const {
-  std::unordered_set<const Leaf*> mine;
-  for (const auto& leaf : top_->leaves) mine.insert(leaf.get());
+  std::unordered_set<const void*> mine;
+  for (const Leaf& leaf : top_->leaves) mine.insert(leaf.identity());
   return static_cast<std::size_t>(std::ranges::count_if(
-      other.top_->leaves, [&mine](const auto& leaf) { return mine.contains(leaf.get()); }));
+      other.top_->leaves, [&mine](const Leaf& leaf) { return mine.contains(leaf.identity()); }));
 }
 
 }  // namespace dmremap::remap

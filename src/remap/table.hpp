@@ -4,7 +4,7 @@
 // million extents copies some kilobytes.
 //
 // Invariants: extents are sorted by main sector, disjoint and not empty; no two neighbours join
-// (format::Extent::joins); a leaf holds 1 to kLeafExtents of them.
+// (format::Extent::joins); a leaf holds 1 to kLeafExtents of them (leaf.hpp).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "base/units.hpp"
 #include "format/extent.hpp"
+#include "remap/leaf.hpp"
 
 namespace dmremap::remap {
 
@@ -41,7 +42,7 @@ struct StateCounts {
 // A value: copying shares. Any number of threads may read one table.
 class Table {
  public:
-  static constexpr std::size_t kLeafExtents = 256;
+  static constexpr std::size_t kLeafExtents = Leaf::kExtents;
 
   Table();
   // Requires `extents` sorted by main sector and disjoint, `retired` sorted by spare sector and
@@ -75,21 +76,20 @@ class Table {
   [[nodiscard]] std::size_t leaves() const { return top_->leaves.size(); }
 
  private:
-  using Leaf = std::vector<format::Extent>;
   struct Top {
     std::vector<std::uint64_t> firsts;  // first main sector of each leaf
-    std::vector<std::shared_ptr<const Leaf>> leaves;
+    std::vector<Leaf> leaves;
     std::size_t extents = 0;
     StateCounts counts;
   };
-  struct Place {
-    std::size_t leaf = 0;
+  // What there is at a sector: an extent that covers it, or where the next one begins.
+  struct There {
+    const Leaf* leaf = nullptr;  // of the extent, null: none covers it
     std::size_t index = 0;
+    std::optional<Sector> next;
   };
 
-  // The first extent that ends after `sector`; none: leaf == leaves().
-  [[nodiscard]] Place first_ending_after(Sector sector) const;
-  [[nodiscard]] const format::Extent* extent_at(Place place) const;
+  [[nodiscard]] There look(Sector sector) const;
   static void append_leaves(Top& top, const std::vector<format::Extent>& extents);
 
   std::shared_ptr<const Top> top_;

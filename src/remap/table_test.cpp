@@ -202,7 +202,7 @@ TEST(Table, AMillionExtentsShareAllButAFewLeavesWithTheirSuccessor) {
   const Extent one = extent(State::lost, 8'000'003, 2, 0, 2);
   const Table after = before.replaced(one.main(), {&one, 1});
   EXPECT_GE(after.leaves_shared_with(before), before.leaves() - 3);
-  // At most 24 bytes an extent and little for the leaves.
+  // 22 bytes an extent and little for the leaves: at most 24 in all.
   EXPECT_LE(after.leaves(), after.size() / (Table::kLeafExtents / 2));
 }
 
