@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include <fmt/format.h>
+#include <time.h>
 
 #include "base/assert.hpp"
 
@@ -31,6 +33,17 @@ double seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+double processor_seconds(const std::function<void()>& work) {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  };
+  const double start = now();
+  work();
+  return now() - start;
+}
+
 Comparison compare(const Way& a, const Way& b, unsigned pairs) {
   constexpr unsigned kWarmUp = 2;
   const auto once = [](const Way& way) {
@@ -50,6 +63,45 @@ Comparison compare(const Way& a, const Way& b, unsigned pairs) {
     ratios.push_back(bs.back() / as.back());
   }
   return {estimate(as), estimate(bs), estimate(ratios)};
+}
+
+std::vector<Standing> compare_all(const std::vector<Way>& ways, unsigned rounds) {
+  constexpr unsigned kWarmUp = 2;
+  const std::size_t count = ways.size();
+  std::vector<std::vector<double>> times(count);
+  std::vector<std::vector<double>> ratios(count);
+  std::vector<double> now(count);
+  for (unsigned round = 0; round < rounds + kWarmUp; ++round) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t which = (i + round) % count;
+      if (ways[which].prepare) ways[which].prepare();
+      now[which] = processor_seconds(ways[which].work);
+    }
+    if (round < kWarmUp) continue;
+    for (std::size_t i = 0; i < count; ++i) {
+      times[i].push_back(now[i]);
+      ratios[i].push_back(now[i] / now[0]);
+    }
+  }
+  std::vector<Standing> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back({estimate(times[i]), estimate(ratios[i])});
+  return out;
+}
+
+std::string verdict_at_most(const Estimate& it, double limit) {
+  if (it.low > limit) return "missed";
+  return it.high <= limit ? "met" : "open";
+}
+
+std::string verdict_at_least(const Estimate& it, double limit) {
+  if (it.high < limit) return "missed";
+  return it.low >= limit ? "met" : "open";
+}
+
+std::string load_average() {
+  double loads[3] = {};
+  if (::getloadavg(loads, 3) != 3) return "unknown";
+  return fmt::format("{:.1f}", loads[0]);
 }
 
 std::string text(const Estimate& it, double scale, int digits) {

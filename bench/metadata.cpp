@@ -9,15 +9,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "measure.hpp"
 #include "sections.hpp"
 
 namespace {
-
-std::string load_average() {
-  double loads[3] = {};
-  if (::getloadavg(loads, 3) != 3) return "unknown";
-  return fmt::format("{:.1f}", loads[0]);
-}
 
 int run(int argc, char** argv) {
   CLI::App app("What a commit, an opening and a checksum cost");
@@ -29,11 +24,11 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(6U, 100'000U))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  fmt::print("Median (95 % interval). Load average before: {}\n", load_average());
+  fmt::print("Median (95 % interval). Load average before: {}\n", dmremap::bench::load_average());
   dmremap::bench::print_commits(directory, pairs);
   dmremap::bench::print_opening(directory, pairs);
   dmremap::bench::print_checksums(pairs);
-  fmt::print("\nLoad average after: {}\n", load_average());
+  fmt::print("\nLoad average after: {}\n", dmremap::bench::load_average());
   return EXIT_SUCCESS;
 }
 
