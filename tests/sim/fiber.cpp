@@ -30,9 +30,9 @@ namespace {
 namespace context = boost::context;
 
 #ifdef DMREMAP_SIM_ASAN
-constexpr std::size_t kStackBytes = 1024 * 1024;  // red zones make frames large
+constexpr std::size_t kStackBytes = std::size_t{1024} * 1024;  // red zones make frames large
 #else
-constexpr std::size_t kStackBytes = 256 * 1024;
+constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
 #endif
 
 }  // namespace

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sim/medium.hpp"
 
-#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <map>
-#include <ranges>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -21,53 +21,64 @@ std::ptrdiff_t offset(std::size_t index) {
 
 }  // namespace
 
-Medium::Medium(SectorCount size)
-    : bytes_(size.bytes()), errors_(size.value), slots_(size.value, kClean) {}
+Medium::Version::Version(std::span<const std::byte> from, std::uint64_t of, std::uint64_t done,
+                         int gives)
+    : write(of), tick(done), error(gives) {
+  std::memcpy(data.data(), from.data(), kSectorBytes);
+}
 
-Medium::Version Medium::newest(const Unflushed& entry) const {
-  Version version{{}, entry.write, entry.tick, errors_[entry.sector.value]};
-  std::ranges::copy(at(entry.sector), version.data.begin());
-  return version;
+Medium::Medium(SectorCount size)
+    : bytes_(static_cast<std::byte*>(std::calloc(size.value, kSectorBytes))),  // NOLINT
+      errors_(size.value),
+      slots_(size.value, kClean) {
+  DMREMAP_ASSERT(bytes_ != nullptr);
+}
+
+Medium::Unflushed* Medium::find(Sector sector) {
+  const std::uint32_t slot = slots_[sector.value];
+  return slot == kClean ? nullptr : &unflushed_[slot - 1];
 }
 
 void Medium::show(Sector sector, const Version& version) {
-  std::ranges::copy(version.data, place(sector).begin());
+  std::memcpy(place(sector), version.data.data(), kSectorBytes);
   errors_[sector.value] = static_cast<std::uint8_t>(version.error);
 }
 
 void Medium::clean(Sector sector) {
-  const std::uint32_t slot = std::exchange(slots_[sector.value], kClean);
-  if (slot == kClean) return;
-  if (slot + 1 != unflushed_.size()) {
-    unflushed_[slot] = std::move(unflushed_.back());
-    slots_[unflushed_[slot].sector.value] = slot;
-  }
-  unflushed_.pop_back();
+  Unflushed* const entry = find(sector);
+  if (entry == nullptr) return;
+  Unflushed& last = unflushed_[--used_];
+  std::swap(*entry, last);
+  std::swap(slots_[entry->sector.value], slots_[sector.value]);
+  slots_[sector.value] = kClean;
+  last.older.clear();
 }
 
 void Medium::land(Sector sector, std::span<const std::byte> data, std::uint64_t write, int error) {
-  std::uint32_t& slot = slots_[sector.value];
-  if (slot == kClean) {
-    slot = static_cast<std::uint32_t>(unflushed_.size());
-    unflushed_.push_back({sector, {}, 0, 0});
+  Unflushed* entry = find(sector);
+  if (entry == nullptr) {
+    if (used_ == unflushed_.size()) unflushed_.emplace_back();
+    entry = &unflushed_[used_++];
+    entry->sector = sector;
+    entry->write = 0;
+    slots_[sector.value] = static_cast<std::uint32_t>(used_);
   }
-  Unflushed& entry = unflushed_[slot];
-  if (entry.older.size() == kMostVersions) {
-    entry.older.erase(entry.older.begin() + offset(1 + write % (kMostVersions - 1)));
+  if (entry->older.size() == kMostVersions) {
+    entry->older.erase(entry->older.begin() + offset(1 + write % (kMostVersions - 1)));
   }
-  entry.older.push_back(newest(entry));
-  entry.write = write;
-  entry.tick = kNotDone;
-  std::ranges::copy(data, place(sector).begin());
+  entry->older.emplace_back(at(sector), entry->write, entry->tick, errors_[sector.value]);
+  entry->write = write;
+  entry->tick = kNotDone;
+  if (!data.empty()) std::memcpy(place(sector), data.data(), kSectorBytes);
   errors_[sector.value] = static_cast<std::uint8_t>(error);
 }
 
 void Medium::complete(SectorRange range, std::uint64_t write, std::uint64_t tick) {
   for (Sector sector = range.first; sector < range.end(); sector.value += 1) {
-    if (slots_[sector.value] == kClean) continue;
-    Unflushed& entry = unflushed_[slots_[sector.value]];
-    if (entry.write == write) entry.tick = tick;
-    for (Version& version : entry.older | std::views::drop(1)) {
+    Unflushed* const entry = find(sector);
+    if (entry == nullptr) continue;
+    if (entry->write == write) entry->tick = tick;
+    for (Version& version : std::span(entry->older).subspan(1)) {
       if (version.write == write) version.tick = tick;
     }
   }
@@ -75,7 +86,7 @@ void Medium::complete(SectorRange range, std::uint64_t write, std::uint64_t tick
 
 void Medium::flush(std::uint64_t tick) {
   const auto covered = [tick](std::uint64_t done) { return done != kNotDone && done <= tick; };
-  for (std::size_t i = unflushed_.size(); i-- > 0;) {
+  for (std::size_t i = used_; i-- > 0;) {
     Unflushed& entry = unflushed_[i];
     if (covered(entry.tick)) {
       clean(entry.sector);
@@ -93,15 +104,15 @@ void Medium::give_up(std::uint64_t tick) {
   const auto stamp = [tick](std::uint64_t& done) {
     if (done != kNotDone && done <= tick) done = kNeverDurable;
   };
-  for (Unflushed& entry : unflushed_) {
+  for (Unflushed& entry : unflushed()) {
     stamp(entry.tick);
-    for (Version& version : entry.older | std::views::drop(1)) stamp(version.tick);
+    for (Version& version : std::span(entry.older).subspan(1)) stamp(version.tick);
   }
 }
 
 bool Medium::lose(Sector sector, std::uint64_t write, int error) {
-  if (slots_[sector.value] == kClean) return false;
-  Unflushed& entry = unflushed_[slots_[sector.value]];
+  if (find(sector) == nullptr) return false;
+  Unflushed& entry = *find(sector);
   if (entry.write != write) {
     return std::erase_if(entry.older, [&](const Version& version) {
              return &version != &entry.older.front() && version.write == write;
@@ -137,7 +148,7 @@ PowerLoss Medium::power_cut(Keep keep, Dice& dice) {
   std::map<std::uint64_t, Fate> requests;
   const std::uint64_t salt = dice.next();
   const std::uint64_t odds = dice.between(1, 7);  // of eight
-  for (Unflushed& entry : unflushed_) {
+  for (Unflushed& entry : unflushed()) {
     survive(entry, loss, [&](std::uint64_t write) {
       bool kept = keep == Keep::all;
       if (keep == Keep::any_sectors) kept = dice.below(8) < odds;
@@ -147,15 +158,14 @@ PowerLoss Medium::power_cut(Keep keep, Dice& dice) {
     });
   }
   for (const auto& [write, fate] : requests) loss.torn_requests += fate.kept && fate.lost ? 1 : 0;
-  for (const Unflushed& entry : unflushed_) slots_[entry.sector.value] = kClean;
-  unflushed_.clear();
+  while (used_ > 0) clean(unflushed_[used_ - 1].sector);
   return loss;
 }
 
 void Medium::poke(Sector sector, std::span<const std::byte> data) {
   DMREMAP_ASSERT(data.size() == kSectorBytes);
   clean(sector);
-  std::ranges::copy(data, place(sector).begin());
+  std::memcpy(place(sector), data.data(), kSectorBytes);
   errors_[sector.value] = 0;
 }
 

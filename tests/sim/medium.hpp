@@ -5,7 +5,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -37,10 +39,12 @@ class Medium {
   // The errno that reading the sector gives, else 0.
   [[nodiscard]] int error_at(Sector sector) const { return errors_[sector.value]; }
   [[nodiscard]] std::span<const std::byte> at(Sector sector) const {
-    return std::span(bytes_).subspan(sector.byte_offset(), kSectorBytes);
+    return bytes().subspan(sector.byte_offset(), kSectorBytes);
   }
-  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
-  [[nodiscard]] std::size_t unflushed_sectors() const { return unflushed_.size(); }
+  [[nodiscard]] std::span<const std::byte> bytes() const {
+    return {bytes_.get(), errors_.size() * kSectorBytes};
+  }
+  [[nodiscard]] std::size_t unflushed_sectors() const { return used_; }
 
   // One sector of the request `write`, in the cache. Empty `data`: it can no longer be read.
   void land(Sector sector, std::span<const std::byte> data, std::uint64_t write, int error = 0);
@@ -61,10 +65,12 @@ class Medium {
 
  private:
   struct Version {
+    Version(std::span<const std::byte> from, std::uint64_t of, std::uint64_t done, int gives);
+
     std::array<std::byte, kSectorBytes> data;
-    std::uint64_t write = 0;
-    std::uint64_t tick = kNotDone;
-    int error = 0;
+    std::uint64_t write;
+    std::uint64_t tick;
+    int error;
   };
   // `older` begins with the durable version; the newest one's data is in bytes_.
   struct Unflushed {
@@ -73,21 +79,25 @@ class Medium {
     std::uint64_t write = 0;
     std::uint64_t tick = kNotDone;
   };
-  static constexpr std::uint32_t kClean = std::numeric_limits<std::uint32_t>::max();
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }  // NOLINT
+  };
+  static constexpr std::uint32_t kClean = 0;
 
-  [[nodiscard]] std::span<std::byte> place(Sector sector) {
-    return std::span(bytes_).subspan(sector.byte_offset(), kSectorBytes);
-  }
-  [[nodiscard]] Version newest(const Unflushed& entry) const;
+  [[nodiscard]] std::byte* place(Sector sector) { return bytes_.get() + sector.byte_offset(); }
+  [[nodiscard]] std::span<Unflushed> unflushed() { return std::span(unflushed_).first(used_); }
+  [[nodiscard]] Unflushed* find(Sector sector);
   void show(Sector sector, const Version& version);
   void clean(Sector sector);
   template <typename Kept>
   void survive(Unflushed& entry, PowerLoss& loss, const Kept& kept);
 
-  std::vector<std::byte> bytes_;
+  // From calloc: what is never touched costs nothing, and there are many short-lived disks.
+  std::unique_ptr<std::byte, Free> bytes_;
   std::vector<std::uint8_t> errors_;  // by sector
-  std::vector<std::uint32_t> slots_;  // by sector: its place in unflushed_, or kClean
-  std::vector<Unflushed> unflushed_;
+  std::vector<std::uint32_t> slots_;  // by sector: its place in unflushed_ and one, or kClean
+  std::vector<Unflushed> unflushed_;  // those after the first `used_` keep memory for later
+  std::size_t used_ = 0;
 };
 
 }  // namespace dmremap::sim

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace dmremap::sim {
 
 namespace {
 
-constexpr std::array<std::byte, kSectorBytes> kZeros{};
+constexpr std::array<std::byte, kSectorBytes> kZeroSector{};
+constexpr std::span<const std::byte> kZeros = kZeroSector;
 constexpr std::byte kNoData{0xE7};
 constexpr std::uint64_t kMostInstants = 4;
 // One request in so many finds that a write which is to be lost is lost by now.
@@ -114,7 +116,7 @@ void SimDisk::take_effect(Flight& flight, std::uint64_t first, std::uint64_t cou
 
 void SimDisk::read_sector(Flight& flight, std::uint64_t index) {
   const Sector sector = flight.range.first + SectorCount{index};
-  std::ranges::copy(medium_.at(sector), flight.out.subspan(index * kSectorBytes).begin());
+  std::memcpy(&flight.out[index * kSectorBytes], medium_.at(sector).data(), kSectorBytes);
   if (flight.fate.error != 0 || medium_.error_at(sector) == 0) return;
   flight.fate.error = medium_.error_at(sector);
   faults_.counts().fired(FaultKind::until_written);
@@ -133,15 +135,17 @@ void SimDisk::write_sector(Flight& flight, std::uint64_t index) {
     medium_.land(sector, {}, flight.write, ENODATA);
     return;
   }
-  std::array<std::byte, kSectorBytes> data = kZeros;
-  if (!flight.data.empty()) {
-    std::ranges::copy(flight.data.subspan(index * kSectorBytes, kSectorBytes), data.begin());
+  const std::span<const std::byte> data =
+      flight.data.empty() ? kZeros : flight.data.subspan(index * kSectorBytes, kSectorBytes);
+  if (!fate.flipped_bit || *fate.flipped_bit / (kSectorBytes * 8) != index) {
+    medium_.land(sector, data, flight.write);
+    return;
   }
-  if (fate.flipped_bit && *fate.flipped_bit / (kSectorBytes * 8) == index) {
-    const std::uint64_t bit = *fate.flipped_bit % (kSectorBytes * 8);
-    data[bit / 8] ^= std::byte{1} << (bit % 8);
-  }
-  medium_.land(sector, data, flight.write);
+  std::array<std::byte, kSectorBytes> flipped{};
+  std::memcpy(flipped.data(), data.data(), kSectorBytes);
+  const std::uint64_t bit = *fate.flipped_bit % (kSectorBytes * 8);
+  flipped[bit / 8] ^= std::byte{1} << (bit % 8);
+  medium_.land(sector, flipped, flight.write);
 }
 
 void SimDisk::answer(Flight& flight) {

@@ -105,13 +105,13 @@ void World::leave() {
 }
 
 void World::fail(const std::string& why) {
-  const WorldFailure failure(
-      fmt::format("{} (seed {}, step {}, {} ns)\n{}", why, seed_, steps_, now_ns_, threads()));
+  const std::string told =
+      fmt::format("{} (seed {}, step {}, {} ns)\n{}", why, seed_, steps_, now_ns_, threads());
   if (current_ == nullptr) {
     failed_ = true;
-    throw failure;
+    throw WorldFailure(told);
   }
-  failure_ = std::make_exception_ptr(failure);
+  failure_ = std::make_exception_ptr(WorldFailure(told));
   leave();
 }
 
