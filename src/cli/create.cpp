@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
+#include "cli/known_bad_arguments.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
@@ -21,6 +22,7 @@ struct Arguments {
   set::CreateOptions options;
   std::string spare_size;
   std::string destroy;
+  KnownBadArguments known_bad;
   bool json = false;
 };
 
@@ -31,6 +33,9 @@ Result<void> parse(Arguments& arguments) {
     if (!bytes) return tl::unexpected(bytes.error());
     arguments.options.spare_bytes = *bytes;
   }
+  const auto form = parse(arguments.known_bad);
+  if (!form) return tl::unexpected(form.error());
+  arguments.options.known_bad_form = *form;
   if (!arguments.destroy.empty()) {
     arguments.options.destroy = parse_uuid(arguments.destroy);
     if (!arguments.options.destroy) {
@@ -87,12 +92,18 @@ void print(const set::Created& created, bool json) {
                 {"spare",
                  {{"path", created.spare_path},
                   {"uuid", to_string(identity.spare_uuid)},
-                  {"capacity_sectors", created.spare_data.value}}}});
+                  {"capacity_sectors", created.spare_data.value}}},
+                {"lost_sectors", created.known_bad.lost.value},
+                {"suspect_sectors", created.known_bad.suspect.value}});
     return;
   }
   fmt::print("created {}: {} ({}), spare {} (room for {})\n", identity.name,
              printable(created.main_path), human_size(identity.main.size.value),
              printable(created.spare_path), human_size(created.spare_data.value));
+  if (created.known_bad != remap::Marked{}) {
+    fmt::print("{} sectors are known to be lost, {} to be suspect\n", created.known_bad.lost.value,
+               created.known_bad.suspect.value);
+  }
   fmt::print(
       "From the first remapped sector on, use {} only through dm-remap: `dmremap start {}`\n",
       printable(created.main_path), identity.name);
@@ -135,6 +146,15 @@ void add_create(CLI::App& app, Chosen& chosen) {
                  "overwrite a file system, partition table or damaged metadata on SPARE");
   verb->add_option("--destroy", arguments->destroy, "overwrite the set with this UUID on SPARE")
       ->type_name("UUID");
+  verb->add_option("--known-bad", arguments->options.known_bad_path,
+                   "sectors of MAIN that are lost from the start: a ddrescue mapfile or a "
+                   "badblocks list")
+      ->type_name("FILE");
+  verb->add_option("--known-bad-format", arguments->known_bad.format,
+                   "of that list: ddrescue or badblocks; else its first line shows");
+  verb->add_option("--known-bad-block-size", arguments->known_bad.block_size,
+                   "what badblocks was given as -b (1024)")
+      ->type_name("SIZE");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -49,6 +49,8 @@ int run(int argc, char** argv) {
   add_repair(app, chosen);
   add_resolve(app, chosen);
   add_remap(app, chosen);
+  add_unremap(app, chosen);
+  add_bad(app, chosen);
   add_release(app, chosen);
   try {
     app.parse(argc, argv);

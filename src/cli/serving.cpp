@@ -83,19 +83,26 @@ class Serving final : public control::Service {
 
   Result<remap::Relocation> relocate(SectorRange range) override {
     const std::shared_lock lock(mutex_);
-    if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
-    if (set_->read_only()) {
-      return fail(ErrorCode::read_only, "was started read-only", set_->name(),
-                  "start it without --read-only");
-    }
-    const SectorRange disk{{0}, set_->engine().geometry().size};
-    if (!disk.contains(range)) {
-      return fail(
-          ErrorCode::usage,
-          fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value),
-          set_->name());
-    }
+    if (auto may = check_change(range); !may) return tl::unexpected(may.error());
     return set_->engine().relocate(range);
+  }
+
+  Result<remap::Returned> unremap(SectorRange range) override {
+    const std::shared_lock lock(mutex_);
+    if (auto may = check_change(range); !may) return tl::unexpected(may.error());
+    return set_->engine().unremap(range);
+  }
+
+  Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) override {
+    const std::shared_lock lock(mutex_);
+    if (auto may = check_change({}); !may) return tl::unexpected(may.error());
+    return set_->engine().mark_known_bad(list, dry_run);
+  }
+
+  Result<control::DiskMap> disk_map() override {
+    const std::shared_lock lock(mutex_);
+    if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
+    return control::DiskMap{set_->engine().geometry().size, set_->engine().extents()};
   }
 
   Result<void> stop() override {
@@ -124,6 +131,21 @@ class Serving final : public control::Service {
   }
 
  private:
+  // By hand, to these sectors. Requires the lock.
+  [[nodiscard]] Result<void> check_change(SectorRange range) const {
+    if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
+    if (set_->read_only()) {
+      return fail(ErrorCode::read_only, "was started read-only", set_->name(),
+                  "start it without --read-only");
+    }
+    const SectorRange disk{{0}, set_->engine().geometry().size};
+    if (disk.contains(range)) return {};
+    return fail(
+        ErrorCode::usage,
+        fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value),
+        set_->name());
+  }
+
   mutable std::shared_mutex mutex_;
   std::unique_ptr<set::RunningSet> set_;
   std::unique_ptr<Exports> exports_;  // ends before the set

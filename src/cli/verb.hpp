@@ -23,6 +23,8 @@ void add_check(CLI::App& app, Chosen& chosen);
 void add_repair(CLI::App& app, Chosen& chosen);
 void add_resolve(CLI::App& app, Chosen& chosen);
 void add_remap(CLI::App& app, Chosen& chosen);
+void add_unremap(CLI::App& app, Chosen& chosen);
+void add_bad(CLI::App& app, Chosen& chosen);
 void add_release(CLI::App& app, Chosen& chosen);
 
 }  // namespace dmremap::cli

@@ -4,6 +4,9 @@
 //   request   {"version":1,"verb":"status"}
 //             {"version":1,"verb":"events","after":12,"follow":true}
 //             {"version":1,"verb":"remap","first":2048,"count":8}
+//             {"version":1,"verb":"unremap","first":2048,"count":8}
+//             {"version":1,"verb":"mark","lost":[first,count,...],"suspect":[...],"dry_run":false}
+//             {"version":1,"verb":"extents"}
 //             {"version":1,"verb":"stop"}   {"version":1,"verb":"ping"}
 //   answer    {"version":1,"ok":true,...}
 //             {"version":1,"ok":false,"error":{"code","what","where","hint"}}
@@ -24,7 +27,8 @@ namespace dmremap::control {
 
 inline constexpr int kProtocolVersion = 1;
 // Longer requests are refused; longer answers are an error of the server.
-inline constexpr std::size_t kMaxRequestBytes = std::size_t{64} * 1024;
+// A list of known-bad sectors as long as a table is one request.
+inline constexpr std::size_t kMaxRequestBytes = std::size_t{1024} * 1024;
 inline constexpr std::size_t kMaxAnswerBytes = std::size_t{16} * 1024 * 1024;
 
 [[nodiscard]] nlohmann::json make_request(std::string_view verb);

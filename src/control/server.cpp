@@ -16,6 +16,7 @@
 #include "base/parse.hpp"
 #include "control/line_socket.hpp"
 #include "control/protocol.hpp"
+#include "control/table_json.hpp"
 #include "control/unix_socket.hpp"
 #include "set/status.hpp"
 
@@ -42,12 +43,61 @@ json answer_events(const std::vector<format::Event>& events) {
   return answer;
 }
 
-json answer_remap(Service& service, const json& request) {
+// Empty: it is none.
+SectorRange range_in(const json& request) {
   const SectorRange range{{number_at(request, "first")}, {number_at(request, "count")}};
-  if (range.empty() || range.count.value > kAddressLimitSectors ||
-      range.first.value > kAddressLimitSectors - range.count.value) {
-    return make_answer(Error{ErrorCode::usage, "not a range", {}, "give SECTOR or SECTOR+COUNT"});
+  const bool fits = range.count.value <= kAddressLimitSectors &&
+                    range.first.value <= kAddressLimitSectors - range.count.value;
+  return fits ? range : SectorRange{};
+}
+
+json answer_no_range() {
+  return make_answer(Error{ErrorCode::usage, "not a range", {}, "give SECTOR or SECTOR+COUNT"});
+}
+
+json answer_unremap(Service& service, const json& request) {
+  const SectorRange range = range_in(request);
+  if (range.empty()) return answer_no_range();
+  const auto done = service.unremap(range);
+  if (!done) return make_answer(done.error());
+  json answer = make_answer();
+  answer["returned_sectors"] = done->returned.value;
+  answer["kept_sectors"] = done->kept.value;
+  answer["untouched_sectors"] = done->untouched.value;
+  answer["first_kept_sector"] = done->first_kept.value;
+  answer["errno"] = done->error;
+  return answer;
+}
+
+json answer_mark(Service& service, const json& request) {
+  const auto lost = ranges_from_json(request.value("lost", json::array()));
+  const auto suspect = ranges_from_json(request.value("suspect", json::array()));
+  const auto dry_run = request.find("dry_run");
+  if (!lost || !suspect || (dry_run != request.end() && !dry_run->is_boolean())) {
+    return make_answer(Error{ErrorCode::protocol, "not a list of sectors", {}, {}});
   }
+  const auto done =
+      service.mark_known_bad({*lost, *suspect}, dry_run != request.end() && dry_run->get<bool>());
+  if (!done) return make_answer(done.error());
+  json answer = make_answer();
+  answer["lost_sectors"] = done->lost.value;
+  answer["suspect_sectors"] = done->suspect.value;
+  answer["unchanged_sectors"] = done->unchanged.value;
+  return answer;
+}
+
+json answer_extents(Service& service) {
+  const auto map = service.disk_map();
+  if (!map) return make_answer(map.error());
+  json answer = make_answer();
+  answer["size_sectors"] = map->size.value;
+  answer["extents"] = to_json(map->extents);
+  return answer;
+}
+
+json answer_remap(Service& service, const json& request) {
+  const SectorRange range = range_in(request);
+  if (range.empty()) return answer_no_range();
   const auto done = service.relocate(range);
   if (!done) return make_answer(done.error());
   json answer = make_answer();
@@ -96,6 +146,9 @@ class Connection {
       return send(answer);
     }
     if (verb == "remap") return send(answer_remap(service_, request));
+    if (verb == "unremap") return send(answer_unremap(service_, request));
+    if (verb == "mark") return send(answer_mark(service_, request));
+    if (verb == "extents") return send(answer_extents(service_));
     if (verb == "stop") {
       const auto stopped = service_.stop();
       return send(stopped ? make_answer() : make_answer(stopped.error()));

@@ -17,6 +17,12 @@
 
 namespace dmremap::control {
 
+// Main, by state.
+struct DiskMap {
+  SectorCount size;
+  std::vector<format::Extent> extents;  // sorted; what is in none is good
+};
+
 // Called by several threads at once.
 class Service {
  public:
@@ -26,6 +32,9 @@ class Service {
   virtual std::vector<format::Event> events(std::uint64_t after,
                                             std::chrono::milliseconds timeout) = 0;
   virtual Result<remap::Relocation> relocate(SectorRange range) = 0;
+  virtual Result<remap::Returned> unremap(SectorRange range) = 0;
+  virtual Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) = 0;
+  virtual Result<DiskMap> disk_map() = 0;
   // Ends the set, or refuses and changes nothing. The process ends after the answer is out.
   virtual Result<void> stop() = 0;
 };

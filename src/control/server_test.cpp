@@ -17,6 +17,7 @@
 #include "control/client.hpp"
 #include "control/line_socket.hpp"
 #include "control/protocol.hpp"
+#include "control/table_json.hpp"
 #include "control/unix_socket.hpp"
 
 namespace dmremap::control {
@@ -43,6 +44,19 @@ class FakeSet final : public Service {
     return remap::Relocation{range.count, {0}, {0}};
   }
 
+  Result<remap::Returned> unremap(SectorRange range) override {
+    return remap::Returned{range.count, {1}, {2}, {2050}, EIO};
+  }
+  Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) override {
+    marked = list;
+    return remap::Marked{{dry_run ? 1U : 2U}, {3}, {4}};
+  }
+  Result<DiskMap> disk_map() override {
+    using format::Extent;
+    using format::State;
+    return DiskMap{{4096}, {Extent(State::lost, {{8}, {2}}), Extent(State::remapped, {{20}, {4}})}};
+  }
+
   Result<void> stop() override {
     if (in_use) return fail(ErrorCode::device_in_use, "mounted on /mnt", "data", "unmount it");
     return {};
@@ -60,6 +74,7 @@ class FakeSet final : public Service {
   }
 
   std::atomic<bool> in_use = false;
+  remap::KnownBad marked;  // by the last request
 
  private:
   std::mutex mutex_;
@@ -135,6 +150,58 @@ TEST_F(ServerTest, ChecksTheRangeOfARemap) {
   EXPECT_EQ(call(request).error().code, ErrorCode::usage);
   request["count"] = std::uint64_t{1} << 63U;
   EXPECT_EQ(call(request).error().code, ErrorCode::usage);
+}
+
+TEST_F(ServerTest, AListOfSectorsArrivesAsItWasSent) {
+  const std::vector<SectorRange> lost{{{8}, {4}}, {{100}, {1}}};
+  auto request = make_request("mark");
+  request["lost"] = to_json(lost);
+  EXPECT_EQ((*call(request))["lost_sectors"], 2);
+  EXPECT_EQ(set_.marked.lost, lost);
+  EXPECT_TRUE(set_.marked.suspect.empty());
+  request["dry_run"] = true;
+  EXPECT_EQ((*call(request))["lost_sectors"], 1);
+  using nlohmann::json;
+  for (const json& wrong : {json("8"), json{8}, json{8, 0}, json{8, -1}, json{8, "1"}, json{8, 1.5},
+                            json{std::uint64_t{1} << 40U, 1}, json{1, ~std::uint64_t{0}}}) {
+    request["lost"] = wrong;
+    EXPECT_EQ(call(request).error().code, ErrorCode::protocol) << wrong;
+  }
+}
+
+TEST_F(ServerTest, AListAsLongAsATableFits) {
+  std::vector<SectorRange> lost;
+  for (std::uint64_t i = 0; i < 11'000; ++i) lost.push_back({{(1ULL << 39U) + i * 4096}, {2048}});
+  auto request = make_request("mark");
+  request["lost"] = to_json(lost);
+  ASSERT_TRUE(call(request));
+  EXPECT_EQ(set_.marked.lost, lost);
+}
+
+TEST_F(ServerTest, TellsTheStatesOfSectors) {
+  const auto answer = call(make_request("extents"));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ((*answer)["size_sectors"], 4096);
+  const auto extents = extents_from_json((*answer)["extents"]);
+  ASSERT_TRUE(extents);
+  EXPECT_EQ(*extents, set_.disk_map()->extents);
+  using nlohmann::json;
+  for (const char* wrong : {"{}", "[1]", "[[1,2]]", "[[1,2,\"good\"]]", "[[1,0,\"lost\"]]",
+                            "[[9,2,\"lost\"],[8,1,\"gone\"]]", "[[1,99999999,\"lost\"]]"}) {
+    EXPECT_FALSE(extents_from_json(json::parse(wrong))) << wrong;
+  }
+}
+
+TEST_F(ServerTest, AnUnremapTellsWhatStays) {
+  auto request = make_request("unremap");
+  EXPECT_EQ(call(request).error().code, ErrorCode::usage);
+  request["first"] = 2048;
+  request["count"] = 8;
+  const auto answer = call(request);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ((*answer)["returned_sectors"], 8);
+  EXPECT_EQ((*answer)["first_kept_sector"], 2050);
+  EXPECT_EQ((*answer)["errno"], EIO);
 }
 
 TEST_F(ServerTest, AFollowerGetsEventsAsTheyHappen) {

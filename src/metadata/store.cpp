@@ -11,7 +11,13 @@ namespace dmremap::metadata {
 
 Result<void> Store::create(io::BlockDevice& spare, const format::Content& content, Random& random,
                            Clock& clock, const std::optional<format::CopyPositions>& before) {
-  DMREMAP_ASSERT(content.extents.empty());
+  if (const std::size_t entries = content.extents.size() + content.retired.size();
+      entries > table_capacity(content)) {
+    return fail(ErrorCode::metadata_full,
+                fmt::format("{} extents do not fit the table, which holds {}", entries,
+                            table_capacity(content)),
+                spare.path());
+  }
   const SectorCount size = spare.geometry().size;
   if (size < format::kMinSpareSize) {
     return fail(ErrorCode::device_too_small, "a spare needs at least 16 MiB", spare.path());

@@ -38,8 +38,8 @@ class Store {
   // Lays the metadata of a new set on `spare`: every slot sealed and verified, all eight copies, or
   // an error. The seals of whatever set was there are erased first, also where a device of another
   // size, `before`, would have had them. The caller has made sure that
-  // nothing on `spare` is still wanted. Needs
-  // content.extents empty. Writes only to copy areas.
+  // nothing on `spare` is still wanted. Error metadata_full: more extents than a slot holds;
+  // nothing was written. Writes only to copy areas.
   static Result<void> create(io::BlockDevice& spare, const format::Content& content, Random& random,
                              Clock& clock,
                              const std::optional<format::CopyPositions>& before = std::nullopt);

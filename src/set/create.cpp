@@ -252,6 +252,16 @@ Result<format::Content> describe(const CreateOptions& options, const io::FileDev
   return content;
 }
 
+// As they lie on this main. Nothing has been written yet.
+Result<remap::KnownBad> known_bad(const CreateOptions& options, const io::FileDevice& main) {
+  if (options.known_bad_path.empty()) return remap::KnownBad{};
+  const auto list = read_known_bad(options.known_bad_path, options.known_bad_form);
+  if (!list) return list;
+  auto fitted = remap::fit_to_main(*list, main.geometry());
+  if (!fitted) fitted.error().where = options.known_bad_path;
+  return fitted;
+}
+
 SectorCount data_room(SectorCount spare_size) {
   std::uint64_t reserved = 0;
   for (const SectorRange& range : metadata::reserved_ranges(spare_size)) {
@@ -266,6 +276,8 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   if (auto named = check_set_name(options.name); !named) return tl::unexpected(named.error());
   auto main = open_main(options.main_path);
   if (!main) return tl::unexpected(main.error());
+  const auto bad = known_bad(options, **main);
+  if (!bad) return tl::unexpected(bad.error());
   if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
     return tl::unexpected(apart.error());
   }
@@ -285,9 +297,11 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   const auto erase_ends = check_signatures(**spare, options.force);
   if (!erase_ends) return tl::unexpected(erase_ends.error());
 
-  const auto content = describe(options, **main, **spare, clock, random);
+  auto content = describe(options, **main, **spare, clock, random);
   if (!content) return tl::unexpected(content.error());
+  content->extents = remap::extents_of(*bad, content->identity.created_ns);
   Created created;
+  created.known_bad = remap::count_marks(*bad, remap::Table());
   created.warnings = warnings_about(**main, **spare);
   if (auto done =
           write_set(**spare, *content, *destroyed, *erase_ends, options.force, clock, random);

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "format/content.hpp"
+#include "set/known_bad_file.hpp"
 
 namespace dmremap::set {
 
@@ -21,13 +22,16 @@ struct CreateOptions {
   std::optional<std::uint64_t> spare_bytes;  // make the spare as a file of this size
   bool force = false;           // over a file system, partition table, damaged metadata
   std::optional<Uuid> destroy;  // over this very set
+  std::string known_bad_path;   // sectors that the set shall know of from the start; empty: none
+  KnownBadForm known_bad_form;
 };
 
 struct Created {
   format::Identity identity;
-  std::string main_path;              // absolute
-  std::string spare_path;             // absolute
-  SectorCount spare_data;             // what the spare can take
+  std::string main_path;   // absolute
+  std::string spare_path;  // absolute
+  SectorCount spare_data;  // what the spare can take
+  remap::Marked known_bad;
   std::vector<std::string> warnings;  // for people, one line each
 };
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/parse.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+// Asked for at once, so that no answer takes too long: 1 GiB.
+constexpr SectorCount kStep{std::uint64_t{1} << 21U};
+
+struct Arguments {
+  std::string name;
+  std::string range;
+  bool json = false;
+};
+
+struct Sum {
+  std::uint64_t returned = 0;
+  std::uint64_t kept = 0;
+  std::uint64_t untouched = 0;
+  std::uint64_t first_kept = 0;
+  int error = 0;
+};
+
+void add(Sum& sum, const nlohmann::json& answer) {
+  const auto number = [&](const char* field) { return answer.value(field, std::uint64_t{0}); };
+  const std::uint64_t kept = number("kept_sectors");
+  if (kept > 0 && sum.kept == 0) {
+    sum.first_kept = number("first_kept_sector");
+    sum.error = answer.value("errno", 0);
+  }
+  sum.kept += kept;
+  sum.returned += number("returned_sectors");
+  sum.untouched += number("untouched_sectors");
+}
+
+Result<Sum> unremap(const Arguments& arguments) {
+  const auto range = parse_range(arguments.range);
+  if (!range) return tl::unexpected(range.error());
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return tl::unexpected(client.error());
+  const auto status = client->call(control::make_request("status"), kAnswerTime);
+  if (!status) return tl::unexpected(status.error());
+  const SectorRange disk{{0}, {(*status)["status"].value("size_sectors", std::uint64_t{0})}};
+  if (!disk.contains(*range)) {
+    return fail(
+        ErrorCode::usage,
+        fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value));
+  }
+  Sum sum;
+  for (Sector at = range->first; at < range->end();) {
+    const SectorCount count = std::min(kStep, range->end() - at);
+    nlohmann::json request = control::make_request("unremap");
+    request["first"] = at.value;
+    request["count"] = count.value;
+    const auto answer = client->call(request, kWorkTime);
+    if (!answer) return tl::unexpected(answer.error());
+    add(sum, *answer);
+    at = at + count;
+  }
+  return sum;
+}
+
+Error kept_error(const std::string& name, const Sum& sum) {
+  const std::string why = sum.error != 0 ? errno_text(sum.error)
+                                         : std::string("main returned other data than was written");
+  return {ErrorCode::io,
+          fmt::format("{} stay remapped, from sector {} on: {}", counted(sum.kept, "sector"),
+                      sum.first_kept, why),
+          name, "their data is safe on the spare; unremap them when main takes writes again"};
+}
+
+int run(const Arguments& arguments) {
+  const auto done = unremap(arguments);
+  if (!done) {
+    Error error = done.error();
+    if (error.where.empty()) error.where = arguments.name;
+    return report(error, arguments.json);
+  }
+  if (arguments.json) {
+    print_json({{"name", arguments.name},
+                {"returned_sectors", done->returned},
+                {"kept_sectors", done->kept},
+                {"untouched_sectors", done->untouched}});
+  } else {
+    fmt::print("{} sectors brought back to main, {} still remapped, {} were not remapped\n",
+               done->returned, done->kept, done->untouched);
+  }
+  return done->kept == 0 ? kDone : report(kept_error(arguments.name, *done), arguments.json);
+}
+
+}  // namespace
+
+void add_unremap(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "unremap", "Bring the data of remapped sectors back to main, verified, and free their place");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set")->required();
+  verb->add_option("RANGE", arguments->range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
+      ->required();
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

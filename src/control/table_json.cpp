@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/table_json.hpp"
+
+#include "base/parse.hpp"
+
+namespace dmremap::control {
+
+namespace {
+
+using format::Extent;
+using format::State;
+using nlohmann::json;
+
+std::optional<SectorRange> range_of(const json& first, const json& count) {
+  if (!first.is_number_unsigned() || !count.is_number_unsigned()) return std::nullopt;
+  const SectorRange out{{first.get<std::uint64_t>()}, {count.get<std::uint64_t>()}};
+  if (out.empty() || out.count.value > kAddressLimitSectors ||
+      out.first.value > kAddressLimitSectors - out.count.value) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<State> state_of(const json& name) {
+  if (!name.is_string()) return std::nullopt;
+  for (const State state : {State::suspect, State::lost, State::gone, State::remapped}) {
+    if (name.get_ref<const std::string&>() == name_of(state)) return state;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+json to_json(std::span<const SectorRange> ranges) {
+  json out = json::array();
+  for (const SectorRange& range : ranges) {
+    out.push_back(range.first.value);
+    out.push_back(range.count.value);
+  }
+  return out;
+}
+
+std::optional<std::vector<SectorRange>> ranges_from_json(const json& list) {
+  if (!list.is_array() || list.size() % 2 != 0) return std::nullopt;
+  std::vector<SectorRange> out;
+  for (std::size_t i = 0; i < list.size(); i += 2) {
+    const auto range = range_of(list[i], list[i + 1]);
+    if (!range) return std::nullopt;
+    out.push_back(*range);
+  }
+  return out;
+}
+
+json to_json(std::span<const Extent> extents) {
+  json out = json::array();
+  for (const Extent& extent : extents) {
+    out.push_back({extent.main().first.value, extent.main().count.value, name_of(extent.state())});
+  }
+  return out;
+}
+
+std::optional<std::vector<Extent>> extents_from_json(const json& list) {
+  if (!list.is_array()) return std::nullopt;
+  std::vector<Extent> out;
+  Sector at;
+  for (const json& entry : list) {
+    if (!entry.is_array() || entry.size() != 3) return std::nullopt;
+    const auto range = range_of(entry[0], entry[1]);
+    const auto state = state_of(entry[2]);
+    if (!range || !state || range->count.value > format::kMaxExtentSectors || range->first < at) {
+      return std::nullopt;
+    }
+    out.emplace_back(*state, *range);
+    at = range->end();
+  }
+  return out;
+}
+
+}  // namespace dmremap::control

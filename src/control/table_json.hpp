@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sectors by state as they go over a set's socket.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.hpp"
+#include "format/extent.hpp"
+
+namespace dmremap::control {
+
+// [first, count, first, count, ...]
+[[nodiscard]] nlohmann::json to_json(std::span<const SectorRange> ranges);
+// Nothing, if it is no such list, or if a range is empty or ends beyond 2^40 sectors.
+[[nodiscard]] std::optional<std::vector<SectorRange>> ranges_from_json(const nlohmann::json& list);
+
+// [[first, count, "lost"], ...]: main sectors and state; where on the spare is not said.
+[[nodiscard]] nlohmann::json to_json(std::span<const format::Extent> extents);
+// Nothing, if it is no such list in the order of sectors.
+[[nodiscard]] std::optional<std::vector<format::Extent>> extents_from_json(
+    const nlohmann::json& list);
+
+}  // namespace dmremap::control

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/known_bad_file.hpp"
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "base/mapfile.hpp"
+#include "base/text_lines.hpp"
+
+namespace dmremap::set {
+
+namespace {
+
+using format::Extent;
+using format::State;
+using Status = MapfileArea::Status;
+
+constexpr std::string_view kProgram = "dm-remap";
+constexpr std::size_t kLargestFile = std::size_t{256} * kMiB;
+
+KnownBadFormat format_of(std::string_view text) {
+  const auto first = TextLines(text).next();
+  return first && first->words.size() > 1 ? KnownBadFormat::ddrescue : KnownBadFormat::badblocks;
+}
+
+Result<remap::KnownBad> parse_ddrescue(std::string_view text, const std::string& name) {
+  const auto areas = parse_mapfile(text, name);
+  if (!areas) return tl::unexpected(areas.error());
+  remap::KnownBad out;
+  for (const MapfileArea& area : *areas) {
+    switch (area.status) {
+      case Status::bad:
+        out.lost.push_back(area.sectors());
+        break;
+      case Status::non_trimmed:
+      case Status::non_scraped:
+        out.suspect.push_back(area.sectors());
+        break;
+      case Status::untried:
+      case Status::finished:
+        break;
+    }
+  }
+  return out;
+}
+
+Status status_of(State state) {
+  switch (state) {
+    case State::suspect:
+      return Status::non_trimmed;
+    case State::lost:
+    case State::gone:
+    case State::remapped:
+      return Status::bad;
+    case State::good:
+    case State::retired:
+      break;
+  }
+  return Status::untried;
+}
+
+std::string print_ddrescue(std::span<const Extent> extents, SectorCount size) {
+  std::vector<MapfileArea> areas;
+  Sector at;
+  const auto put = [&](Sector end, Status status) {
+    areas.push_back({at.byte_offset(), (end - at).bytes(), status});
+    at = end;
+  };
+  for (const Extent& extent : extents) {
+    put(extent.main().first, Status::untried);
+    put(extent.main().end(), status_of(extent.state()));
+  }
+  put(Sector{} + size, Status::untried);
+  return print_mapfile(areas, kProgram);
+}
+
+bool is_rescue_of_others(std::string_view text) {
+  if (text.starts_with(fmt::format("# Mapfile. Created by {}\n", kProgram))) return false;
+  return format_of(text) == KnownBadFormat::ddrescue && parse_mapfile(text, {});
+}
+
+Result<std::string> read_all(int fd, const std::string& path) {
+  std::string out;
+  std::vector<char> piece(64 * kKiB);
+  while (true) {
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "read it", path);
+    if (got == 0) return out;
+    out.append(piece.data(), static_cast<std::size_t>(got));
+    if (out.size() > kLargestFile) {
+      return fail(ErrorCode::usage, "is far too large for a list of bad sectors", path,
+                  "give a ddrescue mapfile or a badblocks list");
+    }
+  }
+}
+
+Result<void> write_all(int fd, std::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(fd, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail_errno(errno, "write it", path);
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+Result<void> replace(const std::string& path, std::string_view text, mode_t mode) {
+  std::string draft = path + ".XXXXXX";
+  const FileDescriptor file(::mkostemp(draft.data(), O_CLOEXEC));
+  if (!file.valid()) return fail_errno(errno, "create a file beside it", path);
+  auto done = write_all(file.get(), text, path);
+  if (done && (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 ||
+               ::rename(draft.c_str(), path.c_str()) != 0)) {
+    done = fail_errno(errno, "write it", path);
+  }
+  if (!done) ::unlink(draft.c_str());
+  return done;
+}
+
+mode_t mode_of_files() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}
+
+}  // namespace
+
+std::string_view name_of(KnownBadFormat format) {
+  return format == KnownBadFormat::ddrescue ? "ddrescue" : "badblocks";
+}
+
+Result<KnownBadFormat> known_bad_format(std::string_view name) {
+  for (const auto format : {KnownBadFormat::ddrescue, KnownBadFormat::badblocks}) {
+    if (name == name_of(format)) return format;
+  }
+  return fail(ErrorCode::usage, "no such format of known-bad lists", std::string(name),
+              "give ddrescue or badblocks");
+}
+
+Result<remap::KnownBad> parse_known_bad(std::string_view text, const std::string& name,
+                                        const KnownBadForm& form) {
+  if (form.format.value_or(format_of(text)) == KnownBadFormat::ddrescue) {
+    return parse_ddrescue(text, name);
+  }
+  if (auto size = check_badblocks_size(form.block_bytes); !size) {
+    return tl::unexpected(size.error());
+  }
+  auto lost = parse_badblocks(text, name, form.block_bytes);
+  if (!lost) return tl::unexpected(lost.error());
+  return remap::KnownBad{std::move(*lost), {}};
+}
+
+Result<remap::KnownBad> read_known_bad(const std::string& path, const KnownBadForm& form) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    return fail_errno(errno, "open it", path, "give a ddrescue mapfile or a badblocks list");
+  }
+  const auto text = read_all(file.get(), path);
+  if (!text) return tl::unexpected(text.error());
+  return parse_known_bad(*text, path, form);
+}
+
+std::string print_known_bad(std::span<const Extent> extents, SectorCount size,
+                            const KnownBadForm& form) {
+  if (form.format.value_or(KnownBadFormat::ddrescue) == KnownBadFormat::ddrescue) {
+    return print_ddrescue(extents, size);
+  }
+  std::vector<SectorRange> bad;
+  for (const Extent& extent : extents) {
+    if (status_of(extent.state()) == Status::bad) bad.push_back(extent.main());
+  }
+  return print_badblocks(bad, form.block_bytes);
+}
+
+Result<void> write_known_bad(const std::string& path, std::string_view text, bool force) {
+  struct stat st {};
+  if (::stat(path.c_str(), &st) != 0) {
+    if (errno != ENOENT) return fail_errno(errno, "write it", path);
+    return replace(path, text, mode_of_files());
+  }
+  if (S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
+    return fail(ErrorCode::usage, "is no file for a list", path, "give the path of a file");
+  }
+  const int access = S_ISREG(st.st_mode) ? O_RDWR : O_WRONLY;
+  const FileDescriptor file(::open(path.c_str(), access | O_CLOEXEC));
+  if (!file.valid()) return fail_errno(errno, "open it", path);
+  if (!S_ISREG(st.st_mode)) return write_all(file.get(), text, path);
+  if (!force) {
+    const auto old = read_all(file.get(), path);
+    if (old && is_rescue_of_others(*old)) {
+      return fail(ErrorCode::file_exists, "holds the progress of a rescue", path,
+                  "give another file, or overwrite it with --force");
+    }
+  }
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  if (error) return fail_errno(error.value(), "write it", path);
+  return replace(real.string(), text, st.st_mode & 07777);
+}
+
+}  // namespace dmremap::set

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Known-bad lists as files: what other programs say of a disk, and what a set says to them.
+//
+//   ddrescue    read: bad areas (-) become lost; areas that failed only as a part of a larger read
+//               (* and /) suspect; the rest says nothing. Written for a rescue of main itself: -
+//               for lost, gone and remapped (main's own sectors are bad there), * for suspect, ?
+//               else
+//   badblocks   read: lost. Written: every block with a lost, gone or remapped sector
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/badblocks_list.hpp"
+#include "base/result.hpp"
+#include "format/extent.hpp"
+#include "remap/known_bad.hpp"
+
+namespace dmremap::set {
+
+enum class KnownBadFormat { ddrescue, badblocks };
+[[nodiscard]] std::string_view name_of(KnownBadFormat format);
+// Error: usage.
+[[nodiscard]] Result<KnownBadFormat> known_bad_format(std::string_view name);
+
+struct KnownBadForm {
+  std::optional<KnownBadFormat> format;  // reading, none: the first line shows; writing: ddrescue
+  std::uint64_t block_bytes = kBadblocksBlockBytes;
+};
+
+// Total: any bytes give a list or an error (usage) that names the line. `name`: of the file.
+[[nodiscard]] Result<remap::KnownBad> parse_known_bad(std::string_view text,
+                                                      const std::string& name,
+                                                      const KnownBadForm& form);
+// Errors: also those of reading a file; usage for one that is far too large.
+[[nodiscard]] Result<remap::KnownBad> read_known_bad(const std::string& path,
+                                                     const KnownBadForm& form);
+
+// `extents`: the table of a set, sorted. `size`: main's.
+[[nodiscard]] std::string print_known_bad(std::span<const format::Extent> extents, SectorCount size,
+                                          const KnownBadForm& form);
+
+// `text` for what was at `path`, all of it or none; what is no regular file is written to. A
+// mapfile that dm-remap did not write holds the progress of a rescue: refused (file_exists) unless
+// `force`.
+[[nodiscard]] Result<void> write_known_bad(const std::string& path, std::string_view text,
+                                           bool force);
+
+}  // namespace dmremap::set
