@@ -21,15 +21,20 @@ io::IoStatus FlushGate::flush_since(Mark since, const std::function<io::IoStatus
   return flush_locked(since, flush);
 }
 
-io::IoStatus FlushGate::user_flush(bool only_if_written,
-                                   const std::function<io::IoStatus()>& flush) {
+FlushGate::UserFlush FlushGate::user_flush(bool only_if_written,
+                                           const std::function<io::IoStatus()>& flush) {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
   const Mark since = reported_.load();
   const std::lock_guard lock(mutex_);
-  if (only_if_written && !written_.load() && failures_.load() == since) return io::kIoOk;
+  if (only_if_written && !written_.load() && failures_.load() == since) return {};
   const io::IoStatus status = flush_locked(since, flush);
-  reported_.store(failures_.load());
-  return status;
+  return {status, failures_.load()};
+}
+
+void FlushGate::told(Mark failures) {
+  Mark known = reported_.load();
+  while (known < failures && !reported_.compare_exchange_weak(known, failures)) {
+  }
 }
 
 }  // namespace dmremap::remap

@@ -26,9 +26,16 @@ class FlushGate {
 
   // `flush` reaches the device. Fails if it fails, or if any flush failed since the mark.
   io::IoStatus flush_since(Mark since, const std::function<io::IoStatus()>& flush);
-  // For a flush the user asked for: covers all since the last one that was reported to a user.
+  // For a flush the user asked for: covers all since the last failure that users know of. After a
+  // failure every such flush fails, until `told`.
   // `only_if_written`: skip the device if nothing was written since its last good flush.
-  io::IoStatus user_flush(bool only_if_written, const std::function<io::IoStatus()>& flush);
+  struct UserFlush {
+    io::IoStatus status;
+    Mark failures = 0;  // that the status speaks of
+  };
+  UserFlush user_flush(bool only_if_written, const std::function<io::IoStatus()>& flush);
+  // A user is about to be told of them.
+  void told(Mark failures);
 
   // Something was written: call before the write is acknowledged.
   void written() {

@@ -14,14 +14,15 @@ io::IoStatus FlushPath::flush() {
   path_.flushes.fetch_add(1, std::memory_order_relaxed);
   // Both, whatever becomes of the first.
   const io::IoStatus main = flush_main();
-  const io::IoStatus spare =
+  const FlushGate::UserFlush spare =
       path_.spare_gate.user_flush(true, [this] { return path_.flush_spare_device(); });
-  return main.ok() ? spare : main;
+  if (!spare.status.ok()) path_.spare_gate.told(spare.failures);
+  return main.ok() ? spare.status : main;
 }
 
 io::IoStatus FlushPath::flush_main() {
   std::vector<std::uint64_t> doubtful;
-  const io::IoStatus status = path_.main_gate.user_flush(false, [&]() -> io::IoStatus {
+  const auto [status, failures] = path_.main_gate.user_flush(false, [&]() -> io::IoStatus {
     // The gate lets one flush through at a time.
     path_.dirty.move_to(covered_);
     const io::IoStatus flushed = path_.flush_main_device();
@@ -35,10 +36,13 @@ io::IoStatus FlushPath::flush_main() {
     return flushed;
   });
   if (status.ok()) return status;
-  if (path_.find_main(status.error) != Finding::media || doubtful.empty()) return status;
-  path_.emit(format::EventKind::gone, Severity::error, {}, status.error, "flush of main failed");
-  AlignedBuffer buffer(kRegionSectors.bytes());
-  for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  if (path_.find_main(status.error) == Finding::media && !doubtful.empty()) {
+    path_.emit(format::EventKind::gone, Severity::error, {}, status.error, "flush of main failed");
+    AlignedBuffer buffer(kRegionSectors.bytes());
+    for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  }
+  // Not before: nobody else may be told that all is well meanwhile.
+  path_.main_gate.told(failures);
   return status;
 }
 

@@ -56,7 +56,8 @@ void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, i
 struct Recovery::Examined {
   LiveTable::Watch watch;
   Table before;                      // when the watch began
-  std::vector<SectorRange> read;     // on main, now
+  std::vector<SectorRange> read;     // on main, at once
+  std::vector<SectorRange> weak;     // on main, in the end
   std::vector<SectorRange> bad;      // main could not
   std::vector<SectorRange> spoiled;  // the spare could not
 };
@@ -104,7 +105,7 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
     const Reading reading = read_once(unit, out);
     const int error = reading.status.error;
     const bool on_main = reading.place == Place::main;
-    if (error == 0 && on_main) append_run(examined.read, unit);
+    if (error == 0 && on_main) append_run(tries > 1 ? examined.weak : examined.read, unit);
     if (error == 0 || reading.place == Place::nowhere) return error;
     if (concludes_nothing(error)) {
       if (on_main) (void)path_.find_main(error);
@@ -120,7 +121,7 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
 
 int Recovery::examine(LiveTable::Watch watch, Attempt& attempt) {
   if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
-  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}});
+  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}, {}});
   Examined& examined = attempt.examined.back();
   const SectorRange block = examined.watch.range();
   int last = 0;
@@ -201,6 +202,13 @@ void Recovery::bind(Attempt& attempt) {
       append_item(marks, Item::Kind::mark_gone, part, attempt.last_spare_error);
     }
     if (attempt.verdict == Verdict::gone) continue;
+    for (const SectorRange& part : examined.weak) {
+      append_item(moves, Item::Kind::relocate, part, EIO,
+                  part_of(attempt.out, attempt.range, part));
+    }
+    // A block that did not read as a whole while each of its units does is weak. With a bad unit in
+    // it, that one was the cause, and its neighbours stay where they are.
+    if (!examined.bad.empty() || !examined.weak.empty()) continue;
     for (const SectorRange& part : examined.read) {
       append_item(moves, Item::Kind::relocate, part, EIO,
                   part_of(attempt.out, attempt.range, part));
