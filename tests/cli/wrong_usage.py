@@ -49,10 +49,18 @@ def wrong_usage(t):
         ["remap", "data", "-5"],
         ["remap", "data", "1+x"],
         ["remap", "data", str(1 << 41)],
+        ["unremap", "data"],
+        ["unremap", "data", "one"],
+        ["bad"],
+        ["bad", "import", "data"],
+        ["bad", "export", "data", t.path("list"), "--format", "csv"],
+        ["bad", "export", "data", t.path("list"), "--block-size", "100"],
+        ["create", "data", main, spare, "--known-bad", main, "--known-bad-format", "csv"],
     ]:
         refused(t, "usage", *args, exit=2, paths=(main, spare))
 
-    for verb in ["create", "start", "stop", "list", "status", "events", "examine", "remap"]:
+    for verb in ["create", "start", "stop", "list", "status", "events", "examine", "remap",
+                 "unremap", "bad"]:
         done = support.dmremap(verb, "--help")
         check(verb in done.out and done.err == "", f"help of {verb}")
     check(support.dmremap("--version").out.startswith("dmremap "), "--version")
