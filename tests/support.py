@@ -46,10 +46,13 @@ DMREMAP_LAB = os.environ.get("DMREMAP_LAB", os.path.join(_ROOT, "build/bin/dmrem
 
 # --- what a machine must offer ---------------------------------------------------------------
 
-def requires(root=False, fuse=False, loop=False, programs=()):
+def requires(root=False, fuse=False, loop=False, memory_group=False, programs=()):
     """Ends the test as skipped, with the reason, where the machine lacks something; as failed with
     CI=true, where a skipped test would be a hole nobody sees."""
     reason = what_is_missing(root, fuse, loop, programs)
+    if reason is None and memory_group:
+        import memory_group as group  # which builds on this module
+        reason = group.what_is_missing()
     if reason is None:
         return
     if os.environ.get("CI") == "true":

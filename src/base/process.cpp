@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/process.hpp"
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
+#include <cstdlib>
 #include <string_view>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
@@ -23,7 +28,8 @@ namespace {
 // glibc gives a thread 8 MiB of stack and up to 64 MiB of heap of its own: locked, that would be
 // most of a small machine.
 constexpr std::size_t kThreadStackBytes = 512 * std::size_t{1024};
-constexpr int kMallocArenas = 2;
+// More than narrowing, recovery and a commit take at a time: a request each, and the table's slot.
+constexpr std::size_t kHeapReserveBytes = 8 * std::size_t{1024} * 1024;
 
 constexpr bool kShadowMemory =
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -46,12 +52,26 @@ void bound_thread_memory() {
     ::pthread_setattr_default_np(&attributes);
   }
   ::pthread_attr_destroy(&attributes);
-  ::mallopt(M_ARENA_MAX, kMallocArenas);
+  // One heap for all threads, which never shrinks and holds large blocks too: what reserve_heap()
+  // put into it can be had without asking the kernel.
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
+// No limit is for who has CAP_IPC_LOCK (mlock(2)). Root in a container often has that, and not
+// CAP_SYS_RESOURCE, with which a limit can be raised.
+bool may_lock_beyond_limits() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return false;
+  return (sets[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
 }
 
 // Under a limit, locking what is there now may still succeed; but then it is allocations that fail,
 // at any time later.
 bool may_lock_without_limit() {
+  if (may_lock_beyond_limits()) return true;
   rlimit limit{};
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return false;
   if (limit.rlim_cur == RLIM_INFINITY) return true;
@@ -74,6 +94,12 @@ Result<void> lock_memory() {
     return fail_errno(errno, "lock memory", {}, kHint);
   }
   return {};
+}
+
+void reserve_heap() {
+  // The compiler must not find out that nothing comes of it.
+  void* volatile reserve = std::malloc(kHeapReserveBytes);
+  std::free(reserve);
 }
 
 Result<void> become_io_flusher() {

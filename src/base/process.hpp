@@ -19,6 +19,12 @@ namespace dmremap {
 // AddressSanitizer and ThreadSanitizer, whose shadow memory is larger than any machine's.
 [[nodiscard]] Result<void> lock_memory();
 
+// Puts memory aside for what is allocated on the I/O path; call when all that lasts is allocated
+// and memory is locked. Where this process may not become an I/O flusher, the kernel may let an
+// allocation wait for write-back to the very device that the process serves: for ever, with a
+// memory cgroup of version 1 (tests/e2e/reclaim_trial.py). So it is asked before there is any.
+void reserve_heap();
+
 // Allocations of this process never wait for write-back to a device that it serves itself
 // (prctl(2), PR_SET_IO_FLUSHER, Linux 5.6). Threads inherit it from the thread that makes them.
 [[nodiscard]] Result<void> become_io_flusher();

@@ -231,6 +231,7 @@ Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOp
     return tl::unexpected(exports.error());
   }
   hints.remember(name, {members->main_path, members->spare_path, mount_path});
+  reserve_heap();
   return std::make_unique<Serving>(std::move(*set), std::move(*exports));
 }
 

@@ -25,6 +25,7 @@
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_point.hpp"
 #include "frontend/fuse/operations.hpp"
+#include "io/file_device.hpp"
 #include "io/usage.hpp"
 
 namespace dmremap::fuse {
@@ -203,6 +204,7 @@ void Frontend::serve() {
 
   RequestMemory memory(disk_.geometry().logical_block_bytes);
   serve_with(memory);
+  io::FileDevice::prepare_thread();
   while (!stopping_.load()) {
     fuse_buf request{};
     request.mem = memory.request();
