@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Lists of bad sectors, which come from anywhere: any bytes are a list or an error that names the
+// line, and what is read prints to a list that reads the same.
+//
+// Input: which format, then the text.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/badblocks_list.hpp"
+#include "base/mapfile.hpp"
+#include "base/parse.hpp"
+#include "recipe.hpp"
+
+using namespace dmremap;
+using fuzz::require;
+
+namespace {
+
+void require_good(const Error& error) {
+  require(error.code == ErrorCode::usage && error.where.starts_with("list") &&
+              !error.what.empty() && !error.hint.empty(),
+          "an error says what, where and what to do");
+}
+
+void mapfile(const std::string& text) {
+  const auto areas = parse_mapfile(text, "list");
+  if (!areas) return require_good(areas.error());
+  for (const MapfileArea& area : *areas) {
+    const bool bad =
+        area.status != MapfileArea::Status::untried && area.status != MapfileArea::Status::finished;
+    require(!bad || area.sectors().end().value <= kAddressLimitSectors, "what failed is on a disk");
+  }
+  const auto again = parse_mapfile(print_mapfile(*areas, "fuzz"), "list");
+  require(again && *again == *areas, "a mapfile that reads prints to one that reads the same");
+}
+
+void badblocks(const std::string& text, std::uint64_t block_bytes) {
+  auto ranges = parse_badblocks(text, "list", block_bytes);
+  if (!ranges) return require_good(ranges.error());
+  std::ranges::sort(*ranges);
+  const std::string printed = print_badblocks(*ranges, block_bytes);
+  const auto again = parse_badblocks(printed, "list", block_bytes);
+  require(again && print_badblocks(*again, block_bytes) == printed, "a list prints to itself");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Recipe recipe(data, size);
+  const unsigned which = recipe.u8() % 4;
+  const auto rest = recipe.rest();
+  std::string text(rest.size(), '\0');
+  std::ranges::transform(rest, text.begin(), [](std::byte b) { return std::to_integer<char>(b); });
+  if (which == 0) {
+    badblocks(text, 512U << text.size() % 8);
+  } else {
+    mapfile(text);
+  }
+  return 0;
+}
