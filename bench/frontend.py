@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the way through dm-remap costs: 4 KiB random reads at depth 32 through the block device of a
-healthy set, against a loop device on a copy of the same image.
+"""What the way through dm-remap costs: 4 KiB random reads and writes at depth 32 through the block
+device of a healthy set, against a loop device on a bare image and against a loop device on nbdfuse
+on nbdkit's file plugin, which is what one would put together without dm-remap. All images lie in
+memory, all loop devices do direct I/O.
 
-Run-to-run spread on a shared machine is larger than many an effect. So the two are measured in
-turn, pair by pair in alternating order, and the ratio is taken within each pair; its median and its
-range are what to quote."""
+Run-to-run spread on a shared machine is larger than many an effect. So they are measured in turn,
+round by round, beginning with another one each time, and the ratio is taken within each round; what
+is quoted is its median with the 95 % interval that order statistics give."""
 
 import argparse
 import json
+import math
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -21,65 +23,114 @@ import product
 import support
 from support import MIB
 
-IMAGE_BYTES = 512 * MIB
+IMAGE_BYTES = 256 * MIB
+BARE, NBDFUSE, OURS = "bare loop", "nbdfuse and loop", "dm-remap"
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=12)
-    parser.add_argument("--seconds", type=int, default=3, help="of one measurement")
-    parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"),
+    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=1, help="of one measurement")
+    parser.add_argument("--dir", default="/dev/shm",
                         help="where the images go for the time being (default: %(default)s)")
     return parser.parse_args()
 
 
-def measure(device, seconds):
-    """(reads a second, 99th percentile of their latency in microseconds)"""
+def measure(device, what, seconds):
+    """(requests a second, 99th percentile of their latency in microseconds)"""
+    options = ["--readonly"] if what == "read" else []
     done = support.run(
-        "fio", "--name=read", f"--filename={device}", "--readonly", "--rw=randread", "--bs=4k",
-        "--direct=1", "--ioengine=libaio", "--iodepth=32", "--time_based", f"--runtime={seconds}",
-        "--ramp_time=1", "--output-format=json", timeout=seconds + 60)
-    read = json.loads(done.out[done.out.index("{"):])["jobs"][0]["read"]
-    return read["iops"], read["clat_ns"]["percentile"]["99.000000"] / 1000
+        "fio", "--name=bench", f"--filename={device}", *options, f"--rw=rand{what}", "--bs=4k",
+        "--direct=1", "--ioengine=libaio", "--iodepth=32", "--time_based",
+        f"--runtime={int(seconds * 1000)}ms", "--ramp_time=200ms", "--norandommap",
+        "--output-format=json", timeout=seconds + 60)
+    found = json.loads(done.out[done.out.index("{"):])["jobs"][0][what]
+    return found["iops"], found["clat_ns"]["percentile"]["99.000000"] / 1000
+
+
+def estimate(samples):
+    """(median, lower and upper end of its 95 % interval): as bench/measure.cpp does it."""
+    ordered = sorted(samples)
+    n = len(ordered)
+    below = max(0, math.floor(n / 2 - 1.96 * math.sqrt(n) / 2))
+    low, high = (0, n - 1) if below == 0 else (below - 1, n - below)
+    return statistics.median(ordered), ordered[low], ordered[high]
+
+
+def text(samples, digits=2):
+    middle, low, high = estimate(samples)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def filled_image(t, name):
+    path = t.path(name)
+    piece = os.urandom(MIB)
+    with open(path, "wb") as file:
+        for _ in range(IMAGE_BYTES // MIB):
+            file.write(piece)
+    return path
+
+
+def nbdfuse(t):
+    """A loop device over nbdfuse over nbdkit."""
+    socket, mount = t.path("nbd.sock"), t.path("nbdfuse")
+    pids = {name: t.path(name + ".pid") for name in ("nbdkit", "nbdfuse")}
+    support.run("nbdkit", "-P", pids["nbdkit"], "-U", socket, "file", filled_image(t, "nbd.img"))
+    t.cleanup.push(end_by_pid_file, pids["nbdkit"])
+    os.mkdir(mount)
+    node = os.path.join(mount, "disk")
+    t.cleanup.push(support.unmount, mount, missing_ok=True)
+    # In the background by itself it has no mode for this; it ends when it is unmounted.
+    os.posix_spawnp("nbdfuse", ["nbdfuse", "-P", pids["nbdfuse"], node,
+                                f"nbd+unix:///?socket={socket}"], os.environ)
+    support.wait_until(lambda: os.path.exists(pids["nbdfuse"]), "nbdfuse")
+    return t.loop(node)
+
+
+def end_by_pid_file(path):
+    with open(path) as file:
+        os.kill(int(file.read()), 15)
 
 
 def compare(t, pairs, seconds):
-    image, main = t.path("bare.img"), t.path("main.img")
-    with open(image, "wb") as file:
-        for _ in range(IMAGE_BYTES // MIB):
-            file.write(os.urandom(MIB))
-    shutil.copyfile(image, main)
-    bare = t.loop(image)
-    dm = product.Product(t, main, t.path("spare"))
+    bare = t.loop(filled_image(t, "bare.img"))
+    other = nbdfuse(t)
+    dm = product.Product(t, filled_image(t, "main.img"), t.path("spare"))
     dm.create("--spare-size", "64MiB")
-    remapped = dm.start("block")
+    devices = {BARE: bare, NBDFUSE: other, OURS: dm.start("block")}
+    names = list(devices)
 
-    print(f"{pairs} pairs of {seconds} s, 4 KiB random reads, depth 32", flush=True)
-    print(f"{'':>4}{'bare loop':>14}{'dm-remap':>14}{'ratio':>8}")
-    found = []
-    for number in range(pairs):
-        order = [bare, remapped] if number % 2 == 0 else [remapped, bare]
-        got = {device: measure(device, seconds) for device in order}
-        found.append((got[bare], got[remapped]))
-        (a, _), (b, _) = found[-1]
-        print(f"{number + 1:>4}{a:>12.0f}/s{b:>12.0f}/s{b / a:>8.3f}", flush=True)
-    summary(found)
+    print("\n### Through the block device: 4 KiB, random, depth 32\n")
+    print(f"{pairs} rounds of {seconds} s each, images in memory. "
+          f"Load average before: {os.getloadavg()[0]:.1f}\n")
+    print("| requests | a second: bare loop | nbdfuse | dm-remap | of bare loop | of nbdfuse "
+          "| 99 % in us: bare loop | nbdfuse | dm-remap |")
+    print("| --- |" + " --: |" * 8, flush=True)
+    for what in ("read", "write"):
+        found = {name: [] for name in names}
+        for number in range(pairs + 1):
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                found[name].append(measure(devices[name], what, seconds))
+        for name in names:
+            del found[name][0]  # warmed up
 
+        def rate(name):
+            return [one for one, _ in found[name]]
 
-def summary(found):
-    def median(which, what):
-        return statistics.median(pair[which][what] for pair in found)
+        def ratio(base):
+            return [ours / other for ours, other in zip(rate(OURS), rate(base))]
 
-    ratios = [pair[1][0] / pair[0][0] for pair in found]
-    print(f"median reads a second: bare {median(0, 0):.0f}, dm-remap {median(1, 0):.0f}")
-    print(f"median p99 latency:    bare {median(0, 1):.0f} us, dm-remap {median(1, 1):.0f} us")
-    print(f"ratio within a pair:   median {statistics.median(ratios):.3f}, "
-          f"from {min(ratios):.3f} to {max(ratios):.3f}")
+        print(f"| {what}s | " + " | ".join(
+            [text(rate(name), 0) for name in names] + [text(ratio(BARE)), text(ratio(NBDFUSE))] +
+            [text([late for _, late in found[name]], 0) for name in names]) + " |", flush=True)
+    print(f"\nLoad average after: {os.getloadavg()[0]:.1f}")
 
 
 def main():
     arguments = parse_arguments()
-    missing = support.what_is_missing(root=True, fuse=True, loop=True, programs=("fio",))
+    missing = support.what_is_missing(root=True, fuse=True, loop=True,
+                                      programs=("fio", "nbdkit", "nbdfuse"))
     if missing is not None:
         print(f"bench: {missing}", file=sys.stderr)
         return 2
