@@ -28,14 +28,14 @@ TEST(Breaker, OnlyMediaErrorsRemap) {
 
 TEST(Breaker, ADeviceOfWhichMostUnitsReadIsThere) {
   sim::SimDevice device(kDisk);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), kAny, system_scheduling());
   device.fail_reads({{0}, {25'000}}, EIO);
   EXPECT_TRUE(probe.alive(device, kAny));
 }
 
 TEST(Breaker, ADeviceOfWhichMostUnitsFailIsGone) {
   sim::SimDevice device(kDisk);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), kAny, system_scheduling());
   device.fail_reads({{0}, {60'000}}, EIO);
   EXPECT_FALSE(probe.alive(device, kAny));
 }
@@ -43,20 +43,32 @@ TEST(Breaker, ADeviceOfWhichMostUnitsFailIsGone) {
 TEST(Breaker, UnitsThatWereBadAtTheStartSayNothing) {
   sim::SimDevice device(kDisk);
   device.fail_reads({{0}, {60'000}}, EIO);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), kAny, system_scheduling());
   EXPECT_TRUE(probe.alive(device, kAny));
 }
 
 TEST(Breaker, WithNothingToGoByADeviceThatFailsIsGone) {
   sim::SimDevice device(kDisk);
   device.fail_reads({{0}, kDisk.size}, EIO);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), kAny, system_scheduling());
   EXPECT_FALSE(probe.alive(device, kAny));
+}
+
+// A disk of which most is elsewhere by now: what is left of it is asked.
+TEST(Breaker, UnitsThatAreElsewhereAreReplacedByOthers) {
+  sim::SimDevice device(kDisk);
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), kAny, system_scheduling());
+  const SectorRange left{{40'000}, {4'000}};
+  const auto usable = [&](SectorRange unit) { return left.contains(unit.first); };
+  device.fail_reads({{0}, left.first - Sector{0}}, EIO);
+  EXPECT_TRUE(probe.alive(device, usable));
+  device.fail_reads({{0}, kDisk.size}, EIO);
+  EXPECT_FALSE(probe.alive(device, usable));
 }
 
 TEST(Breaker, AnEarlierProbeIsNeverTrusted) {
   sim::SimDevice device(kDisk);
-  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), system_scheduling());
+  Probe probe(device, spread(kDisk.size, kDisk.unit(), 8), kAny, system_scheduling());
   EXPECT_TRUE(probe.alive(device, kAny));
   device.fail_reads({{0}, kDisk.size}, EIO);
   EXPECT_FALSE(probe.alive(device, kAny));

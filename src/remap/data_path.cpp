@@ -18,13 +18,6 @@ void count(std::atomic<std::uint64_t>& counter) {
   counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-std::vector<Sector> main_candidates(const io::Geometry& geometry, const Table& table,
-                                    std::uint32_t units) {
-  std::vector<Sector> out = spread(geometry.size, geometry.unit(), units);
-  std::erase_if(out, [&](Sector sector) { return table.any({sector, geometry.unit()}); });
-  return out;
-}
-
 std::vector<Sector> spare_candidates(SectorCount size) {
   std::vector<Sector> out;
   for (const SectorRange& range : metadata::reserved_ranges(size)) out.push_back(range.first);
@@ -46,8 +39,12 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       zeroes(kZeroBytes),
       main_(parts.main),
       spare_(*parts.spare),
-      main_probe_(*parts.main, main_candidates(geometry, table, policy.probe_units), scheduling),
-      spare_probe_(*parts.spare, spare_candidates(content.identity.spare.size), scheduling),
+      main_probe_(
+          *parts.main, spread(geometry.size, geometry.unit(), policy.probe_units),
+          [&table](SectorRange unit) { return !table.any(unit); }, scheduling),
+      spare_probe_(
+          *parts.spare, spare_candidates(content.identity.spare.size),
+          [](SectorRange) { return true; }, scheduling),
       read_only_(parts.store == nullptr) {}
 
 io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {

@@ -13,37 +13,38 @@ FlushPath::FlushPath(DataPath& path, Recovery& recovery)
 io::IoStatus FlushPath::flush() {
   path_.flushes.fetch_add(1, std::memory_order_relaxed);
   // Both, whatever becomes of the first.
-  const io::IoStatus main = flush_main();
+  const FlushGate::UserFlush main = flush_main();
   const FlushGate::UserFlush spare =
       path_.spare_gate.user_flush(true, [this] { return path_.flush_spare_device(); });
+  // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
+  if (!main.status.ok()) path_.main_gate.told(main.failures);
   if (!spare.status.ok()) path_.spare_gate.told(spare.failures);
-  return main.ok() ? spare.status : main;
+  return main.status.ok() ? spare.status : main.status;
 }
 
-io::IoStatus FlushPath::flush_main() {
+FlushGate::UserFlush FlushPath::flush_main() {
   std::vector<std::uint64_t> doubtful;
-  const auto [status, failures] = path_.main_gate.user_flush(false, [&]() -> io::IoStatus {
+  const FlushGate::UserFlush flush = path_.main_gate.user_flush(false, [&]() -> io::IoStatus {
     // The gate lets one flush through at a time.
     path_.dirty.move_to(covered_);
     const io::IoStatus flushed = path_.flush_main_device();
-    if (path_.breaker.tripped()) {
-      // Nothing can be read back now. It is when main is here again: that flush fails too.
-      covered_.move_to(path_.dirty);
-    } else if (!flushed.ok() || path_.main_gate.failed_untold()) {
+    if (!flushed.ok() || path_.main_gate.failed_untold()) {
       covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
     }
     covered_.clear();
     return flushed;
   });
-  if (status.ok()) return status;
-  if (path_.find_main(status.error) == Finding::media && !doubtful.empty()) {
-    path_.emit(format::EventKind::gone, Severity::error, {}, status.error, "flush of main failed");
+  const int error = flush.status.error;
+  if (error == 0) return flush;
+  if (path_.find_main(error) != Finding::media) {
+    // Nothing can be read back now. It is when main is here again: a flush fails then, too.
+    for (const std::uint64_t region : doubtful) path_.dirty.add_region(region);
+  } else if (!doubtful.empty()) {
+    path_.emit(format::EventKind::gone, Severity::error, {}, error, "flush of main failed");
     AlignedBuffer buffer(kRegionSectors.bytes());
     for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
   }
-  // Not before: nobody else may be told that all is well meanwhile.
-  path_.main_gate.told(failures);
-  return status;
+  return flush;
 }
 
 void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {

@@ -18,7 +18,7 @@ class FlushPath {
   io::IoStatus flush();
 
  private:
-  io::IoStatus flush_main();
+  FlushGate::UserFlush flush_main();
   void read_back(std::uint64_t region, std::span<std::byte> buffer);
 
   DataPath& path_;

@@ -5,6 +5,12 @@
 
 namespace dmremap::remap {
 
+namespace {
+
+constexpr std::uint64_t kSteps = 256;
+
+}  // namespace
+
 std::vector<Sector> spread(SectorCount size, SectorCount unit, std::uint32_t units) {
   const std::uint64_t blocks = size.value / unit.value;
   const std::uint64_t places = std::min<std::uint64_t>(units, blocks);
@@ -16,18 +22,39 @@ std::vector<Sector> spread(SectorCount size, SectorCount unit, std::uint32_t uni
   return out;
 }
 
-Probe::Probe(io::BlockDevice& device, const std::vector<Sector>& candidates, Scheduling& scheduling)
+Probe::Probe(io::BlockDevice& device, const std::vector<Sector>& candidates,
+             const std::function<bool(SectorRange)>& usable, Scheduling& scheduling)
     : mutex_(scheduling), buffer_(device.geometry().logical_block_bytes) {
   for (const Sector sector : candidates) {
-    if (device.read(sector, buffer_.span()).ok()) {
-      units_.push_back({sector, device.geometry().unit()});
-    }
+    const SectorRange wanted{sector, device.geometry().unit()};
+    const auto unit = nearest_usable(wanted, device.geometry().size, [&](SectorRange other) {
+      return usable(other) && std::ranges::find(units_, other) == units_.end();
+    });
+    if (unit && device.read(unit->first, buffer_.span()).ok()) units_.push_back(*unit);
   }
+}
+
+// The unit itself or, where the disk is too far gone for that, another one on the way around it.
+std::optional<SectorRange> Probe::nearest_usable(SectorRange unit, SectorCount size,
+                                                 const std::function<bool(SectorRange)>& usable) {
+  const std::uint64_t units = size.value / unit.count.value;
+  const std::uint64_t step = std::max<std::uint64_t>(1, units / kSteps);
+  const std::uint64_t at = unit.first.value / unit.count.value;
+  for (std::uint64_t i = 0; i < std::min(kSteps, units); ++i) {
+    const SectorRange other{{(at + i * step) % units * unit.count.value}, unit.count};
+    if (usable(other)) return other;
+  }
+  return std::nullopt;
 }
 
 bool Probe::ask(io::BlockDevice& device, const std::function<bool(SectorRange)>& usable) {
   std::vector<SectorRange> units;
-  std::ranges::copy_if(units_, std::back_inserter(units), usable);
+  for (const SectorRange& unit : units_) {
+    const auto instead = nearest_usable(unit, device.geometry().size, [&](SectorRange other) {
+      return usable(other) && std::ranges::find(units, other) == units.end();
+    });
+    if (instead) units.push_back(*instead);
+  }
   Tally tally(units.size());
   for (const SectorRange& unit : units) {
     if (tally.alive()) break;

@@ -40,15 +40,19 @@ class Tally {
 // Thread-safe.
 class Probe {
  public:
-  // Reads each of `candidates` once; those that fail are not used.
-  Probe(io::BlockDevice& device, const std::vector<Sector>& candidates, Scheduling& scheduling);
+  // Reads a unit at each of `candidates`, or one that is `usable` in its stead; those that fail are
+  // not used.
+  Probe(io::BlockDevice& device, const std::vector<Sector>& candidates,
+        const std::function<bool(SectorRange)>& usable, Scheduling& scheduling);
 
   // Call after a request has failed. Reads until one side wins. Threads that come at once share a
   // probe, but never one that began before the call: the cable may have been pulled since.
-  // `usable`: false for units no longer expected to read.
+  // `usable`: false for units no longer expected to read; others are asked in their stead.
   bool alive(io::BlockDevice& device, const std::function<bool(SectorRange)>& usable);
 
  private:
+  static std::optional<SectorRange> nearest_usable(SectorRange unit, SectorCount size,
+                                                   const std::function<bool(SectorRange)>& usable);
   bool ask(io::BlockDevice& device, const std::function<bool(SectorRange)>& usable);
 
   std::vector<SectorRange> units_;
