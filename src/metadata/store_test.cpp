@@ -91,6 +91,51 @@ TEST_F(StoreTest, AFullTableIsAClearStateAndNothingIsWritten) {
   EXPECT_TRUE((*store)->commit(content));
 }
 
+TEST_F(StoreTest, ASetKnowsOfItsFirstExtentsFromTheStart) {
+  const format::Content content = with_extents(first_content(), 300);
+  ASSERT_TRUE(Store::create(spare_, content, random_, clock_));
+  const auto found = survey(spare_);
+  ASSERT_TRUE(found && found->content);
+  EXPECT_EQ(found->decision.standing, Standing::read_write);
+  EXPECT_EQ(found->decision.winner->sequence, 2U);
+  EXPECT_EQ(found->content->extents, content.extents);
+  EXPECT_TRUE(Store::activate(spare_, *found, *found->content, random_, clock_));
+}
+
+TEST_F(StoreTest, ASetThatStartsWithTooManyExtentsIsNotMade) {
+  const std::vector<std::byte> before = spare_.contents();
+  const format::Content content = with_extents(first_content(), 50'000);
+  EXPECT_EQ(Store::create(spare_, content, random_, clock_).error().code, ErrorCode::metadata_full);
+  EXPECT_EQ(spare_.contents(), before);
+}
+
+// A crash at any step leaves no set, or the whole one.
+TEST_F(StoreTest, Promise9_EveryStepOfACreateWithExtentsMayBeTheLast) {
+  const format::Content content = with_extents(first_content(), 300);
+  bool made = false;
+  bool none = false;
+  for (std::uint64_t step = 0;; ++step) {
+    sim::SimDevice spare({kSize, 512, 4096}, "spare");
+    spare.set_hook([step](const sim::Request& request) -> io::IoStatus {
+      return {request.step >= step ? ENODEV : 0};
+    });
+    const bool whole = Store::create(spare, content, random_, clock_).has_value();
+    spare.set_hook({});
+    spare.power_cut([step](const sim::Request&, Sector) { return step % 2 == 0; });
+    const auto found = survey(spare);
+    ASSERT_TRUE(found) << "step " << step;
+    if (found->content) {
+      made = true;
+      ASSERT_EQ(found->content->extents, content.extents) << "step " << step;
+    } else {
+      none = true;
+      ASSERT_FALSE(whole) << "step " << step;
+    }
+    if (whole) break;
+  }
+  EXPECT_TRUE(made && none);
+}
+
 TEST_F(StoreTest, OpensWithAnyTwoCopiesDeadAndMendsThem) {
   for (const auto& [a, b] : {std::pair{0U, 1U}, {2U, 7U}, {5U, 6U}}) {
     for (const unsigned copy : {a, b}) {

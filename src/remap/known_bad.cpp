@@ -68,7 +68,12 @@ void append_extents(std::vector<Extent>& out, const Ranges& ranges, State state,
   for (const SectorRange& range : ranges) {
     for (Sector at = range.first; at < range.end();) {
       const SectorRange part{at, std::min(range.end() - at, kLongestMark)};
-      out.push_back(Extent(state, part).with_evidence(0, 1, wall_ns));
+      const Extent next = Extent(state, part).with_evidence(0, 1, wall_ns);
+      if (!out.empty() && out.back().joins(next)) {
+        out.back() = out.back().joined(next);
+      } else {
+        out.push_back(next);
+      }
       at = part.end();
     }
   }

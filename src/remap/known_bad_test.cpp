@@ -61,6 +61,9 @@ TEST(KnownBad, LongRunsAreSeveralEntries) {
   const std::uint64_t length = 3 * format::kMaxExtentSectors;
   const auto extents = extents_of({{{{100}, {length}}}, {{{8}, {8}}}}, 0);
   EXPECT_EQ(extents.front(), Extent(State::suspect, {{8}, {8}}).with_evidence(0, 1, 0));
+  for (std::size_t i = 1; i < extents.size(); ++i) {
+    EXPECT_FALSE(extents[i - 1].joins(extents[i])) << "no more entries than it takes";
+  }
   const Table table(extents, {});
   EXPECT_EQ(table.counts().lost, length);
   EXPECT_EQ(table.counts().suspect, 8U);
