@@ -141,7 +141,9 @@ void SimDisk::lose_some() {
   for (Sector sector = lost.range.first; sector < lost.range.end(); sector.value += 1) {
     if (!dice_.one_in(4)) any = medium_.lose(sector, lost.write, lost.read_error) || any;
   }
-  if (any) flush_error_ = lost.error;
+  if (!any) return;
+  ++losses_;
+  flush_error_ = lost.error;
 }
 
 void SimDisk::spoil(SectorRange range, int error) {

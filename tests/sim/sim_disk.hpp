@@ -77,6 +77,9 @@ class SimDisk final : public io::BlockDevice {
   [[nodiscard]] std::span<const std::byte> peek(Sector sector) const { return medium_.at(sector); }
   void poke(Sector first, std::span<const std::byte> data);  // durable at once
   [[nodiscard]] std::size_t unflushed_sectors() const { return medium_.unflushed_sectors(); }
+  // How often acknowledged writes were lost, for a flush to tell, or a flush has told it and may
+  // have given up others as well (flush_error).
+  [[nodiscard]] std::uint64_t losses() const { return losses_; }
   [[nodiscard]] std::uint64_t requests() const { return requests_; }  // not those while frozen
   [[nodiscard]] std::size_t in_flight() const;                        // requests
 
@@ -129,6 +132,7 @@ class SimDisk final : public io::BlockDevice {
   int unplugged_ = 0;
   bool frozen_ = false;
   std::uint64_t requests_ = 0;
+  std::uint64_t losses_ = 0;
   std::uint64_t writes_ = 0;
   std::uint64_t ticks_ = 0;  // of answered writes
 };

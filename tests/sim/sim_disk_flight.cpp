@@ -178,6 +178,7 @@ void SimDisk::take_flush(Flight& flight) {
     medium_.flush(flight.tick);
     return;
   }
+  ++losses_;
   faults_.counts().fired(FaultKind::flush_error);
   flight.fate.error = flush_error_;
   flush_error_ = 0;

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Those who use the set: requests that overlap, each checked against what the promises allow.
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "base/aligned_buffer.hpp"
+#include "sim/stage.hpp"
+
+namespace dmremap::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint64_t kLongest = 300;
+constexpr std::uint64_t kMegabyte = 2'048;
+
+// Why a request may fail, looked at before and after it.
+class Excuse {
+ public:
+  explicit Excuse(Stage& stage)
+      : stage_(stage),
+        trips_(stage.trips),
+        gone_events_(stage.gone_events),
+        losses_(losses()),
+        spare_changes_(stage.spare_changes),
+        before_(bad_now()) {}
+
+  [[nodiscard]] bool any() const {
+    return before_ || bad_now() || stage_.trips != trips_ || stage_.gone_events != gone_events_ ||
+           losses() != losses_ || stage_.spare_changes != spare_changes_ || stage_.plan.slow;
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t losses() const {
+    return stage_.main.losses() + stage_.spare.losses();
+  }
+  [[nodiscard]] bool bad_now() const {
+    const remap::Conditions now = stage_.engine->conditions();
+    return now.read_only || now.tripped || stage_.spare_faults > 0 || !stage_.main.plugged();
+  }
+
+  Stage& stage_;
+  std::uint64_t trips_;
+  std::uint64_t gone_events_;
+  std::uint64_t losses_;
+  std::uint64_t spare_changes_;
+  bool before_;
+};
+
+bool any_nowhere(Stage& stage, SectorRange range) {
+  const remap::TableCounts counts = stage.engine->table_counts();
+  if (counts.lost + counts.gone == 0) return false;
+  for (const format::Extent& extent : stage.engine->extents()) {
+    const bool nowhere =
+        extent.state() == format::State::lost || extent.state() == format::State::gone;
+    if (nowhere && extent.main().overlaps(range)) return true;
+  }
+  return false;
+}
+
+void zero(Stage& stage, SectorRange range) {
+  ++stage.report.zeroes;
+  const auto write = stage.checker.begin_zeroes(range);
+  const io::IoStatus status = stage.engine->write_zeroes(range);
+  if (stage.crashed()) return;
+  stage.look_for_losses();
+  stage.say(
+      fmt::format("zero {}+{}: errno {}", range.first.value, range.count.value, status.error));
+  stage.checker.end(write, status.ok() ? Checker::Outcome::acknowledged : Checker::Outcome::may_be);
+}
+
+void discard(Stage& stage, SectorRange range) {
+  ++stage.report.discards;
+  const auto write = stage.checker.begin_zeroes(range);
+  const io::IoStatus status = stage.engine->discard(range);
+  if (stage.crashed()) return;
+  stage.say(
+      fmt::format("discard {}+{}: errno {}", range.first.value, range.count.value, status.error));
+  stage.checker.end(write, Checker::Outcome::may_be);
+}
+
+}  // namespace
+
+int checked_read(Stage& stage, SectorRange range) {
+  ++stage.report.reads;
+  const Excuse excuse(stage);
+  const bool nowhere_before = any_nowhere(stage, range);
+  const Checker::Tick begun = stage.checker.begin_read();
+  const std::uint64_t begun_ns = stage.world.time_ns();
+  AlignedBuffer buffer(range.count.bytes());
+  const io::IoStatus status = stage.engine->read(range.first, buffer.span());
+  if (stage.crashed()) return EIO;
+  stage.look_for_losses();
+  stage.say(
+      fmt::format("read {}+{}: errno {}", range.first.value, range.count.value, status.error));
+  const std::span<const std::byte> data = status.ok() ? buffer.span() : std::span<std::byte>{};
+  const std::string wrong = stage.checker.end_read(begun, range.first, data);
+  if (!wrong.empty()) throw Broken(wrong);
+  if (status.ok()) return 0;
+  ++stage.report.read_errors;
+  if (!excuse.any() && !stage.spare_spoiled && !stage.bad_reads.any(range) &&
+      !stage.listed.any(range) && !nowhere_before && !any_nowhere(stage, range)) {
+    throw Broken(fmt::format("a read of {}+{} fails (errno {}) and nothing is wrong there",
+                             range.first.value, range.count.value, status.error));
+  }
+  // The first attempt is the drive's affair; from then on the request has its deadline.
+  constexpr std::uint64_t kDeadlineNs = 30'000'000'000;
+  constexpr std::uint64_t kSlowestNs = 130'000'000'000;
+  if (stage.world.time_ns() - begun_ns > kDeadlineNs + (stage.plan.slow ? 2 * kSlowestNs : 0)) {
+    throw Broken(fmt::format("a read of {}+{} took {} s", range.first.value, range.count.value,
+                             (stage.world.time_ns() - begun_ns) / 1'000'000'000));
+  }
+  return status.error;
+}
+
+int checked_write(Stage& stage, SectorRange range, bool fua) {
+  ++stage.report.writes;
+  const Excuse excuse(stage);
+  const remap::Conditions before = stage.engine->conditions();
+  const auto write = stage.checker.begin_write(range);
+  AlignedBuffer buffer(range.count.bytes());
+  put_stamp(buffer.span(), range.first, write.stamp);
+  const io::IoStatus status = stage.engine->write(range.first, buffer.span(), fua);
+  if (stage.crashed()) return EIO;
+  stage.look_for_losses();
+  stage.say(fmt::format("write {} {}+{}{}: errno {}", write.stamp, range.first.value,
+                        range.count.value, fua ? " fua" : "", status.error));
+  if (status.ok()) {
+    stage.checker.end(write, fua ? Checker::Outcome::durable : Checker::Outcome::acknowledged);
+    return 0;
+  }
+  ++stage.report.write_errors;
+  stage.checker.end(write, Checker::Outcome::may_be);
+  const remap::Conditions after = stage.engine->conditions();
+  const bool full = before.spare_full || after.spare_full || after.table_full;
+  // A FUA may find that a flush failed.
+  if (!excuse.any() && !full && !fua) {
+    throw Broken(fmt::format("promise 4: a write of {}+{} fails (errno {}) and there is room",
+                             range.first.value, range.count.value, status.error));
+  }
+  return status.error;
+}
+
+int checked_flush(Stage& stage) {
+  ++stage.report.flushes;
+  const Checker::Tick begun = stage.checker.begin_flush();
+  const io::IoStatus status = stage.engine->flush();
+  if (stage.crashed()) return EIO;
+  stage.look_for_losses();
+  stage.say(fmt::format("flush: errno {}", status.error));
+  if (!status.ok()) ++stage.report.flush_errors;
+  const std::string wrong = stage.checker.end_flush(begun, status.ok());
+  if (!wrong.empty()) throw Broken(wrong);
+  return status.error;
+}
+
+void client(Stage& stage, Dice dice, unsigned number) {
+  stage.world.name_thread(fmt::format("client {}", number));
+  for (std::uint64_t i = 0; i < stage.plan.requests && !stage.ending; ++i) {
+    const SectorRange range = stage.some_range(dice, dice.one_in(40) ? kMegabyte : kLongest);
+    switch (dice.below(20)) {
+      case 0:
+      case 1:
+        (void)checked_flush(stage);
+        break;
+      case 2:
+        zero(stage, range);
+        break;
+      case 3:
+        if (dice.one_in(3)) discard(stage, range);
+        break;
+      case 4:
+      case 5:
+      case 6:
+      case 7:
+      case 8:
+      case 9:
+      case 10:
+        (void)checked_read(stage, range);
+        break;
+      default:
+        (void)checked_write(stage, range, dice.one_in(10));
+        break;
+    }
+    if (stage.ending) return;
+    if (dice.one_in(8)) stage.look_at_table();
+    if (dice.one_in(16)) stage.world.sleep(milliseconds(dice.below(20)));
+    if (dice.one_in(200)) stage.world.sleep(seconds(dice.below(8)));
+  }
+}
+
+void administrator(Stage& stage, Dice dice) {
+  stage.world.name_thread("administrator");
+  for (std::uint64_t i = 0; i < 12 && !stage.ending; ++i) {
+    stage.world.sleep(milliseconds(dice.below(30)));
+    if (stage.ending) return;
+    const SectorRange range = stage.some_range(dice, kLongest);
+    switch (dice.below(4)) {
+      case 0:
+        ++stage.report.relocations;
+        stage.moved_by_hand.add(range);
+        (void)stage.engine->relocate(range);
+        break;
+      case 1: {
+        ++stage.report.imports;
+        stage.listed.add(range);
+        remap::KnownBad list;
+        (dice.one_in(2) ? list.lost : list.suspect).push_back(range);
+        (void)stage.engine->mark_known_bad(list, false);
+        break;
+      }
+      default:
+        ++stage.report.unremaps;
+        (void)stage.engine->unremap(range);
+        break;
+    }
+  }
+}
+
+}  // namespace dmremap::sim

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What happened in simulated lives, so that nobody trusts a run in which nothing did.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "format/event.hpp"
+#include "format/extent.hpp"
+#include "sim/faults.hpp"
+
+namespace dmremap::sim {
+
+struct Report {
+  std::uint64_t seeds = 0;
+  std::uint64_t lives = 0;
+  std::uint64_t clean_stops = 0;
+  std::uint64_t kills = 0;
+  std::uint64_t power_cuts = 0;
+  std::uint64_t crashes_in_open = 0;  // of the kills and power cuts
+  std::uint64_t refused_opens = 0;    // while the spare was failing
+  std::uint64_t reads = 0;
+  std::uint64_t read_errors = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t write_errors = 0;
+  std::uint64_t flushes = 0;
+  std::uint64_t flush_errors = 0;
+  std::uint64_t zeroes = 0;
+  std::uint64_t discards = 0;
+  std::uint64_t relocations = 0;
+  std::uint64_t unremaps = 0;
+  std::uint64_t imports = 0;
+  std::uint64_t steps = 0;
+  FaultCounts main_faults;
+  FaultCounts spare_faults;
+  std::map<std::pair<format::State, format::State>, std::uint64_t> transitions;  // in sectors
+  std::map<format::EventKind, std::uint64_t> events;
+  std::uint64_t retired = 0;  // events with a spare sector retired
+
+  [[nodiscard]] std::uint64_t requests() const {
+    return reads + writes + flushes + zeroes + discards + relocations + unremaps + imports;
+  }
+  [[nodiscard]] std::uint64_t crashes() const { return kills + power_cuts; }
+  Report& operator+=(const Report& other);
+
+  // One line for each thing that never happened and should have, in enough seeds.
+  [[nodiscard]] std::vector<std::string> missing() const;
+  [[nodiscard]] std::string text() const;
+};
+
+}  // namespace dmremap::sim

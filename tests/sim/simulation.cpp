@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sim/simulation.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "metadata/survey.hpp"
+#include "sim/stage.hpp"
+
+namespace dmremap::sim {
+
+namespace {
+
+using std::chrono::seconds;
+
+enum class End { clean_stop, kill, power_cut };
+
+class Simulation {
+ public:
+  Simulation(std::uint64_t seed, bool talk) : stage_(seed, talk) {}
+
+  void run() {
+    stage_.world.set_step_limit(400'000'000);
+    const auto made =
+        metadata::Store::create(stage_.spare, stage_.content, stage_.world.random(), stage_.world);
+    if (!made) throw Broken("a set cannot be made: " + made.error().message());
+    stage_.world.run([this] {
+      for (unsigned i = 0; i < stage_.plan.lives; ++i) live(i);
+      calm();
+    });
+  }
+
+  Verdict verdict(std::string failure) {
+    Report& report = stage_.report;
+    report.seeds = 1;
+    report.steps = stage_.world.steps();
+    report.main_faults = stage_.main.fault_counts();
+    report.spare_faults = stage_.spare.fault_counts();
+    return {std::move(failure), stage_.world.trace_hash(), report};
+  }
+
+ private:
+  // Assembles from the devices alone, as `start` does. False: refused, or the crash came.
+  bool open() {
+    losses_before_ = stage_.spare.losses();
+    const auto survey = metadata::survey(*stage_.spare_wire);
+    if (!survey) return refused(survey.error());
+    if (const auto refusal = metadata::refusal(*survey, "spare")) return refused(*refusal);
+    stage_.content = *survey->content;
+    auto store = metadata::Store::activate(*stage_.spare_wire, *survey, stage_.content,
+                                           stage_.world.random(), stage_.world);
+    if (!store) return refused(store.error());
+    stage_.store = std::move(*store);
+    remap::EngineParts parts;
+    parts.main = stage_.main_wire;
+    parts.spare = stage_.spare_wire;
+    parts.store = stage_.store.get();
+    parts.observer = &stage_;
+    parts.reopener = &stage_;
+    parts.clock = &stage_.world;
+    parts.scheduling = &stage_.world;
+    auto engine = remap::Engine::start(parts, stage_.content);
+    if (!engine) return refused(engine.error());
+    stage_.engine = std::move(*engine);
+    return true;
+  }
+
+  bool refused(const Error& error) {
+    stage_.say("opening: " + error.message());
+    // Whoever had what was lost is no more: nobody is left to be told.
+    stage_.look_for_losses();
+    stage_.checker.killed();
+    if (stage_.crashed()) return false;
+    // A drive that took writes of the life before, and now says that it lost them.
+    if (stage_.spare_faults > 0 || stage_.spare.losses() != losses_before_) {
+      ++stage_.report.refused_opens;
+      return false;
+    }
+    throw Broken("promise 9: the set does not open: " + error.message());
+  }
+
+  void live(unsigned number) {
+    Stage& stage = stage_;
+    World& world = stage.world;
+    stage.say(fmt::format("life {} begins", number));
+    ++stage.report.lives;
+    stage.ending = false;
+    const End end = some_end();
+    // Of the steps of a life, some hundred are its opening.
+    const bool early = stage.dice.one_in(5);
+    const std::uint64_t steps = early ? stage.dice.between(1, 800) : stage.dice.between(1, 60'000);
+    if (end != End::clean_stop) world.at_step(world.steps() + steps, [&stage] { stage.crash(); });
+    if (open()) {
+      stage.look_at_table();
+      serve();
+    } else if (stage.crashed()) {
+      ++stage.report.crashes_in_open;
+    }
+    world.at_step(~std::uint64_t{0}, {});
+    end_life(end);
+  }
+
+  End some_end() {
+    switch (stage_.dice.below(5)) {
+      case 0:
+        return End::clean_stop;
+      case 1:
+      case 2:
+        return End::kill;
+      default:
+        return End::power_cut;
+    }
+  }
+
+  void serve() {
+    Stage& stage = stage_;
+    if (stage.plan.small_spare) fill_spare();
+    Thread blowing(stage.world, [&stage, dice = stage.dice.fork()] { weather(stage, dice); });
+    Thread administering(stage.world,
+                         [&stage, dice = stage.dice.fork()] { administrator(stage, dice); });
+    std::vector<Thread> clients;
+    for (unsigned i = 0; i < stage.plan.clients; ++i) {
+      clients.emplace_back(stage.world,
+                           [&stage, i, dice = stage.dice.fork()] { client(stage, dice, i); });
+    }
+    for (Thread& thread : clients) thread.join();
+    administering.join();
+    stage.ending = true;
+    blowing.join();
+    stage.look_at_table();
+  }
+
+  // Leaves a few dozen free sectors.
+  void fill_spare() {
+    const SectorCount area = stage_.plan.area;
+    if (stage_.engine->table_counts().remapped > area.value) return;
+    const std::uint64_t free = stage_.engine->table_counts().spare_free;
+    const std::uint64_t leave = stage_.dice.between(8, 200);
+    if (free <= leave) return;
+    const std::uint64_t count = align_down(free - leave, 8);
+    const SectorRange range{Sector{area.value}, {count}};
+    stage_.moved_by_hand.add(range);
+    (void)stage_.engine->relocate(range.intersect({{0}, stage_.plan.main.size}));
+  }
+
+  void end_life(End end) {
+    Stage& stage = stage_;
+    if (end == End::clean_stop && !stage.crashed()) {
+      if (stage.engine) {
+        (void)checked_flush(stage);
+        (void)stage.engine->commit_record(
+            [](format::Content& content) { content.health.clean = true; });
+        if (stage.store) (void)stage.spare_wire->flush();
+      }
+      ++stage.report.clean_stops;
+    } else if (!stage.crashed()) {
+      stage.crash();
+    }
+    if (stage.engine) stage.engine->stop();
+    stage.engine.reset();
+    stage.store.reset();
+    stage.look_for_losses();
+    if (!stage.main.plugged()) stage.main.replug(false);
+    if (!stage.spare.plugged()) stage.spare.replug(false);
+    if (end == End::power_cut) {
+      stage.say("power cut");
+      ++stage.report.power_cuts;
+      stage.main.power_cut();
+      stage.spare.power_cut();
+      stage.checker.power_cut();
+    } else {
+      if (end == End::kill) ++stage.report.kills;
+      stage.say(end == End::kill ? "killed" : "stopped");
+      stage.checker.killed();
+    }
+    stage.main.thaw();
+    stage.spare.thaw();
+    stage.plug_in();
+    stage.spare_faults = 0;
+    ++stage.spare_changes;
+  }
+
+  // No more faults: the set is healthy again, or says what it lacks, and keeps what it says.
+  void calm() {
+    Stage& stage = stage_;
+    stage.say("calm");
+    stage.ending = false;
+    stage.main.faults().clear();
+    stage.spare.faults().clear();
+    // What the medium lost stays so until it is written; nothing else fails.
+    if (!open() && !open()) throw Broken("the set does not open in calm");
+    if (stage.engine->conditions().tripped || stage.engine->conditions().read_only) {
+      throw Broken("in calm the set is not healthy: " + stage.engine->conditions().reason);
+    }
+    // A write that was to be lost may still be, and the flush after it says so.
+    (void)checked_flush(stage);
+    (void)checked_flush(stage);
+    if (checked_flush(stage) != 0) throw Broken("in calm a flush fails for ever");
+    read_all();
+    heal_all();
+    read_all();
+    if (checked_flush(stage) != 0) throw Broken("in calm a flush fails");
+    const std::vector<format::Extent> before = stage.engine->extents();
+    end_life(End::clean_stop);
+    if (!open()) throw Broken("the set does not open after a clean stop");
+    if (stage.engine->extents() != before) throw Broken("a restart changed the table");
+    read_all();
+    stage.engine->stop();
+    stage.engine.reset();
+    stage.store.reset();
+  }
+
+  // What does not read is listed as lost or gone afterwards.
+  void read_all() {
+    Stage& stage = stage_;
+    const SectorCount step{64};
+    for (Sector at{0}; at.value < stage.plan.area.value; at = at + step) {
+      if (checked_read(stage, {at, step}) == 0) continue;
+      for (Sector s = at; s < at + step; s = s + stage.unit()) {
+        const SectorRange one{s, stage.unit()};
+        if (checked_read(stage, one) == 0) continue;
+        const bool listed =
+            std::ranges::any_of(stage.engine->extents(), [&one](const format::Extent& extent) {
+              return extent.main().overlaps(one) && (extent.state() == format::State::lost ||
+                                                     extent.state() == format::State::gone);
+            });
+        if (!listed) {
+          throw Broken(fmt::format("promise 2: sector {} does not read in calm, and is not listed",
+                                   s.value));
+        }
+      }
+    }
+  }
+
+  void heal_all() {
+    Stage& stage = stage_;
+    for (const format::Extent& extent : stage.engine->extents()) {
+      if (extent.state() != format::State::lost && extent.state() != format::State::gone) continue;
+      const SectorRange range = extent.main().intersect({{0}, stage.plan.area});
+      if (!range.empty()) (void)checked_write(stage, range, false);
+    }
+    const remap::TableCounts counts = stage.engine->table_counts();
+    const bool excused =
+        stage.engine->conditions().spare_full || stage.engine->conditions().read_only;
+    if (counts.lost + counts.gone > 0 && !excused && !stage.plan.small_spare) {
+      throw Broken("in calm sectors stay lost although they were written");
+    }
+  }
+
+  Stage stage_;
+  std::uint64_t losses_before_ = 0;  // of the spare, when it was opened
+};
+
+}  // namespace
+
+Verdict simulate(std::uint64_t seed, bool talk) {
+  // A failed one is never destroyed: its threads stand still inside it.
+  auto simulation = std::make_unique<Simulation>(seed, talk);
+  try {
+    simulation->run();
+    return simulation->verdict({});
+  } catch (const std::exception& broken) {
+    Verdict out = simulation->verdict(broken.what());
+    (void)simulation.release();
+    return out;
+  }
+}
+
+}  // namespace dmremap::sim

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sim/stage.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace dmremap::sim {
+
+namespace {
+
+constexpr Stamp kFirstStamp = 1;
+// The least that holds eight copies.
+constexpr SectorCount kSpareSize{32'768};
+
+io::Geometry some_geometry(Dice& dice, SectorCount size) {
+  switch (dice.below(4)) {
+    case 0:
+      return {size, 512, 512};
+    case 1:
+      return {size, 4096, 4096};
+    default:
+      return {size, 512, 4096};
+  }
+}
+
+}  // namespace
+
+Plan::Plan(Dice& dice) {
+  small_spare = dice.one_in(12);
+  // What is beyond the area is only there to take up the spare.
+  main = some_geometry(dice, SectorCount{small_spare ? 26'624U : 6'144U});
+  lives = static_cast<unsigned>(dice.between(2, 8));
+  clients = static_cast<unsigned>(dice.between(1, 6));
+  requests = dice.between(10, dice.one_in(4) ? 200 : 60);
+  for (std::uint64_t i = dice.between(1, 6); i > 0; --i) {
+    hot.push_back({dice.below(area.value / 8) * 8});
+  }
+  slow = dice.one_in(4);
+  weather_one_in = dice.between(1, 8);
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    if (bad_copies.size() < 2 && dice.one_in(4)) bad_copies.push_back(copy);
+  }
+}
+
+Stage::Stage(std::uint64_t seed, bool talk)
+    : world(seed),
+      dice(world.fork_dice()),
+      plan(dice),
+      main(world, plan.main, "main"),
+      spare(world, {kSpareSize, 512, 4096}, "spare"),
+      checker(plan.main.size, kFirstStamp),
+      reserved(metadata::reserved_ranges(kSpareSize)),
+      bad_reads(plan.main.size),
+      bad_writes(plan.main.size),
+      moved_by_hand(plan.main.size),
+      listed(plan.main.size),
+      states_(plan.main.size.value, format::State::good),
+      talk_(talk) {
+  std::vector<std::byte> bytes(plan.main.size.bytes());
+  put_stamp(bytes, {0}, kFirstStamp);
+  main.poke({0}, bytes);
+  main.policy().write_zeroes = !dice.one_in(4);
+  main.policy().discard = !dice.one_in(4);
+  main.policy().torn_unreadable = dice.one_in(4) ? 0.2 : 0;
+  if (main.policy().torn_unreadable > 0) bad_reads.add({{0}, plan.main.size});
+  content.identity.name = "sim";
+  content.identity.set_uuid = world.random().uuid();
+  content.identity.spare_uuid = world.random().uuid();
+  content.identity.main.size = plan.main.size;
+  content.identity.spare.size = kSpareSize;
+  content.configuration.lost_recheck_s = static_cast<std::uint32_t>(dice.between(1, 20));
+  content.configuration.read_retries = static_cast<std::uint32_t>(dice.between(1, 3));
+  plug_in();
+}
+
+void Stage::say(const std::string& text) const {
+  if (talk_) fmt::print(stderr, "{:>14} ns  {}\n", world.time_ns(), text);
+}
+
+void Stage::on_event(format::Event event) {
+  if (event.kind == format::EventKind::trip) ++trips;
+  if (event.kind == format::EventKind::gone) ++gone_events;
+  ++report.events[event.kind];
+  if (!talk_) return;
+  say(fmt::format("event {} {}+{} errno {} {}", format::name_of(event.kind), event.main.first.value,
+                  event.main.count.value, event.error, event.text));
+}
+
+Result<io::BlockDevice*> Stage::reopen() {
+  if (!main.plugged() || crashed()) return fail(ErrorCode::io, "not there");
+  wires.push_back(std::make_unique<Wire>(main, "main"));
+  main_wire = wires.back().get();
+  return main_wire;
+}
+
+void Stage::plug_in() {
+  wires.push_back(std::make_unique<Wire>(main, "main"));
+  main_wire = wires.back().get();
+  wires.push_back(std::make_unique<Wire>(spare, "spare"));
+  spare_wire = wires.back().get();
+}
+
+void Stage::unplug_main(int error) {
+  main.unplug(error);
+  for (const auto& wire : wires) {
+    if (wire.get() != spare_wire) wire->cut(error);
+  }
+}
+
+void Stage::unplug_spare(int error) {
+  spare.unplug(error);
+  spare_wire->cut(error);
+}
+
+void Stage::crash() {
+  ending = true;
+  main.freeze();
+  spare.freeze();
+}
+
+void Stage::look_for_losses() {
+  const std::uint64_t losses = main.losses() + spare.losses();
+  if (losses == losses_seen_) return;
+  losses_seen_ = losses;
+  say("a disk has lost what it had acknowledged");
+  checker.lose_unflushed(true);
+}
+
+void Stage::look_at_table() {
+  if (!engine || crashed()) return;
+  std::vector<format::State> now(states_.size(), format::State::good);
+  const std::vector<format::Extent> extents = engine->extents();
+  for (const format::Extent& extent : extents) {
+    const SectorRange range = extent.main();
+    std::fill_n(now.begin() + static_cast<std::ptrdiff_t>(range.first.value), range.count.value,
+                extent.state());
+  }
+  for (std::size_t s = 0; s < now.size(); ++s) {
+    if (now[s] != states_[s]) ++report.transitions[{states_[s], now[s]}];
+  }
+  states_ = std::move(now);
+  const std::uint64_t retired = engine->table_counts().spare_retired;
+  if (retired > retired_seen_) report.retired += retired - retired_seen_;
+  retired_seen_ = retired;
+  for (const format::Extent& extent : extents) {
+    const SectorRange range = extent.main();
+    if (extent.state() == format::State::lost && !bad_reads.all(range) && !listed.all(range)) {
+      for (Sector s = range.first; s < range.end(); s = s + SectorCount{1}) {
+        if (bad_reads.any({s, {1}}) || listed.any({s, {1}})) continue;
+        throw Broken(fmt::format("promise 5 or 6: sector {} is lost, and main could always read it",
+                                 s.value));
+      }
+    }
+    if (extent.state() == format::State::remapped && !plan.slow) {
+      for (Sector s = range.first; s < range.end(); s = s + SectorCount{1}) {
+        const SectorRange one{s, {1}};
+        // A block that reads only unit by unit is moved as a whole.
+        if (bad_reads.any(block_of(s)) || bad_writes.any(one) || moved_by_hand.any(one) ||
+            listed.any(one)) {
+          continue;
+        }
+        throw Broken(
+            fmt::format("promise 5 or 6: sector {} was moved, and main never refused it", s.value));
+      }
+    }
+  }
+}
+
+SectorRange Stage::block_of(Sector sector) const {
+  const std::uint64_t sectors = plan.main.physical_block_bytes / kSectorBytes;
+  return {{align_down(sector.value, sectors)}, {sectors}};
+}
+
+SectorRange Stage::whole(SectorRange range) const {
+  const std::uint64_t unit_sectors = unit().value;
+  const Sector first{align_down(range.first.value, unit_sectors)};
+  const Sector end{std::min(align_up(range.end().value, unit_sectors), plan.area.value)};
+  return {first, end - first};
+}
+
+SectorRange Stage::some_range(Dice& from, std::uint64_t longest) const {
+  Sector first{from.below(plan.area.value)};
+  if (!from.one_in(4)) {
+    const Sector near = plan.hot[from.below(plan.hot.size())];
+    first = Sector{std::min(near.value + from.below(24), plan.area.value - 1)};
+  }
+  const std::uint64_t count =
+      from.between(1, from.one_in(8) ? longest : std::min<std::uint64_t>(longest, 16));
+  return whole({first, {std::min(count, plan.area.value - first.value)}});
+}
+
+}  // namespace dmremap::sim

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the parts of a simulation share: the disks, the engine of the present life, what may be
+// read, and what has gone wrong so far.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "metadata/store.hpp"
+#include "remap/engine.hpp"
+#include "sim/checker.hpp"
+#include "sim/report.hpp"
+#include "sim/sim_disk.hpp"
+#include "sim/wire.hpp"
+#include "sim/world.hpp"
+
+namespace dmremap::sim {
+
+// A promise was broken; the text says which.
+class Broken : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// What kind of life a seed gives. Drawn once.
+struct Plan {
+  explicit Plan(Dice& dice);
+
+  io::Geometry main;
+  SectorCount area{6'144};  // of main, that the clients use
+  unsigned lives = 0;
+  unsigned clients = 0;
+  std::uint64_t requests = 0;        // of a client in a life
+  std::vector<Sector> hot;           // where most requests and faults go
+  bool small_spare = false;          // nearly all of it is taken before
+  bool slow = false;                 // faults that take seconds
+  std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
+  std::vector<unsigned> bad_copies;  // of the metadata: at most two, that may fail for good
+};
+
+// Sectors of main for which something was ever done that allows a state.
+class SectorSet {
+ public:
+  explicit SectorSet(SectorCount size) : has_(size.value) {}
+  void add(SectorRange range) {
+    const std::uint64_t end = std::min<std::uint64_t>(range.end().value, has_.size());
+    for (std::uint64_t s = range.first.value; s < end; ++s) has_[s] = true;
+  }
+  [[nodiscard]] bool any(SectorRange range) const {
+    for (Sector s = range.first; s < range.end(); s = s + SectorCount{1}) {
+      if (has_[s.value]) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] bool all(SectorRange range) const {
+    for (Sector s = range.first; s < range.end(); s = s + SectorCount{1}) {
+      if (!has_[s.value]) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::vector<bool> has_;
+};
+
+class Stage final : public remap::Observer, public remap::MainReopener {
+ public:
+  Stage(std::uint64_t seed, bool talk);
+
+  // Observer
+  void on_event(format::Event event) override;
+  void fill_health(format::Health& health) override { ++health.remaps; }
+  // MainReopener
+  Result<io::BlockDevice*> reopen() override;
+
+  // New handles for both; the old ones are kept, as nobody may be left with a dangling one.
+  void plug_in();
+  void unplug_main(int error);
+  void unplug_spare(int error);
+
+  // Freezes both disks: from now on nothing that the engine does has an effect.
+  void crash();
+  [[nodiscard]] bool crashed() const { return main.frozen(); }
+  // Acknowledged data was lost by a disk that will say so at the next flush?
+  void look_for_losses();
+  // Which sectors changed state since the last look.
+  void look_at_table();
+
+  [[nodiscard]] SectorCount unit() const { return plan.main.unit(); }
+  [[nodiscard]] SectorRange block_of(Sector sector) const;
+  // `range` in whole units, inside main.
+  [[nodiscard]] SectorRange whole(SectorRange range) const;
+  // Around a hot place mostly.
+  [[nodiscard]] SectorRange some_range(Dice& dice, std::uint64_t longest) const;
+
+  // Does nothing but with `talk`.
+  void say(const std::string& text) const;
+
+  World world;
+  Dice dice;
+  const Plan plan;
+  Report report;
+  SimDisk main;
+  SimDisk spare;
+  Checker checker;
+  const std::vector<SectorRange> reserved;  // of the spare
+
+  std::vector<std::unique_ptr<Wire>> wires;
+  Wire* main_wire = nullptr;
+  Wire* spare_wire = nullptr;
+  std::unique_ptr<metadata::Store> store;
+  std::unique_ptr<remap::Engine> engine;  // of this life, once it serves
+  format::Content content;
+
+  bool ending = false;  // clients begin nothing more
+  std::uint64_t trips = 0;
+  std::uint64_t gone_events = 0;
+  std::uint64_t spare_faults = 0;  // rules of the spare now in force, and unplugged counts as one
+  std::uint64_t spare_changes = 0;
+  bool spare_spoiled = false;  // some of it cannot be read until it is written
+  SectorSet bad_reads;
+  SectorSet bad_writes;
+  SectorSet moved_by_hand;
+  SectorSet listed;
+
+ private:
+  std::vector<format::State> states_;  // by sector, as last seen
+  std::uint64_t losses_seen_ = 0;
+  std::size_t retired_seen_ = 0;
+  bool talk_;
+};
+
+// Faults come and go until the life ends.
+void weather(Stage& stage, Dice dice);
+// Requests, each checked, until there were enough or the life ends.
+void client(Stage& stage, Dice dice, unsigned number);
+// Remaps, unremaps, imports lists.
+void administrator(Stage& stage, Dice dice);
+
+// One read, checked. The errno.
+int checked_read(Stage& stage, SectorRange range);
+int checked_write(Stage& stage, SectorRange range, bool fua);
+int checked_flush(Stage& stage);
+
+}  // namespace dmremap::sim

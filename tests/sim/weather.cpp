@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Faults that come and go. Those of main may be anywhere a client goes. Those of the spare's data
+// may be anywhere in it. Those of the metadata that last, or that lie, keep to at most two copies:
+// so much may die and the set is still read-write.
+#include <array>
+#include <cerrno>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include "format/layout.hpp"
+#include "sim/stage.hpp"
+
+namespace dmremap::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Weather {
+ public:
+  Weather(Stage& stage, Dice dice) : stage_(stage), dice_(dice) {}
+
+  void blow() {
+    while (!stage_.ending) {
+      stage_.world.sleep(std::chrono::microseconds(dice_.between(100, 20'000)));
+      if (stage_.ending) break;
+      if (!dice_.one_in(stage_.plan.weather_one_in)) continue;
+      change();
+    }
+    clear();
+  }
+
+ private:
+  struct InForce {
+    bool on_main = true;
+    std::size_t id = 0;
+  };
+
+  void change() {
+    if (rules_.size() >= 6 || (dice_.one_in(3) && !rules_.empty())) return end_one();
+    switch (dice_.below(12)) {
+      case 0:
+      case 1:
+        return spare_data();
+      case 2:
+        return spare_metadata();
+      case 3:
+        if (dice_.one_in(6)) unplug();
+        return;
+      case 4:
+        return spoil();
+      default:
+        return main_rule();
+    }
+  }
+
+  void end_one() {
+    const InForce rule = rules_.front();
+    rules_.pop_front();
+    (rule.on_main ? stage_.main : stage_.spare).faults().remove(rule.id);
+    if (!rule.on_main) {
+      --stage_.spare_faults;
+      ++stage_.spare_changes;
+    }
+  }
+
+  void clear() {
+    while (!rules_.empty()) end_one();
+  }
+
+  void add(bool on_main, FaultRule rule) {
+    stage_.say(fmt::format("fault of {}: {} {}+{} errno {}", on_main ? "main" : "the spare",
+                           name_of(rule.kind), rule.range.first.value, rule.range.count.value,
+                           rule.error));
+    if (on_main) {
+      // A request that fails may be torn, and sectors that are torn may be unreadable.
+      if (rule.reads && rule.kind != FaultKind::slow) stage_.bad_reads.add(rule.range);
+      if (rule.writes && rule.kind != FaultKind::slow) stage_.bad_writes.add(rule.range);
+      // All of a write that touches it is lost.
+      if (rule.lost_error != 0) stage_.bad_reads.add({{0}, stage_.plan.main.size});
+    } else {
+      ++stage_.spare_faults;
+      ++stage_.spare_changes;
+    }
+    SimDisk& disk = on_main ? stage_.main : stage_.spare;
+    rules_.push_back({on_main, disk.faults().add(std::move(rule))});
+  }
+
+  int media_error() {
+    constexpr std::array kErrors{EIO, EIO, ENODATA, EILSEQ};
+    return kErrors.at(dice_.below(kErrors.size()));
+  }
+
+  void main_rule() {
+    FaultRule rule;
+    rule.range = stage_.some_range(dice_, 64);
+    rule.error = media_error();
+    if (stage_.plan.slow && dice_.one_in(3)) rule.delay = seconds(dice_.between(1, 10));
+    switch (dice_.below(9)) {
+      case 0:
+      case 1:
+      case 2:
+        rule.kind = FaultKind::read_error;
+        rule.writes = false;
+        break;
+      case 3:
+      case 4:
+      case 5:
+        rule.kind = FaultKind::write_error;
+        rule.reads = false;
+        break;
+      case 6:
+        rule.kind = FaultKind::flaky;
+        rule.probability = dice_.one_in(2) ? 0.1 : 0.6;
+        break;
+      case 7:
+        if (!stage_.plan.slow) return;
+        rule.kind = dice_.one_in(2) ? FaultKind::slow : FaultKind::hung;
+        rule.delay = rule.kind == FaultKind::slow ? milliseconds(dice_.between(1, 7'000))
+                                                  : milliseconds(dice_.between(20'000, 120'000));
+        rule.shots = dice_.between(1, 3);
+        if (rule.kind == FaultKind::hung && dice_.one_in(3)) rule.error = ETIMEDOUT;
+        break;
+      default:
+        rule.kind = FaultKind::flush_error;
+        rule.shots = dice_.between(1, 3);
+        rule.lost_error = dice_.one_in(3) ? ENODATA : 0;
+        break;
+    }
+    add(true, rule);
+  }
+
+  void spoil() {
+    const SectorRange range = stage_.some_range(dice_, 16);
+    stage_.bad_reads.add(range);
+    stage_.say(fmt::format("spoiled {}+{}", range.first.value, range.count.value));
+    stage_.main.spoil(range, media_error());
+  }
+
+  // Where the allocator is at present, mostly.
+  SectorRange some_spare_data() {
+    const Sector end{stage_.spare.geometry().size.value};
+    SectorRange range{{dice_.below(end.value - 64)}, {dice_.between(1, 64)}};
+    std::vector<SectorRange> used;
+    for (const format::Extent& extent : stage_.engine->extents()) {
+      if (extent.state() == format::State::remapped) used.push_back(extent.spare());
+    }
+    if (!used.empty() && !dice_.one_in(4)) {
+      const SectorRange near = used[dice_.below(used.size())];
+      range.first = near.first + SectorCount{dice_.below(near.count.value)};
+    }
+    for (const SectorRange& copy : stage_.reserved) {
+      if (copy.overlaps(range)) range = {copy.end(), {8}};
+    }
+    if (range.end() > end) range = {Sector{end.value - 32}, {8}};
+    return range;
+  }
+
+  void spare_data() {
+    FaultRule rule;
+    rule.range = some_spare_data();
+    rule.error = media_error();
+    for (const SectorRange& copy : stage_.reserved) {
+      if (copy.overlaps(rule.range)) return;
+    }
+    switch (dice_.below(5)) {
+      case 0:
+        rule.kind = FaultKind::read_error;
+        break;
+      case 1:
+        rule.kind = FaultKind::write_error;
+        break;
+      case 2:
+        rule.kind = FaultKind::flaky;
+        rule.probability = 0.3;
+        break;
+      case 3:
+        rule.kind = FaultKind::slow;
+        rule.delay = milliseconds(dice_.between(1, 50));
+        break;
+      default:
+        stage_.spare.spoil(rule.range, rule.error);
+        stage_.spare_spoiled = true;
+        ++stage_.spare_changes;
+        return;
+    }
+    add(false, rule);
+  }
+
+  void spare_metadata() {
+    if (dice_.one_in(20)) {
+      // A drive that loses what it took, and says so: the end of all commits of this life.
+      FaultRule rule;
+      rule.kind = FaultKind::flush_error;
+      rule.range = {{0}, stage_.spare.geometry().size};
+      rule.shots = 1;
+      return add(false, rule);
+    }
+    if (stage_.plan.bad_copies.empty()) return;
+    const auto& bad = stage_.plan.bad_copies;
+    const SectorRange copy = stage_.reserved.at(bad.at(dice_.below(bad.size())));
+    FaultRule rule;
+    rule.range = {copy.first + SectorCount{dice_.below(copy.count.value)}, {dice_.between(1, 512)}};
+    rule.range = rule.range.intersect(copy);
+    if (dice_.one_in(2)) rule.range = copy;
+    rule.error = media_error();
+    constexpr std::array kKinds{FaultKind::read_error,    FaultKind::write_error,
+                                FaultKind::dropped_write, FaultKind::misdirected_write,
+                                FaultKind::flipped_write, FaultKind::until_written};
+    rule.kind = kKinds.at(dice_.below(kKinds.size()));
+    if (rule.kind == FaultKind::until_written) {
+      stage_.spare.spoil(rule.range, rule.error);
+      stage_.spare_spoiled = true;
+      ++stage_.spare_changes;
+      return;
+    }
+    if (rule.kind == FaultKind::misdirected_write) rule.targets = {copy};
+    if (dice_.one_in(2)) rule.shots = dice_.between(1, 4);
+    add(false, rule);
+  }
+
+  void unplug() {
+    const int error = dice_.one_in(2) ? ENODEV : EIO;
+    if (dice_.one_in(6)) {
+      // A spare does not come back in this life: its node is another one then.
+      if (!stage_.spare.plugged()) return;
+      stage_.say("the spare is unplugged");
+      ++stage_.spare_faults;
+      ++stage_.spare_changes;
+      stage_.unplug_spare(error);
+      return;
+    }
+    stage_.say(fmt::format("main is unplugged, errno {}", error));
+    stage_.unplug_main(error);
+    stage_.world.sleep(milliseconds(dice_.between(1, 4'000)));
+    if (stage_.crashed()) return;
+    const auto losses = [this] { return stage_.main.fault_counts().of(FaultKind::unflushed_lost); };
+    const std::uint64_t before = losses();
+    stage_.main.replug(dice_.one_in(2));
+    const bool lost = losses() != before;
+    stage_.say(lost ? "main is back, without what it had in its cache" : "main is back");
+    if (lost) stage_.checker.lose_unflushed(true);
+  }
+
+  Stage& stage_;
+  Dice dice_;
+  std::deque<InForce> rules_;
+};
+
+}  // namespace
+
+void weather(Stage& stage, Dice dice) {
+  stage.world.name_thread("weather");
+  Weather(stage, dice).blow();
+}
+
+}  // namespace dmremap::sim
