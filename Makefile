@@ -15,7 +15,7 @@ help:
 	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
 	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
 	@echo 'make check-exhaustive  the quorum rule over all states and three million lives'
-	@echo 'make bench    measure what the front end, a commit and an opening cost'
+	@echo 'make bench    measure what the front end, lookups, requests, commits and openings cost'
 	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
 	@echo 'make format   rewrite the sources with clang-format'
@@ -40,6 +40,8 @@ check-exhaustive: build
 bench: build
 	@$(AS_ROOT) python3 bench/frontend.py
 	@build/bin/bench_metadata
+	@build/bin/bench_lookup
+	@build/bin/bench_engine
 	@python3 bench/instructions.py build/bin/bench_instructions
 
 fuzz: packages
