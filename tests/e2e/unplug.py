@@ -17,6 +17,9 @@ def unplug(t):
     device = dm.start("fuse")
     equal_bytes(support.read_sectors(device, 100), pattern(100, 1, "old"))
 
+    support.write_sectors(device, 96, pattern(96, 1, "right before"))
+    support.flush(device)
+
     disk.unplug()
     for sector in range(0, 4000, 400):
         with expect_errno(errno.EIO):
@@ -26,7 +29,7 @@ def unplug(t):
     status = dm.status()
     equal(status["state"], "tripped", "state")
     equal(status["remapped_sectors"] + status["lost_sectors"], 0, "remapped or lost")
-    dm.run("status", dm.name, expect=4)
+    check("tripped" in dm.run("status", dm.name, expect=4).out, "status names it, for people")
     trips = dm.events("trip")
     equal(len(trips), 1, "trip events")
     check(trips[0]["text"], "the event says why")
@@ -39,7 +42,11 @@ def unplug(t):
                     f"sector {sector} after the disk is back")
     support.write_sectors(device, 100, pattern(100, 1, "new"))
     equal_bytes(support.read_sectors(device, 100), pattern(100, 1, "new"))
-    equal(dm.status()["remapped_sectors"], 0, "remapped after all")
+    equal_bytes(support.read_sectors(device, 96), pattern(96, 1, "right before"),
+                "what was written right before")
+    status = dm.status()
+    equal(status["remapped_sectors"] + status["lost_sectors"], 0, "remapped or lost after all")
+    dm.run("status", dm.name)
 
 
 support.run_test(unplug, root=True, fuse=True)
