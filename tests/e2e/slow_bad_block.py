@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A drive that takes 7 s over each failed read or write of its bad blocks, and 20 s over a healthy
+one: a request that meets them is answered by its deadline, and all other requests go on unharmed
+meanwhile. What is known to be lost is answered at once."""
+
+import errno
+import json
+import os
+import subprocess
+import threading
+import time
+
+import product
+import support
+from support import KIB, MIB, SECTOR, check, equal, equal_bytes, pattern
+
+MIB_SECTORS = MIB // SECTOR
+BLOCK_SECTORS = 8
+SLOW_S, HUNG_S = 7, 20
+DEADLINE_S = 30  # the policy's default
+# The engine counts the deadline from the drive's first failure, so that a request that meets none
+# does not ask what time it is: one answer of the drive more.
+ANSWERED_S = DEADLINE_S + SLOW_S + 2
+# A write is tried in parts by its own thread, and the last try may begin just before the deadline.
+WRITTEN_S = ANSWERED_S + SLOW_S
+
+# The bad block of each megabyte; one of them lies at its end.
+BAD_READS = [at * MIB_SECTORS + inside for at, inside in ((10, 600), (20, 0), (31, 1024), (42, 2040))]
+BAD_WRITE = 50 * MIB_SECTORS + 1000
+HUNG = 60 * MIB_SECTORS + 64
+OTHERS_FROM, OTHERS_MIB = 96, 64  # MiB
+
+# On a busy machine with two cores a healthy request may take its time, but never seconds, which is
+# what one that waits for the bad block would take.
+WORST_S = 2.0
+P99_S = 0.1
+P99_RATIO = 20
+
+
+class Others:
+    """Random reads and writes of 4 KiB at depth 4 where nothing is bad, by another process."""
+
+    def __init__(self, device, seconds):
+        self.process = subprocess.Popen(
+            ["fio", "--name=others", f"--filename={device}", "--rw=randrw", "--bs=4k",
+             "--direct=1", "--ioengine=libaio", "--iodepth=4", f"--offset={OTHERS_FROM}m",
+             f"--size={OTHERS_MIB}m", "--time_based", f"--runtime={seconds}",
+             "--rate_iops=1000,1000", "--continue_on_error=all", "--output-format=json"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def end(self):
+        """For cleanup."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def result(self):
+        out, _ = self.process.communicate(timeout=ANSWERED_S + 60)
+        check("{" in out, f"fio said nothing: {out}")
+        job = json.loads(out[out.find("{"):])["jobs"][0]
+        equal(product.fio_errors(job), 0, "errors that the others met")
+        kinds = [job["read"], job["write"]]
+        return {"p99": max(k["clat_ns"]["percentile"]["99.000000"] for k in kinds) / 1e9,
+                "worst": max(k["clat_ns"]["max"] for k in kinds) / 1e9,
+                "requests": sum(k["total_ios"] for k in kinds)}
+
+
+class Request(threading.Thread):
+    """One request of a whole megabyte (or of `count` sectors): its answer and how long it took."""
+
+    def __init__(self, device, sector, count=MIB_SECTORS, data=None):
+        super().__init__(daemon=True)
+        self.args = (device, sector, count, data)
+        self.error, self.data, self.seconds = None, None, None
+        self.start()
+
+    def run(self):
+        device, sector, count, data = self.args
+        begin = time.monotonic()
+        try:
+            if data is None:
+                self.data = support.read_sectors(device, sector, count)
+            else:
+                support.write_sectors(device, sector, data)
+        except OSError as error:
+            self.error = error.errno
+        except Exception as error:  # a short answer, say: not what is expected either
+            self.error = str(error)
+        self.seconds = time.monotonic() - begin
+
+    def answer(self):
+        self.join(timeout=4 * DEADLINE_S)
+        check(self.seconds is not None, "a request was never answered")
+        return self.error
+
+
+def megabyte_of(sector):
+    return sector - sector % MIB_SECTORS
+
+
+def watch_others(t, device, seconds):
+    others = Others(device, seconds)
+    t.cleanup.push(others.end)
+    time.sleep(1)  # it is under way
+    return others
+
+
+def expect_unharmed(what, others, before=None):
+    now = others.result()
+    print(f"{what}: others made {now['requests']} requests, p99 {now['p99'] * 1e3:.2f} ms, "
+          f"worst {now['worst'] * 1e3:.1f} ms", flush=True)
+    if before is None:
+        return now
+    check(now["requests"] > 100 * ANSWERED_S, f"{what}: the others were held up: {now}")
+    check(now["worst"] < WORST_S, f"{what}: one of the others took {now['worst']:.1f} s")
+    allowed = max(P99_S, P99_RATIO * before["p99"])
+    check(now["p99"] < allowed, f"{what}: p99 of the others {now['p99']:.3f} s")
+    return now
+
+
+def expect_refused_in_time(what, requests):
+    for request in requests:
+        equal(request.answer(), errno.EIO, f"{what}: the read's answer")
+    longest = max(r.seconds for r in requests)
+    print(f"{what}: EIO after at most {longest:.1f} s", flush=True)
+    check(longest < ANSWERED_S, f"{what}: answered only after {longest:.1f} s")
+    check(min(r.seconds for r in requests) > SLOW_S - 1, f"{what}: the drive was slow")
+
+
+def expect_lost_at_once(disk, device):
+    slow_before = disk.show()["counts"]["delayed"]
+    for sector in BAD_READS:
+        for first, count in ((sector, BLOCK_SECTORS), (megabyte_of(sector), MIB_SECTORS)):
+            request = Request(device, first, count)
+            equal(request.answer(), errno.EIO, "what is lost")
+            check(request.seconds < 0.5, f"what is lost took {request.seconds:.1f} s")
+        start = megabyte_of(sector)
+        for first, end in ((start, sector), (sector + BLOCK_SECTORS, start + MIB_SECTORS)):
+            if first < end:
+                equal_bytes(support.read_sectors(device, first, end - first),
+                            pattern(first, end - first, "old"), "around what is lost")
+    equal(disk.show()["counts"]["delayed"], slow_before, "requests that met a bad block")
+
+
+def slow_bad_block(t):
+    disk = t.lab(size=(OTHERS_FROM + OTHERS_MIB) * MIB, fill="old")
+    dm = product.Product(t, disk.path, t.path("spare"))
+    dm.create("--spare-size", "32MiB")
+    device = dm.start("block")
+    for sector in BAD_READS:
+        disk.fault(f"slow:{SLOW_S * 1000}+read", f"{sector}+{BLOCK_SECTORS}")
+    before = expect_unharmed("before", watch_others(t, device, 6))
+
+    others = watch_others(t, device, ANSWERED_S)
+    what = "one bad megabyte"
+    expect_refused_in_time(what, [Request(device, megabyte_of(BAD_READS[0]))])
+    expect_unharmed(what, others, before)
+
+    others = watch_others(t, device, ANSWERED_S)
+    what = "three bad megabytes, eight readers"
+    expect_refused_in_time(what, [Request(device, megabyte_of(BAD_READS[1 + reader % 3]))
+                                  for reader in range(8)])
+    expect_unharmed(what, others, before)
+
+    disk.fault(f"slow:{SLOW_S * 1000}+write", f"{BAD_WRITE}+{BLOCK_SECTORS}")
+    disk.fault(f"slow:{HUNG_S * 1000}", f"{HUNG}+{BLOCK_SECTORS}")
+    others = watch_others(t, device, WRITTEN_S)
+    written = pattern(megabyte_of(BAD_WRITE), MIB_SECTORS, "new")
+    write = Request(device, megabyte_of(BAD_WRITE), data=written)
+    hung = Request(device, megabyte_of(HUNG))
+    equal(hung.answer(), None, "the answer of the read that hung")
+    equal_bytes(hung.data, pattern(megabyte_of(HUNG), MIB_SECTORS, "old"), "what hung")
+    equal(write.answer(), None, "the write's answer")
+    print(f"hung read: right after {hung.seconds:.1f} s; write over a bad block: acknowledged "
+          f"after {write.seconds:.1f} s", flush=True)
+    check(hung.seconds > HUNG_S - 1, "the drive hung")
+    check(write.seconds < WRITTEN_S, "the write took too long")
+    expect_unharmed("a slow write and a hung read", others, before)
+    disk.clear(f"{HUNG}+{BLOCK_SECTORS}")
+    reread = Request(device, megabyte_of(BAD_WRITE))
+    equal(reread.answer(), None, "the answer of reading back")
+    equal_bytes(reread.data, written, "what was written over the bad block")
+
+    lost = BLOCK_SECTORS * len(BAD_READS)
+    support.wait_until(lambda: dm.status()["lost_sectors"] == lost, "the lost are listed", 90)
+    expect_lost_at_once(disk, device)
+    equal(dm.status()["lost_sectors"], lost, "lost sectors, and none more")
+
+
+support.run_test(slow_bad_block, root=True, fuse=True, loop=True, programs=["fio"])
