@@ -154,6 +154,16 @@ std::string Checker::end_flush(Tick begun, bool ok) {
   return {};
 }
 
+std::vector<Checker::Unsettled> Checker::unsettled() const {
+  std::vector<Unsettled> out;
+  for (const Sector sector : unstable_) {
+    for (const Version& v : sectors_[sector.value]) {
+      if (v.supersedes && !v.stable) out.push_back({sector, v.stamp});
+    }
+  }
+  return out;
+}
+
 void Checker::lose_unflushed(bool telling) {
   bool any = false;
   for (const Sector sector : unstable_) {

@@ -59,6 +59,12 @@ class Checker {
   // Empty, or what is wrong about a success.
   [[nodiscard]] std::string end_flush(Tick begun, bool ok);
 
+  // What was acknowledged, may still be lost, and nobody was told that it might be.
+  struct Unsettled {
+    Sector sector;
+    Stamp stamp = 0;
+  };
+  [[nodiscard]] std::vector<Unsettled> unsettled() const;
   // A device has lost some of what was not durable, and must say so at the next flush if `telling`.
   void lose_unflushed(bool telling);
   // The process is no more; what it had in flight is there or not.

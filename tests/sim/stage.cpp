@@ -30,7 +30,7 @@ io::Geometry some_geometry(Dice& dice, SectorCount size) {
 Plan::Plan(Dice& dice) {
   small_spare = dice.one_in(12);
   // What is beyond the area is only there to take up the spare.
-  main = some_geometry(dice, SectorCount{small_spare ? 26'624U : 6'144U});
+  main = some_geometry(dice, SectorCount{small_spare ? 31'744U : 6'144U});
   lives = static_cast<unsigned>(dice.between(2, 8));
   clients = static_cast<unsigned>(dice.between(1, 6));
   requests = dice.between(10, dice.one_in(4) ? 200 : 60);
@@ -104,6 +104,7 @@ void Stage::plug_in() {
 
 void Stage::unplug_main(int error) {
   main.unplug(error);
+  main.faults().counts().fired(FaultKind::gone);
   for (const auto& wire : wires) {
     if (wire.get() != spare_wire) wire->cut(error);
   }
@@ -111,6 +112,7 @@ void Stage::unplug_main(int error) {
 
 void Stage::unplug_spare(int error) {
   spare.unplug(error);
+  spare.faults().counts().fired(FaultKind::gone);
   spare_wire->cut(error);
 }
 
