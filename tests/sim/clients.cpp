@@ -135,7 +135,8 @@ int checked_write(Stage& stage, SectorRange range, bool fua) {
   ++stage.report.write_errors;
   stage.checker.end(write, Checker::Outcome::may_be);
   const remap::Conditions after = stage.engine->conditions();
-  const bool full = before.spare_full || after.spare_full || after.table_full;
+  const bool full =
+      stage.plan.small_spare || before.spare_full || after.spare_full || after.table_full;
   // A FUA may find that a flush failed.
   if (!excuse.any() && !full && !fua) {
     throw Broken(fmt::format("promise 4: a write of {}+{} fails (errno {}) and there is room",

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -122,12 +124,36 @@ void Stage::crash() {
   spare.freeze();
 }
 
+bool Stage::any_lost() const {
+  if (!engine) return false;
+  std::map<std::uint64_t, format::Extent> by_end;
+  for (const format::Extent& extent : engine->extents()) {
+    by_end.emplace(extent.main().end().value, extent);
+  }
+  return std::ranges::any_of(checker.unsettled(), [&](const Checker::Unsettled& one) {
+    std::span<const std::byte> bytes = main.peek(one.sector);
+    const auto extent = by_end.upper_bound(one.sector.value);
+    if (extent != by_end.end() && extent->second.main().contains(one.sector)) {
+      if (extent->second.state() == format::State::remapped) {
+        bytes =
+            spare.peek(extent->second.spare().first + (one.sector - extent->second.main().first));
+      } else if (extent->second.state() != format::State::suspect) {
+        return false;
+      }
+    }
+    // Stamps grow: a larger one is of a write in flight.
+    Stamp stamp = 0;
+    std::memcpy(&stamp, bytes.data(), sizeof stamp);
+    return stamp != kZeros && stamp < one.stamp;
+  });
+}
+
 void Stage::look_for_losses() {
   const std::uint64_t losses = main.losses() + spare.losses();
   if (losses == losses_seen_) return;
   losses_seen_ = losses;
   say("a disk has lost what it had acknowledged");
-  checker.lose_unflushed(true);
+  checker.lose_unflushed(any_lost());
 }
 
 void Stage::look_at_table() {

@@ -85,6 +85,8 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   // Freezes both disks: from now on nothing that the engine does has an effect.
   void crash();
   [[nodiscard]] bool crashed() const { return main.frozen(); }
+  // Does a disk hold something older than what was acknowledged last?
+  [[nodiscard]] bool any_lost() const;
   // Acknowledged data was lost by a disk that will say so at the next flush?
   void look_for_losses();
   // Which sectors changed state since the last look.
