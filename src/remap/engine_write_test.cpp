@@ -208,6 +208,14 @@ class EngineFull : public ::testing::Test {
   Rig rig{{kMainSize, 512, 4096}, {32'768}};
 };
 
+TEST_F(EngineFull, ThatNoSpareSectorIsLeftIsSaidBeforeAWriteFailsForIt) {
+  EXPECT_TRUE(rig.engine->conditions().spare_full);
+  EXPECT_EQ(rig.events.count(EventKind::spare_full), 1U);
+  rig.restart();
+  EXPECT_TRUE(rig.engine->conditions().spare_full);
+  EXPECT_EQ(rig.engine->conditions().reason, "no spare sector is left");
+}
+
 TEST_F(EngineFull, Promise4_ALostSectorIsHealedOnMain) {
   // What main and the spare both refuse fails; what was lost on main may be taken by main.
   EXPECT_EQ(rig.write(kMainSize.value - 8, 8, 6), ENOSPC);

@@ -209,7 +209,6 @@ void Remapper::note_spare_use() {
   const std::uint64_t available = allocator_.available().value;
   path_.spare_capacity.store(capacity);
   path_.spare_available.store(available);
-  if (available > 0) path_.spare_full.store(false);
   const std::uint64_t used = capacity == 0 ? 100 : (capacity - available) * 100 / capacity;
   path_.spare_low.store(used >= kSpareLowCondition);
   unsigned reached = 0;
@@ -222,14 +221,22 @@ void Remapper::note_spare_use() {
                fmt::format("{} % of the spare is used", used));
   }
   use_percent_told_ = reached;
+  if (available > 0) {
+    path_.spare_full.store(false);
+  } else {
+    note_spare_full({});
+  }
+}
+
+void Remapper::note_spare_full(SectorRange range) {
+  if (path_.spare_full.exchange(true)) return;
+  path_.emit(format::EventKind::spare_full, Severity::error, range, ENOSPC,
+             "no spare sector is left");
 }
 
 void Remapper::note_outcome(const Job& job) {
   const SectorRange range = job.items.empty() ? SectorRange{} : job.items.front().range;
-  if (job.outcome == Outcome::spare_full && !path_.spare_full.exchange(true)) {
-    path_.emit(format::EventKind::spare_full, Severity::error, range, ENOSPC,
-               "no spare sector is left");
-  }
+  if (job.outcome == Outcome::spare_full) note_spare_full(range);
   if (job.outcome == Outcome::table_full && !path_.table_full.exchange(true)) {
     path_.emit(format::EventKind::table_full, Severity::error, range, ENOSPC, "the table is full");
   }

@@ -55,6 +55,7 @@ class Remapper {
   void lose_store();
   void publish(const Change& change);
   void note_spare_use();
+  void note_spare_full(SectorRange range);
   void note_outcome(const Job& job);
 
   DataPath& path_;

@@ -89,6 +89,7 @@ def spare_levels(t):
     dm.stop()
     device = dm.start("fuse", by_devices=True)
     equal(dm.status()["remapped_sectors"], remapped, "remapped after a restart")
+    check("spare-full" in dm.status()["conditions"], "status says so at once after a restart")
     equal_bytes(support.read_sectors(device, 1, STEP), pattern(1, STEP, "kept"),
                 "what was remapped, after a restart")
     expect_the_rest_goes_on(dm, device, full_at, "second")
