@@ -24,6 +24,7 @@ class SystemClock final : public Clock {
  public:
   std::uint64_t wall_ns() override { return read_clock(CLOCK_REALTIME); }
   std::uint64_t monotonic_ns() override { return read_clock(CLOCK_MONOTONIC); }
+  std::uint64_t coarse_ns() override { return read_clock(CLOCK_MONOTONIC_COARSE); }
 };
 
 class SystemRandom final : public Random {
@@ -45,6 +46,10 @@ std::array<std::byte, 16> random_bytes(Random& random) {
 }
 
 }  // namespace
+
+std::uint64_t Clock::coarse_ns() {
+  return monotonic_ns();
+}
 
 Uuid Random::uuid() {
   Uuid u{random_bytes(*this)};

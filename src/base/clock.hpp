@@ -16,6 +16,8 @@ class Clock {
   [[nodiscard]] virtual std::uint64_t wall_ns() = 0;
   // Nanoseconds that never go back.
   [[nodiscard]] virtual std::uint64_t monotonic_ns() = 0;
+  // The same clock, cheaply: behind by up to one tick of the kernel (4 or 10 ms).
+  [[nodiscard]] virtual std::uint64_t coarse_ns();
 };
 
 // Thread-safe.

@@ -29,6 +29,7 @@ std::vector<Sector> spare_candidates(SectorCount size) {
 DataPath::DataPath(const EngineParts& parts, const format::Content& content, const Table& table)
     : geometry(parts.main->geometry()),
       policy(content.configuration),
+      request_deadline_ns(std::uint64_t{policy.request_deadline_ms} * 1'000'000U),
       clock(*parts.clock),
       scheduling(*parts.scheduling),
       observer(parts.observer),
@@ -174,10 +175,6 @@ void DataPath::go_read_only(std::string reason) {
 std::string DataPath::read_only_reason() const {
   const std::lock_guard lock(reason_mutex_);
   return read_only_reason_;
-}
-
-std::uint64_t DataPath::deadline_from_now() const {
-  return clock.monotonic_ns() + std::uint64_t{policy.request_deadline_ms} * 1'000'000U;
 }
 
 }  // namespace dmremap::remap

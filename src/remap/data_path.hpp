@@ -58,7 +58,13 @@ class DataPath {
   // From now on nothing is acknowledged that would change anything.
   void go_read_only(std::string reason);
 
-  [[nodiscard]] std::uint64_t deadline_from_now() const;
+  [[nodiscard]] std::uint64_t deadline_from_now() const {
+    return clock.monotonic_ns() + request_deadline_ns;
+  }
+  // For every request as it comes, clean ones too: hence the coarse clock.
+  [[nodiscard]] std::uint64_t deadline_of_request() const {
+    return clock.coarse_ns() + request_deadline_ns;
+  }
   [[nodiscard]] SectorCount unit() const { return geometry.unit(); }
   [[nodiscard]] SectorCount block() const {
     // Whole units, whatever a bridge reports.
@@ -67,6 +73,7 @@ class DataPath {
 
   const io::Geometry geometry;  // of main
   const format::Configuration policy;
+  const std::uint64_t request_deadline_ns;
   Clock& clock;
   Scheduling& scheduling;
   Observer* const observer;

@@ -167,8 +167,9 @@ class RunningEngine final : public Engine {
 
  private:
   [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const {
-    const std::uint64_t block = path_.geometry.logical_block_bytes;
-    if (bytes % block != 0 || first.value % path_.unit().value != 0) return false;
+    // Logical blocks are powers of two, and a division costs more than all else here.
+    const std::uint64_t part_of_block = path_.geometry.logical_block_bytes - 1;
+    if (((bytes | first.value * kSectorBytes) & part_of_block) != 0) return false;
     const std::uint64_t size = path_.geometry.size.value;
     return first.value <= size && bytes / kSectorBytes <= size - first.value;
   }

@@ -240,8 +240,33 @@ TEST(EngineDeadline, AWriteThatRunsOutOfTimeGoesToTheSpareWhole) {
     }
     return {0};
   });
+  const std::uint64_t begun = clock.now;
   EXPECT_EQ(rig.write(0, 2048, 3), 0);
+  // The deadline counts from the request's start, and no try is begun that may end after it.
+  EXPECT_LE(clock.now - begun,
+            std::uint64_t{rig.content.configuration.request_deadline_ms} * 1'000'000);
   EXPECT_EQ(rig.read(0, 2048), 3);
+}
+
+TEST(EngineDeadline, AReadThatIsOutOfTimeWhenItFailsIsAnsweredAtOnce) {
+  StepClock clock;
+  Rig rig;
+  rig.clock = &clock;
+  rig.start();
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  rig.main.set_hook([&clock](const sim::Request& request) -> io::IoStatus {
+    const bool bad =
+        request.kind == sim::Request::Kind::read && request.range.overlaps({{64}, {8}});
+    if (bad && request.range.count.value > 8) clock.now += 31'000'000'000;
+    return {0};
+  });
+  EXPECT_EQ(rig.read(0, 256), -ETIMEDOUT);
+  // What is bad is found out all the same, or it would cost the next one as much.
+  for (int i = 0; i < 5'000 && rig.table().lost == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(rig.in_state(State::lost), (std::vector<SectorRange>{{{64}, {8}}}));
+  EXPECT_EQ(rig.read(0, 256), -EIO);
 }
 
 }  // namespace

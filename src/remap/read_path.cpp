@@ -9,9 +9,9 @@
 namespace dmremap::remap {
 
 io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
+  const std::uint64_t deadline_ns = path_.deadline_of_request();
   const SectorRange range{first, SectorCount::from_bytes(out.size())};
   std::vector<Unread> unread;
-  std::uint64_t deadline_ns = 0;
   for (;;) {
     Pins::Pin pin = path_.live.pin(range);
     if (path_.live.clean(range)) [[likely]] {
@@ -29,7 +29,6 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
       pin.count_read();
       return {EIO};
     }
-    if (deadline_ns == 0) deadline_ns = path_.deadline_from_now();
     if (now.watched(range)) {
       // Its bad sectors are being found out: asking the drive as well would only cost it time.
       pin.release();
@@ -46,7 +45,7 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
   }
   // No pin from here on: who settles a sector holds it, and a hold waits for pins.
   if (unread.empty()) return io::kIoOk;
-  return retries_.read(unread, deadline_ns == 0 ? path_.deadline_from_now() : deadline_ns);
+  return retries_.read(unread, deadline_ns);
 }
 
 io::IoStatus ReadPath::attempt(const Table& table, SectorRange range, std::span<std::byte> out,

@@ -45,12 +45,19 @@ void Retries::stop() {
 io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline_ns) {
   const auto task = std::make_shared<Task>();
   task->parts.assign(parts.begin(), parts.end());
-  task->deadline_ns = deadline_ns;
+  const std::uint64_t now = path_.clock.monotonic_ns();
+  task->late = now >= deadline_ns;
+  task->until_ns = task->late ? now + path_.request_deadline_ns : deadline_ns;
   std::unique_lock lock(mutex_);
+  if (task->late) {
+    task->abandoned = true;
+    // A few are enough: whoever asks again brings the others back.
+    if (!path_.writable() || waiting_.size() >= kThreads) return {ETIMEDOUT};
+  }
   waiting_.push_back(task);
   wake_.notify_one();
-  const std::uint64_t now = path_.clock.monotonic_ns();
-  const std::chrono::nanoseconds left(now < deadline_ns ? deadline_ns - now : 0);
+  if (task->late) return {ETIMEDOUT};
+  const std::chrono::nanoseconds left(deadline_ns - now);
   if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
   task->abandoned = true;
   std::erase(waiting_, task);
@@ -74,7 +81,8 @@ void Retries::loop(std::span<std::byte> buffer) {
 
 bool Retries::wanted(const Task& task) {
   const std::lock_guard lock(mutex_);
-  return !stopping_ && !task.abandoned && path_.clock.monotonic_ns() < task.deadline_ns;
+  const bool given_up = task.abandoned && !task.late;
+  return !stopping_ && !given_up && path_.clock.monotonic_ns() < task.until_ns;
 }
 
 void Retries::work(Task& task, std::span<std::byte> buffer) {

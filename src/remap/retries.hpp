@@ -37,10 +37,13 @@ class Retries {
  private:
   struct Task {
     std::vector<Unread> parts;
-    std::uint64_t deadline_ns = 0;
+    std::uint64_t until_ns = 0;
     io::IoStatus status;
     bool done = false;
     bool abandoned = false;  // nobody waits: the parts' buffers are gone
+    // The drive took longer than the deadline to fail for the first time. Nobody waits, but what is
+    // not found out now never would be.
+    bool late = false;
   };
   using Tasks = std::deque<std::shared_ptr<Task>>;
 

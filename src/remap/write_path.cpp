@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "remap/narrow.hpp"
 
@@ -33,52 +34,67 @@ io::IoStatus status_of(Outcome outcome) {
 }  // namespace
 
 io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua) {
+  const std::uint64_t deadline_ns = path_.deadline_of_request();
   const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  if (!fua) [[likely]] {
+    if (!path_.writable()) return kReadOnly;
+    Pins::Pin pin = path_.live.pin(range);
+    if (path_.live.clean(range)) [[likely]] {
+      pin.count_write();
+      const io::IoStatus status = path_.write_main(first, data);
+      if (status.ok()) [[likely]]
+        return status;
+      return take_failed(std::move(pin), range, data, status.error, deadline_ns);
+    }
+  }
+  return write_anywhere(range, data, fua, deadline_ns);
+}
+
+io::IoStatus WritePath::take_failed(Pins::Pin pin, SectorRange range,
+                                    std::span<const std::byte> data, int error,
+                                    std::uint64_t deadline_ns) {
+  const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
+  Rest rest;
+  const io::IoStatus status =
+      narrow_main(range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, rest);
+  return status.ok() ? take_rest(std::move(pin), rest, deadline_ns) : status;
+}
+
+io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
+                                       std::uint64_t deadline_ns) {
   const FlushGate::Mark main_mark = path_.main_gate.mark();
   const FlushGate::Mark spare_mark = path_.spare_gate.mark();
   for (;;) {
     if (!path_.writable()) return kReadOnly;
     Pins::Pin pin = path_.live.pin(range);
+    const Snapshot& now = path_.live.snapshot();
+    if (now.held(range)) {
+      pin.release();
+      path_.live.wait_unheld(range);
+      continue;
+    }
+    pin.count_write();
+    now.note_write(range);
     Rest rest;
     io::IoStatus status;
-    if (path_.live.clean(range)) [[likely]] {
-      pin.count_write();
-      status = path_.write_main(first, data);
-      if (status.ok() && !fua) [[likely]]
-        return status;
-      rest.main_touched = true;
-      if (!status.ok()) {
-        status = narrow_main(range, data, status.error, path_.deadline_from_now(), rest);
-      }
-    } else {
-      const Snapshot& now = path_.live.snapshot();
-      if (now.held(range)) {
-        pin.release();
-        path_.live.wait_unheld(range);
-        continue;
-      }
-      pin.count_write();
-      now.note_write(range);
-      const std::uint64_t deadline_ns = path_.deadline_from_now();
-      for_each_stretch(now.table, range, [&](const Stretch& stretch) {
-        status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
-        return status.ok();
-      });
-      if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (!status.ok()) return status;
-    if (!rest.items.empty()) {
-      const Outcome outcome = remapper_->run(rest.items);
-      pin.release();
-      const bool full = outcome == Outcome::spare_full || outcome == Outcome::table_full;
-      status = full ? heal(rest.items) : status_of(outcome);
-      rest.main_touched = rest.main_touched || full;
-      rest.spare_touched = true;  // the remapper may have found a sector there already
-      if (!status.ok()) return status;
-    }
-    pin.release();
-    return fua ? flush_touched(rest, main_mark, spare_mark) : status;
+    for_each_stretch(now.table, range, [&](const Stretch& stretch) {
+      status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
+      return status.ok();
+    });
+    if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+    if (status.ok()) status = take_rest(std::move(pin), rest, deadline_ns);
+    return status.ok() && fua ? flush_touched(rest, main_mark, spare_mark) : status;
   }
+}
+
+io::IoStatus WritePath::take_rest(Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns) {
+  if (rest.items.empty()) return io::kIoOk;
+  const Outcome outcome = remapper_->run(rest.items);
+  pin.release();
+  const bool full = outcome == Outcome::spare_full || outcome == Outcome::table_full;
+  rest.main_touched = rest.main_touched || full;
+  rest.spare_touched = true;  // the remapper may have found a sector there already
+  return full ? heal(rest.items, deadline_ns) : status_of(outcome);
 }
 
 io::IoStatus WritePath::write_stretch(const Stretch& stretch, std::span<const std::byte> data,
@@ -104,22 +120,28 @@ io::IoStatus WritePath::write_stretch(const Stretch& stretch, std::span<const st
 io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte> data,
                                    std::uint64_t deadline_ns, Rest& rest) {
   rest.main_touched = true;
+  const std::uint64_t begun_ns = path_.clock.monotonic_ns();
   const io::IoStatus status = path_.write_main(range.first, data);
   if (status.ok()) return status;
-  return narrow_main(range, data, status.error, deadline_ns, rest);
+  const std::uint64_t took_ns = path_.clock.monotonic_ns() - begun_ns;
+  return narrow_main(range, data, status.error, {deadline_ns, took_ns}, rest);
 }
 
 io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
-                                    std::uint64_t deadline_ns, Rest& rest) {
+                                    Patience patience, Rest& rest) {
   Finding finding = path_.find_main(error);
   if (finding != Finding::media) return {error};
   Narrowing narrowing(range, path_.block(), path_.unit());
   bool asked_since = true;
-  while (path_.clock.monotonic_ns() < deadline_ns) {
+  // The next failure may take as long as the slowest so far: none is begun that might end too late.
+  std::uint64_t now_ns = path_.clock.monotonic_ns();
+  while (now_ns + patience.slowest_ns < patience.deadline_ns) {
     const auto part = narrowing.next();
     if (!part) break;
     const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
     narrowing.report(status.ok());
+    const std::uint64_t begun_ns = std::exchange(now_ns, path_.clock.monotonic_ns());
+    patience.slowest_ns = std::max(patience.slowest_ns, now_ns - begun_ns);
     if (status.ok()) continue;
     error = status.error;
     asked_since = false;
@@ -139,11 +161,11 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
 
 // The last resort when the spare or the table is full: main may take the data, and if it reads back
 // the same after a flush, the sector is good again.
-io::IoStatus WritePath::heal(std::span<const Item> items) {
+io::IoStatus WritePath::heal(std::span<const Item> items, std::uint64_t deadline_ns) {
   std::vector<SectorRange> ranges;
   for (const Item& item : items) ranges.push_back(item.range);
   const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return {ENOSPC};
+  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return {ENOSPC};
   const Table table = path_.live.table();
   for (const Item& item : items) {
     path_.live.note_write(item.range);

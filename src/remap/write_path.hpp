@@ -29,15 +29,28 @@ class WritePath {
     bool main_touched = false;
     bool spare_touched = false;
   };
+  // How long main may still be tried, and how long a try has taken so far.
+  struct Patience {
+    std::uint64_t deadline_ns = 0;
+    std::uint64_t slowest_ns = 0;
+  };
+
+  // Apart from the clean write, which pays for nothing it does not need.
+  io::IoStatus take_failed(Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
+                           int error, std::uint64_t deadline_ns);
+  io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
+                              std::uint64_t deadline_ns);
+  // Lets go of `pin` when the remapper has what it could take.
+  io::IoStatus take_rest(Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns);
 
   io::IoStatus write_stretch(const Stretch& stretch, std::span<const std::byte> data,
                              std::uint64_t deadline_ns, Rest& rest);
   io::IoStatus write_main(SectorRange range, std::span<const std::byte> data,
                           std::uint64_t deadline_ns, Rest& rest);
   io::IoStatus narrow_main(SectorRange range, std::span<const std::byte> data, int error,
-                           std::uint64_t deadline_ns, Rest& rest);
+                           Patience patience, Rest& rest);
   io::IoStatus zero_stretch(const Stretch& stretch, bool& by_hand);
-  io::IoStatus heal(std::span<const Item> items);
+  io::IoStatus heal(std::span<const Item> items, std::uint64_t deadline_ns);
   io::IoStatus heal(const Item& item, const Table& table);
   io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
                              FlushGate::Mark spare_mark);

@@ -19,11 +19,8 @@ MIB_SECTORS = MIB // SECTOR
 BLOCK_SECTORS = 8
 SLOW_S, HUNG_S = 7, 20
 DEADLINE_S = 30  # the policy's default
-# The engine counts the deadline from the drive's first failure, so that a request that meets none
-# does not ask what time it is: one answer of the drive more.
-ANSWERED_S = DEADLINE_S + SLOW_S + 2
-# A write is tried in parts by its own thread, and the last try may begin just before the deadline.
-WRITTEN_S = ANSWERED_S + SLOW_S
+# A write's last try may not begin so late that it would end after the deadline.
+ANSWERED_S = WRITTEN_S = DEADLINE_S + 2
 
 # The bad block of each megabyte; one of them lies at its end.
 BAD_READS = [at * MIB_SECTORS + inside for at, inside in ((10, 600), (20, 0), (31, 1024), (42, 2040))]
