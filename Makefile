@@ -8,7 +8,7 @@ export DESTDIR
 # What needs root when the rest does not: the demo mounts file systems and attaches loop devices.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo check check-exhaustive bench fuzz format lint install packages
+.PHONY: help build demo check check-exhaustive soak canaries bench fuzz format lint install packages
 
 help:
 	@echo 'make build    install what is missing, build build/bin/dmremap and build/bin/dmremap-lab'
@@ -36,6 +36,16 @@ check: packages
 check-exhaustive: build
 	@DMREMAP_EXHAUSTIVE=1 build/bin/quorum_test
 	@build/bin/quorum-table --exhaustive
+
+# At least 10 million requests and 100,000 crashes; from another seed every day.
+soak: build
+	@build/bin/simulate --seed $$(date +%Y%m%d000000) --seeds 100000000 --requests 10000000 \
+	  --crashes 100000 --complete
+
+# After how many seeds each trap is found.
+canaries: build
+	@for canary in build/bin/canary_*; do \
+	  printf '%-42s ' "$${canary#build/bin/canary_}"; "$$canary" --canary --seeds 20000 --threads 1; done
 
 bench: build
 	@$(AS_ROOT) python3 bench/frontend.py

@@ -60,6 +60,7 @@ struct Recovery::Examined {
   std::vector<SectorRange> weak;     // on main, in the end
   std::vector<SectorRange> bad;      // main could not
   std::vector<SectorRange> spoiled;  // the spare could not
+  bool all_on_main = true;
 };
 
 // One settling in progress.
@@ -106,6 +107,7 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
     const int error = reading.status.error;
     const bool on_main = reading.place == Place::main;
     if (error == 0 && on_main) append_run(tries > 1 ? examined.weak : examined.read, unit);
+    if (!on_main) examined.all_on_main = false;
     if (error == 0 || reading.place == Place::nowhere) return error;
     if (concludes_nothing(error)) {
       if (on_main) (void)path_.find_main(error);
@@ -121,7 +123,7 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
 
 int Recovery::examine(LiveTable::Watch watch, Attempt& attempt) {
   if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
-  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}, {}});
+  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}, {}, true});
   Examined& examined = attempt.examined.back();
   const SectorRange block = examined.watch.range();
   int last = 0;
@@ -207,8 +209,9 @@ void Recovery::bind(Attempt& attempt) {
                   part_of(attempt.out, attempt.range, part));
     }
     // A block that did not read as a whole while each of its units does is weak. With a bad unit in
-    // it, that one was the cause, and its neighbours stay where they are.
-    if (!examined.bad.empty() || !examined.weak.empty()) continue;
+    // it, or one that is elsewhere, that was the cause, and its neighbours stay where they are.
+    const bool weak_block = examined.all_on_main && examined.bad.empty() && examined.weak.empty();
+    if (!weak_block) continue;
     for (const SectorRange& part : examined.read) {
       append_item(moves, Item::Kind::relocate, part, EIO,
                   part_of(attempt.out, attempt.range, part));

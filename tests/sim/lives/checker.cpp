@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "sim/checker.hpp"
+#include "sim/lives/checker.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "sim/simulation.hpp"
+#include "sim/lives/simulation.hpp"
 
 #include <cerrno>
 
 #include <fmt/format.h>
 
 #include "metadata/survey.hpp"
-#include "sim/stage.hpp"
+#include "sim/lives/stage.hpp"
 
 namespace dmremap::sim {
 

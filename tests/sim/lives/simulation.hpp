@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sim/report.hpp"
+#include "sim/lives/report.hpp"
 
 namespace dmremap::sim {
 

@@ -12,10 +12,10 @@
 
 #include "metadata/store.hpp"
 #include "remap/engine.hpp"
-#include "sim/checker.hpp"
-#include "sim/report.hpp"
+#include "sim/lives/checker.hpp"
+#include "sim/lives/report.hpp"
+#include "sim/lives/wire.hpp"
 #include "sim/sim_disk.hpp"
-#include "sim/wire.hpp"
 #include "sim/world.hpp"
 
 namespace dmremap::sim {

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "format/layout.hpp"
-#include "sim/stage.hpp"
+#include "sim/lives/stage.hpp"
 
 namespace dmremap::sim {
 
@@ -179,6 +179,12 @@ class Weather {
       case 3:
         rule.kind = FaultKind::slow;
         rule.delay = milliseconds(dice_.between(1, 50));
+        // So that reads last while mappings change.
+        if (dice_.one_in(2)) {
+          rule.range = {{0}, stage_.spare.geometry().size};
+          rule.writes = false;
+          rule.shots = dice_.between(1, 30);
+        }
         break;
       default:
         stage_.spare.spoil(rule.range, rule.error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "sim/stage.hpp"
+#include "sim/lives/stage.hpp"
 
 #include <cerrno>
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "sim/report.hpp"
+#include "sim/lives/report.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/aligned_buffer.hpp"
-#include "sim/stage.hpp"
+#include "sim/lives/stage.hpp"
 
 namespace dmremap::sim {
 
