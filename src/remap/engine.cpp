@@ -48,6 +48,11 @@ class RunningEngine final : public Engine {
     if (!fits(first, out.size())) return {EINVAL};
     return out.empty() ? io::kIoOk : read_.read(first, out);
   }
+  std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
+                                            const Later& later) override {
+    if (!fits(first, out.size())) return io::IoStatus{EINVAL};
+    return out.empty() ? io::kIoOk : read_.read_or_later(first, out, later);
+  }
   io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
     if (!fits(first, data.size())) return {EINVAL};
     return data.empty() ? io::kIoOk : write_.write(first, data, fua);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -118,6 +119,16 @@ class Engine {
   // or gone sector (so that the kernel falls back to plain writes, which heal exactly what they
   // cover), or a device that cannot. EROFS: the set is read-only.
   virtual io::IoStatus read(Sector first, std::span<std::byte> out) = 0;
+  // As read, but the caller need not wait while a bad place is asked again: nothing is returned
+  // then, `out` is not touched any more, and `later` is called exactly once, by another thread and
+  // maybe before this returns, with the data, which is valid during the call, or an error. It must
+  // not throw, wait or call the engine. Never called if a status is returned. Until it was called
+  // the request is in flight.
+  using Later = std::function<void(io::IoStatus, std::span<const std::byte>)>;
+  virtual std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
+                                                    const Later& /*later*/) {
+    return read(first, out);
+  }
   virtual io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) = 0;
   virtual io::IoStatus write_zeroes(SectorRange range) = 0;
   // Never changes the state of a lost, gone or remapped sector.

@@ -8,44 +8,57 @@
 
 namespace dmremap::remap {
 
+// Inlined, because a clean read is nothing else.
+[[gnu::always_inline]] inline ReadPath::Tried ReadPath::try_once(SectorRange range,
+                                                                 std::span<std::byte> out,
+                                                                 std::vector<Unread>& unread) {
+  Pins::Pin pin = path_.live.pin(range);
+  if (path_.live.clean(range)) [[likely]] {
+    pin.count_read();
+    const io::IoStatus status = path_.read_main(range.first, out);
+    if (status.ok()) [[likely]]
+      return {.status = status};
+    if (path_.find_main(status.error) != Finding::media) return {.status = status};
+    unread.push_back({range, out});
+    return {};
+  }
+  const Snapshot& now = path_.live.snapshot();
+  // Known to be lost: answer at once, without touching a device.
+  if (any_nowhere(now.table, range)) {
+    pin.count_read();
+    return {{EIO}};
+  }
+  // Its bad sectors are being found out: asking the drive as well would only cost it time.
+  if (now.watched(range)) return {.status = {}, .watched = true};
+  pin.count_read();
+  return {attempt(now.table, range, out, unread)};
+}
+
 io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
   const std::uint64_t deadline_ns = path_.deadline_of_request();
   const SectorRange range{first, SectorCount::from_bytes(out.size())};
   std::vector<Unread> unread;
-  for (;;) {
-    Pins::Pin pin = path_.live.pin(range);
-    if (path_.live.clean(range)) [[likely]] {
-      pin.count_read();
-      const io::IoStatus status = path_.read_main(first, out);
-      if (status.ok()) [[likely]]
-        return status;
-      if (path_.find_main(status.error) != Finding::media) return status;
-      unread.push_back({range, out});
-      break;
-    }
-    const Snapshot& now = path_.live.snapshot();
-    // Known to be lost: answer at once, without touching a device.
-    if (any_nowhere(now.table, range)) {
-      pin.count_read();
-      return {EIO};
-    }
-    if (now.watched(range)) {
-      // Its bad sectors are being found out: asking the drive as well would only cost it time.
-      pin.release();
-      const std::uint64_t time = path_.clock.monotonic_ns();
-      const std::chrono::nanoseconds left(time < deadline_ns ? deadline_ns - time : 0);
-      if (!path_.live.wait_unwatched(range, left)) return {ETIMEDOUT};
-      continue;
-    }
-    pin.count_read();
-    if (const io::IoStatus status = attempt(now.table, range, out, unread); !status.ok()) {
-      return status;
-    }
-    break;
+  Tried tried = try_once(range, out, unread);
+  while (tried.watched) {
+    const std::uint64_t time = path_.clock.monotonic_ns();
+    const std::chrono::nanoseconds left(time < deadline_ns ? deadline_ns - time : 0);
+    if (!path_.live.wait_unwatched(range, left)) return {ETIMEDOUT};
+    tried = try_once(range, out, unread);
   }
   // No pin from here on: who settles a sector holds it, and a hold waits for pins.
-  if (unread.empty()) return io::kIoOk;
+  if (!tried.status.ok() || unread.empty()) return tried.status;
   return retries_.read(unread, deadline_ns);
+}
+
+std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std::byte> out,
+                                                    const Engine::Later& later) {
+  const SectorRange range{first, SectorCount::from_bytes(out.size())};
+  if (range.count > Retries::kLongest) return read(first, out);
+  const std::uint64_t deadline_ns = path_.deadline_of_request();
+  std::vector<Unread> unread;
+  const Tried tried = try_once(range, out, unread);
+  if (!tried.status.ok() || (unread.empty() && !tried.watched)) return tried.status;
+  return retries_.read_later(range, deadline_ns, later);
 }
 
 io::IoStatus ReadPath::attempt(const Table& table, SectorRange range, std::span<std::byte> out,

@@ -2,6 +2,7 @@
 // Reads: what was last written, or an error (promise 1).
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,8 +16,16 @@ class ReadPath {
 
   // Requires a range of whole units inside main.
   io::IoStatus read(Sector first, std::span<std::byte> out);
+  // As Engine's. What is too long to be read by a retry's thread is waited for.
+  std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
+                                            const Engine::Later& later);
 
  private:
+  struct Tried {
+    io::IoStatus status;
+    bool watched = false;  // somebody looks into it: nothing was read
+  };
+  Tried try_once(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
   // What fails for its sectors' sake goes to `unread`; anything else is the outcome.
   io::IoStatus attempt(const Table& table, SectorRange range, std::span<std::byte> out,
                        std::vector<Unread>& unread);

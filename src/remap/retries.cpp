@@ -10,7 +10,8 @@ namespace dmremap::remap {
 namespace {
 
 constexpr unsigned kThreads = 4;
-constexpr SectorCount kChunk{2048};
+// How often it is looked whether what somebody watches is free again.
+constexpr std::chrono::milliseconds kWatchedPause{20};
 
 }  // namespace
 
@@ -19,13 +20,15 @@ Retries::Retries(DataPath& path, Recovery& recovery)
       recovery_(recovery),
       mutex_(path.scheduling),
       wake_(path.scheduling),
-      finished_(path.scheduling) {
+      finished_(path.scheduling),
+      timer_wake_(path.scheduling) {
   buffers_.reserve(kThreads);
   for (unsigned i = 0; i < kThreads; ++i) {
-    buffers_.emplace_back(kChunk.bytes());
+    buffers_.emplace_back(kLongest.bytes());
     threads_.emplace_back(path.scheduling,
                           [this, buffer = buffers_.back().span()] { loop(buffer); });
   }
+  timer_ = Thread(path.scheduling, [this] { watch_deadlines(); });
 }
 
 Retries::~Retries() {
@@ -38,30 +41,101 @@ void Retries::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  timer_wake_.notify_all();
   for (Thread& thread : threads_) thread.join();
   threads_.clear();
+  if (timer_.joinable()) timer_.join();
+  for (const auto& task : owed_) task->later({EIO}, {});
+  owed_.clear();
+}
+
+// False: its deadline has passed, nobody may wait for it.
+bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns) {
+  const std::uint64_t now = path_.clock.monotonic_ns();
+  task->late = now >= deadline_ns;
+  task->until_ns = task->late ? now + path_.request_deadline_ns : deadline_ns;
+  if (task->late) {
+    task->abandoned = true;
+    // A few are enough: whoever asks again brings the others back.
+    if (!path_.writable() || waiting_.size() >= kThreads) return false;
+  }
+  waiting_.push_back(task);
+  wake_.notify_all();
+  return !task->late;
 }
 
 io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline_ns) {
   const auto task = std::make_shared<Task>();
   task->parts.assign(parts.begin(), parts.end());
-  const std::uint64_t now = path_.clock.monotonic_ns();
-  task->late = now >= deadline_ns;
-  task->until_ns = task->late ? now + path_.request_deadline_ns : deadline_ns;
   std::unique_lock lock(mutex_);
-  if (task->late) {
-    task->abandoned = true;
-    // A few are enough: whoever asks again brings the others back.
-    if (!path_.writable() || waiting_.size() >= kThreads) return {ETIMEDOUT};
-  }
-  waiting_.push_back(task);
-  wake_.notify_one();
-  if (task->late) return {ETIMEDOUT};
-  const std::chrono::nanoseconds left(deadline_ns - now);
+  if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
+  const std::uint64_t now = path_.clock.monotonic_ns();
+  const std::chrono::nanoseconds left(now < deadline_ns ? deadline_ns - now : 0);
   if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
   task->abandoned = true;
   std::erase(waiting_, task);
   return {ETIMEDOUT};
+}
+
+std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t deadline_ns,
+                                                const Engine::Later& later) {
+  const auto task = std::make_shared<Task>();
+  task->parts.push_back({range, {}});
+  const std::lock_guard lock(mutex_);
+  if (!add_locked(task, deadline_ns)) return io::IoStatus{ETIMEDOUT};
+  task->later = later;
+  owed_.push_back(task);
+  if (deadline_ns < soonest_ns_) timer_wake_.notify_one();
+  return std::nullopt;
+}
+
+void Retries::watch_deadlines() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto due = std::ranges::min_element(owed_, {}, [](const auto& t) { return t->until_ns; });
+    if (due == owed_.end()) {
+      soonest_ns_ = ~std::uint64_t{0};
+      timer_wake_.wait(lock, [this] { return stopping_ || !owed_.empty(); });
+      continue;
+    }
+    const auto task = *due;
+    const std::uint64_t now = path_.clock.monotonic_ns();
+    if (now < task->until_ns) {
+      soonest_ns_ = task->until_ns;
+      const std::chrono::nanoseconds left(task->until_ns - now);
+      timer_wake_.wait_for(lock, left, [this] {
+        return stopping_ || std::ranges::any_of(
+                                owed_, [this](const auto& t) { return t->until_ns < soonest_ns_; });
+      });
+      continue;
+    }
+    // Who takes it from `owed_` answers it.
+    owed_.erase(due);
+    std::erase(waiting_, task);
+    task->abandoned = true;
+    lock.unlock();
+    task->later({ETIMEDOUT}, {});
+    lock.lock();
+  }
+}
+
+// What somebody watches would keep a thread waiting for another, and so would what covers all that
+// another works on: it is left for later, and the others go first. Only running work watches, so it
+// ends.
+std::shared_ptr<Retries::Task> Retries::take_locked() {
+  const auto found = std::ranges::find_if(waiting_, [this](const auto& task) {
+    if (!task->later) return true;
+    const SectorRange range = task->parts.front().range;
+    const bool worked_on = std::ranges::any_of(
+        running_, [range](SectorRange other) { return range.intersect(other) == other; });
+    return !worked_on && path_.live.wait_unwatched(range, {});
+  });
+  if (found == waiting_.end()) return nullptr;
+  auto task = *found;
+  waiting_.erase(found);
+  running_.push_back(task->parts.front().range);
+  if (!waiting_.empty()) wake_.notify_all();
+  return task;
 }
 
 void Retries::loop(std::span<std::byte> buffer) {
@@ -69,13 +143,26 @@ void Retries::loop(std::span<std::byte> buffer) {
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
-    const auto task = waiting_.front();
-    waiting_.pop_front();
+    const auto task = take_locked();
+    if (!task) {
+      wake_.wait_for(lock, kWatchedPause, [this] { return stopping_; });
+      continue;
+    }
     lock.unlock();
-    work(*task, buffer);
+    if (task->later) {
+      work_for_later(*task, buffer);
+    } else {
+      work(*task, buffer);
+    }
     lock.lock();
+    running_.erase(std::ranges::find(running_, task->parts.front().range));
     task->done = true;
     finished_.notify_all();
+    if (std::erase(owed_, task) == 0) continue;
+    lock.unlock();
+    const std::size_t read = task->status.ok() ? task->parts.front().range.count.bytes() : 0;
+    task->later(task->status, buffer.first(read));
+    lock.lock();
   }
 }
 
@@ -85,10 +172,20 @@ bool Retries::wanted(const Task& task) {
   return !stopping_ && !given_up && path_.clock.monotonic_ns() < task.until_ns;
 }
 
+void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {
+  const SectorRange range = task.parts.front().range;
+  if (any_nowhere(path_.live.table(), range)) {
+    task.status = {EIO};
+    return;
+  }
+  task.status = recovery_.settle(range, buffer.first(range.count.bytes()), Recovery::Verdict::lost,
+                                 [this, &task] { return wanted(task); });
+}
+
 void Retries::work(Task& task, std::span<std::byte> buffer) {
   for (const Unread& part : task.parts) {
     for (Sector at = part.range.first; at < part.range.end();) {
-      const SectorRange chunk{at, std::min(kChunk, part.range.end() - at)};
+      const SectorRange chunk{at, std::min(kLongest, part.range.end() - at)};
       at = chunk.end();
       const auto read = buffer.first(chunk.count.bytes());
       const io::IoStatus status = recovery_.settle(chunk, read, Recovery::Verdict::lost,

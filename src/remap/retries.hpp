@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Failed reads are asked again by a few threads of their own, so that a request is answered by its
-// deadline however long the drive takes, and bad sectors cannot occupy all threads of a front end's
-// engine for good. A request that is not waited for any more is given up after the block in hand.
+// deadline however long the drive takes, and bad sectors cannot occupy all threads of a front end:
+// those that take their answer later wait for nothing. A request that was answered by its deadline
+// is given up after the block in hand.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,23 +33,36 @@ class Retries {
   // pin.
   io::IoStatus read(std::span<const Unread> parts, std::uint64_t deadline_ns);
 
+  // What a thread's buffer takes.
+  static constexpr SectorCount kLongest{2048};
+  // Reads the whole range, at most kLongest, from wherever it is, and has `later` called as
+  // Engine::read_or_later says, by the deadline; past it already: returns ETIMEDOUT instead. Reads
+  // of what somebody watches may come here too.
+  std::optional<io::IoStatus> read_later(SectorRange range, std::uint64_t deadline_ns,
+                                         const Engine::Later& later);
+
   // No request is in flight or comes after.
   void stop();
 
  private:
   struct Task {
-    std::vector<Unread> parts;
+    std::vector<Unread> parts;  // of one that is answered later: all of it, and no memory
+    Engine::Later later;        // none: somebody waits
     std::uint64_t until_ns = 0;
     io::IoStatus status;
     bool done = false;
-    bool abandoned = false;  // nobody waits: the parts' buffers are gone
+    bool abandoned = false;  // was answered without: the parts' buffers are gone
     // The drive took longer than the deadline to fail for the first time. Nobody waits, but what is
     // not found out now never would be.
     bool late = false;
   };
   using Tasks = std::deque<std::shared_ptr<Task>>;
 
+  bool add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns);
   void loop(std::span<std::byte> buffer);
+  std::shared_ptr<Task> take_locked();
+  void watch_deadlines();
+  void work_for_later(Task& task, std::span<std::byte> buffer);
   void work(Task& task, std::span<std::byte> buffer);
   [[nodiscard]] bool wanted(const Task& task);
 
@@ -56,10 +71,15 @@ class Retries {
   Mutex mutex_;
   Condition wake_;
   Condition finished_;
+  Condition timer_wake_;
   Tasks waiting_;
+  std::vector<SectorRange> running_;
+  Tasks owed_;                                    // to be answered later, and not answered yet
+  std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
   bool stopping_ = false;
   std::vector<AlignedBuffer> buffers_;  // one a thread, made before anything goes wrong
   std::vector<Thread> threads_;
+  Thread timer_;
 };
 
 }  // namespace dmremap::remap

@@ -42,6 +42,22 @@ ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
   return {.error = 0, .bytes = whole.subspan(offset - first, end - offset)};
 }
 
+std::optional<ByteDisk::ReadOutcome> ByteDisk::read_or_later(std::uint64_t offset,
+                                                             std::size_t length,
+                                                             RequestMemory& memory,
+                                                             const remap::Engine::Later& later) {
+  const bool whole_blocks = offset % unit_bytes_ == 0 && length % unit_bytes_ == 0;
+  if (!whole_blocks || length == 0 || length > kMaxRequestBytes || offset >= size_bytes_) {
+    return read(offset, length, memory);
+  }
+  const auto out = memory.payload().first(std::min<std::uint64_t>(length, size_bytes_ - offset));
+  const auto status = engine_.read_or_later(sector_at(offset), out, later);
+  if (!status) return std::nullopt;
+  if (const int error = upward(*status); error != 0)
+    return ReadOutcome{.error = error, .bytes = {}};
+  return ReadOutcome{.error = 0, .bytes = out};
+}
+
 ByteDisk::WriteOutcome ByteDisk::write(std::uint64_t offset, std::span<const std::byte> data,
                                        bool fua, RequestMemory& memory) {
   if (data.empty()) return {};

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "frontend/fuse/request_memory.hpp"
@@ -37,6 +38,11 @@ class ByteDisk {
 
   // `length` is at most kMaxRequestBytes.
   ReadOutcome read(std::uint64_t offset, std::size_t length, RequestMemory& memory);
+  // As remap::Engine::read_or_later; waits for what is not whole blocks. `later` may be given any
+  // errno.
+  std::optional<ReadOutcome> read_or_later(std::uint64_t offset, std::size_t length,
+                                           RequestMemory& memory,
+                                           const remap::Engine::Later& later);
   // `data` is at most kMaxRequestBytes and may lie in the payload of `memory`, which is clobbered.
   // Parts of logical blocks are read, changed and written while no other write runs.
   WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,

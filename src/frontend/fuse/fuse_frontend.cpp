@@ -235,6 +235,8 @@ void Frontend::end_threads() {
   }
   for (auto& thread : threads_) thread.join();
   threads_.clear();
+  // By their deadline; nothing tells, because nothing has to be quick here.
+  while (served_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));
 }
 
 Result<void> Frontend::unmount_unused() {

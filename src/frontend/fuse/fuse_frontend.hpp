@@ -17,7 +17,8 @@ namespace dmremap::fuse {
 struct Options {
   std::string mount_path;  // a regular file; made if absent
   bool read_only = false;
-  unsigned threads = 16;
+  // Only a first try of a bad place occupies one, until the drive has failed it.
+  unsigned threads = 32;
 };
 
 // Thread-safe.

@@ -123,20 +123,33 @@ void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/)
   fuse_reply_err(request, 0);
 }
 
+void reply_read(fuse_req_t request, int error, std::span<const std::byte> bytes) {
+  if (error != 0) {
+    fuse_reply_err(request, error);
+  } else {
+    fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+}
+
 void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
           fuse_file_info* /*file*/) {
-  const auto outcome = guarded<ByteDisk::ReadOutcome>(
+  Served& served = served_by(request);
+  // As small as it is, a function made of it needs no memory of its own.
+  const auto later = [request, &served](io::IoStatus status, std::span<const std::byte> bytes) {
+    reply_read(request, status.ok() ? 0 : EIO, bytes);
+    served.answers_owed.fetch_sub(1);
+  };
+  const auto outcome = guarded<std::optional<ByteDisk::ReadOutcome>>(
       [&] {
-        return served_by(request).disk.read(static_cast<std::uint64_t>(offset), size,
-                                            memory_of_thread());
+        return served.disk.read_or_later(static_cast<std::uint64_t>(offset), size,
+                                         memory_of_thread(), later);
       },
-      {.error = EIO, .bytes = {}});
-  if (outcome.error != 0) {
-    fuse_reply_err(request, outcome.error);
-    return;
+      ByteDisk::ReadOutcome{.error = EIO, .bytes = {}});
+  if (outcome) {
+    reply_read(request, outcome->error, outcome->bytes);
+  } else {
+    served.answers_owed.fetch_add(1);  // it may have been answered already
   }
-  fuse_reply_buf(request, reinterpret_cast<const char*>(outcome.bytes.data()),
-                 outcome.bytes.size());
 }
 
 void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size_t size,

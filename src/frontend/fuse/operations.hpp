@@ -19,11 +19,14 @@ struct Served {
   bool read_only = false;
   timespec since{};  // the file's times
   std::atomic<unsigned> open_handles{0};
+  // Reads that the engine's threads answer. Below 0 for a moment; exact when no thread serves any
+  // more, and 0 before the session may end.
+  std::atomic<int> answers_owed{0};
   std::atomic<bool> ready{false};  // the kernel has said hello
 };
 
-// A request is answered by the thread that received it, into the memory of that thread: set before
-// the first request is processed.
+// A request is served by the thread that received it, in the memory of that thread: set before the
+// first request is processed. Reads of bad places may be answered by threads of the engine.
 void serve_with(RequestMemory& memory);
 
 [[nodiscard]] fuse_lowlevel_ops operations();
