@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <future>
+#include <optional>
 #include <random>
 #include <semaphore>
 #include <thread>
@@ -151,6 +152,39 @@ TEST_P(ByteDiskTest, ForcedUnitAccessReachesTheEngine) {
   EXPECT_EQ(disk.write(0, memory.payload().first(unit), true, memory).error, 0);
   EXPECT_EQ(disk.write(1, memory.payload().first(1), true, memory).error, 0);
   EXPECT_EQ(engine.fua_writes(), 2U);
+}
+
+// Answers every read later.
+class LaterEngine final : public RamEngine {
+ public:
+  using RamEngine::RamEngine;
+  std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
+                                            const Later& answer) override {
+    asked = {first, SectorCount::from_bytes(out.size())};
+    later = answer;
+    return std::nullopt;
+  }
+  SectorRange asked;
+  Later later;
+};
+
+TEST(ByteDiskLater, OnlyReadsOfWholeBlocksAreAnsweredLaterAndNeverPastTheEnd) {
+  constexpr std::uint32_t kUnit = 4096;
+  LaterEngine engine(geometry(kUnit));
+  ByteDisk disk(engine);
+  RequestMemory memory(kUnit);
+  std::size_t answered = 0;
+  const auto answer = [&](io::IoStatus, std::span<const std::byte> bytes) {
+    answered = bytes.size();
+  };
+  const auto part = disk.read_or_later(1, 10, memory, answer);
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->bytes.size(), 10U);
+  EXPECT_FALSE(disk.read_or_later(kDiskBytes - kUnit, 4 * kUnit, memory, answer));
+  EXPECT_EQ(engine.asked, sectors((kDiskBytes - kUnit) / kSectorBytes, kUnit / kSectorBytes));
+  engine.later({}, memory.payload().first(kUnit));
+  EXPECT_EQ(answered, kUnit);
+  EXPECT_TRUE(disk.read_or_later(kDiskBytes, kUnit, memory, answer));
 }
 
 // Stops the first write to block 0 before it reaches the memory.
