@@ -113,9 +113,9 @@ class Pins {
   [[nodiscard]] std::uint64_t writes() const;
 
  private:
-  Scheduling& scheduling_;
   std::array<Slot, kSlots> slots_;
   std::atomic<std::uint64_t> epoch_{1};
+  Scheduling& scheduling_;
 };
 
 // The current snapshot, and those that requests in flight may still look at. current() from any
