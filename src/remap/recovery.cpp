@@ -237,6 +237,7 @@ void Recovery::record(Attempt& attempt) {
       for (Examined& one : examined) one.spoiled.clear();
     }
     std::vector<SectorRange> ranges;
+    ranges.reserve(examined.size());
     for (const Examined& one : examined) ranges.push_back(one.watch.range());
     const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
     if (path_.live.drain(hold, path_.clock, path_.deadline_from_now())) bind(attempt);

@@ -40,7 +40,7 @@ class Fiber {
   // The runtime keeps the exceptions in flight for each thread; here they belong to a fiber.
   std::array<std::byte, 2 * sizeof(void*)> exceptions_{};
   // What AddressSanitizer wants to know of a stack.
-  void* fake_stack_ = nullptr;
+  [[maybe_unused]] void* fake_stack_ = nullptr;
   const void* stack_bottom_ = nullptr;
   std::size_t stack_bytes_ = 0;
 };

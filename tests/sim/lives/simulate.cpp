@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -126,9 +127,7 @@ int tell(const Runs& runs, bool complete) {
   return complete && !missing.empty() ? 1 : 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   Options options;
   CLI::App app{"Simulated lives of a set, each decided by its seed"};
   app.add_option("--seed", options.first, "the first seed");
@@ -150,4 +149,15 @@ int main(int argc, char** argv) {
   for (unsigned i = 0; i < options.threads; ++i) threads.emplace_back([&runs] { runs.work(); });
   for (std::thread& thread : threads) thread.join();
   return options.canary ? tell_canary(runs) : tell(runs, options.complete);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    (void)std::fprintf(stderr, "simulate: %s\n", error.what());
+    return 1;
+  }
 }
