@@ -8,8 +8,6 @@
 #include <boost/context/protected_fixedsize_stack.hpp>
 #include <cxxabi.h>
 
-#include "base/assert.hpp"
-
 #ifdef __SANITIZE_ADDRESS__
 #define DMREMAP_SIM_ASAN 1
 #elif defined(__has_feature)
