@@ -102,7 +102,6 @@ void World::leave() {
   failed_ = true;
   Fiber::switch_to(*current_->fiber, *outside_);
   std::abort();  // an abandoned thread went on
-  std::abort();
 }
 
 void World::fail(const std::string& why) {
