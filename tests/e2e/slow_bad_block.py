@@ -155,9 +155,9 @@ def slow_bad_block(t):
     expect_unharmed(what, others, before)
 
     others = watch_others(t, device, ANSWERED_S)
-    what = "three bad megabytes, 24 readers"
+    what = "three bad megabytes, 12 readers"
     expect_refused_in_time(what, [Request(device, megabyte_of(BAD_READS[1 + reader % 3]))
-                                  for reader in range(24)])
+                                  for reader in range(12)])
     expect_unharmed(what, others, before)
 
     disk.fault(f"slow:{SLOW_S * 1000}+write", f"{BAD_WRITE}+{BLOCK_SECTORS}")

@@ -18,7 +18,7 @@ struct Options {
   std::string mount_path;  // a regular file; made if absent
   bool read_only = false;
   // Only a first try of a bad place occupies one, until the drive has failed it.
-  unsigned threads = 32;
+  unsigned threads = 16;
 };
 
 // Thread-safe.
