@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <span>
@@ -64,6 +65,11 @@ class DataPath {
   // For every request as it comes, clean ones too: hence the coarse clock.
   [[nodiscard]] std::uint64_t deadline_of_request() const {
     return clock.coarse_ns() + request_deadline_ns;
+  }
+  // Nothing, once it has passed.
+  [[nodiscard]] std::chrono::nanoseconds left_until(std::uint64_t deadline_ns) const {
+    const std::uint64_t now = clock.monotonic_ns();
+    return std::chrono::nanoseconds(now < deadline_ns ? deadline_ns - now : 0);
   }
   [[nodiscard]] SectorCount unit() const { return geometry.unit(); }
   [[nodiscard]] SectorCount block() const {

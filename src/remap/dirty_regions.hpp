@@ -24,7 +24,6 @@ class DirtyRegions {
     const std::uint64_t last = region_of(range.end() - SectorCount{1});
     for (std::uint64_t region = region_of(range.first); region <= last; ++region) add(region);
   }
-  void add_region(std::uint64_t region) { add(region); }
   [[nodiscard]] bool any() const;
 
   // Moves all to `into` (of the same size): what is added from now on is for the next flush.

@@ -38,7 +38,7 @@ FlushGate::UserFlush FlushPath::flush_main() {
   if (error == 0) return flush;
   if (path_.find_main(error) != Finding::media) {
     // Nothing can be read back now. It is when main is here again: a flush fails then, too.
-    for (const std::uint64_t region : doubtful) path_.dirty.add_region(region);
+    for (const std::uint64_t region : doubtful) path_.dirty.add(range_of_region(region));
   } else if (!doubtful.empty()) {
     path_.emit(format::EventKind::gone, Severity::error, {}, error, "flush of main failed");
     AlignedBuffer buffer(kRegionSectors.bytes());

@@ -2,7 +2,6 @@
 #include "remap/read_path.hpp"
 
 #include <cerrno>
-#include <chrono>
 
 #include "remap/route.hpp"
 
@@ -40,9 +39,7 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
   std::vector<Unread> unread;
   Tried tried = try_once(range, out, unread);
   while (tried.watched) {
-    const std::uint64_t time = path_.clock.monotonic_ns();
-    const std::chrono::nanoseconds left(time < deadline_ns ? deadline_ns - time : 0);
-    if (!path_.live.wait_unwatched(range, left)) return {ETIMEDOUT};
+    if (!path_.live.wait_unwatched(range, path_.left_until(deadline_ns))) return {ETIMEDOUT};
     tried = try_once(range, out, unread);
   }
   // No pin from here on: who settles a sector holds it, and a hold waits for pins.

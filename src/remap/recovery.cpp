@@ -144,9 +144,7 @@ int Recovery::take_apart(SectorRange block, Attempt& attempt) {
     }
     // Somebody else is at it. Let go of what they may be waiting for.
     record(attempt);
-    const std::uint64_t now = path_.clock.monotonic_ns();
-    const std::chrono::nanoseconds left(now < deadline_ns ? deadline_ns - now : 0);
-    if (!path_.live.wait_unwatched(block, left)) break;
+    if (!path_.live.wait_unwatched(block, path_.left_until(deadline_ns))) break;
     const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
     if (again.status.ok() || again.place == Place::nowhere) return again.status.error;
   }

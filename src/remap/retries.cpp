@@ -69,8 +69,7 @@ io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline
   task->parts.assign(parts.begin(), parts.end());
   std::unique_lock lock(mutex_);
   if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
-  const std::uint64_t now = path_.clock.monotonic_ns();
-  const std::chrono::nanoseconds left(now < deadline_ns ? deadline_ns - now : 0);
+  const auto left = path_.left_until(deadline_ns);
   if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
   task->abandoned = true;
   std::erase(waiting_, task);
