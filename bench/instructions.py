@@ -52,14 +52,16 @@ def main():
 
     print("\n### Instructions of a clean 4 KiB request\n")
     print(f"{arguments.requests} requests of each kind, callgrind; limit {arguments.limit} added\n")
-    print("| request | plain | through the engine | added |")
-    print("| --- | --: | --: | --: |")
+    print("| request | plain | through the engine | added | added with 1 % of the blocks remapped |")
+    print("| --- | --: | --: | --: | --: |")
     worst = 0
     for what, call in (("read", "pread"), ("write", "pwrite")):
         plain = found[f"plain {what}"] / arguments.requests
         engine = found[f"engine {what}"] / arguments.requests
+        among = found[f"engine {what}, 1 % remapped"] / arguments.requests
         worst = max(worst, engine - plain)
-        print(f"| {what} | {plain:.1f} ({call}) | {engine:.1f} | {engine - plain:.1f} |")
+        print(f"| {what} | {plain:.1f} ({call}) | {engine:.1f} | {engine - plain:.1f} "
+              f"| {among - plain:.1f} |")
     if worst > arguments.limit:
         print(f"\ninstructions: {worst:.1f} is above the limit", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 #include "remap/read_path.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include "remap/route.hpp"
 
@@ -21,15 +22,24 @@ namespace dmremap::remap {
     unread.push_back({range, out});
     return {};
   }
+  return try_among_bad(pin, range, out, unread);
+}
+
+ReadPath::Tried ReadPath::try_among_bad(Pins::Pin& pin, SectorRange range, std::span<std::byte> out,
+                                        std::vector<Unread>& unread) {
   const Snapshot& now = path_.live.snapshot();
+  const Stretch first = stretch_at(now.table, range.first, range.end());
+  // Mostly all of it is in one place, and one look at the table is enough.
+  const bool whole = first.range == range;
   // Known to be lost: answer at once, without touching a device.
-  if (any_nowhere(now.table, range)) {
+  if (first.place == Place::nowhere || (!whole && any_nowhere(now.table, range))) {
     pin.count_read();
     return {{EIO}};
   }
   // Its bad sectors are being found out: asking the drive as well would only cost it time.
   if (now.watched(range)) return {.status = {}, .watched = true};
   pin.count_read();
+  if (whole && first.place == Place::main) return {read_main(range, out, unread)};
   return {attempt(now.table, range, out, unread)};
 }
 

@@ -26,6 +26,9 @@ class ReadPath {
     bool watched = false;  // somebody looks into it: nothing was read
   };
   Tried try_once(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
+  // Where not all of the region is good.
+  Tried try_among_bad(Pins::Pin& pin, SectorRange range, std::span<std::byte> out,
+                      std::vector<Unread>& unread);
   // What fails for its sectors' sake goes to `unread`; anything else is the outcome.
   io::IoStatus attempt(const Table& table, SectorRange range, std::span<std::byte> out,
                        std::vector<Unread>& unread);

@@ -46,8 +46,27 @@ io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, boo
         return status;
       return take_failed(std::move(pin), range, data, status.error, deadline_ns);
     }
+    return write_among_bad(pin, range, data, deadline_ns);
   }
   return write_anywhere(range, data, fua, deadline_ns);
+}
+
+io::IoStatus WritePath::write_among_bad(Pins::Pin& pin, SectorRange range,
+                                        std::span<const std::byte> data,
+                                        std::uint64_t deadline_ns) {
+  const Snapshot& now = path_.live.snapshot();
+  const Stretch first = stretch_at(now.table, range.first, range.end());
+  // Mostly all of it is on main all the same, and one look at the table is enough.
+  if (now.held(range) || first.place != Place::main || first.range != range) {
+    pin.release();
+    return write_anywhere(range, data, false, deadline_ns);
+  }
+  pin.count_write();
+  now.note_write(range);
+  const io::IoStatus status = path_.write_main(range.first, data);
+  if (status.ok()) [[likely]]
+    return status;
+  return take_failed(std::move(pin), range, data, status.error, deadline_ns);
 }
 
 io::IoStatus WritePath::take_failed(Pins::Pin pin, SectorRange range,
