@@ -64,6 +64,9 @@ Outcome Change::apply(const Item& item) {
     case Item::Kind::mark_gone:
       mark(item);
       break;
+    case Item::Kind::clear_suspect:
+      clear_suspect(item);
+      break;
     case Item::Kind::unmap:
       unmap(item);
       break;
@@ -111,6 +114,15 @@ void Change::mark(const Item& item) {
     bind(item, piece.main, gone ? State::gone : State::lost, {});
     if (!on_main) retire({piece.spare, piece.main.count}, item.cause);
     tell(gone ? EventKind::gone : EventKind::lost, piece.main, item);
+  }
+}
+
+void Change::clear_suspect(const Item& item) {
+  const Table before = table_;
+  for (Sector at = item.range.first; at < item.range.end();) {
+    const Piece piece = before.piece_at(at, item.range.end());
+    at = piece.main.end();
+    if (piece.state == State::suspect) make_good(piece.main);
   }
 }
 
@@ -272,7 +284,8 @@ void Change::tell(EventKind kind, SectorRange range, const Item& item) {
       event.text = item.cause == 0 ? "listed as known bad" : "main cannot read it";
       break;
     case Item::Kind::mark_suspect:
-      event.text = "listed as suspect";
+    case Item::Kind::clear_suspect:
+      // Comes and goes without an event: the sector was served well all the time.
       break;
     case Item::Kind::mark_gone:
       event.text = "the newest version is unreadable";

@@ -22,11 +22,12 @@ struct Item {
     store,      // user data: to where the sectors live now if that is the spare, else to new ones
     relocate,   // data read from main: good, suspect and lost sectors move to the spare
     mark_lost,  // good and suspect sectors become lost
-    mark_suspect,  // good sectors become suspect
-    mark_gone,     // good, suspect and remapped ones become gone, their spare sectors retired
-    heal,          // main holds the newest data again, verified: good; their spare sectors retired
-    unmap,         // main holds the same as the spare, durable and verified: remapped ones become
-                   // good, their spare sectors free
+    mark_suspect,   // good sectors become suspect
+    clear_suspect,  // suspect sectors become good
+    mark_gone,      // good, suspect and remapped ones become gone, their spare sectors retired
+    heal,           // main holds the newest data again, verified: good; their spare sectors retired
+    unmap,          // main holds the same as the spare, durable and verified: remapped ones become
+                    // good, their spare sectors free
   };
   Kind kind = Kind::store;
   SectorRange range;
@@ -77,6 +78,7 @@ class Change {
   Outcome store(const Item& item);
   Outcome relocate(const Item& item);
   void mark(const Item& item);
+  void clear_suspect(const Item& item);
   void heal(const Item& item);
   void unmap(const Item& item);
 

@@ -71,7 +71,8 @@ class LiveTable {
   [[nodiscard]] Hold hold(std::vector<SectorRange> ranges);
   // Waits for the requests in flight that began before the hold and touch it. False: not by then.
   [[nodiscard]] bool drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const;
-  // Waits until nothing holds a part of `range`. The caller has no pin.
+  // Waits until nothing holds a part of `range`. The caller has no pin. No deadline: a write fails
+  // only when nothing can take it (promise 4), and who holds lets go by a deadline of its own.
   void wait_unheld(SectorRange range);
 
   // Notes writes to a range, for as long as it exists.

@@ -28,8 +28,12 @@ struct Relocator::Found {
   int error = 0;  // of a bad one
 };
 
-Relocator::Relocator(DataPath& path, Remapper& remapper)
-    : path_(path), remapper_(remapper), mutex_(path.scheduling), wake_(path.scheduling) {
+Relocator::Relocator(DataPath& path, Remapper& remapper, Recovery& recovery)
+    : path_(path),
+      remapper_(remapper),
+      suspects_(path, remapper, recovery),
+      mutex_(path.scheduling),
+      wake_(path.scheduling) {
   thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
 
@@ -145,10 +149,19 @@ Result<void> Relocator::bind(SectorRange whole, const Found& found, const Table&
 
 void Relocator::loop() {
   std::unique_lock lock(mutex_);
-  const std::chrono::seconds interval(std::max(1U, path_.policy.lost_recheck_s));
-  while (!wake_.wait_for(lock, interval, [this] { return stopping_; })) {
+  const std::uint64_t interval_ns =
+      std::max(1U, path_.policy.lost_recheck_s) * std::uint64_t{1'000'000'000};
+  const auto go_on = [this] { return !stopping() && path_.writable() && !path_.breaker.tripped(); };
+  std::uint64_t due_ns = path_.clock.monotonic_ns() + interval_ns;
+  while (!wake_.wait_for(lock, Suspects::kLookEvery, [this] { return stopping_; })) {
     lock.unlock();
-    recheck_lost();
+    suspects_.look();
+    if (go_on()) suspects_.examine(go_on);
+    if (path_.clock.monotonic_ns() >= due_ns) {
+      recheck_lost();
+      if (go_on()) suspects_.recheck(go_on);
+      due_ns = path_.clock.monotonic_ns() + interval_ns;
+    }
     lock.lock();
   }
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Moves sectors to the spare while main can still read them: by hand, and lost ones that main reads
-// again (asked in the background). Gone ones are never asked.
+// again (asked in the background). Gone ones are never asked. Its thread looks after the suspect
+// ones too (suspects.hpp).
 #pragma once
 
 #include "remap/data_path.hpp"
 #include "remap/remapper.hpp"
+#include "remap/suspects.hpp"
 
 namespace dmremap::remap {
 
 class Relocator {
  public:
   // Starts the background thread.
-  Relocator(DataPath& path, Remapper& remapper);
+  Relocator(DataPath& path, Remapper& remapper, Recovery& recovery);
   ~Relocator();
 
   // As Engine::relocate.
@@ -32,6 +34,7 @@ class Relocator {
 
   DataPath& path_;
   Remapper& remapper_;
+  Suspects suspects_;
   Mutex mutex_;
   Condition wake_;
   bool stopping_ = false;

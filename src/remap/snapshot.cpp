@@ -52,6 +52,17 @@ bool Pins::drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) con
   return true;
 }
 
+std::vector<Pins::InFlight> Pins::in_flight() const {
+  std::vector<InFlight> out;
+  for (std::size_t i = 0; i < kSlots; ++i) {
+    const std::uint64_t turn = slots_[i].turn.load();
+    if (turn % 2 == 0) continue;
+    const std::uint64_t word = slots_[i].range.load();
+    out.push_back({i, turn, {{word >> 24U}, {word & kToTheEnd}}});
+  }
+  return out;
+}
+
 std::uint64_t Pins::oldest() const {
   std::uint64_t oldest = epoch_.load();
   for (const Slot& slot : slots_) {

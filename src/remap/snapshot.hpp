@@ -104,6 +104,17 @@ class Pins {
   // done. False: not by `deadline_ns` of `clock`.
   [[nodiscard]] bool drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const;
 
+  // One request as it was seen; equal to a later look only if it is the same request.
+  struct InFlight {
+    std::size_t slot = 0;
+    std::uint64_t turn = 0;
+    SectorRange range;  // what does not fit 24 bits of sectors is cut
+
+    bool operator==(const InFlight&) const = default;
+  };
+  // May show the range of an earlier request for one that has only just begun.
+  [[nodiscard]] std::vector<InFlight> in_flight() const;
+
   // Starts a new epoch and returns it: requests that come later see what was published before.
   std::uint64_t advance() { return epoch_.fetch_add(1) + 1; }
   // Every request in flight began in this epoch or later.

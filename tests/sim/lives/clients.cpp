@@ -212,7 +212,8 @@ void client(Stage& stage, Dice dice, unsigned number) {
     if (stage.ending) return;
     if (dice.one_in(8)) stage.look_at_table();
     if (dice.one_in(16)) stage.world.sleep(milliseconds(dice.below(20)));
-    if (dice.one_in(200)) stage.world.sleep(seconds(dice.below(8)));
+    // What is slow takes its time to be found.
+    if (dice.one_in(stage.plan.slow ? 30 : 200)) stage.world.sleep(seconds(dice.below(8)));
   }
 }
 

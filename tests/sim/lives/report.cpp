@@ -15,10 +15,10 @@ constexpr std::array kTransitions{
     std::pair{State::good, State::remapped},     // a write failed, or relocation
     std::pair{State::good, State::lost},         // a read failed
     std::pair{State::good, State::gone},         // a flush failed
-    std::pair{State::good, State::suspect},      // a list said so
-    std::pair{State::suspect, State::good},      // written
-    std::pair{State::suspect, State::remapped},  //
-    std::pair{State::suspect, State::lost},      //
+    std::pair{State::good, State::suspect},      // a list said so, or it was slow
+    std::pair{State::suspect, State::good},      // read well again
+    std::pair{State::suspect, State::remapped},  // a write failed, or it was slow again
+    std::pair{State::suspect, State::lost},      // a read failed
     std::pair{State::lost, State::remapped},     // written, or read again
     std::pair{State::remapped, State::gone},     // its spare sector failed
     std::pair{State::gone, State::remapped},     // written
@@ -73,6 +73,7 @@ Report& Report::operator+=(const Report& other) {
   imports += other.imports;
   steps += other.steps;
   retired += other.retired;
+  slow_found += other.slow_found;
   main_faults += other.main_faults;
   spare_faults += other.spare_faults;
   for (const auto& [key, count] : other.transitions) transitions[key] += count;
@@ -95,6 +96,7 @@ std::vector<std::string> Report::missing() const {
     if (!events.contains(kind)) out.push_back(fmt::format("event {}", format::name_of(kind)));
   }
   if (retired == 0) out.emplace_back("a spare sector retired");
+  if (slow_found == 0) out.emplace_back("a sector found slow");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
   if (clean_stops == 0) out.emplace_back("a clean stop");
   if (kills == 0) out.emplace_back("a kill");
@@ -131,6 +133,7 @@ std::string Report::text() const {
     add_line(out, transition_text(key.first, key.second), count);
   }
   add_line(out, "a spare sector retired", retired);
+  add_line(out, "a sector found slow", slow_found);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);
   return out;

@@ -39,7 +39,8 @@ struct Report {
   FaultCounts spare_faults;
   std::map<std::pair<format::State, format::State>, std::uint64_t> transitions;  // in sectors
   std::map<format::EventKind, std::uint64_t> events;
-  std::uint64_t retired = 0;  // events with a spare sector retired
+  std::uint64_t retired = 0;     // events with a spare sector retired
+  std::uint64_t slow_found = 0;  // sectors that became suspect because they were slow
 
   [[nodiscard]] std::uint64_t requests() const {
     return reads + writes + flushes + zeroes + discards + relocations + unremaps + imports;

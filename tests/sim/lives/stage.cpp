@@ -156,6 +156,18 @@ void Stage::look_for_losses() {
   checker.lose_unflushed(any_lost());
 }
 
+void Stage::note_suspect(Sector sector, const std::vector<format::Extent>& extents) {
+  if (listed.any({sector, {1}})) return;
+  if (!plan.slow) {
+    throw Broken(fmt::format("sector {} is suspect, and nobody said so", sector.value));
+  }
+  const bool slow = std::ranges::any_of(extents, [sector](const format::Extent& extent) {
+    return extent.main().contains(sector) && extent.cause() == ETIME;
+  });
+  if (!slow) throw Broken(fmt::format("sector {} is suspect without a reason", sector.value));
+  ++report.slow_found;
+}
+
 void Stage::look_at_table() {
   if (!engine || crashed()) return;
   std::vector<format::State> now(states_.size(), format::State::good);
@@ -166,6 +178,7 @@ void Stage::look_at_table() {
                 extent.state());
   }
   for (std::size_t s = 0; s < now.size(); ++s) {
+    if (now[s] == format::State::suspect && states_[s] != now[s]) note_suspect({s}, extents);
     if (now[s] != states_[s]) ++report.transitions[{states_[s], now[s]}];
   }
   states_ = std::move(now);

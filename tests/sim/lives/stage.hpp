@@ -130,6 +130,8 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   SectorSet listed;
 
  private:
+  void note_suspect(Sector sector, const std::vector<format::Extent>& extents);
+
   std::vector<format::State> states_;  // by sector, as last seen
   std::uint64_t losses_seen_ = 0;
   std::size_t retired_seen_ = 0;

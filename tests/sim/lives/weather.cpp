@@ -120,7 +120,9 @@ class Weather {
         rule.kind = dice_.one_in(2) ? FaultKind::slow : FaultKind::hung;
         rule.delay = rule.kind == FaultKind::slow ? milliseconds(dice_.between(1, 7'000))
                                                   : milliseconds(dice_.between(20'000, 120'000));
-        rule.shots = dice_.between(1, 3);
+        // Now and then for good, so that it is slow again when it is looked at.
+        rule.shots = rule.kind == FaultKind::slow && !dice_.one_in(3) ? dice_.between(20, 200)
+                                                                     : dice_.between(1, 3);
         if (rule.kind == FaultKind::hung && dice_.one_in(3)) rule.error = ETIMEDOUT;
         break;
       default:
