@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the way through dm-remap costs: 4 KiB random reads and writes at depth 32 through the block
 device of a healthy set, against a loop device on a bare image and against a loop device on nbdfuse
-on nbdkit's file plugin, which is what one would put together without dm-remap. All images lie in
-memory, all loop devices do direct I/O.
+on nbdkit's file plugin, which is what one would put together without dm-remap. To tell what the
+difference to the bare loop device goes to, the same FUSE front end also serves an engine that only
+copies memory (tests/fuse/ram_server.cpp). All images lie in memory, all loop devices do direct I/O.
 
 Run-to-run spread on a shared machine is larger than many an effect. So they are measured in turn,
 round by round, beginning with another one each time, and the ratio is taken within each round; what
@@ -17,14 +18,16 @@ import statistics
 import sys
 import tempfile
 
-sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+_TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests")
+sys.path[1:1] = [_TESTS, os.path.join(_TESTS, "fuse")]
 
 import product
+import ram_disk
 import support
 from support import MIB
 
 IMAGE_BYTES = 256 * MIB
-BARE, NBDFUSE, OURS = "bare loop", "nbdfuse and loop", "dm-remap"
+BARE, NBDFUSE, OURS, MEMORY = "bare loop", "nbdfuse", "dm-remap", "FUSE over memory"
 
 
 def parse_arguments():
@@ -97,15 +100,16 @@ def compare(t, pairs, seconds):
     other = nbdfuse(t)
     dm = product.Product(t, filled_image(t, "main.img"), t.path("spare"))
     dm.create("--spare-size", "64MiB")
-    devices = {BARE: bare, NBDFUSE: other, OURS: dm.start("block")}
+    memory = ram_disk.RamDisk(t, size=IMAGE_BYTES, block=512)
+    devices = {BARE: bare, NBDFUSE: other, OURS: dm.start("block"), MEMORY: memory.node}
     names = list(devices)
 
     print("\n### Through the block device: 4 KiB, random, depth 32\n")
     print(f"{pairs} rounds of {seconds} s each, images in memory. "
           f"Load average before: {os.getloadavg()[0]:.1f}\n")
-    print("| requests | a second: bare loop | nbdfuse | dm-remap | of bare loop | of nbdfuse "
-          "| 99 % in us: bare loop | nbdfuse | dm-remap |")
-    print("| --- |" + " --: |" * 8, flush=True)
+    print("| requests | a second: " + " | ".join(names) + " | dm-remap to bare loop | to nbdfuse "
+          "| to FUSE over memory | 99 % in us: " + " | ".join(names) + " |")
+    print("| --- |" + " --: |" * (2 * len(names) + 3), flush=True)
     for what in ("read", "write"):
         found = {name: [] for name in names}
         for number in range(pairs + 1):
@@ -122,7 +126,7 @@ def compare(t, pairs, seconds):
             return [ours / other for ours, other in zip(rate(OURS), rate(base))]
 
         print(f"| {what}s | " + " | ".join(
-            [text(rate(name), 0) for name in names] + [text(ratio(BARE)), text(ratio(NBDFUSE))] +
+            [text(rate(name), 0) for name in names] + [text(ratio(name)) for name in (BARE, NBDFUSE, MEMORY)] +
             [text([late for _, late in found[name]], 0) for name in names]) + " |", flush=True)
     print(f"\nLoad average after: {os.getloadavg()[0]:.1f}")
 
