@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/daemon.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "daemon/background.hpp"
 
 namespace dmremap::cli {
 
@@ -30,15 +30,15 @@ std::string absolute(const std::string& path) {
   return error ? path : made.lexically_normal().string();
 }
 
-Result<ServeOptions> parse(const Arguments& arguments) {
-  ServeOptions options;
+Result<daemon::ServeOptions> parse(const Arguments& arguments) {
+  daemon::ServeOptions options;
   options.open = arguments.open;
   if (arguments.open.stale_ok && !arguments.open.read_only) {
     return fail(ErrorCode::usage, "--stale-ok needs --read-only", {},
                 "a doubtful set is never written to");
   }
   for (const std::string& text : arguments.exports) {
-    const auto kind = parse_export(text);
+    const auto kind = daemon::parse_export(text);
     if (!kind) return tl::unexpected(kind.error());
     options.exports.push_back(*kind);
   }
@@ -76,7 +76,7 @@ void print(const nlohmann::json& served, bool json) {
   std::fflush(stdout);
 }
 
-class Foreground final : public ServeObserver {
+class Foreground final : public daemon::ServeObserver {
  public:
   explicit Foreground(bool json) : json_(json) {}
   void named(const std::string&) override {}
@@ -97,10 +97,10 @@ int run(const Arguments& arguments) {
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
   if (arguments.foreground) {
     Foreground observer(arguments.json);
-    const auto ended = serve(*options, *runtime, observer);
+    const auto ended = daemon::serve(*options, *runtime, observer);
     return ended ? kDone : report(ended.error(), arguments.json);
   }
-  const Background background = serve_in_background(*options, *runtime);
+  const daemon::Background background = daemon::serve_in_background(*options, *runtime);
   if (background.is_child) return background.ended ? kDone : kFailed;
   if (!background.served) return report(background.served.error(), arguments.json);
   print(*background.served, arguments.json);

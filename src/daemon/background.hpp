@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "cli/serving.hpp"
+#include "daemon/serving.hpp"
 
-namespace dmremap::cli {
+namespace dmremap::daemon {
 
 // In the calling process: the forked child, which returns when the set has ended, or the parent.
 struct Background {
@@ -18,4 +18,4 @@ struct Background {
 // and writes its log to the runtime directory.
 Background serve_in_background(const ServeOptions& options, const control::RuntimeDir& runtime);
 
-}  // namespace dmremap::cli
+}  // namespace dmremap::daemon

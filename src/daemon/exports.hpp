@@ -13,7 +13,7 @@
 #include "frontend/fuse/loop_device.hpp"
 #include "remap/engine.hpp"
 
-namespace dmremap::cli {
+namespace dmremap::daemon {
 
 enum class ExportKind { automatic, fuse, block };
 
@@ -55,4 +55,4 @@ class Exports {
   std::unique_ptr<fuse::LoopDevice> loop_;  // ends first
 };
 
-}  // namespace dmremap::cli
+}  // namespace dmremap::daemon

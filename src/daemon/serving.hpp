@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
-#include "cli/exports.hpp"
 #include "control/runtime_dir.hpp"
+#include "daemon/exports.hpp"
 #include "set/running_set.hpp"
 
-namespace dmremap::cli {
+namespace dmremap::daemon {
 
 struct ServeOptions {
   std::string name;                  // of the set, or
@@ -36,4 +36,4 @@ class ServeObserver {
 Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runtime,
                    ServeObserver& observer);
 
-}  // namespace dmremap::cli
+}  // namespace dmremap::daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cli/exports.hpp"
+#include "daemon/exports.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "base/log.hpp"
 #include "io/usage.hpp"
 
-namespace dmremap::cli {
+namespace dmremap::daemon {
 
 namespace {
 
@@ -91,4 +91,4 @@ Result<void> Exports::stop() {
   return stopped;
 }
 
-}  // namespace dmremap::cli
+}  // namespace dmremap::daemon

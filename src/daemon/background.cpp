@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cli/daemon.hpp"
+#include "daemon/background.hpp"
 
 #include <array>
 #include <cerrno>
@@ -15,7 +15,7 @@
 #include "base/log.hpp"
 #include "control/protocol.hpp"
 
-namespace dmremap::cli {
+namespace dmremap::daemon {
 
 namespace {
 
@@ -159,4 +159,4 @@ Background serve_in_background(const ServeOptions& options, const control::Runti
   return out;
 }
 
-}  // namespace dmremap::cli
+}  // namespace dmremap::daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cli/serving.hpp"
+#include "daemon/serving.hpp"
 
 #include <array>
 #include <atomic>
@@ -25,7 +25,7 @@
 #include "set/assembly.hpp"
 #include "set/hints.hpp"
 
-namespace dmremap::cli {
+namespace dmremap::daemon {
 
 namespace {
 
@@ -272,4 +272,4 @@ Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runti
   return outcome;
 }
 
-}  // namespace dmremap::cli
+}  // namespace dmremap::daemon
