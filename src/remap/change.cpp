@@ -59,6 +59,8 @@ Outcome Change::apply(const Item& item) {
       return store(item);
     case Item::Kind::relocate:
       return relocate(item);
+    case Item::Kind::fill:
+      return fill(item);
     case Item::Kind::mark_lost:
     case Item::Kind::mark_suspect:
     case Item::Kind::mark_gone:
@@ -94,6 +96,17 @@ Outcome Change::relocate(const Item& item) {
     const Piece piece = before.piece_at(at, item.range.end());
     at = piece.main.end();
     if (piece.state == State::remapped || piece.state == State::gone) continue;
+    if (const Outcome outcome = place(item, piece.main); outcome != Outcome::done) return outcome;
+  }
+  return Outcome::done;
+}
+
+Outcome Change::fill(const Item& item) {
+  const Table before = table_;
+  for (Sector at = item.range.first; at < item.range.end();) {
+    const Piece piece = before.piece_at(at, item.range.end());
+    at = piece.main.end();
+    if (place_of(piece.state) != Place::nowhere) continue;
     if (const Outcome outcome = place(item, piece.main); outcome != Outcome::done) return outcome;
   }
   return Outcome::done;
@@ -189,9 +202,9 @@ Outcome Change::place(const Item& item, SectorRange part) {
       return outcome;
     }
   }
-  const EventKind kind = item.kind == Item::Kind::relocate && item.cause != 0 ? EventKind::recovered
-                                                                              : EventKind::remap;
-  tell(kind, part, item);
+  const bool readable_again =
+      item.kind == Item::Kind::fill || (item.kind == Item::Kind::relocate && item.cause != 0);
+  tell(readable_again ? EventKind::recovered : EventKind::remap, part, item);
   return Outcome::done;
 }
 
@@ -244,16 +257,18 @@ void Change::retire(SectorRange spare, int cause) {
 
 // Of a list, after the first few: one event for all the rest.
 bool Change::tell_short(SectorRange range, const Item& item) {
+  const bool filled = item.kind == Item::Kind::fill;
   const bool listed = item.kind == Item::Kind::mark_lost && item.cause == 0;
-  if (!listed || events_.size() - first_event_ < kEventsOfAList) return false;
+  if ((!listed && !filled) || events_.size() - first_event_ < kEventsOfAList) return false;
   if (told_short_.value == 0) {
     format::Event rest;
-    rest.kind = EventKind::lost;
-    rest.severity = Severity::error;
+    rest.kind = filled ? EventKind::recovered : EventKind::lost;
+    rest.severity = filled ? Severity::info : Severity::error;
     events_.push_back(std::move(rest));
   }
   told_short_ = told_short_ + range.count;
-  events_.back().text = fmt::format("{} sectors more, listed", told_short_.value);
+  events_.back().text =
+      fmt::format("{} sectors more, {}", told_short_.value, filled ? "filled" : "listed");
   return true;
 }
 
@@ -279,6 +294,9 @@ void Change::tell(EventKind kind, SectorRange range, const Item& item) {
       break;
     case Item::Kind::relocate:
       event.text = item.cause == 0 ? "relocated by hand" : "read again, relocated";
+      break;
+    case Item::Kind::fill:
+      event.text = "filled from an image";
       break;
     case Item::Kind::mark_lost:
       event.text = item.cause == 0 ? "listed as known bad" : "main cannot read it";

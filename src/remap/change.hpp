@@ -21,6 +21,7 @@ struct Item {
   enum class Kind {
     store,      // user data: to where the sectors live now if that is the spare, else to new ones
     relocate,   // data read from main: good, suspect and lost sectors move to the spare
+    fill,       // data from an image: lost and gone sectors move to the spare
     mark_lost,  // good and suspect sectors become lost
     mark_suspect,   // good sectors become suspect
     clear_suspect,  // suspect sectors become good
@@ -31,7 +32,7 @@ struct Item {
   };
   Kind kind = Kind::store;
   SectorRange range;
-  std::span<const std::byte> data;  // store, relocate
+  std::span<const std::byte> data;  // store, relocate, fill
   int cause = 0;                    // the errno behind it; 0: by hand, or from a list
 };
 // All but `store` require that the caller holds the range (live_table.hpp).
@@ -77,6 +78,7 @@ class Change {
   Outcome apply(const Item& item);
   Outcome store(const Item& item);
   Outcome relocate(const Item& item);
+  Outcome fill(const Item& item);
   void mark(const Item& item);
   void clear_suspect(const Item& item);
   void heal(const Item& item);

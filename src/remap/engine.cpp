@@ -7,6 +7,7 @@
 
 #include "base/assert.hpp"
 #include "metadata/store.hpp"
+#include "remap/backfill.hpp"
 #include "remap/flush_path.hpp"
 #include "remap/marking.hpp"
 #include "remap/read_path.hpp"
@@ -92,6 +93,23 @@ class RunningEngine final : public Engine {
     if (dry_run) return count_marks(*fitted, path_.live.table());
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
     return mark(path_, *remapper_, *fitted);
+  }
+
+  Result<Backfilled> backfill(const Backfill& fill) override {
+    SectorCount sum;
+    Sector at;
+    for (const SectorRange& range : fill.ranges) {
+      if (range.empty() || range.first < at || !fits(range.first, range.count.bytes())) {
+        return fail(ErrorCode::usage, "the ranges are not whole blocks inside main, in order");
+      }
+      sum = sum + range.count;
+      at = range.end();
+    }
+    if (sum.bytes() != fill.data.size()) {
+      return fail(ErrorCode::usage, "there is not as much data as the ranges need");
+    }
+    if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
+    return remap::backfill(path_, *remapper_, fill);
   }
 
   Result<void> commit_record(std::function<void(format::Content&)> edit) override {

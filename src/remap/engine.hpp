@@ -103,6 +103,23 @@ struct Returned {
   int error = 0;          // of the last failure; 0: main read back other data than was written
 };
 
+// Data for sectors whose contents nobody can read, from an image.
+struct Backfill {
+  std::vector<SectorRange> ranges;  // whole logical blocks of main, sorted, disjoint
+  std::span<const std::byte> data;  // of all of them, one after another
+  std::uint64_t as_of = 0;          // a sector that became lost by a later commit is not filled
+  bool gone_too = false;            // gone ones, which had newer contents than main ever had
+};
+
+// What became of them.
+struct Backfilled {
+  SectorCount filled;     // the spare serves them now
+  SectorCount kept_gone;  // gone, and they were not to be filled
+  SectorCount unchanged;  // neither lost nor gone, or lost only since `as_of`
+
+  bool operator==(const Backfilled&) const = default;
+};
+
 // Thread-safe.
 class Engine {
  public:
@@ -150,6 +167,11 @@ class Engine {
   // `dry_run`: only says what that would change. Errors: usage (not on main), read_only, tripped,
   // timeout, metadata_full, metadata_commit.
   virtual Result<Marked> mark_known_bad(const KnownBad& list, bool dry_run) = 0;
+
+  // Puts the data of lost sectors on the spare, in one commit: all or nothing. What is not lost any
+  // more stays as it is, so a user's write always wins. Waits and holds off as relocate does.
+  // Errors: usage, read_only, tripped, timeout, spare_full, metadata_full, metadata_commit.
+  virtual Result<Backfilled> backfill(const Backfill& fill) = 0;
 
   // Commits the current table with `edit` applied to the content's identity and health (events are
   // filled in as always); for the set's own records: clean stop, file system UUID.
