@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   add_remap(app, chosen);
   add_unremap(app, chosen);
   add_bad(app, chosen);
+  add_backfill(app, chosen);
   add_release(app, chosen);
   try {
     app.parse(argc, argv);

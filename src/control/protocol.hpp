@@ -6,6 +6,9 @@
 //             {"version":1,"verb":"remap","first":2048,"count":8}
 //             {"version":1,"verb":"unremap","first":2048,"count":8}
 //             {"version":1,"verb":"mark","lost":[first,count,...],"suspect":[...],"dry_run":false}
+//             {"version":1,"verb":"backfill","ranges":[first,count,...],"data":"base64 of all of
+//             them",
+//              "as_of":1234,"gone":false}
 //             {"version":1,"verb":"extents"}
 //             {"version":1,"verb":"stop"}   {"version":1,"verb":"ping"}
 //   answer    {"version":1,"ok":true,...}

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/base64.hpp"
 #include "base/log.hpp"
 #include "base/parse.hpp"
 #include "control/line_socket.hpp"
@@ -86,10 +87,32 @@ json answer_mark(Service& service, const json& request) {
   return answer;
 }
 
+json answer_backfill(Service& service, const json& request) {
+  const auto ranges = ranges_from_json(request.value("ranges", json::array()));
+  const auto text = request.find("data");
+  const auto gone = request.find("gone");
+  const auto as_of = request.find("as_of");
+  const bool fine = ranges && text != request.end() && text->is_string() &&
+                    as_of != request.end() && as_of->is_number_unsigned() &&
+                    (gone == request.end() || gone->is_boolean());
+  const auto data = fine ? from_base64(text->get_ref<const std::string&>()) : std::nullopt;
+  if (!data) return make_answer(Error{ErrorCode::protocol, "not a backfill", {}, {}});
+  const auto done = service.backfill(
+      {*ranges, *data, as_of->get<std::uint64_t>(), gone != request.end() && gone->get<bool>()});
+  if (!done) return make_answer(done.error());
+  json answer = make_answer();
+  answer["filled_sectors"] = done->filled.value;
+  answer["kept_gone_sectors"] = done->kept_gone.value;
+  answer["unchanged_sectors"] = done->unchanged.value;
+  return answer;
+}
+
 json answer_extents(Service& service) {
   const auto map = service.disk_map();
   if (!map) return make_answer(map.error());
   json answer = make_answer();
+  answer["unit_sectors"] = map->unit.value;
+  answer["sequence"] = map->sequence;
   answer["size_sectors"] = map->size.value;
   answer["extents"] = to_json(map->extents);
   return answer;
@@ -148,6 +171,7 @@ class Connection {
     if (verb == "remap") return send(answer_remap(service_, request));
     if (verb == "unremap") return send(answer_unremap(service_, request));
     if (verb == "mark") return send(answer_mark(service_, request));
+    if (verb == "backfill") return send(answer_backfill(service_, request));
     if (verb == "extents") return send(answer_extents(service_));
     if (verb == "stop") {
       const auto stopped = service_.stop();

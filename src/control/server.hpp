@@ -21,6 +21,8 @@ namespace dmremap::control {
 struct DiskMap {
   SectorCount size;
   std::vector<format::Extent> extents;  // sorted; what is in none is good
+  SectorCount unit{1};                  // main's logical block
+  std::uint64_t sequence = 0;           // of a commit that all of it may be newer than
 };
 
 // Called by several threads at once.
@@ -34,6 +36,7 @@ class Service {
   virtual Result<remap::Relocation> relocate(SectorRange range) = 0;
   virtual Result<remap::Returned> unremap(SectorRange range) = 0;
   virtual Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) = 0;
+  virtual Result<remap::Backfilled> backfill(const remap::Backfill& fill) = 0;
   virtual Result<DiskMap> disk_map() = 0;
   // Ends the set, or refuses and changes nothing. The process ends after the answer is out.
   virtual Result<void> stop() = 0;

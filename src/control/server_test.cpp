@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/base64.hpp"
 #include "control/client.hpp"
 #include "control/line_socket.hpp"
 #include "control/protocol.hpp"
@@ -51,10 +52,16 @@ class FakeSet final : public Service {
     marked = list;
     return remap::Marked{{dry_run ? 1U : 2U}, {3}, {4}};
   }
+  Result<remap::Backfilled> backfill(const remap::Backfill& fill) override {
+    filled = fill;
+    filled_data.assign(fill.data.begin(), fill.data.end());
+    return remap::Backfilled{{7}, {fill.gone_too ? 1U : 0U}, {2}};
+  }
   Result<DiskMap> disk_map() override {
     using format::Extent;
     using format::State;
-    return DiskMap{{4096}, {Extent(State::lost, {{8}, {2}}), Extent(State::remapped, {{20}, {4}})}};
+    return DiskMap{
+        {4096}, {Extent(State::lost, {{8}, {2}}), Extent(State::remapped, {{20}, {4}})}, {8}, 77};
   }
 
   Result<void> stop() override {
@@ -75,6 +82,8 @@ class FakeSet final : public Service {
 
   std::atomic<bool> in_use = false;
   remap::KnownBad marked;  // by the last request
+  remap::Backfill filled;  // likewise; its data is in the next
+  std::vector<std::byte> filled_data;
 
  private:
   std::mutex mutex_;
@@ -178,10 +187,39 @@ TEST_F(ServerTest, AListAsLongAsATableFits) {
   EXPECT_EQ(set_.marked.lost, lost);
 }
 
+TEST_F(ServerTest, TheDataOfABackfillArrivesAsItWasSent) {
+  const std::vector<SectorRange> ranges{{{8}, {1}}, {{100}, {1023}}};
+  std::vector<std::byte> data(1024 * kSectorBytes);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 7 / 3);
+  auto request = make_request("backfill");
+  request["ranges"] = to_json(ranges);
+  request["data"] = to_base64(data);
+  request["as_of"] = 41;
+  request["gone"] = true;
+  ASSERT_LT(to_line(request).size(), kMaxRequestBytes);
+  const auto answer = call(request);
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ((*answer)["filled_sectors"], 7);
+  EXPECT_EQ((*answer)["kept_gone_sectors"], 1);
+  EXPECT_EQ((*answer)["unchanged_sectors"], 2);
+  EXPECT_EQ(set_.filled.ranges, ranges);
+  EXPECT_EQ(set_.filled.as_of, 41U);
+  EXPECT_EQ(set_.filled_data, data);
+  for (const char* field : {"data", "as_of", "gone", "ranges"}) {
+    auto wrong = request;
+    wrong[field] = nlohmann::json{1};
+    EXPECT_EQ(call(wrong).error().code, ErrorCode::protocol) << field;
+  }
+  request["data"] = "=this is none=";
+  EXPECT_EQ(call(request).error().code, ErrorCode::protocol);
+}
+
 TEST_F(ServerTest, TellsTheStatesOfSectors) {
   const auto answer = call(make_request("extents"));
   ASSERT_TRUE(answer);
   EXPECT_EQ((*answer)["size_sectors"], 4096);
+  EXPECT_EQ((*answer)["unit_sectors"], 8);
+  EXPECT_EQ((*answer)["sequence"], 77);
   const auto extents = extents_from_json((*answer)["extents"]);
   ASSERT_TRUE(extents);
   EXPECT_EQ(*extents, set_.disk_map()->extents);

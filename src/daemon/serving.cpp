@@ -99,10 +99,19 @@ class Serving final : public control::Service {
     return set_->engine().mark_known_bad(list, dry_run);
   }
 
+  Result<remap::Backfilled> backfill(const remap::Backfill& fill) override {
+    const std::shared_lock lock(mutex_);
+    if (auto may = check_change({}); !may) return tl::unexpected(may.error());
+    return set_->engine().backfill(fill);
+  }
+
   Result<control::DiskMap> disk_map() override {
     const std::shared_lock lock(mutex_);
     if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
-    return control::DiskMap{set_->engine().geometry().size, set_->engine().extents()};
+    const remap::Engine& engine = set_->engine();
+    const std::uint64_t sequence = set_->status().sequence;  // before the table, as it says
+    return control::DiskMap{engine.geometry().size, engine.extents(), engine.geometry().unit(),
+                            sequence};
   }
 
   Result<void> stop() override {

@@ -13,8 +13,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/badblocks_list.hpp"
+#include "base/mapfile.hpp"
 #include "base/result.hpp"
 #include "format/extent.hpp"
 #include "remap/known_bad.hpp"
@@ -38,6 +40,9 @@ struct KnownBadForm {
 // Errors: also those of reading a file; usage for one that is far too large.
 [[nodiscard]] Result<remap::KnownBad> read_known_bad(const std::string& path,
                                                      const KnownBadForm& form);
+
+// Any mapfile. Errors: as above.
+[[nodiscard]] Result<std::vector<MapfileArea>> read_mapfile(const std::string& path);
 
 // `extents`: the table of a set, sorted. `size`: main's.
 [[nodiscard]] std::string print_known_bad(std::span<const format::Extent> extents, SectorCount size,

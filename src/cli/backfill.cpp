@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The image is read here and sent to the set, so that the set's process never waits for a file that
+// may lie on its own device (promise 11).
+#include <cerrno>
+#include <memory>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/base64.hpp"
+#include "base/file_descriptor.hpp"
+#include "cli/disk_map.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+#include "control/table_json.hpp"
+#include "set/backfill_plan.hpp"
+#include "set/known_bad_file.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+// In base64 with the ranges around it, less than control::kMaxRequestBytes. A multiple of every
+// logical block.
+constexpr SectorCount kBatch{1024};
+
+struct Arguments {
+  std::string name;
+  std::string image;
+  std::string mapfile;
+  bool gone = false;
+  bool dry_run = false;
+  bool json = false;
+};
+
+struct Sum {
+  std::uint64_t filled = 0;
+  std::uint64_t kept_gone = 0;
+  std::uint64_t unchanged = 0;   // not lost any more when their data came
+  std::uint64_t missing = 0;     // not in the image
+  std::uint64_t unreadable = 0;  // of the image
+  std::optional<Error> ended;    // why it went no further
+};
+
+// Read through the page cache: an image may have any size, and lie anywhere.
+class Image {
+ public:
+  static Result<Image> open(const std::string& path) {
+    Image out;
+    out.fd_ = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!out.fd_.valid()) return fail_errno(errno, "open the image", path, "check its name");
+    const off_t end = ::lseek(out.fd_.get(), 0, SEEK_END);
+    if (end < 0) {
+      return fail(ErrorCode::not_a_device, "is neither a block device nor a regular file", path,
+                  "give an image of main");
+    }
+    out.size_ = SectorCount::from_bytes(static_cast<std::uint64_t>(end));
+    return out;
+  }
+  [[nodiscard]] SectorCount size() const { return size_; }
+
+  // Appends the data, or nothing.
+  bool read(SectorRange range, std::vector<std::byte>& out) const {
+    const std::size_t before = out.size();
+    std::size_t done = 0;
+    out.resize(before + range.count.bytes());
+    while (done < range.count.bytes()) {
+      const ssize_t got = ::pread(fd_.get(), out.data() + before + done, range.count.bytes() - done,
+                                  static_cast<off_t>(range.first.byte_offset() + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    if (done == range.count.bytes()) return true;
+    out.resize(before);
+    return false;
+  }
+
+ private:
+  FileDescriptor fd_;
+  SectorCount size_;
+};
+
+Result<std::vector<SectorRange>> sectors_in(const Image& image, const Arguments& arguments,
+                                            const set::BackfillDisk& disk) {
+  if (arguments.mapfile.empty()) return sectors_of_image(disk, image.size(), arguments.image);
+  const auto areas = set::read_mapfile(arguments.mapfile);
+  if (!areas) return tl::unexpected(areas.error());
+  return sectors_of_image(disk, image.size(), arguments.image, *areas, arguments.mapfile);
+}
+
+// What of a batch reads; what does not is left out, unit by unit.
+std::vector<SectorRange> read_batch(const Image& image, const std::vector<SectorRange>& batch,
+                                    SectorCount unit, std::vector<std::byte>& data, Sum& sum) {
+  std::vector<SectorRange> out;
+  for (const SectorRange& range : batch) {
+    if (image.read(range, data)) {
+      out.push_back(range);
+      continue;
+    }
+    for (Sector at = range.first; at < range.end(); at = at + unit) {
+      if (image.read({at, unit}, data)) {
+        out.push_back({at, unit});
+      } else {
+        sum.unreadable += unit.value;
+      }
+    }
+  }
+  return out;
+}
+
+// An error ends it: what was filled before stays filled.
+void send(control::Client& client, const Image& image, const DiskMapSeen& map,
+          const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
+  for (const auto& batch : set::batches_of(fill, kBatch)) {
+    std::vector<std::byte> data;
+    const auto ranges = read_batch(image, batch, map.disk.unit, data, sum);
+    if (ranges.empty()) continue;
+    json request = control::make_request("backfill");
+    request["ranges"] = control::to_json(ranges);
+    request["data"] = to_base64(data);
+    request["as_of"] = map.sequence;
+    request["gone"] = arguments.gone;
+    const auto answer = client.call(request, kWorkTime);
+    if (!answer) {
+      sum.ended = answer.error();
+      return;
+    }
+    const auto number = [&](const char* field) { return answer->value(field, std::uint64_t{0}); };
+    sum.filled += number("filled_sectors");
+    sum.kept_gone += number("kept_gone_sectors");
+    sum.unchanged += number("unchanged_sectors");
+  }
+}
+
+Result<Sum> backfill(const Arguments& arguments) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return tl::unexpected(client.error());
+  const auto image = Image::open(arguments.image);
+  if (!image) return tl::unexpected(image.error());
+  // Before the image is read: what is lost only later is not in it.
+  const auto map = disk_map_of(*client, arguments.name);
+  if (!map) return tl::unexpected(map.error());
+  const auto in_image = sectors_in(*image, arguments, map->disk);
+  if (!in_image) return tl::unexpected(in_image.error());
+  const set::BackfillPlan plan = plan_backfill(map->disk, *in_image, arguments.gone);
+  Sum sum;
+  sum.missing = plan.missing.value;
+  sum.kept_gone = plan.kept_gone.value;
+  if (arguments.dry_run) {
+    sum.filled = plan.filling.value;
+  } else {
+    send(*client, *image, *map, plan.fill, arguments, sum);
+  }
+  return sum;
+}
+
+void print(const Sum& sum, const Arguments& arguments) {
+  if (arguments.json) {
+    print_json({{"name", arguments.name},
+                {"image", arguments.image},
+                {"filled_sectors", sum.filled},
+                {"kept_gone_sectors", sum.kept_gone},
+                {"unchanged_sectors", sum.unchanged},
+                {"missing_sectors", sum.missing},
+                {"unreadable_sectors", sum.unreadable},
+                {"dry_run", arguments.dry_run}});
+    return;
+  }
+  fmt::print("{}{} sectors filled from {}, {} lost ones are not in it, {} changed meanwhile\n",
+             arguments.dry_run ? "would be: " : "", sum.filled, printable(arguments.image),
+             sum.missing, sum.unchanged);
+  if (sum.kept_gone > 0) {
+    fmt::print(
+        "{} gone sectors stay as they are: they held something newer than main ever did; "
+        "--gone fills them too\n",
+        sum.kept_gone);
+  }
+}
+
+int run(const Arguments& arguments) {
+  const auto done = backfill(arguments);
+  if (!done) {
+    Error error = done.error();
+    if (error.where.empty()) error.where = arguments.name;
+    return report(error, arguments.json);
+  }
+  print(*done, arguments);
+  if (done->ended) {
+    Error error = *done->ended;
+    error.what += fmt::format(" (after {} were filled)", counted(done->filled, "sector"));
+    if (error.where.empty()) error.where = arguments.name;
+    if (error.hint.empty()) error.hint = "mend that and do it again; what is filled stays filled";
+    return report(error, arguments.json);
+  }
+  if (done->unreadable == 0) return kDone;
+  return report(
+      Error{ErrorCode::io, fmt::format("{} cannot be read", counted(done->unreadable, "sector")),
+            arguments.image, "give another image of these sectors"},
+      arguments.json);
+}
+
+}  // namespace
+
+void add_backfill(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "backfill", "Give lost sectors of a running set their data from an image of main");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set")->required();
+  verb->add_option("IMAGE", arguments->image,
+                   "an image of main, not older than what was last written to these sectors")
+      ->required();
+  verb->add_option("--mapfile", arguments->mapfile,
+                   "of the rescue by ddrescue: only what it calls finished is taken")
+      ->type_name("FILE");
+  verb->add_flag("--gone", arguments->gone,
+                 "gone sectors too, which had newer contents than main and so the image");
+  verb->add_flag("--dry-run", arguments->dry_run, "say what would be filled, change nothing");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli
