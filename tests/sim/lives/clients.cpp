@@ -104,6 +104,31 @@ void discard(Stage& stage, SectorRange range) {
   stage.checker.end(write, Checker::Outcome::may_be);
 }
 
+// From an image of main that is made now: it has what main would show, but for what cannot be read
+// until it is written. So the checker knows every value that may come of it.
+void backfill(Stage& stage, SectorRange range) {
+  ++stage.report.backfills;
+  const std::uint64_t as_of = stage.store->current().sequence;
+  std::vector<SectorRange> image{range};
+  for (const Sector spoiled : stage.main.spoiled()) {
+    const SectorRange unit = stage.whole({spoiled, {1}});
+    if (!image.back().overlaps(unit)) continue;
+    const Sector end = image.back().end();
+    image.back().count =
+        unit.first > image.back().first ? unit.first - image.back().first : SectorCount{0};
+    if (image.back().empty()) image.pop_back();
+    if (unit.end() >= end) break;
+    image.push_back({unit.end(), end - unit.end()});
+  }
+  std::vector<std::byte> data;
+  for (const SectorRange& part : image) {
+    const auto bytes = stage.main.contents().subspan(part.first.byte_offset(), part.count.bytes());
+    data.insert(data.end(), bytes.begin(), bytes.end());
+  }
+  const auto done = stage.engine->backfill({image, data, as_of, false});
+  if (done) stage.report.backfilled_sectors += done->filled.value;
+}
+
 }  // namespace
 
 int checked_read(Stage& stage, SectorRange range) {
@@ -223,7 +248,7 @@ void administrator(Stage& stage, Dice dice) {
     stage.world.sleep(milliseconds(dice.below(30)));
     if (stage.ending) return;
     const SectorRange range = stage.some_range(dice, kLongest);
-    switch (dice.below(4)) {
+    switch (dice.below(6)) {
       case 0:
         ++stage.report.relocations;
         stage.moved_by_hand.add(range);
@@ -237,6 +262,10 @@ void administrator(Stage& stage, Dice dice) {
         (void)stage.engine->mark_known_bad(list, false);
         break;
       }
+      case 2:
+      case 3:
+        backfill(stage, range);
+        break;
       default:
         ++stage.report.unremaps;
         (void)stage.engine->unremap(range);

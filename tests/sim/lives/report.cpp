@@ -71,6 +71,8 @@ Report& Report::operator+=(const Report& other) {
   relocations += other.relocations;
   unremaps += other.unremaps;
   imports += other.imports;
+  backfills += other.backfills;
+  backfilled_sectors += other.backfilled_sectors;
   steps += other.steps;
   retired += other.retired;
   slow_found += other.slow_found;
@@ -95,6 +97,7 @@ std::vector<std::string> Report::missing() const {
   for (const EventKind kind : kEvents) {
     if (!events.contains(kind)) out.push_back(fmt::format("event {}", format::name_of(kind)));
   }
+  if (backfilled_sectors == 0) out.emplace_back("a lost sector filled from an image");
   if (retired == 0) out.emplace_back("a spare sector retired");
   if (slow_found == 0) out.emplace_back("a sector found slow");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
@@ -124,6 +127,8 @@ std::string Report::text() const {
   add_line(out, "remap by hand", relocations);
   add_line(out, "unremap", unremaps);
   add_line(out, "import of a list", imports);
+  add_line(out, "backfill", backfills);
+  add_line(out, "  sectors filled", backfilled_sectors);
   out += "faults of main that fired\n";
   for (const FaultKind kind : kMainFaults) add_line(out, name_of(kind), main_faults.of(kind));
   out += "faults of the spare that fired\n";

@@ -34,6 +34,8 @@ struct Report {
   std::uint64_t relocations = 0;
   std::uint64_t unremaps = 0;
   std::uint64_t imports = 0;
+  std::uint64_t backfills = 0;
+  std::uint64_t backfilled_sectors = 0;
   std::uint64_t steps = 0;
   FaultCounts main_faults;
   FaultCounts spare_faults;
@@ -43,7 +45,8 @@ struct Report {
   std::uint64_t slow_found = 0;  // sectors that became suspect because they were slow
 
   [[nodiscard]] std::uint64_t requests() const {
-    return reads + writes + flushes + zeroes + discards + relocations + unremaps + imports;
+    return reads + writes + flushes + zeroes + discards + relocations + unremaps + imports +
+           backfills;
   }
   [[nodiscard]] std::uint64_t crashes() const { return kills + power_cuts; }
   Report& operator+=(const Report& other);

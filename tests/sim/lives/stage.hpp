@@ -142,7 +142,7 @@ class Stage final : public remap::Observer, public remap::MainReopener {
 void weather(Stage& stage, Dice dice);
 // Requests, each checked, until there were enough or the life ends.
 void client(Stage& stage, Dice dice, unsigned number);
-// Remaps, unremaps, imports lists.
+// Remaps, unremaps, imports lists, fills lost sectors from an image.
 void administrator(Stage& stage, Dice dice);
 
 // One read, checked. The errno.
