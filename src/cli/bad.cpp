@@ -136,11 +136,37 @@ int run_export(const Arguments& arguments) {
 void add_common(CLI::App& verb, Arguments& arguments, const char* file, const char* format) {
   verb.add_option("NAME", arguments.name, "the set")->required();
   verb.add_option("FILE", arguments.file, file)->required();
-  verb.add_option("--format", arguments.form.format, format);
+  verb.add_option("--format", arguments.form.format, format)->type_name("ddrescue|badblocks");
   verb.add_option("--block-size", arguments.form.block_size,
                   "of a badblocks list, as its -b (1024); KiB, MiB")
       ->type_name("SIZE");
   verb.add_flag("--json", arguments.json, "JSON instead of text");
+}
+
+manual::Prose prose() {
+  return {
+      .description = R"(
+Lists of bad sectors from and for ddrescue and badblocks. `import` marks what a list says is bad as
+lost, so that it fails at once, and what it doubts as suspect; what is remapped, lost or gone stays as
+it is. `export` writes what is bad on main, of a running or stopped set; ddrescue goes on from it.
+
+A mapfile that another program wrote holds the progress of a rescue and is overwritten only with
+--force.
+)",
+      .examples = {{"dmremap bad import backup rescue.map --dry-run", "count what would change"},
+                   {"dmremap bad import backup list --format badblocks --block-size 4096",
+                    "a list of badblocks -b 4096"},
+                   {"dmremap bad export backup out.map",
+                    "then: ddrescue -d /dev/sdb rescued.img out.map"}},
+      .exits = {{0, "done"},
+                {1, "failed: no such set, the list cannot be read or written, the table is full"},
+                {3,
+                 "refused: the file holds a rescue of another program; the metadata of the stopped "
+                 "set is in doubt"}},
+      .json =
+          "import: name, lost_sectors, suspect_sectors, unchanged_sectors, dry_run; "
+          "export: name, file, format, bad_sectors, suspect_sectors",
+      .see_also = {"create", "unremap", "ddrescue(1)", "badblocks(8)"}};
 }
 
 }  // namespace
@@ -149,19 +175,20 @@ void add_bad(CLI::App& app, Chosen& chosen) {
   CLI::App* verb =
       app.add_subcommand("bad", "Exchange lists of known-bad sectors with other tools");
   verb->require_subcommand(1);
+  manual::describe(*verb, prose());
 
   const auto import = std::make_shared<Arguments>();
   CLI::App* importing = verb->add_subcommand(
       "import", "Mark what a list says is bad as lost, and what it doubts as suspect");
   add_common(*importing, *import, "a ddrescue mapfile or a badblocks list",
-             "ddrescue or badblocks; else the first line shows");
+             "of the list; else its first line shows");
   importing->add_flag("--dry-run", import->dry_run, "say what would change, change nothing");
   importing->callback([&chosen, import] { chosen = [import] { return run_import(*import); }; });
 
   const auto exported = std::make_shared<Arguments>();
   CLI::App* exporting = verb->add_subcommand(
       "export", "Write the sectors that are bad on main as a list; ddrescue goes on from it");
-  add_common(*exporting, *exported, "where to", "ddrescue (default) or badblocks");
+  add_common(*exporting, *exported, "where to", "of the list (ddrescue)");
   exporting->add_flag("--force", exported->force, "overwrite the mapfile of a rescue");
   exporting->callback(
       [&chosen, exported] { chosen = [exported] { return run_export(*exported); }; });

@@ -160,6 +160,21 @@ int run(const Arguments& arguments) {
   return problems.empty() ? kDone : kAttention;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Tells whether the metadata of a set is sound, whether the spare has the size it was made with, and,
+if main is named too, whether it is the right device and was left alone since the last stop. Each
+problem is one line that says what to do. Nothing is written.
+)",
+          .examples = {{"dmremap check /dev/sdc1 /dev/sdb", "the whole set"}},
+          .exits = {{0, "sound, and nothing was found"},
+                    {1, "failed: a device cannot be read, or there is no winner"},
+                    {3, "refused: the devices hold different sets, or metadata of a newer version"},
+                    {4, "something needs attention; it is listed"}},
+          .json = "set, sound, winner, copies{good, total}, problems[]{where, what, hint}",
+          .see_also = {"examine", "repair"}};
+}
+
 }  // namespace
 
 void add_check(CLI::App& app, Chosen& chosen) {
@@ -170,6 +185,7 @@ void add_check(CLI::App& app, Chosen& chosen) {
   verb->add_option("DEVICE", arguments->devices, "the spare, and main if it is to be checked too")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -129,13 +129,40 @@ int run(Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Adopts MAIN in place: it keeps its file system and may be mounted meanwhile, for it is only read.
+All metadata goes to SPARE, eight times, and so does later the data of the sectors that fail. SPARE
+must have 16 MiB or more and logical blocks no larger than those of MAIN; it must not lie on MAIN.
+
+From the first remapped sector on, MAIN may only be used through dm-remap: a part of its data is on
+the spare.
+)",
+      .examples = {{"dmremap create backup /dev/sdb /dev/sdc1",
+                    "the failing disk is sdb, the partition sdc1 is to take its sectors"},
+                   {"dmremap create backup /dev/sdb /srv/backup.spare --spare-size 1GiB",
+                    "a file as the spare, on another disk"},
+                   {"dmremap create backup /dev/sdb /dev/sdc1 --known-bad rescue.map",
+                    "what ddrescue could not read is lost from the start"}},
+      .exits = {{0, "the set was made"},
+                {1, "failed: a device cannot be opened, read or written"},
+                {3,
+                 "refused: the name is taken, SPARE holds data, is too small, in use, or lies on "
+                 "MAIN; nothing was written"}},
+      .json = "name, uuid, main, spare, lost_sectors, suspect_sectors",
+      .see_also = {"start", "release", "bad", "ddrescue(1)", "badblocks(8)"}};
+}
+
 }  // namespace
 
 void add_create(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand(
       "create", "Make a set: metadata goes to SPARE, nothing to MAIN, which may be mounted");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->options.name, "how the set is to be called")->required();
+  verb->add_option("NAME", arguments->options.name, "how the set is to be called")
+      ->type_name("NEW")
+      ->required();
   verb->add_option("MAIN", arguments->options.main_path, "the failing disk or image")->required();
   verb->add_option("SPARE", arguments->options.spare_path, "the device or image for replacements")
       ->required();
@@ -151,11 +178,13 @@ void add_create(CLI::App& app, Chosen& chosen) {
                    "badblocks list")
       ->type_name("FILE");
   verb->add_option("--known-bad-format", arguments->known_bad.format,
-                   "of that list: ddrescue or badblocks; else its first line shows");
+                   "of that list; else its first line shows")
+      ->type_name("ddrescue|badblocks");
   verb->add_option("--known-bad-block-size", arguments->known_bad.block_size,
                    "what badblocks was given as -b (1024)")
       ->type_name("SIZE");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -98,6 +98,23 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Remaps, losses, recoveries, trips, starts and stops with their time, oldest first. The last ones are
+kept in the metadata, so that they outlive the process and are told of a stopped set, too.
+)",
+      .examples = {{"dmremap events backup", "what happened"},
+                   {"dmremap events backup --follow --json",
+                    "one JSON object a line, as it happens"}},
+      .exits = {{0, "done; with --follow: the set was stopped"},
+                {1, "failed: no such set"},
+                {3,
+                 "refused: the metadata of the stopped set is in doubt, or its name is ambiguous"}},
+      .json = "name, events[]{seq, time, severity, kind, sector, count, text}",
+      .see_also = {"status"}};
+}
+
 }  // namespace
 
 void add_events(CLI::App& app, Chosen& chosen) {
@@ -106,6 +123,7 @@ void add_events(CLI::App& app, Chosen& chosen) {
   verb->add_option("NAME", arguments->name, "the set")->required();
   verb->add_flag("-f,--follow", arguments->follow, "go on showing events as they happen");
   verb->add_flag("--json", arguments->json, "JSON; with --follow one object a line");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -161,6 +161,24 @@ int run(const Arguments& arguments) {
   return attention ? kAttention : kDone;
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Reads the metadata of any of a set's devices, running or not, and prints for each of the eight copies
+and their two slots a verdict: `good`, `stale`, `torn`, `corrupt`, `misplaced`, `foreign`,
+`unreadable` or `empty`; then which commit is the winner and why. Nothing is written.
+)",
+      .examples = {{"dmremap examine /dev/sdc1", "every slot of the spare"},
+                   {"dmremap examine ./spare.img ./main.img --json", "for scripts"}},
+      .exits = {{0, "undamaged, and no sector is lost"},
+                {1, "failed: a device cannot be read, or there is no winner"},
+                {3, "refused: the devices hold different sets"},
+                {4,
+                 "something needs attention: a damaged or unsettled slot, a doubt, a lost sector"}},
+      .json = "set, devices[]{path, role, uuid, copies[]}, winner",
+      .see_also = {"check", "repair", "resolve"}};
+}
+
 }  // namespace
 
 void add_examine(CLI::App& app, Chosen& chosen) {
@@ -169,6 +187,7 @@ void add_examine(CLI::App& app, Chosen& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   verb->add_option("DEVICE", arguments->devices, "any of the devices of a set")->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -61,12 +61,25 @@ int run(bool as_json) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+One line for each set that runs here: name, state, where it is served. A set whose process died is
+listed as stopped; `dmremap start` clears away what it left.
+)",
+          .examples = {{"dmremap list", "what runs"}, {"dmremap list --json", "for scripts"}},
+          .exits = {{0, "done, also when nothing runs"},
+                    {1, "failed: the runtime directory cannot be told"}},
+          .json = "sets[]{name, uuid, pid, state, reason, exports}",
+          .see_also = {"status", "start"}};
+}
+
 }  // namespace
 
 void add_list(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand("list", "The running sets");
   const auto as_json = std::make_shared<bool>(false);
   verb->add_flag("--json", *as_json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, as_json] { chosen = [as_json] { return run(*as_json); }; });
 }
 

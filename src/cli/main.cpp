@@ -53,6 +53,8 @@ int run(int argc, char** argv) {
   add_bad(app, chosen);
   add_backfill(app, chosen);
   add_release(app, chosen);
+  dmremap::manual::describe(app, about());
+  if (dmremap::manual::describes_itself(app, argc, argv)) return kDone;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -100,6 +100,23 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Erases the metadata on the spare, which is free afterwards; main is not touched. While data of the
+disk is on the spare it is refused: copy the disk first, or bring the data back with `dmremap
+unremap`, or give it up by naming the set.
+)",
+          .examples =
+              {{"dmremap release /dev/sdc1", "nothing is remapped: main is whole by itself"},
+               {"dmremap release ./spare.img --discard-data 431a65fc-7484-46c4-bade-24f6ad223042",
+                "give up what the spare holds of that set"}},
+          .exits = {{0, "the spare is free"},
+                    {1, "failed: no metadata, or it cannot be erased"},
+                    {3, "refused: sectors are still remapped, the set is in doubt or in use"}},
+          .json = "set, spare, discarded_sectors",
+          .see_also = {"unremap", "create", "resolve"}};
+}
+
 }  // namespace
 
 void add_release(CLI::App& app, Chosen& chosen) {
@@ -113,6 +130,7 @@ void add_release(CLI::App& app, Chosen& chosen) {
                    "give up what the spare holds of the set with this UUID")
       ->type_name("UUID");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -52,6 +52,20 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Moves good and suspect sectors of the range to the spare while the set runs, before the disk loses
+them. What cannot be read becomes lost, and reads as an error until something writes it. Sectors that
+are already remapped, lost or gone stay as they are.
+)",
+      .examples = {{"dmremap remap backup 2048+8", "8 sectors of 512 bytes from sector 2048 on"}},
+      .exits = {{0, "done; how many were moved and lost is printed"},
+                {1, "failed: no such set runs, it is read-only, the spare or the table is full"}},
+      .json = "name, relocated_sectors, lost_sectors, untouched_sectors",
+      .see_also = {"unremap", "status"}};
+}
+
 }  // namespace
 
 void add_remap(CLI::App& app, Chosen& chosen) {
@@ -62,6 +76,7 @@ void add_remap(CLI::App& app, Chosen& chosen) {
   verb->add_option("RANGE", arguments->range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -91,6 +91,21 @@ int run(const Arguments& arguments) {
       arguments.json);
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Writes the commits that are there anyway into the slots that lost them, and verifies them; the data
+and what the set knows of it stay as they are. A set that is in doubt is refused: see `dmremap
+resolve`. It may be interrupted and run again. `dmremap start` mends damage by itself, too.
+)",
+          .examples = {{"dmremap repair /dev/sdc1 --dry-run", "what would be mended"},
+                       {"dmremap repair /dev/sdc1", "mend it"}},
+          .exits = {{0, "all is mended, or there was nothing to mend"},
+                    {1, "failed: no metadata, or some slots do not take a write"},
+                    {3, "refused: the set is in doubt, in use, or of a newer version"}},
+          .json = "set, dry_run, slots[]{copy, slot, sector, verdict, mended}, committed",
+          .see_also = {"check", "examine", "resolve"}};
+}
+
 }  // namespace
 
 void add_repair(CLI::App& app, Chosen& chosen) {
@@ -101,6 +116,7 @@ void add_repair(CLI::App& app, Chosen& chosen) {
       ->required();
   verb->add_flag("--dry-run", arguments->dry_run, "say what would be mended, write nothing");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

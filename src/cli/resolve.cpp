@@ -172,6 +172,25 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Ends a fork, or a doubt that nothing can settle any more, by naming the commit to keep. It says what
+may be lost with every other commit; slots that cannot be read are erased, so that they cannot come
+back later. First bring back what is missing, and copy the spare: this cannot be undone.
+)",
+      .examples = {{"dmremap resolve ./spare.img --keep 77764956 --dry-run",
+                    "what would be given up"},
+                   {"dmremap resolve ./spare.img --keep 77764956",
+                    "keep that commit; its first digits are enough"}},
+      .exits = {{0, "done; the set starts again"},
+                {1,
+                 "failed: no such commit, no metadata, or a slot can neither be read nor written"},
+                {3, "refused: the set is not in doubt, is in use, or of a newer version"}},
+      .json = "set, dry_run, kept, commit, may_be_lost[]",
+      .see_also = {"examine", "start", "release"}};
+}
+
 }  // namespace
 
 void add_resolve(CLI::App& app, Chosen& chosen) {
@@ -190,6 +209,7 @@ void add_resolve(CLI::App& app, Chosen& chosen) {
       });
   verb->add_flag("--dry-run", arguments->dry_run, "say what may be lost, write nothing");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -107,6 +107,29 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Finds the devices of the set, checks that they are the right ones, and serves the virtual device
+until `dmremap stop`. It returns once I/O is served and prints where, one line for each --export:
+`block` the node in /dev, `fuse` a file. The link /dev/dm-remap/NAME to the node is the same at
+every start.
+
+A set whose metadata is in doubt is refused, and so is a main device that was written to since the
+last stop. With --read-only nothing is written anywhere, not even to the metadata.
+)",
+          .examples = {{"dmremap start backup", "by name; then mount /dev/dm-remap/backup"},
+                       {"dmremap start /dev/sdc1 /dev/sdb", "from the devices alone, in any order"},
+                       {"dmremap start ./spare.img ./main.img --read-only --stale-ok",
+                        "look at what a doubtful set still has"}},
+          .exits = {{0, "it is served; with --foreground: it was stopped"},
+                    {1, "failed: no such device, no metadata, it cannot be served"},
+                    {3,
+                     "refused: doubtful, forked, wrong or missing devices, in use, main mounted or "
+                     "changed, runs already"}},
+          .json = "name, exports",
+          .see_also = {"stop", "status", "examine", "resolve"}};
+}
+
 }  // namespace
 
 void add_start(CLI::App& app, Chosen& chosen) {
@@ -117,8 +140,8 @@ void add_start(CLI::App& app, Chosen& chosen) {
                    "the set by its name, or its devices in any order (with a '/' in them)")
       ->required();
   verb->add_option("--export", arguments->exports,
-                   "block, fuse or auto (block if possible, else fuse); may be repeated")
-      ->type_name("KIND")
+                   "how it is offered (auto: block if possible, else fuse); may be repeated")
+      ->type_name("auto|block|fuse")
       ->expected(1)
       ->take_all();
   verb->add_option("--mount", arguments->mount, "serve the FUSE file here; made if absent")
@@ -132,6 +155,7 @@ void add_start(CLI::App& app, Chosen& chosen) {
                  "start although main was changed since the last stop");
   verb->add_flag("--foreground", arguments->foreground, "stay in the foreground");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -114,6 +114,28 @@ int run(const Arguments& arguments) {
   return exit_code(*status);
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+The state of a set, running or stopped: its devices and their errors, how many sectors are remapped,
+lost and suspect, how much of the spare is free, how many of the metadata copies are good. Without
+NAME, all sets that run.
+
+Remapped sectors alone need no attention: that is what the set is for.
+)",
+      .examples = {{"dmremap status backup", "for people"},
+                   {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
+      .exits = {{0, "all is well"},
+                {1, "failed: no such set"},
+                {3,
+                 "refused: the metadata of the stopped set is in doubt, or its name is ambiguous"},
+                {4,
+                 "something needs attention: a lost or gone sector, a damaged metadata copy, "
+                 "degraded, read-only, tripped"}},
+      .json = "the set as an object; without NAME an array of them",
+      .see_also = {"events", "check", "examine"}};
+}
+
 }  // namespace
 
 void add_status(CLI::App& app, Chosen& chosen) {
@@ -122,6 +144,7 @@ void add_status(CLI::App& app, Chosen& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   verb->add_option("NAME", arguments->name, "the set");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -49,6 +49,20 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Flushes, takes the virtual device away, records in the metadata that main is as it was left, and
+returns when the process has ended. While the device is mounted or open it is refused, naming by
+whom, and the set goes on.
+)",
+          .examples = {{"umount /mnt && dmremap stop backup", "unmount first"}},
+          .exits = {{0, "it has ended"},
+                    {1, "failed: no such set runs, or its last flush or commit failed"},
+                    {3, "refused: the device is in use"}},
+          .json = "name, state",
+          .see_also = {"start", "list"}};
+}
+
 }  // namespace
 
 void add_stop(CLI::App& app, Chosen& chosen) {
@@ -57,6 +71,7 @@ void add_stop(CLI::App& app, Chosen& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   verb->add_option("NAME", arguments->name, "the set")->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

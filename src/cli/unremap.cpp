@@ -100,6 +100,21 @@ int run(const Arguments& arguments) {
   return done->kept == 0 ? kDone : report(kept_error(arguments.name, *done), arguments.json);
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+For a disk that was not to blame: the cable was changed, the sectors take writes again. The data of
+each remapped sector in the range is written to main, flushed, read back and compared; then the
+mapping is dropped. What main refuses or returns different stays remapped, and nothing is lost.
+)",
+      .examples = {{"dmremap unremap backup 0+31250000",
+                    "whatever is remapped in the first 16 GB"}},
+      .exits = {{0, "all of it is back on main"},
+                {1, "failed: no such set runs, it is read-only, or some sectors stay remapped"}},
+      .json = "name, returned_sectors, kept_sectors, untouched_sectors",
+      .see_also = {"remap", "status"}};
+}
+
 }  // namespace
 
 void add_unremap(CLI::App& app, Chosen& chosen) {
@@ -110,6 +125,7 @@ void add_unremap(CLI::App& app, Chosen& chosen) {
   verb->add_option("RANGE", arguments->range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The verbs. Each adds itself to the command line and, if it is the one that was given, leaves what
-// is to be done in `chosen`.
+// The verbs. Each adds itself to the command line, with its part of the manual, and, if it is the
+// one that was given, leaves what is to be done in `chosen`.
 #pragma once
 
 #include <functional>
 
 #include <CLI/CLI.hpp>
 
+#include "manual/manual.hpp"
+
 namespace dmremap::cli {
 
 // Returns the exit code.
 using Chosen = std::function<int()>;
+
+// What the manual says of the program as a whole.
+[[nodiscard]] manual::Prose about();
 
 void add_create(CLI::App& app, Chosen& chosen);
 void add_start(CLI::App& app, Chosen& chosen);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "manual/manual.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "manual/words.hpp"
+
+namespace dmremap::manual {
+
+namespace {
+
+using nlohmann::json;
+
+// The prose sits in what CLI11 asks for the help, so that it lives as long as the verb does.
+class Help final : public CLI::FormatterBase {
+ public:
+  explicit Help(Prose prose) : prose_(std::move(prose)) {}
+  [[nodiscard]] const Prose& prose() const { return prose_; }
+
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode /*mode*/) const override;
+
+ private:
+  Prose prose_;
+};
+
+std::string row(const std::string& left, const std::string& right) {
+  constexpr std::size_t kColumn = 24;
+  if (left.size() + 4 <= kColumn) return fmt::format("  {:<{}}{}\n", left, kColumn - 2, right);
+  return fmt::format("  {}\n{:{}}{}\n", left, "", kColumn, right);
+}
+
+std::string rows_of(const CLI::App& app) {
+  std::string arguments;
+  std::string options;
+  for (const CLI::Option* option : visible_options(app)) {
+    const std::string text =
+        option->get_description() + (is_required_option(*option) ? " (required)" : "");
+    (option->nonpositional() ? options : arguments) += row(heading_of(*option), text);
+  }
+  std::string verbs;
+  for (const CLI::App* verb : visible_verbs(app)) {
+    verbs += row(verb->get_name(), verb->get_description());
+  }
+  std::string out;
+  if (!verbs.empty()) out += "\nVerbs:\n" + verbs;
+  if (!arguments.empty()) out += "\nArguments:\n" + arguments;
+  if (!options.empty()) out += "\nOptions:\n" + options;
+  return out;
+}
+
+std::string Help::make_help(const CLI::App* app, std::string name,
+                            CLI::AppFormatMode /*mode*/) const {
+  static const Prose kNone;
+  const Prose* found = prose_of(*app);
+  const Prose& prose = found != nullptr ? *found : kNone;
+  std::string out =
+      fmt::format("{}\n\nUsage: {}{}\n", app->get_description(), name, usage_of(*app));
+  if (!prose.description.empty()) out += "\n" + trimmed(prose.description) + "\n";
+  out += rows_of(*app);
+  if (!prose.json.empty()) out += "\nJSON:\n  " + trimmed(prose.json) + "\n";
+  if (!prose.exits.empty()) out += "\nExit status:\n";
+  for (const Exit& exit : with_wrong_usage(prose.exits)) {
+    out += fmt::format("  {}  {}\n", exit.code, exit.when);
+  }
+  if (!prose.examples.empty()) out += "\nExamples:\n";
+  for (const Example& example : prose.examples) {
+    out += fmt::format("  {}\n      {}\n", example.command, example.what);
+  }
+  return out;
+}
+
+json option_json(const CLI::Option& option) {
+  json names = json::array();
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return {{"names", names},
+          {"value", value_of(option)},
+          {"completes", completes(option)},
+          {"heading", heading_of(option)},
+          {"required", option.get_required()},
+          {"many", takes_many(option)},
+          {"text", option.get_description()}};
+}
+
+void add_prose(json& out, const Prose& prose) {
+  out["description"] = trimmed(prose.description);
+  out["json"] = trimmed(prose.json);
+  out["see_also"] = prose.see_also;
+  for (const Example& example : prose.examples) {
+    out["examples"].push_back({{"command", example.command}, {"what", example.what}});
+  }
+  for (const Exit& exit : with_wrong_usage(prose.exits)) {
+    out["exits"].push_back({{"code", exit.code}, {"when", exit.when}});
+  }
+  for (const Section& section : prose.sections) {
+    out["sections"].push_back({{"title", section.title}, {"text", trimmed(section.text)}});
+  }
+}
+
+}  // namespace
+
+void describe(CLI::App& app, Prose prose) {
+  app.formatter(std::make_shared<Help>(std::move(prose)));
+}
+
+const Prose* prose_of(const CLI::App& app) {
+  const auto formatter = app.get_formatter();
+  // A verb that was not described has its parent's.
+  const CLI::App* parent = app.get_parent();
+  if (parent != nullptr && parent->get_formatter() == formatter) return nullptr;
+  const auto* help = dynamic_cast<const Help*>(formatter.get());
+  return help != nullptr ? &help->prose() : nullptr;
+}
+
+json to_json(const CLI::App& app) {
+  json out{{"name", app.get_name()},
+           {"summary", app.get_description()},
+           {"usage", usage_of(app)},
+           {"described", prose_of(app) != nullptr}};
+  for (const char* list : {"arguments", "options", "verbs", "examples", "exits", "sections"}) {
+    out[list] = json::array();
+  }
+  for (const CLI::Option* option : visible_options(app)) {
+    out[option->nonpositional() ? "options" : "arguments"].push_back(option_json(*option));
+  }
+  for (const CLI::App* verb : visible_verbs(app)) out["verbs"].push_back(to_json(*verb));
+  if (const Prose* prose = prose_of(app)) add_prose(out, *prose);
+  return out;
+}
+
+bool describes_itself(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc != 2 || std::string_view(argv[1]) != "--describe") return false;
+  json out = to_json(app);
+  out["version"] = app.version();
+  fmt::print("{}\n", out.dump(2));
+  return true;
+}
+
+}  // namespace dmremap::manual
