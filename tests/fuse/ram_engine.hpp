@@ -115,6 +115,9 @@ class RamEngine : public remap::Engine {
   Result<remap::Returned> unremap(SectorRange /*range*/) override {
     return fail(ErrorCode::not_supported, "memory does not move");
   }
+  Result<remap::Backfilled> backfill(const remap::Backfill& /*fill*/) override {
+    return fail(ErrorCode::not_supported, "memory loses nothing");
+  }
   Result<remap::Marked> mark_known_bad(const remap::KnownBad& /*list*/, bool /*dry*/) override {
     return fail(ErrorCode::not_supported, "memory does not go bad");
   }
