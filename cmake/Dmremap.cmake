@@ -74,3 +74,20 @@ function(dmremap_test name)
     add_dependencies(thread_tests ${name})
   endif()
 endfunction()
+
+# dmremap_manual_of(PROGRAM SECTION): its man pages and its completion, from what it says of itself, in
+# build/manual/PROGRAM/.
+function(dmremap_manual_of program section)
+  set(directory ${CMAKE_BINARY_DIR}/manual/${program})
+  add_custom_command(
+    OUTPUT ${directory}.stamp
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${directory}
+    COMMAND ${CMAKE_SOURCE_DIR}/tools/manual $<TARGET_FILE:${program}> ${section} ${DMREMAP_DATE}
+            ${directory}
+    COMMAND ${CMAKE_COMMAND} -E touch ${directory}.stamp
+    DEPENDS ${program} ${CMAKE_SOURCE_DIR}/tools/manual ${CMAKE_SOURCE_DIR}/tools/completion.bash.in
+    COMMENT "Making the manual of ${program}"
+    VERBATIM)
+  add_custom_target(manual_${program} ALL DEPENDS ${directory}.stamp)
+  set_property(GLOBAL APPEND PROPERTY DMREMAP_MANUALS ${directory})
+endfunction()

@@ -17,6 +17,7 @@
 #include "base/parse.hpp"
 #include "control.hpp"
 #include "fault_text.hpp"
+#include "manual/manual.hpp"
 #include "mount_point.hpp"
 #include "service.hpp"
 
@@ -27,6 +28,34 @@ using nlohmann::json;
 using Command = std::function<Result<void>()>;
 
 constexpr std::chrono::seconds kEndPatience{10};
+
+constexpr const char* kFaults = R"(
+KIND is one of these, or several joined by `+`. RANGE is `SECTOR` or `SECTOR+COUNT`, in sectors of 512
+bytes.
+
+read[:ERRNO]
+  reads that touch the sector fail; EIO unless named (`ENODATA` is what Linux says of a medium error)
+
+write[:ERRNO]
+  writes, zeroes and discards that touch it fail
+
+until-written
+  a successful write of the whole sector ends its read fault, as on a disk that reallocates on write
+
+slow:MS
+  what touches it waits first, then fails or succeeds
+
+flaky:P
+  the read or write fault fires with chance P, 0 to 1
+
+A later fault on the same sectors sets the kinds that it names and leaves the others.
+)";
+
+constexpr const char* kEnvironment = R"(
+`DMREMAP_RUNTIME_DIR`
+  where a served disk keeps its socket and log; else /run/dmremap for root and
+  $XDG_RUNTIME_DIR/dmremap
+)";
 
 struct Arguments {
   std::string image;
@@ -202,8 +231,10 @@ void declare_commands(CLI::App& app, Arguments& given, Command& chosen) {
       command("serve", "serve an image as a disk that fails on command", run_serve);
   serve->add_option("IMAGE", given.image, "a regular file or block device")->required();
   mountfile(serve);
-  serve->add_option("--faults", given.fault_file,
-                    "start with the faults of a list or ddrescue mapfile");
+  serve
+      ->add_option("--faults", given.fault_file,
+                   "start with the faults of a list or ddrescue mapfile")
+      ->type_name("FILE");
   serve->add_flag("--background", given.background, "return once the disk is there");
 
   CLI::App* const fault = mountfile(command("fault", "make sectors bad", run_fault));
@@ -226,8 +257,30 @@ void declare_commands(CLI::App& app, Arguments& given, Command& chosen) {
   CLI::App* const save = mountfile(command("save", "write the faults to a file", run_save));
   save->add_option("FILE", given.fault_file, "the file to write")->required();
   save->add_option("--format", given.form, "list keeps every kind, ddrescue only read faults")
-      ->check(CLI::IsMember({"list", "ddrescue"}));
+      ->check(CLI::IsMember({"list", "ddrescue"}))
+      ->type_name("list|ddrescue");
   mountfile(command("stop", "unmount and end", run_stop));
+}
+
+manual::Prose about() {
+  return {
+      .description = R"(
+Serves an image as a disk at a real path. Sectors of it fail when you say so, while it is in use; the
+errors reach programs through the kernel, as from a disk. It is there to rehearse with before
+dmremap(8) is trusted with a real disk.
+)",
+      .examples = {{"dmremap-lab serve disk.img disk --background", "the disk is the file disk"},
+                   {"dmremap-lab fault disk read:ENODATA 204800+8",
+                    "4 KiB at 100 MiB cannot be read"},
+                   {"dmremap-lab fault disk write+until-written 300000",
+                    "this sector takes no write; its read fault would end with one"},
+                   {"dmremap-lab save disk faults.map --format ddrescue",
+                    "keep the read faults as a mapfile"}},
+      .exits = {{0, "done"},
+                {1, "failed"},
+                {3, "refused because something is in use; the message says by whom"}},
+      .see_also = {"dmremap(8)", "ddrescue(1)", "losetup(8)"},
+      .sections = {{"FAULTS", kFaults}, {"ENVIRONMENT", kEnvironment}}};
 }
 
 int report(const Error& error, bool as_json) {
@@ -241,15 +294,17 @@ int report(const Error& error, bool as_json) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Serves an image as a disk that fails on command.", "dmremap-lab");
+  CLI::App app("Serves an image as a disk that fails on command", "dmremap-lab");
+  app.set_version_flag("--version", "dmremap-lab " DMREMAP_VERSION);
   Arguments given;
   Command chosen;
+  manual::describe(app, about());  // first: the commands take the form of their help from it
   declare_commands(app, given, chosen);
+  if (manual::describes_itself(app, argc, argv)) return 0;
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return report(Error{ErrorCode::usage, error.what(), {}, "see dmremap-lab --help"},
                   given.as_json);
   }

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bash completes verbs, options, export kinds, running sets and files, as a shell asks it to."""
+
+import os
+
+import product
+import support
+from support import check, equal
+
+BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
+
+# Loads a completion, and asks the function that `complete` registered as readline does.
+DRIVER = r"""
+source "$1"
+program=$2
+shift 2
+COMP_WORDS=("$program" "$@")
+COMP_CWORD=$#
+COMP_LINE="${COMP_WORDS[*]}" COMP_POINT=${#COMP_LINE}
+[[ $(complete -p "$program") =~ -F\ ([^\ ]+) ]] || exit 1
+"${BASH_REMATCH[1]}" "$program" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(t, *words, program="dmremap"):
+    script = os.path.join(BUILD, "manual", program, "completion", program)
+    environment = {**os.environ,
+                   "PATH": os.path.dirname(support.DMREMAP) + ":" + os.environ["PATH"]}
+    done = support.run("bash", "-uc", DRIVER, "bash", script, program, *words, cwd=t.path("here"),
+                       env=environment)
+    equal(done.err, "", f"stderr of completing {words}")
+    return sorted(filter(None, done.out.split("\n")))
+
+
+def completion(t):
+    os.mkdir(t.path("here"))
+    os.mkdir(t.path("here/images"))
+    main, spare = t.image("here/main.img", "16MiB"), t.path("here/spare one.img")
+    dm = product.Product(t, main, spare, name="backup")
+    dm.create("--spare-size", "16MiB")
+    dm.start("fuse")
+    described = support.dmremap("--describe").json()
+    verbs = [verb["name"] for verb in described["verbs"]]
+
+    equal(complete(t, ""), sorted(verbs), "verbs")
+    equal(complete(t, "re"), ["release", "remap", "repair", "resolve"], "verbs with re")
+    equal(complete(t, "bad", ""), ["export", "import"], "verbs below bad")
+    for verb in described["verbs"]:
+        options = sorted(name for option in verb["options"] for name in option["names"])
+        equal(complete(t, verb["name"], "-"), options, f"options of {verb['name']}")
+
+    kinds = complete(t, "start", "--export", "")
+    check({"auto", "block", "fuse"} <= set(kinds), f"export kinds: {kinds}")
+    equal(complete(t, "bad", "import", "--format", "d"), ["ddrescue"], "formats")
+    for verb in ("stop", "status", "events", "start"):
+        equal(complete(t, verb, "b"), ["backup"], f"sets after {verb}")
+    equal(complete(t, "status", "--json", ""), ["backup"], "sets after an option")
+    equal(complete(t, "stop", "backup", ""), [], "nothing after the only argument")
+    equal(complete(t, "create", "b"), [], "a new name is nobody's to guess")
+
+    equal(complete(t, "create", "new", "m"), ["main.img"], "a file")
+    equal(complete(t, "create", "new", "main.img", "s"), ["spare one.img"], "a file with a space")
+    equal(complete(t, "start", "m"), ["./main.img"], "a device has a slash where a set may be meant")
+    equal(complete(t, "start", "./main.img", "./s"), ["./spare one.img"], "the next of many devices")
+    equal(complete(t, "examine", "main.img", "--json", "i"), ["images"], "a directory on the way")
+    equal(complete(t, "create", "--destroy", ""), [], "a UUID")
+    equal(complete(t, "create", "--destroy", "x", "new", "m"), ["main.img"], "after its value")
+    equal(complete(t, "start", "--mount", "im"), ["images"], "a path")
+    equal(complete(t, "start", "--", "./m"), ["./main.img"], "after the end of options")
+
+    equal(complete(t, "s", program="dmremap-lab"), ["save", "serve", "show", "stop"], "the lab")
+    equal(complete(t, "serve", "m", program="dmremap-lab"), ["main.img"], "an image")
+    equal(complete(t, "save", "x", "y", "--format", "", program="dmremap-lab"), ["ddrescue", "list"],
+          "forms")
+
+
+support.run_test(completion, fuse=True, programs=["bash"])
