@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/disk_view.hpp"
 #include "cli/known_bad_arguments.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
@@ -85,30 +86,10 @@ int run_import(const Arguments& arguments) {
 
 // --- export ----------------------------------------------------------------------------------
 
-Result<control::DiskMap> running_map(const control::RuntimeDir& runtime, const std::string& name) {
-  auto client = connect(runtime, name);
-  if (!client) return tl::unexpected(client.error());
-  const auto answer = client->call(control::make_request("extents"), kAnswerTime);
-  if (!answer) return tl::unexpected(answer.error());
-  auto extents = control::extents_from_json(answer->value("extents", json()));
-  if (!extents) return fail(ErrorCode::protocol, "the answer is not of this protocol", name);
-  return control::DiskMap{{answer->value("size_sectors", std::uint64_t{0})}, std::move(*extents)};
-}
-
-Result<control::DiskMap> map_of(const std::string& name) {
-  const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
-  if (is_running(*runtime, name)) return running_map(*runtime, name);
-  const auto spare = stopped_set(*runtime, name);
-  if (!spare) return tl::unexpected(spare.error());
-  const format::Content& content = *spare->survey.content;
-  return control::DiskMap{content.identity.main.size, content.extents};
-}
-
 int run_export(const Arguments& arguments) {
   const auto form = parse(arguments.form);
   if (!form) return report_for(form.error(), arguments);
-  const auto map = map_of(arguments.name);
+  const auto map = disk_map_of(arguments.name);
   if (!map) return report_for(map.error(), arguments);
   const auto format = form->format.value_or(set::KnownBadFormat::ddrescue);
   const std::string text = set::print_known_bad(map->extents, map->size, *form);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/lookup.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "control/protocol.hpp"
+#include "set/status.hpp"
 
 namespace dmremap::cli {
 
@@ -46,6 +49,16 @@ Result<set::Spare> stopped_set(const control::RuntimeDir& runtime, const std::st
                 "see `dmremap list`; `dmremap examine DEVICE` looks at a device");
   }
   return spare;
+}
+
+nlohmann::json status_json(const control::RuntimeDir& runtime, const set::Spare& stopped) {
+  const auto hint = set::Hints(runtime.hints()).find(stopped.identity().name);
+  const std::string main_path = hint ? hint->main_path : stopped.identity().main.path_hint;
+  nlohmann::json out = set::to_json(
+      set::stopped_status(*stopped.survey.content, stopped.survey, main_path, stopped.path));
+  out["pid"] = nullptr;
+  out["exports"] = nlohmann::json::array();
+  return out;
 }
 
 }  // namespace dmremap::cli

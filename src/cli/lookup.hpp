@@ -33,4 +33,8 @@ Result<nlohmann::json> running_status(const control::RuntimeDir& runtime, const 
 // Errors: not_running if there is no such set here; ambiguous.
 Result<set::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name);
 
+// What `status --json` says of it.
+[[nodiscard]] nlohmann::json status_json(const control::RuntimeDir& runtime,
+                                         const set::Spare& stopped);
+
 }  // namespace dmremap::cli

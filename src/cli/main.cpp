@@ -44,6 +44,8 @@ int run(int argc, char** argv) {
   add_list(app, chosen);
   add_status(app, chosen);
   add_events(app, chosen);
+  add_explain(app, chosen);
+  add_table(app, chosen);
   add_examine(app, chosen);
   add_check(app, chosen);
   add_repair(app, chosen);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "set/status.hpp"
-
 #include <memory>
 
 #include <fmt/format.h>
@@ -24,13 +22,7 @@ Result<json> status_of(const control::RuntimeDir& runtime, const std::string& na
   if (is_running(runtime, name)) return running_status(runtime, name);
   const auto spare = stopped_set(runtime, name);
   if (!spare) return tl::unexpected(spare.error());
-  const auto hint = set::Hints(runtime.hints()).find(name);
-  const std::string main_path = hint ? hint->main_path : spare->identity().main.path_hint;
-  json out = set::to_json(
-      set::stopped_status(*spare->survey.content, spare->survey, main_path, spare->path));
-  out["pid"] = nullptr;
-  out["exports"] = json::array();
-  return out;
+  return status_json(runtime, *spare);
 }
 
 std::uint64_t number(const json& object, const char* field) {

@@ -115,6 +115,7 @@ json answer_extents(Service& service) {
   answer["sequence"] = map->sequence;
   answer["size_sectors"] = map->size.value;
   answer["extents"] = to_json(map->extents);
+  answer["evidence"] = evidence_to_json(map->extents);
   return answer;
 }
 

@@ -61,7 +61,11 @@ class FakeSet final : public Service {
     using format::Extent;
     using format::State;
     return DiskMap{
-        {4096}, {Extent(State::lost, {{8}, {2}}), Extent(State::remapped, {{20}, {4}})}, {8}, 77};
+        {4096},
+        {Extent(State::lost, {{8}, {2}}).with_evidence(EIO, 7, 1'700'000'000'000'000'000),
+         Extent(State::remapped, {{20}, {4}}, {3072})},
+        {8},
+        77};
   }
 
   Result<void> stop() override {
@@ -222,7 +226,14 @@ TEST_F(ServerTest, TellsTheStatesOfSectors) {
   EXPECT_EQ((*answer)["sequence"], 77);
   const auto extents = extents_from_json((*answer)["extents"]);
   ASSERT_TRUE(extents);
-  EXPECT_EQ(*extents, set_.disk_map()->extents);
+  const auto whole = with_evidence(*extents, (*answer)["evidence"]);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(*whole, set_.disk_map()->extents);
+  for (const char* wrong : {"{}", "[]", "[[0,5,7,1]]", "[[0,5,7,1],[0,5,7]]",
+                            "[[0,5,7,1],[0,5,7,-1]]", "[[0,256,7,1],[0,5,7,1]]",
+                            "[[1099511627775,5,7,1],[0,5,7,1]]", "[[0,5,7,1],[0,5,7,\"1\"]]"}) {
+    EXPECT_FALSE(with_evidence(*extents, nlohmann::json::parse(wrong))) << wrong;
+  }
   using nlohmann::json;
   for (const char* wrong : {"{}", "[1]", "[[1,2]]", "[[1,2,\"good\"]]", "[[1,0,\"lost\"]]",
                             "[[9,2,\"lost\"],[8,1,\"gone\"]]", "[[1,99999999,\"lost\"]]"}) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/table_json.hpp"
 
+#include <array>
+
 #include "base/parse.hpp"
 
 namespace dmremap::control {
@@ -27,6 +29,22 @@ std::optional<State> state_of(const json& name) {
     if (name.get_ref<const std::string&>() == name_of(state)) return state;
   }
   return std::nullopt;
+}
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+// Spare sector, errno, sequence, seconds.
+std::optional<std::array<std::uint64_t, 4>> evidence_of(const json& entry) {
+  static constexpr std::array<std::uint64_t, 4> kLargest{format::kMaxSector, 0xff, 0xffff'ffff,
+                                                         0xffff'ffff};
+  if (!entry.is_array() || entry.size() != kLargest.size()) return std::nullopt;
+  std::array<std::uint64_t, 4> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (!entry[i].is_number_unsigned()) return std::nullopt;
+    out[i] = entry[i].get<std::uint64_t>();
+    if (out[i] > kLargest[i]) return std::nullopt;
+  }
+  return out;
 }
 
 }  // namespace
@@ -72,6 +90,31 @@ std::optional<std::vector<Extent>> extents_from_json(const json& list) {
     }
     out.emplace_back(*state, *range);
     at = range->end();
+  }
+  return out;
+}
+
+json evidence_to_json(std::span<const Extent> extents) {
+  json out = json::array();
+  for (const Extent& extent : extents) {
+    out.push_back(
+        {extent.spare().first.value, extent.cause(), extent.bound_sequence(), extent.bound_time()});
+  }
+  return out;
+}
+
+std::optional<std::vector<Extent>> with_evidence(std::span<const Extent> extents,
+                                                 const json& list) {
+  if (!list.is_array() || list.size() != extents.size()) return std::nullopt;
+  std::vector<Extent> out;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    const auto facts = evidence_of(list[i]);
+    if (!facts) return std::nullopt;
+    const auto& [spare, cause, sequence, seconds] = *facts;
+    const SectorRange main = extents[i].main();
+    if (spare > format::kMaxSector - main.count.value) return std::nullopt;
+    out.push_back(Extent(extents[i].state(), main, {spare})
+                      .with_evidence(static_cast<int>(cause), sequence, seconds * kSecond));
   }
   return out;
 }

@@ -18,10 +18,17 @@ namespace dmremap::control {
 // Nothing, if it is no such list, or if a range is empty or ends beyond 2^40 sectors.
 [[nodiscard]] std::optional<std::vector<SectorRange>> ranges_from_json(const nlohmann::json& list);
 
-// [[first, count, "lost"], ...]: main sectors and state; where on the spare is not said.
+// [[first, count, "lost"], ...]: main sectors and state; the rest is in a list of its own.
 [[nodiscard]] nlohmann::json to_json(std::span<const format::Extent> extents);
 // Nothing, if it is no such list in the order of sectors.
 [[nodiscard]] std::optional<std::vector<format::Extent>> extents_from_json(
     const nlohmann::json& list);
+
+// [[spare sector, errno, sequence, seconds], ...], in the order of the extents: where the data is
+// and what bound it. Beside the extents, so that programs of before still understand those.
+[[nodiscard]] nlohmann::json evidence_to_json(std::span<const format::Extent> extents);
+// `extents` with what `list` says of them. Nothing, if it is no such list or of another length.
+[[nodiscard]] std::optional<std::vector<format::Extent>> with_evidence(
+    std::span<const format::Extent> extents, const nlohmann::json& list);
 
 }  // namespace dmremap::control

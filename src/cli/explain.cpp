@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/parse.hpp"
+#include "cli/disk_view.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+using remap::Place;
+using view::Explanation;
+
+struct Arguments {
+  std::string name;
+  std::string sector;
+  bool json = false;
+};
+
+struct Explained {
+  DiskView disk;
+  Sector sector;
+  Explanation what;
+};
+
+Result<Explained> explain(const Arguments& arguments) {
+  const auto number = parse_number(arguments.sector);
+  if (!number) return tl::unexpected(number.error());
+  auto disk = view_of(arguments.name);
+  if (!disk) return tl::unexpected(disk.error());
+  const Sector sector{*number};
+  if (sector.value >= disk->map.size.value) {
+    return fail(ErrorCode::usage,
+                fmt::format("sector {} is beyond the device, which has {} sectors", sector.value,
+                            disk->map.size.value),
+                arguments.name, "sectors are counted from 0, 512 bytes each");
+  }
+  Explanation what = view::explain(disk->map.extents, disk->map.size, sector, situation_of(*disk));
+  return Explained{std::move(*disk), sector, std::move(what)};
+}
+
+const char* place_name(Place place) {
+  return place == Place::main ? "main" : place == Place::spare ? "spare" : "nowhere";
+}
+
+std::string path_of(const Explained& one) {
+  return one.what.place == Place::spare ? one.disk.spare_path() : one.disk.main_path();
+}
+
+json where_json(const Explained& one) {
+  json out{{"device", place_name(one.what.place)}, {"path", nullptr}, {"sector", nullptr}};
+  if (one.what.place == Place::nowhere) return out;
+  out["path"] = path_of(one);
+  out["sector"] = one.what.at.value;
+  return out;
+}
+
+json evidence_json(const view::Evidence& evidence) {
+  const bool by_error = evidence.cause != 0;
+  return {{"errno", by_error ? json(view::errno_name(evidence.cause)) : json()},
+          {"errno_number", evidence.cause},
+          {"sequence", evidence.sequence},
+          {"time", format_time(evidence.time_ns)}};
+}
+
+json answer_json(const view::Answer& answer) {
+  return {{"from_to", view::name_of(answer.target)}, {"text", answer.text}};
+}
+
+void print(const Explained& one, const json& conditions) {
+  const SectorRange extent = one.what.extent;
+  json out{{"name", one.disk.text("name")},
+           {"uuid", one.disk.text("uuid")},
+           {"running", one.disk.running},
+           {"doubtful", one.disk.doubtful()},
+           {"conditions", conditions},
+           {"sector", one.sector.value},
+           {"state", format::name_of(one.what.state)},
+           {"extent", {{"sector", extent.first.value}, {"count", extent.count.value}}},
+           {"where", where_json(one)},
+           {"evidence", one.what.evidence ? evidence_json(*one.what.evidence) : json()},
+           {"read", answer_json(one.what.read)},
+           {"write", answer_json(one.what.write)}};
+  print_json(std::move(out));
+}
+
+std::string where_text(const Explained& one) {
+  if (one.what.place == Place::nowhere) return "nowhere";
+  return fmt::format("{} {}, sector {}", place_name(one.what.place), printable(path_of(one)),
+                     one.what.at.value);
+}
+
+void print_text(const Explained& one, const json& conditions) {
+  const SectorRange extent = one.what.extent;
+  fmt::print("{} sector {}: {}\n", one.disk.text("name"), one.sector.value,
+             format::name_of(one.what.state));
+  if (one.disk.doubtful()) {
+    fmt::print("  doubtful   a later commit may be hidden that says otherwise\n");
+  }
+  fmt::print("  data       {}\n", where_text(one));
+  fmt::print("  extent     {}, sectors {} to {}\n", counted(extent.count.value, "sector"),
+             extent.first.value, extent.end().value - 1);
+  if (one.what.evidence) {
+    const view::Evidence& evidence = *one.what.evidence;
+    fmt::print("  bound by   commit {}, {}\n", evidence.sequence, format_time(evidence.time_ns));
+    fmt::print("  because    {}\n", evidence.cause == 0
+                                        ? "by hand, or a list said so"
+                                        : fmt::format("of {}", view::errno_name(evidence.cause)));
+  }
+  fmt::print("  set        {}\n", fmt::join(conditions.get<std::vector<std::string>>(), ", "));
+  const char* when = one.disk.running ? "" : "once it is started: ";
+  fmt::print("  a read     {}{}\n", when, one.what.read.text);
+  fmt::print("  a write    {}{}\n", when, one.what.write.text);
+}
+
+int run(const Arguments& arguments) {
+  const auto one = explain(arguments);
+  if (!one) {
+    Error error = one.error();
+    if (error.where.empty()) error.where = arguments.name;
+    return report(error, arguments.json);
+  }
+  const json conditions = one->disk.status.value("conditions", json::array());
+  if (arguments.json) {
+    print(*one, conditions);
+  } else {
+    print_text(*one, conditions);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "explain",
+      "One sector: its state, where its data is, why, and what a request to it would do");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set")->required();
+  verb->add_option("SECTOR", arguments->sector, "of the device, counted from 0, 512 bytes each")
+      ->required();
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "cli/disk_view.hpp"
+#include "cli/examined.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "set/assembly.hpp"
+#include "set/main_print.hpp"
+#include "view/dm_table.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+using remap::Place;
+
+struct Arguments {
+  std::vector<std::string> what;
+  bool json = false;
+};
+
+// What the table is made of, and what its reader must know besides.
+struct Source {
+  json set;  // {"name", "uuid"}
+  view::DmDevices devices;
+  control::DiskMap map;
+  std::vector<std::string> notes;
+};
+
+constexpr const char* kResolve =
+    "bring back what is missing, or name the commit to keep with `dmremap resolve`";
+
+Result<Source> of_name(const std::string& name) {
+  auto disk = view_of(name);
+  if (!disk) return tl::unexpected(disk.error());
+  if (disk->doubtful()) {
+    return fail(ErrorCode::metadata_doubtful,
+                "doubtful: a later table may be hidden, and this one would give old data", name,
+                kResolve);
+  }
+  Source out{{{"name", disk->text("name")}, {"uuid", disk->text("uuid")}},
+             {disk->main_path(), disk->spare_path()},
+             std::move(disk->map),
+             {}};
+  if (disk->running) {
+    out.notes.push_back(name +
+                        " is running: stop it before you load this table, and make the "
+                        "table anew then: every remap changes it");
+  }
+  return out;
+}
+
+void note_written(Source& out, const format::Content& content) {
+  auto main = io::FileDevice::open(out.devices.main, {io::Access::read_only, io::Holding::shared});
+  if (main && set::was_written_since_stop(**main, content)) {
+    out.notes.push_back(out.devices.main +
+                        " was written to since the set was stopped: what it holds may not fit what "
+                        "the spare holds");
+  }
+}
+
+// Main as given, or by its identity wherever it is. A rescuer may have the spare alone, and main in
+// another machine: then the table names the path where main was last seen, and says so.
+Result<void> find_main(Source& out, const set::Spare& spare) {
+  const auto members = set::find_main(spare, {});
+  if (members) {
+    out.devices.main = members->main_path;
+    note_written(out, *spare.survey.content);
+    return {};
+  }
+  const std::string& hint = spare.identity().main.path_hint;
+  if (!spare.others.empty() || members.error().code == ErrorCode::ambiguous || hint.empty()) {
+    return tl::unexpected(members.error());
+  }
+  out.devices.main = hint;
+  out.notes.push_back("main was not given and not found: the table names " + hint +
+                      ", where it was last seen; make sure that it is there");
+  return {};
+}
+
+Result<Source> of_devices(const std::vector<std::string>& paths) {
+  auto set = examine_devices(paths);
+  if (!set) return tl::unexpected(set.error());
+  if (!set->has_set) return tl::unexpected(no_set(*set));
+  const std::string& path = set->devices[set->spare].path;
+  if (!set->survey().content) {
+    return fail(ErrorCode::no_metadata, "no winner: not one slot holds a whole commit", path,
+                "look with `dmremap examine`");
+  }
+  if (auto refused = metadata::refusal(set->survey(), path)) {
+    const bool in_doubt =
+        refused->code == ErrorCode::metadata_doubtful || refused->code == ErrorCode::metadata_fork;
+    if (in_doubt) refused->hint = kResolve;
+    return tl::unexpected(std::move(*refused));
+  }
+  const auto absolute = [](const std::string& p) {
+    return std::filesystem::absolute(p).lexically_normal().string();
+  };
+  set::Spare spare{absolute(path), set->survey(), {}};
+  for (std::size_t i = 0; i < set->devices.size(); ++i) {
+    if (i != set->spare) spare.others.push_back(absolute(set->devices[i].path));
+  }
+  Source out{set_json(*set), {{}, spare.path}, {}, {}};
+  out.map = {spare.identity().main.size, spare.survey.content->extents};
+  if (auto found = find_main(out, spare); !found) return tl::unexpected(found.error());
+  return out;
+}
+
+void note_images(Source& source, std::span<const remap::Stretch> targets) {
+  for (const Place place : {Place::main, Place::spare}) {
+    const bool used =
+        std::ranges::any_of(targets, [&](const auto& target) { return target.place == place; });
+    const std::string& path = place == Place::main ? source.devices.main : source.devices.spare;
+    struct stat st {};
+    if (!used || ::stat(path.c_str(), &st) != 0 || S_ISBLK(st.st_mode)) continue;
+    source.notes.push_back(path +
+                           " is a file, and dmsetup takes block devices: attach it with "
+                           "`losetup --find --show` and put that device in its place");
+  }
+}
+
+json to_json(const Source& source, std::span<const remap::Stretch> targets,
+             const std::string& table) {
+  json out{{"set", source.set},           {"size_sectors", source.map.size.value},
+           {"main", source.devices.main}, {"spare", source.devices.spare},
+           {"targets", json::array()},    {"table", table},
+           {"notes", source.notes}};
+  for (const remap::Stretch& target : targets) {
+    const bool nowhere = target.place == Place::nowhere;
+    out["targets"].push_back(
+        {{"sector", target.range.first.value},
+         {"count", target.range.count.value},
+         {"target", nowhere ? "error" : "linear"},
+         {"device", nowhere ? json() : json(view::device_of(target, source.devices))},
+         {"device_sector", nowhere ? json() : json(view::sector_of(target).value)}});
+  }
+  return out;
+}
+
+Result<Source> source_of(const Arguments& arguments) {
+  const std::string& first = arguments.what.front();
+  if (is_device_argument(first)) return of_devices(arguments.what);
+  if (arguments.what.size() == 1) return of_name(first);
+  return fail(ErrorCode::usage, "give one name, or devices", first,
+              "a device is named with a `/` in it: ./" + first);
+}
+
+int run(const Arguments& arguments) {
+  auto source = source_of(arguments);
+  if (!source) return report(source.error(), arguments.json);
+  const auto targets = view::dm_targets(source->map.extents, source->map.size);
+  const auto table = view::print_dm_table(targets, source->devices);
+  if (!table) return report(table.error(), arguments.json);
+  note_images(*source, targets);
+  if (arguments.json) {
+    print_json(to_json(*source, targets, *table));
+    return kDone;
+  }
+  for (const std::string& note : source->notes) {
+    fmt::print(stderr, "dmremap: note: {}\n", printable(note));
+  }
+  fmt::print("{}", *table);
+  return kDone;
+}
+
+}  // namespace
+
+void add_table(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "table",
+      "The set as a table for `dmsetup create`: the data without this program; reads only");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME|DEVICE", arguments->what,
+                   "the set; or its spare, and main if it is not found by itself")
+      ->required();
+  verb->add_flag("--json", arguments->json, "JSON instead of the table");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

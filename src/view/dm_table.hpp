@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A set as a device-mapper table: the same disk, served by the kernel alone.
+//
+// The targets follow each other from sector 0 to the size of main without a gap, as dmsetup asks.
+// Format of a line: dmsetup(8); targets: Documentation/admin-guide/device-mapper/linear.rst.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "format/extent.hpp"
+#include "remap/route.hpp"
+
+namespace dmremap::view {
+
+// Main and spare are linear targets, nowhere is an error target. A stretch of main lies at its own
+// sectors. Neighbours that one target can serve are one, whatever their evidence.
+// `extents` sorted, disjoint, within `size`.
+[[nodiscard]] std::vector<remap::Stretch> dm_targets(std::span<const format::Extent> extents,
+                                                     SectorCount size);
+
+struct DmDevices {
+  std::string main;
+  std::string spare;
+};
+
+// Where the data of a stretch is. Requires a stretch that is somewhere.
+[[nodiscard]] const std::string& device_of(const remap::Stretch& stretch, const DmDevices& devices);
+[[nodiscard]] Sector sector_of(const remap::Stretch& stretch);
+
+// "START LENGTH linear DEVICE SECTOR" and "START LENGTH error", a line each. Error usage: a path
+// with a control character, which no table can name.
+[[nodiscard]] Result<std::string> print_dm_table(std::span<const remap::Stretch> targets,
+                                                 const DmDevices& devices);
+
+}  // namespace dmremap::view
