@@ -164,7 +164,7 @@ class Frontend final : public FuseFrontend {
 
   std::string path_;
   bool made_file_;
-  ByteDisk disk_;
+  frontend::ByteDisk disk_;
   Served served_;
   Session session_;
   std::vector<std::thread> threads_;

@@ -28,15 +28,17 @@ static_assert(sizeof(fuse_in_header) + sizeof(fuse_read_in) <= kWriteHeaderBytes
 
 namespace {
 
+using frontend::ByteDisk;
+
 // Requests the kernel may have under way in the background; direct asynchronous I/O counts as
 // such, and a loop device has a queue of 128, of which each may be two requests.
 constexpr unsigned kMaxBackground = 256;
 
 thread_local RequestMemory* this_threads_memory = nullptr;
 
-RequestMemory& memory_of_thread() {
+frontend::Scratch scratch_of_thread() {
   DMREMAP_ASSERT(this_threads_memory != nullptr);
-  return *this_threads_memory;
+  return this_threads_memory->scratch();
 }
 
 Served& served_by(fuse_req_t request) {
@@ -142,7 +144,7 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
   const auto outcome = guarded<std::optional<ByteDisk::ReadOutcome>>(
       [&] {
         return served.disk.read_or_later(static_cast<std::uint64_t>(offset), size,
-                                         memory_of_thread(), later);
+                                         scratch_of_thread(), later);
       },
       ByteDisk::ReadOutcome{.error = EIO, .bytes = {}});
   if (outcome) {
@@ -159,7 +161,7 @@ void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size
       [&] {
         return served_by(request).disk.write(static_cast<std::uint64_t>(offset),
                                              {reinterpret_cast<const std::byte*>(data), size}, fua,
-                                             memory_of_thread());
+                                             scratch_of_thread());
       },
       {.error = EIO, .bytes = 0});
   if (outcome.error != 0) {
@@ -187,7 +189,7 @@ void fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset,
       [&] {
         return served_by(request).disk.write_zeroes(static_cast<std::uint64_t>(offset),
                                                     static_cast<std::uint64_t>(length),
-                                                    memory_of_thread());
+                                                    scratch_of_thread());
       },
       EIO);
   fuse_reply_err(request, error);

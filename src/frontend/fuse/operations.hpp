@@ -9,13 +9,14 @@
 
 #include <fuse_lowlevel.h>
 
-#include "frontend/fuse/byte_disk.hpp"
+#include "frontend/byte_disk.hpp"
+#include "frontend/fuse/request_memory.hpp"
 
 namespace dmremap::fuse {
 
 // The user data of the session. `disk` outlives it.
 struct Served {
-  ByteDisk& disk;
+  frontend::ByteDisk& disk;
   bool read_only = false;
   timespec since{};  // the file's times
   std::atomic<unsigned> open_handles{0};

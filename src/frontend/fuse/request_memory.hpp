@@ -13,6 +13,7 @@
 #include <span>
 
 #include "base/aligned_buffer.hpp"
+#include "frontend/byte_disk.hpp"
 
 namespace dmremap::fuse {
 
@@ -39,15 +40,14 @@ class RequestMemory {
   [[nodiscard]] std::span<std::byte> payload() {
     return request_.span().subspan(kPage, kMaxRequestBytes + 2 * unit_bytes_);
   }
-  // One unit, for the part of it that a request does not cover.
-  [[nodiscard]] std::span<std::byte> edge() { return edge_.span(); }
+  [[nodiscard]] frontend::Scratch scratch() { return {payload(), edge_.span()}; }
 
  private:
   static constexpr std::size_t kPage = AlignedBuffer::kAlignment;
 
   std::size_t unit_bytes_;
   AlignedBuffer request_;
-  AlignedBuffer edge_;
+  AlignedBuffer edge_;  // one unit
 };
 
 }  // namespace dmremap::fuse

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <shared_mutex>
 
-namespace dmremap::fuse {
+namespace dmremap::frontend {
 
 // SharedLockable. Unlike std::shared_mutex of glibc, a steady stream of sharers cannot starve an
 // exclusive one: while one waits, sharers that come later queue behind it.
@@ -38,4 +38,4 @@ class WriteGate {
   std::atomic<unsigned> waiting_{0};
 };
 
-}  // namespace dmremap::fuse
+}  // namespace dmremap::frontend

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "frontend/fuse/byte_disk.hpp"
+#include "frontend/byte_disk.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +9,7 @@
 
 #include "base/assert.hpp"
 
-namespace dmremap::fuse {
+namespace dmremap::frontend {
 
 namespace {
 
@@ -29,13 +29,13 @@ ByteDisk::ByteDisk(remap::Engine& engine)
       size_bytes_(engine.geometry().size.bytes()) {}
 
 ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
-                                     RequestMemory& memory) {
+                                     const Scratch& scratch) {
   if (offset >= size_bytes_ || length == 0) return {};
-  if (length > kMaxRequestBytes) return {.error = EINVAL, .bytes = {}};
+  if (is_too_long(length, scratch)) return {.error = EINVAL, .bytes = {}};
   const std::uint64_t end = std::min<std::uint64_t>(offset + length, size_bytes_);
   const std::uint64_t first = align_down(offset, unit_bytes_);
   const std::uint64_t last = align_up(end, unit_bytes_);  // the disk is whole units
-  const auto whole = memory.payload().first(last - first);
+  const auto whole = scratch.payload.first(last - first);
   if (const int error = upward(engine_.read(sector_at(first), whole)); error != 0) {
     return {.error = error, .bytes = {}};
   }
@@ -44,13 +44,13 @@ ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
 
 std::optional<ByteDisk::ReadOutcome> ByteDisk::read_or_later(std::uint64_t offset,
                                                              std::size_t length,
-                                                             RequestMemory& memory,
+                                                             const Scratch& scratch,
                                                              const remap::Engine::Later& later) {
   const bool whole_blocks = offset % unit_bytes_ == 0 && length % unit_bytes_ == 0;
-  if (!whole_blocks || length == 0 || length > kMaxRequestBytes || offset >= size_bytes_) {
-    return read(offset, length, memory);
+  if (!whole_blocks || length == 0 || is_too_long(length, scratch) || offset >= size_bytes_) {
+    return read(offset, length, scratch);
   }
-  const auto out = memory.payload().first(std::min<std::uint64_t>(length, size_bytes_ - offset));
+  const auto out = scratch.payload.first(std::min<std::uint64_t>(length, size_bytes_ - offset));
   const auto status = engine_.read_or_later(sector_at(offset), out, later);
   if (!status) return std::nullopt;
   if (const int error = upward(*status); error != 0)
@@ -59,32 +59,48 @@ std::optional<ByteDisk::ReadOutcome> ByteDisk::read_or_later(std::uint64_t offse
 }
 
 ByteDisk::WriteOutcome ByteDisk::write(std::uint64_t offset, std::span<const std::byte> data,
-                                       bool fua, RequestMemory& memory) {
+                                       bool fua, const Scratch& scratch) {
   if (data.empty()) return {};
   if (offset >= size_bytes_) return {.error = ENOSPC, .bytes = 0};
-  if (data.size() > kMaxRequestBytes) return {.error = EINVAL, .bytes = 0};
+  if (is_too_long(data.size(), scratch)) return {.error = EINVAL, .bytes = 0};
   data = data.first(std::min<std::uint64_t>(data.size(), size_bytes_ - offset));
   if (offset % unit_bytes_ != 0 || data.size() % unit_bytes_ != 0) {
-    return write_unaligned(offset, data, fua, memory);
+    return write_unaligned(offset, data, fua, scratch);
   }
-  const std::shared_lock<WriteGate> beside(gate_);
-  const int error = upward(engine_.write(sector_at(offset), data, fua));
+  const int error = write_blocks(offset, data, fua);
   return {.error = error, .bytes = error == 0 ? data.size() : 0};
+}
+
+int ByteDisk::read_blocks(std::uint64_t offset, std::span<std::byte> out) {
+  return upward(engine_.read(sector_at(offset), out));
+}
+
+int ByteDisk::write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
+  const std::shared_lock<WriteGate> beside(gate_);
+  return upward(engine_.write(sector_at(offset), data, fua));
+}
+
+int ByteDisk::discard(std::uint64_t offset, std::uint64_t length) {
+  const std::uint64_t first = align_up(offset, unit_bytes_);
+  const std::uint64_t end = align_down(offset + length, unit_bytes_);
+  if (first >= end) return 0;
+  const auto status = engine_.discard({sector_at(first), SectorCount::from_bytes(end - first)});
+  return status.ok() || status.error == EOPNOTSUPP ? 0 : EIO;
 }
 
 ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
                                                  std::span<const std::byte> data, bool fua,
-                                                 RequestMemory& memory) {
+                                                 const Scratch& scratch) {
   const std::uint64_t end = offset + data.size();
   const std::uint64_t first = align_down(offset, unit_bytes_);
   const std::uint64_t last = align_up(end, unit_bytes_);
-  const auto whole = memory.payload().first(last - first);
+  const auto whole = scratch.payload.first(last - first);
   const std::size_t head = offset - first;
   const std::size_t tail = last - end;
   std::memmove(whole.data() + head, data.data(), data.size());
 
   const std::lock_guard<WriteGate> alone(gate_);
-  const auto edge = memory.edge();
+  const auto edge = scratch.edge;
   if (head != 0) {
     const int error = upward(engine_.read(sector_at(first), edge));
     if (error != 0) return {.error = error, .bytes = 0};
@@ -99,12 +115,12 @@ ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
   return {.error = error, .bytes = error == 0 ? data.size() : 0};
 }
 
-int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, RequestMemory& memory) {
+int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch) {
   if (offset >= size_bytes_ || length == 0) return 0;
   const std::uint64_t end = offset + std::min(length, size_bytes_ - offset);
   const std::uint64_t inner = align_up(offset, unit_bytes_);
   const std::uint64_t inner_end = align_down(end, unit_bytes_);
-  if (inner > inner_end) return zero_part_of_unit(offset, end - offset, memory);
+  if (inner > inner_end) return zero_part_of_unit(offset, end - offset, scratch);
 
   // The inside comes first: when it is refused, nothing may have changed.
   if (inner < inner_end) {
@@ -114,17 +130,18 @@ int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, RequestMe
     if (!status.ok()) return status.error == EOPNOTSUPP ? EOPNOTSUPP : EIO;
   }
   if (offset < inner) {
-    if (const int error = zero_part_of_unit(offset, inner - offset, memory); error != 0) {
+    if (const int error = zero_part_of_unit(offset, inner - offset, scratch); error != 0) {
       return error;
     }
   }
-  return inner_end < end ? zero_part_of_unit(inner_end, end - inner_end, memory) : 0;
+  return inner_end < end ? zero_part_of_unit(inner_end, end - inner_end, scratch) : 0;
 }
 
-int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length, RequestMemory& memory) {
+int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length,
+                                const Scratch& scratch) {
   const std::uint64_t first = align_down(offset, unit_bytes_);
   DMREMAP_ASSERT(offset - first + length <= unit_bytes_);
-  const auto edge = memory.edge();
+  const auto edge = scratch.edge;
   const std::lock_guard<WriteGate> alone(gate_);
   if (const int error = upward(engine_.read(sector_at(first), edge)); error != 0) return error;
   std::memset(edge.data() + (offset - first), 0, length);
@@ -135,4 +152,4 @@ int ByteDisk::flush() {
   return upward(engine_.flush());
 }
 
-}  // namespace dmremap::fuse
+}  // namespace dmremap::frontend

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "frontend/fuse/byte_disk.hpp"
+#include "frontend/byte_disk.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -17,19 +17,33 @@
 
 #include "tests/fuse/ram_engine.hpp"
 
-namespace dmremap::fuse {
+namespace dmremap::frontend {
 namespace {
 
+using fuse::RamEngine;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kDiskBytes = 4 * kMiB;
+constexpr std::size_t kMaxRequestBytes = kMiB;
 
 io::Geometry geometry(std::uint32_t unit_bytes) {
   return {.size = SectorCount::from_bytes(kDiskBytes),
           .logical_block_bytes = unit_bytes,
           .physical_block_bytes = 4096};
 }
+
+class Memory {
+ public:
+  explicit Memory(std::size_t unit_bytes)
+      : payload_(kMaxRequestBytes + 2 * unit_bytes), edge_(unit_bytes) {}
+  [[nodiscard]] std::span<std::byte> payload() { return payload_.span(); }
+  [[nodiscard]] Scratch scratch() { return {payload_.span(), edge_.span()}; }
+
+ private:
+  AlignedBuffer payload_;
+  AlignedBuffer edge_;
+};
 
 SectorRange sectors(std::uint64_t first, std::uint64_t count) {
   return {{first}, {count}};
@@ -52,7 +66,7 @@ class ByteDiskTest : public testing::TestWithParam<std::uint32_t> {
   std::uint32_t unit = GetParam();
   RamEngine engine{geometry(unit)};
   ByteDisk disk{engine};
-  RequestMemory memory{unit};
+  Memory memory{unit};
   std::vector<std::byte> before;
 };
 
@@ -71,7 +85,7 @@ TEST_P(ByteDiskTest, AnyOffsetAndLengthBehavesAsAFileOfBytes) {
     const std::size_t fits = std::min<std::uint64_t>(length, room);
     switch (random() % 3) {
       case 0: {
-        const auto got = disk.read(offset, length, memory);
+        const auto got = disk.read(offset, length, memory.scratch());
         ASSERT_EQ(got.error, 0);
         ASSERT_EQ(got.bytes.size(), fits);
         ASSERT_TRUE(std::equal(got.bytes.begin(), got.bytes.end(),
@@ -83,14 +97,14 @@ TEST_P(ByteDiskTest, AnyOffsetAndLengthBehavesAsAFileOfBytes) {
         const auto data = memory.payload().first(length);
         for (auto& byte : data) byte = static_cast<std::byte>(random());
         if (room > 0) std::copy_n(data.begin(), fits, model.data() + offset);
-        const auto put = disk.write(offset, data, false, memory);
+        const auto put = disk.write(offset, data, false, memory.scratch());
         ASSERT_EQ(put.error, room > 0 ? 0 : ENOSPC);
         ASSERT_EQ(put.bytes, fits);
         break;
       }
       default:
         if (room > 0) std::fill_n(model.data() + offset, fits, std::byte{0});
-        ASSERT_EQ(disk.write_zeroes(offset, length, memory), 0);
+        ASSERT_EQ(disk.write_zeroes(offset, length, memory.scratch()), 0);
     }
     if (round % 100 == 0) {
       ASSERT_TRUE(std::ranges::equal(engine.bytes(), model)) << round;
@@ -100,25 +114,19 @@ TEST_P(ByteDiskTest, AnyOffsetAndLengthBehavesAsAFileOfBytes) {
 }
 
 TEST_P(ByteDiskTest, AWholeRequestGoesThroughWithoutACopy) {
-  EXPECT_EQ(disk.read(0, kMaxRequestBytes, memory).bytes.size(), kMaxRequestBytes);
-  EXPECT_EQ(disk.write(unit, memory.payload().first(unit), false, memory).error, 0);
+  EXPECT_EQ(disk.read(0, kMaxRequestBytes, memory.scratch()).bytes.size(), kMaxRequestBytes);
+  EXPECT_EQ(disk.write(unit, memory.payload().first(unit), false, memory.scratch()).error, 0);
   EXPECT_EQ(engine.misaligned(), 0U);
   EXPECT_EQ(engine.counts().reads, 1U);
   EXPECT_EQ(engine.counts().writes, 1U);
 }
 
-TEST_P(ByteDiskTest, TheDataOfAWriteRequestStartsAPage) {
-  const auto* data = memory.request() + kWriteHeaderBytes;
-  EXPECT_EQ(data, memory.payload().data());
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % AlignedBuffer::kAlignment, 0U);
-}
-
 TEST_P(ByteDiskTest, OneBadSectorFailsTheWholeReadWithEioWhateverTheDeviceSaid) {
   engine.change_faults([](auto& faults) { faults.read = {sectors(128, 1)}; });  // ENODATA
-  const auto got = disk.read(0, kMaxRequestBytes, memory);
+  const auto got = disk.read(0, kMaxRequestBytes, memory.scratch());
   EXPECT_EQ(got.error, EIO);
   EXPECT_TRUE(got.bytes.empty());
-  EXPECT_EQ(disk.read(128 * 512 + 100, 10, memory).error, EIO);
+  EXPECT_EQ(disk.read(128 * 512 + 100, 10, memory.scratch()).error, EIO);
 }
 
 TEST_P(ByteDiskTest, AFailedWriteOrFlushIsEioWhateverTheDeviceSaid) {
@@ -128,8 +136,8 @@ TEST_P(ByteDiskTest, AFailedWriteOrFlushIsEioWhateverTheDeviceSaid) {
       faults.write_error = error;
       faults.flush_error = error;
     });
-    EXPECT_EQ(disk.write(0, memory.payload().first(unit), false, memory).error, EIO);
-    EXPECT_EQ(disk.write(3, memory.payload().first(5), false, memory).error, EIO);
+    EXPECT_EQ(disk.write(0, memory.payload().first(unit), false, memory.scratch()).error, EIO);
+    EXPECT_EQ(disk.write(3, memory.payload().first(5), false, memory.scratch()).error, EIO);
     EXPECT_EQ(disk.flush(), EIO);
   }
   EXPECT_TRUE(is_untouched());
@@ -137,20 +145,20 @@ TEST_P(ByteDiskTest, AFailedWriteOrFlushIsEioWhateverTheDeviceSaid) {
 
 TEST_P(ByteDiskTest, PartOfABlockThatCannotBeReadIsNotWritten) {
   engine.change_faults([](auto& faults) { faults.read = {sectors(0, 1)}; });
-  EXPECT_EQ(disk.write(3, filled(5, 1), false, memory).error, EIO);
-  EXPECT_EQ(disk.write_zeroes(3, 5, memory), EIO);
+  EXPECT_EQ(disk.write(3, filled(5, 1), false, memory.scratch()).error, EIO);
+  EXPECT_EQ(disk.write_zeroes(3, 5, memory.scratch()), EIO);
   EXPECT_TRUE(is_untouched());
 }
 
 TEST_P(ByteDiskTest, ZeroingThatIsNotSupportedPassesUpAndChangesNothing) {
   engine.change_faults([](auto& faults) { faults.lost = {sectors(256, 1)}; });
-  EXPECT_EQ(disk.write_zeroes(100, kMiB, memory), EOPNOTSUPP);
+  EXPECT_EQ(disk.write_zeroes(100, kMiB, memory.scratch()), EOPNOTSUPP);
   EXPECT_TRUE(is_untouched());
 }
 
 TEST_P(ByteDiskTest, ForcedUnitAccessReachesTheEngine) {
-  EXPECT_EQ(disk.write(0, memory.payload().first(unit), true, memory).error, 0);
-  EXPECT_EQ(disk.write(1, memory.payload().first(1), true, memory).error, 0);
+  EXPECT_EQ(disk.write(0, memory.payload().first(unit), true, memory.scratch()).error, 0);
+  EXPECT_EQ(disk.write(1, memory.payload().first(1), true, memory.scratch()).error, 0);
   EXPECT_EQ(engine.fua_writes(), 2U);
 }
 
@@ -172,19 +180,19 @@ TEST(ByteDiskLater, OnlyReadsOfWholeBlocksAreAnsweredLaterAndNeverPastTheEnd) {
   constexpr std::uint32_t kUnit = 4096;
   LaterEngine engine(geometry(kUnit));
   ByteDisk disk(engine);
-  RequestMemory memory(kUnit);
+  Memory memory(kUnit);
   std::size_t answered = 0;
   const auto answer = [&](io::IoStatus, std::span<const std::byte> bytes) {
     answered = bytes.size();
   };
-  const auto part = disk.read_or_later(1, 10, memory, answer);
+  const auto part = disk.read_or_later(1, 10, memory.scratch(), answer);
   ASSERT_TRUE(part);
   EXPECT_EQ(part->bytes.size(), 10U);
-  EXPECT_FALSE(disk.read_or_later(kDiskBytes - kUnit, 4 * kUnit, memory, answer));
+  EXPECT_FALSE(disk.read_or_later(kDiskBytes - kUnit, 4 * kUnit, memory.scratch(), answer));
   EXPECT_EQ(engine.asked, sectors((kDiskBytes - kUnit) / kSectorBytes, kUnit / kSectorBytes));
   engine.later({}, memory.payload().first(kUnit));
   EXPECT_EQ(answered, kUnit);
-  EXPECT_TRUE(disk.read_or_later(kDiskBytes, kUnit, memory, answer));
+  EXPECT_TRUE(disk.read_or_later(kDiskBytes, kUnit, memory.scratch(), answer));
 }
 
 // Stops the first write to block 0 before it reaches the memory.
@@ -211,13 +219,13 @@ TEST(ByteDiskGate, WritingPartOfABlockDoesNotUndoAWriteToAllOfIt) {
   ByteDisk disk(engine);
   // It has read the block's zeros by the time it is stopped.
   auto part = std::async(std::launch::async, [&] {
-    RequestMemory memory(kUnit);
-    return disk.write(1, filled(1, 0xaa), false, memory).error;
+    Memory memory(kUnit);
+    return disk.write(1, filled(1, 0xaa), false, memory.scratch()).error;
   });
   engine.at_write.acquire();
   auto whole = std::async(std::launch::async, [&] {
-    RequestMemory memory(kUnit);
-    return disk.write(0, filled(kUnit, 0xbb), false, memory).error;
+    Memory memory(kUnit);
+    return disk.write(0, filled(kUnit, 0xbb), false, memory.scratch()).error;
   });
   whole.wait_for(milliseconds(100));
   engine.go_on.release();
@@ -253,4 +261,4 @@ TEST(WriteGate, ASteadyStreamOfSharersDoesNotStarveTheExclusiveOne) {
 }
 
 }  // namespace
-}  // namespace dmremap::fuse
+}  // namespace dmremap::frontend

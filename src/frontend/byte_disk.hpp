@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The engine as a file: bytes at any offset and of any length, over a disk of whole logical blocks.
+//
+// Invariants
+//  - A request is answered whole or with an error, never short but at the end of the disk.
+//  - An error is EIO whatever failed below; only EOPNOTSUPP of zeroing passes, because the kernel
+//    then falls back to plain writes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "frontend/write_gate.hpp"
+#include "remap/engine.hpp"
+
+namespace dmremap::frontend {
+
+// The memory of one request at a time, for what is not whole blocks.
+struct Scratch {
+  // Aligned to 4096 bytes; the longest request and a unit at each of its ends.
+  std::span<std::byte> payload;
+  std::span<std::byte> edge;  // aligned to 4096 bytes; one unit
+};
+
+// Thread-safe, each request with its own Scratch.
+class ByteDisk {
+ public:
+  // `engine` outlives this object.
+  explicit ByteDisk(remap::Engine& engine);
+
+  struct ReadOutcome {
+    int error = 0;  // an errno
+    std::span<const std::byte>
+        bytes;  // in the payload; shorter than asked at the end, empty past it
+  };
+  struct WriteOutcome {
+    int error = 0;          // an errno; ENOSPC past the end
+    std::size_t bytes = 0;  // less than asked at the end
+  };
+
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
+  [[nodiscard]] const io::Geometry& geometry() const { return engine_.geometry(); }
+
+  // Reads into the payload. EINVAL: it is longer than the scratch is made for.
+  ReadOutcome read(std::uint64_t offset, std::size_t length, const Scratch& scratch);
+  // As remap::Engine::read_or_later; waits for what is not whole blocks. `later` may be given any
+  // errno.
+  std::optional<ReadOutcome> read_or_later(std::uint64_t offset, std::size_t length,
+                                           const Scratch& scratch,
+                                           const remap::Engine::Later& later);
+  // `data` may lie in the payload, which is clobbered.
+  // Parts of logical blocks are read, changed and written while no other write runs.
+  WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,
+                     const Scratch& scratch);
+  // What of the range lies on the disk reads as zeros afterwards. Returns an errno. On EOPNOTSUPP
+  // nothing was changed.
+  int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
+  int flush();
+
+  // Whole logical blocks of the disk, of any length, without a Scratch. Each returns an errno.
+  [[nodiscard]] bool is_whole_blocks(std::uint64_t offset, std::uint64_t length) const {
+    return ((offset | length) & (unit_bytes_ - 1)) == 0;  // a power of two
+  }
+  int read_blocks(std::uint64_t offset, std::span<std::byte> out);
+  int write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua);
+  // The blocks that lie whole in the range; no error where the disk cannot discard.
+  int discard(std::uint64_t offset, std::uint64_t length);
+
+ private:
+  WriteOutcome write_unaligned(std::uint64_t offset, std::span<const std::byte> data, bool fua,
+                               const Scratch& scratch);
+  int zero_part_of_unit(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
+
+  [[nodiscard]] bool is_too_long(std::size_t length, const Scratch& scratch) const {
+    return length + 2 * unit_bytes_ > scratch.payload.size();
+  }
+
+  remap::Engine& engine_;
+  std::uint64_t unit_bytes_;
+  std::uint64_t size_bytes_;
+  WriteGate gate_;
+};
+
+}  // namespace dmremap::frontend
