@@ -48,9 +48,12 @@ pkg_check_modules(UDEV REQUIRED IMPORTED_TARGET libudev)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 # dmremap_library(NAME SOURCES a.cpp ... [DEPENDS lib ...]): one directory of src/ as a static library.
+# Any of them may end up in the nbdkit plugin; hidden, what they call of one another costs nothing more.
 function(dmremap_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
 

@@ -30,8 +30,8 @@ struct OpenedStorage;
 
 class FileDevice final : public BlockDevice {
  public:
-  // O_DIRECT wherever the file system offers it; images on one that does not (tmpfs before Linux
-  // 6.6) are read and written through the page cache, and `direct()` says so.
+  // O_DIRECT wherever the file system offers it; images on one that does not (tmpfs) are read and
+  // written through the page cache, and `direct()` says so.
   //
   // Block devices: sizes from ioctls, a partition as itself, not as its disk. Images: the size is
   // the file's, down to whole logical blocks (0 is fine here); the logical block is 512 unless

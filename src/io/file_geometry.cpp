@@ -2,17 +2,22 @@
 #include "io/file_geometry.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <optional>
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/aligned_buffer.hpp"
+#include "io/sysfs.hpp"
+#include "io/usage.hpp"
 
 namespace dmremap::io {
 
@@ -101,7 +106,25 @@ Result<Geometry> image_geometry(int fd, bool direct, const std::string& path) {
 }
 
 bool can_be_direct(int fd) {
+  struct statfs where {};
+  if (::fstatfs(fd, &where) == 0 && where.f_type == TMPFS_MAGIC) return false;
   return direct_offset_alignment(fd) != std::optional<std::uint32_t>(0);
+}
+
+bool zeroes_fast(const std::string& path) {
+  const auto storage = storage_of(path);
+  if (storage && storage->is_block_device()) {
+    // The kernel writes zeros itself where the device does not do it (Linux, block/blk-lib.c).
+    const std::string queue = sysfs_directory_of(whole_disk_of(storage->device)) + "/queue";
+    const std::string most = read_attribute(queue + "/write_zeroes_max_bytes");
+    return !most.empty() && most != "0";
+  }
+  // Those that only change which blocks a file has; a FUSE server, say, may do anything.
+  struct statfs where {};
+  if (!storage || ::statfs(path.c_str(), &where) != 0) return false;
+  constexpr std::array<std::uint32_t, 4> kKnown{EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                                BTRFS_SUPER_MAGIC, TMPFS_MAGIC};
+  return std::ranges::find(kKnown, static_cast<std::uint32_t>(where.f_type)) != kKnown.end();
 }
 
 }  // namespace dmremap::io

@@ -17,7 +17,12 @@ Result<Geometry> block_device_geometry(int fd, const std::string& path);
 Result<Geometry> image_geometry(int fd, bool direct, const std::string& path);
 
 // False where the file system takes O_DIRECT but says that this file cannot do it (it then goes
-// through the page cache behind our back: ext4 with data=journal, say).
+// through the page cache behind our back: ext4 with data=journal, say), and on tmpfs, which is the
+// page cache: memory for its requests need not be aligned.
 bool can_be_direct(int fd);
+
+// Whether zeroing a range (BlockDevice::write_zeroes) takes no time that grows with it, as far as
+// the kernel or the kind of file system says. False where nothing does.
+bool zeroes_fast(const std::string& path);
 
 }  // namespace dmremap::io
