@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/nbd/clients.hpp"
+
+#include <fmt/format.h>
+
+#include "io/sysfs.hpp"
+
+namespace dmremap::nbd {
+
+Client* Clients::enter(std::int64_t pid) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return nullptr;
+  return &connected_.emplace_back(Client{pid});
+}
+
+void Clients::leave(Client* client) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  connected_.remove_if([&](const Client& other) { return &other == client; });
+}
+
+bool Clients::close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!connected_.empty()) return false;
+  closed_ = true;
+  return true;
+}
+
+std::vector<std::string> Clients::names() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> names;
+  for (const Client& client : connected_) {
+    names.push_back(client.pid > 0
+                        ? fmt::format("{} {}", client.pid,
+                                      io::read_attribute(fmt::format("/proc/{}/comm", client.pid)))
+                        : std::string("a client elsewhere"));
+  }
+  return names;
+}
+
+}  // namespace dmremap::nbd

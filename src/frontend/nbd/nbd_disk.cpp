@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/nbd/nbd_disk.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace dmremap::nbd {
+
+namespace {
+
+// Of a request that is not whole blocks; longer ones go in parts.
+constexpr std::size_t kPartBytes = 256 * kKiB;
+// Larger requests are served too; but a server keeps a buffer as large as the largest for each of
+// its threads, and ours is locked in memory.
+constexpr std::uint32_t kMaximumBytes = kMiB;
+constexpr std::uint32_t kPreferredBytes = 4096;
+
+}  // namespace
+
+// One place, from when one is free until the end of the request.
+class NbdDisk::Lease {
+ public:
+  explicit Lease(NbdDisk& disk) : disk_(disk), place_(take(disk)) {}
+  ~Lease() {
+    {
+      const std::lock_guard<std::mutex> lock(disk_.mutex_);
+      place_.taken = false;
+    }
+    disk_.given_back_.notify_one();
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  [[nodiscard]] frontend::Scratch scratch() { return {place_.payload.span(), place_.edge.span()}; }
+
+ private:
+  static Place& take(NbdDisk& disk) {
+    std::unique_lock<std::mutex> lock(disk.mutex_);
+    auto place = disk.places_.end();
+    disk.given_back_.wait(lock, [&] {
+      place = std::ranges::find_if(disk.places_, [](const Place& p) { return !p.taken; });
+      return place != disk.places_.end();
+    });
+    place->taken = true;
+    return *place;
+  }
+
+  NbdDisk& disk_;
+  Place& place_;
+};
+
+NbdDisk::NbdDisk(remap::Engine& engine, bool zeroes_fast)
+    : disk_(engine), zeroes_fast_(zeroes_fast) {
+  const std::size_t unit_bytes = engine.geometry().logical_block_bytes;
+  for (Place& place : places_) {
+    place.payload = AlignedBuffer(kPartBytes + 2 * unit_bytes);
+    place.edge = AlignedBuffer(unit_bytes);
+  }
+}
+
+BlockSizes NbdDisk::block_sizes() const {
+  const auto& geometry = disk_.geometry();
+  return {.minimum = geometry.logical_block_bytes,
+          .preferred = std::max(geometry.physical_block_bytes, kPreferredBytes),
+          .maximum = kMaximumBytes};
+}
+
+// Parts after the first begin with a block, so that only the ends of a request are read first.
+std::size_t NbdDisk::part_at(std::uint64_t offset, std::size_t left) const {
+  const std::uint64_t unit_bytes = disk_.geometry().logical_block_bytes;
+  return std::min<std::size_t>(left, align_down(offset + kPartBytes, unit_bytes) - offset);
+}
+
+int NbdDisk::read_parts(std::uint64_t offset, std::span<std::byte> out) {
+  Lease lease(*this);
+  while (!out.empty()) {
+    const auto part = out.first(part_at(offset, out.size()));
+    const auto got = disk_.read(offset, part.size(), lease.scratch());
+    if (got.error != 0) return got.error;
+    std::memcpy(part.data(), got.bytes.data(), part.size());
+    out = out.subspan(part.size());
+    offset += part.size();
+  }
+  return 0;
+}
+
+int NbdDisk::write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
+  Lease lease(*this);
+  while (!data.empty()) {
+    const auto part = data.first(part_at(offset, data.size()));
+    const auto put = disk_.write(offset, part, fua, lease.scratch());
+    if (put.error != 0) return put.error;
+    data = data.subspan(part.size());
+    offset += part.size();
+  }
+  return 0;
+}
+
+int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua) {
+  if (const int error = disk_.discard(offset, length); error != 0) return error;
+  return fua ? disk_.flush() : 0;
+}
+
+int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted) {
+  if (!wanted.may_trim || (wanted.fast && !zeroes_fast_)) return EOPNOTSUPP;
+  int error = 0;
+  if (disk_.is_whole_blocks(offset, length)) {
+    error = disk_.write_zeroes(offset, length, {});
+  } else {
+    Lease lease(*this);
+    error = disk_.write_zeroes(offset, length, lease.scratch());
+  }
+  if (error != 0) return error;
+  return wanted.fua ? disk_.flush() : 0;
+}
+
+}  // namespace dmremap::nbd
