@@ -30,6 +30,7 @@ class RuntimeDir {
   [[nodiscard]] std::string log(const std::string& name) const { return file(name, ".log"); }
   [[nodiscard]] std::string mount_file(const std::string& name) const { return file(name, ".dev"); }
   [[nodiscard]] std::string pid_file(const std::string& name) const { return file(name, ".pid"); }
+  [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
   [[nodiscard]] std::string hints() const { return path_ + "/known"; }
 
   // Names with a pid file, running or dead, sorted.

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "frontend/fuse/fuse_frontend.hpp"
+#include "frontend/fuse/loop_device.hpp"
 #include "io/usage.hpp"
 
 namespace dmremap::daemon {
@@ -16,47 +18,34 @@ bool asks_for(const ExportOptions& options, ExportKind kind) {
   return std::ranges::find(options.kinds, kind) != options.kinds.end();
 }
 
-}  // namespace
+class LocalExports final : public Exports {
+ public:
+  LocalExports(std::unique_ptr<fuse::FuseFrontend> fuse, ExportOptions options,
+               fuse::LoopOptions loop_options)
+      : options_(std::move(options)),
+        loop_options_(std::move(loop_options)),
+        fuse_(std::move(fuse)) {}
 
-Result<ExportKind> parse_export(const std::string& text) {
-  if (text == "auto") return ExportKind::automatic;
-  if (text == "fuse") return ExportKind::fuse;
-  if (text == "block") return ExportKind::block;
-  if (text == "nbd" || text == "ublk" || text == "dm") {
-    return fail(ErrorCode::not_supported, "this version has no such export", text,
-                "use `--export block` or `--export fuse`");
-  }
-  return fail(ErrorCode::usage, "not a kind of export", text, "use `block`, `fuse` or `auto`");
-}
+  Result<void> attach();
+  [[nodiscard]] nlohmann::json to_json() const override;
+  Result<void> stop() override;
+  [[nodiscard]] bool ended() const override { return fuse_->ended(); }
 
-Result<std::unique_ptr<Exports>> Exports::start(remap::Engine& engine,
-                                                const ExportOptions& options) {
-  auto fuse = fuse::FuseFrontend::start(engine, {options.mount_path, options.read_only});
-  if (!fuse) return tl::unexpected(fuse.error());
-  fuse::LoopOptions loop;
-  loop.backing_path = (*fuse)->path();
-  loop.stable_link = options.stable_link;
-  loop.logical_block_bytes = engine.geometry().logical_block_bytes;
-  loop.read_only = options.read_only;
-  std::unique_ptr<Exports> made(new Exports(std::move(*fuse), options, std::move(loop)));
-  const bool must = asks_for(options, ExportKind::block);
-  if (must || asks_for(options, ExportKind::automatic)) {
-    if (auto attached = made->attach(); !attached) {
-      if (must) return tl::unexpected(attached.error());
-      log(Severity::info, "served as a file, not as a block device: " + attached.error().message());
-    }
-  }
-  return made;
-}
+ private:
+  ExportOptions options_;
+  fuse::LoopOptions loop_options_;
+  std::unique_ptr<fuse::FuseFrontend> fuse_;
+  std::unique_ptr<fuse::LoopDevice> loop_;  // ends first
+};
 
-Result<void> Exports::attach() {
+Result<void> LocalExports::attach() {
   auto loop = fuse::LoopDevice::attach(loop_options_);
   if (!loop) return tl::unexpected(loop.error());
   loop_ = std::move(*loop);
   return {};
 }
 
-nlohmann::json Exports::to_json() const {
+nlohmann::json LocalExports::to_json() const {
   nlohmann::json out = nlohmann::json::array();
   for (const ExportKind kind : options_.kinds) {
     if (kind != ExportKind::fuse && loop_) {
@@ -71,7 +60,7 @@ nlohmann::json Exports::to_json() const {
   return out;
 }
 
-Result<void> Exports::stop() {
+Result<void> LocalExports::stop() {
   // The loop device holds one handle; another one is somebody who would be cut off half-way.
   if (loop_ && fuse_->open_handles() > 1) {
     return fail(ErrorCode::device_in_use,
@@ -89,6 +78,45 @@ Result<void> Exports::stop() {
     if (auto attached = attach(); !attached) log(Severity::error, attached.error().message());
   }
   return stopped;
+}
+
+}  // namespace
+
+Result<ExportKind> parse_export(const std::string& text) {
+  if (text == "auto") return ExportKind::automatic;
+  if (text == "fuse") return ExportKind::fuse;
+  if (text == "block") return ExportKind::block;
+  if (text == "nbd") return ExportKind::nbd;
+  if (text == "ublk" || text == "dm") {
+    return fail(ErrorCode::not_supported, "this version has no such export", text,
+                "use `--export block`, `--export fuse` or `--export nbd`");
+  }
+  return fail(ErrorCode::usage, "not a kind of export", text,
+              "use `block`, `fuse`, `nbd` or `auto`");
+}
+
+Result<std::unique_ptr<Exports>> start_exports(remap::Engine& engine,
+                                               const ExportOptions& options) {
+  auto fuse = fuse::FuseFrontend::start(engine, {options.mount_path, options.read_only});
+  if (!fuse) return tl::unexpected(fuse.error());
+  fuse::LoopOptions loop;
+  loop.backing_path = (*fuse)->path();
+  loop.stable_link = options.stable_link;
+  loop.logical_block_bytes = engine.geometry().logical_block_bytes;
+  loop.read_only = options.read_only;
+  auto made = std::make_unique<LocalExports>(std::move(*fuse), options, std::move(loop));
+  const bool must = asks_for(options, ExportKind::block);
+  if (must || asks_for(options, ExportKind::automatic)) {
+    if (auto attached = made->attach(); !attached) {
+      if (must) return tl::unexpected(attached.error());
+      log(Severity::info, "served as a file, not as a block device: " + attached.error().message());
+    }
+  }
+  return made;
+}
+
+bool can_mount() {
+  return fuse::FuseFrontend::check_device().has_value();
 }
 
 }  // namespace dmremap::daemon

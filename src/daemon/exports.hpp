@@ -9,13 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
-#include "frontend/fuse/fuse_frontend.hpp"
-#include "frontend/fuse/loop_device.hpp"
 #include "remap/engine.hpp"
 
 namespace dmremap::daemon {
 
-enum class ExportKind { automatic, fuse, block };
+enum class ExportKind { automatic, fuse, block, nbd };
 
 // Errors: usage; not_supported for kinds that are still to come.
 Result<ExportKind> parse_export(const std::string& text);
@@ -27,32 +25,24 @@ struct ExportOptions {
   bool read_only = false;
 };
 
-// Not thread-safe.
+// What offers a running set to its users. Not thread-safe.
 class Exports {
  public:
-  // Serves before it returns. `engine` outlives it.
-  static Result<std::unique_ptr<Exports>> start(remap::Engine& engine,
-                                                const ExportOptions& options);
+  virtual ~Exports() = default;
 
   // {"kind","where","stable"} for each that was asked for, in that order.
-  [[nodiscard]] nlohmann::json to_json() const;
+  [[nodiscard]] virtual nlohmann::json to_json() const = 0;
   // Ends all of them, or refuses with device_in_use, naming who, and they go on.
-  Result<void> stop();
-  // True once the FUSE file was unmounted from outside: nothing is served any more.
-  [[nodiscard]] bool ended() const { return fuse_->ended(); }
-
- private:
-  Exports(std::unique_ptr<fuse::FuseFrontend> fuse, ExportOptions options,
-          fuse::LoopOptions loop_options)
-      : options_(std::move(options)),
-        loop_options_(std::move(loop_options)),
-        fuse_(std::move(fuse)) {}
-  Result<void> attach();
-
-  ExportOptions options_;
-  fuse::LoopOptions loop_options_;
-  std::unique_ptr<fuse::FuseFrontend> fuse_;
-  std::unique_ptr<fuse::LoopDevice> loop_;  // ends first
+  virtual Result<void> stop() = 0;
+  // True once nothing is served any more though nobody stopped it.
+  [[nodiscard]] virtual bool ended() const = 0;
 };
+
+// A FUSE file, and a loop device over it where one was asked for. Serves before it returns.
+// `engine` outlives it. `ended`: the file was unmounted from outside.
+Result<std::unique_ptr<Exports>> start_exports(remap::Engine& engine, const ExportOptions& options);
+
+// Whether this process may use FUSE at all, which the exports above are made with.
+[[nodiscard]] bool can_mount();
 
 }  // namespace dmremap::daemon

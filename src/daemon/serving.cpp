@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,8 +21,11 @@
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "control/server.hpp"
+#include "daemon/end_signals.hpp"
+#include "frontend/fuse/loop_device.hpp"
 #include "set/assembly.hpp"
 #include "set/hints.hpp"
+#include "set/opening.hpp"
 
 namespace dmremap::daemon {
 
@@ -38,28 +40,6 @@ constexpr int kLookEveryMs = 1000;
 std::string stable_link(const std::string& name) {
   return ::geteuid() == 0 ? kStableLinks + name : std::string();
 }
-
-// Blocks the signals that end a daemon, in this thread and those it starts, and reads them here.
-class EndSignals {
- public:
-  EndSignals() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
-    fd_ = FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  }
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] std::optional<int> take() const {
-    signalfd_siginfo info{};
-    if (::read(fd_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
-    return static_cast<int>(info.ssi_signo);
-  }
-
- private:
-  FileDescriptor fd_;
-};
 
 // A set and its exports, for the control socket's threads and for the main thread.
 class Serving final : public control::Service {
@@ -166,9 +146,9 @@ class Serving final : public control::Service {
 
 // Until somebody stops the set. A device in use is never taken away by a signal: what is not yet
 // written back would be lost.
-Result<void> wait_for_end(Serving& serving, const EndSignals& signals) {
+Result<void> wait_for_end(ServedSet& serving, const EndSignals& signals) {
   while (true) {
-    std::array<pollfd, 2> fds{{{serving.ended_fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
+    std::array<pollfd, 2> fds{{{serving.stopped_fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
     if (::poll(fds.data(), fds.size(), kLookEveryMs) < 0 && errno != EINTR) {
       return fail_errno(errno, "wait for the end", {});
     }
@@ -218,22 +198,35 @@ void note_missing_protection() {
   }
 }
 
-// Everything from the name on; the pid file is held by the caller, outside of all of it.
-Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOptions& options,
-                                          const std::string& mount_path, const set::Hints& hints) {
+// What stands between the set and its devices is cleared away; the pid file is held by the caller.
+Result<set::Members> find_members(const set::Spare& spare, const std::string& mount_path,
+                                  const set::Hints& hints) {
   const std::string& name = spare.identity().name;
   if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
     return tl::unexpected(cleared.error());
   }
-  if (options.mount_path.empty()) remove_mount_file(mount_path);
   const auto hint = hints.find(name);
-  const auto members = set::find_main(spare, hint ? hint->main_path : std::string());
+  return set::find_main(spare, hint ? hint->main_path : std::string());
+}
+
+// Where the FUSE file is, was or would be.
+std::string mount_path_of(const std::string& name, const ServeOptions& options,
+                          const control::RuntimeDir& runtime) {
+  return options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
+}
+
+// Everything from the name on; the pid file is held by the caller, outside of all of it.
+Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOptions& options,
+                                          const std::string& mount_path, const set::Hints& hints,
+                                          const ExportMaker& export_it) {
+  const std::string& name = spare.identity().name;
+  const auto members = find_members(spare, mount_path, hints);
   if (!members) return tl::unexpected(members.error());
+  if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
   auto set = set::RunningSet::open(*members, options.open, system_clock(), system_random());
   if (!set) return tl::unexpected(set.error());
-  auto exports = Exports::start(
-      (*set)->engine(), {options.exports, mount_path, stable_link(name), options.open.read_only});
+  auto exports = export_it(**set);
   if (!exports) {
     // It was activated: leave it as a clean stop does.
     (void)(*set)->stop();
@@ -244,13 +237,37 @@ Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOp
   return std::make_unique<Serving>(std::move(*set), std::move(*exports));
 }
 
-}  // namespace
+class Served final : public ServedSet {
+ public:
+  Served(control::PidFile pid_file, std::unique_ptr<Serving> serving)
+      : pid_file_(std::move(pid_file)), serving_(std::move(serving)) {}
 
-Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runtime,
-                   ServeObserver& observer) {
-  const EndSignals signals;
-  const set::Hints hints(runtime.hints());
-  const auto spare = find_spare(options, hints);
+  Result<void> listen(const std::string& socket_path) {
+    auto server = control::Server::start(socket_path, *serving_);
+    if (!server) return tl::unexpected(server.error());
+    server_ = std::move(*server);
+    return {};
+  }
+  [[nodiscard]] nlohmann::json exports() const { return serving_->exports(); }
+  Result<void> stop() override { return serving_->stop(); }
+  [[nodiscard]] int stopped_fd() const override { return serving_->ended_fd(); }
+  [[nodiscard]] bool cut_off() const override { return serving_->cut_off(); }
+
+ private:
+  control::PidFile pid_file_;  // let go of last
+  std::unique_ptr<Serving> serving_;
+  std::unique_ptr<control::Server> server_;
+};
+
+// The spare of the set that is to be started, and that nobody else serves or starts it.
+struct Claimed {
+  set::Spare spare;
+  control::PidFile pid_file;
+};
+
+Result<Claimed> claim(const ServeOptions& options, const control::RuntimeDir& runtime,
+                      const set::Hints& hints) {
+  auto spare = find_spare(options, hints);
   if (!spare) return tl::unexpected(spare.error());
   const std::string& name = spare->identity().name;
   if (!set::is_set_name(name)) {
@@ -259,26 +276,64 @@ Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runti
   }
   auto pid_file = control::PidFile::take(runtime.pid_file(name));
   if (!pid_file) return tl::unexpected(pid_file.error());
+  return Claimed{std::move(*spare), std::move(*pid_file)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ServedSet>> ServedSet::start(const ServeOptions& options,
+                                                    const control::RuntimeDir& runtime,
+                                                    ServeObserver& observer,
+                                                    const ExportMaker& export_it) {
+  const set::Hints hints(runtime.hints());
+  auto claimed = claim(options, runtime, hints);
+  if (!claimed) return tl::unexpected(claimed.error());
+  const std::string name = claimed->spare.identity().name;
   observer.named(name);
-  const std::string mount_path =
-      options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
-  auto serving = bring_up(*spare, options, mount_path, hints);
+  auto serving =
+      bring_up(claimed->spare, options, mount_path_of(name, options, runtime), hints, export_it);
   if (!serving) return tl::unexpected(serving.error());
-  auto server = control::Server::start(runtime.socket(name), **serving);
-  if (!server) {
-    (void)(*serving)->stop();
-    return tl::unexpected(server.error());
+  auto served = std::make_unique<Served>(std::move(claimed->pid_file), std::move(*serving));
+  if (auto listening = served->listen(runtime.socket(name)); !listening) {
+    (void)served->stop();
+    return tl::unexpected(listening.error());
   }
   ::sd_notify(0, "READY=1");
-  if (!observer.serving({{"name", name}, {"exports", (*serving)->exports()}})) {
+  if (!observer.serving({{"name", name}, {"exports", served->exports()}})) {
     log(Severity::warning, "whoever started the set is gone: ending");
-    return (*serving)->stop();
+    (void)served->stop();
   }
-  auto outcome = wait_for_end(**serving, signals);
-  // Answers that are being made are sent first; then the devices are let go of, the pid file last.
-  server->reset();
-  serving->reset();
-  return outcome;
+  return served;
+}
+
+Result<void> check_start(const ServeOptions& options, const control::RuntimeDir& runtime) {
+  const set::Hints hints(runtime.hints());
+  const auto claimed = claim(options, runtime, hints);
+  if (!claimed) return tl::unexpected(claimed.error());
+  const std::string& name = claimed->spare.identity().name;
+  const auto members = find_members(claimed->spare, mount_path_of(name, options, runtime), hints);
+  if (!members) return tl::unexpected(members.error());
+  const auto opened = set::open_devices(*members, options.open);
+  return opened ? Result<void>() : tl::unexpected(opened.error());
+}
+
+Result<std::string> name_to_start(const ServeOptions& options, const control::RuntimeDir& runtime) {
+  const auto claimed = claim(options, runtime, set::Hints(runtime.hints()));
+  if (!claimed) return tl::unexpected(claimed.error());
+  return claimed->spare.identity().name;
+}
+
+Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runtime,
+                   ServeObserver& observer) {
+  const EndSignals signals;
+  const auto export_it = [&](set::RunningSet& set) {
+    const std::string& name = set.name();
+    return start_exports(set.engine(), {options.exports, mount_path_of(name, options, runtime),
+                                        stable_link(name), options.open.read_only});
+  };
+  auto served = ServedSet::start(options, runtime, observer, export_it);
+  if (!served) return tl::unexpected(served.error());
+  return wait_for_end(**served, signals);
 }
 
 }  // namespace dmremap::daemon

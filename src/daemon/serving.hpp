@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,41 @@ class ServeObserver {
   virtual bool serving(const nlohmann::json& what) = 0;
 };
 
-// Returns when the set has been stopped. Call it while the process has one thread.
+// Offers the open set, which outlives what is returned.
+using ExportMaker = std::function<Result<std::unique_ptr<Exports>>(set::RunningSet& set)>;
+
+// A set that is up: open, offered, with its pid file and its control socket. Thread-safe.
+class ServedSet {
+ public:
+  // Call it while the process has one thread; threads made later take no signals from it. If the
+  // observer wants the set no more, it is stopped already when this returns.
+  static Result<std::unique_ptr<ServedSet>> start(const ServeOptions& options,
+                                                  const control::RuntimeDir& runtime,
+                                                  ServeObserver& observer,
+                                                  const ExportMaker& export_it);
+  // Stop it first. Answers that are being made are sent; then the devices are let go of, the pid
+  // file last.
+  virtual ~ServedSet() = default;
+
+  // Refused with device_in_use, naming who, while somebody uses it: then it goes on. Else what the
+  // first stop came to.
+  virtual Result<void> stop() = 0;
+  // Readable once stopped, whoever asked for it.
+  [[nodiscard]] virtual int stopped_fd() const = 0;
+  // Nothing is served any more though nobody stopped it.
+  [[nodiscard]] virtual bool cut_off() const = 0;
+};
+
+// Whether a start would be refused now, for who will not be heard later. Takes the pid file and
+// holds the devices meanwhile, writes nothing to them; clears away leftovers as a start does.
+Result<void> check_start(const ServeOptions& options, const control::RuntimeDir& runtime);
+
+// The name of the set that a start would serve. Error name_in_use if it runs already, and those of
+// finding it.
+Result<std::string> name_to_start(const ServeOptions& options, const control::RuntimeDir& runtime);
+
+// By the exports of `options`; returns when the set has been stopped. Call it while the process has
+// one thread.
 Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runtime,
                    ServeObserver& observer);
 

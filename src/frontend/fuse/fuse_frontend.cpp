@@ -66,21 +66,6 @@ void install_wake_signal() {
   ::sigaction(wake_signal(), &action, nullptr);
 }
 
-Result<void> check_fuse_device() {
-  const FileDescriptor device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-  if (device.valid()) return {};
-  switch (errno) {
-    case ENOENT:
-    case ENODEV:
-    case ENXIO:
-      return fail(ErrorCode::not_supported, "this system has no FUSE", "/dev/fuse",
-                  "load the module (modprobe fuse), or give the container the device");
-    default:
-      return fail_errno(errno, "use FUSE", "/dev/fuse",
-                        "run as root, or allow this user or container the device");
-  }
-}
-
 // True if the file was made.
 Result<bool> provide_mount_file(const std::string& path) {
   const FileDescriptor file(
@@ -269,11 +254,26 @@ Result<void> Frontend::stop() {
 
 }  // namespace
 
+Result<void> FuseFrontend::check_device() {
+  const FileDescriptor device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (device.valid()) return {};
+  switch (errno) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+      return fail(ErrorCode::not_supported, "this system has no FUSE", "/dev/fuse",
+                  "load the module (modprobe fuse), or give the container the device");
+    default:
+      return fail_errno(errno, "use FUSE", "/dev/fuse",
+                        "run as root, or allow this user or container the device");
+  }
+}
+
 Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Engine& engine,
                                                           const Options& options) {
   fuse_set_log_func(take_complaint);
   install_wake_signal();
-  if (auto there = check_fuse_device(); !there) return tl::unexpected(there.error());
+  if (auto there = check_device(); !there) return tl::unexpected(there.error());
   if (auto cleared = clear_leftovers(options.mount_path, {}); !cleared) {
     return tl::unexpected(cleared.error());
   }

@@ -27,6 +27,8 @@ class FuseFrontend {
   // Mounts, starts the threads and serves. `engine` outlives this object. Clears away a dead mount
   // on the same path first if nothing uses it; error leftovers_in_use if something does.
   static Result<std::unique_ptr<FuseFrontend>> start(remap::Engine& engine, const Options& options);
+  // Whether FUSE is here and may be used. Errors: not_supported, permission.
+  static Result<void> check_device();
   // Unmounts if still mounted, ends the threads, removes the mount file if it made it.
   virtual ~FuseFrontend() = default;
 

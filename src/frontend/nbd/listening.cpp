@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include <arpa/inet.h>
@@ -42,8 +43,9 @@ std::string printed(int family, const void* address) {
 Listening described(const Address& address) {
   switch (address.any.sa_family) {
     case AF_UNIX: {
-      const std::string path(address.local.sun_path,
-                             ::strnlen(address.local.sun_path, sizeof address.local.sun_path));
+      const std::string bound(address.local.sun_path,
+                              ::strnlen(address.local.sun_path, sizeof address.local.sun_path));
+      const std::string path = std::filesystem::path(bound).lexically_normal();
       return {unix_uri(path), path};
     }
     case AF_INET:
