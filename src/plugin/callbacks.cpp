@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// nbdkit-dmremap-plugin.so: what nbdkit calls (nbdkit-plugin(3)). nbdkit is C: no exception passes.
+#include <cerrno>
+#include <exception>
+#include <span>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#include "plugin/plugin.hpp"
+
+// The plugin's thread model, for NBDKIT_REGISTER_PLUGIN.
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+namespace dmremap::plugin {
+
+namespace {
+
+// Never destroyed: the process that goes to the background ends the other one by exit(3), and what
+// is held must not be let go of there.
+Plugin* plugin = nullptr;
+
+// -1 and an error line for nbdkit, 0 otherwise.
+int reported(const Result<void>& outcome) {
+  if (outcome) return 0;
+  nbdkit_error("%s", outcome.error().message().c_str());
+  plugin->tell(outcome.error());
+  return -1;
+}
+
+// A step in the life of the server.
+template <typename Step>
+int step(Step&& step) {
+  try {
+    return reported(step());
+  } catch (const std::exception& error) {
+    return reported(fail(ErrorCode::internal, error.what(), {}, "report this"));
+  }
+}
+
+// A client's request, an errno.
+template <typename Request>
+int request(Request&& request) {
+  int error = EIO;
+  try {
+    error = request(plugin->disk());
+  } catch (const std::exception&) {
+    // Whatever was thrown is a failed request.
+  }
+  if (error == 0) return 0;
+  nbdkit_set_error(error);
+  return -1;
+}
+
+bool has(std::uint32_t flags, std::uint32_t flag) {
+  return (flags & flag) != 0;
+}
+
+void load() {
+  plugin = new Plugin;
+}
+
+int config(const char* key, const char* value) {
+  return step([&] { return plugin->configure(key, value); });
+}
+
+int config_complete() {
+  return step([] { return plugin->configured(); });
+}
+
+int get_ready() {
+  return step([] { return plugin->check(); });
+}
+
+int after_fork() {
+  return step([] { return plugin->bring_up(); });
+}
+
+void cleanup() {
+  (void)step([]() -> Result<void> {
+    plugin->bring_down();
+    return {};
+  });
+}
+
+void* open(int /*read_only*/) {
+  try {
+    if (auto* client = plugin->clients().enter(nbdkit_peer_pid())) return client;
+    nbdkit_error("the set is being stopped");
+  } catch (const std::exception& error) {
+    nbdkit_error("%s", error.what());
+  }
+  nbdkit_set_error(ESHUTDOWN);
+  return nullptr;
+}
+
+void close(void* handle) {
+  plugin->clients().leave(static_cast<nbd::Client*>(handle));
+}
+
+std::int64_t get_size(void* /*handle*/) {
+  return static_cast<std::int64_t>(plugin->disk().size_bytes());
+}
+
+int block_size(void* /*handle*/, std::uint32_t* minimum, std::uint32_t* preferred,
+               std::uint32_t* maximum) {
+  const auto sizes = plugin->disk().block_sizes();
+  *minimum = sizes.minimum;
+  *preferred = sizes.preferred;
+  *maximum = sizes.maximum;
+  return 0;
+}
+
+int can_write(void* /*handle*/) {
+  return plugin->read_only() ? 0 : 1;
+}
+
+int yes(void* /*handle*/) {
+  return 1;
+}
+
+int can_fua(void* /*handle*/) {
+  return NBDKIT_FUA_NATIVE;
+}
+
+int pread(void* /*handle*/, void* buffer, std::uint32_t count, std::uint64_t offset,
+          std::uint32_t /*flags*/) {
+  const std::span<std::byte> out(static_cast<std::byte*>(buffer), count);
+  return request([&](nbd::NbdDisk& disk) { return disk.read(offset, out); });
+}
+
+int pwrite(void* /*handle*/, const void* buffer, std::uint32_t count, std::uint64_t offset,
+           std::uint32_t flags) {
+  const std::span<const std::byte> data(static_cast<const std::byte*>(buffer), count);
+  const bool fua = has(flags, NBDKIT_FLAG_FUA);
+  return request([&](nbd::NbdDisk& disk) { return disk.write(offset, data, fua); });
+}
+
+int flush(void* /*handle*/, std::uint32_t /*flags*/) {
+  return request([](nbd::NbdDisk& disk) { return disk.flush(); });
+}
+
+int trim(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
+  const bool fua = has(flags, NBDKIT_FLAG_FUA);
+  return request([&](nbd::NbdDisk& disk) { return disk.trim(offset, count, fua); });
+}
+
+int zero(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
+  const nbd::ZeroWanted wanted{.may_trim = has(flags, NBDKIT_FLAG_MAY_TRIM),
+                               .fast = has(flags, NBDKIT_FLAG_FAST_ZERO),
+                               .fua = has(flags, NBDKIT_FLAG_FUA)};
+  return request([&](nbd::NbdDisk& disk) { return disk.zero(offset, count, wanted); });
+}
+
+// All of it is data: what main would call a hole may be remapped, lost or gone, and none of these
+// may be taken for zeros.
+int extents(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t /*flags*/,
+            nbdkit_extents* found) {
+  return nbdkit_add_extent(found, offset, count, 0);
+}
+
+constexpr const char* kHelp =
+    "[device=]DEVICE|NAME      (required) the set's devices in any order, with a '/' in each,\n"
+    "                          or its name\n"
+    "read-only=true            write nothing, anywhere\n"
+    "stale-ok=true             with read-only: serve a doubtful or forked set too\n"
+    "degraded=true             start although a device is missing\n"
+    "accept-main-changed=true  start although main was changed since the last stop";
+
+nbdkit_plugin described() {
+  nbdkit_plugin table{};
+  table.name = "dmremap";
+  table.longname = "dm-remap: a disk whose bad sectors live on a spare";
+  table.version = DMREMAP_VERSION;
+  table.description = "Serves a dm-remap set; see `dmremap create`.";
+  table.config_help = kHelp;
+  table.magic_config_key = "device";
+  table.load = load;
+  table.config = config;
+  table.config_complete = config_complete;
+  table.get_ready = get_ready;
+  table.after_fork = after_fork;
+  table.cleanup = cleanup;
+  table.open = open;
+  table.close = close;
+  table.get_size = get_size;
+  table.block_size = block_size;
+  table.can_write = can_write;
+  table.can_flush = yes;
+  table.can_trim = yes;
+  table.can_zero = yes;
+  table.can_fast_zero = yes;
+  table.can_extents = yes;
+  table.can_fua = can_fua;
+  // A flush reaches main and the spare, whatever connection the writes came by.
+  table.can_multi_conn = yes;
+  table.pread = pread;
+  table.pwrite = pwrite;
+  table.flush = flush;
+  table.trim = trim;
+  table.zero = zero;
+  table.extents = extents;
+  return table;
+}
+
+nbdkit_plugin table = described();
+
+}  // namespace
+
+NBDKIT_REGISTER_PLUGIN(table)
+
+}  // namespace dmremap::plugin

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/plugin.hpp"
+
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+#include <string_view>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#include "base/log.hpp"
+#include "io/file_geometry.hpp"
+#include "set/hints.hpp"
+
+namespace dmremap::plugin {
+
+namespace {
+
+Result<bool> parse_flag(const std::string& key, const std::string& value) {
+  for (const std::string_view yes : {"true", "yes", "on", "1"}) {
+    if (value == yes) return true;
+  }
+  for (const std::string_view no : {"false", "no", "off", "0"}) {
+    if (value == no) return false;
+  }
+  return fail(ErrorCode::usage, "is neither true nor false", key + "=" + value,
+              "give " + key + "=true");
+}
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto made = std::filesystem::absolute(path, error);
+  return error ? path : made.lexically_normal().string();
+}
+
+// Signals are for nbdkit's threads, which know what to do with them.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+// The set as nbdkit offers it; the sockets are nbdkit's.
+class Plugin::NbdExports final : public daemon::Exports {
+ public:
+  NbdExports(Plugin& plugin, std::string name) : plugin_(plugin), name_(std::move(name)) {}
+
+  [[nodiscard]] nlohmann::json to_json() const override {
+    nlohmann::json out = nlohmann::json::array();
+    for (const auto& socket : plugin_.sockets_) {
+      out.push_back({{"kind", "nbd"}, {"where", socket.uri}, {"stable", socket.uri}});
+    }
+    if (out.empty()) out.push_back({{"kind", "nbd"}, {"where", "stdin"}, {"stable", nullptr}});
+    return out;
+  }
+  Result<void> stop() override {
+    if (plugin_.clients_.close() || plugin_.server_ends_) return {};
+    return fail(
+        ErrorCode::device_in_use,
+        fmt::format("is in use: connected to by {}", fmt::join(plugin_.clients_.names(), ", ")),
+        plugin_.sockets_.empty() ? name_ : plugin_.sockets_.front().uri, "end that use first");
+  }
+  [[nodiscard]] bool ended() const override { return false; }
+
+ private:
+  Plugin& plugin_;
+  std::string name_;
+};
+
+// Nobody waits for a word; the log goes to the runtime directory only from a background.
+class Plugin::ByHand final : public daemon::ServeObserver {
+ public:
+  explicit ByHand(const Plugin& plugin) : plugin_(plugin) {}
+  void named(const std::string& name) override {
+    if (::getpid() != plugin_.configured_by_) daemon::log_to_runtime_dir(*plugin_.runtime_, name);
+  }
+  bool serving(const nlohmann::json& /*what*/) override { return true; }
+
+ private:
+  const Plugin& plugin_;
+};
+
+Result<void> Plugin::add_device(const std::string& value) {
+  if (value.find('/') != std::string::npos) {
+    options_.devices.push_back(absolute(value));
+    return {};
+  }
+  if (!options_.name.empty()) {
+    return fail(ErrorCode::usage, "is neither the only name nor a device", value,
+                "a device has a '/' in it: ./" + value);
+  }
+  options_.name = value;
+  return set::check_set_name(value);
+}
+
+Result<void> Plugin::configure(const std::string& key, const std::string& value) {
+  const std::array<std::pair<std::string_view, bool*>, 4> flags{{
+      {"read-only", &options_.open.read_only},
+      {"stale-ok", &options_.open.stale_ok},
+      {"degraded", &options_.open.degraded},
+      {"accept-main-changed", &options_.open.accept_main_changed},
+  }};
+  for (const auto& [name, flag] : flags) {
+    if (key != name) continue;
+    const auto set = parse_flag(key, value);
+    if (!set) return tl::unexpected(set.error());
+    *flag = *set;
+    return {};
+  }
+  if (key == "device") return add_device(value);
+  if (key == "report-fd") {
+    const char* end = value.data() + value.size();
+    if (std::from_chars(value.data(), end, report_fd_).ptr == end &&
+        ::fcntl(report_fd_, F_SETFD, FD_CLOEXEC) == 0) {
+      return {};
+    }
+    report_fd_ = -1;
+    return fail(ErrorCode::usage, "is no open file", key + "=" + value,
+                "it is for `dmremap start` only");
+  }
+  return fail(ErrorCode::usage, "no such option", key, "see `nbdkit dmremap --help`");
+}
+
+Result<void> Plugin::configured() {
+  configured_by_ = ::getpid();
+  auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  runtime_ = std::move(*runtime);
+  if (report_fd_ >= 0) reporter_.emplace(FileDescriptor(report_fd_), *runtime_);
+  if (options_.name.empty() == options_.devices.empty()) {
+    return fail(ErrorCode::usage,
+                options_.name.empty() ? "no set is named" : "a name and devices are given", {},
+                "give the set's name, or its devices with a '/' in each");
+  }
+  if (options_.open.stale_ok && !options_.open.read_only) {
+    return fail(ErrorCode::usage, "stale-ok needs read-only", {},
+                "a doubtful set is never written to: read-only=true");
+  }
+  return runtime_->make();
+}
+
+Result<void> Plugin::check() {
+  // Whoever waits for a word hears of it later too.
+  if (reporter_) return {};
+  return daemon::check_start(options_, *runtime_);
+}
+
+Result<void> Plugin::bring_up() {
+  const SignalsBlocked blocked;
+  sockets_ = nbd::listening_sockets();
+  ByHand by_hand(*this);
+  daemon::ServeObserver& observer =
+      reporter_ ? static_cast<daemon::ServeObserver&>(*reporter_) : by_hand;
+  const auto export_it = [this](set::RunningSet& set) -> Result<std::unique_ptr<daemon::Exports>> {
+    disk_ = std::make_unique<nbd::NbdDisk>(set.engine(), io::zeroes_fast(set.status().main_path));
+    return std::make_unique<NbdExports>(*this, set.name());
+  };
+  auto served = daemon::ServedSet::start(options_, *runtime_, observer, export_it);
+  if (!served) {
+    remove_sockets();
+    return tl::unexpected(served.error());
+  }
+  served_ = std::move(*served);
+  ending_ = std::thread([stopped = served_->stopped_fd()] {
+    pollfd wait{stopped, POLLIN, 0};
+    while (::poll(&wait, 1, -1) < 0) {
+    }
+    nbdkit_shutdown();
+  });
+  return {};
+}
+
+void Plugin::bring_down() {
+  if (!served_) return;
+  server_ends_ = true;
+  if (auto stopped = served_->stop(); !stopped) log(Severity::error, stopped.error().message());
+  ending_.join();
+  remove_sockets();
+  served_.reset();
+}
+
+void Plugin::remove_sockets() {
+  if (!reporter_) return;
+  for (const auto& socket : sockets_) {
+    if (!socket.socket_path.empty()) ::unlink(socket.socket_path.c_str());
+  }
+}
+
+void Plugin::tell(const Error& error) {
+  if (reporter_) reporter_->failed(error);
+}
+
+}  // namespace dmremap::plugin
