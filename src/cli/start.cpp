@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "daemon/background.hpp"
+#include "daemon/nbd_server.hpp"
 
 namespace dmremap::cli {
 
@@ -30,6 +32,27 @@ std::string absolute(const std::string& path) {
   return error ? path : made.lexically_normal().string();
 }
 
+bool is_by_nbd(const std::vector<daemon::ExportKind>& kinds) {
+  return std::ranges::find(kinds, daemon::ExportKind::nbd) != kinds.end();
+}
+
+Result<void> check_exports(const std::vector<daemon::ExportKind>& kinds,
+                           const Arguments& arguments) {
+  if (!is_by_nbd(kinds)) {
+    if (arguments.socket.empty()) return {};
+    return fail(ErrorCode::usage, "only NBD has a socket", "--socket", "add `--export nbd`");
+  }
+  if (kinds.size() > 1) {
+    return fail(ErrorCode::usage,
+                "NBD is served by a process of its own, which serves nothing else", "--export nbd",
+                "give it alone; `nbdfuse` or `nbd-client` make a file or a device");
+  }
+  if (!arguments.mount.empty()) {
+    return fail(ErrorCode::usage, "NBD has no file to mount", "--mount", "use `--export fuse`");
+  }
+  return {};
+}
+
 Result<daemon::ServeOptions> parse(const Arguments& arguments) {
   daemon::ServeOptions options;
   options.open = arguments.open;
@@ -42,9 +65,8 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
     if (!kind) return tl::unexpected(kind.error());
     options.exports.push_back(*kind);
   }
-  if (!arguments.socket.empty()) {
-    return fail(ErrorCode::not_supported, "this version has no NBD export", "--socket",
-                "use `--export block` or `--export fuse`");
+  if (auto fit = check_exports(options.exports, arguments); !fit) {
+    return tl::unexpected(fit.error());
   }
   if (!arguments.mount.empty()) options.mount_path = absolute(arguments.mount);
 
@@ -89,12 +111,36 @@ class Foreground final : public daemon::ServeObserver {
   bool json_;
 };
 
+int run_nbd(const daemon::NbdOptions& options, const control::RuntimeDir& runtime, bool json) {
+  if (options.foreground) {
+    Foreground observer(json);
+    const auto ended = daemon::run_nbd_server(options, runtime, observer);
+    return ended ? kDone : report(ended.error(), json);
+  }
+  const auto served = daemon::start_nbd_server(options, runtime);
+  if (!served) return report(served.error(), json);
+  print(*served, json);
+  return kDone;
+}
+
+// Where nothing can be mounted, `auto` is NBD, if that can be had.
+bool is_nbd_wanted(const std::vector<daemon::ExportKind>& kinds) {
+  if (is_by_nbd(kinds)) return true;
+  const bool any = std::ranges::all_of(
+      kinds, [](daemon::ExportKind kind) { return kind == daemon::ExportKind::automatic; });
+  return any && !daemon::can_mount() && daemon::check_nbd_server();
+}
+
 int run(const Arguments& arguments) {
   const auto options = parse(arguments);
   if (!options) return report(options.error(), arguments.json);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
+  if (is_nbd_wanted(options->exports)) {
+    const std::string socket = arguments.socket.empty() ? "" : absolute(arguments.socket);
+    return run_nbd({*options, socket, arguments.foreground}, *runtime, arguments.json);
+  }
   if (arguments.foreground) {
     Foreground observer(arguments.json);
     const auto ended = daemon::serve(*options, *runtime, observer);
@@ -140,13 +186,16 @@ void add_start(CLI::App& app, Chosen& chosen) {
                    "the set by its name, or its devices in any order (with a '/' in them)")
       ->required();
   verb->add_option("--export", arguments->exports,
-                   "how it is offered (auto: block if possible, else fuse); may be repeated")
-      ->type_name("auto|block|fuse")
+                   "how it is offered (auto: block if possible, else fuse, else nbd); may be "
+                   "repeated, but for nbd")
+      ->type_name("auto|block|fuse|nbd")
       ->expected(1)
       ->take_all();
   verb->add_option("--mount", arguments->mount, "serve the FUSE file here; made if absent")
       ->type_name("PATH");
-  verb->add_option("--socket", arguments->socket, "the NBD socket")->type_name("PATH");
+  verb->add_option("--socket", arguments->socket,
+                   "with --export nbd: the Unix socket, else one in the runtime directory")
+      ->type_name("PATH");
   verb->add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
   verb->add_flag("--stale-ok", arguments->open.stale_ok,
                  "with --read-only: serve a doubtful or forked set too");

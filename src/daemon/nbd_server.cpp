@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/nbd_server.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/log.hpp"
+#include "control/protocol.hpp"
+#include "daemon/end_signals.hpp"
+#include "daemon/reporter.hpp"
+
+namespace dmremap::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kPluginFile = "nbdkit-dmremap-plugin.so";
+// The pipe's number in the new process; what is above is closed there.
+constexpr int kReportFd = 3;
+
+// As far as it can be seen from where this program lies: a build tree, an installation.
+std::string find_plugin() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const fs::path above = program.parent_path().parent_path();
+  for (const fs::path& path :
+       {above / "lib" / kPluginFile, above / DMREMAP_PLUGIN_DIR / kPluginFile}) {
+    if (fs::exists(path, error)) return path.lexically_normal();
+  }
+  return {};
+}
+
+std::string find_nbdkit() {
+  const char* variable = std::getenv("PATH");
+  const std::string path = std::string(variable == nullptr ? "" : variable) + ":/usr/bin:/usr/sbin";
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find(':', at), path.size());
+    const std::string candidate = path.substr(at, end - at) + "/nbdkit";
+    if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0 &&
+        candidate != "/nbdkit") {
+      return candidate;
+    }
+    at = end + 1;
+  }
+  return {};
+}
+
+// A socket that nobody listens on any more is what a killed server left.
+Result<void> clear_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return fail(
+        ErrorCode::usage,
+        fmt::format("the name of a socket has at most {} bytes", sizeof address.sun_path - 1), path,
+        "name a shorter one with --socket");
+  }
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) != 0) {
+    if (errno == ENOENT) return {};
+    return fail_errno(errno, "look at", path);
+  }
+  if (!S_ISSOCK(st.st_mode)) {
+    return fail(ErrorCode::file_exists, "is there and no socket", path,
+                "name another with --socket, or remove it");
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno != ECONNREFUSED) {
+    return fail(ErrorCode::device_in_use, "somebody listens on this socket", path,
+                "name another with --socket");
+  }
+  if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove a dead socket", path);
+  return {};
+}
+
+std::vector<std::string> command_line(const NbdOptions& options, const std::string& nbdkit,
+                                      const std::string& socket) {
+  std::vector<std::string> out{nbdkit, "--unix", socket, "--log=stderr"};
+  if (options.foreground) {
+    out.insert(out.end(), {"--foreground", "--exit-with-parent"});
+  }
+  out.push_back(find_plugin());
+  const set::OpenOptions& open = options.serve.open;
+  if (!options.serve.name.empty()) out.push_back("device=" + options.serve.name);
+  for (const std::string& device : options.serve.devices) out.push_back("device=" + device);
+  if (open.read_only) out.emplace_back("read-only=true");
+  if (open.stale_ok) out.emplace_back("stale-ok=true");
+  if (open.degraded) out.emplace_back("degraded=true");
+  if (open.accept_main_changed) out.emplace_back("accept-main-changed=true");
+  out.push_back(fmt::format("report-fd={}", kReportFd));
+  return out;
+}
+
+// nbdkit, as its parent sees it until it serves.
+struct Starting {
+  pid_t pid = 0;
+  FileDescriptor report;      // what the plugin tells
+  FileDescriptor complaints;  // what nbdkit printed before it had the set's log
+};
+
+Result<Starting> spawn(const NbdOptions& options, const std::string& socket) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "make a pipe", {});
+  Starting out;
+  out.report = FileDescriptor(ends[0]);
+  const FileDescriptor theirs(ends[1]);
+  out.complaints = FileDescriptor(::memfd_create("nbdkit", MFD_CLOEXEC));
+  if (!out.complaints.valid()) return fail_errno(errno, "make a file in memory", {});
+
+  const auto words = command_line(options, find_nbdkit(), socket);
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+
+  posix_spawn_file_actions_t files;
+  ::posix_spawn_file_actions_init(&files);
+  ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&files, out.complaints.get(), STDERR_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, theirs.get(), kReportFd);
+  ::posix_spawn_file_actions_addclosefrom_np(&files, kReportFd + 1);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  // A terminal's signals would reach it too; in the foreground its parent passes them on.
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+  const int error =
+      ::posix_spawn(&out.pid, argv.front(), &files, &attributes, argv.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&files);
+  if (error != 0) return fail_errno(error, "start", words.front());
+  return out;
+}
+
+// The last line, which says why; those before it, if any, say less.
+std::string last_complaint(const FileDescriptor& complaints) {
+  std::array<char, 4096> text{};
+  const ssize_t got = ::pread(complaints.get(), text.data(), text.size(), 0);
+  std::string out(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  while (out.ends_with('\n')) out.pop_back();
+  return out.substr(out.rfind('\n') + 1);
+}
+
+// `what` is served, or why not. In the background the process that was spawned ends as soon as the
+// one that serves goes its own way.
+Result<json> wait_until_served(const Starting& starting, const std::string& socket,
+                               bool foreground) {
+  const std::string said = read_report(starting.report);
+  if (said.empty() || !foreground) {
+    const std::string how = end_of_process(starting.pid);
+    if (said.empty()) {
+      const std::string why = last_complaint(starting.complaints);
+      return fail(ErrorCode::io, "nbdkit does not serve: " + (why.empty() ? how : why), socket,
+                  "see that nbdkit works here, or use another --export");
+    }
+  }
+  auto answer = control::parse_answer(said);
+  if (!answer) {
+    if (foreground) (void)end_of_process(starting.pid);
+    return tl::unexpected(answer.error());
+  }
+  return (*answer)["served"];
+}
+
+// What must hold before nbdkit is asked; the socket.
+Result<std::string> prepare(const NbdOptions& options, const control::RuntimeDir& runtime) {
+  if (auto there = check_nbd_server(); !there) return tl::unexpected(there.error());
+  const auto name = name_to_start(options.serve, runtime);
+  if (!name) return tl::unexpected(name.error());
+  const std::string socket = options.socket.empty() ? runtime.nbd_socket(*name) : options.socket;
+  if (auto clear = clear_socket(socket); !clear) return tl::unexpected(clear.error());
+  return socket;
+}
+
+}  // namespace
+
+Result<void> check_nbd_server() {
+  constexpr const char* kOther = "or use `--export block` or `--export fuse`";
+  if (find_nbdkit().empty()) {
+    return fail(ErrorCode::not_supported, "NBD is served by nbdkit, which is not here", "nbdkit",
+                fmt::format("install it, {}", kOther));
+  }
+  if (find_plugin().empty()) {
+    return fail(ErrorCode::not_supported, "the plugin for nbdkit is not where this program is",
+                kPluginFile, fmt::format("install dm-remap whole, {}", kOther));
+  }
+  return {};
+}
+
+Result<json> start_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime) {
+  const auto socket = prepare(options, runtime);
+  if (!socket) return tl::unexpected(socket.error());
+  const auto starting = spawn(options, *socket);
+  if (!starting) return tl::unexpected(starting.error());
+  return wait_until_served(*starting, *socket, false);
+}
+
+Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime,
+                            ServeObserver& observer) {
+  const EndSignals signals;
+  const auto socket = prepare(options, runtime);
+  if (!socket) return tl::unexpected(socket.error());
+  const auto starting = spawn(options, *socket);
+  if (!starting) return tl::unexpected(starting.error());
+  const auto served = wait_until_served(*starting, *socket, true);
+  if (!served) return tl::unexpected(served.error());
+  ::sd_notify(0, "READY=1");
+  if (!observer.serving(*served)) ::kill(starting->pid, SIGTERM);
+  while (true) {
+    int status = 0;
+    const pid_t ended = ::waitpid(starting->pid, &status, WNOHANG);
+    if (ended == starting->pid) {
+      if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+      return fail(ErrorCode::io, "nbdkit did not end as it should", *socket,
+                  "see the log in the runtime directory");
+    }
+    if (const auto signal = signals.wait(std::chrono::milliseconds(100))) {
+      if (*signal != SIGHUP) ::kill(starting->pid, SIGTERM);
+    }
+  }
+}
+
+}  // namespace dmremap::daemon
