@@ -38,10 +38,10 @@ SECTOR = 512
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SKIPPED = 77
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-DMREMAP = os.environ.get("DMREMAP", os.path.join(_ROOT, "build/bin/dmremap"))
-DMREMAP_LAB = os.environ.get("DMREMAP_LAB", os.path.join(_ROOT, "build/bin/dmremap-lab"))
+DMREMAP = os.environ.get("DMREMAP", os.path.join(ROOT, "build/bin/dmremap"))
+DMREMAP_LAB = os.environ.get("DMREMAP_LAB", os.path.join(ROOT, "build/bin/dmremap-lab"))
 
 
 # --- what a machine must offer ---------------------------------------------------------------
