@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`make install` puts everything where it belongs, and what it put there works by itself."""
+
+import os
+
+import support
+from support import check, equal
+
+
+def make_install(**variables):
+    # As built: the test is not to build or install packages.
+    return support.run("make", "-C", support.ROOT, "--assume-old=build", "install",
+                       *(f"{name}={value}" for name, value in variables.items()))
+
+
+def files_below(directory):
+    return {os.path.relpath(os.path.join(where, name), directory)
+            for where, _, names in os.walk(directory) for name in names}
+
+
+def install(t):
+    make_install(DESTDIR=t.path("root"), PREFIX="/usr")
+    equal(os.listdir(t.path("root")), ["usr"], "nothing outside of the prefix")
+    found = files_below(t.path("root/usr"))
+    verbs = [verb["name"] for verb in support.dmremap("--describe").json()["verbs"]]
+    wanted = {"sbin/dmremap", "bin/dmremap-lab", "libexec/dm-remap/read-metadata",
+              "share/man/man8/dmremap.8", "share/man/man1/dmremap-lab.1",
+              *(f"share/man/man8/dmremap-{verb}.8" for verb in verbs),
+              "share/bash-completion/completions/dmremap",
+              "share/bash-completion/completions/dmremap-lab",
+              "lib/systemd/system/dmremap@.service",
+              "share/doc/dm-remap/README.md", "share/doc/dm-remap/LICENSE",
+              "share/doc/dm-remap/docs/recovery.md", "share/doc/dm-remap/docs/schema/status.json"}
+    equal(sorted(wanted - found), [], "what is missing")
+    strange = {path for path in found - wanted if not path.startswith("share/doc/dm-remap/")}
+    check(all(path.startswith(("sbin/", "bin/", "lib/", "share/man/")) for path in strange),
+          f"in their places: {strange}")
+    unit = support.run("cat", t.path("root/usr/lib/systemd/system/dmremap@.service")).out
+    check("ExecStart=/usr/sbin/dmremap start %i" in unit, f"the unit names what is there: {unit}")
+
+    make_install(DESTDIR="", PREFIX=t.path("prefix"))
+    program = t.path("prefix/sbin/dmremap")
+    main, spare = t.image("main.img", "16MiB"), t.path("spare.img")
+    support.run(program, "create", "data", main, spare, "--spare-size", "16MiB")
+    support.run(program, "check", spare, main)
+    support.run(t.path("prefix/bin/dmremap-lab"), "--version")
+    read = support.run(t.path("prefix/libexec/dm-remap/read-metadata"), spare).json()
+    equal(read["set"]["name"], "data", "read without the product")
+    page = support.run("man", "-M", t.path("prefix/share/man"), "dmremap-create").out
+    check("--known-bad" in page.replace("\u2010", "-"), "man finds its page")
+
+
+support.run_test(install, programs=["make", "cmake", "man"])
