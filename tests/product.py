@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import threading
+import urllib.parse
 
 import support
 from support import check
@@ -54,7 +55,7 @@ class Product:
             return done
         lines = done.out.splitlines()
         check(len(lines) == 1, f"start prints one line for one export: {done}")
-        check(os.path.exists(lines[0]), f"start names what is there: {done}")
+        check(os.path.exists(socket_of(lines[0]) or lines[0]), f"start names what is there: {done}")
         self.device = lines[0]
         return self.device
 
@@ -110,6 +111,12 @@ class Product:
             os.unlink(link)
 
 
+def socket_of(uri):
+    """The path in nbd+unix:///?socket=PATH; None for anything else."""
+    prefix = "nbd+unix:///?socket="
+    return urllib.parse.unquote(uri[len(prefix):]) if uri.startswith(prefix) else None
+
+
 def loops_over(directory):
     """Loop devices whose backing file lies, or lay, in a directory."""
     found = []
@@ -134,7 +141,7 @@ def _pid_in(path):
         with open(path, encoding="utf-8") as file:
             pid = int(file.read())
         with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-            return pid if file.read().startswith("dmremap") else None
+            return pid if file.read().startswith(("dmremap", "nbdkit")) else None
     except (OSError, ValueError):
         return None
 

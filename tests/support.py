@@ -41,6 +41,8 @@ SKIPPED = 77
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
 DMREMAP = os.environ.get("DMREMAP", os.path.join(ROOT, "build/bin/dmremap"))
+NBDKIT_PLUGIN = os.environ.get("NBDKIT_PLUGIN",
+                               os.path.join(ROOT, "build/lib/nbdkit-dmremap-plugin.so"))
 DMREMAP_LAB = os.environ.get("DMREMAP_LAB", os.path.join(ROOT, "build/bin/dmremap-lab"))
 
 

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`start --export nbd` refuses as every start does, with one line and its exit code though another
+process found it out; so are sockets that are somebody else's. A dead run's are cleared away."""
+
+import os
+import socket
+
+import product
+import support
+from support import check, equal
+from untouched import refused
+
+
+def start_refusals(t):
+    main = t.image("main.img", "16MiB", fill=1)
+    dm = product.Product(t, main, t.path("spare.img"))
+    dm.create("--spare-size", "16MiB")
+    paths = (main, dm.spare)
+    by_nbd = ("--export", "nbd")
+    refused(t, "missing-device", "start", "nosuchset", *by_nbd)
+    refused(t, "missing-device", "start", main, *by_nbd, paths=paths)
+    refused(t, "no-such-device", "start", main, t.path("none"), *by_nbd, exit=1, paths=paths)
+    os.truncate(main, 15 << 20)
+    refused(t, "wrong-main", "start", dm.name, *by_nbd, paths=paths)
+    t.image("main.img", "16MiB", fill=1)
+
+    # Found out by the process that is to serve, after it was started.
+    holder = os.open(main, os.O_RDONLY)
+    os.set_inheritable(holder, False)
+    import fcntl
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    error = refused(t, "device-in-use", "start", dm.name, *by_nbd, paths=paths)
+    check(str(os.getpid()) in error["what"], f"names who: {error}")
+    os.close(holder)
+
+    # One process serves NBD, another everything else.
+    refused(t, "usage", "start", dm.name, *by_nbd, "--export", "fuse", exit=2, paths=paths)
+    refused(t, "usage", "start", dm.name, *by_nbd, "--mount", t.path("m"), exit=2, paths=paths)
+    refused(t, "usage", "start", dm.name, "--export", "fuse", "--socket", t.path("s"), exit=2,
+            paths=paths)
+
+    # Sockets.
+    t.image("file", 512)
+    refused(t, "file-exists", "start", dm.name, *by_nbd, "--socket", t.path("file"), paths=paths)
+    refused(t, "usage", "start", dm.name, *by_nbd, "--socket", "/" + "x" * 120, exit=2, paths=paths)
+    refused(t, "io", "start", dm.name, *by_nbd, "--socket", t.path("no", "dir"), exit=1,
+            paths=paths)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(t.path("taken"))
+        other.listen()
+        refused(t, "device-in-use", "start", dm.name, *by_nbd, "--socket", t.path("taken"),
+                paths=paths)
+
+    # Nobody listens on that one any more.
+    dm.start("nbd", "--socket", t.path("taken"))
+    error = refused(t, "name-in-use", "start", dm.name, *by_nbd)
+    check("runs already" in error["what"], f"says that it runs: {error}")
+    dm.kill()
+    check(os.path.exists(t.path("taken")), "a killed run leaves its socket")
+    dm.start("nbd", "--socket", t.path("taken"), by_devices=True)
+    dm.stop()
+    equal(dm.is_running(), False, "running")
+
+    without = {**os.environ, "PATH": t.dir}
+    if not os.path.exists("/usr/sbin/nbdkit"):
+        refused(t, "not-supported", "start", dm.name, *by_nbd, exit=1, paths=paths,
+                env={**without, "DMREMAP_NBDKIT": t.path("none")})
+
+
+support.run_test(start_refusals, programs=["nbdkit"])
