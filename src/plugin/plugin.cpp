@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <string_view>
@@ -23,6 +24,9 @@
 namespace dmremap::plugin {
 
 namespace {
+
+// For clients that have just closed their connection.
+constexpr std::chrono::milliseconds kPatience{1000};
 
 Result<bool> parse_flag(const std::string& key, const std::string& value) {
   for (const std::string_view yes : {"true", "yes", "on", "1"}) {
@@ -73,7 +77,7 @@ class Plugin::NbdExports final : public daemon::Exports {
     return out;
   }
   Result<void> stop() override {
-    if (plugin_.clients_.close() || plugin_.server_ends_) return {};
+    if (plugin_.server_ends_ || plugin_.clients_.close(kPatience)) return {};
     return fail(
         ErrorCode::device_in_use,
         fmt::format("is in use: connected to by {}", fmt::join(plugin_.clients_.names(), ", ")),

@@ -27,6 +27,12 @@ def _refused(t, needle, *words, paths=()):
     return done
 
 
+def _serves(dm):
+    """nbdkit returns before the set is up; clients wait for it."""
+    done = dm.run("status", dm.name, "--json", expect=None)
+    return done.exit == 0 and done.json()["pid"] is not None
+
+
 def by_hand(t):
     main = t.image("main.img", "16MiB", fill="old")
     dm = product.Product(t, main, t.path("spare.img"))
@@ -49,20 +55,20 @@ def by_hand(t):
     for words, cwd in (((dm.name,), None), (("./spare.img", "device=./main.img"), t.dir)):
         support.run("nbdkit", "--unix", t.path("sock"), "--pidfile", t.path("pid"),
                     support.NBDKIT_PLUGIN, *words, cwd=cwd)
-        support.wait_until(dm.is_running, "running")
+        support.wait_until(lambda: _serves(dm), "serving")
         status = dm.status()
         with open(t.path("pid"), encoding="utf-8") as file:
             equal(status["pid"], int(file.read()), "pid")
         equal([(e["kind"], product.socket_of(e["where"])) for e in status["exports"]],
               [("nbd", t.path("sock"))], "exports")
-        _refused_second = support.run("nbdkit", "--unix", t.path("second"), support.NBDKIT_PLUGIN,
+        second = support.run("nbdkit", "--unix", t.path("second"), support.NBDKIT_PLUGIN,
                                       dm.name, expect=1)
-        check("runs already" in _refused_second.err, f"one at a time: {_refused_second}")
+        check("runs already" in second.err, f"one at a time: {second}")
         with nbd_client.Client(t.path("sock")) as disk:
             equal_bytes(disk.read(512, 512), pattern(1, 1, "old"), "what is read")
         dm.run("remap", dm.name, "100+8")
         check(dm.events("remap"), "events")
-        support.wait_until(lambda: dm.stop(expect=None).exit == 0, "stopped")
+        dm.stop()
         os.unlink(t.path("sock"))
     # For the time of one command.
     done = support.run("nbdkit", "-U", "-", support.NBDKIT_PLUGIN, *paths, "--run",

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """nbdkit's own filters stack on the plugin."""
 
+import struct
+
 import nbd_client
 import product
 import support
@@ -23,8 +25,12 @@ def _end(dm, socket):
 
 def filters(t):
     main = t.image("main.img", "32MiB")
-    support.run("sfdisk", "-q", main, input="start=2048, size=8192\nstart=20480, size=16384\n")
     with open(main, "r+b") as file:
+        file.seek(446)  # the partition table of a PC
+        for first, count in ((2048, 8192), (20480, 16384)):
+            file.write(struct.pack("<B3sB3sII", 0, bytes(3), 0x83, bytes(3), first, count))
+        file.seek(510)
+        file.write(b"\x55\xaa")
         file.seek(20480 * 512)
         file.write(pattern(20480, 16384, "second"))
     dm = product.Product(t, main, t.path("spare"))
@@ -61,4 +67,4 @@ def filters(t):
         support.check("read: 1 ops" in file.read(), "what the stats filter counted")
 
 
-support.run_test(filters, programs=["nbdkit", "sfdisk"])
+support.run_test(filters, programs=["nbdkit"])

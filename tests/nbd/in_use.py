@@ -25,10 +25,9 @@ def in_use(t):
         check(str(os.getpid()) in error["what"], f"names who: {error}")
         check(error["hint"], f"says what to do: {error}")
         equal_bytes(disk.read(0, 4096), pattern(0, 8, "new"), "still served")
-        # A signal is answered when the client has gone; it is told to.
         pid = dm.status()["pid"]
     dm.stop()
-    check(not os.path.exists(f"/proc/{pid}"), "nbdkit has ended")
+    support.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "nbdkit ended")
     check(not os.path.lexists(socket), "the socket is gone")
     equal(dm.is_running(), False, "running")
 

@@ -39,7 +39,7 @@ class _Writer(threading.Thread):
                 self.disk.write(sector * 512, stamps.block_of(sector, self.number),
                                 fua=self.number % 3 == 0)
                 self.done[sector] = self.number
-                self.begun[sector].clear()
+                del self.begun[sector]
         except (OSError, ConnectionError):
             self.disk.close()
 

@@ -3,7 +3,9 @@
 """`start --export nbd` refuses as every start does, with one line and its exit code though another
 process found it out; so are sockets that are somebody else's. A dead run's are cleared away."""
 
+import fcntl
 import os
+import shutil
 import socket
 
 import product
@@ -27,8 +29,6 @@ def start_refusals(t):
 
     # Found out by the process that is to serve, after it was started.
     holder = os.open(main, os.O_RDONLY)
-    os.set_inheritable(holder, False)
-    import fcntl
     fcntl.flock(holder, fcntl.LOCK_EX)
     error = refused(t, "device-in-use", "start", dm.name, *by_nbd, paths=paths)
     check(str(os.getpid()) in error["what"], f"names who: {error}")
@@ -62,10 +62,10 @@ def start_refusals(t):
     dm.stop()
     equal(dm.is_running(), False, "running")
 
-    without = {**os.environ, "PATH": t.dir}
-    if not os.path.exists("/usr/sbin/nbdkit"):
-        refused(t, "not-supported", "start", dm.name, *by_nbd, exit=1, paths=paths,
-                env={**without, "DMREMAP_NBDKIT": t.path("none")})
+    # A program without its plugin beside it.
+    shutil.copy(support.DMREMAP, t.path("alone"))
+    done = support.run(t.path("alone"), "start", dm.name, *by_nbd, expect=1)
+    check("plugin" in done.one_line_error(), f"says what is missing: {done}")
 
 
 support.run_test(start_refusals, programs=["nbdkit"])

@@ -27,11 +27,11 @@ def _on_an_image(t):
     dm.start("nbd")
     with nbd_client.Client(product.socket_of(dm.device)) as disk:
         check(disk.flags & nbd_client.SEND_FAST_ZERO, "fast zeroes are offered")
-        allocated = os.stat(main).st_blocks
+        allocated = os.path.getsize(main) // 512
         for number, flags in enumerate((NO_HOLE, NO_HOLE | FUA)):
             disk.zero(number * MIB, MIB, flags)
             _zeros(disk, number * MIB, MIB)
-        equal(os.stat(main).st_blocks, allocated, "blocks of main after zeroes without a hole")
+        check(os.stat(main).st_blocks >= allocated, "a zero without a hole made one")
         with expect_errno(errno.EOPNOTSUPP):
             disk.zero(2 * MIB, MIB, FAST_ZERO | NO_HOLE)
         equal_bytes(disk.read(2 * MIB, 4096), pattern(4096, 8, "old"), "after a refusal")

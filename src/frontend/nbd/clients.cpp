@@ -16,11 +16,12 @@ Client* Clients::enter(std::int64_t pid) {
 void Clients::leave(Client* client) {
   const std::lock_guard<std::mutex> lock(mutex_);
   connected_.remove_if([&](const Client& other) { return &other == client; });
+  left_.notify_all();
 }
 
-bool Clients::close() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (!connected_.empty()) return false;
+bool Clients::close(std::chrono::milliseconds patience) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!left_.wait_for(lock, patience, [this] { return connected_.empty(); })) return false;
   closed_ = true;
   return true;
 }

@@ -2,6 +2,8 @@
 // Who is connected, and whether anybody may still come.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <list>
 #include <mutex>
@@ -21,13 +23,15 @@ class Clients {
   [[nodiscard]] Client* enter(std::int64_t pid);
   void leave(Client* client);
 
-  // From here on nobody enters; refused, and nothing is changed, while anybody is connected.
-  [[nodiscard]] bool close();
+  // From here on nobody enters; refused, and nothing is changed, while anybody is connected. Waits
+  // for who is about to leave: a client's close reaches the server a little after it returned.
+  [[nodiscard]] bool close(std::chrono::milliseconds patience);
   // "1234 qemu-io", "a client elsewhere".
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
   mutable std::mutex mutex_;
+  std::condition_variable left_;
   std::list<Client> connected_;
   bool closed_ = false;
 };

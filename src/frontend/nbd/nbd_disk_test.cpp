@@ -126,17 +126,19 @@ TEST_P(NbdDiskTest, BlockSizesAreMains) {
   EXPECT_EQ(sizes.maximum % unit, 0U);
 }
 
+constexpr std::chrono::milliseconds kNow{0};
+
 TEST(ClientsTest, NobodyIsCutOffAndNobodyEntersAfterTheClose) {
   Clients clients;
   Client* one = clients.enter(1);
   Client* other = clients.enter(0);
   ASSERT_NE(one, nullptr);
-  EXPECT_FALSE(clients.close());
+  EXPECT_FALSE(clients.close(kNow));
   EXPECT_EQ(clients.names().size(), 2U);
   clients.leave(one);
   EXPECT_EQ(clients.names(), std::vector<std::string>{"a client elsewhere"});
   clients.leave(other);
-  EXPECT_TRUE(clients.close());
+  EXPECT_TRUE(clients.close(kNow));
   EXPECT_EQ(clients.enter(1), nullptr);
 }
 
