@@ -11,6 +11,7 @@
 #include "base/checksum.hpp"
 #include "base/endian.hpp"
 #include "format/body.hpp"
+#include "format/copy_record.hpp"
 #include "format/format_page.hpp"
 #include "format/seal.hpp"
 #include "format/sections.hpp"
@@ -214,6 +215,23 @@ Bytes packed_health(const Health& health) {
   Bytes out(kHealthBytes);
   pack_health(health, out);
   return out;
+}
+
+TEST(FormatPage, TheRecordOfACopy) {
+  check_structure(Structure<CopyRecord>{"The record of a copy",
+                                        kCopyRecordBytes,
+                                        CopyRecord{},
+                                        [](const CopyRecord& record) {
+                                          Bytes out(kCopyRecordBytes);
+                                          pack_copy_record(record, out);
+                                          return out;
+                                        },
+                                        {{"sequence", set(&CopyRecord::sequence)},
+                                         {"time", set(&CopyRecord::wall_ns)},
+                                         {"sectors", [](CopyRecord& r) { r.left_out = {~0ULL}; }}},
+                                        {}});
+  EXPECT_NE(chapter("The sections").text.find("record of a copy: type 5"), std::string::npos);
+  EXPECT_EQ(kCopyRecordType, 5);
 }
 
 TEST(FormatPage, Health) {

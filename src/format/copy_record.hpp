@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// That a verified copy of the set was made: an optional section of a body.
+//
+// It names the commit that carries it. A program that does not know it carries it along unchanged
+// into its own commits, where it names an earlier one and so counts for nothing: it cannot go stale
+// unnoticed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/units.hpp"
+#include "format/content.hpp"
+
+namespace dmremap::format {
+
+inline constexpr std::uint16_t kCopyRecordType = 5;
+inline constexpr std::size_t kCopyRecordBytes = 64;
+
+struct CopyRecord {
+  std::uint64_t sequence = 0;  // of the commit that carries it
+  std::uint64_t wall_ns = 0;   // when the copy was done; for people
+  SectorCount left_out;        // sectors that were lost or gone, and are not in it
+
+  bool operator==(const CopyRecord&) const = default;
+};
+
+void pack_copy_record(const CopyRecord& record, std::span<std::byte> out);
+
+// Of the commit `sequence`; none, for whatever is no record, or one of another commit.
+[[nodiscard]] std::optional<CopyRecord> copy_record_in(const Content& content,
+                                                       std::uint64_t sequence);
+// In place of one that was there. False: there is no room for another section.
+bool put_copy_record(Content& content, const CopyRecord& record);
+void drop_copy_record(Content& content);
+
+}  // namespace dmremap::format
