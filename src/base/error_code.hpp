@@ -49,6 +49,7 @@ enum class ErrorClass { failed = 1, usage = 2, refused = 3 };
   X(metadata_fork,            "metadata-fork",             refused)         \
   X(metadata_exhausted,       "metadata-sequence-end",     refused)         \
   X(not_in_doubt,             "not-in-doubt",              refused)         \
+  X(copy_outdated,            "copy-outdated",             refused)         \
   X(still_remapped,           "still-remapped",            refused)         \
   X(file_exists,              "file-exists",               refused)         \
   X(wrong_main,               "wrong-main",                refused)         \

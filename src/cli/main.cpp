@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   add_unremap(app, chosen);
   add_bad(app, chosen);
   add_backfill(app, chosen);
+  add_copy(app, chosen);
   add_release(app, chosen);
   dmremap::manual::describe(app, about());
   if (dmremap::manual::describes_itself(app, argc, argv)) return kDone;

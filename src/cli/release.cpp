@@ -8,6 +8,7 @@
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "control/runtime_dir.hpp"
+#include "format/copy_record.hpp"
 #include "metadata/offline.hpp"
 #include "set/hints.hpp"
 
@@ -36,6 +37,12 @@ std::uint64_t sectors_elsewhere(const Survey& survey) {
   return sectors;
 }
 
+// Of the winner alone, and by it: a start or a later commit voids it.
+std::optional<format::CopyRecord> recorded_copy(const Survey& survey) {
+  if (!survey.content || !survey.decision.winner) return std::nullopt;
+  return format::copy_record_in(*survey.content, survey.decision.winner->sequence);
+}
+
 Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& arguments,
                                    const std::string& path) {
   const std::string uuid = to_string(*survey.set_uuid);
@@ -56,10 +63,13 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
   }
   const std::uint64_t elsewhere = sectors_elsewhere(survey);
   if (elsewhere == 0) return {};
+  if (arguments.copied && recorded_copy(survey)) return {};
   if (arguments.copied) {
-    return fail(
-        ErrorCode::still_remapped, "no verified copy of the disk is recorded", path,
-        "copy it first, or give up the data of its remapped sectors with --discard-data " + uuid);
+    return fail(ErrorCode::still_remapped, "no verified copy of the disk is recorded", path,
+                "`dmremap copy` it, then stop it with nothing written in between; or give up the "
+                "data of its "
+                "remapped sectors with --discard-data " +
+                    uuid);
   }
   return fail(ErrorCode::still_remapped,
               fmt::format("{} sectors of the disk are on this spare, or newer than what main holds",
@@ -75,6 +85,7 @@ Result<json> release(const Arguments& arguments) {
     return tl::unexpected(fine.error());
   }
   const json set = set_json(spare->survey);
+  const auto copy = arguments.copied ? recorded_copy(spare->survey) : std::nullopt;
   if (auto done = metadata::release(*spare->device, spare->survey); !done) {
     return tl::unexpected(done.error());
   }
@@ -83,6 +94,8 @@ Result<json> release(const Arguments& arguments) {
     set::Hints(runtime->hints()).forget(set["name"].get<std::string>());
   }
   return json{{"set", set},
+              {"copied", copy.has_value()},
+              {"left_out_sectors", copy ? json(copy->left_out.value) : json()},
               {"spare", path},
               {"discarded_sectors",
                spare->survey.content ? json(sectors_elsewhere(spare->survey)) : json()}};
@@ -96,6 +109,10 @@ int run(const Arguments& arguments) {
   } else {
     fmt::print("{} released; {} is free\n", set_text((*done)["set"]),
                printable((*done)["spare"].get<std::string>()));
+    const json& left_out = (*done)["left_out_sectors"];
+    if (left_out.is_number() && left_out != 0) {
+      fmt::print("{} sectors were lost and are not in the copy\n", left_out.get<std::uint64_t>());
+    }
   }
   return kDone;
 }
@@ -125,7 +142,8 @@ void add_release(CLI::App& app, Chosen& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
       ->required();
-  verb->add_flag("--copied", arguments->copied, "a verified copy of the disk was made");
+  verb->add_flag("--copied", arguments->copied,
+                 "a verified `dmremap copy` was made, and nothing written since");
   verb->add_option("--discard-data", arguments->discard,
                    "give up what the spare holds of the set with this UUID")
       ->type_name("UUID");

@@ -35,6 +35,7 @@ void add_remap(CLI::App& app, Chosen& chosen);
 void add_unremap(CLI::App& app, Chosen& chosen);
 void add_bad(CLI::App& app, Chosen& chosen);
 void add_backfill(CLI::App& app, Chosen& chosen);
+void add_copy(CLI::App& app, Chosen& chosen);
 void add_release(CLI::App& app, Chosen& chosen);
 
 }  // namespace dmremap::cli

@@ -107,6 +107,19 @@ json answer_backfill(Service& service, const json& request) {
   return answer;
 }
 
+json answer_copied(Service& service, const json& request) {
+  const auto left_out = ranges_from_json(request.value("left_out", json::array()));
+  const auto is_number = [&](const char* key) {
+    return request.contains(key) && request[key].is_number_unsigned();
+  };
+  if (!left_out || !is_number("term") || !is_number("writes")) {
+    return make_answer(Error{ErrorCode::protocol, "does not say of a copy", {}, {}});
+  }
+  const auto noted =
+      service.note_copy({number_at(request, "term"), number_at(request, "writes"), *left_out});
+  return noted ? make_answer() : make_answer(noted.error());
+}
+
 json answer_extents(Service& service) {
   const auto map = service.disk_map();
   if (!map) return make_answer(map.error());
@@ -173,6 +186,7 @@ class Connection {
     if (verb == "unremap") return send(answer_unremap(service_, request));
     if (verb == "mark") return send(answer_mark(service_, request));
     if (verb == "backfill") return send(answer_backfill(service_, request));
+    if (verb == "copied") return send(answer_copied(service_, request));
     if (verb == "extents") return send(answer_extents(service_));
     if (verb == "stop") {
       const auto stopped = service_.stop();

@@ -57,6 +57,11 @@ class FakeSet final : public Service {
     filled_data.assign(fill.data.begin(), fill.data.end());
     return remap::Backfilled{{7}, {fill.gone_too ? 1U : 0U}, {2}};
   }
+  Result<void> note_copy(const set::CopyMade& copy) override {
+    if (copy.writes == 666) return fail(ErrorCode::copy_outdated, "was written to");
+    copied = copy;
+    return {};
+  }
   Result<DiskMap> disk_map() override {
     using format::Extent;
     using format::State;
@@ -88,6 +93,7 @@ class FakeSet final : public Service {
   remap::KnownBad marked;  // by the last request
   remap::Backfill filled;  // likewise; its data is in the next
   std::vector<std::byte> filled_data;
+  set::CopyMade copied;
 
  private:
   std::mutex mutex_;
@@ -216,6 +222,25 @@ TEST_F(ServerTest, TheDataOfABackfillArrivesAsItWasSent) {
   }
   request["data"] = "=this is none=";
   EXPECT_EQ(call(request).error().code, ErrorCode::protocol);
+}
+
+TEST_F(ServerTest, ACopyIsNoted) {
+  const std::vector<SectorRange> left_out{{{8}, {1}}, {{100}, {2}}};
+  auto request = make_request("copied");
+  request["term"] = 3;
+  request["writes"] = 12;
+  request["left_out"] = to_json(left_out);
+  ASSERT_TRUE(call(request));
+  EXPECT_EQ(set_.copied.term, 3U);
+  EXPECT_EQ(set_.copied.writes, 12U);
+  EXPECT_EQ(set_.copied.left_out, left_out);
+  request["writes"] = 666;
+  EXPECT_EQ(call(request).error().code, ErrorCode::copy_outdated);
+  for (const char* field : {"term", "writes", "left_out"}) {
+    auto wrong = request;
+    wrong[field] = "1";
+    EXPECT_EQ(call(wrong).error().code, ErrorCode::protocol) << field;
+  }
 }
 
 TEST_F(ServerTest, TellsTheStatesOfSectors) {

@@ -170,10 +170,14 @@ Result<remap::KnownBad> read_known_bad(const std::string& path, const KnownBadFo
   return parse_known_bad(*text, path, form);
 }
 
-Result<std::vector<MapfileArea>> read_mapfile(const std::string& path) {
+Result<std::string> read_list(const std::string& path) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, "open it", path, "give a ddrescue mapfile");
-  const auto text = read_all(file.get(), path);
+  return read_all(file.get(), path);
+}
+
+Result<std::vector<MapfileArea>> read_mapfile(const std::string& path) {
+  const auto text = read_list(path);
   if (!text) return tl::unexpected(text.error());
   return parse_mapfile(*text, path);
 }

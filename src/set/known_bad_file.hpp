@@ -41,6 +41,8 @@ struct KnownBadForm {
 [[nodiscard]] Result<remap::KnownBad> read_known_bad(const std::string& path,
                                                      const KnownBadForm& form);
 
+// The text of any list. Errors: those of reading a file; usage for one that is far too large.
+[[nodiscard]] Result<std::string> read_list(const std::string& path);
 // Any mapfile. Errors: as above.
 [[nodiscard]] Result<std::vector<MapfileArea>> read_mapfile(const std::string& path);
 

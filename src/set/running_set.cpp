@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "set/running_set.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -11,9 +12,12 @@
 
 #include "base/log.hpp"
 #include "discovery/fingerprint.hpp"
+#include "format/copy_record.hpp"
 #include "io/file_device.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
+#include "remap/route.hpp"
+#include "remap/table.hpp"
 #include "set/held_main.hpp"
 #include "set/main_print.hpp"
 #include "set/opening.hpp"
@@ -156,6 +160,20 @@ class HeldSet final : public RunningSet {
     return out;
   }
 
+  Result<void> note_copy(CopyMade copy) override {
+    if (read_only_) {
+      return fail(ErrorCode::read_only, "was started read-only: the copy cannot be recorded",
+                  name());
+    }
+    const std::lock_guard lock(copy_mutex_);
+    if (!holds(copy)) {
+      return fail(ErrorCode::copy_outdated, "was written to while it was copied", name(),
+                  "end all use of it, and copy again: what has not changed is not copied twice");
+    }
+    copy_ = std::move(copy);
+    return {};
+  }
+
   Result<void> stop() override {
     end_watch();
     Result<void> outcome;
@@ -181,6 +199,7 @@ class HeldSet final : public RunningSet {
     const bool clean = health.clean || health.starts == 0;
     health.clean = false;
     health.main_print = {};
+    format::drop_copy_record(content_);
     ++health.starts;
     content_.identity.main = main_.fingerprint();
     if (const auto seen = discovery::take_fingerprint(*spare_)) {
@@ -214,11 +233,39 @@ class HeldSet final : public RunningSet {
                                   clean ? Severity::info : Severity::warning,
                                   clean ? "" : "main did not take the last flush"));
     const auto fingerprint = main_.fingerprint();
-    return engine_->commit_record([=](format::Content& content) {
+    const auto copied = clean ? copy_still_made() : std::nullopt;
+    return engine_->commit_record([=, this](format::Content& content) {
+      if (copied) {
+        (void)put_copy_record(content, {store_->next_sequence(), clock_.wall_ns(), *copied});
+      }
       content.identity.main = fingerprint;
       content.health.clean = clean;
       content.health.main_print = print.print;
     });
+  }
+
+  // Is all that the set serves in the copy, but what was lost then and is now?
+  [[nodiscard]] bool holds(const CopyMade& copy) const {
+    if (copy.term != store_->current().term || copy.writes != engine_->counts().writes)
+      return false;
+    const remap::Table table(engine_->extents(), {});
+    return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
+      for (Sector at = range.first; at < range.end();) {
+        const remap::Piece piece = table.piece_at(at, range.end());
+        if (remap::place_of(piece.state) != remap::Place::nowhere) return false;
+        at = piece.main.end();
+      }
+      return true;
+    });
+  }
+
+  // How many sectors it lacks; none: there is no copy, or it is outdated.
+  [[nodiscard]] std::optional<SectorCount> copy_still_made() {
+    const std::lock_guard lock(copy_mutex_);
+    if (!copy_ || !holds(*copy_)) return std::nullopt;
+    SectorCount out;
+    for (const SectorRange& range : copy_->left_out) out = out + range.count;
+    return out;
   }
 
   // A user who makes a file system on the virtual device changes main's identity in the record. It
@@ -280,6 +327,9 @@ class HeldSet final : public RunningSet {
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<remap::Engine> engine_;
   bool stopped_ = false;
+
+  std::mutex copy_mutex_;
+  std::optional<CopyMade> copy_;
 
   std::mutex watch_mutex_;
   std::condition_variable watch_ended_;

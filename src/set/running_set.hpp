@@ -38,6 +38,13 @@ struct Members {
   std::string spare_path;
 };
 
+// A verified copy of what the set serves, made while it ran.
+struct CopyMade {
+  std::uint64_t term = 0;             // of the run,
+  std::uint64_t writes = 0;           // and how many writes there had been when it began
+  std::vector<SectorRange> left_out;  // lost or gone then
+};
+
 // Thread-safe but for stop(), which is called once, last.
 class RunningSet {
  public:
@@ -52,6 +59,10 @@ class RunningSet {
   [[nodiscard]] virtual bool read_only() const = 0;
   [[nodiscard]] virtual Status status() const = 0;
   [[nodiscard]] virtual EventLog& events() = 0;
+
+  // The clean stop records the copy, if until then nothing was written, and no sector that it lacks
+  // became readable. Errors: read_only; copy_outdated, if that is so already.
+  virtual Result<void> note_copy(CopyMade copy) = 0;
 
   // Clean stop. No front end serves any more. Returns the first error, having done all the rest.
   // Afterwards only destruction, which lets go of the devices.

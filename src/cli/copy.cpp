@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copies through the device that the set serves, so that what lies on the spare is in it.
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "cli/copy_progress.hpp"
+#include "cli/copy_source.hpp"
+#include "cli/disk_map.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+#include "control/table_json.hpp"
+#include "set/copy_target.hpp"
+#include "set/copying.hpp"
+#include "set/known_bad_file.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+using Status = set::CopyMap::Status;
+
+struct Arguments {
+  std::string name;
+  std::string target;
+  std::string mapfile;
+  bool force = false;
+  bool json = false;
+};
+
+// Set by a signal.
+std::atomic<bool> interrupted = false;
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted.store(true); };
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+}
+
+// As the set knows them now, sorted.
+std::vector<SectorRange> lost_in(const DiskMapSeen& map) {
+  std::vector<SectorRange> out;
+  for (const format::Extent& extent : map.disk.extents) {
+    const bool lost = extent.state() == format::State::lost;
+    if (lost || extent.state() == format::State::gone) out.push_back(extent.main());
+  }
+  return out;
+}
+
+Result<DiskMapSeen> ask_map(const std::string& name) {
+  // A connection that says nothing for long is closed: each question has its own.
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  auto client = connect(*runtime, name);
+  if (!client) return tl::unexpected(client.error());
+  return disk_map_of(*client, name);
+}
+
+bool has_condition(const json& status, const char* condition) {
+  const json conditions = status.value("conditions", json::array());
+  return std::ranges::find(conditions, json(condition)) != conditions.end();
+}
+
+class Watch final : public set::CopyObserver {
+ public:
+  Watch(const control::RuntimeDir& runtime, const Arguments& arguments, std::string mapfile,
+        set::CopyStamp stamp, const set::CopyMap& map)
+      : runtime_(runtime),
+        arguments_(arguments),
+        mapfile_(std::move(mapfile)),
+        stamp_(std::move(stamp)),
+        progress_(map) {}
+
+  bool go_on(const set::CopyMap& map) override {
+    progress_.show(map);
+    if (std::chrono::steady_clock::now() >= next_save_ && !save(map)) return false;
+    return !interrupted.load();
+  }
+
+  Result<std::vector<SectorRange>> lost_now() override {
+    const auto status = running_status(runtime_, arguments_.name);
+    if (!status) return tl::unexpected(status.error());
+    if (has_condition(*status, "tripped")) {
+      return fail(ErrorCode::tripped, "main is not there", arguments_.name,
+                  "connect it; the same command goes on where this one ended");
+    }
+    const auto map = ask_map(arguments_.name);
+    if (!map) return tl::unexpected(map.error());
+    return lost_in(*map);
+  }
+
+  // Of what is on the target already. False: see saved().
+  bool save(const set::CopyMap& map) {
+    saved_ = set::write_known_bad(mapfile_, map.print(stamp_), true);
+    next_save_ = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    return saved_.has_value();
+  }
+  [[nodiscard]] const Result<void>& saved() const { return saved_; }
+  void end() { progress_.end(); }
+
+ private:
+  const control::RuntimeDir& runtime_;
+  const Arguments& arguments_;
+  const std::string mapfile_;
+  const set::CopyStamp stamp_;
+  CopyProgress progress_;
+  Result<void> saved_;
+  std::chrono::steady_clock::time_point next_save_;
+};
+
+Result<std::string> mapfile_of(const Arguments& arguments) {
+  if (!arguments.mapfile.empty()) return arguments.mapfile;
+  struct stat st {};
+  const bool there = ::stat(arguments.target.c_str(), &st) == 0;
+  if (there && !S_ISREG(st.st_mode)) {
+    return fail(ErrorCode::usage, "a device needs a --mapfile FILE to go on from", arguments.target,
+                "give a file on another disk");
+  }
+  return arguments.target + ".map";
+}
+
+struct Begun {
+  set::CopyMap map;
+  bool resumed = false;  // the target holds the beginning of this copy
+  bool trusted = false;  // and it is of what the set serves now
+};
+
+// From a mapfile, if there is one.
+Result<Begun> begin(const std::string& mapfile, const set::CopyStamp& stamp, SectorCount size) {
+  Begun fresh{set::CopyMap(size)};
+  if (::access(mapfile.c_str(), F_OK) != 0) return fresh;
+  const auto text = set::read_list(mapfile);
+  if (!text) return tl::unexpected(text.error());
+  if (text->empty()) return fresh;
+  const auto of = set::stamp_of_mapfile(*text);
+  if (!of || of->set_uuid != stamp.set_uuid || of->target != stamp.target) {
+    return fail(ErrorCode::file_exists, "is not the mapfile of a copy of this set to this target",
+                mapfile, "give another --mapfile, or remove it to begin anew");
+  }
+  if (*of != stamp) {
+    fresh.resumed = true;
+    return fresh;
+  }
+  auto map = set::resume_map(*text, mapfile, size);
+  if (!map) return tl::unexpected(map.error());
+  return Begun{std::move(*map), true, true};
+}
+
+struct Done {
+  std::string mapfile;
+  set::CopyMap map{SectorCount{}};
+  std::uint64_t resumed = 0;
+  bool recorded = false;
+  std::optional<Error> ended;  // why it is not whole, or not recorded
+};
+
+Result<void> note_copy(const Arguments& arguments, const set::CopyStamp& stamp,
+                       const set::CopyMap& map) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return tl::unexpected(client.error());
+  json request = control::make_request("copied");
+  request["term"] = stamp.term;
+  request["writes"] = stamp.writes;
+  request["left_out"] = control::to_json(map.in(Status::bad));
+  const auto answer = client->call(request, kAnswerTime);
+  return answer ? Result<void>() : tl::unexpected(answer.error());
+}
+
+// Why the copy is not whole, if it is not; else has the set note it.
+void conclude(const Arguments& arguments, const set::CopyStamp& stamp, Done& done) {
+  const std::uint64_t untried = done.map.count(Status::untried).value;
+  const std::uint64_t unread = done.map.count(Status::non_trimmed).value;
+  if (done.ended) return;
+  if (untried > 0) {
+    done.ended = Error{ErrorCode::io,
+                       fmt::format("interrupted; {} are still to be copied", human_size(untried)),
+                       arguments.target, "the same command goes on from " + done.mapfile};
+  } else if (unread > 0) {
+    done.ended = Error{
+        ErrorCode::io,
+        fmt::format("{} did not read and are not known to be lost", counted(unread, "sector")),
+        arguments.name, "the same command tries them again"};
+  } else if (auto noted = note_copy(arguments, stamp, done.map); noted) {
+    done.recorded = true;
+  } else if (noted.error().code != ErrorCode::read_only) {
+    done.ended = noted.error();
+  }
+}
+
+Result<Done> copy(const Arguments& arguments) {
+  const auto mapfile = mapfile_of(arguments);
+  if (!mapfile) return tl::unexpected(mapfile.error());
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  const auto status = running_status(*runtime, arguments.name);
+  if (!status) return tl::unexpected(status.error());
+  const auto disk = ask_map(arguments.name);
+  if (!disk) return tl::unexpected(disk.error());
+  // Held before the writes are counted.
+  auto source = CopySource::open(*status);
+  if (!source) return tl::unexpected(source.error());
+  const auto now = running_status(*runtime, arguments.name);
+  if (!now) return tl::unexpected(now.error());
+  set::CopyStamp stamp = stamp_of(*now);
+  stamp.target = set::target_identity(arguments.target);
+  auto begun = begin(*mapfile, stamp, disk->disk.size);
+  if (!begun) return tl::unexpected(begun.error());
+  if (begun->resumed && !begun->trusted) {
+    warn("the set was written to or started anew since the copy began: all of it is copied again");
+  }
+  const auto target = set::open_target({arguments.target, disk->disk.size, disk->disk.unit,
+                                        arguments.force, begun->resumed, parts_of(*now)});
+  if (!target) return tl::unexpected(target.error());
+  stamp.target = set::target_identity(arguments.target);  // it may have been made just now
+  Done done;
+  done.mapfile = *mapfile;
+  done.map = std::move(begun->map);
+  done.resumed = done.map.count(Status::finished).value;
+  Watch watch(*runtime, arguments, *mapfile, stamp, done.map);
+  // Before the first write: what lies on the target is ours from then on.
+  if (!watch.save(done.map)) return tl::unexpected(watch.saved().error());
+  catch_interrupts();
+  const auto copied = set::copy_verified(source->device(), **target, disk->disk.unit,
+                                         lost_in(*disk), done.map, watch);
+  watch.end();
+  if (!copied) done.ended = copied.error();
+  if (!watch.save(done.map)) done.ended = watch.saved().error();
+  conclude(arguments, stamp, done);
+  return done;
+}
+
+void print(const Done& done, const Arguments& arguments) {
+  const std::uint64_t left_out = done.map.count(Status::bad).value;
+  const std::uint64_t finished = done.map.count(Status::finished).value;
+  if (arguments.json) {
+    print_json({{"name", arguments.name},
+                {"target", arguments.target},
+                {"mapfile", done.mapfile},
+                {"size_sectors", done.map.size().value},
+                {"copied_sectors", finished},
+                {"resumed_sectors", done.resumed},
+                {"left_out_sectors", left_out},
+                {"left_out", control::to_json(done.map.in(Status::bad))},
+                {"unread_sectors", done.map.count(Status::non_trimmed).value},
+                {"recorded", done.recorded}});
+    return;
+  }
+  fmt::print("{} copied to {} and verified\n", human_size(finished), printable(arguments.target));
+  if (left_out > 0) {
+    fmt::print("{} are lost and left out; {} lists them as bad\n", counted(left_out, "sector"),
+               printable(done.mapfile));
+  }
+  if (done.recorded) {
+    fmt::print(
+        "`dmremap stop {}` records the copy if nothing is written before; then `dmremap "
+        "release --copied` takes it\n",
+        arguments.name);
+  }
+}
+
+int run(const Arguments& arguments) {
+  const auto done = copy(arguments);
+  if (!done) {
+    Error error = done.error();
+    if (error.where.empty()) error.where = arguments.name;
+    return report(error, arguments.json);
+  }
+  print(*done, arguments);
+  if (!done->ended) return kDone;
+  Error error = *done->ended;
+  if (error.where.empty()) error.where = arguments.name;
+  return report(error, arguments.json);
+}
+
+}  // namespace
+
+void add_copy(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "copy", "Copy a running set onto a healthy disk or into a file, verified and resumable");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set; its device may not be in use")->required();
+  verb->add_option("TARGET", arguments->target,
+                   "a disk or partition at least as large, or a file, made if it is not there")
+      ->required();
+  verb->add_option("--mapfile", arguments->mapfile,
+                   "how far the copy is, as ddrescue has it; of a file: TARGET.map")
+      ->type_name("FILE");
+  verb->add_flag("--force", arguments->force,
+                 "overwrite a file, a file system or a partition table on TARGET");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli
