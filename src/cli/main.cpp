@@ -56,6 +56,8 @@ int run(int argc, char** argv) {
   add_backfill(app, chosen);
   add_copy(app, chosen);
   add_release(app, chosen);
+  add_discover(app, chosen);
+  add_assemble(app, chosen);
   dmremap::manual::describe(app, about());
   if (dmremap::manual::describes_itself(app, argc, argv)) return kDone;
   try {

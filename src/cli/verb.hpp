@@ -37,5 +37,7 @@ void add_bad(CLI::App& app, Chosen& chosen);
 void add_backfill(CLI::App& app, Chosen& chosen);
 void add_copy(CLI::App& app, Chosen& chosen);
 void add_release(CLI::App& app, Chosen& chosen);
+void add_discover(CLI::App& app, Chosen& chosen);
+void add_assemble(CLI::App& app, Chosen& chosen);
 
 }  // namespace dmremap::cli

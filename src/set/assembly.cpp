@@ -163,7 +163,7 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints) {
   return take_chosen(found, name);
 }
 
-Result<Members> find_main(const Spare& spare, const std::string& hint_path) {
+std::vector<MainFact> look_for_main(const Spare& spare, const std::string& hint_path) {
   const format::Fingerprint& recorded = spare.identity().main;
   std::vector<MainFact> facts;
   if (!spare.others.empty()) {
@@ -177,6 +177,11 @@ Result<Members> find_main(const Spare& spare, const std::string& hint_path) {
       }
     }
   }
+  return facts;
+}
+
+Result<Members> find_main(const Spare& spare, const std::string& hint_path) {
+  const auto facts = look_for_main(spare, hint_path);
   const auto chosen = choose_main(facts, spare.identity().name);
   if (!chosen) return tl::unexpected(chosen.error());
   return Members{spare.identity().name, spare.identity().set_uuid, facts[*chosen].path, spare.path};

@@ -66,6 +66,9 @@ struct MainFact {
   std::vector<io::Storage> beneath;
 };
 
+// The devices that find_main chooses among.
+[[nodiscard]] std::vector<MainFact> look_for_main(const Spare& spare, const std::string& hint_path);
+
 // Index of main. One whose identity is confirmed goes before one that only does not contradict,
 // which counts only where a path names it. Errors: missing_device, wrong_main, ambiguous.
 [[nodiscard]] Result<std::size_t> choose_main(const std::vector<MainFact>& facts,

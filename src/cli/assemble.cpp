@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "cli/daemon.hpp"
+#include "cli/discovered.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::string name;
+  bool all = false;
+  std::vector<std::string> exports{"auto"};
+  bool read_only = false;
+  bool json = false;
+};
+
+struct Outcome {
+  set::DiscoveredSet set;
+  json exports = json::array();
+  std::optional<Error> error;
+};
+
+json json_of(const Outcome& outcome) {
+  const char* what = outcome.error ? "not-started" : outcome.set.running ? "running" : "started";
+  return {{"name", outcome.set.name},
+          {"uuid", to_string(outcome.set.uuid)},
+          {"outcome", what},
+          {"exports", outcome.exports},
+          {"error", outcome.error ? control::to_json(*outcome.error) : json()}};
+}
+
+void print_text(const Outcome& outcome) {
+  const std::string name =
+      outcome.set.name.empty() ? to_string(outcome.set.uuid) : printable(outcome.set.name);
+  if (outcome.error) {
+    fmt::print("{}: not started: {}\n", name, printable(outcome.error->message()));
+  } else if (outcome.set.running) {
+    fmt::print("{}: runs already\n", name);
+  } else {
+    fmt::print("{}: started", name);
+    for (const json& entry : outcome.exports) {
+      fmt::print(" {}", printable(entry.value("where", std::string())));
+    }
+    fmt::print("\n");
+  }
+}
+
+// What failed goes before what was refused: it is not the user's to decide.
+int exit_code(const std::vector<Outcome>& outcomes) {
+  int code = kDone;
+  for (const Outcome& outcome : outcomes) {
+    if (!outcome.error) continue;
+    const int own = static_cast<int>(class_of(outcome.error->code));
+    code = code == kDone ? own : std::min(code, own);
+  }
+  return code;
+}
+
+Result<std::vector<Outcome>> find(const Arguments& arguments, const control::RuntimeDir& runtime) {
+  std::vector<Outcome> out;
+  for (set::DiscoveredSet& set : discover_sets({}, runtime).sets) {
+    if (!arguments.all && set.name != arguments.name) continue;
+    Outcome& outcome = out.emplace_back();
+    outcome.error = set.problem;
+    outcome.set = std::move(set);
+  }
+  if (!arguments.all && out.empty()) {
+    return fail(ErrorCode::missing_device, "no device with the metadata of this set was found",
+                arguments.name, "connect it, or name its devices: `dmremap start MAIN SPARE`");
+  }
+  // Two sets of one name cannot both run.
+  for (Outcome& outcome : out) {
+    const auto namesakes = std::ranges::count_if(
+        out, [&](const Outcome& other) { return other.set.name == outcome.set.name; });
+    if (namesakes > 1 && !outcome.set.running && !outcome.error) {
+      outcome.error = Error{ErrorCode::ambiguous, "several sets have this name", outcome.set.name,
+                            "name the devices of one: `dmremap start MAIN SPARE`"};
+    }
+  }
+  return out;
+}
+
+// True: this is the process that served the set, and it has ended.
+bool start(Outcome& outcome, const ServeOptions& how, const control::RuntimeDir& runtime,
+           int& ended) {
+  ServeOptions options = how;
+  options.devices = {outcome.set.spare, outcome.set.main};
+  const Background background = serve_in_background(options, runtime);
+  if (background.is_child) {
+    ended = background.ended ? kDone : kFailed;
+    return true;
+  }
+  if (background.served) {
+    outcome.exports = background.served->value("exports", json::array());
+  } else {
+    outcome.error = background.served.error();
+  }
+  return false;
+}
+
+int run(const Arguments& arguments) {
+  if (arguments.all == !arguments.name.empty()) {
+    return report(Error{ErrorCode::usage,
+                        "give either a NAME or --all",
+                        {},
+                        "see `dmremap discover` for what there is"},
+                  arguments.json);
+  }
+  ServeOptions options;
+  options.open.read_only = arguments.read_only;
+  for (const std::string& text : arguments.exports) {
+    const auto kind = parse_export(text);
+    if (!kind) return report(kind.error(), arguments.json);
+    options.exports.push_back(*kind);
+  }
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
+  auto outcomes = find(arguments, *runtime);
+  if (!outcomes) return report(outcomes.error(), arguments.json);
+  for (Outcome& outcome : *outcomes) {
+    int ended = kDone;
+    if (outcome.set.whole() && !outcome.error && start(outcome, options, *runtime, ended)) {
+      return ended;
+    }
+  }
+  json sets = json::array();
+  for (const Outcome& outcome : *outcomes) {
+    if (arguments.json) {
+      sets.push_back(json_of(outcome));
+    } else {
+      print_text(outcome);
+    }
+  }
+  if (arguments.json) print_json({{"sets", std::move(sets)}});
+  if (!arguments.json && outcomes->empty()) fmt::print("no sets found\n");
+  std::fflush(stdout);
+  return exit_code(*outcomes);
+}
+
+}  // namespace
+
+void add_assemble(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "assemble",
+      "Find a set, or all, and start what is whole; says of each what was done or why not");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set");
+  verb->add_flag("--all", arguments->all, "every set that is found");
+  verb->add_option("--export", arguments->exports, "as of start; may be repeated")
+      ->type_name("KIND")
+      ->expected(1)
+      ->take_all();
+  verb->add_flag("--read-only", arguments->read_only, "write nothing, anywhere");
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

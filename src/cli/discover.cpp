@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/discovered.hpp"
+#include "cli/lookup.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "control/protocol.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::vector<std::string> devices;
+  bool pairs = false;
+  bool json = false;
+};
+
+json json_of(const set::DiscoveredSet& set) {
+  json mains = json::array();
+  for (const set::DiscoveredMain& main : set.mains) {
+    mains.push_back({{"path", main.path},
+                     {"likeness", discovery::name_of(main.verdict.likeness)},
+                     {"confirmed", main.verdict.confirmed},
+                     {"chosen", main.chosen},
+                     {"reason", main.verdict.reason}});
+  }
+  const auto path = [](const std::string& text) { return text.empty() ? json() : json(text); };
+  return {{"name", path(set.name)},
+          {"uuid", to_string(set.uuid)},
+          {"state", state_of(set)},
+          {"spare", path(set.spare)},
+          {"main", path(set.main)},
+          {"spares", set.spares},
+          {"mains", std::move(mains)},
+          {"problem", set.problem ? control::to_json(*set.problem) : json()}};
+}
+
+// As `lsblk --pairs` does: whatever a shell could take for more than a character is \xNN, so that a
+// line is safe to eval, and one line is one set whatever the paths hold.
+std::string pair(const char* key, std::string_view value) {
+  std::string out = fmt::format("{}=\"", key);
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain =
+        byte >= 0x20 && byte < 0x7f && std::string_view("\"\\$`").find(c) == value.npos;
+    out += plain ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return out + '"';
+}
+
+void print_pairs(const set::DiscoveredSet& set) {
+  fmt::print("{} {} {} {} {} {}\n", pair("NAME", set.name), pair("UUID", to_string(set.uuid)),
+             pair("STATE", state_of(set)), pair("SPARE", set.spare), pair("MAIN", set.main),
+             pair("REASON", set.problem ? set.problem->message() : std::string()));
+}
+
+std::string main_text(const set::DiscoveredMain& main) {
+  const discovery::MatchVerdict& verdict = main.verdict;
+  std::string why = verdict.reason;
+  if (verdict.likeness == discovery::Likeness::same) {
+    why = verdict.confirmed ? "its identity is the recorded one"
+                            : "nothing contradicts what is recorded, nothing confirms it";
+  }
+  return fmt::format("{}{}: {}", printable(main.path), main.chosen ? "" : " (not taken)", why);
+}
+
+void print_text(const set::DiscoveredSet& set) {
+  fmt::print("{}: {}\n  uuid    {}\n", set.name.empty() ? "(no name)" : printable(set.name),
+             state_of(set), to_string(set.uuid));
+  for (const std::string& spare : set.spares) {
+    const char* note = spare == set.spare ? "" : " (not taken)";
+    fmt::print("  spare   {}{}\n", printable(spare), note);
+  }
+  for (const set::DiscoveredMain& main : set.mains) fmt::print("  main    {}\n", main_text(main));
+  if (set.mains.empty() && !set.main.empty()) fmt::print("  main    {}\n", printable(set.main));
+  if (set.problem) fmt::print("  reason  {}\n", printable(set.problem->message()));
+}
+
+int run(const Arguments& arguments) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  const set::Discovery found = discover_sets(arguments.devices, *runtime);
+  if (arguments.json) {
+    json sets = json::array();
+    for (const auto& set : found.sets) sets.push_back(json_of(set));
+    json others = json::array();
+    for (const Error& error : found.others) others.push_back(control::to_json(error));
+    print_json({{"sets", std::move(sets)}, {"others", std::move(others)}});
+    return kDone;
+  }
+  for (const auto& set : found.sets) {
+    if (arguments.pairs) {
+      print_pairs(set);
+    } else {
+      print_text(set);
+    }
+  }
+  for (const Error& error : found.others) warn(error.message());
+  if (found.sets.empty() && !arguments.pairs) fmt::print("no sets found\n");
+  return kDone;
+}
+
+}  // namespace
+
+void add_discover(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "discover", "The sets on these devices, or on all, and why one is not whole; only looks");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("DEVICE", arguments->devices,
+                   "block devices or images; none: every block device, and where sets were seen");
+  CLI::Option* pairs = verb->add_flag("--pairs", arguments->pairs,
+                                      "a line of KEY=\"value\" a set, for scripts; \\xNN in them");
+  verb->add_flag("--json", arguments->json, "JSON instead of text")->excludes(pairs);
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/discover.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "discovery/candidates.hpp"
+
+namespace dmremap::set {
+
+namespace {
+
+struct Seen {
+  std::string path;
+  metadata::Survey survey;
+};
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto made = std::filesystem::absolute(path, error);
+  return error ? path : made.lexically_normal().string();
+}
+
+void add(std::vector<std::string>& paths, const std::string& path) {
+  if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
+}
+
+// Mains are left out: each of their sectors that need not be read may be a minute saved.
+std::vector<std::string> places_to_look(const Hints& hints) {
+  std::vector<std::string> out = discovery::block_devices();
+  for (const std::string& name : hints.names()) {
+    const auto hint = hints.find(name);
+    if (!hint) continue;
+    std::erase(out, hint->main_path);
+    std::error_code error;
+    if (std::filesystem::exists(hint->spare_path, error)) add(out, hint->spare_path);
+  }
+  return out;
+}
+
+SpareFact fact_of(const Seen& seen) {
+  SpareFact out;
+  out.path = seen.path;
+  if (seen.survey.content) out.name = seen.survey.content->identity.name;
+  out.set_uuid = seen.survey.set_uuid.value_or(Uuid{});
+  out.spare_uuid = seen.survey.spare_uuid.value_or(Uuid{});
+  if (const auto storage = io::storage_of(seen.path)) out.beneath = io::beneath(*storage);
+  return out;
+}
+
+void find_main_of(DiscoveredSet& set, const Spare& spare, const Hints& hints) {
+  const auto hint = hints.find(set.name);
+  const auto facts = look_for_main(spare, hint ? hint->main_path : std::string());
+  const auto chosen = choose_main(facts, set.name);
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    const bool different = facts[i].verdict.likeness == discovery::Likeness::different;
+    if (different && !facts[i].by_path) continue;
+    set.mains.push_back({facts[i].path, facts[i].verdict, chosen && *chosen == i});
+  }
+  if (!chosen) {
+    if (!set.problem) set.problem = chosen.error();
+    return;
+  }
+  set.main = facts[*chosen].path;
+  const auto& verdict = facts[*chosen].verdict;
+  if (!set.problem && verdict.likeness != discovery::Likeness::same) {
+    set.problem = Error{ErrorCode::main_changed, verdict.reason, set.main,
+                        "if it is the right device, changed on purpose: `dmremap start "
+                        "--accept-main-changed`"};
+  }
+}
+
+// All of `seen` hold metadata of one set.
+DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& others,
+                       const Hints& hints, const IsRunning& is_running) {
+  DiscoveredSet out;
+  out.uuid = *seen.front().survey.set_uuid;
+  std::vector<SpareFact> facts;
+  for (const Seen& device : seen) {
+    facts.push_back(fact_of(device));
+    out.spares.push_back(device.path);
+    if (out.name.empty()) out.name = facts.back().name;
+  }
+  out.running = is_running(out.name, out.uuid);
+  const auto chosen = choose_spare(facts, out.name);
+  if (!chosen) {
+    if (!out.running) out.problem = chosen.error();
+    return out;
+  }
+  Seen& spare = seen[*chosen];
+  out.spare = spare.path;
+  if (out.running) {
+    if (const auto hint = hints.find(out.name)) out.main = hint->main_path;
+    return out;
+  }
+  out.problem = metadata::refusal(spare.survey, spare.path);
+  if (spare.survey.content) {
+    find_main_of(out, Spare{spare.path, std::move(spare.survey), others}, hints);
+  }
+  return out;
+}
+
+}  // namespace
+
+Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
+                   const IsRunning& is_running) {
+  Discovery out;
+  std::vector<std::string> places;
+  for (const std::string& path : paths) add(places, absolute(path));
+  if (paths.empty()) places = places_to_look(hints);
+  std::map<Uuid, std::vector<Seen>> sets;
+  std::vector<std::string> blank;
+  for (const std::string& path : places) {
+    auto survey = survey_path(path);
+    if (!survey) {
+      // A main that does not read is what all this is for: it is one all the same, if it was named.
+      if (!paths.empty()) blank.push_back(path);
+      const bool hardly = survey.error().code == ErrorCode::io;
+      if (!paths.empty() && !hardly) out.others.push_back(survey.error());
+    } else if (survey->has_set()) {
+      sets[*survey->set_uuid].push_back({path, std::move(*survey)});
+    } else if (survey->newer_format) {
+      out.others.push_back(metadata::refusal(*survey, path).value());
+    } else {
+      if (survey->traces) {
+        out.others.push_back({ErrorCode::metadata_doubtful,
+                              "holds damaged or unreadable dm-remap metadata", path,
+                              "look with `dmremap examine`"});
+      }
+      blank.push_back(path);
+    }
+  }
+  const std::vector<std::string> none;
+  for (auto& [uuid, seen] : sets) {
+    out.sets.push_back(describe(std::move(seen), paths.empty() ? none : blank, hints, is_running));
+  }
+  std::ranges::stable_sort(out.sets, {}, &DiscoveredSet::name);
+  return out;
+}
+
+}  // namespace dmremap::set
