@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "io/usage.hpp"
 
@@ -51,6 +52,8 @@ Result<CopySource> CopySource::open(const json& status) {
     out.hold_ = FileDescriptor(::open(where.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
     if (!out.hold_.valid() && errno == EBUSY) return in_use(where);
     if (!out.hold_.valid()) return fail_errno(errno, "open", where, "try it as root");
+    // What somebody wrote before is still on its way: it shall not count as written meanwhile.
+    if (::fsync(out.hold_.get()) != 0) return fail_errno(errno, "write back its cache", where);
   }
   if (!read_only && block.empty() && !io::uses_of(where).empty()) return in_use(where);
   auto device = io::FileDevice::open(where, {io::Access::read_only, io::Holding::shared});

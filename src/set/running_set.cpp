@@ -161,14 +161,13 @@ class HeldSet final : public RunningSet {
   }
 
   Result<void> note_copy(CopyMade copy) override {
-    if (read_only_) {
-      return fail(ErrorCode::read_only, "was started read-only: the copy cannot be recorded",
-                  name());
+    if (read_only_ || engine_->conditions().read_only) {
+      return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
     }
     const std::lock_guard lock(copy_mutex_);
     if (!holds(copy)) {
       return fail(ErrorCode::copy_outdated, "was written to while it was copied", name(),
-                  "end all use of it, and copy again: what has not changed is not copied twice");
+                  "end all use of it, and copy it again");
     }
     copy_ = std::move(copy);
     return {};
