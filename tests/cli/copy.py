@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""copy brings a running set onto a healthy disk, verified; lost sectors are left out and listed in a
-mapfile that ddrescue and ddrescuelog take; release --copied then frees the spare."""
+"""copy brings a running set onto a healthy disk, verified; lost sectors are left out and listed in
+a mapfile that ddrescue and ddrescuelog take; release --copied then frees the spare."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import product
+import seals
 import support
 import untouched
 from support import check, equal, equal_bytes, pattern
@@ -73,6 +74,8 @@ def _to_a_file(t):
     check("9 sectors are lost and left out" in text.out and "release" in text.out, text)
     equal(text.err, "", "no progress bar where there is no terminal")
     dm.stop()
+    reader = support.run(seals.READER, dm.spare, expect=(0, 4)).json()
+    equal(reader["winner"], dm.examine()["winner"], "a reader that does not look at the record")
     refused = dm.run("release", dm.spare, "--json", expect=3)
     equal(refused.error_json()["code"], "still-remapped", "not asked for")
     return dm

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""discover names the sets that there are, the devices that belong to them, and why one is not whole;
-it writes nothing."""
+"""discover names the sets that there are, the devices that belong to them, and why one is not
+whole; it writes nothing."""
 
 import os
 import re
