@@ -142,8 +142,8 @@ A mapfile that another program wrote holds the progress of a rescue and is overw
       .exits = {{0, "done"},
                 {1, "failed: no such set, the list cannot be read or written, the table is full"},
                 {3,
-                 "refused: the file holds a rescue of another program; the metadata of the stopped "
-                 "set is in doubt"}},
+                 "refused: the file holds the progress of a rescue, or several devices hold a set "
+                 "of that name"}},
       .json =
           "import: name, lost_sectors, suspect_sectors, unchanged_sectors, dry_run; "
           "export: name, file, format, bad_sectors, suspect_sectors",

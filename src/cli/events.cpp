@@ -99,20 +99,18 @@ int run(const Arguments& arguments) {
 }
 
 manual::Prose prose() {
-  return {
-      .description = R"(
+  return {.description = R"(
 Remaps, losses, recoveries, trips, starts and stops with their time, oldest first. The last ones are
 kept in the metadata, so that they outlive the process and are told of a stopped set, too.
 )",
-      .examples = {{"dmremap events backup", "what happened"},
-                   {"dmremap events backup --follow --json",
-                    "one JSON object a line, as it happens"}},
-      .exits = {{0, "done; with --follow: the set was stopped"},
-                {1, "failed: no such set"},
-                {3,
-                 "refused: the metadata of the stopped set is in doubt, or its name is ambiguous"}},
-      .json = "name, events[]{seq, time, severity, kind, sector, count, text}",
-      .see_also = {"status"}};
+          .examples = {{"dmremap events backup", "what happened"},
+                       {"dmremap events backup --follow --json",
+                        "one JSON object a line, as it happens"}},
+          .exits = {{0, "done; with --follow: the set was stopped"},
+                    {1, "failed: no such set"},
+                    {3, "refused: several devices hold a set of that name"}},
+          .json = "name, events[]{seq, time, severity, kind, sector, count, text}",
+          .see_also = {"status"}};
 }
 
 }  // namespace

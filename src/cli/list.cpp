@@ -67,8 +67,7 @@ One line for each set that runs here: name, state, where it is served. A set who
 listed as stopped; `dmremap start` clears away what it left.
 )",
           .examples = {{"dmremap list", "what runs"}, {"dmremap list --json", "for scripts"}},
-          .exits = {{0, "done, also when nothing runs"},
-                    {1, "failed: the runtime directory cannot be told"}},
+          .exits = {{0, "done, also when nothing runs"}},
           .json = "sets[]{name, uuid, pid, state, reason, exports}",
           .see_also = {"status", "start"}};
 }

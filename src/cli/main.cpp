@@ -23,12 +23,15 @@ bool asks_for_json(int argc, char** argv) {
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, bool json) {
   const auto given = app.get_subcommands();
-  std::string help = "dmremap ";
-  for (const CLI::App* verb : given) help += verb->get_name() + " ";
+  std::string verbs;
+  for (const CLI::App* verb : given) verbs += (verbs.empty() ? "" : " ") + verb->get_name();
+  const std::string help = "dmremap " + (verbs.empty() ? "" : verbs + " ");
   std::string what = error.what();
   const auto line_end = what.find('\n');
   if (line_end != std::string::npos) what.resize(line_end);
-  return dmremap::cli::report(Error{ErrorCode::usage, what, {}, "see `" + help + "--help`"}, json);
+  return dmremap::cli::report(Error{ErrorCode::usage, what, verbs.empty() ? "command line" : verbs,
+                                    "see `" + help + "--help`"},
+                              json);
 }
 
 int run(int argc, char** argv) {

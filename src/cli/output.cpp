@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -16,9 +17,51 @@ namespace {
 using nlohmann::json;
 constexpr auto kReplace = json::error_handler_t::replace;
 
+// For where nobody knew better: what usually helps.
+std::string_view usual_hint(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::io:
+    case ErrorCode::metadata_commit:
+    case ErrorCode::tripped:
+      return "see the kernel log, and check cable and power";
+    case ErrorCode::no_such_device:
+      return "check the path, and that the device is connected";
+    case ErrorCode::permission:
+      return "run it as root, or as who owns the device";
+    case ErrorCode::no_space:
+    case ErrorCode::no_memory:
+      return "make room and try again";
+    case ErrorCode::spare_full:
+    case ErrorCode::metadata_full:
+      return "copy the disk to a healthy one: no more bad sectors can be taken";
+    case ErrorCode::read_only:
+      return "see `dmremap status` and `dmremap events` for why";
+    case ErrorCode::not_running:
+    case ErrorCode::timeout:
+      return "see `dmremap list`, and try again";
+    case ErrorCode::device_in_use:
+      return "end what uses it first";
+    case ErrorCode::metadata_doubtful:
+    case ErrorCode::metadata_fork:
+      return "look with `dmremap examine`";
+    case ErrorCode::usage:
+      return "see `dmremap --help`";
+    case ErrorCode::protocol:
+      return "use the same version of dmremap that runs the set";
+    default:
+      return "see dmremap(8)";
+  }
+}
+
+Error with_hint(Error error) {
+  if (error.hint.empty()) error.hint = usual_hint(error.code);
+  return error;
+}
+
 }  // namespace
 
-int report(const Error& error, bool as_json) {
+int report(const Error& given, bool as_json) {
+  const Error error = with_hint(given);
   if (as_json) {
     const json object{{"error", control::to_json(error)}};
     fmt::print(stderr, "{}\n", object.dump(-1, ' ', false, kReplace));

@@ -57,7 +57,7 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
   daemon::ServeOptions options;
   options.open = arguments.open;
   if (arguments.open.stale_ok && !arguments.open.read_only) {
-    return fail(ErrorCode::usage, "--stale-ok needs --read-only", {},
+    return fail(ErrorCode::usage, "needs --read-only", "--stale-ok",
                 "a doubtful set is never written to");
   }
   for (const std::string& text : arguments.exports) {

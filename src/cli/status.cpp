@@ -119,8 +119,7 @@ Remapped sectors alone need no attention: that is what the set is for.
                    {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
       .exits = {{0, "all is well"},
                 {1, "failed: no such set"},
-                {3,
-                 "refused: the metadata of the stopped set is in doubt, or its name is ambiguous"},
+                {3, "refused: several devices hold a set of that name"},
                 {4,
                  "something needs attention: a lost or gone sector, a damaged metadata copy, "
                  "degraded, read-only, tripped"}},

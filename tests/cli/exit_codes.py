@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each exit code that a verb promises, with a situation that gives it; and every error on the way is
+one line that says where, what, and what to do."""
+
+import os
+import shutil
+
+import golden
+import product
+import support
+from support import check, equal
+
+# What the situations below refer to; {NAME} in a row is filled in from `World.names`.
+#   running, mount   a healthy set that runs, and its file, which is held open
+#   held             the same, of a set of its own
+#   stopped, spare   a healthy set, and its devices
+#   lossy            a set that runs and has lost a sector; its spare
+#   twice            a set that two loop devices hold
+#   doubtful fork forked newer   golden spares; the first fork is resolved
+ROWS = {
+    "create": {0: "new {new_main} {new_spare} --spare-size 16MiB",
+               1: "new {dir}/none {new_spare} --spare-size 16MiB", 2: "new {new_main}",
+               3: "{running} {new_main} {new_spare} --spare-size 16MiB"},
+    "start": {0: "{stopped} --export fuse", 1: "{dir}/none", 2: "{stopped} --stale-ok",
+              3: "{doubtful} {main}"},
+    "stop": {0: "{stopped}", 1: "none", 2: "", 3: "{held}"},
+    "list": {0: "", 2: "extra"},
+    "status": {0: "{running}", 1: "none", 2: "bad/name", 3: "{twice}", 4: "{lossy}"},
+    "events": {0: "{running}", 1: "none", 2: "", 3: "{twice}"},
+    "examine": {0: "{spare}", 1: "{main}", 2: "", 3: "{spare} {doubtful}", 4: "{lossy_spare}"},
+    "check": {0: "{spare} {main}", 1: "{main}", 2: "", 3: "{spare} {doubtful}", 4: "{lossy_spare}"},
+    "repair": {0: "{spare}", 1: "{main}", 2: "", 3: "{doubtful}"},
+    "resolve": {0: "{fork} --keep {commit}", 1: "{spare} --keep 0000", 2: "{spare} --keep all",
+                3: "{spare} --keep {winner}"},
+    "remap": {0: "{running} 64+8", 1: "none 64+8", 2: "{running} one"},
+    "unremap": {0: "{running} 64+8", 1: "none 64+8", 2: "{running} 99999999"},
+    "bad": {0: "export {running} {dir}/list", 1: "import {running} {dir}/none", 2: "import",
+            3: "export {running} {rescue}"},
+    "release": {0: "{spare}", 1: "{main}", 2: "", 3: "{remapped_spare}"},
+}
+
+# Beyond the first that the table gives: errors of other classes and places.
+MORE_ERRORS = [
+    "", "none", "create bad/name {main} {new_spare}", "create new {main} {main}",
+    "create new {main} {new_spare} --spare-size many", "create new {main} {spare}",
+    "create new {main} {new_spare} --destroy x", "start bad!name", "start a b",
+    "start none", "start {main}", "start {newer} {main}", "start {forked} {main}",
+    "start {main} {spare} {dir}", "start {stopped} --export pigeon", "start {dir}/ {main}",
+    "stop bad/name", "examine {dir}/none", "examine {dir}", "check {newer}", "repair {newer}",
+    "repair {lossy_spare}", "resolve {newer} --keep 0000", "resolve {main} --keep 0000",
+    "remap {running} 99999999", "remap {running} 8+0", "remap bad/name 8", "unremap bad/name 8",
+    "remap {looked_at} 8", "unremap {looked_at} 8", "bad import {running} {main}",
+    "bad export {running} {dir}/none/list", "bad export {running} {dir}/l --format csv",
+    "release {newer}", "release {spare} --discard-data x", "release {dir}", "events bad/name",
+]
+
+
+class World:
+    """Sets in every situation that the rows need."""
+
+    def __init__(self, t):
+        self.t = t
+        self.names = {"dir": t.dir, "new_main": t.image("new-main.img", "16MiB"),
+                      "new_spare": t.path("new-spare.img")}
+        running, _ = self._set("running")
+        held, _ = self._set("held")
+        self._open = os.open(held.start("fuse"), os.O_RDONLY)
+        t.cleanup.push(os.close, self._open)
+        running.start("fuse")
+        stopped, _ = self._set("stopped")
+        self.names.update(spare=stopped.spare, main=stopped.main,
+                          winner=stopped.examine()["winner"]["commit"])
+        self._lossy()
+        self._twice()
+        self._others()
+
+    def _set(self, name, main=None):
+        main = main or self.t.image(f"{name}.img", "16MiB")
+        dm = product.Product(self.t, main, self.t.path(f"{name}.spare"), name=f"x-{name}")
+        dm.create("--spare-size", "16MiB")
+        self.names[name] = dm.name
+        return dm, main
+
+    def _lossy(self):
+        disk = self.t.lab(size="16MiB")
+        disk.fault("read", "64+1")
+        dm, _ = self._set("lossy", disk.path)
+        dm.start("fuse")
+        dm.run("remap", dm.name, "64")
+        self.names["lossy_spare"] = dm.spare
+
+    def _twice(self):
+        dm, main = self._set("twice")
+        support.dmremap("start", dm.name, "--export", "fuse")
+        dm.run("remap", dm.name, "64")
+        dm.stop()
+        self.names["remapped_spare"] = self.t.path("remapped.spare")
+        for copy in ("remapped.spare", "twice.copy"):
+            shutil.copy(dm.spare, self.t.path(copy))
+        self.t.loop(dm.spare)
+        self.t.loop(self.t.path("twice.copy"))
+        looked_at, _ = self._set("looked_at")
+        looked_at.start("fuse", "--read-only")
+
+    def _others(self):
+        images = golden.images()
+        for name, image in (("doubtful", "five-dead"), ("fork", "fork"), ("newer", "newer-format")):
+            self.names[name] = images[f"1/{image}"].unpack(self.t)
+        self.names["forked"] = self.t.path("forked.img")
+        shutil.copy(self.names["fork"], self.names["forked"])
+        product.Product(self.t, self.names["main"], self.names["forked"], name="golden")
+        found = support.dmremap("examine", self.names["fork"], "--json", expect=4).json()
+        self.names["commit"] = next(
+            slot["commit"] for copy in found["devices"][0]["copies"] for slot in copy["slots"]
+            if slot["verdict"] == "good")
+        self.names["rescue"] = self.t.path("rescue.map")
+        with open(self.names["rescue"], "w", encoding="utf-8") as file:
+            file.write("# Mapfile. Created by GNU ddrescue version 1.27\n0x0 ? 1\n0x0 0x1000000 ?\n")
+
+    def arguments(self, text):
+        return [word.format(**self.names) for word in text.split()]
+
+
+def check_error(done):
+    line = done.one_line_error()
+    check(line.startswith("dmremap: ") and not line.endswith("."), f"an error line: {done}")
+    check(done.out == "" or done.exit == 1, f"stdout of an error: {done}")
+    return line
+
+
+def check_refusal(world, args, exit):
+    """An error, twice: for people, and with --json."""
+    line = check_error(support.dmremap(*args, expect=exit))
+    done = support.dmremap(*args, "--json", expect=exit)
+    done.one_line_error()
+    error = done.error_json()
+    equal(sorted(error), ["code", "hint", "what", "where"], f"fields of {done}")
+    for field in ("code", "what", "where", "hint"):
+        check(error[field], f"the error says {field}: {done}")
+    equal(line, f"dmremap: {error['where']}: {error['what']}; {error['hint']}", "the line")
+
+
+def check_row(world, verb, code, text):
+    args = [verb, *world.arguments(text)]
+    # examine tells in its report, on stdout, that nothing was found.
+    if code in (0, 4) or (verb, code) == ("examine", 1):
+        equal(support.dmremap(*args, expect=code).err, "", f"stderr of {args}")
+    else:
+        check_refusal(world, args, code)
+
+
+def exit_codes(t):
+    promised = {verb["name"]: [e["code"] for e in verb["exits"]]
+                for verb in support.dmremap("--describe").json()["verbs"]}
+    equal({verb: sorted(codes) for verb, codes in ROWS.items()}, promised,
+          "verbs and the exit codes of their manual: give each a row")
+    world = World(t)
+    # What ends a set comes after what looks at it.
+    for code in (2, 1, 3, 4, 0):
+        for verb, codes in ROWS.items():
+            if code in codes:
+                check_row(world, verb, code, codes[code])
+    for text in MORE_ERRORS:
+        check_refusal(world, world.arguments(text), (1, 2, 3))
+
+
+support.run_test(exit_codes, root=True, fuse=True, loop=True)
