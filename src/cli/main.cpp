@@ -49,6 +49,8 @@ int run(int argc, char** argv) {
   add_events(app, chosen);
   add_explain(app, chosen);
   add_table(app, chosen);
+  add_map(app, chosen);
+  add_files(app, chosen);
   add_examine(app, chosen);
   add_check(app, chosen);
   add_repair(app, chosen);

@@ -3,18 +3,17 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
 #include "base/mapfile.hpp"
 #include "base/text_lines.hpp"
+#include "set/replace_file.hpp"
 
 namespace dmremap::set {
 
@@ -104,35 +103,6 @@ Result<std::string> read_all(int fd, const std::string& path) {
   }
 }
 
-Result<void> write_all(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(fd, text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail_errno(errno, "write it", path);
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return {};
-}
-
-Result<void> replace(const std::string& path, std::string_view text, mode_t mode) {
-  std::string draft = path + ".XXXXXX";
-  const FileDescriptor file(::mkostemp(draft.data(), O_CLOEXEC));
-  if (!file.valid()) return fail_errno(errno, "create a file beside it", path);
-  auto done = write_all(file.get(), text, path);
-  if (done && (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 ||
-               ::rename(draft.c_str(), path.c_str()) != 0)) {
-    done = fail_errno(errno, "write it", path);
-  }
-  if (!done) ::unlink(draft.c_str());
-  return done;
-}
-
-mode_t mode_of_files() {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return 0666 & ~mask;
-}
-
 }  // namespace
 
 std::string_view name_of(KnownBadFormat format) {
@@ -196,28 +166,16 @@ std::string print_known_bad(std::span<const Extent> extents, SectorCount size,
 
 Result<void> write_known_bad(const std::string& path, std::string_view text, bool force) {
   struct stat st {};
-  if (::stat(path.c_str(), &st) != 0) {
-    if (errno != ENOENT) return fail_errno(errno, "write it", path);
-    return replace(path, text, mode_of_files());
-  }
-  if (S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
-    return fail(ErrorCode::usage, "is no file for a list", path, "give the path of a file");
-  }
-  const int access = S_ISREG(st.st_mode) ? O_RDWR : O_WRONLY;
-  const FileDescriptor file(::open(path.c_str(), access | O_CLOEXEC));
-  if (!file.valid()) return fail_errno(errno, "open it", path);
-  if (!S_ISREG(st.st_mode)) return write_all(file.get(), text, path);
-  if (!force) {
+  if (!force && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode)) {
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.valid()) return fail_errno(errno, "open it", path);
     const auto old = read_all(file.get(), path);
     if (old && is_rescue_of_others(*old)) {
       return fail(ErrorCode::file_exists, "holds the progress of a rescue", path,
                   "give another file, or overwrite it with --force");
     }
   }
-  std::error_code error;
-  const auto real = std::filesystem::canonical(path, error);
-  if (error) return fail_errno(error.value(), "write it", path);
-  return replace(real.string(), text, st.st_mode & 07777);
+  return write_file(path, text);
 }
 
 }  // namespace dmremap::set

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/disk_view.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "view/file_walk.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+using view::BadFiles;
+
+struct Arguments {
+  std::string name;
+  std::string mount_point;
+  bool json = false;
+};
+
+struct Found {
+  DiskView disk;
+  view::Mounted mounted;
+  BadFiles bad;
+};
+
+std::vector<std::string> exports_of(const DiskView& disk) {
+  std::vector<std::string> out;
+  for (const json& one : disk.status.value("exports", json::array())) {
+    if (one.value("where", json()).is_string()) out.push_back(one["where"]);
+  }
+  return out;
+}
+
+Result<Found> find(const Arguments& arguments) {
+  auto disk = view_of(arguments.name);
+  if (!disk) return tl::unexpected(disk.error());
+  if (!disk->running) {
+    return fail(ErrorCode::not_running, "is not running, so nothing of it is mounted",
+                arguments.name,
+                "start it with `dmremap start " + arguments.name + "` and mount it");
+  }
+  auto mounted = view::find_mounted(arguments.mount_point, exports_of(*disk), disk->map.size);
+  if (!mounted) return tl::unexpected(mounted.error());
+  auto bad = view::find_bad_files(*mounted, disk->map.extents);
+  if (!bad) return tl::unexpected(bad.error());
+  return Found{std::move(*disk), std::move(*mounted), std::move(*bad)};
+}
+
+std::uint64_t sectors_in(const std::vector<view::BadAreas::Left>& ranges) {
+  std::uint64_t out = 0;
+  for (const auto& one : ranges) out += one.range.count.value;
+  return out;
+}
+
+json file_json(const view::BadFile& file) {
+  json out{{"path", file.path}, {"directory", file.directory}, {"ranges", json::array()}};
+  for (const view::BadRange& range : file.ranges) {
+    out["ranges"].push_back({{"offset", range.range.begin},
+                             {"length", range.range.length},
+                             {"state", format::name_of(range.state)},
+                             {"sector", range.sector.value},
+                             {"sectors", range.sectors},
+                             {"unwritten", range.unwritten}});
+  }
+  return out;
+}
+
+json to_json(const Found& found) {
+  json out{
+      {"name", found.disk.text("name")},
+      {"uuid", found.disk.text("uuid")},
+      {"mount_point", found.mounted.mount_point},
+      {"fs_type", found.mounted.fs_type},
+      {"first_sector", found.mounted.window.first.value},
+      {"size_sectors", found.mounted.window.count.value},
+      {"looked_at", found.bad.looked_at},
+      {"files", json::array()},
+      {"unreadable", json::array()},
+      {"in_no_file", {{"sectors", sectors_in(found.bad.in_no_file)}, {"ranges", json::array()}}}};
+  for (const view::BadFile& file : found.bad.files) out["files"].push_back(file_json(file));
+  for (const view::Unread& one : found.bad.unread) {
+    out["unreadable"].push_back({{"path", one.path}, {"error", errno_text(one.error)}});
+  }
+  for (const auto& one : found.bad.in_no_file) {
+    out["in_no_file"]["ranges"].push_back({{"sector", one.range.first.value},
+                                           {"count", one.range.count.value},
+                                           {"state", format::name_of(one.state)}});
+  }
+  return out;
+}
+
+void print_file(const view::BadFile& file) {
+  fmt::print("{}{}\n", printable(file.path), file.directory ? "/" : "");
+  for (const view::BadRange& range : file.ranges) {
+    fmt::print("  bytes {} to {}: {}, sector {}+{}{}\n", range.range.begin, range.range.end() - 1,
+               format::name_of(range.state), range.sector.value, range.sectors,
+               range.unwritten ? " (preallocated: reads as zeros, nothing was there)" : "");
+  }
+}
+
+void print_text(const Found& found) {
+  const BadFiles& bad = found.bad;
+  for (const view::BadFile& file : bad.files) print_file(file);
+  fmt::print("{} of {} looked at lie on lost, gone or suspect sectors\n",
+             counted(bad.files.size(), "file"), bad.looked_at);
+  if (!bad.in_no_file.empty()) {
+    fmt::print("{} in no file below {}: metadata or free space{}\n",
+               counted(sectors_in(bad.in_no_file), "bad sector"),
+               printable(found.mounted.mount_point),
+               found.mounted.fs_type == "btrfs" ? ", or another subvolume" : "");
+    for (const auto& one : bad.in_no_file) {
+      fmt::print("  sector {}+{}: {}\n", one.range.first.value, one.range.count.value,
+                 format::name_of(one.state));
+    }
+  }
+  for (const view::Unread& one : bad.unread) {
+    warn(fmt::format("{}: could not be looked at: {}", one.path, errno_text(one.error)));
+  }
+}
+
+int run(const Arguments& arguments) {
+  auto found = find(arguments);
+  if (!found) {
+    Error error = found.error();
+    if (error.where.empty()) error.where = arguments.name;
+    return report(error, arguments.json);
+  }
+  std::ranges::sort(found->bad.files, {}, &view::BadFile::path);
+  if (arguments.json) {
+    print_json(to_json(*found));
+  } else {
+    print_text(*found);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_files(CLI::App& app, Chosen& chosen) {
+  CLI::App* verb = app.add_subcommand(
+      "files",
+      "Which files lie on lost, gone or suspect sectors; reads no file (ext4, xfs, btrfs)");
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("NAME", arguments->name, "the set")->required();
+  verb->add_option("MOUNTPOINT", arguments->mount_point,
+                   "where its device, or a partition of it, is mounted")
+      ->required();
+  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace dmremap::cli

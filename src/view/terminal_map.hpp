@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The disk as characters. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/units.hpp"
+#include "format/extent.hpp"
+
+namespace dmremap::view {
+
+struct TerminalForm {
+  unsigned columns = 80;  // as few as 20 are used; fewer count as 20
+  unsigned rows = 20;     // of the map, at most
+  bool color = false;
+};
+
+// Lines of cells, each after the sector it begins with, then a legend with sectors and sizes. Each
+// state has a character of its own, so that color only helps. Ends in a line end.
+[[nodiscard]] std::string print_terminal_map(std::span<const format::Extent> extents,
+                                             SectorCount size, const TerminalForm& form);
+
+// "12.0 GiB", "512 B".
+[[nodiscard]] std::string size_text(SectorCount sectors);
+
+}  // namespace dmremap::view

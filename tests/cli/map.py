@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""map shows the disk by state, as text, SVG, PNG and JSON; one bad sector of terabytes is seen."""
+
+import os
+import pty
+import re
+import struct
+import xml.etree.ElementTree as ET
+import zlib
+
+import product
+import support
+import untouched
+from support import check, equal
+
+TEBIBYTES = 4 << 40
+BAD = (1_000_000, 5_000_000_000, 7_900_000_000)  # sectors
+
+
+def _map(dm, *options, columns="80", **more):
+    env = {**os.environ, "COLUMNS": columns, **more}
+    return dm.run("map", dm.name, *options, env=env)
+
+
+def _cells(text):
+    """[(first sector, characters)] of the lines of the map."""
+    body = text.split("\n\n")[1]
+    lines = [re.fullmatch(r" *(\d+)  (\S+)", line) for line in body.splitlines()]
+    check(all(lines), f"lines of the map: {body}")
+    return [(int(line[1]), line[2]) for line in lines]
+
+
+def _text(dm):
+    done = _map(dm)
+    cells = _cells(done.out)
+    check("\x1b" not in done.out, "no color where no terminal is")
+    check(all(len(line) <= 80 for line in done.out.splitlines()), "as wide as asked")
+    shown = "".join(row for _, row in cells)
+    equal(shown.count("X"), len(BAD), "each bad sector is seen")
+    per_cell = cells[1][0] // len(cells[0][1])
+    equal([shown[sector // per_cell] for sector in BAD], ["X"] * len(BAD), "in its place")
+    check(re.search(r"X lost +3 sectors +1\.5 KiB", done.out), f"the legend: {done.out}")
+    narrow = _map(dm, columns="40").out
+    check(max(map(len, narrow.split("\n\n")[1].splitlines())) <= 40, "narrow")
+    equal(len(_map(dm, columns="nonsense").out), len(done.out), "nonsense is 80")
+
+
+def _terminal(dm, **env):
+    """What it prints on a terminal."""
+    parent, child = pty.openpty()
+    done = support.subprocess.run([support.DMREMAP, "map", dm.name], stdout=child, check=True,
+                                  env={**os.environ, **env})
+    os.close(child)
+    out = b""
+    try:
+        while piece := os.read(parent, 65536):
+            out += piece
+    except OSError:  # the other side is closed
+        pass
+    os.close(parent)
+    equal(done.returncode, 0, "exit")
+    return out.decode()
+
+
+def _pixels(path):
+    """Width, height and the colours in use of a PNG with 8 bits of RGB."""
+    with open(path, "rb") as file:
+        data = file.read()
+    equal(data[:8], b"\x89PNG\r\n\x1a\n", "a PNG")
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+    equal((depth, kind), (8, 2), "8 bits, RGB")
+    at, packed = 8, b""
+    while at < len(data):
+        length, = struct.unpack(">I", data[at:at + 4])
+        if data[at + 4:at + 8] == b"IDAT":
+            packed += data[at + 8:at + 8 + length]
+        at += 12 + length
+    return width, height, _colors(zlib.decompress(packed), width, height)
+
+
+def _predicted(method, left, up, corner):
+    if method == 4:
+        guess = left + up - corner
+        return min((left, up, corner), key=lambda value: abs(guess - value))
+    return (0, left, up, (left + up) // 2)[method]
+
+
+def _colors(raw, width, height):
+    """How many pixels of every fourth line have each colour: filters undone (PNG, section 9)."""
+    step, stride = 3, 3 * width
+    counts, before = {}, bytearray(stride)
+    for row in range(height):
+        at = row * (stride + 1)
+        method, line = raw[at], bytearray(raw[at + 1:at + 1 + stride])
+        if method == 2 and not any(line):
+            line = bytearray(before)
+        elif method != 0:
+            for i in range(stride):
+                left, corner = (line[i - step], before[i - step]) if i >= step else (0, 0)
+                line[i] = line[i] + _predicted(method, left, before[i], corner) & 0xFF
+        before = line
+        if row % 4 == 0:
+            for i in range(0, stride, step):
+                color = bytes(line[i:i + step])
+                counts[color] = counts.get(color, 0) + 1
+    return counts
+
+
+def _count(colors, *wanted):
+    """Pixels of about that colour."""
+    return sum(count for color, count in colors.items()
+               if all(abs(a - b) <= 2 for a, b in zip(color, wanted)))
+
+
+def _pictures(t, dm):
+    svg, png = t.path("map.svg"), t.path("map.png")
+    done = _map(dm, "--svg", svg, "--png", png)
+    equal((done.out, done.err), ("", ""), "says nothing")
+    root = ET.parse(svg).getroot()
+    check(root.tag.endswith("svg") and float(re.sub("[a-z]", "", root.get("width"))) == 1200, "SVG")
+    with open(svg, encoding="utf-8") as file:
+        lost = file.read().count("rgb(84")  # the fill of lost cells, with one in the legend
+    equal(lost, len(BAD) + 1, "lost cells in the SVG")
+    width, height, colors = _pixels(png)
+    check(width == 2400 and height > 1000, f"{width} x {height}")
+    check(_count(colors, 214, 94, 0) > 50, "lost cells in the PNG")
+    check(_count(colors, 0, 115, 179) > 0, "the legend has remapped")
+
+
+def _files(t, dm):
+    """Written whole or not at all, never over a device."""
+    kept = t.path("kept.svg")
+    with open(kept, "w", encoding="utf-8") as file:
+        file.write("old")
+    os.chmod(kept, 0o640)
+    _map(dm, "--svg", kept)
+    equal(os.stat(kept).st_mode & 0o777, 0o640, "permissions")
+    device = t.loop(t.image("victim.img", "1MiB"))
+    for where in (device, t.dir):
+        untouched.refused(t, "usage", "map", dm.name, "--png", where, exit=2)
+    dm.run("map", dm.name, "--svg", t.path("no/such/place"), expect=1).one_line_error()
+    with open(t.path("victim.img"), "rb") as file:
+        check(not any(file.read()), "the device is as it was")
+
+
+def _all_states(t):
+    """A small set with every state."""
+    disk = t.lab(size="16MiB", fill="old")
+    spare_disk = t.lab(size="32MiB")
+    dm = product.Product(t, disk.path, spare_disk.path)
+    dm.create()
+    device = dm.start("fuse")
+    dm.run("remap", dm.name, "1000+8")
+    at = dm.run("explain", dm.name, "1000", "--json").json()["where"]["sector"]
+    spare_disk.fault("read", at)
+    for path, sector in ((device, 1000),):
+        with support.expect_errno(support.errno.EIO):
+            support.read_sectors(path, sector)
+    with open(t.path("list.map"), "w", encoding="ascii") as file:
+        file.write("# Mapfile\n0 ? 1\n0 5120000 ?\n5120000 512 -\n5120512 1024 /\n")
+    dm.run("bad", "import", dm.name, t.path("list.map"))
+    as_json = _map(dm, "--json").json()
+    equal(as_json["sectors"], {"good": 32768 - 11, "remapped": 7, "suspect": 2, "lost": 1,
+                               "gone": 1}, "counts")
+    equal([(r["sector"], r["count"], r["state"]) for r in as_json["ranges"]],
+          [(1000, 1, "gone"), (1001, 7, "remapped"), (10000, 1, "lost"), (10001, 2, "suspect")],
+          "ranges")
+    shown = "".join(row for _, row in _cells(_map(dm).out))
+    equal((shown.count("#"), shown.count("X")), (1, 1), "gone and lost are seen")
+    colored = _terminal(dm, COLUMNS="80")
+    check("\x1b[" in colored, "color on a terminal")
+    plain = _terminal(dm, COLUMNS="80", NO_COLOR="1")
+    check("\x1b" not in plain, "NO_COLOR")
+    equal(re.sub(r"\x1b\[[0-9;]*m", "", colored), plain, "the same without color")
+    dm.stop()
+    check("#" in "".join(row for _, row in _cells(_map(dm).out)), "of a stopped set too")
+
+
+def map_verb(t):
+    with open(t.path("list"), "w", encoding="ascii") as file:
+        file.write("".join(f"{sector}\n" for sector in BAD))
+    dm = product.Product(t, t.image("big.img", TEBIBYTES), t.path("spare"))
+    dm.create("--spare-size", "32MiB", "--known-bad", t.path("list"), "--known-bad-block-size",
+              "512")
+    _text(dm)
+    _pictures(t, dm)
+    _files(t, dm)
+    untouched.refused(t, "not-running", "map", "no-such-set", exit=1)
+    _all_states(t)
+
+
+support.run_test(map_verb, root=True, fuse=True, loop=True)
