@@ -9,7 +9,7 @@ namespace dmremap {
 
 namespace {
 
-constexpr std::size_t kLongest = 0x7fffffff / 4 * 3;  // libcrypto counts in int
+constexpr std::size_t kLongest = std::size_t{0x7fffffff} / 4 * 3;  // libcrypto counts in int
 
 }  // namespace
 
