@@ -6,7 +6,11 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "discovery/candidates.hpp"
+#include "io/file_device.hpp"
+#include "set/main_print.hpp"
 
 namespace dmremap::set {
 
@@ -72,6 +76,27 @@ void find_main_of(DiscoveredSet& set, const Spare& spare, const Hints& hints) {
   }
 }
 
+// What a start finds on devices that it holds.
+std::optional<Error> refused_at_start(const DiscoveredSet& set, const format::Content& content) {
+  constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
+  const auto spare = io::FileDevice::open(set.spare, kLook);
+  const SectorCount recorded = content.identity.spare.size;
+  if (spare && (*spare)->geometry().size < recorded) {
+    return Error{ErrorCode::device_too_small,
+                 fmt::format("the spare shrank from {} to {} sectors", recorded.value,
+                             (*spare)->geometry().size.value),
+                 set.spare, "give it back its size"};
+  }
+  if (set.main.empty()) return std::nullopt;
+  const auto main = io::FileDevice::open(set.main, kLook);
+  if (main && was_written_since_stop(**main, content)) {
+    return Error{ErrorCode::main_changed,
+                 "was written to since the set was stopped, while sectors of it are elsewhere",
+                 set.main, "use it only through dm-remap; see docs/recovery.md"};
+  }
+  return std::nullopt;
+}
+
 // All of `seen` hold metadata of one set.
 DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& others,
                        const Hints& hints, const IsRunning& is_running) {
@@ -96,9 +121,10 @@ DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& o
     return out;
   }
   out.problem = metadata::refusal(spare.survey, spare.path);
-  if (spare.survey.content) {
-    find_main_of(out, Spare{spare.path, std::move(spare.survey), others}, hints);
-  }
+  if (!spare.survey.content) return out;
+  const format::Content content = *spare.survey.content;
+  find_main_of(out, Spare{spare.path, std::move(spare.survey), others}, hints);
+  if (!out.problem) out.problem = refused_at_start(out, content);
   return out;
 }
 

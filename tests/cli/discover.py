@@ -89,6 +89,24 @@ def _running(t, dm):
     dm.stop()
 
 
+def _what_a_start_would_find(t, dm):
+    """A main that was used by itself, a spare that was cut off."""
+    dm.start("fuse", by_devices=True)
+    dm.run("remap", dm.name, "2048+8")
+    dm.stop()
+    with open(dm.main, "r+b") as file:
+        file.seek(1024)
+        before = file.read(512)
+        file.seek(1024)
+        file.write(b"fsck was here".ljust(512))
+    equal(_only(_discover(t, dm.spare, dm.main))["state"], "main-changed", "main was written to")
+    with open(dm.main, "r+b") as file:
+        file.seek(1024)
+        file.write(before)
+    os.truncate(dm.spare, 20 * support.MIB)
+    equal(_only(_discover(t, dm.spare, dm.main))["state"], "device-too-small", "a spare cut off")
+
+
 def _everywhere(t):
     """On block devices, by their contents; and images where a set was last seen."""
     image = t.image("loop-main.img", "32MiB")
@@ -114,11 +132,12 @@ def discover(t):
     main = t.image("main.img", "16MiB", fill=1)
     other = t.image("other.img", "17MiB")
     dm = product.Product(t, main, t.path("spare.img"))
-    dm.create("--spare-size", "16MiB")
+    dm.create("--spare-size", "24MiB")
     _named(t, dm, other)
     _damaged(t, dm)
     _pairs(t)
     _running(t, dm)
+    _what_a_start_would_find(t, dm)
     _everywhere(t)
 
 
