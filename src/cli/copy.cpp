@@ -76,12 +76,18 @@ bool has_condition(const json& status, const char* condition) {
 class Watch final : public set::CopyObserver {
  public:
   Watch(const control::RuntimeDir& runtime, const Arguments& arguments, std::string mapfile,
-        set::CopyStamp stamp, const set::CopyMap& map)
+        set::CopyStamp stamp, const set::CopyMap& map, const io::FileDevice& target)
       : runtime_(runtime),
         arguments_(arguments),
         mapfile_(std::move(mapfile)),
         stamp_(std::move(stamp)),
+        target_(target),
         progress_(map) {}
+
+  void flushed() override {
+    // Where a file system has no direct I/O, the page cache would answer.
+    if (!target_.direct()) (void)::posix_fadvise(target_.fd(), 0, 0, POSIX_FADV_DONTNEED);
+  }
 
   bool go_on(const set::CopyMap& map) override {
     progress_.show(map);
@@ -115,6 +121,7 @@ class Watch final : public set::CopyObserver {
   const Arguments& arguments_;
   const std::string mapfile_;
   const set::CopyStamp stamp_;
+  const io::FileDevice& target_;
   CopyProgress progress_;
   Result<void> saved_;
   std::chrono::steady_clock::time_point next_save_;
@@ -230,7 +237,7 @@ Result<Done> copy(const Arguments& arguments) {
   done.mapfile = *mapfile;
   done.map = std::move(begun->map);
   done.resumed = done.map.count(Status::finished).value;
-  Watch watch(*runtime, arguments, *mapfile, stamp, done.map);
+  Watch watch(*runtime, arguments, *mapfile, stamp, done.map, **target);
   // Before the first write: what lies on the target is ours from then on.
   if (!watch.save(done.map)) return tl::unexpected(watch.saved().error());
   catch_interrupts();

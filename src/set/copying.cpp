@@ -19,11 +19,13 @@ constexpr SectorCount kBatch{32768};   // flushed and read back at once
 
 class Copying {
  public:
-  Copying(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit, CopyMap& map)
+  Copying(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit, CopyMap& map,
+          CopyObserver& observer)
       : source_(source),
         target_(target),
         unit_(unit),
         map_(map),
+        observer_(observer),
         data_(kBatch.bytes()),
         back_(kRequest.bytes()) {}
 
@@ -43,6 +45,7 @@ class Copying {
     if (const auto status = target_.flush(); !status.ok()) {
       return target_failed(status.error, "flush", batch);
     }
+    observer_.flushed();
     for (const SectorRange& part : read) {
       if (auto same = verify(batch, part); !same) return same;
     }
@@ -92,6 +95,7 @@ class Copying {
   io::BlockDevice& target_;
   const SectorCount unit_;
   CopyMap& map_;
+  CopyObserver& observer_;
   AlignedBuffer data_;
   AlignedBuffer back_;
 };
@@ -128,7 +132,7 @@ Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target, Sec
   for (const SectorRange& range : map.in(Status::untried)) {
     for (const SectorRange& bad : lost) map.mark(range.intersect(bad), Status::bad);
   }
-  Copying copying(source, target, unit, map);
+  Copying copying(source, target, unit, map, observer);
   for (const SectorRange& range : map.in(Status::untried)) {
     for (Sector at = range.first; at < range.end();) {
       const SectorRange batch{at, std::min(kBatch, range.end() - at)};

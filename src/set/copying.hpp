@@ -21,6 +21,8 @@ namespace dmremap::set {
 class CopyObserver {
  public:
   virtual ~CopyObserver() = default;
+  // A batch was flushed and is read back next: from the medium, if it can be arranged.
+  virtual void flushed() {}
   // After each batch. False: end here.
   virtual bool go_on(const CopyMap& map) = 0;
   // Sectors did not read: what the set knows to be lost or gone now, sorted. Error: end here.
