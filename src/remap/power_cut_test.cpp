@@ -62,6 +62,8 @@ class Life {
     list(440, 8);
     write(442, 2, 12);
     settle(442, 2, 12);
+    fill(440, 8, 13);  // but 442 and 443, which are lost no more
+    write(445, 1, 14, true);
     if (rig_.engine->commit_record([](format::Content& c) { c.health.clean = true; })) return;
   }
 
@@ -127,6 +129,18 @@ class Life {
   void list(std::uint64_t first, std::uint64_t count) {
     for (std::uint64_t s = first; s < first + count; ++s) sectors_[s].error = true;
     (void)rig_.engine->mark_known_bad({{{{first}, {count}}}, {}}, false);
+  }
+  // An image has them. What was written since it was listed stays.
+  void fill(std::uint64_t first, std::uint64_t count, int fill) {
+    const auto data = pattern(count, fill);
+    const std::uint64_t as_of = rig_.store->current().sequence;
+    const bool done = rig_.engine->backfill({{{{first}, {count}}}, data, as_of, false}).has_value();
+    for (std::uint64_t s = first; s < first + count; ++s) {
+      if (latest_.contains(s)) continue;
+      sectors_[s].values.insert(fill);
+      if (done) latest_[s] = fill;
+    }
+    if (done) settle(first, count, fill);
   }
   // The spare sector of `s` goes bad for reading.
   void spoil(std::uint64_t s) {
