@@ -78,8 +78,8 @@ function(dmremap_test name)
   endif()
 endfunction()
 
-# dmremap_manual_of(PROGRAM SECTION): its man pages and its completion, from what it says of itself, in
-# build/manual/PROGRAM/.
+# dmremap_manual_of(PROGRAM SECTION): its man pages and its completion, from what it says of itself,
+# in build/manual/PROGRAM/.
 function(dmremap_manual_of program section)
   set(directory ${CMAKE_BINARY_DIR}/manual/${program})
   add_custom_command(

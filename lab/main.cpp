@@ -30,11 +30,12 @@ using Command = std::function<Result<void>()>;
 constexpr std::chrono::seconds kEndPatience{10};
 
 constexpr const char* kFaults = R"(
-KIND is one of these, or several joined by `+`. RANGE is `SECTOR` or `SECTOR+COUNT`, in sectors of 512
-bytes.
+KIND is one of these, or several joined by `+`. RANGE is `SECTOR` or `SECTOR+COUNT`, in sectors of
+512 bytes.
 
 read[:ERRNO]
-  reads that touch the sector fail; EIO unless named (`ENODATA` is what Linux says of a medium error)
+  reads that touch the sector fail; EIO unless named (`ENODATA` is what Linux says of a medium
+  error)
 
 write[:ERRNO]
   writes, zeroes and discards that touch it fail
@@ -265,8 +266,8 @@ void declare_commands(CLI::App& app, Arguments& given, Command& chosen) {
 manual::Prose about() {
   return {
       .description = R"(
-Serves an image as a disk at a real path. Sectors of it fail when you say so, while it is in use; the
-errors reach programs through the kernel, as from a disk. It is there to rehearse with before
+Serves an image as a disk at a real path. Sectors of it fail when you say so, while it is in use;
+the errors reach programs through the kernel, as from a disk. It is there to rehearse with before
 dmremap(8) is trusted with a real disk.
 )",
       .examples = {{"dmremap-lab serve disk.img disk --background", "the disk is the file disk"},

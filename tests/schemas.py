@@ -35,7 +35,8 @@ def _closed(schema):
 
 
 def names():
-    return {name[:-len(".json")] for name in os.listdir(DIRECTORY)} - {"common"}
+    return {name.removesuffix(".json") for name in os.listdir(DIRECTORY)
+            if name.endswith(".json")} - {"common"}
 
 
 class Schemas:

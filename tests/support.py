@@ -48,10 +48,13 @@ DMREMAP_LAB = os.environ.get("DMREMAP_LAB", os.path.join(ROOT, "build/bin/dmrema
 
 # --- what a machine must offer ---------------------------------------------------------------
 
-def requires(root=False, fuse=False, loop=False, memory_group=False, programs=()):
+def requires(root=False, fuse=False, loop=False, memory_group=False, programs=(),
+             file_system=None):
     """Ends the test as skipped, with the reason, where the machine lacks something; as failed with
     CI=true, where a skipped test would be a hole nobody sees."""
     reason = what_is_missing(root, fuse, loop, programs)
+    if reason is None and file_system is not None and not kernel_has(file_system):
+        reason = f"needs a kernel with {file_system}"
     if reason is None and memory_group:
         import memory_group as group  # which builds on this module
         reason = group.what_is_missing()
@@ -81,6 +84,12 @@ def what_is_missing(root, fuse, loop, programs):
         if shutil.which(program) is None:
             return f"needs {program}: see packaging/debian-packages.txt"
     return None
+
+
+def kernel_has(file_system):
+    subprocess.run(["modprobe", "-q", file_system], check=False, stderr=subprocess.DEVNULL)
+    with open("/proc/filesystems", encoding="utf-8") as table:
+        return file_system in table.read().split()
 
 
 # --- checks ----------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ namespace {
 
 constexpr const char* kDescription = R"(
 A disk has begun to lose sectors and its firmware has no spares left. dmremap puts a virtual block
-device in front of it: healthy sectors stay where they are, failing ones go to a second device, and
-the file system above notices nothing. The disk is adopted in place; all metadata lives on the second
-device, eight times.
+device in front of it: healthy sectors stay where they are, failing ones go to a second device,
+and the file system above notices nothing. The disk is adopted in place; all metadata lives on the
+second device, eight times.
 
 It buys time. A disk that loses sectors usually loses more: make a backup, and replace the disk.
 )";
@@ -58,14 +58,14 @@ The name of a set has up to 64 letters, digits, `_`, `.` and `-`, the first a le
 )";
 
 constexpr const char* kRanges = R"(
-A range is `SECTOR` or `SECTOR+COUNT`, in sectors of 512 bytes: `2048+8` is 4 KiB at 1 MiB. A size is
-a number of bytes, or has one of `KiB`, `MiB`, `GiB`, `TiB` behind it.
+A range is `SECTOR` or `SECTOR+COUNT`, in sectors of 512 bytes: `2048+8` is 4 KiB at 1 MiB. A size
+is a number of bytes, or has one of `KiB`, `MiB`, `GiB`, `TiB` behind it.
 )";
 
 constexpr const char* kJson = R"(
-Every verb that reports has --json: one object on stdout with json_version, and fields that stay what
-they are. An error is one line on stderr that says where, what, and what to do about it; with --json
-it is `{"error":{"code","what","where","hint"}}`.
+Every verb that reports has --json: one object on stdout with json_version, and fields that stay
+what they are. An error is one line on stderr that says where, what, and what to do about it; with
+--json it is `{"error":{"code","what","where","hint"}}`.
 )";
 
 constexpr const char* kEnvironment = R"(
@@ -85,6 +85,11 @@ constexpr const char* kFiles = R"(
 
 `/dev/dm-remap/NAME`
   the device of the running set NAME, the same at every start
+
+`dmremap@NAME.service`
+  the systemd unit that starts and stops the set NAME with the machine, if its spare is a block
+  device. Mount what lies on it in fstab(5) with the options
+  `nofail,x-systemd.requires=dmremap@NAME.service`
 )";
 
 }  // namespace

@@ -127,9 +127,10 @@ void add_common(CLI::App& verb, Arguments& arguments, const char* file, const ch
 manual::Prose prose() {
   return {
       .description = R"(
-Lists of bad sectors from and for ddrescue and badblocks. `import` marks what a list says is bad as
-lost, so that it fails at once, and what it doubts as suspect; what is remapped, lost or gone stays as
-it is. `export` writes what is bad on main, of a running or stopped set; ddrescue goes on from it.
+Lists of bad sectors from and for ddrescue and badblocks. `import` marks what a list says is bad
+as lost, so that it fails at once, and what it doubts as suspect; what is remapped, lost or gone
+stays as it is. `export` writes what is bad on main, of a running or stopped set; ddrescue goes on
+from it.
 
 A mapfile that another program wrote holds the progress of a rescue and is overwritten only with
 --force.

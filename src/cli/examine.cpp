@@ -164,8 +164,8 @@ int run(const Arguments& arguments) {
 manual::Prose prose() {
   return {
       .description = R"(
-Reads the metadata of any of a set's devices, running or not, and prints for each of the eight copies
-and their two slots a verdict: `good`, `stale`, `torn`, `corrupt`, `misplaced`, `foreign`,
+Reads the metadata of any of a set's devices, running or not, and prints for each of the eight
+copies and their two slots a verdict: `good`, `stale`, `torn`, `corrupt`, `misplaced`, `foreign`,
 `unreadable` or `empty`; then which commit is the winner and why. Nothing is written.
 )",
       .examples = {{"dmremap examine /dev/sdc1", "every slot of the spare"},

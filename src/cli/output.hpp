@@ -18,8 +18,8 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kAttention = 4;
 
-// Prints the error to stderr, as one line or as `{"error":...}`, with what usually helps if it has no
-// hint of its own. Its exit code.
+// Prints the error to stderr, as one line or as `{"error":...}`, with what usually helps if it has
+// no hint of its own. Its exit code.
 int report(const Error& given, bool as_json);
 
 // "dmremap: warning: ..." on stderr.

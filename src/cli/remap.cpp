@@ -56,8 +56,8 @@ manual::Prose prose() {
   return {
       .description = R"(
 Moves good and suspect sectors of the range to the spare while the set runs, before the disk loses
-them. What cannot be read becomes lost, and reads as an error until something writes it. Sectors that
-are already remapped, lost or gone stay as they are.
+them. What cannot be read becomes lost, and reads as an error until something writes it. Sectors
+that are already remapped, lost or gone stay as they are.
 )",
       .examples = {{"dmremap remap backup 2048+8", "8 sectors of 512 bytes from sector 2048 on"}},
       .exits = {{0, "done; how many were moved and lost is printed"},

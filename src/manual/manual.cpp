@@ -56,9 +56,9 @@ std::string rows_of(const CLI::App& app) {
 
 std::string Help::make_help(const CLI::App* app, std::string name,
                             CLI::AppFormatMode /*mode*/) const {
-  static const Prose kNone;
+  static const Prose none;
   const Prose* found = prose_of(*app);
-  const Prose& prose = found != nullptr ? *found : kNone;
+  const Prose& prose = found != nullptr ? *found : none;
   std::string out =
       fmt::format("{}\n\nUsage: {}{}\n", app->get_description(), name, usage_of(*app));
   if (!prose.description.empty()) out += "\n" + trimmed(prose.description) + "\n";

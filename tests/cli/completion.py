@@ -62,8 +62,8 @@ def completion(t):
 
     equal(complete(t, "create", "new", "m"), ["main.img"], "a file")
     equal(complete(t, "create", "new", "main.img", "s"), ["spare one.img"], "a file with a space")
-    equal(complete(t, "start", "m"), ["./main.img"], "a device has a slash where a set may be meant")
-    equal(complete(t, "start", "./main.img", "./s"), ["./spare one.img"], "the next of many devices")
+    equal(complete(t, "start", "m"), ["./main.img"], "a slash: a device, no set")
+    equal(complete(t, "start", "./main.img", "./s"), ["./spare one.img"], "the next device")
     equal(complete(t, "examine", "main.img", "--json", "i"), ["images"], "a directory on the way")
     equal(complete(t, "create", "--destroy", ""), [], "a UUID")
     equal(complete(t, "create", "--destroy", "x", "new", "m"), ["main.img"], "after its value")
@@ -72,8 +72,8 @@ def completion(t):
 
     equal(complete(t, "s", program="dmremap-lab"), ["save", "serve", "show", "stop"], "the lab")
     equal(complete(t, "serve", "m", program="dmremap-lab"), ["main.img"], "an image")
-    equal(complete(t, "save", "x", "y", "--format", "", program="dmremap-lab"), ["ddrescue", "list"],
-          "forms")
+    equal(complete(t, "save", "x", "y", "--format", "", program="dmremap-lab"),
+          ["ddrescue", "list"], "forms")
 
 
 support.run_test(completion, fuse=True, programs=["bash"])

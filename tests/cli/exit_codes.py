@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each exit code that a verb promises, with a situation that gives it; and every error on the way is
-one line that says where, what, and what to do."""
+"""Each exit code that a verb promises, with a situation that gives it; and every error on the way
+is one line that says where, what, and what to do."""
 
 import os
 import shutil
@@ -116,7 +116,8 @@ class World:
             if slot["verdict"] == "good")
         self.names["rescue"] = self.t.path("rescue.map")
         with open(self.names["rescue"], "w", encoding="utf-8") as file:
-            file.write("# Mapfile. Created by GNU ddrescue version 1.27\n0x0 ? 1\n0x0 0x1000000 ?\n")
+            file.write("# Mapfile. Created by GNU ddrescue version 1.27\n"
+                       "0x0 ? 1\n0x0 0x1000000 ?\n")
 
     def arguments(self, text):
         return [word.format(**self.names) for word in text.split()]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A file system is made, mounted, filled and checked on a disk with bad sectors from the start and new
-ones while it is in use; after a restart every file is there. Argument: ext4, xfs or btrfs."""
+"""A file system is made, mounted, filled and checked on a disk with bad sectors from the start and
+new ones while it is in use; after a restart every file is there. Argument: ext4, xfs or btrfs."""
 
 import hashlib
 import os
@@ -112,4 +112,5 @@ def file_system(t):
     equal(digests(mount), expected, "digests of all files")
 
 
-support.run_test(file_system, root=True, fuse=True, loop=True, programs=FILE_SYSTEMS[KIND].programs)
+support.run_test(file_system, root=True, fuse=True, loop=True, file_system=KIND,
+                 programs=FILE_SYSTEMS[KIND].programs)

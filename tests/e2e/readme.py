@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands of README.md, typed as they stand there, do what it says and print what it shows; and
-it names every verb and document.
+"""The commands of README.md, typed as they stand there, do what it says and print what it shows;
+and it names every verb and document.
 
-In a mount namespace of its own, for the session mounts over /mnt; there a read-only file system lies
-below, so that nothing is ever written to the machine's own /mnt."""
+In a mount namespace of its own, for the session mounts over /mnt; there a read-only file system
+lies below, so that nothing is ever written to the machine's own /mnt."""
 
 import os
 import re

@@ -81,8 +81,9 @@ def service(t):
                 f"PREFIX={t.path('prefix')}")
     directory = t.path("prefix/lib/systemd/system")
     os.symlink("dmremap@.service", os.path.join(directory, "dmremap@backup.service"))
-    verified = support.run("systemd-analyze", "verify", os.path.join(directory, "dmremap@backup.service"),
-                           env={**os.environ, "MANPATH": t.path("prefix/share/man")})
+    verified = support.run(
+        "systemd-analyze", "verify", os.path.join(directory, "dmremap@backup.service"),
+        env={**os.environ, "MANPATH": t.path("prefix/share/man")})
     ours = [line for line in verified.err.splitlines() if "dmremap" in line]
     equal(ours, [], "what systemd says of the unit")
 
