@@ -104,8 +104,8 @@ void print_text(const Explained& one, const json& conditions) {
     fmt::print("  doubtful   a later commit may be hidden that says otherwise\n");
   }
   fmt::print("  data       {}\n", where_text(one));
-  fmt::print("  extent     {}, sectors {} to {}\n", counted(extent.count.value, "sector"),
-             extent.first.value, extent.end().value - 1);
+  fmt::print("  extent     {} from sector {}\n", counted(extent.count.value, "sector"),
+             extent.first.value);
   if (one.what.evidence) {
     const view::Evidence& evidence = *one.what.evidence;
     fmt::print("  bound by   commit {}, {}\n", evidence.sequence, format_time(evidence.time_ns));

@@ -106,7 +106,7 @@ void print_file(const view::BadFile& file) {
 void print_text(const Found& found) {
   const BadFiles& bad = found.bad;
   for (const view::BadFile& file : bad.files) print_file(file);
-  fmt::print("{} of {} looked at lie on lost, gone or suspect sectors\n",
+  fmt::print("{} on lost, gone or suspect sectors, of {} looked at\n",
              counted(bad.files.size(), "file"), bad.looked_at);
   if (!bad.in_no_file.empty()) {
     fmt::print("{} in no file below {}: metadata or free space{}\n",
