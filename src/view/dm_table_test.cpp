@@ -9,10 +9,12 @@ namespace {
 using format::Extent;
 using format::State;
 
-const DmDevices kDevices{"/dev/m", "/dev/s"};
+DmDevices devices() {
+  return {"/dev/m", "/dev/s"};
+}
 
 std::string table(const std::vector<Extent>& extents, std::uint64_t size = 100) {
-  return print_dm_table(dm_targets(extents, {size}), kDevices).value();
+  return print_dm_table(dm_targets(extents, {size}), devices()).value();
 }
 
 TEST(DmTable, AHealthyDiskIsOneTarget) {

@@ -20,11 +20,13 @@ Extent extent(State state, std::uint64_t first, std::uint64_t count, std::uint64
       .with_evidence(EIO, 41, 1'700'000'000'000'000'000);
 }
 
-const std::vector<Extent> kTable{extent(State::remapped, 100, 8, 3072), extent(State::lost, 200, 1),
-                                 extent(State::gone, 300, 2), extent(State::suspect, 400, 4)};
+std::vector<Extent> table() {
+  return {extent(State::remapped, 100, 8, 3072), extent(State::lost, 200, 1),
+          extent(State::gone, 300, 2), extent(State::suspect, 400, 4)};
+}
 
 Explanation at(std::uint64_t sector, const Situation& now = {.sequence = 50}) {
-  return explain(kTable, kSize, {sector}, now);
+  return explain(table(), kSize, {sector}, now);
 }
 
 TEST(Explanation, AGoodSectorIsOnMainUpToTheNextThatIsNot) {

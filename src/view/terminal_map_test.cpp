@@ -12,9 +12,10 @@ namespace {
 using format::Extent;
 using format::State;
 
-const std::vector<Extent> kTable{
-    Extent(State::remapped, {{64}, {8}}, {3072}), Extent(State::suspect, {{200}, {1}}),
-    Extent(State::lost, {{300}, {1}}), Extent(State::gone, {{511}, {1}})};
+std::vector<Extent> table() {
+  return {Extent(State::remapped, {{64}, {8}}, {3072}), Extent(State::suspect, {{200}, {1}}),
+          Extent(State::lost, {{300}, {1}}), Extent(State::gone, {{511}, {1}})};
+}
 
 // Characters of a line, not bytes.
 std::size_t length_of(const std::string& line) {
@@ -25,7 +26,7 @@ std::size_t length_of(const std::string& line) {
 
 TEST(TerminalMap, EachStateHasItsCharacterAndItsPlace) {
   EXPECT_EQ(
-      print_terminal_map(kTable, {512}, {.columns = 21, .rows = 2}),
+      print_terminal_map(table(), {512}, {.columns = 21, .rows = 2}),
       "  0  "
       "\u00b7\u00b7\u00b7\u00b7\u25aa\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7?"
       "\u00b7\u00b7\u00b7\n"
@@ -54,9 +55,9 @@ TEST(TerminalMap, EveryLineFitsAndTheMapHasNoMoreRowsThanAsked) {
 }
 
 TEST(TerminalMap, ColorAddsNothingButEscapes) {
-  const std::string plain = print_terminal_map(kTable, {512}, {.columns = 40, .rows = 4});
+  const std::string plain = print_terminal_map(table(), {512}, {.columns = 40, .rows = 4});
   const std::string colored =
-      print_terminal_map(kTable, {512}, {.columns = 40, .rows = 4, .color = true});
+      print_terminal_map(table(), {512}, {.columns = 40, .rows = 4, .color = true});
   std::string stripped;
   for (std::size_t i = 0; i < colored.size(); ++i) {
     if (colored[i] == '\x1b')
