@@ -12,9 +12,7 @@ is quoted is its median with the 95 % interval that order statistics give."""
 
 import argparse
 import json
-import math
 import os
-import statistics
 import sys
 import tempfile
 
@@ -24,9 +22,8 @@ sys.path[1:1] = [_TESTS, os.path.join(_TESTS, "fuse")]
 import product
 import ram_disk
 import support
-from support import MIB
+from pairs import IMAGE_BYTES, end_by_pid_file, filled_image, text
 
-IMAGE_BYTES = 256 * MIB
 BARE, NBDFUSE, OURS, MEMORY = "bare loop", "nbdfuse", "dm-remap", "FUSE over memory"
 
 
@@ -51,29 +48,6 @@ def measure(device, what, seconds):
     return found["iops"], found["clat_ns"]["percentile"]["99.000000"] / 1000
 
 
-def estimate(samples):
-    """(median, lower and upper end of its 95 % interval): as bench/measure.cpp does it."""
-    ordered = sorted(samples)
-    n = len(ordered)
-    below = max(0, math.floor(n / 2 - 1.96 * math.sqrt(n) / 2))
-    low, high = (0, n - 1) if below == 0 else (below - 1, n - below)
-    return statistics.median(ordered), ordered[low], ordered[high]
-
-
-def text(samples, digits=2):
-    middle, low, high = estimate(samples)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
-def filled_image(t, name):
-    path = t.path(name)
-    piece = os.urandom(MIB)
-    with open(path, "wb") as file:
-        for _ in range(IMAGE_BYTES // MIB):
-            file.write(piece)
-    return path
-
-
 def nbdfuse(t):
     """A loop device over nbdfuse over nbdkit."""
     socket, mount = t.path("nbd.sock"), t.path("nbdfuse")
@@ -88,11 +62,6 @@ def nbdfuse(t):
                                 f"nbd+unix:///?socket={socket}"], os.environ)
     support.wait_until(lambda: os.path.exists(pids["nbdfuse"]), "nbdfuse")
     return t.loop(node)
-
-
-def end_by_pid_file(path):
-    with open(path) as file:
-        os.kill(int(file.read()), 15)
 
 
 def compare(t, pairs, seconds):

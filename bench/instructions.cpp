@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// bench_instructions REQUESTS: clean 4 KiB requests through the engine and plainly to the same
+// bench_instructions REQUESTS: clean 4 KiB requests through the engine, as the NBD front end makes
+// them, and plainly to the same
 // file, each kind between two marks for callgrind. bench/instructions.py runs it and reads the
 // counts; run without valgrind it prints nothing.
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <valgrind/callgrind.h>
 
 #include "base/aligned_buffer.hpp"
+#include "frontend/nbd/nbd_disk.hpp"
 #include "rig.hpp"
 #include "storage.hpp"
 
@@ -72,10 +74,14 @@ void run(std::size_t requests) {
     need(::pread(fd, buffer.span().data(), buffer.size(), offset(s)) == size);
   });
   count("engine read", at, [&](Sector s) { need(engine->read(s, buffer.span()).ok()); });
+  nbd::NbdDisk disk(*engine, false);
+  count("nbd read", at, [&](Sector s) { need(disk.read(s.byte_offset(), buffer.span()) == 0); });
   count("plain write", at, [&](Sector s) {
     need(::pwrite(fd, buffer.span().data(), buffer.size(), offset(s)) == size);
   });
   count("engine write", at, [&](Sector s) { need(engine->write(s, buffer.span(), false).ok()); });
+  count("nbd write", at,
+        [&](Sector s) { need(disk.write(s.byte_offset(), buffer.span(), false) == 0); });
   count_among_remapped(at, buffer);
 }
 
