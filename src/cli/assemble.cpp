@@ -3,14 +3,17 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "cli/daemon.hpp"
 #include "cli/discovered.hpp"
+#include "cli/export_choice.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "control/protocol.hpp"
+#include "daemon/background.hpp"
+#include "daemon/nbd_server.hpp"
 
 namespace dmremap::cli {
 
@@ -93,19 +96,25 @@ Result<std::vector<Outcome>> find(const Arguments& arguments, const control::Run
 }
 
 // True: this is the process that served the set, and it has ended.
-bool start(Outcome& outcome, const ServeOptions& how, const control::RuntimeDir& runtime,
+bool start(Outcome& outcome, const daemon::ServeOptions& how, const control::RuntimeDir& runtime,
            int& ended) {
-  ServeOptions options = how;
+  daemon::ServeOptions options = how;
   options.devices = {outcome.set.spare, outcome.set.main};
-  const Background background = serve_in_background(options, runtime);
-  if (background.is_child) {
-    ended = background.ended ? kDone : kFailed;
-    return true;
-  }
-  if (background.served) {
-    outcome.exports = background.served->value("exports", json::array());
+  Result<json> served;
+  if (wants_nbd(options.exports)) {
+    served = daemon::start_nbd_server({options, {}, false}, runtime);
   } else {
-    outcome.error = background.served.error();
+    daemon::Background background = daemon::serve_in_background(options, runtime);
+    if (background.is_child) {
+      ended = background.ended ? kDone : kFailed;
+      return true;
+    }
+    served = std::move(background.served);
+  }
+  if (served) {
+    outcome.exports = served->value("exports", json::array());
+  } else {
+    outcome.error = served.error();
   }
   return false;
 }
@@ -118,13 +127,11 @@ int run(const Arguments& arguments) {
                         "see `dmremap discover` for what there is"},
                   arguments.json);
   }
-  ServeOptions options;
+  auto exports = parse_exports(arguments.exports);
+  if (!exports) return report(exports.error(), arguments.json);
+  daemon::ServeOptions options;
   options.open.read_only = arguments.read_only;
-  for (const std::string& text : arguments.exports) {
-    const auto kind = parse_export(text);
-    if (!kind) return report(kind.error(), arguments.json);
-    options.exports.push_back(*kind);
-  }
+  options.exports = std::move(*exports);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
@@ -150,6 +157,21 @@ int run(const Arguments& arguments) {
   return exit_code(*outcomes);
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Starts what is whole: the set of a name, or with `--all` every set that `dmremap discover` finds
+complete and unambiguous, each as `dmremap start` would. Sets that run already stay as they are; what
+cannot be started is named with the reason, and the others are started all the same.
+)",
+          .examples = {{"dmremap assemble --all", "at boot, or after the disks were moved"},
+                       {"dmremap assemble backup", "one of them"}},
+          .exits = {{0, "all that was asked for runs"},
+                    {1, "failed: something that should be there is not"},
+                    {3, "refused: one is in doubt, forked, ambiguous, or lacks a device"}},
+          .json = "sets[] with name, outcome, exports[], error",
+          .see_also = {"discover", "start", "list"}};
+}
+
 }  // namespace
 
 void add_assemble(CLI::App& app, Chosen& chosen) {
@@ -160,11 +182,12 @@ void add_assemble(CLI::App& app, Chosen& chosen) {
   verb->add_option("NAME", arguments->name, "the set");
   verb->add_flag("--all", arguments->all, "every set that is found");
   verb->add_option("--export", arguments->exports, "as of start; may be repeated")
-      ->type_name("KIND")
+      ->type_name("auto|block|fuse|nbd")
       ->expected(1)
       ->take_all();
   verb->add_flag("--read-only", arguments->read_only, "write nothing, anywhere");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

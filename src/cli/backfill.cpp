@@ -207,6 +207,28 @@ int run(const Arguments& arguments) {
       arguments.json);
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Gives lost sectors of a running set their data from an image of main, one that `ddrescue` made, say:
+they are written to the spare and read well from then on. With its mapfile only what that calls
+finished is taken. Nothing but lost sectors is touched: what was written since is newer, and stays.
+
+A gone sector had newer contents than main, so an image of main holds an older version of it: those
+are filled with `--gone` only.
+)",
+      .examples = {{"dmremap backfill backup rescue.img --mapfile rescue.map",
+                    "what ddrescue could read after all"},
+                   {"dmremap backfill backup rescue.img --dry-run", "how much that would be"}},
+      .exits = {{0, "done; how much was filled and what stays lost is printed"},
+                {1,
+                 "failed: no such set runs, it is read-only, the spare or the table is full, or a "
+                 "file cannot be read"},
+                {3, "refused: the list is not what its name says"}},
+      .json = "name and counts of sectors: filled, kept because gone, unchanged, not in the image",
+      .see_also = {"bad", "copy", "files", "ddrescue(1)"}};
+}
+
 }  // namespace
 
 void add_backfill(CLI::App& app, Chosen& chosen) {
@@ -224,6 +246,7 @@ void add_backfill(CLI::App& app, Chosen& chosen) {
                  "gone sectors too, which had newer contents than main and so the image");
   verb->add_flag("--dry-run", arguments->dry_run, "say what would be filled, change nothing");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

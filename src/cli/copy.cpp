@@ -293,6 +293,30 @@ int run(const Arguments& arguments) {
   return report(error, arguments.json);
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Copies a running set onto a healthy disk, or into a file, through its own device, so that what lies on
+the spare is in it. What is written is flushed, read back from the medium and compared; lost sectors
+are left out, nothing is written for them, and the mapfile, which `ddrescue` reads as well, lists them
+as bad. Interrupted, the same command goes on where it ended.
+
+The device of the set may not be in use, unless the set was started read-only: a copy of what changes
+is none. After `dmremap stop`, with nothing written in between, `dmremap release --copied` accepts it.
+)",
+      .examples = {{"dmremap copy backup /dev/sdd --mapfile copy.map", "onto a new disk"},
+                   {"dmremap copy backup ./backup.img",
+                    "into a file; the mapfile is `backup.img.map`"}},
+      .exits =
+          {{0, "all that can be read is copied and verified"},
+           {1, "failed or interrupted; what is verified is in the mapfile"},
+           {3, "refused: the target is too small, in use, or holds something; the set is in use"}},
+      .json =
+          "name, target, mapfile, size_sectors, copied_sectors, resumed_sectors, left_out_sectors, "
+          "left_out[], unread_sectors, recorded",
+      .see_also = {"release", "backfill", "table", "ddrescue(1)"}};
+}
+
 }  // namespace
 
 void add_copy(CLI::App& app, Chosen& chosen) {
@@ -309,6 +333,7 @@ void add_copy(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--force", arguments->force,
                  "overwrite a file, a file system or a partition table on TARGET");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

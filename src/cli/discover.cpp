@@ -106,6 +106,22 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {
+      .description = R"(
+Looks for sets on the devices that are named, or on all block devices and where sets were last seen,
+and tells for each which spare and which main belong together, and why, or why not. Writes nothing.
+)",
+      .examples = {{"dmremap discover", "what this machine has"},
+                   {"dmremap discover --pairs",
+                    "a line of KEY=\"value\" for each set, for scripts"},
+                   {"dmremap discover ./main.img ./spare.img", "images"}},
+      .exits = {{0, "it is told, also if there is none"},
+                {1, "failed: a device that was named cannot be read"}},
+      .json = "sets[] with name, uuid, state, reasons[], main, spare; devices that were looked at",
+      .see_also = {"assemble", "start", "examine"}};
+}
+
 }  // namespace
 
 void add_discover(CLI::App& app, Chosen& chosen) {
@@ -117,6 +133,7 @@ void add_discover(CLI::App& app, Chosen& chosen) {
   CLI::Option* pairs = verb->add_flag("--pairs", arguments->pairs,
                                       "a line of KEY=\"value\" a set, for scripts; \\xNN in them");
   verb->add_flag("--json", arguments->json, "JSON instead of text")->excludes(pairs);
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

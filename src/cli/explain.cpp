@@ -135,6 +135,23 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Tells of one sector what state it is in, where its data is now, which extent it belongs to, which
+commit said so and because of what error, and what a read and a write of it would do at this moment.
+Reads only; the set may run or not.
+)",
+          .examples = {{"dmremap explain backup 2048", "sector 2048 of the set `backup`"},
+                       {"dmremap explain backup 2048 --json", "the same for a script"}},
+          .exits = {{0, "it is told"},
+                    {1, "failed: no such set is here, or its answer does not come"},
+                    {3, "refused: two devices hold the set"}},
+          .json =
+              "name, uuid, running, doubtful, conditions, sector, state, extent, where, evidence "
+              "or null, read, write",
+          .see_also = {"status", "map", "files"}};
+}
+
 }  // namespace
 
 void add_explain(CLI::App& app, Chosen& chosen) {
@@ -146,6 +163,7 @@ void add_explain(CLI::App& app, Chosen& chosen) {
   verb->add_option("SECTOR", arguments->sector, "of the device, counted from 0, 512 bytes each")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

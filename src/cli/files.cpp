@@ -139,6 +139,22 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Names the files below a mount point that lie on lost, gone or suspect sectors, with the bytes of each,
+for ext4, xfs and btrfs on the device of the set or a partition of it. It asks the file system where
+its files are and reads none of them. Bad sectors that are in no file hold metadata, or nothing.
+)",
+          .examples = {{"dmremap files backup /mnt", "which files to restore from a backup"}},
+          .exits = {{0, "it is told"},
+                    {1, "failed: no such set is here, or the file system cannot be asked"},
+                    {3, "refused: two devices hold the set"}},
+          .json =
+              "name, uuid, mount_point, fs_type, first_sector, size_sectors, looked_at, files[] "
+              "with path and ranges[], unreadable[], in_no_file",
+          .see_also = {"map", "explain", "backfill"}};
+}
+
 }  // namespace
 
 void add_files(CLI::App& app, Chosen& chosen) {
@@ -151,6 +167,7 @@ void add_files(CLI::App& app, Chosen& chosen) {
                    "where its device, or a partition of it, is mounted")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

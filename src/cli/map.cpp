@@ -116,6 +116,23 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Draws the disk by the state of its sectors, as wide as the terminal, each character a run of sectors
+and of the worst state in it, so that a single lost sector is seen on a disk of any size. Letters tell
+the states apart, colour only adds to them, on a terminal and unless `NO_COLOR` is set.
+)",
+          .examples = {{"dmremap map backup", "in the terminal"},
+                       {"dmremap map backup --png backup.png", "a picture for a report"}},
+          .exits = {{0, "it is drawn"},
+                    {1, "failed: no such set is here, or the file cannot be written"},
+                    {3, "refused: two devices hold the set"}},
+          .json =
+              "name, uuid, running, doubtful, size_sectors, sectors by state, ranges[] that are "
+              "not good",
+          .see_also = {"status", "explain", "files"}};
+}
+
 }  // namespace
 
 void add_map(CLI::App& app, Chosen& chosen) {
@@ -127,6 +144,7 @@ void add_map(CLI::App& app, Chosen& chosen) {
   verb->add_option("--png", arguments->png, "write the picture to a file instead, as PNG")
       ->type_name("FILE");
   verb->add_flag("--json", arguments->json, "JSON: counts, and the ranges that are not good");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "cli/export_choice.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
@@ -32,22 +33,13 @@ std::string absolute(const std::string& path) {
   return error ? path : made.lexically_normal().string();
 }
 
-bool is_by_nbd(const std::vector<daemon::ExportKind>& kinds) {
-  return std::ranges::find(kinds, daemon::ExportKind::nbd) != kinds.end();
-}
-
-Result<void> check_exports(const std::vector<daemon::ExportKind>& kinds,
-                           const Arguments& arguments) {
-  if (!is_by_nbd(kinds)) {
-    if (arguments.socket.empty()) return {};
+Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
+                          const Arguments& arguments) {
+  const bool nbd = asks_for_nbd(kinds);
+  if (!nbd && !arguments.socket.empty()) {
     return fail(ErrorCode::usage, "only NBD has a socket", "--socket", "add `--export nbd`");
   }
-  if (kinds.size() > 1) {
-    return fail(ErrorCode::usage,
-                "NBD is served by a process of its own, which serves nothing else", "--export nbd",
-                "give it alone; `nbdfuse` or `nbd-client` make a file or a device");
-  }
-  if (!arguments.mount.empty()) {
+  if (nbd && !arguments.mount.empty()) {
     return fail(ErrorCode::usage, "NBD has no file to mount", "--mount", "use `--export fuse`");
   }
   return {};
@@ -60,14 +52,10 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
     return fail(ErrorCode::usage, "needs --read-only", "--stale-ok",
                 "a doubtful set is never written to");
   }
-  for (const std::string& text : arguments.exports) {
-    const auto kind = daemon::parse_export(text);
-    if (!kind) return tl::unexpected(kind.error());
-    options.exports.push_back(*kind);
-  }
-  if (auto fit = check_exports(options.exports, arguments); !fit) {
-    return tl::unexpected(fit.error());
-  }
+  auto exports = parse_exports(arguments.exports);
+  if (!exports) return tl::unexpected(exports.error());
+  options.exports = std::move(*exports);
+  if (auto fit = check_places(options.exports, arguments); !fit) return tl::unexpected(fit.error());
   if (!arguments.mount.empty()) options.mount_path = absolute(arguments.mount);
 
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
@@ -123,21 +111,13 @@ int run_nbd(const daemon::NbdOptions& options, const control::RuntimeDir& runtim
   return kDone;
 }
 
-// Where nothing can be mounted, `auto` is NBD, if that can be had.
-bool is_nbd_wanted(const std::vector<daemon::ExportKind>& kinds) {
-  if (is_by_nbd(kinds)) return true;
-  const bool any = std::ranges::all_of(
-      kinds, [](daemon::ExportKind kind) { return kind == daemon::ExportKind::automatic; });
-  return any && !daemon::can_mount() && daemon::check_nbd_server();
-}
-
 int run(const Arguments& arguments) {
   const auto options = parse(arguments);
   if (!options) return report(options.error(), arguments.json);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
-  if (is_nbd_wanted(options->exports)) {
+  if (wants_nbd(options->exports)) {
     const std::string socket = arguments.socket.empty() ? "" : absolute(arguments.socket);
     return run_nbd({*options, socket, arguments.foreground}, *runtime, arguments.json);
   }

@@ -171,6 +171,27 @@ int run(const Arguments& arguments) {
   return kDone;
 }
 
+manual::Prose prose() {
+  return {.description = R"(
+Prints the set as a table for `dmsetup create`: linear targets where the data is, error targets where
+sectors are lost or gone. With it the data can be reached by any kernel with device-mapper, without
+this program. Reads only; every remap changes the table, so stop the set before you load it.
+
+dmsetup takes block devices: attach an image with `losetup` and put that device in its place. What
+else must be known is said on stderr.
+)",
+          .examples = {{"dmremap table backup", "of a set that is known here"},
+                       {"dmremap table /dev/sdc1 /dev/sdb1 | dmsetup create --readonly rescue",
+                        "the data, read-only, on another machine"}},
+          .exits = {{0, "the table is printed"},
+                    {1, "failed: no whole commit is left, or main is not known"},
+                    {3, "refused: in doubt, so that the table might give old data"}},
+          .json =
+              "set, size_sectors, main, spare, targets[] with sector, count, target, device and "
+              "device_sector, table, notes[]",
+          .see_also = {"examine", "copy", "dmsetup(8)"}};
+}
+
 }  // namespace
 
 void add_table(CLI::App& app, Chosen& chosen) {
@@ -182,6 +203,7 @@ void add_table(CLI::App& app, Chosen& chosen) {
                    "the set; or its spare, and main if it is not found by itself")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of the table");
+  manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What `--export` of `start` and `assemble` asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "daemon/exports.hpp"
+
+namespace dmremap::cli {
+
+// Errors: usage (no such kind, or NBD beside others: decision 011); not_supported.
+[[nodiscard]] Result<std::vector<daemon::ExportKind>> parse_exports(
+    const std::vector<std::string>& texts);
+
+// NBD is among them.
+[[nodiscard]] bool asks_for_nbd(const std::vector<daemon::ExportKind>& kinds);
+// It is, or anything will do, nothing can be mounted here, and NBD can be had.
+[[nodiscard]] bool wants_nbd(const std::vector<daemon::ExportKind>& kinds);
+
+}  // namespace dmremap::cli
