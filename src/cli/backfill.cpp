@@ -115,7 +115,7 @@ std::vector<SectorRange> read_batch(const Image& image, const std::vector<Sector
 }
 
 // An error ends it: what was filled before stays filled.
-void send(control::Client& client, const Image& image, const DiskMapSeen& map,
+void send(const control::RuntimeDir& runtime, const Image& image, const DiskMapSeen& map,
           const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
   for (const auto& batch : set::batches_of(fill, kBatch)) {
     std::vector<std::byte> data;
@@ -126,7 +126,9 @@ void send(control::Client& client, const Image& image, const DiskMapSeen& map,
     request["data"] = to_base64(data);
     request["as_of"] = map.sequence;
     request["gone"] = arguments.gone;
-    const auto answer = client.call(request, kWorkTime);
+    // Each has a connection of its own: reading the image may take longer than the set waits.
+    auto client = connect(runtime, arguments.name);
+    const auto answer = client ? client->call(request, kWorkTime) : tl::unexpected(client.error());
     if (!answer) {
       sum.ended = answer.error();
       return;
@@ -157,7 +159,7 @@ Result<Sum> backfill(const Arguments& arguments) {
   if (arguments.dry_run) {
     sum.filled = plan.filling.value;
   } else {
-    send(*client, *image, *map, plan.fill, arguments, sum);
+    send(*runtime, *image, *map, plan.fill, arguments, sum);
   }
   return sum;
 }
