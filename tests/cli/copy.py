@@ -213,12 +213,36 @@ def _refused(t):
     dm.stop()
 
 
+def _mounted(t):
+    """What is mounted may change, and is refused; of a set that is read-only it cannot."""
+    image = t.image("mounted.img", "32MiB")
+    support.run("mkfs.ext4", "-q", "-F", image)
+    dm = product.Product(t, image, t.path("spare5"))
+    dm.create("--spare-size", "32MiB")
+    mount = t.mount(dm.start("block"), "mounted")
+    target = t.path("mounted-copy.img")
+    done = dm.run("copy", dm.name, target, "--json", expect=3)
+    error = done.error_json()
+    equal(error["code"], "device-in-use", done)
+    check(mount in error["what"] and "--read-only" in error["hint"], f"says where: {done}")
+    check(not os.path.exists(target), "nothing was made")
+    support.unmount(mount)
+    dm.stop()
+    mount = t.mount(dm.start("block", "--read-only"), "read-only", "-o", "ro,noload")
+    equal(dm.run("copy", dm.name, target, "--json").json()["recorded"], False, "not recorded")
+    support.unmount(mount)
+    dm.stop()
+    with open(target, "rb") as one, open(image, "rb") as other:
+        check(one.read() == other.read(), "the copy is whole")
+
+
 def copy(t):
     dm = _to_a_file(t)
     _released(t, dm)
     _written_since(t)
     _interrupted(t)
     _refused(t)
+    _mounted(t)
 
 
 support.run_test(copy, root=True, fuse=True, loop=True,
