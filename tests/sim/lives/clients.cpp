@@ -106,7 +106,7 @@ void discard(Stage& stage, SectorRange range) {
 
 // From an image of main that is made now: it has what main would show, but for what cannot be read
 // until it is written. So the checker knows every value that may come of it.
-void backfill(Stage& stage, SectorRange range) {
+void backfill(Stage& stage, Dice& dice, SectorRange range) {
   ++stage.report.backfills;
   const std::uint64_t as_of = stage.store->current().sequence;
   std::vector<SectorRange> image{range};
@@ -125,6 +125,9 @@ void backfill(Stage& stage, SectorRange range) {
     const auto bytes = stage.main.contents().subspan(part.first.byte_offset(), part.count.bytes());
     data.insert(data.end(), bytes.begin(), bytes.end());
   }
+  // Between the look and the filling much may happen.
+  stage.world.sleep(milliseconds(dice.below(400)));
+  if (stage.ending) return;
   const auto done = stage.engine->backfill({image, data, as_of, false});
   if (done) stage.report.backfilled_sectors += done->filled.value;
 }
@@ -264,7 +267,7 @@ void administrator(Stage& stage, Dice dice) {
       }
       case 2:
       case 3:
-        backfill(stage, range);
+        backfill(stage, dice, range);
         break;
       default:
         ++stage.report.unremaps;
