@@ -69,8 +69,9 @@ json evidence_json(const view::Evidence& evidence) {
           {"time", format_time(evidence.time_ns)}};
 }
 
-json answer_json(const view::Answer& answer) {
-  return {{"from_to", view::name_of(answer.target)}, {"text", answer.text}};
+// `way`: "from" of a read, "to" of a write.
+json answer_json(const char* way, const view::Answer& answer) {
+  return {{way, view::name_of(answer.target)}, {"text", answer.text}};
 }
 
 void print(const Explained& one, const json& conditions) {
@@ -85,8 +86,8 @@ void print(const Explained& one, const json& conditions) {
            {"extent", {{"sector", extent.first.value}, {"count", extent.count.value}}},
            {"where", where_json(one)},
            {"evidence", one.what.evidence ? evidence_json(*one.what.evidence) : json()},
-           {"read", answer_json(one.what.read)},
-           {"write", answer_json(one.what.write)}};
+           {"read", answer_json("from", one.what.read)},
+           {"write", answer_json("to", one.what.write)}};
   print_json(std::move(out));
 }
 

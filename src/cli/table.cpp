@@ -38,26 +38,6 @@ struct Source {
 constexpr const char* kResolve =
     "bring back what is missing, or name the commit to keep with `dmremap resolve`";
 
-Result<Source> of_name(const std::string& name) {
-  auto disk = view_of(name);
-  if (!disk) return tl::unexpected(disk.error());
-  if (disk->doubtful()) {
-    return fail(ErrorCode::metadata_doubtful,
-                "doubtful: a later table may be hidden, and this one would give old data", name,
-                kResolve);
-  }
-  Source out{{{"name", disk->text("name")}, {"uuid", disk->text("uuid")}},
-             {disk->main_path(), disk->spare_path()},
-             std::move(disk->map),
-             {}};
-  if (disk->running) {
-    out.notes.push_back(name +
-                        " is running: stop it before you load this table, and make the "
-                        "table anew then: every remap changes it");
-  }
-  return out;
-}
-
 void note_written(Source& out, const format::Content& content) {
   auto main = io::FileDevice::open(out.devices.main, {io::Access::read_only, io::Holding::shared});
   if (main && set::was_written_since_stop(**main, content)) {
@@ -69,8 +49,8 @@ void note_written(Source& out, const format::Content& content) {
 
 // Main as given, or by its identity wherever it is. A rescuer may have the spare alone, and main in
 // another machine: then the table names the path where main was last seen, and says so.
-Result<void> find_main(Source& out, const set::Spare& spare) {
-  const auto members = set::find_main(spare, {});
+Result<void> find_main(Source& out, const set::Spare& spare, const std::string& hint_path) {
+  const auto members = set::find_main(spare, hint_path);
   if (members) {
     out.devices.main = members->main_path;
     note_written(out, *spare.survey.content);
@@ -86,32 +66,64 @@ Result<void> find_main(Source& out, const set::Spare& spare) {
   return {};
 }
 
-Result<Source> of_devices(const std::vector<std::string>& paths) {
-  auto set = examine_devices(paths);
-  if (!set) return tl::unexpected(set.error());
-  if (!set->has_set) return tl::unexpected(no_set(*set));
-  const std::string& path = set->devices[set->spare].path;
-  if (!set->survey().content) {
-    return fail(ErrorCode::no_metadata, "no winner: not one slot holds a whole commit", path,
+// Of a set that is not asked, but read.
+Result<Source> of_spare(const set::Spare& spare, const std::string& hint_path) {
+  if (!spare.survey.content) {
+    return fail(ErrorCode::no_metadata, "no winner: not one slot holds a whole commit", spare.path,
                 "look with `dmremap examine`");
   }
-  if (auto refused = metadata::refusal(set->survey(), path)) {
+  if (auto refused = metadata::refusal(spare.survey, spare.path)) {
     const bool in_doubt =
         refused->code == ErrorCode::metadata_doubtful || refused->code == ErrorCode::metadata_fork;
     if (in_doubt) refused->hint = kResolve;
     return tl::unexpected(std::move(*refused));
   }
-  const auto absolute = [](const std::string& p) {
-    return std::filesystem::absolute(p).lexically_normal().string();
+  Source out{set_json(spare.survey), {{}, spare.path}, {}, {}};
+  out.map = {spare.identity().main.size, spare.survey.content->extents};
+  if (auto found = find_main(out, spare, hint_path); !found) return tl::unexpected(found.error());
+  return out;
+}
+
+Result<Source> of_devices(const std::vector<std::string>& paths) {
+  auto set = examine_devices(paths);
+  if (!set) return tl::unexpected(set.error());
+  if (!set->has_set) return tl::unexpected(no_set(*set));
+  const auto absolute = [](const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
   };
-  set::Spare spare{absolute(path), set->survey(), {}};
+  set::Spare spare{absolute(set->devices[set->spare].path), set->survey(), {}};
   for (std::size_t i = 0; i < set->devices.size(); ++i) {
     if (i != set->spare) spare.others.push_back(absolute(set->devices[i].path));
   }
-  Source out{set_json(*set), {{}, spare.path}, {}, {}};
-  out.map = {spare.identity().main.size, spare.survey.content->extents};
-  if (auto found = find_main(out, spare); !found) return tl::unexpected(found.error());
+  return of_spare(spare, {});
+}
+
+Result<Source> of_running(const std::string& name) {
+  auto disk = view_of(name);
+  if (!disk) return tl::unexpected(disk.error());
+  if (disk->doubtful()) {
+    return fail(ErrorCode::metadata_doubtful,
+                "doubtful: a later table may be hidden, and this one would give old data", name,
+                kResolve);
+  }
+  Source out{{{"name", disk->text("name")}, {"uuid", disk->text("uuid")}},
+             {disk->main_path(), disk->spare_path()},
+             std::move(disk->map),
+             {}};
+  out.notes.push_back(name +
+                      " is running: stop it before you load this table, and make the table "
+                      "anew then: every remap changes it");
   return out;
+}
+
+Result<Source> of_name(const std::string& name) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  if (is_running(*runtime, name)) return of_running(name);
+  const auto spare = stopped_set(*runtime, name);
+  if (!spare) return tl::unexpected(spare.error());
+  const auto hint = set::Hints(runtime->hints()).find(name);
+  return of_spare(*spare, hint ? hint->main_path : std::string());
 }
 
 void note_images(Source& source, std::span<const remap::Stretch> targets) {

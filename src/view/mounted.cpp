@@ -18,8 +18,8 @@ using io::Storage;
 
 // These answer FIEMAP with addresses that are, or can be turned into, those of their device.
 bool is_known(const std::string& fs_type) {
-  static const std::vector<std::string> kKnown{"ext2", "ext3", "ext4", "xfs", "btrfs"};
-  return std::ranges::find(kKnown, fs_type) != kKnown.end();
+  return fs_type == "ext2" || fs_type == "ext3" || fs_type == "ext4" || fs_type == "xfs" ||
+         fs_type == "btrfs";
 }
 
 // The last one mounted there is the one that is seen.

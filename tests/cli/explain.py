@@ -70,16 +70,16 @@ def _does_what_it_says(dm, device):
         said = _explain(dm, sector)
         try:
             support.read_sectors(device, sector)
-            check(said["read"]["from_to"] in ("main", "spare"), said)
+            check(said["read"]["from"] in ("main", "spare"), said)
         except OSError:
-            equal(said["read"]["from_to"], "error", f"a read of {sector}")
+            equal(said["read"]["from"], "error", f"a read of {sector}")
         try:
             support.write_sectors(device, sector, pattern(sector, 1, "again"))
-            check(said["write"]["from_to"] in ("main", "spare"), said)
-            equal(_explain(dm, sector)["where"]["device"], said["write"]["from_to"],
+            check(said["write"]["to"] in ("main", "spare"), said)
+            equal(_explain(dm, sector)["where"]["device"], said["write"]["to"],
                   f"{sector} lies where the write was said to go")
         except OSError:
-            equal(said["write"]["from_to"], "error", f"a write of {sector}")
+            equal(said["write"]["to"], "error", f"a write of {sector}")
 
 
 def _conditions(dm, disk):
@@ -95,7 +95,7 @@ def _conditions(dm, disk):
     lost = _explain(dm, 6000)
     check("not asked again" in lost["read"]["text"], lost)
     _does_what_it_says(dm, device)
-    equal(_explain(dm, 500)["write"]["from_to"], "error", "read-only")
+    equal(_explain(dm, 500)["write"]["to"], "error", "read-only")
     dm.stop()
     device = dm.start("fuse")
     disk.unplug()
@@ -103,8 +103,8 @@ def _conditions(dm, disk):
         support.read_sectors(device, 400)
     equal(_explain(dm, 400)["conditions"][0], "tripped", "main is gone")
     _does_what_it_says(dm, device)
-    equal(_explain(dm, 500)["read"]["from_to"], "error", "main is not asked")
-    equal(_explain(dm, 1003)["read"]["from_to"], "spare", "the spare is there")
+    equal(_explain(dm, 500)["read"]["from"], "error", "main is not asked")
+    equal(_explain(dm, 1003)["read"]["from"], "spare", "the spare is there")
     disk.replug()
 
 

@@ -212,9 +212,13 @@ def _compressed(t):
         file.write(support.pattern(77, 16, "n"))
         os.fsync(file.fileno())
     os.sync()
-    found = {f["path"]: f for f in _files(dm, mount)["files"]}
-    check(packed not in found, "well")
     _, first = _btrfs_sector(packed, node)
+    # Behind its end on the disk, though not behind the length it has unpacked.
+    _, behind = _btrfs_sector(neighbour, node)
+    check(first < behind < first + 128, f"side by side: {first} and {behind}")
+    _make_lost(dm, disk, behind, 1)
+    equal([f["path"] for f in _files(dm, mount)["files"]], [neighbour], "only what lies there")
+    support.write_sectors(dm.device, behind, bytes(512))
     _make_lost(dm, disk, first + 1, 1)
     found = {f["path"]: f for f in _files(dm, mount)["files"]}
     check(packed in found and neighbour not in found, f"exactly that: {list(found)}")
