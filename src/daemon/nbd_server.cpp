@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/nbd_server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <vector>
@@ -54,11 +56,8 @@ std::string find_nbdkit() {
   const std::string path = std::string(variable == nullptr ? "" : variable) + ":/usr/bin:/usr/sbin";
   for (std::size_t at = 0; at < path.size();) {
     const std::size_t end = std::min(path.find(':', at), path.size());
-    const std::string candidate = path.substr(at, end - at) + "/nbdkit";
-    if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0 &&
-        candidate != "/nbdkit") {
-      return candidate;
-    }
+    fs::path candidate = fs::path(path.substr(at, end - at)) / "nbdkit";
+    if (candidate.is_absolute() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
     at = end + 1;
   }
   return {};
@@ -130,6 +129,7 @@ Result<Starting> spawn(const NbdOptions& options, const std::string& socket) {
 
   const auto words = command_line(options, find_nbdkit(), socket);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
 
