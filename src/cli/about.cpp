@@ -29,7 +29,7 @@ remapped
   a sector whose data is on the spare
 
 suspect
-  a sector that read, but only after retries or very slowly
+  a sector that reads, but far slower than its neighbours, or that a list doubts
 
 lost
   main holds the only version of a sector and cannot read it: it reads as an error until something

@@ -12,7 +12,7 @@ namespace dmremap::format {
 // States of a main sector (docs/architecture.md, "States"). Sectors without an extent are good.
 enum class State : std::uint8_t {
   good = 0,     // never stored
-  suspect = 1,  // main serves it, after retries: listed, rechecked
+  suspect = 1,  // main serves it, far slower than its neighbours or doubted by a list: rechecked
   lost = 2,     // main holds the only version and cannot read it
   gone = 3,     // a newer version than main's was on a spare and is unreadable: main is never asked
   remapped = 4,  // the spare holds the data

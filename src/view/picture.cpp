@@ -50,7 +50,7 @@ constexpr std::array<Color, kStatesOfMain.size()> kColors{
     {{0.87, 0.89, 0.91}, {0.0, 0.45, 0.70}, {0.94, 0.78, 0.0}, {0.84, 0.37, 0.0}, {0, 0, 0}}};
 constexpr std::array<const char*, kStatesOfMain.size()> kMeanings{
     "read from and written to the disk itself", "on the spare",
-    "read, but only when asked again, or doubted by a list",
+    "read, but far slower than its neighbours, or doubted by a list",
     "cannot be read; asked again from time to time", "a newer version is unreadable; never asked"};
 
 struct FreeSurface {
