@@ -188,7 +188,8 @@ TEST(ByteDiskLater, OnlyReadsOfWholeBlocksAreAnsweredLaterAndNeverPastTheEnd) {
   const auto part = disk.read_or_later(1, 10, memory.scratch(), answer);
   ASSERT_TRUE(part);
   EXPECT_EQ(part->bytes.size(), 10U);
-  EXPECT_FALSE(disk.read_or_later(kDiskBytes - kUnit, 4 * kUnit, memory.scratch(), answer));
+  const std::size_t beyond = std::size_t{4} * kUnit;
+  EXPECT_FALSE(disk.read_or_later(kDiskBytes - kUnit, beyond, memory.scratch(), answer));
   EXPECT_EQ(engine.asked, sectors((kDiskBytes - kUnit) / kSectorBytes, kUnit / kSectorBytes));
   engine.later({}, memory.payload().first(kUnit));
   EXPECT_EQ(answered, kUnit);
