@@ -157,8 +157,14 @@ std::string Checker::end_flush(Tick begun, bool ok) {
 std::vector<Checker::Unsettled> Checker::unsettled() const {
   std::vector<Unsettled> out;
   for (const Sector sector : unstable_) {
-    for (const Version& v : sectors_[sector.value]) {
-      if (v.supersedes && !v.stable) out.push_back({sector, v.stamp});
+    const Versions& versions = sectors_[sector.value];
+    for (const Version& v : versions) {
+      if (!v.supersedes || v.stable) continue;
+      Stamp oldest = v.stamp;
+      for (const Version& beside : versions) {
+        if (beside.ended > v.begun) oldest = std::min(oldest, beside.stamp);
+      }
+      out.push_back({sector, oldest});
     }
   }
   return out;

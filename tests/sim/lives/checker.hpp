@@ -62,7 +62,7 @@ class Checker {
   // What was acknowledged, may still be lost, and nobody was told that it might be.
   struct Unsettled {
     Sector sector;
-    Stamp stamp = 0;
+    Stamp oldest = 0;  // that may be there: of a write that had not ended when this one began
   };
   [[nodiscard]] std::vector<Unsettled> unsettled() const;
   // A device has lost some of what was not durable, and must say so at the next flush if `telling`.

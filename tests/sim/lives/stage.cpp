@@ -144,7 +144,7 @@ bool Stage::any_lost() const {
     // Stamps grow: a larger one is of a write in flight.
     Stamp stamp = 0;
     std::memcpy(&stamp, bytes.data(), sizeof stamp);
-    return stamp != kZeros && stamp < one.stamp;
+    return stamp != kZeros && stamp < one.oldest;
   });
 }
 
