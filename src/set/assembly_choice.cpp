@@ -71,23 +71,33 @@ Result<std::size_t> choose_spare(const std::vector<SpareFact>& facts, const std:
               "name the devices of one set: `dmremap start MAIN SPARE`");
 }
 
+namespace {
+
+// Nothing tells them apart, and one of them holds older data.
+tl::unexpected<Error> several(const std::vector<MainFact>& facts,
+                              const std::vector<std::size_t>& found, const std::string& where) {
+  return fail(ErrorCode::ambiguous,
+              fmt::format("{} both look like the main device", paths_of(facts, found)), where,
+              "disconnect the copy, or name the devices: `dmremap start MAIN SPARE`");
+}
+
+}  // namespace
+
 Result<std::size_t> choose_main(const std::vector<MainFact>& facts, const std::string& where) {
   using discovery::Likeness;
   const auto same = [](const MainFact& f) { return f.verdict.likeness == Likeness::same; };
   const auto confirmed = distinct(
       facts, those(facts, [&](const MainFact& f) { return same(f) && f.verdict.confirmed; }));
   if (confirmed.size() == 1) return confirmed.front();
-  if (confirmed.size() > 1) {
-    return fail(ErrorCode::ambiguous,
-                fmt::format("{} both look like the main device", paths_of(facts, confirmed)), where,
-                "disconnect the copy, or name the devices: `dmremap start MAIN SPARE`");
-  }
+  if (confirmed.size() > 1) return several(facts, confirmed, where);
   const auto possible =
       distinct(facts, those(facts, [&](const MainFact& f) { return same(f) && f.by_path; }));
-  if (!possible.empty()) return possible.front();
+  if (possible.size() == 1) return possible.front();
+  if (possible.size() > 1) return several(facts, possible, where);
   const auto changed = distinct(
       facts, those(facts, [](const MainFact& f) { return f.by_path && f.verdict.overridable; }));
-  if (!changed.empty()) return changed.front();
+  if (changed.size() == 1) return changed.front();
+  if (changed.size() > 1) return several(facts, changed, where);
 
   const auto wrong = those(facts, [](const MainFact& f) { return f.by_path; });
   if (!wrong.empty()) {

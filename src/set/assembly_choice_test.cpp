@@ -91,6 +91,22 @@ TEST(ChooseMain, OneThatOnlyDoesNotContradictCountsWhereAPathNamesIt) {
             ErrorCode::missing_device);
 }
 
+TEST(ChooseMain, Promise8_TwoThatNothingTellsApartAreAmbiguous) {
+  const auto chosen = choose_main(
+      {main_at("/hint", possible(), true, 1), main_at("/recorded", possible(), true, 2)}, "data");
+  ASSERT_FALSE(chosen);
+  EXPECT_EQ(chosen.error().code, ErrorCode::ambiguous);
+  const auto changed_ones = choose_main(
+      {main_at("/hint", changed(), true, 1), main_at("/recorded", changed(), true, 2)}, "data");
+  ASSERT_FALSE(changed_ones);
+  EXPECT_EQ(changed_ones.error().code, ErrorCode::ambiguous);
+  EXPECT_EQ(
+      choose_main({main_at("/a", possible(), true, 1), main_at("/b", possible(), true, 1)}, "data")
+          .value(),
+      0U)
+      << "one device by two names";
+}
+
 TEST(ChooseMain, AChangedOneIsLeftToTheUsersWord) {
   EXPECT_EQ(choose_main({main_at("/given", changed(), true, 1)}, "data").value(), 0U);
   EXPECT_EQ(choose_main({main_at("/dev/b", changed(), false, 1)}, "data").error().code,
