@@ -40,6 +40,14 @@ void Change::abandon() {
   roll_back({table_, 0, 0, 0, 0});
 }
 
+bool Change::clear_suspects() {
+  const std::vector<Extent> extents = table_.extents();
+  for (const Extent& extent : extents) {
+    if (extent.state() == State::suspect) make_good(extent.main());
+  }
+  return table_.size() < extents.size();
+}
+
 Outcome Change::apply(std::span<const Item> items) {
   const Mark before{table_, changed_.size(), allocated_.size(), events_.size(), freed_.size()};
   first_event_ = events_.size();

@@ -54,6 +54,8 @@ class Change {
   Outcome apply(std::span<const Item> items);
   // Gives back what was allocated.
   void abandon();
+  // Makes all suspect sectors good. False: there was none.
+  bool clear_suspects();
 
   [[nodiscard]] const Table& table() const { return table_; }
   [[nodiscard]] const std::vector<SectorRange>& changed() const { return changed_; }

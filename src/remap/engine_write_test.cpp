@@ -281,6 +281,38 @@ TEST(EngineTable, AFullTableFailsTheWriteThatMeetsItAndNoOther) {
   rig.stop();
 }
 
+TEST(EngineTable, Promise4_SuspectSectorsGiveWayInAFullTable) {
+  Rig rig;
+  FakeStore store;
+  store.capacity = 4;
+  rig.start_with(&store);
+  ASSERT_TRUE(rig.engine->mark_known_bad({{}, {{{800}, {1}}, {{810}, {1}}, {{820}, {1}}}}, false));
+  rig.main.fail_writes({{0}, {512}}, ENODATA);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  EXPECT_EQ(rig.table().suspect, 3U) << "while there is room";
+  EXPECT_EQ(rig.write(128, 8, 2), 0);
+  EXPECT_EQ(rig.read(128, 8), 2);
+  EXPECT_EQ(rig.table().suspect, 0U);
+  EXPECT_EQ(store.last.extents.size(), 2U);
+  EXPECT_EQ(rig.read(800), 1) << "main serves it, as before";
+  EXPECT_FALSE(rig.engine->conditions().table_full);
+  rig.stop();
+}
+
+TEST(EngineTable, AListThatDoesNotFitIsRefusedAndTheTableIsNotFull) {
+  Rig rig;
+  FakeStore store;
+  store.capacity = 2;
+  rig.start_with(&store);
+  const KnownBad list{{{{100}, {1}}}, {{{800}, {1}}, {{810}, {1}}}};
+  const auto marked = rig.engine->mark_known_bad(list, false);
+  ASSERT_FALSE(marked);
+  EXPECT_EQ(marked.error().code, ErrorCode::metadata_full);
+  EXPECT_FALSE(rig.engine->conditions().table_full);
+  EXPECT_EQ(rig.table().extents, 0U);
+  rig.stop();
+}
+
 // Sectors that are free by a commit that is no longer the last may hold somebody's data by now.
 TEST(EngineTable, NothingIsWrittenToTheSpareBesideAnotherWriter) {
   Rig rig;

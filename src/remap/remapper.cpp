@@ -148,6 +148,13 @@ void Remapper::execute(const Jobs& jobs) {
   commit(changing, change);
 }
 
+bool Remapper::is_of_list(const Job& job) {
+  return std::ranges::any_of(job.items, [](const Item& item) {
+    return item.kind == Item::Kind::mark_suspect ||
+           (item.kind == Item::Kind::mark_lost && item.cause == 0);
+  });
+}
+
 void Remapper::commit(const Jobs& jobs, Change& change) {
   format::Content content = base_;
   content.extents = change.table().extents();
@@ -167,8 +174,14 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
     publish(change);
     return;
   }
+  const bool full = committed.error().code == ErrorCode::metadata_full;
+  // What is only a doubt gives way to what somebody wrote or lost (promise 4).
+  if (full && jobs.size() == 1 && !is_of_list(*jobs.front()) && change.clear_suspects()) {
+    commit(jobs, change);
+    return;
+  }
   change.abandon();
-  if (committed.error().code == ErrorCode::metadata_full) {
+  if (full) {
     if (jobs.size() > 1) {
       // One of them is too much; let it not fail the others.
       for (Job* job : jobs) execute({job});
@@ -235,6 +248,8 @@ void Remapper::note_spare_full(SectorRange range) {
 }
 
 void Remapper::note_outcome(const Job& job) {
+  // A list that is too long was refused, and there is room for all else.
+  if (is_of_list(job)) return;
   const SectorRange range = job.items.empty() ? SectorRange{} : job.items.front().range;
   if (job.outcome == Outcome::spare_full) note_spare_full(range);
   if (job.outcome == Outcome::table_full && !path_.table_full.exchange(true)) {

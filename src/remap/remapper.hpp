@@ -46,6 +46,9 @@ class Remapper {
   };
   using Jobs = std::vector<Job*>;
 
+  // Takes over what a list or a measurement doubts: nobody wrote or lost anything.
+  [[nodiscard]] static bool is_of_list(const Job& job);
+
   Outcome submit(Job& job);
   void loop();
   void execute(const Jobs& jobs);
