@@ -152,4 +152,8 @@ int ByteDisk::flush() {
   return upward(engine_.flush());
 }
 
+int ByteDisk::flush_for(remap::FlushHeard& heard) {
+  return upward(engine_.flush_for(heard));
+}
+
 }  // namespace dmremap::frontend

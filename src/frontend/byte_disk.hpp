@@ -58,6 +58,9 @@ class ByteDisk {
   // nothing was changed.
   int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
   int flush();
+  // As remap::Engine's.
+  int flush_for(remap::FlushHeard& heard);
+  void begin_hearing(remap::FlushHeard& heard) const { engine_.begin_hearing(heard); }
 
   // Whole logical blocks of the disk, of any length, without a Scratch. Each returns an errno.
   [[nodiscard]] bool is_whole_blocks(std::uint64_t offset, std::uint64_t length) const {

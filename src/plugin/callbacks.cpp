@@ -52,6 +52,10 @@ int request(Request&& request) {
   return -1;
 }
 
+remap::FlushHeard& heard_by(void* handle) {
+  return static_cast<nbd::Client*>(handle)->heard;
+}
+
 bool has(std::uint32_t flags, std::uint32_t flag) {
   return (flags & flag) != 0;
 }
@@ -85,7 +89,10 @@ void cleanup() {
 
 void* open(int /*read_only*/) {
   try {
-    if (auto* client = plugin->clients().enter(nbdkit_peer_pid())) return client;
+    if (auto* client = plugin->clients().enter(nbdkit_peer_pid())) {
+      plugin->disk().connect(client->heard);
+      return client;
+    }
     nbdkit_error("the set is being stopped");
   } catch (const std::exception& error) {
     nbdkit_error("%s", error.what());
@@ -136,20 +143,22 @@ int pwrite(void* /*handle*/, const void* buffer, std::uint32_t count, std::uint6
   return request([&](nbd::NbdDisk& disk) { return disk.write(offset, data, fua); });
 }
 
-int flush(void* /*handle*/, std::uint32_t /*flags*/) {
-  return request([](nbd::NbdDisk& disk) { return disk.flush(); });
+int flush(void* handle, std::uint32_t /*flags*/) {
+  return request([handle](nbd::NbdDisk& disk) { return disk.flush(heard_by(handle)); });
 }
 
-int trim(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
+int trim(void* handle, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
   const bool fua = has(flags, NBDKIT_FLAG_FUA);
-  return request([&](nbd::NbdDisk& disk) { return disk.trim(offset, count, fua); });
+  return request(
+      [&](nbd::NbdDisk& disk) { return disk.trim(offset, count, fua, heard_by(handle)); });
 }
 
-int zero(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
+int zero(void* handle, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
   const nbd::ZeroWanted wanted{.may_trim = has(flags, NBDKIT_FLAG_MAY_TRIM),
                                .fast = has(flags, NBDKIT_FLAG_FAST_ZERO),
                                .fua = has(flags, NBDKIT_FLAG_FUA)};
-  return request([&](nbd::NbdDisk& disk) { return disk.zero(offset, count, wanted); });
+  return request(
+      [&](nbd::NbdDisk& disk) { return disk.zero(offset, count, wanted, heard_by(handle)); });
 }
 
 // All of it is data: what main would call a hole may be remapped, lost or gone, and none of these

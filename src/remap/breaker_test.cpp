@@ -88,16 +88,16 @@ TEST(FlushGate, AFailureIsFinalForWhatItCoveredWhoeverAsked) {
   const auto device = [&]() -> io::IoStatus { return {answer}; };
   const auto mark = gate.mark();
   answer = EIO;
-  const auto failed = gate.user_flush(false, device);
+  const auto failed = gate.user_flush(gate.reported(), false, device);
   EXPECT_EQ(failed.status.error, EIO);
   answer = 0;
   // The remapper's data was covered by the flush that failed.
   EXPECT_EQ(gate.flush_since(mark, device).error, EIO);
   EXPECT_TRUE(gate.flush_since(gate.mark(), device).ok());
   // Until somebody was told, nobody hears that all is well.
-  EXPECT_EQ(gate.user_flush(false, device).status.error, EIO);
+  EXPECT_EQ(gate.user_flush(gate.reported(), false, device).status.error, EIO);
   gate.told(failed.failures);
-  EXPECT_TRUE(gate.user_flush(false, device).status.ok());
+  EXPECT_TRUE(gate.user_flush(gate.reported(), false, device).status.ok());
 }
 
 TEST(FlushGate, AUserLearnsOfAFailureThatSomeoneElseMet) {
@@ -106,10 +106,10 @@ TEST(FlushGate, AUserLearnsOfAFailureThatSomeoneElseMet) {
   const auto device = [&]() -> io::IoStatus { return {answer}; };
   EXPECT_FALSE(gate.flush_since(gate.mark(), device).ok());
   answer = 0;
-  const auto told = gate.user_flush(true, device);
+  const auto told = gate.user_flush(gate.reported(), true, device);
   EXPECT_EQ(told.status.error, EIO);
   gate.told(told.failures);
-  EXPECT_TRUE(gate.user_flush(true, device).status.ok());
+  EXPECT_TRUE(gate.user_flush(gate.reported(), true, device).status.ok());
 }
 
 TEST(FlushGate, ASpareThatWasNotWrittenIsNotFlushed) {
@@ -119,11 +119,11 @@ TEST(FlushGate, ASpareThatWasNotWrittenIsNotFlushed) {
     ++flushes;
     return io::kIoOk;
   };
-  EXPECT_TRUE(gate.user_flush(true, device).status.ok());
+  EXPECT_TRUE(gate.user_flush(gate.reported(), true, device).status.ok());
   EXPECT_EQ(flushes, 0);
   gate.written();
-  EXPECT_TRUE(gate.user_flush(true, device).status.ok());
-  EXPECT_TRUE(gate.user_flush(true, device).status.ok());
+  EXPECT_TRUE(gate.user_flush(gate.reported(), true, device).status.ok());
+  EXPECT_TRUE(gate.user_flush(gate.reported(), true, device).status.ok());
   EXPECT_EQ(flushes, 1);
 }
 

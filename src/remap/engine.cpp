@@ -70,6 +70,13 @@ class RunningEngine final : public Engine {
     // Without a store nothing was written: there is nothing to make durable.
     return remapper_ ? flush_.flush() : io::kIoOk;
   }
+  io::IoStatus flush_for(FlushHeard& heard) override {
+    return remapper_ ? flush_.flush_for(heard) : io::kIoOk;
+  }
+  void begin_hearing(FlushHeard& heard) const override {
+    heard.main.store(path_.main_gate.reported());
+    heard.spare.store(path_.spare_gate.reported());
+  }
 
   Result<Relocation> relocate(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {

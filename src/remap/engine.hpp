@@ -7,6 +7,7 @@
 // table: data on the spare, flush, commit, publish, acknowledge (promise 3).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,12 @@ struct EngineParts {
   Clock* clock = nullptr;
   Scheduling* scheduling = &system_scheduling();
   std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
+};
+
+// What one of several users has heard of flushes that failed: how many, of each device.
+struct FlushHeard {
+  std::atomic<std::uint64_t> main{0};
+  std::atomic<std::uint64_t> spare{0};
 };
 
 struct EngineCounts {
@@ -150,8 +157,12 @@ class Engine {
   virtual io::IoStatus write_zeroes(SectorRange range) = 0;
   // Never changes the state of a lost, gone or remapped sector.
   virtual io::IoStatus discard(SectorRange range) = 0;
-  // Main's and the spare's caches.
+  // Main's and the spare's caches. Of all who call this one is told of a failure.
   virtual io::IoStatus flush() = 0;
+  // As flush, for users that are told apart: each hears once of a failure, whoever was told of it.
+  virtual io::IoStatus flush_for(FlushHeard& /*heard*/) { return flush(); }
+  // For a user who comes now: has heard of what others have been told.
+  virtual void begin_hearing(FlushHeard& /*heard*/) const {}
 
   // Moves good, suspect and lost sectors of the range to the spare while they can be read; what
   // cannot be read becomes lost. Waits for requests in flight on the range and holds off writes

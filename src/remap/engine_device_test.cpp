@@ -192,6 +192,26 @@ TEST_F(EngineDevice, FlushReachesMainAndASpareThatWasWritten) {
   EXPECT_EQ(rig.main.unflushed_writes(), 0U);
 }
 
+TEST_F(EngineDevice, Promise3_EachOfSeveralUsersHearsOfAFlushThatFailed) {
+  FlushHeard first;
+  FlushHeard second;
+  rig.engine->begin_hearing(first);
+  rig.engine->begin_hearing(second);
+  ASSERT_EQ(rig.write(64, 8, 2), 0);
+  std::atomic<bool> fail{true};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::flush && fail ? EIO : 0};
+  });
+  EXPECT_EQ(rig.engine->flush_for(first).error, EIO);
+  fail = false;
+  EXPECT_EQ(rig.engine->flush_for(first).error, 0) << "has heard of it";
+  EXPECT_EQ(rig.engine->flush_for(second).error, EIO) << "whoever else was told";
+  EXPECT_EQ(rig.engine->flush_for(second).error, 0);
+  FlushHeard later;
+  rig.engine->begin_hearing(later);
+  EXPECT_EQ(rig.engine->flush_for(later).error, 0) << "came after it was told";
+}
+
 TEST_F(EngineDevice, AFailedFlushIsReturnedAndUnreadableSectorsAreGone) {
   EXPECT_EQ(rig.write(100, 8, 2), 0);
   EXPECT_EQ(rig.write(9000, 8, 2), 0);

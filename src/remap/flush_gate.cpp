@@ -21,13 +21,11 @@ io::IoStatus FlushGate::flush_since(Mark since, const std::function<io::IoStatus
   return flush_locked(since, flush);
 }
 
-FlushGate::UserFlush FlushGate::user_flush(bool only_if_written,
+FlushGate::UserFlush FlushGate::user_flush(Mark heard, bool only_if_written,
                                            const std::function<io::IoStatus()>& flush) {
-  // Read before waiting: two users that call at once are both told of a failure meanwhile.
-  const Mark since = reported_.load();
   const std::lock_guard lock(mutex_);
-  if (only_if_written && !written_.load() && failures_.load() == since) return {};
-  const io::IoStatus status = flush_locked(since, flush);
+  if (only_if_written && !written_.load() && failures_.load() == heard) return {};
+  const io::IoStatus status = flush_locked(heard, flush);
   return {status, failures_.load()};
 }
 

@@ -26,14 +26,18 @@ class FlushGate {
 
   // `flush` reaches the device. Fails if it fails, or if any flush failed since the mark.
   io::IoStatus flush_since(Mark since, const std::function<io::IoStatus()>& flush);
-  // For a flush the user asked for: covers all since the last failure that users know of. After a
-  // failure every such flush fails, until `told`.
-  // `only_if_written`: skip the device if nothing was written since its last good flush.
+  // For a flush that a user asked for who has heard of the failures up to `heard`: fails if there
+  // was one since. `only_if_written`: skip the device if nothing was written since its last good
+  // flush.
   struct UserFlush {
     io::IoStatus status;
     Mark failures = 0;  // that the status speaks of
   };
-  UserFlush user_flush(bool only_if_written, const std::function<io::IoStatus()>& flush);
+  UserFlush user_flush(Mark heard, bool only_if_written,
+                       const std::function<io::IoStatus()>& flush);
+  // The failures that some user has heard of: where one begins who comes now, and what those share
+  // who are not told apart.
+  [[nodiscard]] Mark reported() const { return reported_.load(); }
   // A user is about to be told of them.
   void told(Mark failures);
 

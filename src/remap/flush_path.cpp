@@ -10,30 +10,56 @@ namespace dmremap::remap {
 FlushPath::FlushPath(DataPath& path, Recovery& recovery)
     : path_(path), recovery_(recovery), covered_(path.geometry.size) {}
 
-io::IoStatus FlushPath::flush() {
-  path_.flushes.fetch_add(1, std::memory_order_relaxed);
-  // Both, whatever becomes of the first.
-  const FlushGate::UserFlush main = flush_main();
-  const FlushGate::UserFlush spare =
-      path_.spare_gate.user_flush(true, [this] { return path_.flush_spare_device(); });
-  // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
-  if (!main.status.ok()) path_.main_gate.told(main.failures);
-  if (!spare.status.ok()) path_.spare_gate.told(spare.failures);
-  return main.status.ok() ? spare.status : main.status;
+namespace {
+
+// The later one stays: two flushes of one user may end in any order.
+void hear(std::atomic<std::uint64_t>& heard, FlushGate::Mark failures) {
+  std::uint64_t known = heard.load();
+  while (known < failures && !heard.compare_exchange_weak(known, failures)) {
+  }
 }
 
-FlushGate::UserFlush FlushPath::flush_main() {
+}  // namespace
+
+io::IoStatus FlushPath::flush() {
+  // Read before waiting: two users that call at once are both told of a failure meanwhile.
+  const Outcome done = flush_both(path_.main_gate.reported(), path_.spare_gate.reported());
+  return done.main.status.ok() ? done.spare.status : done.main.status;
+}
+
+io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
+  const Outcome done = flush_both(heard.main.load(), heard.spare.load());
+  if (!done.main.status.ok()) hear(heard.main, done.main.failures);
+  if (!done.spare.status.ok()) hear(heard.spare, done.spare.failures);
+  return done.main.status.ok() ? done.spare.status : done.main.status;
+}
+
+FlushPath::Outcome FlushPath::flush_both(FlushGate::Mark main, FlushGate::Mark spare) {
+  path_.flushes.fetch_add(1, std::memory_order_relaxed);
+  Outcome done;
+  // Both, whatever becomes of the first.
+  done.main = flush_main(main);
+  done.spare =
+      path_.spare_gate.user_flush(spare, true, [this] { return path_.flush_spare_device(); });
+  // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
+  if (!done.main.status.ok()) path_.main_gate.told(done.main.failures);
+  if (!done.spare.status.ok()) path_.spare_gate.told(done.spare.failures);
+  return done;
+}
+
+FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
   std::vector<std::uint64_t> doubtful;
-  const FlushGate::UserFlush flush = path_.main_gate.user_flush(false, [&]() -> io::IoStatus {
-    // The gate lets one flush through at a time.
-    path_.dirty.move_to(covered_);
-    const io::IoStatus flushed = path_.flush_main_device();
-    if (!flushed.ok() || path_.main_gate.failed_untold()) {
-      covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
-    }
-    covered_.clear();
-    return flushed;
-  });
+  const FlushGate::UserFlush flush =
+      path_.main_gate.user_flush(heard, false, [&]() -> io::IoStatus {
+        // The gate lets one flush through at a time.
+        path_.dirty.move_to(covered_);
+        const io::IoStatus flushed = path_.flush_main_device();
+        if (!flushed.ok() || path_.main_gate.failed_untold()) {
+          covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
+        }
+        covered_.clear();
+        return flushed;
+      });
   const int error = flush.status.error;
   if (error == 0) return flush;
   if (path_.find_main(error) != Finding::media) {

@@ -14,11 +14,18 @@ class FlushPath {
  public:
   FlushPath(DataPath& path, Recovery& recovery);
 
-  // Read-only: nothing was written, nothing to do.
+  // As Engine's.
   io::IoStatus flush();
+  io::IoStatus flush_for(FlushHeard& heard);
 
  private:
-  FlushGate::UserFlush flush_main();
+  struct Outcome {
+    FlushGate::UserFlush main;
+    FlushGate::UserFlush spare;
+  };
+  // Of a user who has heard of these failures.
+  Outcome flush_both(FlushGate::Mark main, FlushGate::Mark spare);
+  FlushGate::UserFlush flush_main(FlushGate::Mark heard);
   void read_back(std::uint64_t region, std::span<std::byte> buffer);
 
   DataPath& path_;

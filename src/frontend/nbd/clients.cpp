@@ -10,7 +10,7 @@ namespace dmremap::nbd {
 Client* Clients::enter(std::int64_t pid) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return nullptr;
-  return &connected_.emplace_back(Client{pid});
+  return &connected_.emplace_back(pid);
 }
 
 void Clients::leave(Client* client) {

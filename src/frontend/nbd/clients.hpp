@@ -10,10 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "remap/engine.hpp"
+
 namespace dmremap::nbd {
 
 struct Client {
   std::int64_t pid;  // 0: not known (not on this machine)
+  remap::FlushHeard heard{};
 };
 
 // Thread-safe; not on the way of any request.

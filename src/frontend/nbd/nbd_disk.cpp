@@ -97,12 +97,13 @@ int NbdDisk::write_parts(std::uint64_t offset, std::span<const std::byte> data, 
   return 0;
 }
 
-int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua) {
+int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard) {
   if (const int error = disk_.discard(offset, length); error != 0) return error;
-  return fua ? disk_.flush() : 0;
+  return fua ? flush(heard) : 0;
 }
 
-int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted) {
+int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted,
+                  remap::FlushHeard& heard) {
   if (!wanted.may_trim || (wanted.fast && !zeroes_fast_)) return EOPNOTSUPP;
   int error = 0;
   if (disk_.is_whole_blocks(offset, length)) {
@@ -112,7 +113,7 @@ int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted)
     error = disk_.write_zeroes(offset, length, lease.scratch());
   }
   if (error != 0) return error;
-  return wanted.fua ? disk_.flush() : 0;
+  return wanted.fua ? flush(heard) : 0;
 }
 
 }  // namespace dmremap::nbd

@@ -53,11 +53,14 @@ class NbdDisk {
       return disk_.write_blocks(offset, data, fua);
     return write_parts(offset, data, fua);
   }
-  int flush() { return disk_.flush(); }
-  int trim(std::uint64_t offset, std::uint64_t length, bool fua);
+  // `heard` is the connection's: the clients of several are told apart, and each hears of a flush
+  // that failed.
+  void connect(remap::FlushHeard& heard) const { disk_.begin_hearing(heard); }
+  int flush(remap::FlushHeard& heard) { return disk_.flush_for(heard); }
+  int trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard);
   // EOPNOTSUPP over a lost or gone sector, without may_trim (a plain write keeps the range
   // allocated), and of a fast one that would not be.
-  int zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted);
+  int zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted, remap::FlushHeard& heard);
 
  private:
   struct Place {

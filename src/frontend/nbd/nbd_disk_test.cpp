@@ -33,6 +33,7 @@ class NbdDiskTest : public testing::TestWithParam<std::uint32_t> {
                           .logical_block_bytes = unit,
                           .physical_block_bytes = std::max(unit, 4096U)}};
   NbdDisk disk{engine, true};
+  remap::FlushHeard heard;
   std::vector<std::byte> model;
 };
 
@@ -57,10 +58,10 @@ TEST_P(NbdDiskTest, AnyOffsetAndLengthBehavesAsAFileOfBytes) {
         break;
       case 2:
         std::fill_n(model.data() + offset, length, std::byte{0});
-        ASSERT_EQ(disk.zero(offset, length, kMayTrim), 0);
+        ASSERT_EQ(disk.zero(offset, length, kMayTrim, heard), 0);
         break;
       default:
-        ASSERT_EQ(disk.trim(offset, length, false), 0);  // keeps what is there, in memory
+        ASSERT_EQ(disk.trim(offset, length, false, heard), 0);  // keeps what is there, in memory
     }
   }
   EXPECT_TRUE(is_as_modelled());
@@ -86,21 +87,21 @@ TEST_P(NbdDiskTest, AnyErrorIsEio) {
   EXPECT_EQ(disk.read(1, std::span(data).first(3)), EIO);
   EXPECT_EQ(disk.write(0, data, false), EIO);
   EXPECT_EQ(disk.write(1, std::span(data).first(3), false), EIO);
-  EXPECT_EQ(disk.zero(0, unit, kMayTrim), EIO);
-  EXPECT_EQ(disk.flush(), EIO);
-  EXPECT_EQ(disk.trim(kMiB, kMiB, true), EIO);
+  EXPECT_EQ(disk.zero(0, unit, kMayTrim, heard), EIO);
+  EXPECT_EQ(disk.flush(heard), EIO);
+  EXPECT_EQ(disk.trim(kMiB, kMiB, true, heard), EIO);
   EXPECT_TRUE(is_as_modelled());
 }
 
 TEST_P(NbdDiskTest, AZeroThatMayNotTrimIsLeftToWrites) {
-  EXPECT_EQ(disk.zero(0, kMiB, {}), EOPNOTSUPP);
+  EXPECT_EQ(disk.zero(0, kMiB, {}, heard), EOPNOTSUPP);
   EXPECT_EQ(engine.zeroings(), 0U);
 }
 
 TEST_P(NbdDiskTest, AZeroOverALostSectorIsLeftToWritesAndChangesNothing) {
   engine.change_faults([](auto& faults) { faults.lost = {{{1024}, {1}}}; });
-  EXPECT_EQ(disk.zero(100, kMiB, kMayTrim), EOPNOTSUPP);
-  EXPECT_EQ(disk.zero(0, kMiB, kFast), EOPNOTSUPP);
+  EXPECT_EQ(disk.zero(100, kMiB, kMayTrim, heard), EOPNOTSUPP);
+  EXPECT_EQ(disk.zero(0, kMiB, kFast, heard), EOPNOTSUPP);
   EXPECT_TRUE(is_as_modelled());
 }
 
@@ -109,13 +110,13 @@ TEST_P(NbdDiskTest, AFastZeroIsRefusedWhereItWouldBeAsSlowAsAWrite) {
   EXPECT_EQ(slow.zero(0, kMiB, kFast), EOPNOTSUPP);
   EXPECT_EQ(engine.zeroings(), 0U);
   EXPECT_EQ(slow.zero(0, kMiB, kMayTrim), 0);
-  EXPECT_EQ(disk.zero(kMiB, kMiB, kFast), 0);
+  EXPECT_EQ(disk.zero(kMiB, kMiB, kFast, heard), 0);
 }
 
 TEST_P(NbdDiskTest, FuaOfAZeroOrTrimIsAFlush) {
-  EXPECT_EQ(disk.zero(0, kMiB, {.may_trim = true, .fast = false, .fua = true}), 0);
+  EXPECT_EQ(disk.zero(0, kMiB, {.may_trim = true, .fast = false, .fua = true}, heard), 0);
   EXPECT_EQ(engine.counts().flushes, 1U);
-  EXPECT_EQ(disk.trim(0, kMiB, true), 0);
+  EXPECT_EQ(disk.trim(0, kMiB, true, heard), 0);
   EXPECT_EQ(engine.counts().flushes, 2U);
 }
 
