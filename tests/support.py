@@ -441,8 +441,19 @@ def _stop_on_signal(number, _frame):
                       else f"ended by {signal.Signals(number).name}")
 
 
+def _check_name(test):
+    """A test beside others is imported instead of what it is named like: it would run, and pass, in
+    the place of whoever wants a `copy`."""
+    path = test.__code__.co_filename
+    name = os.path.basename(path).removesuffix(".py")
+    if name in sys.stdlib_module_names or test.__module__ != "__main__":
+        print(f"FAILED: {path} is named like a module that others import: rename it", flush=True)
+        os._exit(1)
+
+
 def run_test(test, **needs):
     """Runs test(t) and exits 0, 1 or 77. `needs` are the arguments of requires()."""
+    _check_name(test)
     requires(**needs)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, _stop_on_signal)

@@ -236,7 +236,7 @@ def _mounted(t):
         check(one.read() == other.read(), "the copy is whole")
 
 
-def copy(t):
+def copy_verb(t):
     dm = _to_a_file(t)
     _released(t, dm)
     _written_since(t)
@@ -245,5 +245,5 @@ def copy(t):
     _mounted(t)
 
 
-support.run_test(copy, root=True, fuse=True, loop=True,
+support.run_test(copy_verb, root=True, fuse=True, loop=True,
                  programs=["ddrescue", "ddrescuelog", "mkfs.ext4"])
