@@ -37,7 +37,8 @@ struct Outcome {
 
 json json_of(const Outcome& outcome) {
   const char* what = outcome.error ? "not-started" : outcome.set.running ? "running" : "started";
-  return {{"name", outcome.set.name},
+  const std::string& name = outcome.set.name;
+  return {{"name", name.empty() ? json() : json(name)},
           {"uuid", to_string(outcome.set.uuid)},
           {"outcome", what},
           {"exports", outcome.exports},
@@ -60,15 +61,23 @@ void print_text(const Outcome& outcome) {
   }
 }
 
-// What failed goes before what was refused: it is not the user's to decide.
-int exit_code(const std::vector<Outcome>& outcomes) {
-  int code = kDone;
+// Of those that were not started, in a line. What failed goes before what was refused: it is not
+// the user's to decide.
+std::optional<Error> sum_up(const std::vector<Outcome>& outcomes) {
+  std::optional<Error> worst;
+  std::size_t failed = 0;
   for (const Outcome& outcome : outcomes) {
     if (!outcome.error) continue;
-    const int own = static_cast<int>(class_of(outcome.error->code));
-    code = code == kDone ? own : std::min(code, own);
+    ++failed;
+    if (!worst || class_of(outcome.error->code) < class_of(worst->code)) worst = outcome.error;
   }
-  return code;
+  if (worst && worst->where.empty()) worst->where = outcomes.front().set.name;
+  if (worst && outcomes.size() > 1) {
+    worst->where = "--all";
+    worst->what = fmt::format("{} of {} sets were not started", failed, outcomes.size());
+    worst->hint = "what is said of each tells why, and so does `dmremap discover`";
+  }
+  return worst;
 }
 
 Result<std::vector<Outcome>> find(const Arguments& arguments, const control::RuntimeDir& runtime) {
@@ -147,14 +156,15 @@ int run(const Arguments& arguments) {
   for (const Outcome& outcome : *outcomes) {
     if (arguments.json) {
       sets.push_back(json_of(outcome));
-    } else {
+    } else if (!outcome.error || outcomes->size() > 1) {
       print_text(outcome);
     }
   }
   if (arguments.json) print_json({{"sets", std::move(sets)}});
   if (!arguments.json && outcomes->empty()) fmt::print("no sets found\n");
   std::fflush(stdout);
-  return exit_code(*outcomes);
+  const auto error = sum_up(*outcomes);
+  return error ? report(*error, arguments.json) : kDone;
 }
 
 manual::Prose prose() {
@@ -166,7 +176,7 @@ cannot be started is named with the reason, and the others are started all the s
           .examples = {{"dmremap assemble --all", "at boot, or after the disks were moved"},
                        {"dmremap assemble backup", "one of them"}},
           .exits = {{0, "all that was asked for runs"},
-                    {1, "failed: something that should be there is not"},
+                    {1, "failed: a device cannot be read, or the set cannot be served"},
                     {3, "refused: one is in doubt, forked, ambiguous, or lacks a device"}},
           .json = "sets[] with name, outcome, exports[], error",
           .see_also = {"discover", "start", "list"}};

@@ -44,7 +44,10 @@ def _all(t):
     started = next(e for e in done.json()["sets"] if e["name"] == whole.name)
     equal([e["kind"] for e in started["exports"]], ["fuse"], "exports")
 
-    text = _alone(t, "--all", "--export", "fuse", expect=3).out
+    equal(done.error_json()["code"], "missing-device", "and an error that counts them")
+    done = _alone(t, "--all", "--export", "fuse", expect=3)
+    check("2 of 3 sets were not started" in done.one_line_error(), f"sums it up: {done}")
+    text = done.out
     check(f"{whole.name}: runs already" in text, text)
     check(f"{broken.name}: not started: " in text, text)
     os.rename(broken.main + ".away", broken.main)
@@ -63,6 +66,10 @@ def _one(t, dm):
     check("read-only" in dm.status()["conditions"], "options are passed on")
     support.dmremap("assemble", dm.name)
     dm.stop()
+    os.rename(dm.main, dm.main + ".away")
+    done = support.dmremap("assemble", dm.name, expect=3)
+    equal((done.out, "main device was not found" in done.one_line_error()), ("", True), done)
+    os.rename(dm.main + ".away", dm.main)
     done = support.dmremap("assemble", "no-such-set", "--json", expect=3)
     equal(done.error_json()["code"], "missing-device", "no such set")
     for args in ([], ["--all", dm.name], ["--all", "--export", "tape"]):
