@@ -226,8 +226,10 @@ are filled with `--gone` only.
                 {1,
                  "failed: no such set runs, it is read-only, the spare or the table is full, or a "
                  "file cannot be read"},
-                {3, "refused: the list is not what its name says"}},
-      .json = "name and counts of sectors: filled, kept because gone, unchanged, not in the image",
+                {3, "refused: the image is larger than main, or smaller and has no mapfile"}},
+      .json =
+          "name, image, filled_sectors, kept_gone_sectors, unchanged_sectors, missing_sectors, "
+          "unreadable_sectors, dry_run",
       .see_also = {"bad", "copy", "files", "ddrescue(1)"}};
 }
 

@@ -107,19 +107,20 @@ int run(const Arguments& arguments) {
 }
 
 manual::Prose prose() {
-  return {
-      .description = R"(
+  return {.description = R"(
 Looks for sets on the devices that are named, or on all block devices and where sets were last seen,
 and tells for each which spare and which main belong together, and why, or why not. Writes nothing.
 )",
-      .examples = {{"dmremap discover", "what this machine has"},
-                   {"dmremap discover --pairs",
-                    "a line of KEY=\"value\" for each set, for scripts"},
-                   {"dmremap discover ./main.img ./spare.img", "images"}},
-      .exits = {{0, "it is told, also if there is none"},
-                {1, "failed: a device that was named cannot be read"}},
-      .json = "sets[] with name, uuid, state, reasons[], main, spare; devices that were looked at",
-      .see_also = {"assemble", "start", "examine"}};
+          .examples = {{"dmremap discover", "what this machine has"},
+                       {"dmremap discover --pairs",
+                        "a line of KEY=\"value\" for each set, for scripts"},
+                       {"dmremap discover ./main.img ./spare.img", "images"}},
+          .exits = {{0, "it is told, also if there is none; what cannot be read is named"}},
+          .json =
+              "sets[] with name, uuid, state, spare, main, spares[], mains[], problem or null; "
+              "others[] "
+              "that cannot be read",
+          .see_also = {"assemble", "start", "examine"}};
 }
 
 }  // namespace

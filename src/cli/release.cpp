@@ -130,7 +130,7 @@ unremap`, or give it up by naming the set.
           .exits = {{0, "the spare is free"},
                     {1, "failed: no metadata, or it cannot be erased"},
                     {3, "refused: sectors are still remapped, the set is in doubt or in use"}},
-          .json = "set, spare, discarded_sectors",
+          .json = "set, spare, copied, left_out_sectors or null, discarded_sectors or null",
           .see_also = {"unremap", "create", "resolve"}};
 }
 
