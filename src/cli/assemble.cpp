@@ -130,11 +130,14 @@ bool start(Outcome& outcome, const daemon::ServeOptions& how, const control::Run
 
 int run(const Arguments& arguments) {
   if (arguments.all == !arguments.name.empty()) {
-    return report(Error{ErrorCode::usage,
-                        "give either a NAME or --all",
-                        {},
+    return report(Error{ErrorCode::usage, "give either a NAME or --all", "assemble",
                         "see `dmremap discover` for what there is"},
                   arguments.json);
+  }
+  if (!arguments.all) {
+    if (auto named = set::check_set_name(arguments.name); !named) {
+      return report(named.error(), arguments.json);
+    }
   }
   auto exports = parse_exports(arguments.exports);
   if (!exports) return report(exports.error(), arguments.json);

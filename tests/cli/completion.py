@@ -6,7 +6,7 @@ import os
 
 import product
 import support
-from support import check, equal
+from support import equal
 
 BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
 
@@ -51,10 +51,11 @@ def completion(t):
         options = sorted(name for option in verb["options"] for name in option["names"])
         equal(complete(t, verb["name"], "-"), options, f"options of {verb['name']}")
 
-    kinds = complete(t, "start", "--export", "")
-    check({"auto", "block", "fuse"} <= set(kinds), f"export kinds: {kinds}")
+    for verb in ("start", "assemble"):
+        equal(complete(t, verb, "--export", ""), ["auto", "block", "fuse", "nbd"], f"kinds of {verb}")
     equal(complete(t, "bad", "import", "--format", "d"), ["ddrescue"], "formats")
-    for verb in ("stop", "status", "events", "start"):
+    for verb in ("stop", "status", "events", "start", "explain", "map", "files", "table", "backfill",
+                 "copy", "assemble"):
         equal(complete(t, verb, "b"), ["backup"], f"sets after {verb}")
     equal(complete(t, "status", "--json", ""), ["backup"], "sets after an option")
     equal(complete(t, "stop", "backup", ""), [], "nothing after the only argument")
@@ -67,7 +68,13 @@ def completion(t):
     equal(complete(t, "examine", "main.img", "--json", "i"), ["images"], "a directory on the way")
     equal(complete(t, "create", "--destroy", ""), [], "a UUID")
     equal(complete(t, "create", "--destroy", "x", "new", "m"), ["main.img"], "after its value")
-    equal(complete(t, "start", "--mount", "im"), ["images"], "a path")
+    for words in (["start", "--mount"], ["start", "--socket"], ["map", "--svg"], ["map", "--png"],
+                  ["copy", "backup", "--mapfile"], ["backfill", "backup", "--mapfile"]):
+        equal(complete(t, *words, "im"), ["images"], f"a path after {words}")
+    for words in (["backfill", "backup"], ["copy", "backup"], ["discover"]):
+        equal(complete(t, *words, "m"), ["main.img"], f"a file after {words}")
+    equal(complete(t, "files", "backup", ""), ["images"], "a directory")
+    equal(complete(t, "explain", "backup", ""), [], "a sector")
     equal(complete(t, "start", "--", "./m"), ["./main.img"], "after the end of options")
 
     equal(complete(t, "s", program="dmremap-lab"), ["save", "serve", "show", "stop"], "the lab")
