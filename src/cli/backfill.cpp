@@ -10,7 +10,7 @@
 
 #include "base/base64.hpp"
 #include "base/file_descriptor.hpp"
-#include "cli/disk_map.hpp"
+#include "cli/disk_view.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
@@ -115,11 +115,11 @@ std::vector<SectorRange> read_batch(const Image& image, const std::vector<Sector
 }
 
 // An error ends it: what was filled before stays filled.
-void send(const control::RuntimeDir& runtime, const Image& image, const DiskMapSeen& map,
+void send(const control::RuntimeDir& runtime, const Image& image, const control::DiskMap& map,
           const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
   for (const auto& batch : set::batches_of(fill, kBatch)) {
     std::vector<std::byte> data;
-    const auto ranges = read_batch(image, batch, map.disk.unit, data, sum);
+    const auto ranges = read_batch(image, batch, map.unit, data, sum);
     if (ranges.empty()) continue;
     json request = control::make_request("backfill");
     request["ranges"] = control::to_json(ranges);
@@ -143,16 +143,15 @@ void send(const control::RuntimeDir& runtime, const Image& image, const DiskMapS
 Result<Sum> backfill(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
-  auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
+  // Before the image is read: what is lost only later is not in it.
+  const auto map = running_map(*runtime, arguments.name);
+  if (!map) return tl::unexpected(map.error());
   const auto image = Image::open(arguments.image);
   if (!image) return tl::unexpected(image.error());
-  // Before the image is read: what is lost only later is not in it.
-  const auto map = disk_map_of(*client, arguments.name);
-  if (!map) return tl::unexpected(map.error());
-  const auto in_image = sectors_in(*image, arguments, map->disk);
+  const set::BackfillDisk disk{map->size, map->unit, map->extents};
+  const auto in_image = sectors_in(*image, arguments, disk);
   if (!in_image) return tl::unexpected(in_image.error());
-  const set::BackfillPlan plan = plan_backfill(map->disk, *in_image, arguments.gone);
+  const set::BackfillPlan plan = plan_backfill(disk, *in_image, arguments.gone);
   Sum sum;
   sum.missing = plan.missing.value;
   sum.kept_gone = plan.kept_gone.value;

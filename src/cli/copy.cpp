@@ -15,7 +15,7 @@
 #include "base/file_descriptor.hpp"
 #include "cli/copy_progress.hpp"
 #include "cli/copy_source.hpp"
-#include "cli/disk_map.hpp"
+#include "cli/disk_view.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
@@ -50,22 +50,13 @@ void catch_interrupts() {
 }
 
 // As the set knows them now, sorted.
-std::vector<SectorRange> lost_in(const DiskMapSeen& map) {
+std::vector<SectorRange> lost_in(const control::DiskMap& map) {
   std::vector<SectorRange> out;
-  for (const format::Extent& extent : map.disk.extents) {
+  for (const format::Extent& extent : map.extents) {
     const bool lost = extent.state() == format::State::lost;
     if (lost || extent.state() == format::State::gone) out.push_back(extent.main());
   }
   return out;
-}
-
-Result<DiskMapSeen> ask_map(const std::string& name) {
-  // A connection that says nothing for long is closed: each question has its own.
-  const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
-  auto client = connect(*runtime, name);
-  if (!client) return tl::unexpected(client.error());
-  return disk_map_of(*client, name);
 }
 
 bool has_condition(const json& status, const char* condition) {
@@ -102,7 +93,7 @@ class Watch final : public set::CopyObserver {
       return fail(ErrorCode::tripped, "main is not there", arguments_.name,
                   "connect it; the same command goes on where this one ended");
     }
-    const auto map = ask_map(arguments_.name);
+    const auto map = running_map(runtime_, arguments_.name);
     if (!map) return tl::unexpected(map.error());
     return lost_in(*map);
   }
@@ -215,7 +206,7 @@ Result<Done> copy(const Arguments& arguments) {
   if (!runtime) return tl::unexpected(runtime.error());
   const auto status = running_status(*runtime, arguments.name);
   if (!status) return tl::unexpected(status.error());
-  const auto disk = ask_map(arguments.name);
+  const auto disk = running_map(*runtime, arguments.name);
   if (!disk) return tl::unexpected(disk.error());
   // Held before the writes are counted.
   auto source = CopySource::open(*status);
@@ -224,13 +215,13 @@ Result<Done> copy(const Arguments& arguments) {
   if (!now) return tl::unexpected(now.error());
   set::CopyStamp stamp = stamp_of(*now);
   stamp.target = set::target_identity(arguments.target);
-  auto begun = begin(*mapfile, stamp, disk->disk.size);
+  auto begun = begin(*mapfile, stamp, disk->size);
   if (!begun) return tl::unexpected(begun.error());
   if (begun->resumed && !begun->trusted) {
     warn("the set was written to or started anew since the copy began: all of it is copied again");
   }
-  const auto target = set::open_target({arguments.target, disk->disk.size, disk->disk.unit,
-                                        arguments.force, begun->resumed, parts_of(*now)});
+  const auto target = set::open_target(
+      {arguments.target, disk->size, disk->unit, arguments.force, begun->resumed, parts_of(*now)});
   if (!target) return tl::unexpected(target.error());
   stamp.target = set::target_identity(arguments.target);  // it may have been made just now
   Done done;
@@ -241,8 +232,8 @@ Result<Done> copy(const Arguments& arguments) {
   // Before the first write: what lies on the target is ours from then on.
   if (!watch.save(done.map)) return tl::unexpected(watch.saved().error());
   catch_interrupts();
-  const auto copied = set::copy_verified(source->device(), **target, disk->disk.unit,
-                                         lost_in(*disk), done.map, watch);
+  const auto copied =
+      set::copy_verified(source->device(), **target, disk->unit, lost_in(*disk), done.map, watch);
   watch.end();
   if (!copied) done.ended = copied.error();
   if (!watch.save(done.map)) done.ended = watch.saved().error();

@@ -31,8 +31,20 @@ Result<json> ask_extents(const control::RuntimeDir& runtime, const std::string& 
 
 Result<control::DiskMap> map_in(const json& answer, const std::string& name) {
   auto extents = control::extents_from_json(answer.value("extents", json()));
-  if (!extents) return fail(ErrorCode::protocol, "the answer is not of this protocol", name);
-  return control::DiskMap{{answer.value("size_sectors", std::uint64_t{0})}, std::move(*extents)};
+  if (!extents) {
+    return fail(ErrorCode::protocol, "the answer is not of this protocol", name,
+                "use the dmremap that started the set");
+  }
+  const auto number = [&](const char* field) { return answer.value(field, std::uint64_t{0}); };
+  return control::DiskMap{
+      {number("size_sectors")}, std::move(*extents), {number("unit_sectors")}, number("sequence")};
+}
+
+Result<control::DiskMap> map_of_running(const control::RuntimeDir& runtime,
+                                        const std::string& name) {
+  const auto answer = ask_extents(runtime, name);
+  if (!answer) return tl::unexpected(answer.error());
+  return map_in(*answer, name);
 }
 
 Result<DiskView> running_view(const control::RuntimeDir& runtime, const std::string& name) {
@@ -94,14 +106,16 @@ Result<DiskView> view_of(const std::string& name) {
 Result<control::DiskMap> disk_map_of(const std::string& name) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
-  if (is_running(*runtime, name)) {
-    const auto answer = ask_extents(*runtime, name);
-    if (!answer) return tl::unexpected(answer.error());
-    return map_in(*answer, name);
-  }
+  if (is_running(*runtime, name)) return map_of_running(*runtime, name);
   const auto spare = stopped_spare(*runtime, name);
   if (!spare) return tl::unexpected(spare.error());
   return map_in(*spare);
+}
+
+Result<control::DiskMap> running_map(const control::RuntimeDir& runtime, const std::string& name) {
+  auto map = map_of_running(runtime, name);
+  if (map && map->unit.value == 0) return tl::unexpected(other_version(name));
+  return map;
 }
 
 view::Situation situation_of(const DiskView& disk) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
+#include "control/runtime_dir.hpp"
 #include "control/server.hpp"
 #include "view/explanation.hpp"
 
@@ -28,8 +29,14 @@ struct DiskView {
 // runs under another version).
 [[nodiscard]] Result<DiskView> view_of(const std::string& name);
 
-// The table alone, of a set of any version.
+// The table alone, of a set of any version: where its data is and how large its logical block is
+// may be missing.
 [[nodiscard]] Result<control::DiskMap> disk_map_of(const std::string& name);
+
+// The same of a set that runs, with its logical block and the commit that it is of: what changes
+// the set, or reads it, by its table begins with. Errors: as connect; protocol.
+[[nodiscard]] Result<control::DiskMap> running_map(const control::RuntimeDir& runtime,
+                                                   const std::string& name);
 
 // What bears on requests to it now.
 [[nodiscard]] view::Situation situation_of(const DiskView& disk);
