@@ -3,42 +3,27 @@
 
 #include <fmt/format.h>
 
-#include "base/parse.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/range_verb.hpp"
 #include "control/protocol.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
-struct Arguments {
-  std::string name;
-  std::string range;
-  bool json = false;
-};
-
-Result<nlohmann::json> remap(const Arguments& arguments) {
-  const auto range = parse_range(arguments.range);
-  if (!range) return tl::unexpected(range.error());
-  const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
-  auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
+Result<nlohmann::json> remap(const RangeArguments& arguments) {
+  auto set = range_of_set(arguments);
+  if (!set) return tl::unexpected(set.error());
   nlohmann::json request = control::make_request("remap");
-  request["first"] = range->first.value;
-  request["count"] = range->count.value;
-  return client->call(request, kWorkTime);
+  request["first"] = set->range.first.value;
+  request["count"] = set->range.count.value;
+  return set->client.call(request, kWorkTime);
 }
 
-int run(const Arguments& arguments) {
+int run(const RangeArguments& arguments) {
   const auto done = remap(arguments);
-  if (!done) {
-    Error error = done.error();
-    if (error.where.empty()) error.where = arguments.name;
-    return report(error, arguments.json);
-  }
+  if (!done) return report(done.error(), arguments);
   const auto sectors = [&](const char* field) { return done->value(field, std::uint64_t{0}); };
   if (arguments.json) {
     print_json({{"name", arguments.name},
@@ -71,11 +56,8 @@ that are already remapped, lost or gone stay as they are.
 void add_remap(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand(
       "remap", "Move sectors to the spare by hand; what cannot be read becomes lost");
-  const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option("RANGE", arguments->range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
-      ->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  const auto arguments = std::make_shared<RangeArguments>();
+  add_range_arguments(*verb, *arguments);
   manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }

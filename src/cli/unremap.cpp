@@ -4,10 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "base/parse.hpp"
 #include "cli/lookup.hpp"
 #include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/range_verb.hpp"
 #include "control/protocol.hpp"
 
 namespace dmremap::cli {
@@ -16,12 +15,6 @@ namespace {
 
 // Asked for at once, so that no answer takes too long: 1 GiB.
 constexpr SectorCount kStep{std::uint64_t{1} << 21U};
-
-struct Arguments {
-  std::string name;
-  std::string range;
-  bool json = false;
-};
 
 struct Sum {
   std::uint64_t returned = 0;
@@ -43,28 +36,25 @@ void add(Sum& sum, const nlohmann::json& answer) {
   sum.untouched += number("untouched_sectors");
 }
 
-Result<Sum> unremap(const Arguments& arguments) {
-  const auto range = parse_range(arguments.range);
-  if (!range) return tl::unexpected(range.error());
-  const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
-  auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
-  const auto status = client->call(control::make_request("status"), kAnswerTime);
+Result<Sum> unremap(const RangeArguments& arguments) {
+  auto set = range_of_set(arguments);
+  if (!set) return tl::unexpected(set.error());
+  auto& [range, client] = *set;
+  const auto status = client.call(control::make_request("status"), kAnswerTime);
   if (!status) return tl::unexpected(status.error());
   const SectorRange disk{{0}, {(*status)["status"].value("size_sectors", std::uint64_t{0})}};
-  if (!disk.contains(*range)) {
+  if (!disk.contains(range)) {
     return fail(
         ErrorCode::usage,
         fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value));
   }
   Sum sum;
-  for (Sector at = range->first; at < range->end();) {
-    const SectorCount count = std::min(kStep, range->end() - at);
+  for (Sector at = range.first; at < range.end();) {
+    const SectorCount count = std::min(kStep, range.end() - at);
     nlohmann::json request = control::make_request("unremap");
     request["first"] = at.value;
     request["count"] = count.value;
-    const auto answer = client->call(request, kWorkTime);
+    const auto answer = client.call(request, kWorkTime);
     if (!answer) return tl::unexpected(answer.error());
     add(sum, *answer);
     at = at + count;
@@ -81,13 +71,9 @@ Error kept_error(const std::string& name, const Sum& sum) {
           name, "their data is safe on the spare; unremap them when main takes writes again"};
 }
 
-int run(const Arguments& arguments) {
+int run(const RangeArguments& arguments) {
   const auto done = unremap(arguments);
-  if (!done) {
-    Error error = done.error();
-    if (error.where.empty()) error.where = arguments.name;
-    return report(error, arguments.json);
-  }
+  if (!done) return report(done.error(), arguments);
   if (arguments.json) {
     print_json({{"name", arguments.name},
                 {"returned_sectors", done->returned},
@@ -120,11 +106,8 @@ mapping is dropped. What main refuses or returns different stays remapped, and n
 void add_unremap(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand(
       "unremap", "Bring the data of remapped sectors back to main, verified, and free their place");
-  const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option("RANGE", arguments->range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
-      ->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
+  const auto arguments = std::make_shared<RangeArguments>();
+  add_range_arguments(*verb, *arguments);
   manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
