@@ -107,9 +107,9 @@ TEST_P(NbdDiskTest, AZeroOverALostSectorIsLeftToWritesAndChangesNothing) {
 
 TEST_P(NbdDiskTest, AFastZeroIsRefusedWhereItWouldBeAsSlowAsAWrite) {
   NbdDisk slow(engine, false);
-  EXPECT_EQ(slow.zero(0, kMiB, kFast), EOPNOTSUPP);
+  EXPECT_EQ(slow.zero(0, kMiB, kFast, heard), EOPNOTSUPP);
   EXPECT_EQ(engine.zeroings(), 0U);
-  EXPECT_EQ(slow.zero(0, kMiB, kMayTrim), 0);
+  EXPECT_EQ(slow.zero(0, kMiB, kMayTrim, heard), 0);
   EXPECT_EQ(disk.zero(kMiB, kMiB, kFast, heard), 0);
 }
 
