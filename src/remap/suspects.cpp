@@ -149,6 +149,7 @@ void Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
   const LiveTable::Hold hold = path_.live.hold(ranges);
   if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
   std::vector<Item> items;
+  items.reserve(ranges.size());
   for (const SectorRange& range : ranges) items.push_back({kind, range, {}, kCause});
   (void)remapper_.run(items);
 }
