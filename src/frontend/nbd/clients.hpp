@@ -15,8 +15,10 @@
 namespace dmremap::nbd {
 
 struct Client {
+  explicit Client(std::int64_t process) : pid(process) {}
+
   std::int64_t pid;  // 0: not known (not on this machine)
-  remap::FlushHeard heard{};
+  remap::FlushHeard heard;
 };
 
 // Thread-safe; not on the way of any request.
