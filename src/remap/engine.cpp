@@ -20,6 +20,9 @@ namespace dmremap::remap {
 
 namespace {
 
+// Longer than a disk takes to give up on a write.
+constexpr std::chrono::seconds kSettlePatience{30};
+
 class RunningEngine final : public Engine {
  public:
   RunningEngine(const EngineParts& parts, const format::Content& content, const Table& table,
@@ -150,6 +153,17 @@ class RunningEngine final : public Engine {
     return out;
   }
 
+  std::optional<std::uint64_t> settled_writes() const override {
+    // In this order: whoever is counted and still in flight is waited for.
+    const std::uint64_t writes = path_.live.pins().writes();
+    const std::uint64_t deadline_ns =
+        path_.clock.monotonic_ns() + std::chrono::nanoseconds(kSettlePatience).count();
+    if (!path_.live.pins().drain({{0}, path_.geometry.size}, path_.clock, deadline_ns)) {
+      return std::nullopt;
+    }
+    return writes;
+  }
+
   TableCounts table_counts() const override {
     const Table table = path_.live.table();
     const StateCounts& states = table.counts();
@@ -187,6 +201,10 @@ class RunningEngine final : public Engine {
   }
 
   std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
+
+  void end_background() override {
+    if (relocator_) relocator_->stop();
+  }
 
   void stop() override {
     if (rearm_) rearm_->stop();

@@ -66,7 +66,7 @@ struct FlushHeard {
 
 struct EngineCounts {
   std::uint64_t reads = 0;
-  std::uint64_t writes = 0;
+  std::uint64_t writes = 0;  // discards and zeroes, too
   std::uint64_t flushes = 0;
   std::uint64_t remapped_reads = 0;  // requests of which a part was served by the spare
   std::uint64_t remapped_writes = 0;
@@ -189,10 +189,18 @@ class Engine {
   virtual Result<void> commit_record(std::function<void(format::Content&)> edit) = 0;
 
   [[nodiscard]] virtual EngineCounts counts() const = 0;
+  // counts().writes, of which none is in flight any more: whatever a user changes from here on
+  // makes counts().writes another number, at the latest when it ends. Waits; nothing: too long.
+  [[nodiscard]] virtual std::optional<std::uint64_t> settled_writes() const {
+    return counts().writes;
+  }
   [[nodiscard]] virtual TableCounts table_counts() const = 0;
   [[nodiscard]] virtual Conditions conditions() const = 0;
   // The table now, sorted by main sector.
   [[nodiscard]] virtual std::vector<format::Extent> extents() const = 0;
+
+  // From here on nothing is relocated but by relocate(). For good.
+  virtual void end_background() {}
 
   // Ends the threads. No request may be in flight or come after; flush first.
   virtual void stop() = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Devices that vanish (promise 6), flushes, zeroes, discards, relocation.
 #include <thread>
+#include <utility>
 
 #include "remap/breaker.hpp"
 #include "remap/engine_rig.hpp"
@@ -352,6 +353,64 @@ TEST_F(EngineDevice, RelocationDrainsTheWritesInFlightBeforeItReads) {
   writer.join();
   relocator.join();
   EXPECT_EQ(rig.read(2050, 8), 9);
+}
+
+TEST_F(EngineDevice, DiscardsAndZeroesCountAsWrites) {
+  std::uint64_t counted = rig.engine->counts().writes;
+  const auto more = [&] {
+    const std::uint64_t before = std::exchange(counted, rig.engine->counts().writes);
+    return counted > before;
+  };
+  EXPECT_EQ(rig.engine->discard({{2048}, {64}}).error, 0);
+  EXPECT_TRUE(more()) << "clean";
+  EXPECT_EQ(rig.engine->write_zeroes({{2048}, {64}}).error, 0);
+  EXPECT_TRUE(more()) << "clean";
+  rig.main.fail_writes({{80}, {8}}, EIO);
+  EXPECT_EQ(rig.write(80, 8, 2), 0);
+  EXPECT_TRUE(more());
+  EXPECT_EQ(rig.engine->discard({{64}, {64}}).error, 0);
+  EXPECT_TRUE(more()) << "among bad ones";
+  EXPECT_EQ(rig.engine->write_zeroes({{64}, {64}}).error, 0);
+  EXPECT_TRUE(more()) << "among bad ones";
+}
+
+TEST_F(EngineDevice, WritesAreSettledWhenNoneOfThemIsInFlight) {
+  std::atomic<bool> in_write{false};
+  std::atomic<bool> go{false};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::write) {
+      in_write = true;
+      while (!go) std::this_thread::yield();
+    }
+    return {0};
+  });
+  std::thread writer([&] { EXPECT_EQ(rig.write(2050, 8, 9), 0); });
+  while (!in_write) std::this_thread::yield();
+  std::atomic<bool> settled{false};
+  std::thread asking([&] {
+    EXPECT_EQ(rig.engine->settled_writes(), 1U);
+    settled = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_FALSE(settled);
+  go = true;
+  writer.join();
+  asking.join();
+  EXPECT_EQ(rig.engine->counts().writes, 1U);
+}
+
+TEST(EngineRecheck, NothingIsRelocatedOnceTheBackgroundEnded) {
+  Rig rig;
+  rig.content.configuration.lost_recheck_s = 1;
+  ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
+  rig.start();
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  rig.engine->end_background();
+  rig.main.clear_faults();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
+  EXPECT_EQ(rig.table().lost, 8U);
+  EXPECT_EQ(rig.engine->relocate({{64}, {8}})->relocated.value, 8U) << "by hand";
 }
 
 TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked) {

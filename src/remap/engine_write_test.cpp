@@ -227,6 +227,19 @@ TEST_F(EngineFull, Promise4_ALostSectorIsHealedOnMain) {
   EXPECT_EQ(rig.read(60, 16), 6);
 }
 
+TEST_F(EngineFull, AHealCountsAsAWriteWhenItEnds) {
+  std::uint64_t meanwhile = 0;
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::write && request.range.contains(Sector{64})) {
+      meanwhile = rig.engine->settled_writes().value_or(0);
+    }
+    return {0};
+  });
+  EXPECT_EQ(rig.write(64, 8, 6), 0);
+  EXPECT_GT(meanwhile, 0U);
+  EXPECT_GT(rig.engine->counts().writes, meanwhile);
+}
+
 TEST_F(EngineFull, ALostSectorThatDoesNotReadBackAsWrittenStaysLost) {
   rig.main.set_hook([this](const sim::Request& request) -> io::IoStatus {
     if (request.kind == sim::Request::Kind::read && request.range.contains(Sector{66})) {

@@ -79,7 +79,7 @@ std::uint64_t Pins::reads() const {
 
 std::uint64_t Pins::writes() const {
   std::uint64_t sum = 0;
-  for (const Slot& slot : slots_) sum += slot.writes.load(std::memory_order_relaxed);
+  for (const Slot& slot : slots_) sum += slot.writes.load(std::memory_order_acquire);
   return sum;
 }
 

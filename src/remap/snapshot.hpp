@@ -92,7 +92,8 @@ class Pins {
     friend class Pins;
     explicit Pin(Slot* slot) : slot_(slot) {}
     static void add_one(std::atomic<std::uint64_t>& counter) {
-      counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      // Whoever sees the count sees the pin, too: Engine::settled_writes relies on it.
+      counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
     Slot* slot_;
   };

@@ -186,11 +186,15 @@ io::IoStatus WritePath::heal(std::span<const Item> items, std::uint64_t deadline
   const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
   if (!path_.live.drain(hold, path_.clock, deadline_ns)) return {ENOSPC};
   const Table table = path_.live.table();
+  io::IoStatus status;
   for (const Item& item : items) {
     path_.live.note_write(item.range);
-    if (const io::IoStatus status = heal(item, table); !status.ok()) return status;
+    status = heal(item, table);
+    if (!status.ok()) break;
   }
-  return io::kIoOk;
+  // No pin told of it while it wrote: whoever counted the writes meanwhile has to notice.
+  path_.live.pin(items.front().range).count_write();
+  return status;
 }
 
 io::IoStatus WritePath::heal(const Item& item, const Table& table) {
@@ -305,6 +309,7 @@ io::IoStatus WritePath::discard(SectorRange range) {
     Pins::Pin pin = path_.live.pin(range);
     io::IoStatus status;
     if (path_.live.clean(range)) {
+      pin.count_write();
       status = path_.discard_main(range);
     } else {
       const Snapshot& now = path_.live.snapshot();
@@ -313,6 +318,7 @@ io::IoStatus WritePath::discard(SectorRange range) {
         path_.live.wait_unheld(range);
         continue;
       }
+      pin.count_write();
       now.note_write(range);
       for_each_stretch(now.table, range, [&](const Stretch& stretch) {
         if (stretch.place == Place::main) status = path_.discard_main(stretch.range);
