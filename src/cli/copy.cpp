@@ -21,6 +21,7 @@
 #include "cli/verb.hpp"
 #include "control/protocol.hpp"
 #include "control/table_json.hpp"
+#include "io/usage.hpp"
 #include "set/copy_target.hpp"
 #include "set/copying.hpp"
 #include "set/known_bad_file.hpp"
@@ -132,11 +133,40 @@ Result<std::string> mapfile_of(const Arguments& arguments) {
 struct Begun {
   set::CopyMap map;
   bool resumed = false;  // the target holds the beginning of this copy
-  bool trusted = false;  // and it is of what the set serves now
+  bool of_now = false;   // and it is of what the set serves now
 };
 
+// A map is written over whatever is there, by whatever name.
+Result<void> check_mapfile(const std::string& mapfile, const std::string& target,
+                           const json& status) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const auto place_of = [&](const std::string& path) {
+    return fs::weakly_canonical(fs::absolute(path, error), error);
+  };
+  std::vector<std::string> taken = parts_of(status);
+  taken.push_back(target);
+  const auto storage = io::storage_of(mapfile);
+  for (const std::string& other : taken) {
+    const bool same =
+        storage ? storage == io::storage_of(other) : place_of(mapfile) == place_of(other);
+    if (!same) continue;
+    return fail(ErrorCode::same_device, fmt::format("is {}, which is no mapfile", other), mapfile,
+                "give another --mapfile, on another disk");
+  }
+  return {};
+}
+
+// Then it is not what the map says of.
+bool has_other_size(const std::string& target, SectorCount size) {
+  struct stat st {};
+  return ::stat(target.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
+         st.st_size != static_cast<off_t>(size.bytes());
+}
+
 // From a mapfile, if there is one.
-Result<Begun> begin(const std::string& mapfile, const set::CopyStamp& stamp, SectorCount size) {
+Result<Begun> begin(const std::string& mapfile, const set::CopyStamp& stamp,
+                    const std::string& target, SectorCount size) {
   Begun fresh{set::CopyMap(size)};
   if (::access(mapfile.c_str(), F_OK) != 0) return fresh;
   const auto text = set::read_list(mapfile);
@@ -147,6 +177,7 @@ Result<Begun> begin(const std::string& mapfile, const set::CopyStamp& stamp, Sec
     return fail(ErrorCode::file_exists, "is not the mapfile of a copy of this set to this target",
                 mapfile, "give another --mapfile, or remove it to begin anew");
   }
+  if (has_other_size(target, size)) return fresh;
   if (*of != stamp) {
     fresh.resumed = true;
     return fresh;
@@ -164,6 +195,20 @@ struct Done {
   std::optional<Error> ended;  // why it is not whole, or not recorded
 };
 
+// When no write is in flight: what comes later is counted. Without the target.
+Result<set::CopyStamp> settle(const Arguments& arguments, const json& status) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return tl::unexpected(client.error());
+  const auto answer = client->call(control::make_request("settle"), kWorkTime);
+  if (!answer) return tl::unexpected(answer.error());
+  const auto set_uuid = parse_uuid(status.value("uuid", std::string()));
+  const auto run = parse_uuid(answer->value("run", std::string()));
+  if (!set_uuid || !run) return fail(ErrorCode::protocol, "says of no run", arguments.name);
+  return set::CopyStamp{*set_uuid, *run, answer->value("writes", std::uint64_t{0}), {}};
+}
+
 Result<void> note_copy(const Arguments& arguments, const set::CopyStamp& stamp,
                        const set::CopyMap& map) {
   const auto runtime = control::RuntimeDir::from_environment();
@@ -171,7 +216,7 @@ Result<void> note_copy(const Arguments& arguments, const set::CopyStamp& stamp,
   auto client = connect(*runtime, arguments.name);
   if (!client) return tl::unexpected(client.error());
   json request = control::make_request("copied");
-  request["term"] = stamp.term;
+  request["run"] = to_string(stamp.run);
   request["writes"] = stamp.writes;
   request["left_out"] = control::to_json(map.in(Status::bad));
   const auto answer = client->call(request, kAnswerTime);
@@ -179,8 +224,10 @@ Result<void> note_copy(const Arguments& arguments, const set::CopyStamp& stamp,
 }
 
 // Why the copy is not whole, if it is not; else has the set note it.
-void conclude(const Arguments& arguments, const set::CopyStamp& stamp, Done& done) {
-  const std::uint64_t untried = done.map.count(Status::untried).value;
+void conclude(const Arguments& arguments, const set::CopyStamp& stamp, const io::FileDevice& target,
+              Done& done) {
+  const std::uint64_t untried =
+      done.map.count(Status::untried).value + done.map.count(Status::non_scraped).value;
   const std::uint64_t unread = done.map.count(Status::non_trimmed).value;
   if (done.ended) return;
   if (untried > 0) {
@@ -192,6 +239,9 @@ void conclude(const Arguments& arguments, const set::CopyStamp& stamp, Done& don
         ErrorCode::io,
         fmt::format("{} did not read and are not known to be lost", counted(unread, "sector")),
         arguments.name, "the same command tries them again"};
+  } else if (!set::is_target(arguments.target, target)) {
+    done.ended = Error{ErrorCode::copy_outdated, "is not what was copied to any more",
+                       arguments.target, "leave the target alone, and copy it again"};
   } else if (auto noted = note_copy(arguments, stamp, done.map); noted) {
     done.recorded = true;
   } else if (noted.error().code != ErrorCode::read_only) {
@@ -211,23 +261,26 @@ Result<Done> copy(const Arguments& arguments) {
   // Held before the writes are counted.
   auto source = CopySource::open(*status);
   if (!source) return tl::unexpected(source.error());
-  const auto now = running_status(*runtime, arguments.name);
-  if (!now) return tl::unexpected(now.error());
-  set::CopyStamp stamp = stamp_of(*now);
+  if (auto apart = check_mapfile(*mapfile, arguments.target, *status); !apart) {
+    return tl::unexpected(apart.error());
+  }
+  auto settled = settle(arguments, *status);
+  if (!settled) return tl::unexpected(settled.error());
+  set::CopyStamp stamp = std::move(*settled);
   stamp.target = set::target_identity(arguments.target);
-  auto begun = begin(*mapfile, stamp, disk->size);
+  auto begun = begin(*mapfile, stamp, arguments.target, disk->size);
   if (!begun) return tl::unexpected(begun.error());
-  if (begun->resumed && !begun->trusted) {
+  if (begun->resumed && !begun->of_now) {
     warn("the set was written to or started anew since the copy began: all of it is copied again");
   }
-  const auto target = set::open_target(
-      {arguments.target, disk->size, disk->unit, arguments.force, begun->resumed, parts_of(*now)});
+  const auto target = set::open_target({arguments.target, disk->size, disk->unit, arguments.force,
+                                        begun->resumed, parts_of(*status)});
   if (!target) return tl::unexpected(target.error());
   stamp.target = set::target_identity(arguments.target);  // it may have been made just now
   Done done;
   done.mapfile = *mapfile;
   done.map = std::move(begun->map);
-  done.resumed = done.map.count(Status::finished).value;
+  done.resumed = done.map.count(Status::non_scraped).value;
   Watch watch(*runtime, arguments, *mapfile, stamp, done.map, **target);
   // Before the first write: what lies on the target is ours from then on.
   if (!watch.save(done.map)) return tl::unexpected(watch.saved().error());
@@ -237,7 +290,7 @@ Result<Done> copy(const Arguments& arguments) {
   watch.end();
   if (!copied) done.ended = copied.error();
   if (!watch.save(done.map)) done.ended = watch.saved().error();
-  conclude(arguments, stamp, done);
+  conclude(arguments, stamp, **target, done);
   return done;
 }
 
@@ -290,10 +343,11 @@ manual::Prose prose() {
 Copies a running set onto a healthy disk, or into a file, through its own device, so that what lies on
 the spare is in it. What is written is flushed, read back from the medium and compared; lost sectors
 are left out, nothing is written for them, and the mapfile, which `ddrescue` reads as well, lists them
-as bad. Interrupted, the same command goes on where it ended.
+as bad. Interrupted, the same command goes on where it ended: what is on the target already is compared,
+and copied again where it differs. A file that has another size by then is copied anew.
 
-The device of the set may not be in use, unless the set was started read-only: a copy of what changes
-is none. After `dmremap stop`, with nothing written in between, `dmremap release --copied` accepts it.
+The device of the set may not be in use, nor open, unless the set was started read-only: a copy of what
+changes is none. After `dmremap stop`, with nothing written in between, `dmremap release --copied` accepts it.
 )",
       .examples = {{"dmremap copy backup /dev/sdd --mapfile copy.map", "onto a new disk"},
                    {"dmremap copy backup ./backup.img",

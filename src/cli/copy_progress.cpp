@@ -17,7 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds kEvery{500};
 
 std::uint64_t settled(const set::CopyMap& map) {
-  return map.size().value - map.count(set::CopyMap::Status::untried).value;
+  using Status = set::CopyMap::Status;
+  return map.size().value - map.count(Status::untried).value - map.count(Status::non_scraped).value;
 }
 
 std::string time_text(std::uint64_t seconds) {
@@ -39,8 +40,10 @@ void CopyProgress::show(const set::CopyMap& map) {
   const double seconds = std::max(0.001, std::chrono::duration<double>(now - begun_).count());
   const double rate = std::max(1.0, static_cast<double>(done - before_) / seconds);
   const std::string bar(20 * done / size, '#');
-  fmt::print(stderr, "\r[{:20}] {:3} %  {} of {}  {}/s  {} left \x1b[K", bar, 100 * done / size,
-             human_size(done), human_size(size), human_size(static_cast<std::uint64_t>(rate)),
+  const bool verifying = map.count(set::CopyMap::Status::non_scraped).value > 0;
+  fmt::print(stderr, "\r[{:20}] {:3} %  {}{} of {}  {}/s  {} left \x1b[K", bar, 100 * done / size,
+             verifying ? "verifying " : "", human_size(done), human_size(size),
+             human_size(static_cast<std::uint64_t>(rate)),
              time_text(static_cast<std::uint64_t>(static_cast<double>(size - done) / rate)));
   std::fflush(stderr);
 }

@@ -17,8 +17,9 @@ namespace dmremap::cli {
 
 class CopySource {
  public:
-  // By the set's status. A block device is held exclusively, unless nothing can write to it.
-  // Errors: device_in_use; not_supported, if it is served over NBD alone.
+  // By the set's status. Unless nothing can write to it, a block device is held exclusively, and
+  // nobody else has it or the file beneath it open: what such a one writes may be on its way
+  // already. Errors: device_in_use; not_supported, if it is served over NBD alone.
   static Result<CopySource> open(const nlohmann::json& status);
 
   [[nodiscard]] io::BlockDevice& device() { return *device_; }
@@ -28,8 +29,6 @@ class CopySource {
   std::unique_ptr<io::FileDevice> device_;
 };
 
-// Without the target.
-[[nodiscard]] set::CopyStamp stamp_of(const nlohmann::json& status);
 // Paths of its devices and exports.
 [[nodiscard]] std::vector<std::string> parts_of(const nlohmann::json& status);
 

@@ -9,7 +9,8 @@
 //             {"version":1,"verb":"backfill","ranges":[first,count,...],"data":"base64 of all of
 //             them",
 //              "as_of":1234,"gone":false}
-//             {"version":1,"verb":"copied","term":3,"writes":1234,"left_out":[first,count,...]}
+//             {"version":1,"verb":"settle"}
+//             {"version":1,"verb":"copied","run":"UUID","writes":1234,"left_out":[first,count,...]}
 //             {"version":1,"verb":"extents"}
 //             {"version":1,"verb":"stop"}   {"version":1,"verb":"ping"}
 //   answer    {"version":1,"ok":true,...}

@@ -107,16 +107,26 @@ json answer_backfill(Service& service, const json& request) {
   return answer;
 }
 
+json answer_settle(Service& service) {
+  const auto moment = service.settle();
+  if (!moment) return make_answer(moment.error());
+  json answer = make_answer();
+  answer["run"] = to_string(moment->run);
+  answer["writes"] = moment->writes;
+  return answer;
+}
+
 json answer_copied(Service& service, const json& request) {
   const auto left_out = ranges_from_json(request.value("left_out", json::array()));
-  const auto is_number = [&](const char* key) {
-    return request.contains(key) && request[key].is_number_unsigned();
-  };
-  if (!left_out || !is_number("term") || !is_number("writes")) {
+  const auto text = request.find("run");
+  const auto run = text != request.end() && text->is_string()
+                       ? parse_uuid(text->get_ref<const std::string&>())
+                       : std::nullopt;
+  const auto writes = request.find("writes");
+  if (!left_out || !run || writes == request.end() || !writes->is_number_unsigned()) {
     return make_answer(Error{ErrorCode::protocol, "does not say of a copy", {}, {}});
   }
-  const auto noted =
-      service.note_copy({number_at(request, "term"), number_at(request, "writes"), *left_out});
+  const auto noted = service.note_copy({{*run, writes->get<std::uint64_t>()}, *left_out});
   return noted ? make_answer() : make_answer(noted.error());
 }
 
@@ -186,6 +196,7 @@ class Connection {
     if (verb == "unremap") return send(answer_unremap(service_, request));
     if (verb == "mark") return send(answer_mark(service_, request));
     if (verb == "backfill") return send(answer_backfill(service_, request));
+    if (verb == "settle") return send(answer_settle(service_));
     if (verb == "copied") return send(answer_copied(service_, request));
     if (verb == "extents") return send(answer_extents(service_));
     if (verb == "stop") {

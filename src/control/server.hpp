@@ -38,6 +38,8 @@ class Service {
   virtual Result<remap::Returned> unremap(SectorRange range) = 0;
   virtual Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) = 0;
   virtual Result<remap::Backfilled> backfill(const remap::Backfill& fill) = 0;
+  // Waits for the writes in flight.
+  virtual Result<set::Moment> settle() = 0;
   // A verified copy was made: the clean stop is to record it.
   virtual Result<void> note_copy(const set::CopyMade& copy) = 0;
   virtual Result<DiskMap> disk_map() = 0;

@@ -57,8 +57,12 @@ class FakeSet final : public Service {
     filled_data.assign(fill.data.begin(), fill.data.end());
     return remap::Backfilled{{7}, {fill.gone_too ? 1U : 0U}, {2}};
   }
+  Result<set::Moment> settle() override {
+    if (in_use) return fail(ErrorCode::device_in_use, "a write does not end", "data", "wait");
+    return set::Moment{run, 12};
+  }
   Result<void> note_copy(const set::CopyMade& copy) override {
-    if (copy.writes == 666) return fail(ErrorCode::copy_outdated, "was written to");
+    if (copy.since.writes == 666) return fail(ErrorCode::copy_outdated, "was written to");
     copied = copy;
     return {};
   }
@@ -94,6 +98,7 @@ class FakeSet final : public Service {
   remap::Backfill filled;  // likewise; its data is in the next
   std::vector<std::byte> filled_data;
   set::CopyMade copied;
+  const Uuid run = *parse_uuid("5a5a5a5a-0000-4000-8000-000000000001");
 
  private:
   std::mutex mutex_;
@@ -224,19 +229,28 @@ TEST_F(ServerTest, TheDataOfABackfillArrivesAsItWasSent) {
   EXPECT_EQ(call(request).error().code, ErrorCode::protocol);
 }
 
+TEST_F(ServerTest, TellsWhenNoWriteIsInFlight) {
+  const auto answer = call(make_request("settle"));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ((*answer)["run"], to_string(set_.run));
+  EXPECT_EQ((*answer)["writes"], 12);
+  set_.in_use = true;
+  EXPECT_EQ(call(make_request("settle")).error().code, ErrorCode::device_in_use);
+}
+
 TEST_F(ServerTest, ACopyIsNoted) {
   const std::vector<SectorRange> left_out{{{8}, {1}}, {{100}, {2}}};
   auto request = make_request("copied");
-  request["term"] = 3;
+  request["run"] = to_string(set_.run);
   request["writes"] = 12;
   request["left_out"] = to_json(left_out);
   ASSERT_TRUE(call(request));
-  EXPECT_EQ(set_.copied.term, 3U);
-  EXPECT_EQ(set_.copied.writes, 12U);
+  EXPECT_EQ(set_.copied.since.run, set_.run);
+  EXPECT_EQ(set_.copied.since.writes, 12U);
   EXPECT_EQ(set_.copied.left_out, left_out);
   request["writes"] = 666;
   EXPECT_EQ(call(request).error().code, ErrorCode::copy_outdated);
-  for (const char* field : {"term", "writes", "left_out"}) {
+  for (const char* field : {"run", "writes", "left_out"}) {
     auto wrong = request;
     wrong[field] = "1";
     EXPECT_EQ(call(wrong).error().code, ErrorCode::protocol) << field;

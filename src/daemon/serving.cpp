@@ -85,6 +85,12 @@ class Serving final : public control::Service {
     return set_->engine().backfill(fill);
   }
 
+  Result<set::Moment> settle() override {
+    const std::shared_lock lock(mutex_);
+    if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
+    return set_->settle();
+  }
+
   Result<void> note_copy(const set::CopyMade& copy) override {
     const std::shared_lock lock(mutex_);
     if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());

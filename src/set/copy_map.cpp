@@ -60,9 +60,9 @@ std::string CopyMap::print(const CopyStamp& stamp) const {
     const Sector end = std::next(at) == runs_.end() ? Sector{size_.value} : std::next(at)->first;
     areas.push_back({at->first.byte_offset(), (end - at->first).bytes(), at->second});
   }
-  return print_mapfile(
-      areas, fmt::format("dm-remap, copy of {} {} {} {}", to_string(stamp.set_uuid), stamp.term,
-                         stamp.writes, stamp.target));
+  return print_mapfile(areas,
+                       fmt::format("dm-remap, copy of {} {} {} {}", to_string(stamp.set_uuid),
+                                   to_string(stamp.run), stamp.writes, stamp.target));
 }
 
 std::optional<CopyStamp> stamp_of_mapfile(std::string_view text) {
@@ -77,10 +77,10 @@ std::optional<CopyStamp> stamp_of_mapfile(std::string_view text) {
   }
   if (words.size() != 4) return std::nullopt;
   const auto uuid = parse_uuid(words[0]);
-  const auto term = parse_number(words[1]);
+  const auto run = parse_uuid(words[1]);
   const auto writes = parse_number(words[2]);
-  if (!uuid || !term || !writes) return std::nullopt;
-  return CopyStamp{*uuid, *term, *writes, std::string(words[3])};
+  if (!uuid || !run || !writes) return std::nullopt;
+  return CopyStamp{*uuid, *run, *writes, std::string(words[3])};
 }
 
 Result<CopyMap> resume_map(std::string_view text, const std::string& name, SectorCount size) {
@@ -88,13 +88,14 @@ Result<CopyMap> resume_map(std::string_view text, const std::string& name, Secto
   if (!areas) return tl::unexpected(areas.error());
   CopyMap out(size);
   for (const MapfileArea& area : *areas) {
-    if (area.status != MapfileArea::Status::finished) continue;
+    using Status = MapfileArea::Status;
+    if (area.status != Status::finished && area.status != Status::non_scraped) continue;
     const std::uint64_t first = align_up(area.first_byte, kSectorBytes) / kSectorBytes;
     const std::uint64_t end = (area.first_byte + area.bytes) / kSectorBytes;
     if (end > size.value) {
       return fail(ErrorCode::usage, "is of a larger disk", name, "give another --mapfile");
     }
-    if (first < end) out.mark({{first}, {end - first}}, area.status);
+    if (first < end) out.mark({{first}, {end - first}}, Status::non_scraped);
   }
   return out;
 }

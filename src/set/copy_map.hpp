@@ -2,7 +2,8 @@
 // How far a copy is: the states of a mapfile, by sector. A value, not thread-safe.
 //
 // The mapfile says of which state of the set it is. What was copied of another state is not
-// trusted: the set may have been written to since.
+// trusted: the set may have been written to since. Nor is what was copied of this one, before it
+// was compared again (non_scraped until then): the target may have changed since.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ namespace dmremap::set {
 // Of a running set and a target: equal stamps, equal contents of what is finished.
 struct CopyStamp {
   Uuid set_uuid;
-  std::uint64_t term = 0;    // of the run
+  Uuid run;                  // of one opening of the set
   std::uint64_t writes = 0;  // that users have made in it
   std::string target;        // target_identity: one word
 
@@ -53,8 +54,8 @@ class CopyMap {
 
 // The stamp of a mapfile that CopyMap::print wrote; none, for others.
 [[nodiscard]] std::optional<CopyStamp> stamp_of_mapfile(std::string_view text);
-// What it calls finished and is of whole sectors. Errors: those of parse_mapfile; usage, if it is
-// of a larger disk.
+// What it calls finished and is of whole sectors is non_scraped, all else untried. Errors: those of
+// parse_mapfile; usage, if it is of a larger disk.
 [[nodiscard]] Result<CopyMap> resume_map(std::string_view text, const std::string& name,
                                          SectorCount size);
 

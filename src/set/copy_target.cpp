@@ -149,6 +149,15 @@ Result<Device> open_target(const TargetOptions& options) {
   return target;
 }
 
+bool is_target(const std::string& path, const io::FileDevice& target) {
+  struct stat held {};
+  struct stat named {};
+  if (::fstat(target.fd(), &held) != 0 || ::stat(path.c_str(), &named) != 0) return false;
+  if (S_ISBLK(held.st_mode)) return S_ISBLK(named.st_mode) && named.st_rdev == held.st_rdev;
+  const bool same = named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+  return same && named.st_size == static_cast<off_t>(target.geometry().size.bytes());
+}
+
 std::string target_identity(const std::string& path) {
   const auto storage = io::storage_of(path);
   if (!storage) return std::string(16, '0');

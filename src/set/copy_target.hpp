@@ -26,6 +26,9 @@ struct TargetOptions {
 // was written then.
 [[nodiscard]] Result<std::unique_ptr<io::FileDevice>> open_target(const TargetOptions& options);
 
+// Whether the path still names what was opened there, and a file still has its size.
+[[nodiscard]] bool is_target(const std::string& path, const io::FileDevice& target);
+
 // Tells one target from another until the next boot: 16 hex digits; zeros if it is not there.
 [[nodiscard]] std::string target_identity(const std::string& path);
 

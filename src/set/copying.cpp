@@ -29,13 +29,30 @@ class Copying {
         data_(kBatch.bytes()),
         back_(kRequest.bytes()) {}
 
+  // Before there() is asked for the first time: so that the medium answers.
+  Result<void> settle_target() {
+    if (const auto status = target_.flush(); !status.ok()) {
+      return target_failed(status.error, "flush", {{0}, map_.size()});
+    }
+    observer_.flushed();
+    return {};
+  }
+
   // Of a batch: read it, put it on the target, verify it. What does not read is in `unread`.
-  Result<void> copy(SectorRange batch, Ranges& unread) {
+  // `maybe_there`: what the target has already is not written.
+  Result<void> copy(SectorRange batch, bool maybe_there, Ranges& unread) {
     Ranges read;
     for (Sector at = batch.first; at < batch.end();) {
       const SectorRange part{at, std::min(kRequest, batch.end() - at)};
       read_parts(batch, part, read, unread);
       at = part.end();
+    }
+    if (maybe_there) {
+      std::erase_if(read, [&](SectorRange part) {
+        if (!there(batch, part)) return false;
+        map_.mark(part, Status::finished);
+        return true;
+      });
     }
     for (const SectorRange& part : read) {
       const auto status = target_.write(part.first, data(batch, part));
@@ -71,6 +88,12 @@ class Copying {
     const SectorCount half{align_up(part.count.value / 2, unit_.value)};
     read_parts(batch, {part.first, half}, read, unread);
     read_parts(batch, {part.first + half, part.count - half}, read, unread);
+  }
+
+  // What does not read there may be written there.
+  bool there(SectorRange batch, SectorRange part) {
+    const auto back = back_.span().first(part.count.bytes());
+    return target_.read(part.first, back).ok() && std::ranges::equal(back, data(batch, part));
   }
 
   Result<void> verify(SectorRange batch, SectorRange part) {
@@ -114,6 +137,16 @@ Ranges without(SectorRange range, const Ranges& lost) {
   return out;
 }
 
+Ranges batches(const Ranges& ranges) {
+  Ranges out;
+  for (const SectorRange& range : ranges) {
+    for (Sector at = range.first; at < range.end(); at = out.back().end()) {
+      out.push_back({at, std::min(kBatch, range.end() - at)});
+    }
+  }
+  return out;
+}
+
 // Each is as the set knows it now.
 Result<void> mark_unread(const Ranges& unread, CopyMap& map, CopyObserver& observer) {
   const auto lost = observer.lost_now();
@@ -129,16 +162,21 @@ Result<void> mark_unread(const Ranges& unread, CopyMap& map, CopyObserver& obser
 
 Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit,
                            const Ranges& lost, CopyMap& map, CopyObserver& observer) {
-  for (const SectorRange& range : map.in(Status::untried)) {
-    for (const SectorRange& bad : lost) map.mark(range.intersect(bad), Status::bad);
+  for (const Status status : {Status::non_scraped, Status::untried}) {
+    for (const SectorRange& range : map.in(status)) {
+      for (const SectorRange& bad : lost) map.mark(range.intersect(bad), Status::bad);
+    }
   }
   Copying copying(source, target, unit, map, observer);
-  for (const SectorRange& range : map.in(Status::untried)) {
-    for (Sector at = range.first; at < range.end();) {
-      const SectorRange batch{at, std::min(kBatch, range.end() - at)};
-      at = batch.end();
+  if (map.count(Status::non_scraped).value > 0) {
+    if (auto settled = copying.settle_target(); !settled) return settled;
+  }
+  for (const Status status : {Status::non_scraped, Status::untried}) {
+    for (const SectorRange& batch : batches(map.in(status))) {
       Ranges unread;
-      if (auto copied = copying.copy(batch, unread); !copied) return copied;
+      if (auto copied = copying.copy(batch, status == Status::non_scraped, unread); !copied) {
+        return copied;
+      }
       if (!unread.empty()) {
         if (auto marked = mark_unread(unread, map, observer); !marked) return marked;
       }

@@ -3,7 +3,8 @@
 //
 // A batch at a time: read the source, write the target, flush it, read it back and compare. Only
 // then does the map call it finished, so that an end at any moment leaves a map that tells the
-// truth. What is known to be lost is never asked for, and nothing is written for it.
+// truth. What an earlier run finished is compared, and what differs is copied. What is known to be
+// lost is never asked for, and nothing is written for it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace dmremap::set {
 class CopyObserver {
  public:
   virtual ~CopyObserver() = default;
-  // A batch was flushed and is read back next: from the medium, if it can be arranged.
+  // The target was flushed and is read next: from the medium, if it can be arranged.
   virtual void flushed() {}
   // After each batch. False: end here.
   virtual bool go_on(const CopyMap& map) = 0;

@@ -94,14 +94,46 @@ TEST_F(CopyingTest, WhatOnlyTimesOutIsTriedAgain) {
   EXPECT_EQ(map.in(Status::non_trimmed), (Ranges{{{5000}, {3}}}));
   source.clear_faults();
   map = resume_map(map.print({}), "m", kSize).value();
-  std::uint64_t asked = 0;
-  source.set_hook([&](const Request& request) -> io::IoStatus {
-    asked += request.range.count.value;
+  std::uint64_t written = 0;
+  target.set_hook([&](const Request& request) -> io::IoStatus {
+    if (request.kind == Request::Kind::write) written += request.range.count.value;
     return {};
   });
   ASSERT_TRUE(copy());
-  EXPECT_EQ(asked, 3U) << "nothing else is read again";
+  EXPECT_EQ(written, 3U) << "nothing else is written again";
   EXPECT_EQ(map.count(Status::finished), kSize);
+}
+
+TEST_F(CopyingTest, WhatIsNotOnTheTargetAnyMoreIsCopiedAgain) {
+  ASSERT_TRUE(copy());
+  map = resume_map(map.print({}), "m", kSize).value();
+  EXPECT_EQ(map.count(Status::finished).value, 0U) << "nothing is trusted unseen";
+  target.poke({40'000}, fill(1, 0));
+  target.poke({99'999}, fill(1, 0));
+  ASSERT_TRUE(copy());
+  EXPECT_TRUE(same(0, kSize.value));
+  EXPECT_EQ(map.count(Status::finished), kSize);
+}
+
+TEST_F(CopyingTest, WhatIsNotComparedYetStaysDoubtful) {
+  ASSERT_TRUE(copy());
+  map = resume_map(map.print({}), "m", kSize).value();
+  batches_left = 1;
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(map.in(Status::finished), (Ranges{{{0}, {32'768}}}));
+  EXPECT_EQ(map.in(Status::non_scraped), (Ranges{{{32'768}, {kSize.value - 32'768}}}));
+  map = resume_map(map.print({}), "m", kSize).value();
+  EXPECT_EQ(map.count(Status::non_scraped), kSize) << "may be there: not to be written unseen";
+}
+
+TEST_F(CopyingTest, WhatWasCopiedBeforeItWasLostIsLeftAsItIs) {
+  ASSERT_TRUE(copy());
+  map = resume_map(map.print({}), "m", kSize).value();
+  lost = {{{40}, {8}}};
+  source.fail_reads(lost.front(), EIO);
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(map.in(Status::bad), lost);
+  EXPECT_TRUE(same(0, kSize.value));
 }
 
 TEST_F(CopyingTest, ATargetThatDropsWritesIsNoticed) {
@@ -156,14 +188,14 @@ TEST(CopyMap, AMapfileTellsOfWhichStateItIs) {
   map.mark({{60}, {1}}, Status::bad);
   CopyStamp stamp;
   stamp.set_uuid.bytes.fill(std::byte{0x5a});
-  stamp.term = 7;
+  stamp.run.bytes.fill(std::byte{0x7b});
   stamp.writes = 12345;
   stamp.target = "0123456789abcdef";
   const std::string text = map.print(stamp);
   EXPECT_EQ(stamp_of_mapfile(text), stamp);
   const auto resumed = resume_map(text, "m", {100});
   ASSERT_TRUE(resumed);
-  EXPECT_EQ(resumed->in(Status::finished), (Ranges{{{0}, {50}}}));
+  EXPECT_EQ(resumed->in(Status::non_scraped), (Ranges{{{0}, {50}}}));
   EXPECT_EQ(resumed->count(Status::untried).value, 50U) << "what was lost is looked at again";
   EXPECT_FALSE(resume_map(text, "m", {40}));
   EXPECT_FALSE(stamp_of_mapfile("# Mapfile. Created by GNU ddrescue\n0 + 1\n0 512 +\n"));

@@ -103,6 +103,7 @@ class HeldSet final : public RunningSet {
 
   // Activation and engine. An error leaves a set that can be opened again.
   Result<void> begin(Random& random) {
+    run_ = random.uuid();
     const metadata::CopyCount surveyed = count_copies(survey_);
     copies_ = surveyed;
     if (!read_only_) {
@@ -137,6 +138,7 @@ class HeldSet final : public RunningSet {
     Status out;
     out.name = content_.identity.name;
     out.uuid = content_.identity.set_uuid;
+    out.run = run_;
     out.doubtful = !survey_.decision.writable();
     if (out.doubtful) out.reason = survey_.reason;
     const metadata::CommitName commit = store_ ? store_->current() : *survey_.decision.winner;
@@ -160,12 +162,21 @@ class HeldSet final : public RunningSet {
     return out;
   }
 
+  Result<Moment> settle() override {
+    const auto writes = engine_->settled_writes();
+    if (!writes) {
+      return fail(ErrorCode::device_in_use, "a write to it does not end", name(),
+                  "end all use of it, and look at its events");
+    }
+    return Moment{run_, *writes};
+  }
+
   Result<void> note_copy(CopyMade copy) override {
     if (read_only_ || engine_->conditions().read_only) {
       return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
     }
     const std::lock_guard lock(copy_mutex_);
-    if (!holds(copy)) {
+    if (!holds(copy, engine_->extents())) {
       return fail(ErrorCode::copy_outdated, "was written to while it was copied", name(),
                   "end all use of it, and copy it again");
     }
@@ -219,6 +230,8 @@ class HeldSet final : public RunningSet {
   }
 
   Result<void> record_stop(bool flushed) {
+    // No commit may follow this one: what it relocated would not be in a copy that is recorded.
+    engine_->end_background();
     // A main that does not answer, or was not flushed, has no print that means anything.
     const bool clean = flushed && !engine_->conditions().tripped;
     MainPrint print;
@@ -232,10 +245,11 @@ class HeldSet final : public RunningSet {
                                   clean ? Severity::info : Severity::warning,
                                   clean ? "" : "main did not take the last flush"));
     const auto fingerprint = main_.fingerprint();
-    const auto copied = clean ? copy_still_made() : std::nullopt;
+    // By the table of this very commit: what a job before it relocated is not in the copy.
     return engine_->commit_record([=, this](format::Content& content) {
-      if (copied) {
-        (void)put_copy_record(content, {store_->next_sequence(), clock_.wall_ns(), *copied});
+      const auto lacks = clean ? copy_still_made(content.extents) : std::nullopt;
+      if (lacks) {
+        (void)put_copy_record(content, {store_->next_sequence(), clock_.wall_ns(), *lacks});
       }
       content.identity.main = fingerprint;
       content.health.clean = clean;
@@ -244,10 +258,9 @@ class HeldSet final : public RunningSet {
   }
 
   // Is all that the set serves in the copy, but what was lost then and is now?
-  [[nodiscard]] bool holds(const CopyMade& copy) const {
-    if (copy.term != store_->current().term || copy.writes != engine_->counts().writes)
-      return false;
-    const remap::Table table(engine_->extents(), {});
+  [[nodiscard]] bool holds(const CopyMade& copy, const std::vector<format::Extent>& extents) const {
+    if (copy.since.run != run_ || copy.since.writes != engine_->counts().writes) return false;
+    const remap::Table table(extents, {});
     return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
       for (Sector at = range.first; at < range.end();) {
         const remap::Piece piece = table.piece_at(at, range.end());
@@ -259,9 +272,10 @@ class HeldSet final : public RunningSet {
   }
 
   // How many sectors it lacks; none: there is no copy, or it is outdated.
-  [[nodiscard]] std::optional<SectorCount> copy_still_made() {
+  [[nodiscard]] std::optional<SectorCount> copy_still_made(
+      const std::vector<format::Extent>& extents) {
     const std::lock_guard lock(copy_mutex_);
-    if (!copy_ || !holds(*copy_)) return std::nullopt;
+    if (!copy_ || !holds(*copy_, extents)) return std::nullopt;
     SectorCount out;
     for (const SectorRange& range : copy_->left_out) out = out + range.count;
     return out;
@@ -314,6 +328,7 @@ class HeldSet final : public RunningSet {
   }
 
   format::Content content_;     // as activated, without the table; constant once begun
+  Uuid run_;                    // constant once begun
   metadata::Survey survey_;     // as opened
   metadata::CopyCount copies_;  // as opened
   HeldMain main_;

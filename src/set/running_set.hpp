@@ -38,10 +38,15 @@ struct Members {
   std::string spare_path;
 };
 
+// A moment of a run: until another write is counted, the set serves what it serves now.
+struct Moment {
+  Uuid run;                  // of this opening alone
+  std::uint64_t writes = 0;  // all of them done
+};
+
 // A verified copy of what the set serves, made while it ran.
 struct CopyMade {
-  std::uint64_t term = 0;             // of the run,
-  std::uint64_t writes = 0;           // and how many writes there had been when it began
+  Moment since;                       // when it began
   std::vector<SectorRange> left_out;  // lost or gone then
 };
 
@@ -59,6 +64,9 @@ class RunningSet {
   [[nodiscard]] virtual bool read_only() const = 0;
   [[nodiscard]] virtual Status status() const = 0;
   [[nodiscard]] virtual EventLog& events() = 0;
+
+  // Waits for the writes in flight. Errors: device_in_use, if one of them does not end.
+  virtual Result<Moment> settle() = 0;
 
   // The clean stop records the copy, if until then nothing was written, and no sector that it lacks
   // became readable. Errors: read_only; copy_outdated, if that is so already.

@@ -137,6 +137,7 @@ nlohmann::json to_json(const Status& status) {
   out["doubtful"] = status.doubtful;
   out["sequence"] = status.sequence;
   out["term"] = status.term;
+  out["run"] = status.run == Uuid{} ? nlohmann::json() : nlohmann::json(to_string(status.run));
   out["size_sectors"] = status.size.value;
   out["remapped_sectors"] = status.table.remapped;
   out["lost_sectors"] = status.table.lost + status.table.gone;

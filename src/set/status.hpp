@@ -19,6 +19,7 @@ namespace dmremap::set {
 struct Status {
   std::string name;
   Uuid uuid;
+  Uuid run;           // of this opening, by no other one's; zeros: does not run
   std::string state;  // the worst condition: healthy degraded read-only tripped stopped
   std::vector<std::string> conditions;
   std::string reason;  // of the state, for people; may be empty

@@ -115,6 +115,9 @@ TEST(Status, JsonHasTheFieldsThatScriptsRelyOn) {
     EXPECT_TRUE(json["io"].contains(field)) << field;
   }
   EXPECT_EQ(json["copies"]["total"], 8);
+  EXPECT_TRUE(json["run"].is_null());
+  status.run.bytes.fill(std::byte{0x5a});
+  EXPECT_EQ(to_json(status)["run"], to_string(status.run));
 }
 
 TEST(StoppedStatus, CountsWhatTheTableSays) {
