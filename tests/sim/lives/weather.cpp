@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <deque>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,7 @@ class Weather {
   Weather(Stage& stage, Dice dice) : stage_(stage), dice_(dice) {}
 
   void blow() {
+    const std::optional<std::size_t> weak = weaken();
     while (!stage_.ending) {
       stage_.world.sleep(std::chrono::microseconds(dice_.between(100, 20'000)));
       if (stage_.ending) break;
@@ -30,6 +32,7 @@ class Weather {
       change();
     }
     clear();
+    if (weak) stage_.main.faults().remove(*weak);
   }
 
  private:
@@ -37,6 +40,17 @@ class Weather {
     bool on_main = true;
     std::size_t id = 0;
   };
+
+  // Some disks have a place that reads, but far slower than its neighbours, whatever the weather.
+  std::optional<std::size_t> weaken() {
+    if (!stage_.plan.slow || dice_.one_in(2)) return std::nullopt;
+    FaultRule rule;
+    rule.kind = FaultKind::slow;
+    rule.range = stage_.block_of(stage_.some_range(dice_, 8).first);
+    rule.delay = milliseconds(dice_.between(600, 3'000));
+    rule.writes = false;
+    return stage_.main.faults().add(std::move(rule));
+  }
 
   void change() {
     if (rules_.size() >= 6 || (dice_.one_in(3) && !rules_.empty())) return end_one();
@@ -122,7 +136,7 @@ class Weather {
                                                   : milliseconds(dice_.between(20'000, 120'000));
         // Now and then for good, so that it is slow again when it is looked at.
         rule.shots = rule.kind == FaultKind::slow && !dice_.one_in(3) ? dice_.between(20, 200)
-                                                                     : dice_.between(1, 3);
+                                                                      : dice_.between(1, 3);
         if (rule.kind == FaultKind::hung && dice_.one_in(3)) rule.error = ETIMEDOUT;
         break;
       default:
