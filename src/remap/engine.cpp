@@ -76,10 +76,7 @@ class RunningEngine final : public Engine {
   io::IoStatus flush_for(FlushHeard& heard) override {
     return remapper_ ? flush_.flush_for(heard) : io::kIoOk;
   }
-  void begin_hearing(FlushHeard& heard) const override {
-    heard.main.store(path_.main_gate.reported());
-    heard.spare.store(path_.spare_gate.reported());
-  }
+  void begin_hearing(FlushHeard& heard) const override { flush_.begin_hearing(heard); }
 
   Result<Relocation> relocate(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {

@@ -29,9 +29,9 @@ FlushGate::UserFlush FlushGate::user_flush(Mark heard, bool only_if_written,
   return {status, failures_.load()};
 }
 
-void FlushGate::told(Mark failures) {
-  Mark known = reported_.load();
-  while (known < failures && !reported_.compare_exchange_weak(known, failures)) {
+void FlushGate::raise(std::atomic<Mark>& mark, Mark failures) {
+  Mark known = mark.load();
+  while (known < failures && !mark.compare_exchange_weak(known, failures)) {
   }
 }
 

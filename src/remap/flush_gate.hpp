@@ -39,7 +39,12 @@ class FlushGate {
   // who are not told apart.
   [[nodiscard]] Mark reported() const { return reported_.load(); }
   // A user is about to be told of them.
-  void told(Mark failures);
+  void told(Mark failures) { raise(reported_, failures); }
+  // One who keeps an account of what it has `heard`.
+  void told(Mark failures, std::atomic<Mark>& heard) {
+    told(failures);
+    raise(heard, failures);
+  }
 
   // Something was written: call before the write is acknowledged.
   void written() {
@@ -54,6 +59,8 @@ class FlushGate {
   [[nodiscard]] std::unique_lock<Mutex> exclusive() { return std::unique_lock(mutex_); }
 
  private:
+  // Two users, or two flushes of one, may end in any order: the later failure stays.
+  static void raise(std::atomic<Mark>& mark, Mark failures);
   io::IoStatus flush_locked(Mark since, const std::function<io::IoStatus()>& flush);
 
   Mutex mutex_;

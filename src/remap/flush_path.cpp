@@ -10,41 +10,29 @@ namespace dmremap::remap {
 FlushPath::FlushPath(DataPath& path, Recovery& recovery)
     : path_(path), recovery_(recovery), covered_(path.geometry.size) {}
 
-namespace {
-
-// The later one stays: two flushes of one user may end in any order.
-void hear(std::atomic<std::uint64_t>& heard, FlushGate::Mark failures) {
-  std::uint64_t known = heard.load();
-  while (known < failures && !heard.compare_exchange_weak(known, failures)) {
-  }
-}
-
-}  // namespace
-
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
-  const Outcome done = flush_both(path_.main_gate.reported(), path_.spare_gate.reported());
-  return done.main.status.ok() ? done.spare.status : done.main.status;
+  FlushHeard shared;
+  begin_hearing(shared);
+  return flush_for(shared);
+}
+
+void FlushPath::begin_hearing(FlushHeard& heard) const {
+  heard.main.store(path_.main_gate.reported());
+  heard.spare.store(path_.spare_gate.reported());
 }
 
 io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
-  const Outcome done = flush_both(heard.main.load(), heard.spare.load());
-  if (!done.main.status.ok()) hear(heard.main, done.main.failures);
-  if (!done.spare.status.ok()) hear(heard.spare, done.spare.failures);
-  return done.main.status.ok() ? done.spare.status : done.main.status;
-}
-
-FlushPath::Outcome FlushPath::flush_both(FlushGate::Mark main, FlushGate::Mark spare) {
   path_.flushes.fetch_add(1, std::memory_order_relaxed);
-  Outcome done;
   // Both, whatever becomes of the first.
-  done.main = flush_main(main);
-  done.spare =
-      path_.spare_gate.user_flush(spare, true, [this] { return path_.flush_spare_device(); });
+  const FlushGate::Mark spare_heard = heard.spare.load();
+  const FlushGate::UserFlush main = flush_main(heard.main.load());
+  const FlushGate::UserFlush spare =
+      path_.spare_gate.user_flush(spare_heard, true, [this] { return path_.flush_spare_device(); });
   // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
-  if (!done.main.status.ok()) path_.main_gate.told(done.main.failures);
-  if (!done.spare.status.ok()) path_.spare_gate.told(done.spare.failures);
-  return done;
+  if (!main.status.ok()) path_.main_gate.told(main.failures, heard.main);
+  if (!spare.status.ok()) path_.spare_gate.told(spare.failures, heard.spare);
+  return main.status.ok() ? spare.status : main.status;
 }
 
 FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {

@@ -17,14 +17,9 @@ class FlushPath {
   // As Engine's.
   io::IoStatus flush();
   io::IoStatus flush_for(FlushHeard& heard);
+  void begin_hearing(FlushHeard& heard) const;
 
  private:
-  struct Outcome {
-    FlushGate::UserFlush main;
-    FlushGate::UserFlush spare;
-  };
-  // Of a user who has heard of these failures.
-  Outcome flush_both(FlushGate::Mark main, FlushGate::Mark spare);
   FlushGate::UserFlush flush_main(FlushGate::Mark heard);
   void read_back(std::uint64_t region, std::span<std::byte> buffer);
 
