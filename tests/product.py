@@ -81,10 +81,13 @@ class Product:
                 for (first, length), (following, _) in zip(copies, copies[1:])
                 if first + length < following]
 
-    def kill(self):
-        """kill -9, as a crash would; waits until the process is gone."""
+    def kill(self, wait=True):
+        """kill -9, as a crash would; waits until the process is gone with all its threads, and so
+        with its locks and devices."""
         pid = self.status()["pid"]
         os.kill(pid, signal.SIGKILL)
+        if not wait:
+            return
         support.wait_until(lambda: not _is_alive(pid), f"process {pid} dead")
 
     def is_running(self):
@@ -130,7 +133,9 @@ def loops_over(directory):
 def _is_alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+            if file.read().rpartition(")")[2].split()[0] != "Z":
+                return True
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 

@@ -5,12 +5,22 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "set/hints.hpp"
@@ -22,6 +32,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPidSuffix = ".pid";
+// A killed process whose last request hangs in the disk may take longer: then it runs still.
+constexpr std::chrono::milliseconds kEndOfKilled = std::chrono::seconds(10);
 
 std::string from_variable(const char* variable) {
   const char* value = std::getenv(variable);
@@ -52,6 +64,37 @@ bool is_locked(int fd) {
   whole.l_type = F_RDLCK;
   whole.l_whence = SEEK_SET;
   return ::fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+// A process that was killed holds its locks and devices until the last of its threads is gone, which
+// takes a while with locked memory to give back. See proc(5), /proc/pid/stat: (3) state, (9) flags,
+// (31) signal; PF_EXITING is in include/linux/sched.h.
+bool is_ending(pid_t pid) {
+  constexpr std::uint64_t kExiting = 0x4;
+  constexpr std::size_t kState = 0;
+  constexpr std::size_t kFlags = 6;
+  constexpr std::size_t kPendingSignals = 28;
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return false;
+  std::istringstream rest(stat.substr(name_end + 1));
+  const std::vector<std::string> fields{std::istream_iterator<std::string>(rest), {}};
+  if (fields.size() <= kPendingSignals) return false;
+  const auto bits = [&](std::size_t field) {
+    return std::strtoull(fields[field].c_str(), nullptr, 10);
+  };
+  return fields[kState] == "Z" || fields[kState] == "X" || (bits(kFlags) & kExiting) != 0 ||
+         (bits(kPendingSignals) & (1ULL << (SIGKILL - 1))) != 0;
+}
+
+// Until all of it is gone, threads and open files too, or time is up.
+void wait_until_gone(pid_t pid, std::chrono::milliseconds at_most) {
+  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.valid()) return;
+  pollfd gone{process.get(), POLLIN, 0};
+  (void)::poll(&gone, 1, static_cast<int>(at_most.count()));
 }
 
 bool is_still_at(int fd, const std::string& path) {
@@ -119,17 +162,26 @@ std::vector<std::string> RuntimeDir::names() const {
 Result<PidFile> PidFile::take(const std::string& path) {
   // A holder that ends removes the file before it lets go: then what was locked is no longer what
   // the path names, and the next try makes a new one.
+  bool waited = false;
   for (int tries = 0; tries < 16; ++tries) {
     FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd.valid()) return fail_errno(errno, "make the pid file", path);
     if (!lock_exclusively(fd.get())) {
       if (errno != EAGAIN && errno != EACCES) return fail_errno(errno, "lock the pid file", path);
       const auto pid = read_pid(fd.get());
+      if (pid && is_ending(*pid) && !std::exchange(waited, true)) {
+        wait_until_gone(*pid, kEndOfKilled);
+        continue;
+      }
       return fail(ErrorCode::name_in_use,
                   pid ? fmt::format("runs already, as process {}", *pid) : "is being started",
                   fs::path(path).stem(), "see `dmremap status`, or stop it first");
     }
     if (!is_still_at(fd.get(), path)) continue;
+    // Its devices are let go of after its pid file.
+    if (const auto pid = read_pid(fd.get()); pid && is_ending(*pid)) {
+      wait_until_gone(*pid, kEndOfKilled);
+    }
     const std::string text = fmt::format("{}\n", ::getpid());
     if (::ftruncate(fd.get(), 0) != 0 ||
         ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {

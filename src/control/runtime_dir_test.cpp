@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/runtime_dir.hpp"
 
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace dmremap::control {
 namespace {
+
+char process_state(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  const std::size_t name_end = stat.rfind(')');
+  return name_end + 2 < stat.size() ? stat[name_end + 2] : '?';
+}
 
 class RuntimeDirTest : public testing::Test {
  protected:
@@ -83,6 +96,34 @@ TEST_F(RuntimeDirTest, APidFileOfADeadProcessIsTakenOver) {
   ASSERT_TRUE(std::filesystem::exists(path));
   EXPECT_FALSE(holder_of(path));
   EXPECT_TRUE(PidFile::take(path));
+}
+
+// A killed process is a zombie to its parent long before the last of its threads let go of its files.
+TEST_F(RuntimeDirTest, APidFileOfAProcessThatIsEndingIsWaitedFor) {
+  const std::string path = directory_ + "/data.pid";
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    static auto held = PidFile::take(path);
+    std::thread([] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      ::_exit(0);
+    }).detach();
+    (void)!::write(ready[1], "r", 1);
+    ::syscall(SYS_exit, 0);  // this thread alone
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  siginfo_t info{};
+  while (process_state(child) != 'Z') std::this_thread::yield();
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT), 0);
+  ASSERT_EQ(info.si_pid, 0) << "still ending";
+  EXPECT_EQ(holder_of(path), child);
+  EXPECT_TRUE(PidFile::take(path));
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 }  // namespace
