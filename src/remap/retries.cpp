@@ -10,6 +10,8 @@ namespace dmremap::remap {
 namespace {
 
 constexpr unsigned kThreads = 4;
+// A few are enough: whoever asks again brings the others back.
+constexpr std::ptrdiff_t kMostLate = 8;
 // How often it is looked whether what somebody watches is free again.
 constexpr std::chrono::milliseconds kWatchedPause{20};
 
@@ -49,19 +51,40 @@ void Retries::stop() {
   owed_.clear();
 }
 
+// Nobody waits for it, and the memory of its parts is gone.
+void Retries::put_off_locked(const Task& task) {
+  const auto late = [](const auto& other) { return other->late; };
+  if (!path_.writable() || std::ranges::count_if(waiting_, late) >= kMostLate) return;
+  const auto again = std::make_shared<Task>();
+  again->late = true;
+  again->abandoned = true;
+  for (const Unread& part : task.parts) {
+    const bool there = std::ranges::any_of(waiting_, [&](const auto& other) {
+      return other->late && other->parts.front().range.overlaps(part.range);
+    });
+    if (!there) again->parts.push_back({part.range, {}});
+  }
+  if (again->parts.empty()) return;
+  waiting_.push_back(again);
+  wake_.notify_all();
+}
+
+// Its deadline has passed.
+void Retries::expire_locked(const std::shared_ptr<Task>& task) {
+  task->abandoned = true;
+  if (std::erase(waiting_, task) != 0) put_off_locked(*task);
+}
+
 // False: its deadline has passed, nobody may wait for it.
 bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns) {
-  const std::uint64_t now = path_.clock.monotonic_ns();
-  task->late = now >= deadline_ns;
-  task->until_ns = task->late ? now + path_.request_deadline_ns : deadline_ns;
-  if (task->late) {
-    task->abandoned = true;
-    // A few are enough: whoever asks again brings the others back.
-    if (!path_.writable() || waiting_.size() >= kThreads) return false;
+  if (path_.clock.monotonic_ns() >= deadline_ns) {
+    put_off_locked(*task);
+    return false;
   }
+  task->until_ns = deadline_ns;
   waiting_.push_back(task);
   wake_.notify_all();
-  return !task->late;
+  return true;
 }
 
 io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline_ns) {
@@ -71,8 +94,7 @@ io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline
   if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
   const auto left = path_.left_until(deadline_ns);
   if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
-  task->abandoned = true;
-  std::erase(waiting_, task);
+  expire_locked(task);
   return {ETIMEDOUT};
 }
 
@@ -110,8 +132,7 @@ void Retries::watch_deadlines() {
     }
     // Who takes it from `owed_` answers it.
     owed_.erase(due);
-    std::erase(waiting_, task);
-    task->abandoned = true;
+    expire_locked(task);
     lock.unlock();
     task->later({ETIMEDOUT}, {});
     lock.lock();
@@ -121,20 +142,36 @@ void Retries::watch_deadlines() {
 // What somebody watches would keep a thread waiting for another, and so would what covers all that
 // another works on: it is left for later, and the others go first. Only running work watches, so it
 // ends.
+bool Retries::ready_locked(const Task& task) const {
+  if (!task.later && !task.late) return true;
+  const SectorRange range = task.parts.front().range;
+  const bool worked_on = std::ranges::any_of(
+      running_, [range](SectorRange other) { return range.intersect(other) == other; });
+  return !worked_on && path_.live.wait_unwatched(range, {});
+}
+
+// What somebody waits for goes first.
 std::shared_ptr<Retries::Task> Retries::take_locked() {
-  const auto found = std::ranges::find_if(waiting_, [this](const auto& task) {
-    if (!task->later) return true;
-    const SectorRange range = task->parts.front().range;
-    const bool worked_on = std::ranges::any_of(
-        running_, [range](SectorRange other) { return range.intersect(other) == other; });
-    return !worked_on && path_.live.wait_unwatched(range, {});
-  });
+  auto found = std::ranges::find_if(
+      waiting_, [this](const auto& task) { return !task->late && ready_locked(*task); });
+  if (found == waiting_.end()) {
+    found = std::ranges::find_if(
+        waiting_, [this](const auto& task) { return task->late && ready_locked(*task); });
+  }
   if (found == waiting_.end()) return nullptr;
   auto task = *found;
   waiting_.erase(found);
+  if (task->late) task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
   running_.push_back(task->parts.front().range);
   if (!waiting_.empty()) wake_.notify_all();
   return task;
+}
+
+// That the whole of it is an error from now on, at once.
+bool Retries::found_out(const Task& task) const {
+  const Table table = path_.live.table();
+  return std::ranges::any_of(task.parts,
+                             [&](const Unread& part) { return any_nowhere(table, part.range); });
 }
 
 void Retries::loop(std::span<std::byte> buffer) {
@@ -155,6 +192,7 @@ void Retries::loop(std::span<std::byte> buffer) {
     }
     lock.lock();
     running_.erase(std::ranges::find(running_, task->parts.front().range));
+    if (task->abandoned && !task->late && !found_out(*task)) put_off_locked(*task);
     task->done = true;
     finished_.notify_all();
     if (std::erase(owed_, task) == 0) continue;
@@ -186,10 +224,13 @@ void Retries::work(Task& task, std::span<std::byte> buffer) {
     for (Sector at = part.range.first; at < part.range.end();) {
       const SectorRange chunk{at, std::min(kLongest, part.range.end() - at)};
       at = chunk.end();
+      // Others have found out meanwhile.
+      if (task.late && any_nowhere(path_.live.table(), chunk)) continue;
       const auto read = buffer.first(chunk.count.bytes());
       const io::IoStatus status = recovery_.settle(chunk, read, Recovery::Verdict::lost,
                                                    [this, &task] { return wanted(task); });
       if (!status.ok()) task.status = status;
+      if (task.late) continue;
       const std::lock_guard lock(mutex_);
       if (task.abandoned) return;
       std::ranges::copy(read, part_of(part.out, part.range, chunk).begin());

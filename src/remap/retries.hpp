@@ -2,7 +2,8 @@
 // Failed reads are asked again by a few threads of their own, so that a request is answered by its
 // deadline however long the drive takes, and bad sectors cannot occupy all threads of a front end:
 // those that take their answer later wait for nothing. A request that was answered by its deadline
-// is given up after the block in hand.
+// is given up after the block in hand. If nothing was found out by then, it is looked into once
+// more when there is time, so that whoever asks again need not wait in vain again.
 #pragma once
 
 #include <cstdint>
@@ -52,14 +53,19 @@ class Retries {
     io::IoStatus status;
     bool done = false;
     bool abandoned = false;  // was answered without: the parts' buffers are gone
-    // The drive took longer than the deadline to fail for the first time. Nobody waits, but what is
-    // not found out now never would be.
+    // The deadline passed before anything was found out: the drive took as long to fail for the
+    // first time, or all threads had others. Nobody waits, but what is not found out now may never
+    // be.
     bool late = false;
   };
   using Tasks = std::deque<std::shared_ptr<Task>>;
 
   bool add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns);
   void loop(std::span<std::byte> buffer);
+  void put_off_locked(const Task& task);
+  void expire_locked(const std::shared_ptr<Task>& task);
+  [[nodiscard]] bool found_out(const Task& task) const;
+  [[nodiscard]] bool ready_locked(const Task& task) const;
   std::shared_ptr<Task> take_locked();
   void watch_deadlines();
   void work_for_later(Task& task, std::span<std::byte> buffer);
