@@ -66,9 +66,9 @@ bool is_locked(int fd) {
   return ::fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }
 
-// A process that was killed holds its locks and devices until the last of its threads is gone, which
-// takes a while with locked memory to give back. See proc(5), /proc/pid/stat: (3) state, (9) flags,
-// (31) signal; PF_EXITING is in include/linux/sched.h.
+// A process that was killed holds its locks and devices until the last of its threads is gone,
+// which takes a while with locked memory to give back. See proc(5), /proc/pid/stat: (3) state, (9)
+// flags, (31) signal; PF_EXITING is in include/linux/sched.h.
 bool is_ending(pid_t pid) {
   constexpr std::uint64_t kExiting = 0x4;
   constexpr std::size_t kState = 0;

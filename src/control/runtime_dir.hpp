@@ -45,8 +45,8 @@ class RuntimeDir {
 // process dies, however it dies. The pid inside is for messages.
 class PidFile {
  public:
-  // Error name_in_use, naming the pid, while another process holds it. Waits up to 10 s for one that
-  // was killed and is not gone yet.
+  // Error name_in_use, naming the pid, while another process holds it. Waits up to 10 s for one
+  // that was killed and is not gone yet.
   static Result<PidFile> take(const std::string& path);
   PidFile(PidFile&&) = default;
   PidFile& operator=(PidFile&&) = default;

@@ -98,7 +98,8 @@ TEST_F(RuntimeDirTest, APidFileOfADeadProcessIsTakenOver) {
   EXPECT_TRUE(PidFile::take(path));
 }
 
-// A killed process is a zombie to its parent long before the last of its threads let go of its files.
+// A killed process is a zombie to its parent long before the last of its threads let go of its
+// files.
 TEST_F(RuntimeDirTest, APidFileOfAProcessThatIsEndingIsWaitedFor) {
   const std::string path = directory_ + "/data.pid";
   std::array<int, 2> ready{};

@@ -10,6 +10,10 @@ namespace dmremap::remap {
 FlushPath::FlushPath(DataPath& path, Recovery& recovery)
     : path_(path), recovery_(recovery), covered_(path.geometry.size) {}
 
+void FlushPath::begin() {
+  (void)flush_main(path_.main_gate.reported());
+}
+
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
   FlushHeard shared;
