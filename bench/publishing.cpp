@@ -105,7 +105,8 @@ double watch(Watch& into, Nanoseconds length, remap::LiveTable& live,
 void print_memory(const std::vector<std::uint64_t>& sizes) {
   fmt::print(
       "\n### Memory\n\nTables while one change is in flight: a request that began before it still "
-      "looks at the former one. Apart from them 1 bit a MiB of main, whatever the number of "
+      "looks at the former one. Apart from them 1 bit a MiB of main, and at most 512 KiB for the "
+      "cells, whatever the number of "
       "extents. Heap bytes as the allocator counts them\n\n");
   print_titles({"extents", "bytes an extent", "with one change in flight", "bytes a change copies",
                 "allocations a change"});

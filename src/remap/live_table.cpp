@@ -9,8 +9,8 @@
 namespace dmremap::remap {
 
 LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling)
-    : regions_(main_size),
-      pins_(scheduling),
+    : pins_(scheduling),
+      regions_(main_size),
       mutex_(scheduling),
       released_(scheduling),
       published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}})) {
@@ -28,11 +28,21 @@ std::uint64_t LiveTable::publish_locked(Snapshot next) {
 
 void LiveTable::clear_unused_locked(SectorRange range) {
   const Snapshot& now = published_.current();
+  const auto unused = [&now](SectorRange sectors) {
+    return !now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors);
+  };
   const std::uint64_t last = region_of(range.end() - SectorCount{1});
   for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
     const SectorRange sectors = range_of_region(region);
-    if (!now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors)) {
-      regions_.clear(region);
+    if (unused(sectors)) {
+      regions_.clear_region(region);
+      continue;
+    }
+    const SectorRange inside = sectors.intersect(range);
+    for (Sector at = inside.first; at < inside.end();) {
+      const SectorRange cell = regions_.cell_at(at);
+      if (unused(cell)) regions_.clear_cell(at);
+      at = cell.end();
     }
   }
 }

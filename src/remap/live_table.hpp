@@ -107,8 +107,8 @@ class LiveTable {
   void release(const std::vector<SectorRange>& ranges);
   void release(const std::shared_ptr<Watched>& watched);
 
-  RegionMap regions_;
   Pins pins_;
+  RegionMap regions_;
   mutable Mutex mutex_;  // publishing; no I/O is done under it
   Condition released_;
   Published published_;

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <random>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -17,18 +20,22 @@ using format::State;
 
 constexpr SectorCount kDevice{10 * 2048 + 5};
 
-TEST(RegionMap, ABitCoversAMebibyteAndTheShortLastRegionToo) {
+TEST(RegionMap, ABitCoversACellOfARegionAndTheShortLastOneToo) {
   RegionMap map(kDevice);
   map.set({{4095}, {2}});
-  EXPECT_TRUE(map.any({{2048}, {1}}));
-  EXPECT_TRUE(map.any({{6143}, {1}}));
-  EXPECT_FALSE(map.any({{6144}, {2048}}));
-  EXPECT_FALSE(map.any({{0}, {2048}}));
-  EXPECT_TRUE(map.any({{0}, {2049}}));
+  EXPECT_TRUE(map.any({{4096 - 128}, {1}}));
+  EXPECT_TRUE(map.any({{4096 + 127}, {1}}));
+  EXPECT_FALSE(map.any({{4096 + 128}, {2048}}));
+  EXPECT_FALSE(map.any({{0}, {4096 - 128}}));
+  EXPECT_TRUE(map.any({{0}, {4096 - 127}}));
+  EXPECT_TRUE(map.any({{0}, {10'000}}));
   map.set({{20'480}, {5}});
   EXPECT_TRUE(map.any({{10 * 2048 + 4}, {1}}));
-  map.clear(1);
+  map.clear_region(1);
   EXPECT_FALSE(map.any({{2048}, {2048}}));
+  EXPECT_TRUE(map.any({{4096}, {1}}));
+  map.clear_cell({4096});
+  EXPECT_FALSE(map.any({{4096}, {2048}}));
 }
 
 TEST(RegionMap, SaysOfARangeOfAnyLengthWhatItsRegionsSay) {
@@ -49,14 +56,71 @@ TEST(RegionMap, SaysOfARangeOfAnyLengthWhatItsRegionsSay) {
       EXPECT_FALSE(any(from, region)) << region << " " << reach;
       EXPECT_FALSE(any(region + 1, std::max(region + 1, to))) << region << " " << reach;
     }
-    map.clear(region);
+    map.clear_region(region);
+  }
+}
+
+// By sector, against a plain list of what was set.
+TEST(RegionMap, SaysOfShortRangesWhatTheirCellsSay) {
+  constexpr std::uint64_t kCells = 64 * 64 + 100;
+  RegionMap map({kCells * 128});
+  std::vector<bool> set(kCells);
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint64_t first = random() % (kCells * 128);
+    const std::uint64_t count = std::min(kCells * 128 - first, 1 + random() % 4096);
+    const std::uint64_t from = first / 128;
+    const std::uint64_t to = (first + count - 1) / 128;
+    switch (random() % 8) {
+      case 0:
+        map.set({{first}, {count}});
+        for (std::uint64_t cell = from; cell <= to; ++cell) set[cell] = true;
+        break;
+      case 1:
+        map.clear_cell({first});
+        set[from] = false;
+        break;
+      case 2:
+        map.clear_region(first / 2048);
+        for (std::uint64_t cell = from / 16 * 16; cell < std::min(kCells, from / 16 * 16 + 16);
+             ++cell) {
+          set[cell] = false;
+        }
+        break;
+      default:
+        // A range of two words of regions is answered by regions.
+        if (first / (2048 * 64) != (first + count - 1) / (2048 * 64)) break;
+        const bool expected = std::any_of(set.begin() + static_cast<std::ptrdiff_t>(from),
+                                          set.begin() + static_cast<std::ptrdiff_t>(to) + 1,
+                                          [](bool bit) { return bit; });
+        ASSERT_EQ(map.any({{first}, {count}}), expected) << first << "+" << count;
+    }
+  }
+}
+
+TEST(RegionMap, CellsGrowWithTheDeviceUntilTheyAreRegions) {
+  constexpr std::uint64_t kGib = 2 * 1024 * 1024;
+  for (const auto& [gib, sectors] : std::map<std::uint64_t, std::uint64_t>{
+           {1, 128}, {256, 128}, {257, 256}, {1'024, 512}, {2'048, 1'024}, {2'049, 2'048}}) {
+    RegionMap map({gib * kGib});
+    const SectorRange last = map.cell_at({gib * kGib - 1});
+    EXPECT_EQ(last.count.value, sectors) << gib;
+    map.set({last.first, {1}});
+    EXPECT_TRUE(map.any({last.end() - SectorCount{1}, {1}}));
+    EXPECT_EQ(map.any({last.first - SectorCount{1}, {1}}), false);
+    map.clear_cell(last.first);
+    // Without cells only the region's bit says anything.
+    EXPECT_EQ(map.any(last), sectors == 2'048);
+    map.set({last.first, {1}});
+    map.clear_region(region_of(last.first));
+    EXPECT_FALSE(map.any(last));
   }
 }
 
 TEST(RegionMap, ClearingARegionLeavesItsNeighboursSet) {
   RegionMap map({128 * 2048});
   map.set({{0}, {3 * 2048}});
-  map.clear(1);
+  map.clear_region(1);
   EXPECT_TRUE(map.any(range_of_region(0)));
   EXPECT_FALSE(map.any(range_of_region(1)));
   EXPECT_TRUE(map.any(range_of_region(2)));
@@ -76,6 +140,28 @@ TEST(LiveTable, ARegionIsCleanAgainOnlyWhenTheTableAndNoHoldNameIt) {
     EXPECT_FALSE(live.clean(range));
   }
   EXPECT_TRUE(live.clean(range));
+}
+
+TEST(LiveTable, InARegionWithBadSectorsTheCellsWithoutAreClean) {
+  LiveTable live(kDevice, Table(), system_scheduling());
+  const SectorRange range{{3000}, {8}};
+  const SectorRange beside{{3200}, {8}};
+  const Extent lost(State::lost, range);
+  const std::array changed{range};
+  live.publish(Table({&lost, 1}, {}), changed);
+  EXPECT_TRUE(live.clean(beside));
+  EXPECT_FALSE(live.clean({{3000}, {208}}));
+  {
+    const auto hold = live.hold({beside});
+    EXPECT_FALSE(live.clean(beside));
+  }
+  EXPECT_TRUE(live.clean(beside));
+  {
+    const auto watch = live.watch(beside);
+    EXPECT_FALSE(live.clean(beside));
+  }
+  EXPECT_TRUE(live.clean(beside));
+  EXPECT_FALSE(live.clean(range));
 }
 
 TEST(LiveTable, AHoldDrainsExactlyTheRequestsThatOverlap) {
