@@ -12,6 +12,9 @@ namespace {
 constexpr unsigned kThreads = 4;
 // A few are enough: whoever asks again brings the others back.
 constexpr std::ptrdiff_t kMostLate = 8;
+// The other threads stay free for what somebody waits for: one block may hold a thread for a
+// minute.
+constexpr unsigned kMostLateAtOnce = kThreads / 2;
 // How often it is looked whether what somebody watches is free again.
 constexpr std::chrono::milliseconds kWatchedPause{20};
 
@@ -154,14 +157,17 @@ bool Retries::ready_locked(const Task& task) const {
 std::shared_ptr<Retries::Task> Retries::take_locked() {
   auto found = std::ranges::find_if(
       waiting_, [this](const auto& task) { return !task->late && ready_locked(*task); });
-  if (found == waiting_.end()) {
+  if (found == waiting_.end() && late_running_ < kMostLateAtOnce) {
     found = std::ranges::find_if(
         waiting_, [this](const auto& task) { return task->late && ready_locked(*task); });
   }
   if (found == waiting_.end()) return nullptr;
   auto task = *found;
   waiting_.erase(found);
-  if (task->late) task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
+  if (task->late) {
+    ++late_running_;
+    task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
+  }
   running_.push_back(task->parts.front().range);
   if (!waiting_.empty()) wake_.notify_all();
   return task;
@@ -192,6 +198,7 @@ void Retries::loop(std::span<std::byte> buffer) {
     }
     lock.lock();
     running_.erase(std::ranges::find(running_, task->parts.front().range));
+    if (task->late) --late_running_;
     if (task->abandoned && !task->late && !found_out(*task)) put_off_locked(*task);
     task->done = true;
     finished_.notify_all();

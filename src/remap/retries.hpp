@@ -80,6 +80,7 @@ class Retries {
   Condition timer_wake_;
   Tasks waiting_;
   std::vector<SectorRange> running_;
+  unsigned late_running_ = 0;                     // of them
   Tasks owed_;                                    // to be answered later, and not answered yet
   std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
   bool stopping_ = false;
