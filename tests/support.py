@@ -370,11 +370,17 @@ def attach_loop(path, direct_io=True):
     return run("losetup", "--find", "--show", f"--direct-io={flag}", path).out.strip()
 
 
+# What the kernel names a backing file whose mount is gone.
+BEHIND_NO_MOUNT = "/"
+
+
 def detach_loop(device, missing_ok=False, only_over=None):
     """Detaches and waits until the device is really free: the kernel does it lazily. `only_over`:
     unless it has another file by now, which somebody else attached."""
     backing = loop_backing(device)
-    if (missing_ok and backing is None) or (only_over is not None and backing != only_over):
+    if missing_ok and backing is None:
+        return
+    if only_over is not None and backing not in (only_over, BEHIND_NO_MOUNT):
         return
     run("losetup", "--detach", device)
     wait_until(lambda: loop_backing(device) is None, f"{device} detached")
