@@ -115,8 +115,9 @@ void DataPath::trip(int error) {
 
 void DataPath::rearm(io::BlockDevice& device) {
   // A device that was away may have lost what was in its cache, and no flush of it will say so: the
-  // next flush of a user does, unless one has failed since.
-  if (dirty.any()) main_gate.fail(EIO);
+  // next flush of a user does, unless one has failed since. Before the first good flush that may be
+  // what an earlier run, which was killed, had acknowledged.
+  if (dirty.any() || !main_flushed.load()) main_gate.fail(EIO);
   main_.store(&device);
   breaker.rearm();
   emit(format::EventKind::rearm, Severity::info, {}, 0, "main is back");

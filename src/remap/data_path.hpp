@@ -87,7 +87,8 @@ class DataPath {
   Breaker breaker;
   FlushGate main_gate;
   FlushGate spare_gate;
-  DirtyRegions dirty;  // of main
+  DirtyRegions dirty;                     // of main
+  std::atomic<bool> main_flushed{false};  // well, by a user, since this engine began
   const AlignedBuffer zeroes;
 
   std::atomic<std::uint64_t> flushes{0};

@@ -37,7 +37,6 @@ class RunningEngine final : public Engine {
         read_(path_, retries_),
         write_(path_, remapper_.get()),
         flush_(path_, recovery_) {
-    if (remapper_) flush_.begin();
     if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
     if (parts.reopener != nullptr) {
       rearm_ = std::make_unique<Rearm>(path_, *parts.reopener,

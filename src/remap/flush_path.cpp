@@ -10,10 +10,6 @@ namespace dmremap::remap {
 FlushPath::FlushPath(DataPath& path, Recovery& recovery)
     : path_(path), recovery_(recovery), covered_(path.geometry.size) {}
 
-void FlushPath::begin() {
-  (void)flush_main(path_.main_gate.reported());
-}
-
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
   FlushHeard shared;
@@ -50,6 +46,7 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
           covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
         }
         covered_.clear();
+        if (flushed.ok()) path_.main_flushed.store(true);
         return flushed;
       });
   const int error = flush.status.error;

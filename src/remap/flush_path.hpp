@@ -14,11 +14,6 @@ class FlushPath {
  public:
   FlushPath(DataPath& path, Recovery& recovery);
 
-  // What was acknowledged before this engine began may still be in main's cache, and nothing here
-  // knows which regions: made durable before anything is served. If that fails, every user hears of
-  // it by the next flush. What the spare holds is made durable when the set is activated.
-  void begin();
-
   // As Engine's.
   io::IoStatus flush();
   io::IoStatus flush_for(FlushHeard& heard);
