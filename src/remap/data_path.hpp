@@ -88,7 +88,6 @@ class DataPath {
   FlushGate main_gate;
   FlushGate spare_gate;
   DirtyRegions dirty;                     // of main
-  std::atomic<bool> main_flushed{false};  // well, by a user, since this engine began
   const AlignedBuffer zeroes;
 
   std::atomic<std::uint64_t> flushes{0};
@@ -100,6 +99,7 @@ class DataPath {
   // Spare use, kept by the remapper.
   std::atomic<std::uint64_t> spare_capacity{0};
   std::atomic<std::uint64_t> spare_available{0};
+  std::atomic<bool> main_flushed{false};  // well, by a user, since this engine began
   std::atomic<bool> spare_full{false};
   std::atomic<bool> spare_low{false};
   std::atomic<bool> table_full{false};
