@@ -87,7 +87,7 @@ class DataPath {
   Breaker breaker;
   FlushGate main_gate;
   FlushGate spare_gate;
-  DirtyRegions dirty;                     // of main
+  DirtyRegions dirty;  // of main
   const AlignedBuffer zeroes;
 
   std::atomic<std::uint64_t> flushes{0};
