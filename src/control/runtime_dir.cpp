@@ -13,7 +13,6 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
-#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -162,26 +161,21 @@ std::vector<std::string> RuntimeDir::names() const {
 Result<PidFile> PidFile::take(const std::string& path) {
   // A holder that ends removes the file before it lets go: then what was locked is no longer what
   // the path names, and the next try makes a new one.
-  bool waited = false;
   for (int tries = 0; tries < 16; ++tries) {
     FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd.valid()) return fail_errno(errno, "make the pid file", path);
+    // Also if the file is free: the devices are let go of after it.
+    if (const auto pid = read_pid(fd.get()); pid && is_ending(*pid)) {
+      wait_until_gone(*pid, kEndOfKilled);
+    }
     if (!lock_exclusively(fd.get())) {
       if (errno != EAGAIN && errno != EACCES) return fail_errno(errno, "lock the pid file", path);
       const auto pid = read_pid(fd.get());
-      if (pid && is_ending(*pid) && !std::exchange(waited, true)) {
-        wait_until_gone(*pid, kEndOfKilled);
-        continue;
-      }
       return fail(ErrorCode::name_in_use,
                   pid ? fmt::format("runs already, as process {}", *pid) : "is being started",
                   fs::path(path).stem(), "see `dmremap status`, or stop it first");
     }
     if (!is_still_at(fd.get(), path)) continue;
-    // Its devices are let go of after its pid file.
-    if (const auto pid = read_pid(fd.get()); pid && is_ending(*pid)) {
-      wait_until_gone(*pid, kEndOfKilled);
-    }
     const std::string text = fmt::format("{}\n", ::getpid());
     if (::ftruncate(fd.get(), 0) != 0 ||
         ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
