@@ -14,9 +14,11 @@ constexpr unsigned kThreads = 4;
 constexpr std::ptrdiff_t kMostLate = 8;
 // The other threads stay free for what somebody waits for: one block may hold a thread for a
 // minute.
-constexpr unsigned kMostLateAtOnce = kThreads / 2;
+constexpr std::ptrdiff_t kMostLateAtOnce = kThreads / 2;
 // How often it is looked whether what somebody watches is free again.
 constexpr std::chrono::milliseconds kWatchedPause{20};
+
+constexpr auto kIsLate = [](const auto& task) { return task->late; };
 
 }  // namespace
 
@@ -56,11 +58,9 @@ void Retries::stop() {
 
 // Nobody waits for it, and the memory of its parts is gone.
 void Retries::put_off_locked(const Task& task) {
-  const auto late = [](const auto& other) { return other->late; };
-  if (!path_.writable() || std::ranges::count_if(waiting_, late) >= kMostLate) return;
+  if (!path_.writable() || std::ranges::count_if(waiting_, kIsLate) >= kMostLate) return;
   const auto again = std::make_shared<Task>();
   again->late = true;
-  again->abandoned = true;
   for (const Unread& part : task.parts) {
     const bool there = std::ranges::any_of(waiting_, [&](const auto& other) {
       return other->late && other->parts.front().range.overlaps(part.range);
@@ -148,27 +148,29 @@ void Retries::watch_deadlines() {
 bool Retries::ready_locked(const Task& task) const {
   if (!task.later && !task.late) return true;
   const SectorRange range = task.parts.front().range;
-  const bool worked_on = std::ranges::any_of(
-      running_, [range](SectorRange other) { return range.intersect(other) == other; });
+  const bool worked_on = std::ranges::any_of(running_, [range](const auto& other) {
+    const SectorRange theirs = other->parts.front().range;
+    return range.intersect(theirs) == theirs;
+  });
   return !worked_on && path_.live.wait_unwatched(range, {});
 }
 
 // What somebody waits for goes first.
 std::shared_ptr<Retries::Task> Retries::take_locked() {
-  auto found = std::ranges::find_if(
-      waiting_, [this](const auto& task) { return !task->late && ready_locked(*task); });
-  if (found == waiting_.end() && late_running_ < kMostLateAtOnce) {
-    found = std::ranges::find_if(
-        waiting_, [this](const auto& task) { return task->late && ready_locked(*task); });
+  const auto first_ready = [this](bool late) {
+    return std::ranges::find_if(waiting_, [this, late](const auto& task) {
+      return task->late == late && ready_locked(*task);
+    });
+  };
+  auto found = first_ready(false);
+  if (found == waiting_.end() && std::ranges::count_if(running_, kIsLate) < kMostLateAtOnce) {
+    found = first_ready(true);
   }
   if (found == waiting_.end()) return nullptr;
   auto task = *found;
   waiting_.erase(found);
-  if (task->late) {
-    ++late_running_;
-    task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
-  }
-  running_.push_back(task->parts.front().range);
+  if (task->late) task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
+  running_.push_back(task);
   if (!waiting_.empty()) wake_.notify_all();
   return task;
 }
@@ -197,9 +199,8 @@ void Retries::loop(std::span<std::byte> buffer) {
       work(*task, buffer);
     }
     lock.lock();
-    running_.erase(std::ranges::find(running_, task->parts.front().range));
-    if (task->late) --late_running_;
-    if (task->abandoned && !task->late && !found_out(*task)) put_off_locked(*task);
+    std::erase(running_, task);
+    if (task->abandoned && !found_out(*task)) put_off_locked(*task);
     task->done = true;
     finished_.notify_all();
     if (std::erase(owed_, task) == 0) continue;
@@ -212,8 +213,7 @@ void Retries::loop(std::span<std::byte> buffer) {
 
 bool Retries::wanted(const Task& task) {
   const std::lock_guard lock(mutex_);
-  const bool given_up = task.abandoned && !task.late;
-  return !stopping_ && !given_up && path_.clock.monotonic_ns() < task.until_ns;
+  return !stopping_ && !task.abandoned && path_.clock.monotonic_ns() < task.until_ns;
 }
 
 void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {

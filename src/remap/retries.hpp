@@ -79,8 +79,7 @@ class Retries {
   Condition finished_;
   Condition timer_wake_;
   Tasks waiting_;
-  std::vector<SectorRange> running_;
-  unsigned late_running_ = 0;                     // of them
+  Tasks running_;
   Tasks owed_;                                    // to be answered later, and not answered yet
   std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
   bool stopping_ = false;
