@@ -37,18 +37,14 @@ bool RegionMap::any_cell(SectorRange range) const {
 
 bool RegionMap::any_bit(const Words& words, std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t word = first / 64; word <= last / 64; ++word) {
-    const std::uint64_t from = word == first / 64 ? first % 64 : 0;
-    const std::uint64_t to = word == last / 64 ? last % 64 : 63;
-    if ((words[word].load() & bits(from, to)) != 0) return true;
+    if ((words[word].load() & bits_in(word, first, last)) != 0) return true;
   }
   return false;
 }
 
 void RegionMap::set_bits(Words& words, std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t word = first / 64; word <= last / 64; ++word) {
-    const std::uint64_t from = word == first / 64 ? first % 64 : 0;
-    const std::uint64_t to = word == last / 64 ? last % 64 : 63;
-    words[word].fetch_or(bits(from, to));
+    words[word].fetch_or(bits_in(word, first, last));
   }
 }
 

@@ -70,6 +70,11 @@ class RegionMap {
   [[nodiscard]] static std::uint64_t bits(std::uint64_t from, std::uint64_t to) {
     return ~std::uint64_t{0} >> (63 - (to - from)) << from;
   }
+  // Those of `first` to `last` that lie in this word.
+  [[nodiscard]] static std::uint64_t bits_in(std::uint64_t word, std::uint64_t first,
+                                             std::uint64_t last) {
+    return bits(word == first / 64 ? first % 64 : 0, word == last / 64 ? last % 64 : 63);
+  }
 
   Words regions_;
   Words summary_;        // a bit for each word of `regions_` that is not 0
