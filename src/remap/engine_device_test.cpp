@@ -24,13 +24,14 @@ class Reopener final : public MainReopener {
   std::atomic<int> asked{0};
 };
 
-template <typename Condition>
-bool soon(const Condition& condition) {
-  for (int i = 0; i < 5'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
+// Main goes, with what was not flushed, and is back.
+void away_without_its_cache(Rig& rig, Reopener& reopener) {
+  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+  EXPECT_LT(rig.read(5000, 8), 0);
+  rig.main.power_cut([](const sim::Request&, Sector) { return false; });
+  rig.main.set_hook({});
+  reopener.device = &rig.main;
+  ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
 }
 
 class EngineDevice : public ::testing::Test {
@@ -118,12 +119,7 @@ TEST(EngineRearm, Promise3_WhatAnEarlierRunLeftInMainsCacheIsNotCalledDurable) {
     if (flushed) {
       EXPECT_EQ(rig.engine->flush().error, 0);
     }
-    rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
-    EXPECT_LT(rig.read(8, 8), 0);
-    rig.main.power_cut([](const sim::Request&, Sector) { return false; });
-    rig.main.set_hook({});
-    reopener.device = &rig.main;
-    ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+    ASSERT_NO_FATAL_FAILURE(away_without_its_cache(rig, reopener));
     EXPECT_EQ(rig.engine->flush().error, flushed ? 0 : EIO);
     EXPECT_EQ(rig.read(0, 8), flushed ? 2 : 1);
     EXPECT_EQ(rig.engine->flush().error, 0);
@@ -195,12 +191,7 @@ TEST(EngineRearm, WhatTheCacheOfAnAbsentMainHeldIsNotCalledDurable) {
   Reopener reopener;
   rig.start(&reopener);
   EXPECT_EQ(rig.write(0, 8, 2), 0);  // acknowledged, not flushed
-  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
-  EXPECT_LT(rig.read(5000, 8), 0);
-  rig.main.power_cut([](const sim::Request&, Sector) { return false; });
-  rig.main.set_hook({});
-  reopener.device = &rig.main;
-  ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+  ASSERT_NO_FATAL_FAILURE(away_without_its_cache(rig, reopener));
   EXPECT_NE(rig.engine->flush().error, 0);
   EXPECT_EQ(rig.engine->flush().error, 0);
   rig.stop();

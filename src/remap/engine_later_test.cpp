@@ -139,12 +139,6 @@ TEST_F(EngineLater, ReadsOfWhatIsLookedIntoKeepNoOtherBadPlaceWaiting) {
   EXPECT_EQ(answers.wait_for(10), std::vector<int>(10, -EIO));
 }
 
-template <typename Condition>
-bool is_soon(const Condition& condition) {
-  for (int i = 0; i < 5'000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds(1));
-  return condition();
-}
-
 class EngineLaterDeadline : public EngineLater {
  protected:
   EngineLaterDeadline() {
@@ -166,7 +160,7 @@ TEST_F(EngineLaterDeadline, ADriveThatDoesNotAnswerInTimeIsAnsweredForOnce) {
   EXPECT_LT(took, seconds(8));
   drive_answers = true;
   // Nobody is answered twice.
-  EXPECT_TRUE(is_soon([&] { return rig.table().lost > 0; }));
+  EXPECT_TRUE(soon([&] { return rig.table().lost > 0; }));
   rig.stop();
   EXPECT_EQ(answers.wait_for(kReads).size(), kReads);
 }
@@ -179,7 +173,7 @@ TEST_F(EngineLaterDeadline, WhatNobodyCameToIsFoundOutWhenThereIsTime) {
   for (std::uint64_t i = 0; i < kReads; ++i) EXPECT_EQ(read(64 + i * 64, 8), kLater);
   EXPECT_EQ(answers.wait_for(kReads), std::vector<int>(kReads, -ETIMEDOUT));
   drive_answers = true;
-  EXPECT_TRUE(is_soon([&] { return rig.table().lost == kReads * 8; })) << rig.table().lost;
+  EXPECT_TRUE(soon([&] { return rig.table().lost == kReads * 8; })) << rig.table().lost;
 }
 
 TEST_F(EngineLaterDeadline, ReadsThatWaitedInVainAreFoundOutToo) {
@@ -200,7 +194,7 @@ TEST_F(EngineLaterDeadline, ReadsThatWaitedInVainAreFoundOutToo) {
   }
   for (std::thread& reader : readers) reader.join();
   drive_answers = true;
-  EXPECT_TRUE(is_soon([&] { return rig.table().lost == kReads * 8; })) << rig.table().lost;
+  EXPECT_TRUE(soon([&] { return rig.table().lost == kReads * 8; })) << rig.table().lost;
 }
 
 TEST_F(EngineLaterDeadline, WhatSomebodyWaitsForFindsAThreadBesideWhatNobodyWaitsFor) {
@@ -221,11 +215,11 @@ TEST_F(EngineLaterDeadline, WhatSomebodyWaitsForFindsAThreadBesideWhatNobodyWait
     return {};
   });
   for (std::uint64_t i = 0; i < 4; ++i) EXPECT_EQ(read(64 + i * 64, 8), kLater);
-  EXPECT_TRUE(is_soon([&] { return answers.wait_for(0).size() == 4; }));
+  EXPECT_TRUE(soon([&] { return answers.wait_for(0).size() == 4; }));
   for (std::uint64_t i = 0; i < 8; ++i) EXPECT_EQ(read(512 + i * 64, 8), kLater);
   EXPECT_EQ(answers.wait_for(12), std::vector<int>(12, -ETIMEDOUT));
   first_answers = true;
-  EXPECT_TRUE(is_soon([&] { return rig.table().lost == 32 && asked_late > 0; }));
+  EXPECT_TRUE(soon([&] { return rig.table().lost == 32 && asked_late > 0; }));
   EXPECT_EQ(read(fresh.first.value, 8), kLater);
   EXPECT_EQ(answers.wait_for(13).back(), -EIO);
 }

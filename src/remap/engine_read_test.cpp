@@ -262,9 +262,7 @@ TEST(EngineDeadline, AReadThatIsOutOfTimeWhenItFailsIsAnsweredAtOnce) {
   });
   EXPECT_EQ(rig.read(0, 256), -ETIMEDOUT);
   // What is bad is found out all the same, or it would cost the next one as much.
-  for (int i = 0; i < 5'000 && rig.table().lost == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  EXPECT_TRUE(soon([&] { return rig.table().lost > 0; }));
   EXPECT_EQ(rig.in_state(State::lost), (std::vector<SectorRange>{{{64}, {8}}}));
   EXPECT_EQ(rig.read(0, 256), -EIO);
 }

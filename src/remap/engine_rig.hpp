@@ -7,11 +7,13 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -62,6 +64,16 @@ class EventList final : public Observer {
 
 inline std::vector<std::byte> pattern(std::uint64_t sectors, int fill) {
   return std::vector<std::byte>(sectors * kSectorBytes, static_cast<std::byte>(fill));
+}
+
+// What other threads bring about: waits for it, five seconds and a little more at most.
+template <typename Condition>
+[[nodiscard]] bool soon(const Condition& condition) {
+  for (int i = 0; i < 5'000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
 }
 
 // Everything from the first byte of main is 1, so that "old" differs from "zero".
