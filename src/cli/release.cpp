@@ -8,7 +8,6 @@
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "control/runtime_dir.hpp"
-#include "format/copy_record.hpp"
 #include "metadata/offline.hpp"
 #include "set/hints.hpp"
 
@@ -40,7 +39,7 @@ std::uint64_t sectors_elsewhere(const Survey& survey) {
 // Of the winner alone, and by it: a start or a later commit voids it.
 std::optional<format::CopyRecord> recorded_copy(const Survey& survey) {
   if (!survey.content || !survey.decision.winner) return std::nullopt;
-  return format::copy_record_in(*survey.content, survey.decision.winner->sequence);
+  return survey.content->copy;
 }
 
 Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& arguments,

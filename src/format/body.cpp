@@ -9,6 +9,7 @@
 #include "base/assert.hpp"
 #include "base/endian.hpp"
 #include "format/bytes.hpp"
+#include "format/history.hpp"
 #include "format/sections.hpp"
 
 namespace dmremap::format {
@@ -39,7 +40,8 @@ enum SectionType : std::uint16_t { identity = 1, configuration = 2, health = 3, 
 constexpr std::size_t kHealthOffset = kHeaderBytes;
 constexpr std::size_t kIdentityOffset = kPayloadBytes;
 constexpr std::size_t kConfigurationOffset = kIdentityOffset + kIdentityBytes;
-constexpr std::size_t kUnknownOffset = kConfigurationOffset + kConfigurationBytes;
+constexpr std::size_t kOptionalOffset = kConfigurationOffset + kConfigurationBytes;
+constexpr std::size_t kRequiredSections = 4;
 static_assert(kHealthOffset + kHealthBytes == kPayloadBytes);
 static_assert(kPayloadBytes % kEntryBytes == 0);
 
@@ -51,14 +53,57 @@ struct Section {
   std::uint32_t crc = 0;
 };
 
-std::size_t unknown_bytes(const std::vector<UnknownSection>& unknown) {
-  std::size_t bytes = 0;
-  for (const UnknownSection& section : unknown) bytes += section.bytes.size();
-  return bytes;
+// A section that need not be there, as it lies in the stream.
+using OptionalSection = UnknownSection;
+
+std::size_t table_offset(const std::vector<OptionalSection>& optional) {
+  std::size_t bytes = kOptionalOffset;
+  for (const OptionalSection& section : optional) bytes += section.bytes.size();
+  return align_up(bytes, kPayloadBytes);
 }
 
-std::size_t table_offset(const std::vector<UnknownSection>& unknown) {
-  return align_up(kUnknownOffset + unknown_bytes(unknown), kPayloadBytes);
+template <typename Pack>
+OptionalSection packed(std::uint16_t type, std::size_t bytes, const Pack& pack) {
+  OptionalSection out{type, 0, std::vector<std::byte>(bytes)};
+  pack(std::span(out.bytes));
+  return out;
+}
+
+// What is written beside the required sections. A program that knew less carried unknown sections
+// along and filled its slots to the last entry: such a table comes first. Of what this version adds
+// the evidence is given up first, for it is renewed all the time, then the history, then the facts.
+std::vector<OptionalSection> optional_sections(const BodyName& name, const Content& content,
+                                               std::size_t entries) {
+  std::vector<OptionalSection> known;
+  if (content.copy && content.copy->sequence == name.sequence) {
+    known.push_back(packed(kCopyRecordType, kCopyRecordBytes, [&](std::span<std::byte> out) {
+      pack_copy_record(*content.copy, out);
+    }));
+  }
+  if (content.facts) {
+    known.push_back(packed(kRecordedFactsType, kRecordedFactsBytes, [&](std::span<std::byte> out) {
+      pack_recorded_facts(*content.facts, name.term, out);
+    }));
+  }
+  // Always there with the facts: a section that came and went would move the whole table.
+  if (content.facts || !content.health.later_events.empty()) {
+    known.push_back(packed(kHistoryType, kHistoryBytes, [&](std::span<std::byte> out) {
+      pack_history(content.health.later_events, out);
+    }));
+  }
+  if (content.evidence || content.facts) {
+    known.push_back(packed(kEvidenceType, kEvidenceBytes, [&](std::span<std::byte> out) {
+      pack_evidence(content.evidence.value_or(Evidence{}), name.term, out);
+    }));
+  }
+  for (;;) {
+    std::vector<OptionalSection> out = known;
+    out.insert(out.end(), content.unknown.begin(), content.unknown.end());
+    const bool fits = out.size() + kRequiredSections <= kMaxSections &&
+                      table_offset(out) + entries * kEntryBytes <= kStreamBytes;
+    if (fits || known.empty()) return out;
+    known.pop_back();
+  }
 }
 
 void put_section(std::span<std::byte> stream, std::size_t index, Section section) {
@@ -108,8 +153,9 @@ std::vector<std::byte> encode_body(const BodyName& name, const Content& content,
                                    const TableImage& table_image) {
   const auto& entries = table_image.entries();
   DMREMAP_ASSERT(entries.size() <= table_capacity(content.unknown));
-  DMREMAP_ASSERT(content.unknown.size() + 4 <= kMaxSections);
-  const std::size_t table_at = table_offset(content.unknown);
+  const auto optional = optional_sections(name, content, entries.size());
+  DMREMAP_ASSERT(optional.size() + kRequiredSections <= kMaxSections);
+  const std::size_t table_at = table_offset(optional);
   const std::size_t table_bytes = entries.size() * kEntryBytes;
   std::vector<std::byte> bytes(align_up(table_at + table_bytes, kPayloadBytes));
   const std::span stream(bytes);
@@ -127,16 +173,16 @@ std::vector<std::byte> encode_body(const BodyName& name, const Content& content,
   put_section(stream, 3,
               {table, kRequired, static_cast<std::uint32_t>(table_at),
                static_cast<std::uint32_t>(table_bytes)});
-  std::size_t at = kUnknownOffset;
-  for (std::size_t i = 0; i < content.unknown.size(); ++i) {
-    const UnknownSection& section = content.unknown[i];
+  std::size_t at = kOptionalOffset;
+  for (std::size_t i = 0; i < optional.size(); ++i) {
+    const OptionalSection& section = optional[i];
     put_bytes(stream, at, section.bytes);
-    put_section(stream, 4 + i,
+    put_section(stream, kRequiredSections + i,
                 {section.type, section.flags, static_cast<std::uint32_t>(at),
                  static_cast<std::uint32_t>(section.bytes.size())});
     at += section.bytes.size();
   }
-  put_header(stream, name, 4 + content.unknown.size(), bytes.size() / kPayloadBytes);
+  put_header(stream, name, kRequiredSections + optional.size(), bytes.size() / kPayloadBytes);
   return blocks_of(stream, name.set_uuid);
 }
 
@@ -266,11 +312,39 @@ bool lie_apart(std::vector<Section> sections, std::span<const std::byte> stream)
   return all_zero(stream.subspan(end));
 }
 
+constexpr bool is_optional(std::uint16_t type) {
+  return type == kCopyRecordType || type == kRecordedFactsType || type == kEvidenceType ||
+         type == kHistoryType;
+}
+
+// What makes no sense, or names another commit or opening than this body's, counts for nothing and
+// is not carried along. Of two of a type the later one counts.
+void read_optional(std::uint16_t type, std::span<const std::byte> bytes, DecodedBody& out) {
+  Content& content = out.content;
+  switch (type) {
+    case kCopyRecordType:
+      content.copy = unpack_copy_record(bytes, out.name.sequence);
+      break;
+    case kRecordedFactsType:
+      content.facts = unpack_recorded_facts(bytes, out.name.term);
+      break;
+    case kEvidenceType:
+      content.evidence = unpack_evidence(bytes, out.name.term);
+      break;
+    default:
+      content.health.later_events = unpack_history(bytes).value_or(std::vector<Event>());
+  }
+}
+
 std::optional<BodyFault> read_section(const Section& section, std::span<const std::byte> bytes,
                                       std::array<unsigned, 5>& seen, DecodedBody& out) {
   const bool known = section.type >= identity && section.type <= table;
   if (!known) {
     if ((section.flags & kRequired) != 0) return BodyFault::required;
+    if (section.flags == 0 && is_optional(section.type)) {
+      read_optional(section.type, bytes, out);
+      return std::nullopt;
+    }
     out.content.unknown.push_back(
         {section.type, section.flags, std::vector<std::byte>(bytes.begin(), bytes.end())});
     return std::nullopt;
@@ -289,9 +363,13 @@ std::optional<BodyFault> read_section(const Section& section, std::span<const st
       return take(content.configuration, unpack_configuration(bytes))
                  ? std::nullopt
                  : std::optional(BodyFault::section);
-    case health:
-      return take(content.health, unpack_health(bytes)) ? std::nullopt
-                                                        : std::optional(BodyFault::section);
+    case health: {
+      auto unpacked = unpack_health(bytes);
+      if (!unpacked) return BodyFault::section;
+      unpacked->later_events = std::move(content.health.later_events);
+      content.health = std::move(*unpacked);
+      return std::nullopt;
+    }
     default:
       return read_table(bytes, out) ? std::nullopt : std::optional(BodyFault::table);
   }

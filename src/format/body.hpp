@@ -6,7 +6,7 @@
 //   stream             = the payloads one after another; sections lie in the stream
 //   stream [0, 768)    = header: which commit this is (again: the seal must agree), the directory
 //          [768, 4080)    health: what changes with every commit shares the first block
-//          [4080, ...)    identity, configuration, unknown sections
+//          [4080, ...)    identity, configuration, optional sections, unknown ones
 //          table          from the next block boundary: 170 entries of 24 bytes a block
 //
 // So a commit that adds one remap changes block 0 and one or two table blocks: with the seal at
@@ -58,12 +58,14 @@ class TableImage {
   std::vector<Extent> entries_;
 };
 
-// How many entries fit beside the other sections.
+// How many entries fit beside the other sections. The optional ones that this version knows give
+// way to entries, so they do not count.
 [[nodiscard]] std::size_t table_capacity(const std::vector<UnknownSection>& unknown);
 
 // Whole blocks, kBodyBlocks at most. Requires table.entries().size() <= table_capacity(unknown) and
 // texts within their limits (longer fingerprint texts are cut). `content.extents` and `retired` are
-// not looked at: `table` holds them.
+// not looked at: `table` holds them. A copy record that names another commit is left out, and so
+// are optional sections for which there is no room.
 [[nodiscard]] std::vector<std::byte> encode_body(const BodyName& name, const Content& content,
                                                  const TableImage& table);
 

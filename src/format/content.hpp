@@ -4,14 +4,18 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/checksum.hpp"
 #include "base/units.hpp"
 #include "base/uuid.hpp"
+#include "format/copy_record.hpp"
 #include "format/event.hpp"
+#include "format/evidence.hpp"
 #include "format/extent.hpp"
+#include "format/recorded_facts.hpp"
 
 namespace dmremap::format {
 
@@ -76,7 +80,9 @@ struct Health {
   bool clean = false;
   Sha256 main_print{};
   std::uint64_t next_event = 1;
-  std::vector<Event> events;  // oldest first, at most kStoredEvents
+  std::vector<Event> events;  // of the kinds of version 1, oldest first, at most kStoredEvents
+  // Of later kinds, oldest first, at most kHistoryEvents: they lie in the section "history".
+  std::vector<Event> later_events;
 
   bool operator==(const Health&) const = default;
 };
@@ -98,6 +104,11 @@ struct Content {
   std::vector<Extent> extents;
   // Retired spare sectors, sorted by spare sector, disjoint.
   std::vector<Extent> retired;
+  // Optional sections. When there is no room for them beside the table, they are left out of what
+  // is written: first the evidence, then the history, then the facts.
+  std::optional<CopyRecord> copy;
+  std::optional<RecordedFacts> facts;
+  std::optional<Evidence> evidence;
   std::vector<UnknownSection> unknown;
 
   bool operator==(const Content&) const = default;

@@ -11,7 +11,6 @@
 #include <span>
 
 #include "base/units.hpp"
-#include "format/content.hpp"
 
 namespace dmremap::format {
 
@@ -26,13 +25,10 @@ struct CopyRecord {
   bool operator==(const CopyRecord&) const = default;
 };
 
+// `out` is zeroed and kCopyRecordBytes long.
 void pack_copy_record(const CopyRecord& record, std::span<std::byte> out);
-
-// Of the commit `sequence`; none, for whatever is no record, or one of another commit.
-[[nodiscard]] std::optional<CopyRecord> copy_record_in(const Content& content,
-                                                       std::uint64_t sequence);
-// In place of one that was there. False: there is no room for another section.
-bool put_copy_record(Content& content, const CopyRecord& record);
-void drop_copy_record(Content& content);
+// None, for whatever is no record, or one of another commit than `sequence`.
+[[nodiscard]] std::optional<CopyRecord> unpack_copy_record(std::span<const std::byte> from,
+                                                           std::uint64_t sequence);
 
 }  // namespace dmremap::format

@@ -31,13 +31,31 @@ std::string_view name_of(EventKind kind) {
       return "start";
     case EventKind::stop:
       return "stop";
+    case EventKind::degraded:
+      return "degraded";
+    case EventKind::died:
+      return "died";
+    case EventKind::spare_away:
+      return "spare-away";
+    case EventKind::spare_refuses:
+      return "spare-refuses";
+    case EventKind::main_read_only:
+      return "main-read-only";
+    case EventKind::main_missing:
+      return "main-missing";
+    case EventKind::device_resized:
+      return "device-resized";
+    case EventKind::data_lost:
+      return "data-lost";
+    case EventKind::table_low:
+      return "table-low";
   }
   return "unknown";
 }
 
 std::optional<EventKind> event_kind_of(std::uint8_t code) {
   if (code < static_cast<std::uint8_t>(EventKind::remap) ||
-      code > static_cast<std::uint8_t>(EventKind::stop)) {
+      code > static_cast<std::uint8_t>(EventKind::table_low)) {
     return std::nullopt;
   }
   return static_cast<EventKind>(code);

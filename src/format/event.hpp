@@ -26,7 +26,22 @@ enum class EventKind : std::uint8_t {
   table_full,
   start,
   stop,
+  // Kinds that came after version 1 of the format. The health section of version 1 has no place for
+  // them: they lie in the section "history".
+  degraded,
+  died,
+  spare_away,
+  spare_refuses,
+  main_read_only,
+  main_missing,
+  device_resized,
+  data_lost,
+  table_low,
 };
+// Whether the health section may hold an event of this kind.
+[[nodiscard]] constexpr bool is_of_version_1(EventKind kind) {
+  return kind <= EventKind::stop;
+}
 
 // "remap", "readonly", "spare-low": the words of the cli surface.
 [[nodiscard]] std::string_view name_of(EventKind kind);

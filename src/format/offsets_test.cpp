@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <map>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,7 +13,10 @@
 #include "base/endian.hpp"
 #include "format/body.hpp"
 #include "format/copy_record.hpp"
+#include "format/evidence.hpp"
 #include "format/format_page.hpp"
+#include "format/history.hpp"
+#include "format/recorded_facts.hpp"
 #include "format/seal.hpp"
 #include "format/sections.hpp"
 
@@ -230,8 +234,85 @@ TEST(FormatPage, TheRecordOfACopy) {
                                          {"time", set(&CopyRecord::wall_ns)},
                                          {"sectors", [](CopyRecord& r) { r.left_out = {~0ULL}; }}},
                                         {}});
-  EXPECT_NE(chapter("The sections").text.find("record of a copy: type 5"), std::string::npos);
-  EXPECT_EQ(kCopyRecordType, 5);
+}
+
+TEST(FormatPage, TheFacts) {
+  const auto pack = [](const RecordedFacts& facts) {
+    Bytes out(kRecordedFactsBytes);
+    pack_recorded_facts(facts, 0, out);
+    return out;
+  };
+  check_structure(Structure<RecordedFacts>{
+      "The facts",
+      kRecordedFactsBytes,
+      RecordedFacts{},
+      pack,
+      {{"flags", [](RecordedFacts& f) { f.main_has_no_identity = true; }, Changes::some_bytes}},
+      {"term", "number of facts", "the facts"}});
+  const RecordedFacts two{{{FactKind::serial, "S"}}, {{FactKind::path, "/dev/sdb"}}, false};
+  Bytes bytes(kRecordedFactsBytes);
+  pack_recorded_facts(two, 7, bytes);
+  EXPECT_EQ(load_le<std::uint64_t>(bytes, row_of("The facts", "term").offset), 7U);
+  EXPECT_EQ(bytes[row_of("The facts", "number of facts").offset], std::byte{2});
+  const std::size_t at = row_of("The facts", "the facts").offset;
+  const std::array<unsigned, 9> expected{0, 6, 1, 0, 'S', 1, 64, 8, 0};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(static_cast<unsigned>(bytes[at + i]), expected[i]) << i;
+  }
+  const std::string text = chapter("The facts").text;
+  for (unsigned kind = 0; kind < 256; ++kind) {
+    const auto name = name_of(static_cast<FactKind>(kind));
+    if (name.empty()) continue;
+    EXPECT_NE(text.find(fmt::format("{} {}", kind, name)), std::string::npos) << name;
+  }
+}
+
+TEST(FormatPage, TheEvidence) {
+  const Evidence evidence{{0xffff'ffff}, {kMaxEvidenceBlocks, EvidenceBlock{{1}, ~0ULL}}};
+  Bytes bytes(kEvidenceBytes);
+  pack_evidence(evidence, 7, bytes);
+  EXPECT_EQ(load_le<std::uint64_t>(bytes, row_of("The evidence", "term").offset), 7U);
+  EXPECT_EQ(load_le<std::uint32_t>(bytes, row_of("The evidence", "number of blocks").offset),
+            kMaxEvidenceBlocks);
+  EXPECT_EQ(load_le<std::uint32_t>(bytes, row_of("The evidence", "length of a block").offset),
+            0xffff'ffffU);
+  const Row blocks = row_of("The evidence", "blocks: 30 of 16 bytes");
+  EXPECT_EQ(blocks.size, kMaxEvidenceBlocks * 16);
+  EXPECT_EQ(load_le<std::uint64_t>(bytes, blocks.offset), 1U);
+  EXPECT_EQ(load_le<std::uint64_t>(bytes, kEvidenceBytes - 8), ~0ULL);
+  EXPECT_TRUE(unpack_evidence(bytes, 7));
+  bytes[row_of("The evidence", "zero").offset] = std::byte{1};
+  EXPECT_FALSE(unpack_evidence(bytes, 7));
+}
+
+TEST(FormatPage, TheHistory) {
+  Event event;
+  event.number = 0x0102030405060708;
+  Bytes bytes(kHistoryBytes);
+  pack_history(std::vector<Event>(kHistoryEvents, event), bytes);
+  EXPECT_EQ(load_le<std::uint32_t>(bytes, row_of("The history", "number of events").offset),
+            kHistoryEvents);
+  const Row events = row_of("The history", "events: 31 of 64 bytes");
+  EXPECT_EQ(events.size, kHistoryEvents * kEventBytes);
+  EXPECT_EQ(load_le<std::uint64_t>(bytes, events.offset), event.number);
+  bytes[row_of("The history", "zero").offset] = std::byte{1};
+  EXPECT_FALSE(unpack_history(bytes));
+}
+
+TEST(FormatPage, OptionalSections) {
+  const auto table = chapter("The optional sections").table;
+  ASSERT_EQ(table.size(), 5U);
+  const std::map<std::string, std::pair<unsigned, std::size_t>> expected{
+      {"record of a copy", {kCopyRecordType, kCopyRecordBytes}},
+      {"facts", {kRecordedFactsType, kRecordedFactsBytes}},
+      {"evidence", {kEvidenceType, kEvidenceBytes}},
+      {"policy (reserved)", {8, 512}},
+      {"history", {kHistoryType, kHistoryBytes}}};
+  for (const auto& row : table) {
+    const auto& [type, bytes] = expected.at(row[1]);
+    EXPECT_EQ(std::stoul(row[0]), type);
+    EXPECT_EQ(std::stoul(row[2]), bytes);
+  }
 }
 
 TEST(FormatPage, Health) {

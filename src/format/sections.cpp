@@ -141,6 +141,8 @@ constexpr std::size_t kEvErrno = 30;
 constexpr std::size_t kEvZero = 31;
 constexpr std::size_t kEvText = 32;
 
+}  // namespace
+
 void pack_event(const Event& event, std::span<std::byte> out) {
   store_le(out, kEvNumber, event.number);
   store_le(out, kEvWall, event.wall_ns);
@@ -172,8 +174,6 @@ std::optional<Event> unpack_event(std::span<const std::byte> from) {
   event.text = std::move(*text);
   return event;
 }
-
-}  // namespace
 
 std::string_view name_of(DeviceKind kind) {
   switch (kind) {
@@ -268,7 +268,7 @@ std::optional<Health> unpack_health(std::span<const std::byte> from) {
   get_bytes(from, kHePrint, out.main_print);
   for (std::size_t i = 0; i < events; ++i) {
     auto event = unpack_event(from.subspan(kHeEvents + i * kEventBytes, kEventBytes));
-    if (!event) return std::nullopt;
+    if (!event || !is_of_version_1(event->kind)) return std::nullopt;
     out.events.push_back(std::move(*event));
   }
   return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The sections of a body but for the table: identity, configuration, health. Each packs into a
-// zeroed field of fixed size and unpacks totally: none where the bytes make no sense.
+// The required sections of a body but for the table: identity, configuration, health. Each packs
+// into a zeroed field of fixed size and unpacks totally: none where the bytes make no sense.
+// Optional sections have a file each: copy_record, evidence, history, recorded_facts.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,10 @@ void pack_health(const Health& health, std::span<std::byte> out);
 [[nodiscard]] std::optional<Identity> unpack_identity(std::span<const std::byte> from);
 [[nodiscard]] std::optional<Configuration> unpack_configuration(std::span<const std::byte> from);
 [[nodiscard]] std::optional<Health> unpack_health(std::span<const std::byte> from);
+
+// One event, kEventBytes; of the health section and of the history.
+void pack_event(const Event& event, std::span<std::byte> out);
+[[nodiscard]] std::optional<Event> unpack_event(std::span<const std::byte> from);
 
 // One table entry, 24 bytes. State good packs to zeros and stands for an unused place.
 //   0  8  main sector (bits 0-39), sectors (bits 40-63)

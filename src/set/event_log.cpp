@@ -2,14 +2,18 @@
 #include "set/event_log.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
+
+#include "format/history.hpp"
 
 namespace dmremap::set {
 
 EventLog::EventLog(Clock& clock, const format::Health& stored)
-    : clock_(clock),
-      events_(stored.events.begin(), stored.events.end()),
-      next_number_(std::max<std::uint64_t>(stored.next_event, 1)) {
+    : clock_(clock), next_number_(std::max<std::uint64_t>(stored.next_event, 1)) {
+  std::ranges::merge(stored.events, stored.later_events, std::back_inserter(events_), {},
+                     &format::Event::number, &format::Event::number);
   // Numbers never come twice, even if the metadata of a foreign writer disagrees with itself.
   for (const format::Event& event : events_) {
     next_number_ = std::max(next_number_, event.number + 1);
@@ -27,10 +31,21 @@ void EventLog::on_event(format::Event event) {
   arrived_.notify_all();
 }
 
+template <typename Condition>
+std::vector<format::Event> EventLog::last_of(std::size_t most, const Condition& condition) const {
+  std::vector<format::Event> out;
+  for (auto event = events_.rbegin(); event != events_.rend() && out.size() < most; ++event) {
+    if (condition(*event)) out.push_back(*event);
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
 void EventLog::fill_health(format::Health& health) {
   const std::lock_guard lock(mutex_);
-  const std::size_t stored = std::min(events_.size(), format::kStoredEvents);
-  health.events.assign(events_.end() - static_cast<std::ptrdiff_t>(stored), events_.end());
+  const auto version_1 = [](const format::Event& event) { return is_of_version_1(event.kind); };
+  health.events = last_of(format::kStoredEvents, version_1);
+  health.later_events = last_of(format::kHistoryEvents, std::not_fn(version_1));
   health.next_event = next_number_;
 }
 

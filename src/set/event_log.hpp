@@ -24,7 +24,7 @@ class EventLog final : public remap::Observer {
   EventLog(Clock& clock, const format::Health& stored);
 
   void on_event(format::Event event) override;
-  // Puts the last kStoredEvents and the next number into `health`.
+  // Puts the last events that the metadata keeps, and the next number, into `health`.
   void fill_health(format::Health& health) override;
 
   // Those with number > after, oldest first.
@@ -34,6 +34,9 @@ class EventLog final : public remap::Observer {
                                                       std::chrono::milliseconds timeout);
 
  private:
+  template <typename Condition>
+  [[nodiscard]] std::vector<format::Event> last_of(std::size_t most,
+                                                   const Condition& condition) const;
   [[nodiscard]] std::vector<format::Event> since_locked(std::uint64_t after) const;
 
   Clock& clock_;

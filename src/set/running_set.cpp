@@ -12,7 +12,6 @@
 
 #include "base/log.hpp"
 #include "discovery/fingerprint.hpp"
-#include "format/copy_record.hpp"
 #include "io/file_device.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
@@ -209,7 +208,7 @@ class HeldSet final : public RunningSet {
     const bool clean = health.clean || health.starts == 0;
     health.clean = false;
     health.main_print = {};
-    format::drop_copy_record(content_);
+    content_.copy.reset();
     ++health.starts;
     content_.identity.main = main_.fingerprint();
     if (const auto seen = discovery::take_fingerprint(*spare_)) {
@@ -249,7 +248,7 @@ class HeldSet final : public RunningSet {
     return engine_->commit_record([=, this](format::Content& content) {
       const auto lacks = clean ? copy_still_made(content.extents) : std::nullopt;
       if (lacks) {
-        (void)put_copy_record(content, {store_->next_sequence(), clock_.wall_ns(), *lacks});
+        content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
       }
       content.identity.main = fingerprint;
       content.health.clean = clean;

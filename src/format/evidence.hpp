@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What some blocks of main held when a commit was made: an optional section of a body, "evidence".
+// It tells main as it was left from a copy of it, and from the same disk changed elsewhere.
+//
+// Like the facts it names the term of the opening that wrote it, and counts in commits of that term
+// alone: a program that does not know it may have written to main since.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/units.hpp"
+
+namespace dmremap::format {
+
+struct EvidenceBlock {
+  Sector first;            // of main
+  std::uint64_t hash = 0;  // the first 8 bytes of the SHA-256 of its contents, little-endian
+
+  bool operator==(const EvidenceBlock&) const = default;
+};
+
+inline constexpr std::size_t kMaxEvidenceBlocks = 30;
+
+struct Evidence {
+  SectorCount block{8};               // the length of each; at least one sector
+  std::vector<EvidenceBlock> blocks;  // at most kMaxEvidenceBlocks
+
+  bool operator==(const Evidence&) const = default;
+};
+
+inline constexpr std::uint16_t kEvidenceType = 7;
+inline constexpr std::size_t kEvidenceBytes = 512;
+
+// `out` is zeroed and kEvidenceBytes long.
+void pack_evidence(const Evidence& evidence, std::uint64_t term, std::span<std::byte> out);
+// None: no such section, or of another term.
+[[nodiscard]] std::optional<Evidence> unpack_evidence(std::span<const std::byte> from,
+                                                      std::uint64_t term);
+
+}  // namespace dmremap::format
