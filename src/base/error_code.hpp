@@ -53,7 +53,10 @@ enum class ErrorClass { failed = 1, usage = 2, refused = 3 };
   X(still_remapped,           "still-remapped",            refused)         \
   X(file_exists,              "file-exists",               refused)         \
   X(wrong_main,               "wrong-main",                refused)         \
+  X(main_unproven,            "main-unproven",             refused)         \
+  X(main_resized,             "main-resized",              refused)         \
   X(main_changed,             "main-changed",              refused)         \
+  X(main_has_set,             "main-has-set",              refused)         \
   X(missing_device,           "missing-device",            refused)         \
   X(ambiguous,                "ambiguous",                 refused)         \
   X(leftovers_in_use,         "leftovers-in-use",          refused)

@@ -7,8 +7,6 @@
 #include "cli/examined.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "discovery/fingerprint.hpp"
-#include "discovery/match.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
 #include "set/main_print.hpp"
@@ -80,13 +78,16 @@ void check_spare(const Examined& spare, Problems& out) {
 }
 
 void check_main(const Examined& main, const format::Content& content, Problems& out) {
-  if (const auto seen = discovery::take_fingerprint(*main.device)) {
-    const auto verdict = discovery::match(content.identity.main, *seen);
-    if (verdict.likeness != discovery::Likeness::same) {
-      out.push_back({main.path, "is not the main device of this set: " + verdict.reason,
-                     "give the device the set was made with"});
-      return;
-    }
+  if (main.as_main && !main.as_main->is_plainly_main()) {
+    const bool unproven = main.as_main->identity == discovery::Identity::unproven;
+    out.push_back({main.path,
+                   fmt::format("{}: {}",
+                               unproven ? "cannot be proved to be the main device of this set"
+                                        : "is not the main device of this set as it was recorded",
+                               in_words(*main.as_main)),
+                   unproven ? "`dmremap start` takes it with --accept-main"
+                            : "give the device the set was made with"});
+    if (!unproven) return;
   }
   if (set::was_written_since_stop(*main.device, content)) {
     out.push_back({main.path,

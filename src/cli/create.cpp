@@ -22,6 +22,7 @@ struct Arguments {
   set::CreateOptions options;
   std::string spare_size;
   std::string destroy;
+  std::string discard_data;
   KnownBadArguments known_bad;
   bool json = false;
 };
@@ -41,6 +42,13 @@ Result<void> parse(Arguments& arguments) {
     if (!arguments.options.destroy) {
       return fail(ErrorCode::usage, "not a UUID", arguments.destroy,
                   "give the UUID of the set to destroy, as `dmremap examine` shows it");
+    }
+  }
+  if (!arguments.discard_data.empty()) {
+    arguments.options.discard_data = parse_uuid(arguments.discard_data);
+    if (!arguments.options.discard_data) {
+      return fail(ErrorCode::usage, "not a UUID", arguments.discard_data,
+                  "give the UUID that the refusal names");
     }
   }
   return {};
@@ -117,12 +125,14 @@ int run(Arguments& arguments) {
     if (free) free = check_devices_are_free(*runtime, arguments.options);
     if (!free) return report(free.error(), arguments.json);
   }
-  const auto created = set::create(arguments.options, system_clock(), system_random());
+  const set::Hints known(runtime ? runtime->hints() : std::string());
+  const auto created = set::create(arguments.options, known, system_clock(), system_random());
   if (!created) return report(created.error(), arguments.json);
   // A place to look first, nothing more: the set is made whether or not it can be noted.
   if (runtime && runtime->make()) {
-    set::Hints(runtime->hints())
-        .remember(created->identity.name, {created->main_path, created->spare_path, {}});
+    known.remember(
+        created->identity.name,
+        {created->main_path, created->spare_path, {}, created->identity.set_uuid, created->main});
   }
   for (const std::string& text : created->warnings) warn(text);
   print(*created, arguments.json);
@@ -172,6 +182,9 @@ void add_create(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--force", arguments->options.force,
                  "overwrite a file system, partition table or damaged metadata on SPARE");
   verb->add_option("--destroy", arguments->destroy, "overwrite the set with this UUID on SPARE")
+      ->type_name("UUID");
+  verb->add_option("--discard-data", arguments->discard_data,
+                   "MAIN was main of this set, and what its spare holds is given up")
       ->type_name("UUID");
   verb->add_option("--known-bad", arguments->options.known_bad_path,
                    "sectors of MAIN that are lost from the start: a ddrescue mapfile or a "

@@ -21,14 +21,20 @@ struct Arguments {
   bool json = false;
 };
 
+std::string_view likeness_of(const discovery::IdentityVerdict& verdict) {
+  const bool same = verdict.identity == discovery::Identity::same;
+  return same && verdict.contents_changed ? "file-system-changed" : name_of(verdict.identity);
+}
+
 json json_of(const set::DiscoveredSet& set) {
   json mains = json::array();
   for (const set::DiscoveredMain& main : set.mains) {
     mains.push_back({{"path", main.path},
-                     {"likeness", discovery::name_of(main.verdict.likeness)},
-                     {"confirmed", main.verdict.confirmed},
+                     {"likeness", likeness_of(main.verdict)},
+                     {"confirmed", main.verdict.identity == discovery::Identity::same &&
+                                       !main.verdict.by_consent},
                      {"chosen", main.chosen},
-                     {"reason", main.verdict.reason}});
+                     {"reason", in_words(main.verdict)}});
   }
   const auto path = [](const std::string& text) { return text.empty() ? json() : json(text); };
   return {{"name", path(set.name)},
@@ -61,13 +67,10 @@ void print_pairs(const set::DiscoveredSet& set) {
 }
 
 std::string main_text(const set::DiscoveredMain& main) {
-  const discovery::MatchVerdict& verdict = main.verdict;
-  std::string why = verdict.reason;
-  if (verdict.likeness == discovery::Likeness::same) {
-    why = verdict.confirmed ? "its identity is the recorded one"
-                            : "nothing contradicts what is recorded, nothing confirms it";
-  }
-  return fmt::format("{}{}: {}", printable(main.path), main.chosen ? "" : " (not taken)", why);
+  return fmt::format("{}{}: {}{}; {}", printable(main.path), main.chosen ? "" : " (not taken)",
+                     discovery::name_of(main.verdict.identity),
+                     main.verdict.by_consent ? " (you said so once)" : "",
+                     printable(in_words(main.verdict)));
 }
 
 void print_text(const set::DiscoveredSet& set) {

@@ -8,8 +8,6 @@
 
 #include "base/clock.hpp"
 #include "cli/output.hpp"
-#include "discovery/fingerprint.hpp"
-#include "discovery/match.hpp"
 #include "format/verdict.hpp"
 
 namespace dmremap::cli {
@@ -34,7 +32,7 @@ Result<Examined> examine(const std::string& path) {
   if (!device) return tl::unexpected(device.error());
   auto survey = survey_twice(**device);
   if (!survey) return tl::unexpected(survey.error());
-  Examined out{path, std::move(*device), std::move(*survey), "unknown", std::nullopt};
+  Examined out{path, std::move(*device), std::move(*survey), "unknown", std::nullopt, std::nullopt};
   if (out.survey.has_set()) {
     out.role = "spare";
     out.uuid = out.survey.spare_uuid;
@@ -62,14 +60,17 @@ Result<void> choose_spare(ExaminedSet& set) {
   return {};
 }
 
-void find_main(std::vector<Examined>& devices, const format::Identity& identity) {
+void find_main(std::vector<Examined>& devices, const format::Content& content) {
+  const auto recorded = discovery::recorded_main(content);
+  const auto shared = discovery::shared_facts(discovery::names_of_disks());
   for (Examined& one : devices) {
     if (one.survey.has_set()) continue;
-    const auto seen = discovery::take_fingerprint(*one.device);
+    const auto seen = discovery::gather_facts(*one.device);
     if (!seen) continue;
-    if (discovery::match(identity.main, *seen).likeness != discovery::Likeness::same) continue;
+    one.as_main = discovery::identify(recorded, *seen, shared);
+    if (one.as_main->identity != discovery::Identity::same) continue;
     one.role = "main";
-    one.uuid = identity.main_uuid;
+    one.uuid = content.identity.main_uuid;
   }
 }
 
@@ -84,7 +85,7 @@ Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths) {
   }
   if (auto chosen = choose_spare(set); !chosen) return tl::unexpected(chosen.error());
   if (set.has_set && set.survey().content) {
-    find_main(set.devices, set.survey().content->identity);
+    find_main(set.devices, *set.survey().content);
   }
   return set;
 }

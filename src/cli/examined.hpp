@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
+#include "discovery/identity.hpp"
 #include "io/file_device.hpp"
 #include "metadata/survey.hpp"
 
@@ -22,6 +23,8 @@ struct Examined {
   metadata::Survey survey;
   std::string role = "unknown";  // "spare", "main", "unknown"
   std::optional<Uuid> uuid;
+  // Of a device without metadata, if the set is known: whether it is its main.
+  std::optional<discovery::IdentityVerdict> as_main;
 };
 
 struct ExaminedSet {

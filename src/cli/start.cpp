@@ -57,6 +57,9 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
   options.exports = std::move(*exports);
   if (auto fit = check_places(options.exports, arguments); !fit) return tl::unexpected(fit.error());
   if (!arguments.mount.empty()) options.mount_path = absolute(arguments.mount);
+  if (!arguments.open.accept_main.empty()) {
+    options.open.accept_main = absolute(arguments.open.accept_main);
+  }
 
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
     options.name = arguments.what.front();
@@ -142,6 +145,11 @@ every start.
 
 A set whose metadata is in doubt is refused, and so is a main device that was written to since the
 last stop. With --read-only nothing is written anywhere, not even to the metadata.
+
+Main is known by what is its own: the names that its hardware gives it, the file system and handle of an
+image. A file system UUID is none of that, for every copy has it. Where nothing of its own is recorded, or
+a dock shows another name, --accept-main PATH says which device it is. That is recorded: from then on the
+device is taken where it was, with the contents that it had at a clean stop.
 )",
           .examples = {{"dmremap start backup", "by name; then mount /dev/dm-remap/backup"},
                        {"dmremap start /dev/sdc1 /dev/sdb", "from the devices alone, in any order"},
@@ -180,6 +188,11 @@ void add_start(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--stale-ok", arguments->open.stale_ok,
                  "with --read-only: serve a doubtful or forked set too");
   verb->add_flag("--degraded", arguments->open.degraded, "start although a device is missing");
+  verb->add_option(
+          "--accept-main", arguments->open.accept_main,
+          "this is main, though what is recorded cannot prove it; recorded, so that once is "
+          "enough")
+      ->type_name("PATH");
   verb->add_flag("--accept-main-changed", arguments->open.accept_main_changed,
                  "start although main was changed since the last stop");
   verb->add_flag("--foreground", arguments->foreground, "stay in the foreground");

@@ -24,6 +24,7 @@ using remap::Place;
 
 struct Arguments {
   std::vector<std::string> what;
+  std::string accept_main;
   bool json = false;
 };
 
@@ -49,8 +50,8 @@ void note_written(Source& out, const format::Content& content) {
 
 // Main as given, or by its identity wherever it is. A rescuer may have the spare alone, and main in
 // another machine: then the table names the path where main was last seen, and says so.
-Result<void> find_main(Source& out, const set::Spare& spare, const std::string& hint_path) {
-  const auto members = set::find_main(spare, hint_path);
+Result<void> find_main(Source& out, const set::Spare& spare, const set::MainSearch& search) {
+  const auto members = set::find_main(spare, search);
   if (members) {
     out.devices.main = members->main_path;
     note_written(out, *spare.survey.content);
@@ -67,7 +68,7 @@ Result<void> find_main(Source& out, const set::Spare& spare, const std::string& 
 }
 
 // Of a set that is not asked, but read.
-Result<Source> of_spare(const set::Spare& spare, const std::string& hint_path) {
+Result<Source> of_spare(const set::Spare& spare, const set::MainSearch& search) {
   if (!spare.survey.content) {
     return fail(ErrorCode::no_metadata, "no winner: not one slot holds a whole commit", spare.path,
                 "look with `dmremap examine`");
@@ -80,11 +81,11 @@ Result<Source> of_spare(const set::Spare& spare, const std::string& hint_path) {
   }
   Source out{set_json(spare.survey), {{}, spare.path}, {}, {}};
   out.map = {spare.identity().main.size, spare.survey.content->extents};
-  if (auto found = find_main(out, spare, hint_path); !found) return tl::unexpected(found.error());
+  if (auto found = find_main(out, spare, search); !found) return tl::unexpected(found.error());
   return out;
 }
 
-Result<Source> of_devices(const std::vector<std::string>& paths) {
+Result<Source> of_devices(const std::vector<std::string>& paths, const std::string& accept_main) {
   auto set = examine_devices(paths);
   if (!set) return tl::unexpected(set.error());
   if (!set->has_set) return tl::unexpected(no_set(*set));
@@ -95,7 +96,7 @@ Result<Source> of_devices(const std::vector<std::string>& paths) {
   for (std::size_t i = 0; i < set->devices.size(); ++i) {
     if (i != set->spare) spare.others.push_back(absolute(set->devices[i].path));
   }
-  return of_spare(spare, {});
+  return of_spare(spare, {{}, accept_main, {}});
 }
 
 Result<Source> of_running(const std::string& name) {
@@ -116,14 +117,14 @@ Result<Source> of_running(const std::string& name) {
   return out;
 }
 
-Result<Source> of_name(const std::string& name) {
+Result<Source> of_name(const std::string& name, const std::string& accept_main) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
   if (is_running(*runtime, name)) return of_running(name);
   const auto spare = stopped_set(*runtime, name);
   if (!spare) return tl::unexpected(spare.error());
   const auto hint = set::Hints(runtime->hints()).find(name);
-  return of_spare(*spare, hint ? hint->main_path : std::string());
+  return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main, {}});
 }
 
 void note_images(Source& source, std::span<const remap::Stretch> targets) {
@@ -159,8 +160,8 @@ json to_json(const Source& source, std::span<const remap::Stretch> targets,
 
 Result<Source> source_of(const Arguments& arguments) {
   const std::string& first = arguments.what.front();
-  if (is_device_argument(first)) return of_devices(arguments.what);
-  if (arguments.what.size() == 1) return of_name(first);
+  if (is_device_argument(first)) return of_devices(arguments.what, arguments.accept_main);
+  if (arguments.what.size() == 1) return of_name(first, arguments.accept_main);
   return fail(ErrorCode::usage, "give one name, or devices", first,
               "a device is named with a `/` in it: ./" + first);
 }
@@ -214,6 +215,9 @@ void add_table(CLI::App& app, Chosen& chosen) {
   verb->add_option("NAME|DEVICE", arguments->what,
                    "the set; or its spare, and main if it is not found by itself")
       ->required();
+  verb->add_option("--accept-main", arguments->accept_main,
+                   "this is main, though what is recorded cannot prove it")
+      ->type_name("PATH");
   verb->add_flag("--json", arguments->json, "JSON instead of the table");
   manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

@@ -105,8 +105,28 @@ bool is_still_at(int fd, const std::string& path) {
 
 }  // namespace
 
+namespace {
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const fs::path made = fs::absolute(path, error);
+  return error ? path : made.lexically_normal().string();
+}
+
+// `runtime`: the runtime directory, if the environment names one; else empty.
+std::string state_directory(const std::string& runtime) {
+  if (auto named = from_variable("DMREMAP_STATE_DIR"); !named.empty()) return absolute(named);
+  if (!runtime.empty()) return runtime;
+  if (::geteuid() == 0) return "/var/lib/dm-remap";
+  if (auto state = from_variable("XDG_STATE_HOME"); !state.empty()) return state + "/dm-remap";
+  return from_variable("HOME") + "/.local/state/dm-remap";
+}
+
+}  // namespace
+
 Result<RuntimeDir> RuntimeDir::from_environment() {
   std::string path = from_variable("DMREMAP_RUNTIME_DIR");
+  const std::string state = state_directory(path.empty() ? path : absolute(path));
   if (path.empty() && ::geteuid() == 0) path = "/run/dmremap";
   if (path.empty()) {
     path = from_variable("XDG_RUNTIME_DIR");
@@ -116,9 +136,7 @@ Result<RuntimeDir> RuntimeDir::from_environment() {
     }
     path += "/dmremap";
   }
-  std::error_code error;
-  const fs::path absolute = fs::absolute(path, error);
-  return RuntimeDir(error ? path : absolute.lexically_normal().string());
+  return RuntimeDir(absolute(path), state);
 }
 
 Result<void> RuntimeDir::make() const {

@@ -16,10 +16,14 @@ namespace dmremap::control {
 
 class RuntimeDir {
  public:
-  // $DMREMAP_RUNTIME_DIR, else /run/dmremap for root, else $XDG_RUNTIME_DIR/dmremap. Makes nothing.
-  // Error usage: none of them is there.
+  // $DMREMAP_RUNTIME_DIR, else /run/dmremap for root, else $XDG_RUNTIME_DIR/dmremap. What outlives
+  // a boot lies in $DMREMAP_STATE_DIR; else in a runtime directory that the environment names, else
+  // in /var/lib/dm-remap for root, else in $XDG_STATE_HOME/dm-remap (~/.local/state). Makes
+  // nothing. Error usage: none of them is there.
   static Result<RuntimeDir> from_environment();
-  explicit RuntimeDir(std::string path) : path_(std::move(path)) {}
+  explicit RuntimeDir(std::string path) : path_(std::move(path)), state_(path_) {}
+  RuntimeDir(std::string path, std::string state)
+      : path_(std::move(path)), state_(std::move(state)) {}
 
   // Makes it, mode 0700, or checks that it is ours and that nobody else may write to it: else a
   // socket or a mount file could be slipped under us. Errors: permission, io.
@@ -31,7 +35,9 @@ class RuntimeDir {
   [[nodiscard]] std::string mount_file(const std::string& name) const { return file(name, ".dev"); }
   [[nodiscard]] std::string pid_file(const std::string& name) const { return file(name, ".pid"); }
   [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
-  [[nodiscard]] std::string hints() const { return path_ + "/known"; }
+  // Where it is kept what was last known of each set; outlives a boot, unless the runtime directory
+  // was named by the environment and no other place for it was.
+  [[nodiscard]] std::string hints() const { return state_ + "/known"; }
 
   // Names with a pid file, running or dead, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
@@ -39,6 +45,7 @@ class RuntimeDir {
  private:
   [[nodiscard]] std::string file(const std::string& name, std::string_view suffix) const;
   std::string path_;
+  std::string state_;
 };
 
 // Held by a daemon from before it touches a device until it ends; the kernel lets go of it when the

@@ -107,6 +107,7 @@ std::vector<std::string> command_line(const NbdOptions& options, const std::stri
   if (open.stale_ok) out.emplace_back("stale-ok=true");
   if (open.degraded) out.emplace_back("degraded=true");
   if (open.accept_main_changed) out.emplace_back("accept-main-changed=true");
+  if (!open.accept_main.empty()) out.push_back("accept-main=" + open.accept_main);
   out.push_back(fmt::format("report-fd={}", kReportFd));
   return out;
 }

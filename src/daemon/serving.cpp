@@ -212,13 +212,17 @@ void note_missing_protection() {
 
 // What stands between the set and its devices is cleared away; the pid file is held by the caller.
 Result<set::Members> find_members(const set::Spare& spare, const std::string& mount_path,
-                                  const set::Hints& hints) {
+                                  const set::OpenOptions& open, const set::Hints& hints) {
   const std::string& name = spare.identity().name;
+  // A doubt about the metadata is told before one about main.
+  if (auto fine = set::check_metadata(spare.survey, spare.path, open); !fine) {
+    return tl::unexpected(fine.error());
+  }
   if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
     return tl::unexpected(cleared.error());
   }
   const auto hint = hints.find(name);
-  return set::find_main(spare, hint ? hint->main_path : std::string());
+  return set::find_main(spare, {hint ? hint->main_path : std::string(), open.accept_main, {}});
 }
 
 // Where the FUSE file is, was or would be.
@@ -232,19 +236,21 @@ Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOp
                                           const std::string& mount_path, const set::Hints& hints,
                                           const ExportMaker& export_it) {
   const std::string& name = spare.identity().name;
-  const auto members = find_members(spare, mount_path, hints);
+  const auto members = find_members(spare, mount_path, options.open, hints);
   if (!members) return tl::unexpected(members.error());
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
   auto set = set::RunningSet::open(*members, options.open, system_clock(), system_random());
   if (!set) return tl::unexpected(set.error());
+  (*set)->add_own_device(mount_path);
   auto exports = export_it(**set);
   if (!exports) {
     // It was activated: leave it as a clean stop does.
     (void)(*set)->stop();
     return tl::unexpected(exports.error());
   }
-  hints.remember(name, {members->main_path, members->spare_path, mount_path});
+  hints.remember(name, {members->main_path, members->spare_path, mount_path, members->set_uuid,
+                        (*set)->recorded_main()});
   reserve_heap();
   return std::make_unique<Serving>(std::move(*set), std::move(*exports));
 }
@@ -323,7 +329,8 @@ Result<void> check_start(const ServeOptions& options, const control::RuntimeDir&
   const auto claimed = claim(options, runtime, hints);
   if (!claimed) return tl::unexpected(claimed.error());
   const std::string& name = claimed->spare.identity().name;
-  const auto members = find_members(claimed->spare, mount_path_of(name, options, runtime), hints);
+  const auto members =
+      find_members(claimed->spare, mount_path_of(name, options, runtime), options.open, hints);
   if (!members) return tl::unexpected(members.error());
   const auto opened = set::open_devices(*members, options.open);
   return opened ? Result<void>() : tl::unexpected(opened.error());

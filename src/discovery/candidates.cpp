@@ -10,7 +10,10 @@
 
 #include <fmt/format.h>
 
+#include "discovery/hardware_names.hpp"
+#include "io/file_device.hpp"
 #include "io/sysfs.hpp"
+#include "io/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -48,6 +51,16 @@ std::vector<std::string> block_devices(const std::string& sys, const std::string
   }
   std::ranges::sort(found);
   return found;
+}
+
+bool may_be_device(const std::string& path, SectorCount size,
+                   const std::vector<format::Fact>& facts) {
+  const auto storage = io::storage_of(path);
+  if (!storage || !storage->is_block_device()) return false;
+  const auto names = hardware_names(storage->device);
+  if (std::ranges::find_first_of(names, facts) != names.end()) return true;
+  const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+  return device && (*device)->geometry().size == size;
 }
 
 }  // namespace dmremap::discovery

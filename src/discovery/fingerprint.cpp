@@ -30,7 +30,8 @@ Probed probed(int outcome) {
 
 Probed probe_superblocks(Probe& probe) {
   ::blkid_probe_enable_superblocks(probe.get(), 1);
-  ::blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID);
+  ::blkid_probe_set_superblocks_flags(probe.get(),
+                                      BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
   const Probed all = probed(::blkid_do_safeprobe(probe.get()));
   if (all != Probed::unreadable) return all;
   // RAID superblocks lie at the end of a device, and one bad sector there is no reason to know
@@ -38,27 +39,6 @@ Probed probe_superblocks(Probe& probe) {
   ::blkid_reset_probe(probe.get());
   ::blkid_probe_filter_superblocks_usage(probe.get(), BLKID_FLTR_ONLYIN, BLKID_USAGE_FILESYSTEM);
   return probed(::blkid_do_probe(probe.get()));
-}
-
-void learn_contents(const io::FileDevice& device, Fingerprint& fingerprint) {
-  auto probe = Probe::open(device);
-  if (!probe) return;
-  const Probed superblocks = probe_superblocks(*probe);
-  fingerprint.fs_type = probe->value("TYPE");
-  fingerprint.fs_uuid = probe->value("UUID");
-  if (superblocks == Probed::found) return;
-
-  auto table = Probe::open(device);
-  if (!table) return;
-  ::blkid_probe_enable_superblocks(table->get(), 0);
-  ::blkid_probe_enable_partitions(table->get(), 1);
-  const Probed tables = probed(::blkid_do_safeprobe(table->get()));
-  fingerprint.fs_type = table->value("PTTYPE");
-  fingerprint.fs_uuid = table->value("PTUUID");
-  if (superblocks == Probed::unreadable || tables == Probed::unreadable) {
-    fingerprint.fs_type = kUnreadableFileSystem;
-    fingerprint.fs_uuid.clear();
-  }
 }
 
 // From the table of the disk, which blkid opens itself.
@@ -105,7 +85,32 @@ void cut_to_stored(Fingerprint& fingerprint) {
 
 }  // namespace
 
+Contents read_contents(const io::FileDevice& device) {
+  Contents out;
+  auto probe = Probe::open(device);
+  if (!probe) return out;
+  const Probed superblocks = probe_superblocks(*probe);
+  out.type = probe->value("TYPE");
+  out.uuid = probe->value("UUID");
+  out.label = probe->value("LABEL");
+  if (superblocks == Probed::found) return out;
+
+  auto table = Probe::open(device);
+  if (!table) return out;
+  ::blkid_probe_enable_superblocks(table->get(), 0);
+  ::blkid_probe_enable_partitions(table->get(), 1);
+  const Probed tables = probed(::blkid_do_safeprobe(table->get()));
+  if (superblocks == Probed::unreadable || tables == Probed::unreadable) {
+    return {std::string(kUnreadableFileSystem), {}, {}, false};
+  }
+  return {table->value("PTTYPE"), table->value("PTUUID"), {}, true};
+}
+
 Result<Fingerprint> take_fingerprint(const io::FileDevice& device) {
+  return take_fingerprint(device, read_contents(device));
+}
+
+Result<Fingerprint> take_fingerprint(const io::FileDevice& device, const Contents& contents) {
   struct stat facts {};
   if (::fstat(device.fd(), &facts) != 0) return fail_errno(errno, "look at", device.path());
   Fingerprint fingerprint;
@@ -117,7 +122,8 @@ Result<Fingerprint> take_fingerprint(const io::FileDevice& device) {
     fingerprint.kind = DeviceKind::other;
     learn_hardware(device, facts.st_rdev, fingerprint);
   }
-  learn_contents(device, fingerprint);
+  fingerprint.fs_type = contents.type;
+  fingerprint.fs_uuid = contents.uuid;
   std::error_code error;
   const auto path = std::filesystem::absolute(device.path(), error);
   fingerprint.path_hint = error ? device.path() : path.lexically_normal().string();

@@ -2,6 +2,7 @@
 // What identifies a device, as it can be learnt now.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -14,10 +15,23 @@ namespace dmremap::discovery {
 // can be concluded from the missing UUID.
 inline constexpr std::string_view kUnreadableFileSystem = "unreadable";
 
+// What lies on a device: a file system, or else a partition table.
+struct Contents {
+  std::string type;  // of libblkid; kUnreadableFileSystem
+  std::string uuid;
+  std::string label;
+  bool is_table = false;
+};
+// Only reads; what cannot be learnt is empty. Any thread.
+[[nodiscard]] Contents read_contents(const io::FileDevice& device);
+
 // Hardware facts are hardware_of's; what lies on the device is read from it, never from a database.
 // A disk without a file system of its own has its partition table's type and UUID in fs_type and
 // fs_uuid. What cannot be learnt stays empty, read errors included:
 // error only where not even the fd answers. Texts are cut to what can be stored. Any thread.
 Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device);
+// With contents that were read already.
+Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device,
+                                             const Contents& contents);
 
 }  // namespace dmremap::discovery

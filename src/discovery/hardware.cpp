@@ -28,14 +28,21 @@ std::string first_property(udev_device* device, std::initializer_list<const char
   return {};
 }
 
-Hardware hardware_in_udev(dev_t device) {
+using UdevDevice = std::unique_ptr<udev_device, Unreference>;
+
+// Null: udev does not know it.
+UdevDevice find_in_udev(dev_t device) {
   const std::unique_ptr<udev, Unreference> context(::udev_new());
-  if (context == nullptr) return {};
-  const std::unique_ptr<udev_device, Unreference> known(
-      ::udev_device_new_from_devnum(context.get(), 'b', device));
+  if (context == nullptr) return nullptr;
+  return UdevDevice(::udev_device_new_from_devnum(context.get(), 'b', device));
+}
+
+Hardware hardware_in_udev(dev_t device) {
+  const UdevDevice known = find_in_udev(device);
   if (known == nullptr) return {};
   Hardware found;
-  found.wwn = normal_wwn(first_property(known.get(), {"ID_WWN_WITH_EXTENSION", "ID_WWN"}));
+  found.wwn_as_shown = first_property(known.get(), {"ID_WWN_WITH_EXTENSION", "ID_WWN"});
+  found.wwn = normal_wwn(found.wwn_as_shown);
   // For SAS disks ID_SERIAL is the name of page 83; ID_SCSI_SERIAL is what stands on the label.
   found.serial = first_property(
       known.get(), {"ID_SCSI_SERIAL", "ID_SERIAL_SHORT", "ID_SERIAL", "DM_UUID", "MD_UUID"});
@@ -74,7 +81,8 @@ Hardware hardware_in_sysfs(dev_t device, const std::string& sys) {
   const io::KernelViews views{sys, "/proc"};
   const std::string disk = io::sysfs_directory_of(io::whole_disk_of(device, views), sys);
   Hardware found;
-  found.wwn = normal_wwn(first_attribute(disk, {"wwid", "device/wwid"}));
+  found.wwn_as_shown = first_attribute(disk, {"wwid", "device/wwid"});
+  found.wwn = normal_wwn(found.wwn_as_shown);
   found.serial = first_attribute(disk, {"serial", "device/serial", "dm/uuid", "md/uuid"});
   if (found.serial.empty()) found.serial = serial_in_page_80(disk + "/device/vpd_pg80");
   found.model = first_attribute(disk, {"device/model"});
@@ -85,10 +93,16 @@ Hardware hardware_of(dev_t device) {
   Hardware found = hardware_in_sysfs(device);
   Hardware other = hardware_in_udev(device);
   fill(found.wwn, std::move(other.wwn));
+  fill(found.wwn_as_shown, std::move(other.wwn_as_shown));
   fill(found.serial, std::move(other.serial));
   fill(found.model, std::move(other.model));
   fill(found.part_uuid, std::move(other.part_uuid));
   return found;
+}
+
+std::string udev_property(dev_t device, const char* key) {
+  const UdevDevice known = find_in_udev(device);
+  return known == nullptr ? std::string() : first_property(known.get(), {key});
 }
 
 std::string normal_wwn(std::string_view text) {

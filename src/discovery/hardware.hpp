@@ -12,6 +12,7 @@ namespace dmremap::discovery {
 // have their UUID as serial.
 struct Hardware {
   std::string wwn;
+  std::string wwn_as_shown;  // with the name of its type
   std::string serial;
   std::string model;
   std::string part_uuid;
@@ -23,6 +24,9 @@ struct Hardware {
 [[nodiscard]] Hardware hardware_of(dev_t device);
 // From /sys alone; `sys` is where it is mounted.
 [[nodiscard]] Hardware hardware_in_sysfs(dev_t device, const std::string& sys = "/sys");
+
+// What udev's database has of a device under one key; empty: nothing.
+[[nodiscard]] std::string udev_property(dev_t device, const char* key);
 
 // One form for what udev and /sys write differently: lower case, without the designator's name
 // ("0x5000..." and "naa.5000..." are one disk). Empty for what is no world-wide name (t10.).

@@ -79,6 +79,8 @@ class BlockDevice {
 
  protected:
   BlockDevice(std::string path, const Geometry& geometry);
+  // Before anybody else has the device.
+  void set_geometry(const Geometry& geometry) { geometry_ = geometry; }
 
  private:
   virtual IoStatus do_read(Sector first, std::span<std::byte> out) = 0;

@@ -48,6 +48,11 @@ class FileDevice final : public BlockDevice {
   // thread that did not call it does so in its first such request.
   static void prepare_thread();
 
+  // From now on it is a device of this geometry: what lies beyond `geometry.size` is not served,
+  // and what of that size is not there gives errors. Requires logical blocks no smaller than its
+  // own, and that nobody else uses it yet.
+  void serve_as(const Geometry& geometry) { set_geometry(geometry); }
+
   // Valid as long as this object; for fstat, ioctl and fingerprints.
   [[nodiscard]] int fd() const { return fd_.get(); }
   // The size the kernel reports now; the geometry keeps the size at open.

@@ -174,7 +174,8 @@ constexpr const char* kHelp =
     "read-only=true            write nothing, anywhere\n"
     "stale-ok=true             with read-only: serve a doubtful or forked set too\n"
     "degraded=true             start although a device is missing\n"
-    "accept-main-changed=true  start although main was changed since the last stop";
+    "accept-main-changed=true  start although main was changed since the last stop\n"
+    "accept-main=PATH  this is main, though what is recorded cannot prove it";
 
 nbdkit_plugin described() {
   nbdkit_plugin table{};

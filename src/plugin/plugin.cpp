@@ -131,6 +131,10 @@ Result<void> Plugin::configure(const std::string& key, const std::string& value)
     return {};
   }
   if (key == "device") return add_device(value);
+  if (key == "accept-main") {
+    options_.open.accept_main = absolute(value);
+    return {};
+  }
   if (key == "report-fd") {
     const char* end = value.data() + value.size();
     if (std::from_chars(value.data(), end, report_fd_).ptr == end &&

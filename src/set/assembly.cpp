@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "discovery/candidates.hpp"
-#include "discovery/fingerprint.hpp"
 #include "io/file_device.hpp"
 
 namespace dmremap::set {
@@ -81,27 +80,64 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
                "for new sets only)"};
 }
 
-std::optional<MainFact> fact_about(const std::string& path, const format::Fingerprint& recorded,
-                                   bool by_path) {
-  const auto device = io::FileDevice::open(path, kLook);
-  if (!device) return std::nullopt;
-  const auto seen = discovery::take_fingerprint(**device);
-  if (!seen) return std::nullopt;
-  return MainFact{path, discovery::match(recorded, *seen), by_path, beneath_path(path)};
-}
+// Gathers candidates for main, each device once.
+class Candidates {
+ public:
+  Candidates(const Spare& spare, const MainSearch& search)
+      : recorded_(discovery::recorded_main(*spare.survey.content)),
+        shared_(discovery::shared_facts(discovery::names_of_disks())),
+        spare_(beneath_path(spare.path)),
+        search_(search),
+        accepted_(search.accept_main.empty() ? std::nullopt : io::storage_of(search.accept_main)) {}
 
-void add_fact(std::vector<MainFact>& facts, const std::string& path,
-              const format::Fingerprint& recorded, bool by_path) {
-  const bool there = std::ranges::any_of(facts, [&](const MainFact& f) { return f.path == path; });
-  if (path.empty() || there) return;
-  if (auto fact = fact_about(path, recorded, by_path)) facts.push_back(std::move(*fact));
-}
+  void add(const std::string& path, bool named) {
+    const auto storage = io::storage_of(path);
+    if (!storage || is_known(*storage, named) || is_excluded(*storage)) return;
+    auto facts = discovery::gather_facts(path);
+    if (!facts) return;
+    MainCandidate candidate;
+    candidate.verdict = discovery::identify(recorded_, *facts, shared_);
+    candidate.device = std::move(*facts);
+    candidate.named = named;
+    candidate.accepted = accepted_ == storage;
+    found_.push_back(std::move(candidate));
+  }
 
-// Whether a device of this size is worth a closer look.
-bool has_size(const std::string& path, SectorCount size) {
-  const auto device = io::FileDevice::open(path, kLook);
-  return device && (*device)->geometry().size == size;
-}
+  [[nodiscard]] bool is_likely(const std::string& path) const {
+    const auto storage = io::storage_of(path);
+    if (!storage || is_excluded(*storage)) return false;
+    return discovery::may_be_device(path, recorded_.fingerprint.size, recorded_.facts);
+  }
+
+  [[nodiscard]] std::vector<MainCandidate> take() { return std::move(found_); }
+
+ private:
+  bool is_known(const io::Storage& storage, bool named) {
+    for (MainCandidate& one : found_) {
+      if (one.device.beneath.empty() || one.device.beneath.front() != storage) continue;
+      one.named = one.named || named;
+      return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool is_excluded(const io::Storage& storage) const {
+    const auto below = io::beneath(storage);
+    const auto lies_below = [&](const io::Storage& other) {
+      return std::ranges::find(below, other) != below.end();
+    };
+    if (std::ranges::any_of(search_.never, lies_below)) return true;
+    return !spare_.empty() &&
+           (lies_below(spare_.front()) || std::ranges::find(spare_, storage) != spare_.end());
+  }
+
+  discovery::RecordedMain recorded_;
+  discovery::SharedFacts shared_;
+  std::vector<io::Storage> spare_;
+  const MainSearch& search_;
+  std::optional<io::Storage> accepted_;
+  std::vector<MainCandidate> found_;
+};
 
 }  // namespace
 
@@ -163,28 +199,27 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints) {
   return take_chosen(found, name);
 }
 
-std::vector<MainFact> look_for_main(const Spare& spare, const std::string& hint_path) {
-  const format::Fingerprint& recorded = spare.identity().main;
-  std::vector<MainFact> facts;
+std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search) {
+  Candidates candidates(spare, search);
+  if (!search.accept_main.empty()) candidates.add(search.accept_main, true);
   if (!spare.others.empty()) {
-    for (const std::string& path : spare.others) add_fact(facts, path, recorded, true);
-  } else {
-    add_fact(facts, hint_path, recorded, true);
-    add_fact(facts, recorded.path_hint, recorded, true);
-    for (const std::string& path : discovery::block_devices()) {
-      if (path != spare.path && has_size(path, recorded.size)) {
-        add_fact(facts, path, recorded, false);
-      }
-    }
+    for (const std::string& path : spare.others) candidates.add(path, true);
+    return candidates.take();
   }
-  return facts;
+  candidates.add(search.hint_path, true);
+  candidates.add(spare.identity().main.path_hint, true);
+  for (const std::string& path : discovery::block_devices()) {
+    if (candidates.is_likely(path)) candidates.add(path, false);
+  }
+  return candidates.take();
 }
 
-Result<Members> find_main(const Spare& spare, const std::string& hint_path) {
-  const auto facts = look_for_main(spare, hint_path);
-  const auto chosen = choose_main(facts, spare.identity().name);
+Result<Members> find_main(const Spare& spare, const MainSearch& search) {
+  const auto candidates = look_for_main(spare, search);
+  const auto chosen = choose_main(candidates, spare.identity().name);
   if (!chosen) return tl::unexpected(chosen.error());
-  return Members{spare.identity().name, spare.identity().set_uuid, facts[*chosen].path, spare.path};
+  return Members{spare.identity().name, spare.identity().set_uuid, candidates[*chosen].device.path,
+                 spare.path};
 }
 
 }  // namespace dmremap::set

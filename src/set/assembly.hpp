@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "discovery/match.hpp"
 #include "format/content.hpp"
 #include "io/usage.hpp"
 #include "metadata/survey.hpp"
 #include "set/hints.hpp"
+#include "set/main_choice.hpp"
 #include "set/running_set.hpp"
 
 namespace dmremap::set {
@@ -38,11 +38,23 @@ struct Spare {
 // Where the hint says, and on every block device. Errors: missing_device, ambiguous.
 [[nodiscard]] Result<Spare> find_spare(const std::string& name, const Hints& hints);
 
-// Among `spare.others`; if there are none, where it was last seen (`hint_path`, may be empty, or
-// the path recorded at the last start), and among the block devices. A device that could be main if
-// the user insists is returned too: RunningSet::open refuses it unless they do. Errors:
-// missing_device, wrong_main, ambiguous.
-[[nodiscard]] Result<Members> find_main(const Spare& spare, const std::string& hint_path);
+struct MainSearch {
+  std::string hint_path;    // where it was last seen; may be empty
+  std::string accept_main;  // the user says that it is this device; may be empty
+  // Never main: what the set itself serves, and what lies on that.
+  std::vector<io::Storage> never;
+};
+
+// The devices that main is chosen among: `spare.others`; if there are none, where main was last
+// seen, the block devices of its size, and those with a name of its disk. Each is opened once, to
+// look. A device that the spare lies on, or that lies on the spare, is none of them.
+[[nodiscard]] std::vector<MainCandidate> look_for_main(const Spare& spare,
+                                                       const MainSearch& search);
+
+// The one that look_for_main found and choose_main takes. A device that could be main if the user
+// insists on more is returned too: RunningSet::open refuses it unless they do. Errors:
+// missing_device, wrong_main, main_unproven, ambiguous.
+[[nodiscard]] Result<Members> find_main(const Spare& spare, const MainSearch& search);
 
 // --- the decisions, pure ---
 
@@ -58,20 +70,5 @@ struct SpareFact {
 // and its file) are one; the upper one is taken. Errors: missing_device (none), ambiguous.
 [[nodiscard]] Result<std::size_t> choose_spare(const std::vector<SpareFact>& facts,
                                                const std::string& where);
-
-struct MainFact {
-  std::string path;
-  discovery::MatchVerdict verdict;
-  bool by_path = false;  // given by the user, or where it was last seen
-  std::vector<io::Storage> beneath;
-};
-
-// The devices that find_main chooses among.
-[[nodiscard]] std::vector<MainFact> look_for_main(const Spare& spare, const std::string& hint_path);
-
-// Index of main. One whose identity is confirmed goes before one that only does not contradict,
-// which counts only where a path names it. Errors: missing_device, wrong_main, ambiguous.
-[[nodiscard]] Result<std::size_t> choose_main(const std::vector<MainFact>& facts,
-                                              const std::string& where);
 
 }  // namespace dmremap::set

@@ -11,13 +11,15 @@
 #include <sys/stat.h>
 
 #include "base/parse.hpp"
-#include "discovery/fingerprint.hpp"
+#include "discovery/device_facts.hpp"
+#include "discovery/identity.hpp"
 #include "discovery/signatures.hpp"
 #include "io/file_device.hpp"
 #include "io/usage.hpp"
 #include "metadata/store.hpp"
 #include "metadata/survey.hpp"
 #include "set/hints.hpp"
+#include "set/other_sets.hpp"
 #include "set/spare_file.hpp"
 #include "set/undo.hpp"
 
@@ -233,21 +235,20 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
   return made;
 }
 
-Result<format::Content> describe(const CreateOptions& options, const io::FileDevice& main,
+Result<format::Content> describe(const CreateOptions& options, const discovery::DeviceFacts& main,
                                  const io::FileDevice& spare, Clock& clock, Random& random) {
-  auto main_print = discovery::take_fingerprint(main);
-  if (!main_print) return tl::unexpected(main_print.error());
-  auto spare_print = discovery::take_fingerprint(spare);
-  if (!spare_print) return tl::unexpected(spare_print.error());
+  auto spare_facts = discovery::gather_facts(spare);
+  if (!spare_facts) return tl::unexpected(spare_facts.error());
   format::Content content;
   content.identity.name = options.name;
   content.identity.set_uuid = random.uuid();
   content.identity.main_uuid = random.uuid();
   content.identity.spare_uuid = random.uuid();
   content.identity.created_ns = clock.wall_ns();
-  content.identity.main = std::move(*main_print);
+  content.facts = format::RecordedFacts{main.facts, spare_facts->facts, false};
+  content.identity.main = main.fingerprint;
   content.identity.main.path_hint = absolute(options.main_path);
-  content.identity.spare = std::move(*spare_print);
+  content.identity.spare = std::move(spare_facts->fingerprint);
   content.identity.spare.path_hint = absolute(options.spare_path);
   return content;
 }
@@ -272,7 +273,8 @@ SectorCount data_room(SectorCount spare_size) {
 
 }  // namespace
 
-Result<Created> create(const CreateOptions& options, Clock& clock, Random& random) {
+Result<Created> create(const CreateOptions& options, const Hints& known, Clock& clock,
+                       Random& random) {
   if (auto named = check_set_name(options.name); !named) return tl::unexpected(named.error());
   auto main = open_main(options.main_path);
   if (!main) return tl::unexpected(main.error());
@@ -280,6 +282,13 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   if (!bad) return tl::unexpected(bad.error());
   if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
     return tl::unexpected(apart.error());
+  }
+  const auto main_facts = discovery::gather_facts(**main);
+  if (!main_facts) return tl::unexpected(main_facts.error());
+  if (auto free =
+          check_in_no_set(**main, *main_facts, known, options.discard_data, options.destroy);
+      !free) {
+    return tl::unexpected(free.error());
   }
   // Removed again unless kept.
   SpareFile made;
@@ -297,12 +306,18 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   const auto erase_ends = check_signatures(**spare, options.force);
   if (!erase_ends) return tl::unexpected(erase_ends.error());
 
-  auto content = describe(options, **main, **spare, clock, random);
+  auto content = describe(options, *main_facts, **spare, clock, random);
   if (!content) return tl::unexpected(content.error());
   content->extents = remap::extents_of(*bad, content->identity.created_ns);
   Created created;
   created.known_bad = remap::count_marks(*bad, remap::Table());
   created.warnings = warnings_about(**main, **spare);
+  if (!discovery::has_own_name(content->facts->main)) {
+    created.warnings.push_back(
+        options.main_path +
+        ": has nothing of its own to know it by (no id, no serial number; an image on a disk "
+        "without them): after the next boot `dmremap start` asks once for --accept-main");
+  }
   if (auto done =
           write_set(**spare, *content, *destroyed, *erase_ends, options.force, clock, random);
       !done) {
@@ -310,6 +325,7 @@ Result<Created> create(const CreateOptions& options, Clock& clock, Random& rando
   }
   made.keep();
   created.identity = content->identity;
+  created.main = discovery::recorded_main(*content);
   created.main_path = content->identity.main.path_hint;
   created.spare_path = content->identity.spare.path_hint;
   created.spare_data = data_room((*spare)->geometry().size);

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "format/content.hpp"
+#include "set/hints.hpp"
 #include "set/known_bad_file.hpp"
 
 namespace dmremap::set {
@@ -20,23 +21,28 @@ struct CreateOptions {
   std::string main_path;
   std::string spare_path;
   std::optional<std::uint64_t> spare_bytes;  // make the spare as a file of this size
-  bool force = false;           // over a file system, partition table, damaged metadata
-  std::optional<Uuid> destroy;  // over this very set
-  std::string known_bad_path;   // sectors that the set shall know of from the start; empty: none
+  bool force = false;                // over a file system, partition table, damaged metadata
+  std::optional<Uuid> destroy;       // over this very set
+  std::optional<Uuid> discard_data;  // MAIN was main of this set, whose spare is given up
+  std::string known_bad_path;  // sectors that the set shall know of from the start; empty: none
   KnownBadForm known_bad_form;
 };
 
 struct Created {
   format::Identity identity;
-  std::string main_path;   // absolute
-  std::string spare_path;  // absolute
-  SectorCount spare_data;  // what the spare can take
+  discovery::RecordedMain main;  // what it is known by
+  std::string main_path;         // absolute
+  std::string spare_path;        // absolute
+  SectorCount spare_data;        // what the spare can take
   remap::Marked known_bad;
   std::vector<std::string> warnings;  // for people, one line each
 };
 
 // The name is not looked up: that no other set has it is for the caller to know. Opens main
-// read-only (it may be mounted), holds the spare. Errors: the refusals of `create`; no_space; io.
-Result<Created> create(const CreateOptions& options, Clock& clock, Random& random);
+// read-only (it may be mounted), holds the spare. `known`: the sets that were seen on this host.
+// Errors: the refusals of `create`; main_has_set, if MAIN is main or spare of another set;
+// no_space; io.
+Result<Created> create(const CreateOptions& options, const Hints& known, Clock& clock,
+                       Random& random);
 
 }  // namespace dmremap::set

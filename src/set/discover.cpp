@@ -56,24 +56,20 @@ SpareFact fact_of(const Seen& seen) {
 
 void find_main_of(DiscoveredSet& set, const Spare& spare, const Hints& hints) {
   const auto hint = hints.find(set.name);
-  const auto facts = look_for_main(spare, hint ? hint->main_path : std::string());
-  const auto chosen = choose_main(facts, set.name);
-  for (std::size_t i = 0; i < facts.size(); ++i) {
-    const bool different = facts[i].verdict.likeness == discovery::Likeness::different;
-    if (different && !facts[i].by_path) continue;
-    set.mains.push_back({facts[i].path, facts[i].verdict, chosen && *chosen == i});
+  const auto candidates = look_for_main(spare, {hint ? hint->main_path : std::string(), {}, {}});
+  const auto chosen = choose_main(candidates, set.name);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const MainCandidate& one = candidates[i];
+    if (one.verdict.identity == discovery::Identity::different && !one.named) continue;
+    set.mains.push_back({one.device.path, one.verdict, chosen && *chosen == i});
   }
   if (!chosen) {
     if (!set.problem) set.problem = chosen.error();
     return;
   }
-  set.main = facts[*chosen].path;
-  const auto& verdict = facts[*chosen].verdict;
-  if (!set.problem && verdict.likeness != discovery::Likeness::same) {
-    set.problem = Error{ErrorCode::main_changed, verdict.reason, set.main,
-                        "if it is the right device, changed on purpose: `dmremap start "
-                        "--accept-main-changed`"};
-  }
+  set.main = candidates[*chosen].device.path;
+  const auto fine = check_main(candidates[*chosen], {});
+  if (!set.problem && !fine) set.problem = fine.error();
 }
 
 // What a start finds on devices that it holds.

@@ -16,7 +16,7 @@ namespace dmremap::set {
 
 struct DiscoveredMain {
   std::string path;
-  discovery::MatchVerdict verdict;
+  discovery::IdentityVerdict verdict;
   bool chosen = false;
 };
 

@@ -2,15 +2,17 @@
 #include "set/held_main.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/aligned_buffer.hpp"
 #include "discovery/candidates.hpp"
+#include "discovery/device_facts.hpp"
 #include "discovery/fingerprint.hpp"
-#include "discovery/match.hpp"
 #include "io/usage.hpp"
+#include "set/main_choice.hpp"
 
 namespace dmremap::set {
 
@@ -52,6 +54,7 @@ Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::A
 format::Fingerprint merged(const format::Fingerprint& recorded, const format::Fingerprint& seen) {
   format::Fingerprint out = seen;
   out.size = recorded.size;
+  out.logical_block_bytes = recorded.logical_block_bytes;
   out.wwn = known(recorded.wwn, seen.wwn);
   out.serial = known(recorded.serial, seen.serial);
   out.model = known(recorded.model, seen.model);
@@ -64,8 +67,8 @@ format::Fingerprint merged(const format::Fingerprint& recorded, const format::Fi
 }
 
 HeldMain::HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
-                   format::Fingerprint fingerprint)
-    : access_(access), fingerprint_(std::move(fingerprint)) {
+                   discovery::RecordedMain recorded)
+    : access_(access), geometry_(device->geometry()), recorded_(std::move(recorded)) {
   opened_.push_back(std::move(device));
 }
 
@@ -74,22 +77,65 @@ io::FileDevice& HeldMain::device() const {
   return *opened_.back();
 }
 
-format::Fingerprint HeldMain::fingerprint() const {
+discovery::RecordedMain HeldMain::recorded() const {
   const std::lock_guard lock(mutex_);
-  return fingerprint_;
+  return recorded_;
 }
 
-void HeldMain::set_fingerprint(format::Fingerprint fingerprint) {
+void HeldMain::set_recorded(discovery::RecordedMain recorded) {
   const std::lock_guard lock(mutex_);
-  fingerprint_ = std::move(fingerprint);
+  recorded_ = std::move(recorded);
 }
 
-bool HeldMain::is_main(io::FileDevice& device) const {
-  if (!(device.geometry() == this->device().geometry()) || !answers(device)) return false;
-  const auto seen = discovery::take_fingerprint(device);
-  if (!seen) return false;
-  const auto verdict = discovery::match(fingerprint(), *seen);
-  return verdict.likeness == discovery::Likeness::same && verdict.confirmed;
+void HeldMain::add_own_device(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  own_.push_back(path);
+}
+
+// Names of files and nodes alone are compared: a look at the file that we serve would be answered
+// by this very process, which may be waiting for main.
+bool HeldMain::is_own(const std::string& path) const {
+  std::string backing = path;
+  // Partitions of a loop device are views of its file, too.
+  if (const auto storage = io::storage_of(path); storage && storage->is_block_device()) {
+    if (const auto loop = io::loop_backing(storage->device)) backing = loop->path;
+  }
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(own_,
+                             [&](const std::string& own) { return own == path || own == backing; });
+}
+
+Result<void> HeldMain::check(io::FileDevice& device, const discovery::SharedFacts& shared) const {
+  auto seen = discovery::gather_facts(device);
+  if (!seen) return tl::unexpected(seen.error());
+  auto verdict = discovery::identify(recorded(), *seen, shared);
+  if (verdict.by_consent) verdict.identity = discovery::Identity::unproven;
+  verdict.by_consent = false;
+  if (auto fine = check_main({std::move(*seen), verdict, true, false}, {}); !fine) {
+    // The contents are compared block by block before main is taken again.
+    if (fine.error().code != ErrorCode::main_changed) return fine;
+  }
+  if (!answers(device)) return fail(ErrorCode::missing_device, "does not answer", device.path());
+  return {};
+}
+
+Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
+    const std::string& path, const discovery::SharedFacts& shared) const {
+  // Only what is main is held, if but for a moment: others may want theirs.
+  {
+    auto seen = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+    if (!seen) return tl::unexpected(seen.error());
+    if (auto fine = check(**seen, shared); !fine) return tl::unexpected(fine.error());
+  }
+  auto held = io::FileDevice::open(path, {access_, io::Holding::exclusive});
+  if (!held) return held;
+  if (auto fine = check(**held, shared); !fine) return tl::unexpected(fine.error());
+  const io::Geometry now = (*held)->geometry();
+  if (now.size < geometry_.size || now.logical_block_bytes > geometry_.logical_block_bytes) {
+    return fail(ErrorCode::wrong_main, "has not the size and block that main had", path);
+  }
+  (*held)->serve_as(geometry_);
+  return held;
 }
 
 Result<io::BlockDevice*> HeldMain::reopen() {
@@ -97,18 +143,31 @@ Result<io::BlockDevice*> HeldMain::reopen() {
   // Still the same open device: nobody can have put another in its place.
   if (answers(old)) return &old;
 
+  const discovery::RecordedMain now = recorded();
+  const auto shared = discovery::shared_facts(discovery::names_of_disks());
   std::vector<std::string> paths = discovery::block_devices();
-  paths.insert(paths.begin(), {old.path(), fingerprint().path_hint});
+  paths.insert(paths.begin(), {old.path(), now.fingerprint.path_hint});
+  std::optional<Error> refused;
   for (const std::string& path : paths) {
-    if (path.empty()) continue;
-    // Only what is main is held, if but for a moment: others may want theirs.
-    const auto seen = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
-    if (!seen || !is_main(**seen)) continue;
-    auto held = io::FileDevice::open(path, {access_, io::Holding::exclusive});
-    if (!held || !is_main(**held)) continue;
+    if (path.empty() || is_own(path)) continue;
+    const bool was_here = path == old.path();
+    if (!was_here && !discovery::may_be_device(path, now.fingerprint.size, now.facts)) continue;
+    auto held = hold_again(path, shared);
+    if (!held) {
+      const ErrorCode code = held.error().code;
+      const bool told =
+          code == ErrorCode::main_unproven || (was_here && code == ErrorCode::wrong_main);
+      if (told && !refused) refused = held.error();
+      continue;
+    }
     const std::lock_guard lock(mutex_);
     opened_.push_back(std::move(*held));
     return opened_.back().get();
+  }
+  if (refused) {
+    refused->what = "is there, but was not taken for main again: " + refused->what;
+    refused->hint = "stop the set, look at the device, and start it with --accept-main";
+    return tl::unexpected(*refused);
   }
   return fail(ErrorCode::missing_device, "the main device is not back", old.path());
 }

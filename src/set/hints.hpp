@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "discovery/identity.hpp"
 
 namespace dmremap::set {
 
@@ -21,6 +23,10 @@ struct Hint {
   std::string main_path;
   std::string spare_path;
   std::string mount_path;  // where the device was last served; empty: never
+  // Which set it is, and what its main is known by: so that main is known for what it is when the
+  // spare is not there. None in what earlier versions wrote.
+  std::optional<Uuid> set_uuid = {};
+  discovery::RecordedMain main = {};
 
   bool operator==(const Hint&) const = default;
 };

@@ -53,13 +53,17 @@ MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& ext
   return {print, served.whole()};
 }
 
-bool was_written_since_stop(io::BlockDevice& main, const format::Content& content) {
-  const bool has_anything_elsewhere = std::ranges::any_of(
-      content.extents,
-      [](const format::Extent& extent) { return extent.state() != format::State::suspect; });
-  if (!content.health.clean || !has_anything_elsewhere) return false;
+PrintNow compare_print(io::BlockDevice& main, const format::Content& content, bool always) {
+  const bool has_anything_elsewhere = std::ranges::any_of(content.extents, is_elsewhere);
+  const bool is_recorded = content.health.clean && content.health.main_print != Sha256{};
+  if (!is_recorded || (!always && !has_anything_elsewhere)) return PrintNow::unknown;
   const MainPrint now = print_of(main, content.extents);
-  return now.whole && now.print != content.health.main_print;
+  if (!now.whole) return PrintNow::unknown;
+  return now.print == content.health.main_print ? PrintNow::equal : PrintNow::differs;
+}
+
+bool was_written_since_stop(io::BlockDevice& main, const format::Content& content) {
+  return compare_print(main, content, false) == PrintNow::differs;
 }
 
 }  // namespace dmremap::set

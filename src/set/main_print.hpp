@@ -21,6 +21,16 @@ struct MainPrint {
 // whether it can be read, is of no interest. `extents` sorted by main sector. Only reads.
 [[nodiscard]] MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents);
 
+enum class PrintNow {
+  unknown,  // none was recorded, or it does not read well now
+  equal,
+  differs,
+};
+// What main's superblock area is now against what a clean stop recorded. Reads only where it
+// matters: `always`, or something of main is elsewhere.
+[[nodiscard]] PrintNow compare_print(io::BlockDevice& main, const format::Content& content,
+                                     bool always);
+
 // Promise 12: somebody wrote to main behind our back since a clean stop recorded its print, while a
 // part of it lives on the spare, or nowhere. False where nothing is elsewhere or nothing was
 // recorded; then nothing is read.

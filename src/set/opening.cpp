@@ -6,58 +6,104 @@
 
 #include <fmt/format.h>
 
-#include "discovery/fingerprint.hpp"
-#include "discovery/match.hpp"
+#include "io/usage.hpp"
 #include "set/held_main.hpp"
+#include "set/main_choice.hpp"
 #include "set/main_print.hpp"
 
 namespace dmremap::set {
 
-namespace {
-
-Result<void> check_metadata(const metadata::Survey& survey, const Members& members,
+Result<void> check_metadata(const metadata::Survey& survey, const std::string& spare_path,
                             const OpenOptions& options) {
-  const auto refused = metadata::refusal(survey, members.spare_path);
+  const auto refused = metadata::refusal(survey, spare_path);
   const bool served_anyway = options.read_only && survey.content.has_value() &&
                              !survey.newer_format &&
                              (options.stale_ok || survey.decision.writable());
   if (refused && !served_anyway) return tl::unexpected(*refused);
-  if (survey.set_uuid != members.set_uuid) {
-    return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
-                members.spare_path, "start the set again");
-  }
   return {};
 }
 
-Result<void> check_identity(Opening& opening, const OpenOptions& options) {
-  const format::Identity& recorded = opening.content().identity;
-  auto seen = discovery::take_fingerprint(*opening.main);
+namespace {
+
+bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
+  if (options.accept_main.empty()) return false;
+  const auto said = io::storage_of(options.accept_main);
+  return said && said == io::storage_of(main.path());
+}
+
+// A main of another geometry, which the user has accepted: its recorded size, and its recorded
+// logical block, are served.
+Result<void> fit_geometry(Opening& opening, const OpenOptions& options) {
+  const format::Fingerprint& recorded = opening.content().identity.main;
+  const io::Geometry now = opening.main->geometry();
+  io::Geometry served = now;
+  served.size = recorded.size;
+  served.logical_block_bytes = recorded.logical_block_bytes;
+  served.physical_block_bytes = std::max(served.logical_block_bytes, now.physical_block_bytes);
+  if (now == served) return {};
+  if (now.logical_block_bytes > recorded.logical_block_bytes) {
+    return fail(ErrorCode::block_size,
+                fmt::format("its logical block is {} bytes, recorded were {}: smaller requests "
+                            "cannot be served",
+                            now.logical_block_bytes, recorded.logical_block_bytes),
+                opening.main->path(),
+                fmt::format("attach it with `losetup --sector-size {}`, and give that device",
+                            recorded.logical_block_bytes));
+  }
+  if (now.size < recorded.size && !options.read_only) {
+    return fail(ErrorCode::main_resized,
+                fmt::format("it shrank by {} sectors, from {} to {}: its end is not there",
+                            (recorded.size - now.size).value, recorded.size.value, now.size.value),
+                opening.main->path(),
+                "give it back its size; with --read-only it is served, its end as errors");
+  }
+  opening.main->serve_as(served);
+  return {};
+}
+
+Result<void> check_spare_size(const Opening& opening) {
+  const SectorCount recorded = opening.content().identity.spare.size;
+  const SectorCount size = opening.spare->geometry().size;
+  if (size >= recorded) return {};
+  return fail(ErrorCode::device_too_small,
+              fmt::format("the spare shrank from {} to {} sectors", recorded.value, size.value),
+              opening.spare->path(), "give it back its size");
+}
+
+Result<discovery::IdentityVerdict> check_identity(Opening& opening, const OpenOptions& options) {
+  opening.main_recorded = discovery::recorded_main(opening.content());
+  auto seen = discovery::gather_facts(*opening.main);
   if (!seen) return tl::unexpected(seen.error());
   opening.main_seen = std::move(*seen);
-  const auto verdict = discovery::match(recorded.main, opening.main_seen);
-  const std::string& main_path = opening.main->path();
-  if (verdict.likeness != discovery::Likeness::same) {
-    if (!verdict.overridable) {
-      return fail(ErrorCode::wrong_main, "is not the main device of this set: " + verdict.reason,
-                  main_path, "give the device the set was made with");
-    }
-    if (!options.accept_main_changed) {
-      return fail(ErrorCode::main_changed, verdict.reason, main_path,
-                  "if it is the right device, changed on purpose: --accept-main-changed");
-    }
-    opening.main_changed = true;
-  }
-  if (opening.spare->geometry().size < recorded.spare.size) {
-    return fail(ErrorCode::device_too_small,
-                fmt::format("the spare shrank from {} to {} sectors", recorded.spare.size.value,
-                            opening.spare->geometry().size.value),
-                opening.spare->path(), "give it back its size");
-  }
-  return {};
+  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  MainCandidate main{opening.main_seen,
+                     discovery::identify(opening.main_recorded, opening.main_seen, shared), true,
+                     is_accepted(*opening.main, options)};
+  const MainConsent consent{main.accepted, options.accept_main_changed};
+  if (auto fine = check_main(main, consent); !fine) return tl::unexpected(fine.error());
+  opening.main_accepted = main.accepted;
+  opening.main_changed = main.verdict.contents_changed.has_value();
+  return main.verdict;
 }
 
-Result<void> check_print(Opening& opening, const OpenOptions& options) {
-  if (!was_written_since_stop(*opening.main, opening.content())) return {};
+// A main that is known by its contents alone must have them still.
+bool is_known_by_contents(const discovery::IdentityVerdict& verdict, const OpenOptions& options) {
+  return verdict.by_consent && options.accept_main.empty();
+}
+
+Result<void> check_print(Opening& opening, const discovery::IdentityVerdict& verdict,
+                         const OpenOptions& options) {
+  const bool known_by_contents = is_known_by_contents(verdict, options);
+  const auto compared = compare_print(*opening.main, opening.content(), known_by_contents);
+  if (known_by_contents && compared == PrintNow::unknown) {
+    return fail(
+        ErrorCode::main_unproven,
+        "cannot tell whether it is main: nothing of its own to know it by, and what it "
+        "holds cannot be compared",
+        opening.main->path(),
+        "if it is the disk itself and no copy of it: --accept-main " + opening.main->path());
+  }
+  if (compared != PrintNow::differs) return {};
   if (!options.accept_main_changed) {
     return fail(ErrorCode::main_changed,
                 "was written to since the set was stopped, while sectors of it are elsewhere",
@@ -83,11 +129,21 @@ Result<Opening> open_devices(const Members& members, const OpenOptions& options)
   auto survey = metadata::survey(*opening.spare);
   if (!survey) return tl::unexpected(survey.error());
   opening.survey = std::move(*survey);
-  if (auto fine = check_metadata(opening.survey, members, options); !fine) {
+  if (auto fine = check_metadata(opening.survey, members.spare_path, options); !fine) {
     return tl::unexpected(fine.error());
   }
-  if (auto fine = check_identity(opening, options); !fine) return tl::unexpected(fine.error());
-  if (auto fine = check_print(opening, options); !fine) return tl::unexpected(fine.error());
+  if (opening.survey.set_uuid != members.set_uuid) {
+    return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
+                members.spare_path, "start the set again");
+  }
+  const auto verdict = check_identity(opening, options);
+  if (!verdict) return tl::unexpected(verdict.error());
+  for (const auto& fine : {check_spare_size(opening), fit_geometry(opening, options)}) {
+    if (!fine) return tl::unexpected(fine.error());
+  }
+  if (auto fine = check_print(opening, *verdict, options); !fine) {
+    return tl::unexpected(fine.error());
+  }
   return opening;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/result.hpp"
+#include "discovery/identity.hpp"
 #include "format/content.hpp"
 #include "io/file_device.hpp"
 #include "metadata/survey.hpp"
@@ -18,11 +19,19 @@ struct Opening {
   std::unique_ptr<io::FileDevice> main;
   std::unique_ptr<io::FileDevice> spare;
   metadata::Survey survey;
-  format::Fingerprint main_seen;
-  bool main_changed = false;  // and accepted
+  discovery::RecordedMain main_recorded;
+  discovery::DeviceFacts main_seen;
+  bool main_accepted = false;  // on the user's word alone
+  bool main_changed = false;   // and accepted
 
   [[nodiscard]] const format::Content& content() const { return *survey.content; }
 };
+
+// Whether metadata like this may be served with these options: the refusals of `start` that have
+// nothing to do with main.
+[[nodiscard]] Result<void> check_metadata(const metadata::Survey& survey,
+                                          const std::string& spare_path,
+                                          const OpenOptions& options);
 
 // Holds both devices, surveys the spare, refuses what is doubtful, compares main's identity and its
 // recorded print. Writes nothing. Errors: the refusals of `start`.

@@ -11,7 +11,8 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
-#include "discovery/fingerprint.hpp"
+#include "discovery/device_facts.hpp"
+#include "discovery/identity.hpp"
 #include "io/file_device.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
@@ -78,16 +79,26 @@ format::Event make_event(format::EventKind kind, Severity severity, std::string 
   return event;
 }
 
+// What main is known by from now on: what was recorded, what it shows today, and the user's word.
+discovery::RecordedMain recorded_now(const Opening& opening) {
+  format::Content content;
+  content.identity.main = merged(opening.main_recorded.fingerprint, opening.main_seen.fingerprint);
+  content.facts =
+      discovery::merge_main_facts(opening.main_recorded, opening.main_seen, opening.main_accepted);
+  return discovery::recorded_main(content);
+}
+
 class HeldSet final : public RunningSet {
  public:
   HeldSet(Opening opening, bool read_only, Clock& clock)
       : content_(std::move(*opening.survey.content)),
         survey_(std::move(opening.survey)),
         main_(std::move(opening.main), read_only ? io::Access::read_only : io::Access::read_write,
-              merged(content_.identity.main, opening.main_seen)),
+              recorded_now(opening)),
         spare_(std::move(opening.spare)),
         events_(clock, content_.health),
         recorder_(events_, content_.identity.name, content_.health),
+        main_accepted_(opening.main_accepted),
         main_changed_(opening.main_changed),
         read_only_(read_only),
         clock_(clock) {
@@ -132,6 +143,8 @@ class HeldSet final : public RunningSet {
   const std::string& name() const override { return content_.identity.name; }
   bool read_only() const override { return read_only_; }
   EventLog& events() override { return events_; }
+  discovery::RecordedMain recorded_main() const override { return main_.recorded(); }
+  void add_own_device(const std::string& path) override { main_.add_own_device(path); }
 
   Status status() const override {
     Status out;
@@ -210,9 +223,14 @@ class HeldSet final : public RunningSet {
     health.main_print = {};
     content_.copy.reset();
     ++health.starts;
-    content_.identity.main = main_.fingerprint();
-    if (const auto seen = discovery::take_fingerprint(*spare_)) {
-      content_.identity.spare = merged(content_.identity.spare, *seen);
+    record_facts(content_);
+    if (const auto seen = discovery::gather_facts(*spare_)) {
+      content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
+      content_.facts->spare = seen->facts;
+    }
+    if (main_accepted_) {
+      recorder_.on_event(make_event(format::EventKind::start, Severity::warning,
+                                    "main was taken on a user's word"));
     }
     if (main_changed_) {
       recorder_.on_event(
@@ -228,6 +246,25 @@ class HeldSet final : public RunningSet {
     events_.fill_health(health);
   }
 
+  // What main is known by now, into what is committed.
+  void record_facts(format::Content& content) const {
+    discovery::RecordedMain main = main_.recorded();
+    content.identity.main = std::move(main.fingerprint);
+    if (!content.facts) content.facts.emplace();
+    content.facts->main = std::move(main.facts);
+    content.facts->main_has_no_identity = main.no_identity;
+  }
+
+  // Main has another file system, or shows other names, than when it was looked at last.
+  void look_at_facts(const discovery::DeviceFacts& seen) {
+    discovery::RecordedMain main = main_.recorded();
+    const auto facts = discovery::merge_main_facts(main, seen, false);
+    main.fingerprint = merged(main.fingerprint, seen.fingerprint);
+    main.facts = facts.main;
+    main.no_identity = facts.main_has_no_identity;
+    main_.set_recorded(std::move(main));
+  }
+
   Result<void> record_stop(bool flushed) {
     // No commit may follow this one: what it relocated would not be in a copy that is recorded.
     engine_->end_background();
@@ -235,22 +272,21 @@ class HeldSet final : public RunningSet {
     const bool clean = flushed && !engine_->conditions().tripped;
     MainPrint print;
     if (clean) {
-      if (const auto seen = discovery::take_fingerprint(main_.device())) {
-        main_.set_fingerprint(merged(main_.fingerprint(), *seen));
-      }
+      if (const auto seen = discovery::gather_facts(main_.device())) look_at_facts(*seen);
       print = print_of(main_.device(), engine_->extents());
+      // Once all of it reads again its print would be another one, though nobody wrote to it.
+      if (!print.whole) print.print = {};
     }
     recorder_.on_event(make_event(format::EventKind::stop,
                                   clean ? Severity::info : Severity::warning,
                                   clean ? "" : "main did not take the last flush"));
-    const auto fingerprint = main_.fingerprint();
     // By the table of this very commit: what a job before it relocated is not in the copy.
     return engine_->commit_record([=, this](format::Content& content) {
       const auto lacks = clean ? copy_still_made(content.extents) : std::nullopt;
       if (lacks) {
         content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
       }
-      content.identity.main = fingerprint;
+      record_facts(content);
       content.health.clean = clean;
       content.health.main_print = print.print;
     });
@@ -305,14 +341,14 @@ class HeldSet final : public RunningSet {
     const MainPrint now = print_of(main_.device(), engine_->extents());
     if (!now.whole || now.print == print_seen) return now.whole;
     print_seen = now.print;
-    const auto seen = discovery::take_fingerprint(main_.device());
+    const auto seen = discovery::gather_facts(main_.device());
     if (!seen) return false;
     const format::Fingerprint before = main_.fingerprint();
-    const format::Fingerprint after = merged(before, *seen);
+    const format::Fingerprint after = merged(before, seen->fingerprint);
     if (after.fs_uuid == before.fs_uuid && after.fs_type == before.fs_type) return true;
-    main_.set_fingerprint(after);
-    const auto recorded = engine_->commit_record(
-        [after](format::Content& content) { content.identity.main = after; });
+    look_at_facts(*seen);
+    const auto recorded =
+        engine_->commit_record([this](format::Content& content) { record_facts(content); });
     if (!recorded) log(Severity::warning, recorded.error().message());
     return true;
   }
@@ -334,6 +370,7 @@ class HeldSet final : public RunningSet {
   std::unique_ptr<io::FileDevice> spare_;
   EventLog events_;
   Recorder recorder_;
+  const bool main_accepted_;
   const bool main_changed_;
   const bool read_only_;
   Clock& clock_;

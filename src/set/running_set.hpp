@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "discovery/identity.hpp"
 #include "remap/engine.hpp"
 #include "set/event_log.hpp"
 #include "set/status.hpp"
@@ -28,6 +29,9 @@ struct OpenOptions {
   bool stale_ok = false;             // with read_only: a doubtful or forked set too
   bool degraded = false;             // accepted; a set with one spare has nothing to do without
   bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
+  // The user says that this device is main, though what is recorded cannot prove it. Empty: not
+  // said. It is recorded, so that once is enough.
+  std::string accept_main;
 };
 
 // The devices of one set, found (set/assembly.hpp) but not yet held.
@@ -64,6 +68,11 @@ class RunningSet {
   [[nodiscard]] virtual bool read_only() const = 0;
   [[nodiscard]] virtual Status status() const = 0;
   [[nodiscard]] virtual EventLog& events() = 0;
+
+  // What main is known by in this run.
+  [[nodiscard]] virtual discovery::RecordedMain recorded_main() const = 0;
+  // The set is served there: a file, or the node of a device. It is never taken for main.
+  virtual void add_own_device(const std::string& path) = 0;
 
   // Waits for the writes in flight. Errors: device_in_use, if one of them does not end.
   virtual Result<Moment> settle() = 0;

@@ -27,7 +27,7 @@ def golden_refusals(t):
         else:
             before = digest(main), digest(path)
             dm = product.Product(t, main, path, name=image.expected(path)["set"]["name"])
-            dm.start("fuse", "--read-only", "--stale-ok", by_devices=True)
+            dm.start("fuse", "--read-only", "--stale-ok", "--accept-main", main, by_devices=True)
             dm.stop()
             equal((digest(main), digest(path)), before, f"devices of {image.name}")
         os.unlink(path)

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/device_facts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/file_descriptor.hpp"
+#include "discovery/file_names.hpp"
+#include "discovery/fingerprint.hpp"
+#include "discovery/hardware_names.hpp"
+#include "io/sysfs.hpp"
+
+namespace dmremap::discovery {
+
+namespace {
+
+using format::Fact;
+using format::FactKind;
+
+constexpr int kMostLayers = 8;  // loop devices over block devices over ...
+
+void add(std::vector<Fact>& facts, FactKind kind, std::string value) {
+  if (value.empty()) return;
+  if (value.size() > format::kMaxFactBytes) value.resize(format::kMaxFactBytes);
+  facts.push_back({kind, std::move(value)});
+}
+
+void append(std::vector<Fact>& facts, std::vector<Fact> more) {
+  facts.insert(facts.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+}
+
+std::string offset_suffix(std::uint64_t sectors) {
+  return sectors == 0 ? std::string() : fmt::format(" +{}", sectors);
+}
+
+std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
+                                   std::uint64_t first_sector, int layers);
+
+// A loop device is what it is a view of. A file that was deleted or lies in another mount namespace
+// cannot be looked at.
+std::vector<Fact> names_below_loop(dev_t device, std::uint64_t first_sector, int layers) {
+  const auto backing = io::loop_backing(device);
+  if (!backing || layers == 0) return {};
+  // Only to look at it: no server of a hung file system is asked for data.
+  const FileDescriptor fd(
+      ::open(backing->path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  struct stat facts {};
+  if (!fd.valid() || ::fstat(fd.get(), &facts) != 0) return {};
+  const bool is_block_device = S_ISBLK(facts.st_mode);
+  if (!is_block_device && !S_ISREG(facts.st_mode)) return {};
+  return names_of_storage(fd.get(), is_block_device, facts.st_rdev,
+                          first_sector + backing->offset / kSectorBytes, layers - 1);
+}
+
+// Of whatever holds the bytes: names of the disk or file, and where on it they begin.
+std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
+                                   std::uint64_t first_sector, int layers) {
+  if (!is_block_device) return file_names(fd, offset_suffix(first_sector));
+  const std::string directory = io::sysfs_directory_of(device);
+  const bool is_partition = !io::read_attribute(directory + "/partition").empty();
+  if (is_partition) {
+    first_sector += std::strtoull(io::read_attribute(directory + "/start").c_str(), nullptr, 10);
+  }
+  std::vector<Fact> facts = hardware_names(device);
+  append(facts, names_below_loop(device, first_sector, layers));
+  if (auto attachment = attachment_of_disk(fd); !attachment.empty()) {
+    add(facts, FactKind::attachment, attachment + offset_suffix(first_sector));
+  }
+  if (first_sector != 0) add(facts, FactKind::partition_start, std::to_string(first_sector));
+  return facts;
+}
+
+// The order is the order of importance: what does not fit the metadata is left out from the end.
+void sort_decisive_first(std::vector<Fact>& facts) {
+  std::ranges::stable_sort(facts, {}, &Fact::kind);
+}
+
+bool has_several_paths(const std::string& directory) {
+  std::error_code error;
+  const std::string real = std::filesystem::canonical(directory, error);
+  if (error) return false;
+  constexpr std::array<std::string_view, 3> kTransports{"/end_device-", "/rport-", "/session"};
+  return std::ranges::any_of(kTransports, [&](std::string_view transport) {
+    return real.find(transport) != std::string::npos;
+  });
+}
+
+// A path of a multipath map is seen through the map.
+bool is_multipath_leg(const std::string& directory) {
+  const std::string holders = directory + "/holders";
+  return std::ranges::any_of(io::names_in(holders), [&](const std::string& holder) {
+    return io::read_attribute(fmt::format("{}/{}/dm/uuid", holders, holder)).starts_with("mpath-");
+  });
+}
+
+}  // namespace
+
+Result<DeviceFacts> gather_facts(const io::FileDevice& device) {
+  struct stat facts {};
+  if (::fstat(device.fd(), &facts) != 0) return fail_errno(errno, "look at", device.path());
+  DeviceFacts out;
+  const Contents contents = read_contents(device);
+  auto fingerprint = take_fingerprint(device, contents);
+  if (!fingerprint) return tl::unexpected(fingerprint.error());
+  out.fingerprint = std::move(*fingerprint);
+  out.path = out.fingerprint.path_hint;
+  out.facts =
+      names_of_storage(device.fd(), device.is_block_device(), facts.st_rdev, 0, kMostLayers);
+  add(out.facts, FactKind::partition_uuid, out.fingerprint.part_uuid);
+  add(out.facts, contents.is_table ? FactKind::table_uuid : FactKind::file_system_uuid,
+      contents.uuid);
+  add(out.facts, FactKind::file_system_label, contents.label);
+  add(out.facts, FactKind::path, out.path);
+  if (device.is_block_device()) add(out.facts, FactKind::port, port_of(facts.st_rdev));
+  sort_decisive_first(out.facts);
+  const io::Storage storage = device.is_block_device() ? io::Storage{facts.st_rdev, 0}
+                                                       : io::Storage{facts.st_dev, facts.st_ino};
+  out.beneath = io::beneath(storage);
+  return out;
+}
+
+Result<DeviceFacts> gather_facts(const std::string& path) {
+  const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+  if (!device) return tl::unexpected(device.error());
+  return gather_facts(**device);
+}
+
+std::vector<DiskNames> names_of_disks(const std::string& sys) {
+  std::vector<DiskNames> out;
+  for (const std::string& name : io::names_in(sys + "/class/block")) {
+    const std::string directory = fmt::format("{}/class/block/{}", sys, name);
+    const bool is_hidden = io::read_attribute(directory + "/hidden") == "1";
+    const bool is_partition = !io::read_attribute(directory + "/partition").empty();
+    if (is_hidden || is_partition || is_multipath_leg(directory)) continue;
+    const auto device = io::parse_device_number(io::read_attribute(directory + "/dev"));
+    if (!device) continue;
+    auto facts = hardware_names(*device, sys);
+    if (!facts.empty()) out.push_back({name, std::move(facts), has_several_paths(directory)});
+  }
+  return out;
+}
+
+}  // namespace dmremap::discovery

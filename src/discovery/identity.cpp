@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/identity.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "discovery/fingerprint.hpp"
+#include "discovery/hardware_names.hpp"
+
+namespace dmremap::discovery {
+
+namespace {
+
+using format::Fact;
+using format::FactKind;
+
+using Facts = std::vector<Fact>;
+
+bool is_hardware_name(FactKind kind) {
+  return kind >= FactKind::naa && kind <= FactKind::serial;
+}
+
+bool is_partition_place(FactKind kind) {
+  return kind == FactKind::partition_uuid || kind == FactKind::partition_start;
+}
+
+// A whole device's own name.
+bool names_a_device(FactKind kind) {
+  return is_hardware_name(kind) || kind == FactKind::dm_uuid || kind == FactKind::md_uuid ||
+         kind == FactKind::image;
+}
+
+std::vector<std::string> values_of(const Facts& facts, FactKind kind) {
+  std::vector<std::string> out;
+  for (const Fact& fact : facts) {
+    if (fact.kind == kind) out.push_back(fact.value);
+  }
+  return out;
+}
+
+bool has(const Facts& facts, FactKind kind) {
+  return std::ranges::any_of(facts, [kind](const Fact& fact) { return fact.kind == kind; });
+}
+
+// Without what proves nothing.
+Facts meaningful(const Facts& facts, const SharedFacts& shared) {
+  Facts out;
+  for (const Fact& fact : facts) {
+    const bool lies = is_hardware_name(fact.kind) && is_placeholder(fact.value);
+    if (!lies && !shared.contains(fact)) out.push_back(fact);
+  }
+  return out;
+}
+
+enum class Compared { unknown, equal, unequal };
+
+class Comparison {
+ public:
+  Comparison(const Facts& recorded, const Facts& seen, IdentityVerdict& verdict)
+      : recorded_(recorded), seen_(seen), verdict_(verdict) {}
+
+  Compared compare(FactKind kind) {
+    const auto before = values_of(recorded_, kind);
+    const auto now = values_of(seen_, kind);
+    if (before.empty() || now.empty()) return Compared::unknown;
+    const auto equal = std::ranges::find_first_of(now, before);
+    const std::string name(format::name_of(kind));
+    if (equal != now.end()) {
+      verdict_.agrees.push_back(speaks(kind) ? name + " " + *equal : name);
+      return Compared::equal;
+    }
+    if (kind != FactKind::attachment) {
+      verdict_.differs.push_back(
+          speaks(kind) ? fmt::format("{} is {}, recorded was {}", name, now.front(), before.front())
+                       : "it is another " + name);
+    }
+    return Compared::unequal;
+  }
+
+ private:
+  // Handles and boot ids tell a person nothing.
+  static bool speaks(FactKind kind) {
+    return kind != FactKind::image && kind != FactKind::attachment;
+  }
+
+  const Facts& recorded_;
+  const Facts& seen_;
+  IdentityVerdict& verdict_;
+};
+
+// Names without a type, as version 1 records them: equal to any name proves as much as before,
+// unequal to all of them contradicts, as before.
+Compared compare_untyped(const std::string& recorded, const Facts& seen, bool (*fits)(FactKind),
+                         std::string_view name, IdentityVerdict& verdict) {
+  Facts names;
+  std::ranges::copy_if(seen, std::back_inserter(names),
+                       [fits](const Fact& fact) { return fits(fact.kind); });
+  if (recorded.empty() || is_placeholder(recorded) || names.empty()) return Compared::unknown;
+  const bool equal =
+      std::ranges::any_of(names, [&](const Fact& fact) { return fact.value == recorded; });
+  if (equal) {
+    verdict.agrees.push_back(fmt::format("{} {}", name, recorded));
+    return Compared::equal;
+  }
+  verdict.differs.push_back(
+      fmt::format("{} is {}, recorded was {}", name, names.front().value, recorded));
+  return Compared::unequal;
+}
+
+struct Decisive {
+  bool equal = false;
+  bool unequal = false;
+
+  void note(Compared compared) {
+    equal = equal || compared == Compared::equal;
+    unequal = unequal || compared == Compared::unequal;
+  }
+};
+
+Decisive compare_device_names(const RecordedMain& recorded, const Facts& seen,
+                              Comparison& comparison, IdentityVerdict& verdict) {
+  Decisive out;
+  if (recorded.only_fingerprint) {
+    out.note(compare_untyped(
+        recorded.fingerprint.wwn, seen,
+        [](FactKind kind) { return kind >= FactKind::naa && kind <= FactKind::nvme_legacy; },
+        "world-wide name", verdict));
+    out.note(compare_untyped(
+        recorded.fingerprint.serial, seen,
+        [](FactKind kind) {
+          return kind == FactKind::serial || kind == FactKind::dm_uuid || kind == FactKind::md_uuid;
+        },
+        "serial number", verdict));
+    return out;
+  }
+  for (const FactKind kind :
+       {FactKind::naa, FactKind::eui, FactKind::nvme_uuid, FactKind::nguid, FactKind::nvme_legacy,
+        FactKind::serial, FactKind::dm_uuid, FactKind::md_uuid, FactKind::image}) {
+    out.note(comparison.compare(kind));
+  }
+  return out;
+}
+
+// A partition is its disk's, and where it was or with its UUID. The whole disk and another
+// partition of it have the disk's names too.
+void compare_places(const RecordedMain& recorded, const Facts& seen, Comparison& comparison,
+                    Decisive& decisive, IdentityVerdict& verdict) {
+  const Compared uuid = comparison.compare(FactKind::partition_uuid);
+  const Compared start = comparison.compare(FactKind::partition_start);
+  const auto has_place = [](const Facts& facts) {
+    return std::ranges::any_of(facts, [](const Fact& f) { return is_partition_place(f.kind); });
+  };
+  const bool was_part = recorded.only_fingerprint
+                            ? recorded.fingerprint.kind == format::DeviceKind::partition
+                            : has_place(recorded.facts);
+  const bool is_part = has_place(seen);
+  if (was_part != is_part) {
+    verdict.differs.emplace_back(is_part ? "it is a partition, main was a whole device"
+                                         : "it is a whole device, main was a partition");
+    decisive = {false, true};
+    return;
+  }
+  if (!is_part) return;
+  if (uuid == Compared::equal || start == Compared::equal) return;
+  decisive.equal = false;
+  decisive.unequal = decisive.unequal || uuid == Compared::unequal || start == Compared::unequal;
+}
+
+void compare_contents(const RecordedMain& recorded, const DeviceFacts& seen,
+                      IdentityVerdict& verdict) {
+  const format::Fingerprint& before = recorded.fingerprint;
+  const format::Fingerprint& now = seen.fingerprint;
+  if (before.fs_uuid.empty() || now.fs_type == kUnreadableFileSystem) return;
+  if (before.fs_uuid == now.fs_uuid) {
+    verdict.agrees.push_back("file system UUID " + now.fs_uuid);
+    return;
+  }
+  verdict.contents_changed =
+      fmt::format("its file system UUID is {}, recorded was {}",
+                  now.fs_uuid.empty() ? "missing" : now.fs_uuid, before.fs_uuid);
+  verdict.differs.push_back(fmt::format("file system UUID is {}, recorded was {}",
+                                        now.fs_uuid.empty() ? "missing" : now.fs_uuid,
+                                        before.fs_uuid));
+}
+
+void compare_geometry(const RecordedMain& recorded, const DeviceFacts& seen,
+                      IdentityVerdict& verdict) {
+  const format::Fingerprint& before = recorded.fingerprint;
+  const format::Fingerprint& now = seen.fingerprint;
+  const auto accepted = [&](FactKind kind, std::uint64_t value) {
+    return std::ranges::find(recorded.facts, Fact{kind, std::to_string(value)}) !=
+           recorded.facts.end();
+  };
+  if (before.size == now.size) {
+    verdict.agrees.push_back(fmt::format("size of {} sectors", now.size.value));
+  } else if (!accepted(FactKind::accepted_size, now.size.value)) {
+    const bool shrank = now.size < before.size;
+    const SectorCount by = shrank ? before.size - now.size : now.size - before.size;
+    verdict.resized = fmt::format("it {} by {} sectors, from {} to {}", shrank ? "shrank" : "grew",
+                                  by.value, before.size.value, now.size.value);
+    verdict.differs.push_back(*verdict.resized);
+  }
+  if (before.logical_block_bytes != now.logical_block_bytes &&
+      !accepted(FactKind::accepted_logical_block, now.logical_block_bytes)) {
+    verdict.reblocked = fmt::format("its logical block is {} bytes, recorded were {}",
+                                    now.logical_block_bytes, before.logical_block_bytes);
+    verdict.differs.push_back(*verdict.reblocked);
+  }
+}
+
+// What the user said once holds for the device that is as it was then, where it was then.
+bool is_as_the_user_said(const RecordedMain& recorded, const DeviceFacts& seen,
+                         const IdentityVerdict& verdict) {
+  if (!recorded.no_identity || !recorded.stopped_cleanly || verdict.resized || verdict.reblocked ||
+      verdict.contents_changed || recorded.fingerprint.fs_uuid.empty()) {
+    return false;
+  }
+  const auto in_the_same = [&](FactKind kind) {
+    const auto before = values_of(recorded.facts, kind);
+    const auto now = values_of(seen.facts, kind);
+    return std::ranges::find_first_of(now, before) != now.end();
+  };
+  return in_the_same(FactKind::port) || in_the_same(FactKind::path);
+}
+
+bool is_of_this_device(const Fact& fact) {
+  return names_a_device(fact.kind) || is_partition_place(fact.kind);
+}
+
+void add_once(Facts& facts, const Fact& fact) {
+  if (std::ranges::find(facts, fact) == facts.end()) facts.push_back(fact);
+}
+
+// All names of `a` and `b` are equal, and there is one that is no mere serial number.
+bool are_paths_to_one_disk(const DiskNames& a, const DiskNames& b) {
+  return a.several_paths && b.several_paths && a.facts == b.facts &&
+         std::ranges::any_of(a.facts, [](const Fact& f) { return f.kind < FactKind::serial; });
+}
+
+}  // namespace
+
+RecordedMain recorded_main(const format::Content& content) {
+  RecordedMain out;
+  out.fingerprint = content.identity.main;
+  out.only_fingerprint = !content.facts.has_value();
+  out.stopped_cleanly = content.health.clean;
+  if (content.facts) {
+    out.facts = content.facts->main;
+    out.no_identity = content.facts->main_has_no_identity;
+  } else if (!out.fingerprint.part_uuid.empty()) {
+    out.facts.push_back({FactKind::partition_uuid, out.fingerprint.part_uuid});
+  }
+  if (out.only_fingerprint && !out.fingerprint.serial.empty()) {
+    out.facts.push_back({FactKind::serial, out.fingerprint.serial});
+  }
+  return out;
+}
+
+SharedFacts shared_facts(const std::vector<DiskNames>& disks) {
+  std::map<Fact, const DiskNames*> first;
+  SharedFacts out;
+  for (const DiskNames& disk : disks) {
+    for (const Fact& fact : disk.facts) {
+      const auto [known, is_new] = first.emplace(fact, &disk);
+      if (!is_new && !are_paths_to_one_disk(*known->second, disk)) out.insert(fact);
+    }
+  }
+  return out;
+}
+
+bool has_own_name(const Facts& facts) {
+  return std::ranges::any_of(facts, [](const Fact& fact) {
+    return names_a_device(fact.kind) && !is_placeholder(fact.value);
+  });
+}
+
+std::string_view name_of(Identity identity) {
+  switch (identity) {
+    case Identity::same:
+      return "same";
+    case Identity::unproven:
+      return "unproven";
+    case Identity::different:
+      return "different";
+  }
+  return "different";
+}
+
+IdentityVerdict identify(const RecordedMain& recorded, const DeviceFacts& seen,
+                         const SharedFacts& shared) {
+  IdentityVerdict out;
+  const Facts before = meaningful(recorded.facts, shared);
+  const Facts now = meaningful(seen.facts, shared);
+  Comparison comparison(before, now, out);
+  Decisive decisive = compare_device_names(recorded, now, comparison, out);
+  compare_places(recorded, now, comparison, decisive, out);
+  // Nobody can have put another device in the place of one that was never detached; what the names
+  // say then is what the driver shows today.
+  if (comparison.compare(FactKind::attachment) == Compared::equal) decisive = {true, false};
+  compare_contents(recorded, seen, out);
+  compare_geometry(recorded, seen, out);
+  if (decisive.unequal) {
+    out.identity = Identity::different;
+  } else if (decisive.equal) {
+    out.identity = Identity::same;
+  } else if (is_as_the_user_said(recorded, seen, out)) {
+    out.identity = Identity::same;
+    out.by_consent = true;
+  }
+  return out;
+}
+
+std::string in_words(const IdentityVerdict& verdict) {
+  std::string out;
+  if (!verdict.agrees.empty()) out = fmt::format("equal: {}", fmt::join(verdict.agrees, ", "));
+  if (!verdict.differs.empty()) {
+    out += fmt::format("{}unequal: {}", out.empty() ? "" : "; ", fmt::join(verdict.differs, ", "));
+  }
+  return out.empty() ? "nothing of it is recorded" : out;
+}
+
+format::RecordedFacts merge_main_facts(const RecordedMain& before, const DeviceFacts& seen,
+                                       bool accepted) {
+  format::RecordedFacts out;
+  out.main = seen.facts;
+  const auto is_decisive = [](const Fact& fact) {
+    return is_of_this_device(fact) || fact.kind == FactKind::attachment;
+  };
+  const auto first_hint = std::ranges::find_if_not(out.main, is_decisive);
+  Facts kept;
+  // A name that the device does not show today may be shown again: a dock hides it, a kernel update
+  // changes its type. So may one that a user has overruled.
+  for (const Fact& fact : before.facts) {
+    const bool keep = accepted ? names_a_device(fact.kind)
+                               : is_of_this_device(fact) && !has(seen.facts, fact.kind);
+    if (keep && std::ranges::find(out.main, fact) == out.main.end()) add_once(kept, fact);
+  }
+  out.main.insert(first_hint, kept.begin(), kept.end());
+  for (const Fact& fact : before.facts) {
+    if (fact.kind == FactKind::accepted_size || fact.kind == FactKind::accepted_logical_block) {
+      add_once(out.main, fact);
+    }
+  }
+  if (accepted && seen.fingerprint.size != before.fingerprint.size) {
+    add_once(out.main, {FactKind::accepted_size, std::to_string(seen.fingerprint.size.value)});
+  }
+  if (accepted && seen.fingerprint.logical_block_bytes != before.fingerprint.logical_block_bytes) {
+    add_once(out.main, {FactKind::accepted_logical_block,
+                        std::to_string(seen.fingerprint.logical_block_bytes)});
+  }
+  out.main_has_no_identity = !has_own_name(seen.facts) && (accepted || before.no_identity);
+  return out;
+}
+
+}  // namespace dmremap::discovery
