@@ -215,7 +215,7 @@ TEST_F(Offline, ReleaseLeavesNoTrace) {
   ASSERT_TRUE(release(rig_.spare, look()));
   const Survey now = look();
   EXPECT_FALSE(now.has_set());
-  EXPECT_FALSE(now.traces);
+  EXPECT_EQ(now.traces, Traces::none);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     std::vector<std::byte> bytes(format::kCopySectors.bytes());
     ASSERT_TRUE(rig_.spare.read(rig_.copy_range(copy).first, bytes).ok());

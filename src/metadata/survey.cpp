@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <map>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
+#include "base/aligned_buffer.hpp"
 #include "metadata/slot_reader.hpp"
 
 namespace dmremap::metadata {
@@ -157,6 +159,47 @@ SlotReport report_on(const SlotReading& slot) {
   return out;
 }
 
+// A disk whose bad sectors happen to lie where a seal could be is no spare, so an unreadable seal
+// alone proves nothing. The first block of the body behind it does: its checksum, index and set.
+bool has_body_behind_unreadable_seal(io::BlockDevice& device, const Layout& layout) {
+  AlignedBuffer block(format::kBlockBytes);
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      if (!layout.readings[copy][slot].seal_unreadable) continue;
+      const Sector first = format::body_sector(layout.positions, {copy, slot});
+      if (!device.read(first, block.span()).ok()) continue;
+      const auto decoded = format::decode_body(block.span());
+      const auto* const fault = std::get_if<format::BodyFault>(&decoded);
+      if (fault == nullptr || *fault != format::BodyFault::block) return true;
+    }
+  }
+  return false;
+}
+
+bool is_content_of_others(const SlotReading& slot) {
+  return !slot.seal_unreadable && slot.seal.check == format::SealCheck::corrupt;
+}
+
+// `create` seals every slot, and every set ever made has its near copies in the same places. So two
+// near copies that read as something else mean that there is no set, or that somebody wrote over
+// it; one alone may be the first block of a partition table, written by a program that found a disk
+// "not initialised". The far copies of a spare that has grown lie elsewhere: they contradict
+// nothing.
+Traces traces_in(io::BlockDevice& device, const Layout& layout) {
+  unsigned unreadable = 0;
+  unsigned others = 0;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) {
+    const auto& slots = layout.readings[copy];
+    if (std::ranges::any_of(slots, [](const SlotReading& s) { return s.seal.has_magic; })) {
+      return Traces::ours;
+    }
+    if (std::ranges::any_of(slots, &SlotReading::seal_unreadable)) ++unreadable;
+    if (copy < format::kNearCopies && std::ranges::any_of(slots, is_content_of_others)) ++others;
+  }
+  if (unreadable > 0 && has_body_behind_unreadable_seal(device, layout)) return Traces::ours;
+  return unreadable >= 2 && others < 2 ? Traces::unreadable : Traces::none;
+}
+
 Survey conclude(const Layout& layout, const Candidate* chosen) {
   Survey out;
   out.positions = layout.positions;
@@ -183,7 +226,6 @@ Survey conclude(const Layout& layout, const Candidate* chosen) {
       to.whole = to.verdict == Verdict::good || to.verdict == Verdict::stale;
       out.newer_format = out.newer_format || reading.newer_body ||
                          reading.seal.check == format::SealCheck::newer_format;
-      out.traces = out.traces || reading.seal_unreadable || reading.seal.has_magic;
       if (to.verdict == Verdict::good && !out.content) {
         out.content = reading.body->content;
         out.newer_read_only = (reading.seal.seal.features.read_only_compatible &
@@ -219,7 +261,22 @@ Result<Survey> survey(io::BlockDevice& device) {
                 "holds seals of several sets, and it cannot be told whose it is", device.path(),
                 "look with `dmremap examine`");
   }
-  return conclude(chosen != nullptr ? *chosen->layout : layouts.front(), chosen);
+  if (chosen != nullptr) return conclude(*chosen->layout, chosen);
+  Survey out = conclude(layouts.front(), nullptr);
+  out.traces = traces_in(device, layouts.front());
+  return out;
+}
+
+std::optional<std::string> describe_traces(const Survey& survey) {
+  switch (survey.traces) {
+    case Traces::none:
+      break;
+    case Traces::unreadable:
+      return "cannot be read where the metadata of a spare would lie";
+    case Traces::ours:
+      return "holds damaged dm-remap metadata";
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> refusal(const Survey& survey, const std::string& where) {

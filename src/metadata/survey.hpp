@@ -37,6 +37,17 @@ struct CopyReport {
   std::array<SlotReport, 2> slots;  // A, B
 };
 
+// What a device shows of dm-remap metadata where no seal checks.
+enum class Traces {
+  // Nothing of ours, and enough that is not ours to say so.
+  none,
+  // Nothing of ours reads, but several copies cannot be read and what can be read contradicts no
+  // set: the device may be a spare whose copies died, or any disk with bad sectors there.
+  unreadable,
+  // A seal block with our magic that does not check, or a body behind an unreadable seal.
+  ours,
+};
+
 struct Survey {
   format::CopyPositions positions{};
   // The set the seals name; none: no seal anywhere that checks.
@@ -53,9 +64,8 @@ struct Survey {
   bool newer_format = false;
   // The winner has features that forbid writing for this version.
   bool newer_read_only = false;
-  // A slot that has our magic but does not check, or that cannot be read: something may have been
-  // here.
-  bool traces = false;
+  // Meaningful only without a set.
+  Traces traces = Traces::none;
 
   [[nodiscard]] bool has_set() const { return set_uuid.has_value(); }
 };
@@ -63,6 +73,10 @@ struct Survey {
 // Of several sets that seals name, the one that is writable, else the one with the most seals.
 // Errors: io only if not one seal of the device can be read; ambiguous if that does not tell.
 [[nodiscard]] Result<Survey> survey(io::BlockDevice& device);
+
+// What to tell people of a device that shows traces of a set but none that can be used; none where
+// it shows no trace. One phrase that follows the device's name.
+[[nodiscard]] std::optional<std::string> describe_traces(const Survey& survey);
 
 // The error that `start` gives for a survey that is not writable; none if it is.
 [[nodiscard]] std::optional<Error> refusal(const Survey& survey, const std::string& where);

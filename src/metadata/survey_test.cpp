@@ -3,7 +3,9 @@
 // sets.
 #include "metadata/survey.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -79,8 +81,92 @@ TEST_F(SurveyTest, WhereTheWholeNearRegionIsUnreadableOnAGrownSpareSomethingIsSu
   longer.spare.fail_reads({{0}, {format::kNearEnd.value}}, EIO);
   const auto found = survey(longer.spare);
   ASSERT_TRUE(found);
-  EXPECT_TRUE(found->traces);
+  EXPECT_EQ(found->traces, Traces::unreadable);
   EXPECT_TRUE(refusal(*found, "spare"));
+}
+
+// A device that holds something else, such as any main: bytes of no set wherever a seal could be.
+class PlainDisk : public ::testing::Test {
+ protected:
+  PlainDisk() : disk_({kSize, 512, 4096}) {
+    disk_.poke({0}, std::vector<std::byte>(kSize.bytes(), std::byte{0x5a}));
+  }
+  void zero(SectorRange range) {
+    disk_.poke(range.first, std::vector<std::byte>(range.count.bytes()));
+  }
+  [[nodiscard]] Traces traces() {
+    const auto found = survey(disk_);
+    EXPECT_TRUE(found);
+    return found ? found->traces : Traces::ours;
+  }
+  sim::SimDevice disk_;
+};
+
+TEST_F(PlainDisk, OneUnreadableSectorWhereACopyCouldLieIsNoTraceOfASet) {
+  for (const Sector place : format::copy_positions(kSize)) {
+    for (const std::uint64_t slot : {std::uint64_t{0}, format::kSlotSectors.value}) {
+      disk_.clear_faults();
+      disk_.fail_reads({place + SectorCount{slot}, {1}}, EIO);
+      EXPECT_EQ(traces(), Traces::none) << place.value << " slot " << slot;
+    }
+  }
+}
+
+TEST_F(PlainDisk, UnreadableSectorsBetweenContentsOfOthersAreNoTraceOfASet) {
+  disk_.fail_reads({{0}, {1}}, EIO);
+  disk_.fail_reads({{2048}, {3000}}, EIO);
+  for (unsigned far = format::kNearCopies; far < format::kCopies; ++far) {
+    disk_.fail_reads({format::copy_positions(kSize)[far], {1}}, EIO);
+  }
+  EXPECT_EQ(traces(), Traces::none);
+}
+
+TEST_F(PlainDisk, OneUnreadableSectorOfABlankDiskIsNoTraceOfASet) {
+  zero({{0}, kSize});
+  disk_.fail_reads({{1024}, {1}}, EIO);
+  EXPECT_EQ(traces(), Traces::none);
+}
+
+// What nothing that reads speaks against may be a spare whose copies all died.
+TEST_F(PlainDisk, SeveralUnreadableCopiesThatNothingContradictsCouldBeASet) {
+  zero({{0}, kSize});
+  disk_.fail_reads({{0}, {1}}, EIO);
+  disk_.fail_reads({{4096}, {1}}, EIO);
+  EXPECT_EQ(traces(), Traces::unreadable);
+  disk_.clear_faults();
+  disk_.fail_reads({{0}, {8193}}, EIO);
+  EXPECT_EQ(traces(), Traces::unreadable) << "the whole near region but one block";
+  // Something that initialises disks put its first block there.
+  disk_.clear_faults();
+  disk_.poke({0}, std::vector<std::byte>(format::kBlockBytes, std::byte{0x5a}));
+  disk_.fail_reads({{512}, {kSize.value - 512}}, EIO);
+  EXPECT_EQ(traces(), Traces::unreadable);
+}
+
+TEST_F(SurveyTest, ASealThatReadsButDoesNotCheckIsATrace) {
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) rig_.damage(copy);
+  EXPECT_EQ(survey(rig_.spare)->traces, Traces::none) << "nothing of ours is left";
+  std::vector<std::byte> magic(format::kBlockBytes);
+  constexpr std::string_view kMagic = "dm-remap";
+  std::ranges::transform(kMagic, magic.begin(), [](char c) { return static_cast<std::byte>(c); });
+  rig_.spare.poke(rig_.slot_range(6, 1).first, magic);
+  EXPECT_EQ(survey(rig_.spare)->traces, Traces::ours);
+}
+
+// The seal of one copy died; all else was overwritten by another program.
+TEST_F(SurveyTest, ABodyBehindAnUnreadableSealIsATrace) {
+  const std::vector<std::byte> before = rig_.image();
+  for (unsigned lives = 0; lives < format::kCopies; ++lives) {
+    rig_.spare.clear_faults();
+    rig_.spare.poke({0}, std::vector<std::byte>(kSize.bytes(), std::byte{0x5a}));
+    const SectorRange slot = rig_.slot_range(lives, 1);
+    rig_.spare.poke(slot.first,
+                    std::span(before).subspan(slot.first.byte_offset(), slot.count.bytes()));
+    rig_.spare.fail_reads({slot.first, {1}}, EIO);
+    const auto found = survey(rig_.spare);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->traces, Traces::ours) << lives;
+  }
 }
 
 // Slots of another set are damage like any other.

@@ -66,9 +66,10 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
     if (survey.newer_format) return metadata::refusal(survey, path).value();
   }
   for (const auto& [path, survey] : blank) {
-    if (!survey.traces) continue;
-    return Error{ErrorCode::metadata_doubtful, "holds damaged or unreadable dm-remap metadata",
-                 path, "look with `dmremap examine`; nothing was written"};
+    const auto traces = metadata::describe_traces(survey);
+    if (!traces) continue;
+    return Error{ErrorCode::metadata_doubtful, *traces, path,
+                 "look with `dmremap examine`; nothing was written"};
   }
   std::vector<std::string> paths;
   paths.reserve(blank.size());

@@ -132,9 +132,9 @@ Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& opt
     return fail(ErrorCode::spare_unreadable, "does not hold the set to destroy", spare.path(),
                 "look with `dmremap examine`");
   }
-  if (found->traces && !options.force) {
-    return fail(ErrorCode::spare_unreadable, "holds damaged or unreadable dm-remap metadata",
-                spare.path(), "look with `dmremap examine`; --force overwrites it");
+  if (const auto traces = metadata::describe_traces(*found); traces && !options.force) {
+    return fail(ErrorCode::spare_unreadable, *traces, spare.path(),
+                "look with `dmremap examine`; --force overwrites it");
   }
   return Destroyed();
 }

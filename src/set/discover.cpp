@@ -146,10 +146,9 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
     } else if (survey->newer_format) {
       out.others.push_back(metadata::refusal(*survey, path).value());
     } else {
-      if (survey->traces) {
-        out.others.push_back({ErrorCode::metadata_doubtful,
-                              "holds damaged or unreadable dm-remap metadata", path,
-                              "look with `dmremap examine`"});
+      if (const auto traces = metadata::describe_traces(*survey)) {
+        out.others.push_back(
+            {ErrorCode::metadata_doubtful, *traces, path, "look with `dmremap examine`"});
       }
       blank.push_back(path);
     }
