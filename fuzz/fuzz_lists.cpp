@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/badblocks_list.hpp"
+#include "base/kernel_log.hpp"
 #include "base/mapfile.hpp"
+#include "base/md_bad_blocks.hpp"
 #include "base/parse.hpp"
 #include "recipe.hpp"
 
@@ -44,18 +46,49 @@ void badblocks(const std::string& text, std::uint64_t block_bytes) {
   require(again && print_badblocks(*again, block_bytes) == printed, "a list prints to itself");
 }
 
+void require_on_a_disk(const std::vector<SectorRange>& ranges) {
+  for (const SectorRange& range : ranges) {
+    require(!range.empty() && range.count.value <= kAddressLimitSectors &&
+                range.end().value <= kAddressLimitSectors,
+            "a range is on a disk");
+  }
+}
+
+void md_bad_blocks(const std::string& text) {
+  const auto ranges = parse_md_bad_blocks(text, "list");
+  if (!ranges) return require_good(ranges.error());
+  require_on_a_disk(*ranges);
+}
+
+void kernel_log(const std::string& text) {
+  const auto errors = parse_kernel_log(text, "list", "sdb");
+  if (!errors) return require_good(errors.error());
+  require(is_kernel_log(text), "a log with errors of a disk is one");
+  require(!errors->lost.empty() || !errors->suspect.empty(), "an empty list is an error");
+  require_on_a_disk(errors->lost);
+  require_on_a_disk(errors->suspect);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Recipe recipe(data, size);
-  const unsigned which = recipe.u8() % 4;
+  const unsigned which = recipe.u8() % 6;
   const auto rest = recipe.rest();
   std::string text(rest.size(), '\0');
   std::ranges::transform(rest, text.begin(), [](std::byte b) { return std::to_integer<char>(b); });
-  if (which == 0) {
-    badblocks(text, 512U << text.size() % 8);
-  } else {
-    mapfile(text);
+  switch (which) {
+    case 0:
+      badblocks(text, 512U << text.size() % 8);
+      break;
+    case 4:
+      md_bad_blocks(text);
+      break;
+    case 5:
+      kernel_log(text);
+      break;
+    default:
+      mapfile(text);
   }
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "control/protocol.hpp"
 #include "control/server.hpp"
 #include "control/table_json.hpp"
+#include "io/file_device.hpp"
 #include "set/known_bad_file.hpp"
 
 namespace dmremap::cli {
@@ -22,7 +23,8 @@ using nlohmann::json;
 struct Arguments {
   std::string name;
   std::string file;
-  KnownBadArguments form;
+  KnownBadArguments list;
+  bool complete = false;
   bool dry_run = false;
   bool force = false;
   bool json = false;
@@ -35,35 +37,56 @@ int report_for(Error error, const Arguments& arguments) {
 
 // --- import ----------------------------------------------------------------------------------
 
-Result<json> make_mark_request(const Arguments& arguments) {
-  const auto form = parse(arguments.form);
-  if (!form) return tl::unexpected(form.error());
-  const auto list = set::read_known_bad(arguments.file, *form);
-  if (!list) return tl::unexpected(list.error());
-  // In order and joined, for a disk of any size: the set knows its own.
-  const auto sorted = remap::fit_to_main(*list, {{kAddressLimitSectors}, 512, 512});
-  if (!sorted) return tl::unexpected(sorted.error());
+// Main as the set has it; its physical block only where the list is rounded to it.
+Result<io::Geometry> geometry_of(const json& status, bool physical) {
+  const std::uint64_t size = status.value("size_sectors", std::uint64_t{0});
+  io::Geometry out{{size}, 512, 512};
+  if (!physical) return out;
+  const auto main = io::FileDevice::open(status.at("main").value("path", std::string()),
+                                         {io::Access::read_only, io::Holding::shared});
+  if (!main) return tl::unexpected(main.error());
+  out.physical_block_bytes = (*main)->geometry().physical_block_bytes;
+  return out;
+}
+
+Result<json> mark_request(const set::KnownBadMarks& marks, const Arguments& arguments) {
   json request = control::make_request("mark");
-  request["lost"] = control::to_json(sorted->lost);
-  request["suspect"] = control::to_json(sorted->suspect);
+  request["lost"] = control::to_json(marks.sectors.lost);
+  request["suspect"] = control::to_json(marks.sectors.suspect);
   request["dry_run"] = arguments.dry_run;
   if (control::to_line(request).size() >= control::kMaxRequestBytes) {
     return fail(ErrorCode::metadata_full,
                 fmt::format("has {} areas, more than the table of a set can hold",
-                            sorted->lost.size() + sorted->suspect.size()),
-                arguments.file, "this disk should be replaced now: copy what can be read");
+                            marks.sectors.lost.size() + marks.sectors.suspect.size()),
+                arguments.file,
+                "--round makes fewer of them; this disk should be replaced now: copy what can be "
+                "read");
   }
   return request;
 }
 
 Result<json> import(const Arguments& arguments) {
-  const auto request = make_mark_request(arguments);
-  if (!request) return tl::unexpected(request.error());
+  auto source = parse(arguments.list);
+  if (!source) return tl::unexpected(source.error());
+  source->path = arguments.file;
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
+  const auto status = running_status(*runtime, arguments.name);
+  if (!status) return tl::unexpected(status.error());
+  const auto geometry = geometry_of(*status, source->round);
+  if (!geometry) return tl::unexpected(geometry.error());
+  const auto marks =
+      set::read_marks(*source, status->at("main").value("path", std::string()), *geometry);
+  if (!marks) return tl::unexpected(marks.error());
+  const auto request = mark_request(*marks, arguments);
+  if (!request) return tl::unexpected(request.error());
   auto client = connect(*runtime, arguments.name);
   if (!client) return tl::unexpected(client.error());
-  return client->call(*request, kWorkTime);
+  auto answer = client->call(*request, kWorkTime);
+  if (!answer) return answer;
+  for (const std::string& text : marks->warnings) warn(text);
+  (*answer)["left_out_sectors"] = marks->left_out.value;
+  return answer;
 }
 
 int run_import(const Arguments& arguments) {
@@ -75,23 +98,45 @@ int run_import(const Arguments& arguments) {
                 {"lost_sectors", sectors("lost_sectors")},
                 {"suspect_sectors", sectors("suspect_sectors")},
                 {"unchanged_sectors", sectors("unchanged_sectors")},
+                {"left_out_sectors", sectors("left_out_sectors")},
                 {"dry_run", arguments.dry_run}});
   } else {
     fmt::print("{}{} sectors marked lost, {} suspect, {} left as they were\n",
                arguments.dry_run ? "would be: " : "", sectors("lost_sectors"),
                sectors("suspect_sectors"), sectors("unchanged_sectors"));
+    if (sectors("left_out_sectors") > 0) {
+      fmt::print("{} sectors of the list are not on main: left out\n", sectors("left_out_sectors"));
+    }
   }
   return kDone;
 }
 
 // --- export ----------------------------------------------------------------------------------
 
+// What to write, and in which format; only two of them are for others to read.
+Result<set::KnownBadForm> export_form(const Arguments& arguments) {
+  auto source = parse(arguments.list);
+  if (!source) return tl::unexpected(source.error());
+  set::KnownBadForm form = std::move(source->form);
+  form.format = form.format.value_or(set::KnownBadFormat::ddrescue);
+  form.complete = arguments.complete;
+  const bool mapfile = form.format == set::KnownBadFormat::ddrescue;
+  if (!mapfile && form.format != set::KnownBadFormat::badblocks) {
+    return fail(ErrorCode::usage, "is a format that is only read", arguments.list.format,
+                "give ddrescue or badblocks");
+  }
+  if (form.complete && !mapfile) {
+    return fail(ErrorCode::usage, "only a ddrescue mapfile can be complete", "--complete",
+                "a badblocks list has nothing but what is bad");
+  }
+  return form;
+}
+
 int run_export(const Arguments& arguments) {
-  const auto form = parse(arguments.form);
+  const auto form = export_form(arguments);
   if (!form) return report_for(form.error(), arguments);
   const auto map = disk_map_of(arguments.name);
   if (!map) return report_for(map.error(), arguments);
-  const auto format = form->format.value_or(set::KnownBadFormat::ddrescue);
   const std::string text = set::print_known_bad(map->extents, map->size, *form);
   if (auto written = set::write_known_bad(arguments.file, text, arguments.force); !written) {
     return report_for(written.error(), arguments);
@@ -104,7 +149,7 @@ int run_export(const Arguments& arguments) {
   if (arguments.json) {
     print_json({{"name", arguments.name},
                 {"file", arguments.file},
-                {"format", set::name_of(format)},
+                {"format", set::name_of(*form->format)},
                 {"bad_sectors", bad},
                 {"suspect_sectors", suspect}});
   } else if (!arguments.file.starts_with("/dev/")) {
@@ -114,11 +159,12 @@ int run_export(const Arguments& arguments) {
   return kDone;
 }
 
-void add_common(CLI::App& verb, Arguments& arguments, const char* file, const char* format) {
+void add_common(CLI::App& verb, Arguments& arguments, const char* file, const char* format,
+                const char* formats) {
   verb.add_option("NAME", arguments.name, "the set")->required();
   verb.add_option("FILE", arguments.file, file)->required();
-  verb.add_option("--format", arguments.form.format, format)->type_name("ddrescue|badblocks");
-  verb.add_option("--block-size", arguments.form.block_size,
+  verb.add_option("--format", arguments.list.format, format)->type_name(formats);
+  verb.add_option("--block-size", arguments.list.block_size,
                   "of a badblocks list, as its -b (1024); KiB, MiB")
       ->type_name("SIZE");
   verb.add_flag("--json", arguments.json, "JSON instead of text");
@@ -127,17 +173,26 @@ void add_common(CLI::App& verb, Arguments& arguments, const char* file, const ch
 manual::Prose prose() {
   return {
       .description = R"(
-Lists of bad sectors from and for ddrescue and badblocks. `import` marks what a list says is bad
-as lost, so that it fails at once, and what it doubts as suspect; what is remapped, lost or gone
-stays as it is. `export` writes what is bad on main, of a running or stopped set; ddrescue goes on
-from it.
+Lists of bad sectors from and for other programs. `import` marks what a list says is bad as lost,
+so that it fails at once, and what it doubts as suspect; what is remapped, lost or gone stays as it
+is. It takes a ddrescue mapfile, a badblocks list, the bad_blocks file of a member of Linux software
+RAID (md), and the log of the kernel: there a medium error of a read means lost, any other read or
+write error suspect. A list of a partition of main takes --partition or --offset, and so does a list
+of the whole disk where main is a partition.
 
-A mapfile that another program wrote holds the progress of a rescue and is overwritten only with
---force.
+`export` writes what is bad on main, of a running or stopped set; ddrescue goes on from it. With
+--complete all else counts as rescued, for programs that read a mapfile to know what can be read,
+such as nbdkit with its ddrescue filter. A mapfile that another program wrote holds the progress of
+a rescue and is overwritten only with --force.
 )",
       .examples = {{"dmremap bad import backup rescue.map --dry-run", "count what would change"},
                    {"dmremap bad import backup list --format badblocks --block-size 4096",
                     "a list of badblocks -b 4096"},
+                   {"dmremap bad import backup /sys/block/md0/md/dev-sdb1/bad_blocks --partition "
+                    "/dev/sdb1",
+                    "what md knows of a member, which is a partition of main"},
+                   {"journalctl -k > log; dmremap bad import backup log --device sdb",
+                    "what the kernel met when main was called sdb"},
                    {"dmremap bad export backup out.map",
                     "then: ddrescue -d /dev/sdb rescued.img out.map"}},
       .exits = {{0, "done"},
@@ -146,7 +201,8 @@ A mapfile that another program wrote holds the progress of a rescue and is overw
                  "refused: the file holds the progress of a rescue, or several devices hold a set "
                  "of that name"}},
       .json =
-          "import: name, lost_sectors, suspect_sectors, unchanged_sectors, dry_run; "
+          "import: name, lost_sectors, suspect_sectors, unchanged_sectors, left_out_sectors, "
+          "dry_run; "
           "export: name, file, format, bad_sectors, suspect_sectors",
       .see_also = {"create", "unremap", "ddrescue(1)", "badblocks(8)"}};
 }
@@ -162,15 +218,18 @@ void add_bad(CLI::App& app, Chosen& chosen) {
   const auto import = std::make_shared<Arguments>();
   CLI::App* importing = verb->add_subcommand(
       "import", "Mark what a list says is bad as lost, and what it doubts as suspect");
-  add_common(*importing, *import, "a ddrescue mapfile or a badblocks list",
-             "of the list; else its first line shows");
+  add_common(*importing, *import, "the list", "of the list; else its text shows",
+             "ddrescue|badblocks|md|kernel");
+  add_list_options(*importing, import->list, "--");
   importing->add_flag("--dry-run", import->dry_run, "say what would change, change nothing");
   importing->callback([&chosen, import] { chosen = [import] { return run_import(*import); }; });
 
   const auto exported = std::make_shared<Arguments>();
   CLI::App* exporting = verb->add_subcommand(
       "export", "Write the sectors that are bad on main as a list; ddrescue goes on from it");
-  add_common(*exporting, *exported, "where to", "of the list (ddrescue)");
+  add_common(*exporting, *exported, "where to", "of the list (ddrescue)", "ddrescue|badblocks");
+  exporting->add_flag("--complete", exported->complete,
+                      "in a mapfile: what is not bad, suspect sectors too, counts as finished (+)");
   exporting->add_flag("--force", exported->force, "overwrite the mapfile of a rescue");
   exporting->callback(
       [&chosen, exported] { chosen = [exported] { return run_export(*exported); }; });

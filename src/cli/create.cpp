@@ -23,6 +23,7 @@ struct Arguments {
   std::string spare_size;
   std::string destroy;
   std::string discard_data;
+  std::string known_bad_path;
   KnownBadArguments known_bad;
   bool json = false;
 };
@@ -34,9 +35,10 @@ Result<void> parse(Arguments& arguments) {
     if (!bytes) return tl::unexpected(bytes.error());
     arguments.options.spare_bytes = *bytes;
   }
-  const auto form = parse(arguments.known_bad);
-  if (!form) return tl::unexpected(form.error());
-  arguments.options.known_bad_form = *form;
+  auto list = parse(arguments.known_bad);
+  if (!list) return tl::unexpected(list.error());
+  list->path = arguments.known_bad_path;
+  arguments.options.known_bad = std::move(*list);
   if (!arguments.destroy.empty()) {
     arguments.options.destroy = parse_uuid(arguments.destroy);
     if (!arguments.options.destroy) {
@@ -186,16 +188,16 @@ void add_create(CLI::App& app, Chosen& chosen) {
   verb->add_option("--discard-data", arguments->discard_data,
                    "MAIN was main of this set, and what its spare holds is given up")
       ->type_name("UUID");
-  verb->add_option("--known-bad", arguments->options.known_bad_path,
-                   "sectors of MAIN that are lost from the start: a ddrescue mapfile or a "
-                   "badblocks list")
+  verb->add_option("--known-bad", arguments->known_bad_path,
+                   "sectors of MAIN that are lost from the start: a list as `bad import` takes it")
       ->type_name("FILE");
   verb->add_option("--known-bad-format", arguments->known_bad.format,
-                   "of that list; else its first line shows")
-      ->type_name("ddrescue|badblocks");
+                   "of that list; else its text shows")
+      ->type_name("ddrescue|badblocks|md|kernel");
   verb->add_option("--known-bad-block-size", arguments->known_bad.block_size,
                    "what badblocks was given as -b (1024)")
       ->type_name("SIZE");
+  add_list_options(*verb, arguments->known_bad, "--known-bad-");
   verb->add_flag("--json", arguments->json, "JSON instead of text");
   manual::describe(*verb, prose());
   verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

@@ -1,34 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The options that say in what form a list of known-bad sectors is.
+// The options that say in what form a list of known-bad sectors is, and of which device.
 #pragma once
 
 #include <string>
 
+#include <CLI/CLI.hpp>
+
 #include "base/parse.hpp"
-#include "set/known_bad_file.hpp"
+#include "set/known_bad_source.hpp"
 
 namespace dmremap::cli {
 
+// Empty: not given.
 struct KnownBadArguments {
-  std::string format;      // empty: not given
-  std::string block_size;  // empty: not given
+  std::string format;
+  std::string block_size;
+  std::string device;
+  std::string offset;
+  std::string partition;
+  bool round = false;
 };
 
-// Errors: usage.
-[[nodiscard]] inline Result<set::KnownBadForm> parse(const KnownBadArguments& arguments) {
-  set::KnownBadForm out;
-  if (!arguments.format.empty()) {
-    const auto format = set::known_bad_format(arguments.format);
-    if (!format) return tl::unexpected(format.error());
-    out.format = *format;
-  }
-  if (!arguments.block_size.empty()) {
-    const auto bytes = parse_size(arguments.block_size);
-    if (!bytes) return tl::unexpected(bytes.error());
-    if (auto fine = check_badblocks_size(*bytes); !fine) return tl::unexpected(fine.error());
-    out.block_bytes = *bytes;
-  }
-  return out;
-}
+// The options of a list that is read, each with `prefix` before its name ("--" or "--known-bad-").
+void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::string& prefix);
+
+// Without the path. Errors: usage.
+[[nodiscard]] Result<set::KnownBadSource> parse(const KnownBadArguments& arguments);
 
 }  // namespace dmremap::cli

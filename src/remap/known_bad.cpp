@@ -57,7 +57,9 @@ Result<Ranges> fit(const Ranges& ranges, const io::Geometry& main) {
                   {}, "is it the list of this disk, made with this block size?");
     }
     const std::uint64_t first = align_down(range.first.value, main.unit().value);
-    const std::uint64_t end = align_up(range.end().value, main.unit().value);
+    // Where blocks are main's physical ones, its last may be cut off.
+    const std::uint64_t end =
+        std::min(align_up(range.end().value, main.unit().value), main.size.value);
     out.push_back({{first}, {end - first}});
   }
   return joined(std::move(out));

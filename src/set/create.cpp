@@ -253,16 +253,6 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
   return content;
 }
 
-// As they lie on this main. Nothing has been written yet.
-Result<remap::KnownBad> known_bad(const CreateOptions& options, const io::FileDevice& main) {
-  if (options.known_bad_path.empty()) return remap::KnownBad{};
-  const auto list = read_known_bad(options.known_bad_path, options.known_bad_form);
-  if (!list) return list;
-  auto fitted = remap::fit_to_main(*list, main.geometry());
-  if (!fitted) fitted.error().where = options.known_bad_path;
-  return fitted;
-}
-
 SectorCount data_room(SectorCount spare_size) {
   std::uint64_t reserved = 0;
   for (const SectorRange& range : metadata::reserved_ranges(spare_size)) {
@@ -278,7 +268,7 @@ Result<Created> create(const CreateOptions& options, const Hints& known, Clock& 
   if (auto named = check_set_name(options.name); !named) return tl::unexpected(named.error());
   auto main = open_main(options.main_path);
   if (!main) return tl::unexpected(main.error());
-  const auto bad = known_bad(options, **main);
+  const auto bad = read_marks(options.known_bad, options.main_path, (*main)->geometry());
   if (!bad) return tl::unexpected(bad.error());
   if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
     return tl::unexpected(apart.error());
@@ -308,15 +298,20 @@ Result<Created> create(const CreateOptions& options, const Hints& known, Clock& 
 
   auto content = describe(options, *main_facts, **spare, clock, random);
   if (!content) return tl::unexpected(content.error());
-  content->extents = remap::extents_of(*bad, content->identity.created_ns);
+  content->extents = remap::extents_of(bad->sectors, content->identity.created_ns);
   Created created;
-  created.known_bad = remap::count_marks(*bad, remap::Table());
+  created.known_bad = remap::count_marks(bad->sectors, remap::Table());
   created.warnings = warnings_about(**main, **spare);
   if (!discovery::has_own_name(content->facts->main)) {
     created.warnings.push_back(
         options.main_path +
         ": has nothing of its own to know it by (no id, no serial number; an image on a disk "
         "without them): after the next boot `dmremap start` asks once for --accept-main");
+  }
+  created.warnings.insert(created.warnings.end(), bad->warnings.begin(), bad->warnings.end());
+  if (bad->left_out.value > 0) {
+    created.warnings.push_back(fmt::format("{}: {} sectors of the list are not on main: left out",
+                                           options.known_bad.path, bad->left_out.value));
   }
   if (auto done =
           write_set(**spare, *content, *destroyed, *erase_ends, options.force, clock, random);

@@ -12,7 +12,7 @@
 #include "base/result.hpp"
 #include "format/content.hpp"
 #include "set/hints.hpp"
-#include "set/known_bad_file.hpp"
+#include "set/known_bad_source.hpp"
 
 namespace dmremap::set {
 
@@ -24,8 +24,7 @@ struct CreateOptions {
   bool force = false;                // over a file system, partition table, damaged metadata
   std::optional<Uuid> destroy;       // over this very set
   std::optional<Uuid> discard_data;  // MAIN was main of this set, whose spare is given up
-  std::string known_bad_path;  // sectors that the set shall know of from the start; empty: none
-  KnownBadForm known_bad_form;
+  KnownBadSource known_bad;          // sectors that the set shall know of from the start
 };
 
 struct Created {

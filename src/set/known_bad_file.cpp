@@ -12,6 +12,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/mapfile.hpp"
+#include "base/parse.hpp"
 #include "base/text_lines.hpp"
 #include "set/replace_file.hpp"
 
@@ -26,15 +27,33 @@ using Status = MapfileArea::Status;
 constexpr std::string_view kProgram = "dm-remap";
 constexpr std::size_t kLargestFile = std::size_t{256} * kMiB;
 
+// By the first line: one word of a badblocks list, two numbers of md's. A mapfile begins with a
+// number and a status, a kernel log with anything.
 KnownBadFormat format_of(std::string_view text) {
   const auto first = TextLines(text).next();
-  return first && first->words.size() > 1 ? KnownBadFormat::ddrescue : KnownBadFormat::badblocks;
+  if (!first) return KnownBadFormat::badblocks;
+  const auto& words = first->words;
+  const bool number = parse_number(words[0]).has_value();
+  if (words.size() == 2 && number && parse_number(words[1])) return KnownBadFormat::md;
+  if (!number && is_kernel_log(text)) return KnownBadFormat::kernel;
+  return words.size() > 1 ? KnownBadFormat::ddrescue : KnownBadFormat::badblocks;
 }
 
-Result<remap::KnownBad> parse_ddrescue(std::string_view text, const std::string& name) {
+// ddrescue ends the map of a device whose size it does not know at the end of the numbers, or with
+// an untried area far beyond any device.
+std::optional<SectorCount> covered_by(const std::vector<MapfileArea>& areas) {
+  if (areas.empty()) return std::nullopt;
+  const std::uint64_t end = areas.back().first_byte + areas.back().bytes;
+  if (end / kSectorBytes >= kAddressLimitSectors) return std::nullopt;
+  return SectorCount{align_up(end, kSectorBytes) / kSectorBytes};
+}
+
+Result<KnownBadList> parse_ddrescue(std::string_view text, const std::string& name) {
   const auto areas = parse_mapfile(text, name);
   if (!areas) return tl::unexpected(areas.error());
-  remap::KnownBad out;
+  KnownBadList list;
+  list.covered = covered_by(*areas);
+  remap::KnownBad& out = list.sectors;
   for (const MapfileArea& area : *areas) {
     switch (area.status) {
       case Status::bad:
@@ -49,7 +68,7 @@ Result<remap::KnownBad> parse_ddrescue(std::string_view text, const std::string&
         break;
     }
   }
-  return out;
+  return list;
 }
 
 Status status_of(State state) {
@@ -67,7 +86,8 @@ Status status_of(State state) {
   return Status::untried;
 }
 
-std::string print_ddrescue(std::span<const Extent> extents, SectorCount size) {
+std::string print_ddrescue(std::span<const Extent> extents, SectorCount size, bool complete) {
+  const Status rest = complete ? Status::finished : Status::untried;
   std::vector<MapfileArea> areas;
   Sector at;
   const auto put = [&](Sector end, Status status) {
@@ -75,10 +95,12 @@ std::string print_ddrescue(std::span<const Extent> extents, SectorCount size) {
     at = end;
   };
   for (const Extent& extent : extents) {
-    put(extent.main().first, Status::untried);
-    put(extent.main().end(), status_of(extent.state()));
+    put(extent.main().first, rest);
+    const Status status = status_of(extent.state());
+    // What is suspect can be read.
+    put(extent.main().end(), complete && status == Status::non_trimmed ? rest : status);
   }
-  put(Sector{} + size, Status::untried);
+  put(Sector{} + size, rest);
   return print_mapfile(areas, kProgram);
 }
 
@@ -98,7 +120,7 @@ Result<std::string> read_all(int fd, const std::string& path) {
     out.append(piece.data(), static_cast<std::size_t>(got));
     if (out.size() > kLargestFile) {
       return fail(ErrorCode::usage, "is far too large for a list of bad sectors", path,
-                  "give a ddrescue mapfile or a badblocks list");
+                  "give a list of bad sectors");
     }
   }
 }
@@ -110,31 +132,50 @@ std::string_view name_of(KnownBadFormat format) {
 }
 
 Result<KnownBadFormat> known_bad_format(std::string_view name) {
-  for (const auto format : {KnownBadFormat::ddrescue, KnownBadFormat::badblocks}) {
+  for (const auto format : {KnownBadFormat::ddrescue, KnownBadFormat::badblocks, KnownBadFormat::md,
+                            KnownBadFormat::kernel}) {
     if (name == name_of(format)) return format;
   }
   return fail(ErrorCode::usage, "no such format of known-bad lists", std::string(name),
-              "give ddrescue or badblocks");
+              "give ddrescue, badblocks, md or kernel");
 }
 
-Result<remap::KnownBad> parse_known_bad(std::string_view text, const std::string& name,
-                                        const KnownBadForm& form) {
-  if (form.format.value_or(format_of(text)) == KnownBadFormat::ddrescue) {
-    return parse_ddrescue(text, name);
+Result<KnownBadList> parse_known_bad(std::string_view text, const std::string& name,
+                                     const KnownBadForm& form) {
+  KnownBadList out;
+  out.format = form.format.value_or(form.device.empty() ? format_of(text) : KnownBadFormat::kernel);
+  switch (out.format) {
+    case KnownBadFormat::ddrescue:
+      return parse_ddrescue(text, name);
+    case KnownBadFormat::badblocks: {
+      if (auto size = check_badblocks_size(form.block_bytes); !size) {
+        return tl::unexpected(size.error());
+      }
+      auto lost = parse_badblocks(text, name, form.block_bytes);
+      if (!lost) return tl::unexpected(lost.error());
+      out.sectors.lost = std::move(*lost);
+      out.block = SectorCount::from_bytes(form.block_bytes);
+      return out;
+    }
+    case KnownBadFormat::md: {
+      auto lost = parse_md_bad_blocks(text, name);
+      if (!lost) return tl::unexpected(lost.error());
+      out.sectors.lost = std::move(*lost);
+      return out;
+    }
+    case KnownBadFormat::kernel: {
+      auto errors = parse_kernel_log(text, name, form.device);
+      if (!errors) return tl::unexpected(errors.error());
+      out.sectors = {std::move(errors->lost), std::move(errors->suspect)};
+      return out;
+    }
   }
-  if (auto size = check_badblocks_size(form.block_bytes); !size) {
-    return tl::unexpected(size.error());
-  }
-  auto lost = parse_badblocks(text, name, form.block_bytes);
-  if (!lost) return tl::unexpected(lost.error());
-  return remap::KnownBad{std::move(*lost), {}};
+  return out;
 }
 
-Result<remap::KnownBad> read_known_bad(const std::string& path, const KnownBadForm& form) {
+Result<KnownBadList> read_known_bad(const std::string& path, const KnownBadForm& form) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) {
-    return fail_errno(errno, "open it", path, "give a ddrescue mapfile or a badblocks list");
-  }
+  if (!file.valid()) return fail_errno(errno, "open it", path, "give a list of bad sectors");
   const auto text = read_all(file.get(), path);
   if (!text) return tl::unexpected(text.error());
   return parse_known_bad(*text, path, form);
@@ -155,7 +196,7 @@ Result<std::vector<MapfileArea>> read_mapfile(const std::string& path) {
 std::string print_known_bad(std::span<const Extent> extents, SectorCount size,
                             const KnownBadForm& form) {
   if (form.format.value_or(KnownBadFormat::ddrescue) == KnownBadFormat::ddrescue) {
-    return print_ddrescue(extents, size);
+    return print_ddrescue(extents, size, form.complete);
   }
   std::vector<SectorRange> bad;
   for (const Extent& extent : extents) {
