@@ -48,6 +48,7 @@ Result<Found> find(const Arguments& arguments) {
   if (!mounted) return tl::unexpected(mounted.error());
   auto bad = view::find_bad_files(*mounted, disk->map.extents);
   if (!bad) return tl::unexpected(bad.error());
+  if (!bad->fs_type.empty()) mounted->fs_type = bad->fs_type;
   return Found{std::move(*disk), std::move(*mounted), std::move(*bad)};
 }
 
@@ -142,29 +143,36 @@ int run(const Arguments& arguments) {
 manual::Prose prose() {
   return {.description = R"(
 Names the files below a mount point that lie on lost, gone or suspect sectors, with the bytes of each,
-for ext4, xfs and btrfs on the device of the set or a partition of it. It asks the file system where
-its files are and reads none of them. Bad sectors that are in no file hold metadata, or nothing.
+for ext4, xfs, btrfs, NTFS, exFAT and FAT on the device of the set or a partition of it. It asks the
+file system where its files are and reads none of them. Bad sectors that are in no file hold
+metadata, or nothing.
+
+NTFS, exFAT and FAT are read off the device by fiwalk(1), of the package sleuthkit. They need not be
+mounted: the device of the set, or of the partition, does in place of the mount point.
 )",
-          .examples = {{"dmremap files backup /mnt", "which files to restore from a backup"}},
+          .examples = {{"dmremap files backup /mnt", "which files to restore from a backup"},
+                       {"dmremap files backup /dev/loop0p1",
+                        "of NTFS, exFAT or FAT on a partition that is not mounted"}},
           .exits = {{0, "it is told"},
                     {1, "failed: no such set is here, or the file system cannot be asked"},
                     {3, "refused: two devices hold the set"}},
           .json =
               "name, uuid, mount_point, fs_type, first_sector, size_sectors, looked_at, files[] "
               "with path and ranges[], unreadable[], in_no_file",
-          .see_also = {"map", "explain", "backfill"}};
+          .see_also = {"map", "explain", "backfill", "fiwalk(1)"}};
 }
 
 }  // namespace
 
 void add_files(CLI::App& app, Chosen& chosen) {
   CLI::App* verb = app.add_subcommand(
-      "files",
-      "Which files lie on lost, gone or suspect sectors; reads no file (ext4, xfs, btrfs)");
+      "files", "Which files lie on lost, gone or suspect sectors; reads no file");
   const auto arguments = std::make_shared<Arguments>();
   verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option("MOUNTPOINT", arguments->mount_point,
-                   "where its device, or a partition of it, is mounted")
+  verb->add_option(
+          "MOUNTPOINT", arguments->mount_point,
+          "where its device, or a partition of it, is mounted; of NTFS, exFAT and FAT also the "
+          "device itself")
       ->required();
   verb->add_flag("--json", arguments->json, "JSON instead of text");
   manual::describe(*verb, prose());

@@ -17,6 +17,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "view/btrfs_tree.hpp"
+#include "view/fiwalk.hpp"
 
 namespace dmremap::view {
 
@@ -174,6 +175,7 @@ class Walk {
 }  // namespace
 
 Result<BadFiles> find_bad_files(const Mounted& mounted, std::span<const format::Extent> extents) {
+  if (mounted.by_device) return find_bad_files_by_fiwalk(mounted, extents);
   std::vector<BadArea> areas = bad_areas(extents, mounted.window);
   std::vector<BadArea> outside;
   const bool btrfs = mounted.fs_type == "btrfs";

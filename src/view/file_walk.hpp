@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which files of a mounted file system lie on bad sectors. Asks where files are (FIEMAP), reads no
-// file's data, follows no link and enters no other mount.
+// Which files of a file system lie on bad sectors. Asks its driver where files are (FIEMAP), or has
+// fiwalk read it off the device; reads no file's data, follows no link and enters no other mount.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ struct BadFiles {
   std::vector<Unread> unread;  // could not be looked at, and may lie on bad sectors
   std::vector<BadAreas::Left> in_no_file;
   std::uint64_t looked_at = 0;  // files and directories
+  std::string fs_type;          // what was found on the device; empty: as the kernel has it
 };
 
 // Errors: not_supported, permission, io: of the file system as a whole.

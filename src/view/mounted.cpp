@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <sys/sysmacros.h>
 
 #include "io/sysfs.hpp"
 
@@ -22,6 +23,13 @@ bool is_known(const std::string& fs_type) {
          fs_type == "btrfs";
 }
 
+// The drivers of NTFS, exFAT and FAT answer nothing of the kind, or some of them do: ntfs-3g and
+// exfat-fuse are "fuseblk", or "fuse" on an image.
+bool is_read_from_device(const std::string& fs_type) {
+  return fs_type == "ntfs" || fs_type == "ntfs3" || fs_type == "exfat" || fs_type == "vfat" ||
+         fs_type == "msdos" || fs_type == "fuseblk" || fs_type == "fuse";
+}
+
 // The last one mounted there is the one that is seen.
 std::optional<io::Mount> mount_at(const std::string& path, const io::KernelViews& views) {
   const std::string text = io::read_attribute(views.proc + "/self/mountinfo");
@@ -32,9 +40,10 @@ std::optional<io::Mount> mount_at(const std::string& path, const io::KernelViews
   return out;
 }
 
-// btrfs has device numbers of its own; its source names the device.
+// btrfs and a FUSE file system on an image have device numbers of their own; the source names the
+// device.
 std::optional<Storage> device_of(const io::Mount& mount) {
-  if (mount.fs_type == "btrfs") return io::storage_of(mount.source);
+  if (mount.fs_type == "btrfs" || mount.fs_type == "fuse") return io::storage_of(mount.source);
   return Storage{mount.device, 0};
 }
 
@@ -52,6 +61,8 @@ bool is_one_of(const Storage& storage, const std::vector<Storage>& exports) {
 // The window of `device` on an export: it is one, is a partition of one, or a loop device over one.
 std::optional<SectorRange> window_on(const Storage& device, const std::vector<Storage>& exports,
                                      SectorCount size, const io::KernelViews& views) {
+  if (is_one_of(device, exports) && !device.is_block_device()) return SectorRange{{0}, size};
+  if (!device.is_block_device() || device.device == 0) return std::nullopt;
   const std::string sysfs = io::sysfs_directory_of(device.device, views.sys);
   const Storage disk{io::whole_disk_of(device.device, views), 0};
   SectorRange out{{0}, {number_in(sysfs + "/size")}};
@@ -81,6 +92,24 @@ Error not_here(const std::string& path, const io::Mount& mount, const Storage& d
           "give a mount point of the set's device or of a partition of it"};
 }
 
+// Where the device of a mount can be opened: as it was named to mount(8), if that is still it.
+std::string path_of(const io::Mount& mount, const Storage& device) {
+  if (io::storage_of(mount.source) == device) return mount.source;
+  return fmt::format("/dev/block/{}:{}", major(device.device), minor(device.device));
+}
+
+// A device or image of the set that was named itself, not the place where it is mounted.
+Result<Mounted> find_device(const std::string& path, const Storage& device,
+                            const std::vector<Storage>& served, SectorCount size,
+                            const io::KernelViews& views) {
+  const auto window = window_on(device, served, size, views);
+  if (!window) {
+    return fail(ErrorCode::usage, "is not on this set", path,
+                "give a mount point, or the set's device or a partition of it");
+  }
+  return Mounted{path, {}, *window, path, true};
+}
+
 }  // namespace
 
 Result<Mounted> find_mounted(const std::string& path, const std::vector<std::string>& exports,
@@ -88,27 +117,29 @@ Result<Mounted> find_mounted(const std::string& path, const std::vector<std::str
   std::error_code error;
   const std::string real = std::filesystem::canonical(path, error).string();
   if (error) return fail_errno(error.value(), "look at it", path);
+  std::vector<Storage> served;
+  for (const std::string& where : exports) {
+    if (const auto storage = io::storage_of(where)) served.push_back(*storage);
+  }
+  if (const auto named = io::storage_of(real)) {
+    return find_device(real, *named, served, size, views);
+  }
   const auto mount = mount_at(real, views);
   if (!mount) {
     return fail(ErrorCode::usage, "is no mount point", path,
                 "give the directory on which the set's device, or a partition of it, is mounted");
   }
   const auto device = device_of(*mount);
-  std::vector<Storage> served;
-  for (const std::string& where : exports) {
-    if (const auto storage = io::storage_of(where)) served.push_back(*storage);
-  }
-  const auto window = device && device->is_block_device() && device->device != 0
-                          ? window_on(*device, served, size, views)
-                          : std::nullopt;
+  const auto window = device ? window_on(*device, served, size, views) : std::nullopt;
   if (!window) {
     return tl::unexpected(not_here(path, *mount, device.value_or(Storage{}), served, views));
   }
-  if (!is_known(mount->fs_type)) {
+  const bool by_device = is_read_from_device(mount->fs_type);
+  if (!is_known(mount->fs_type) && !by_device) {
     return fail(ErrorCode::not_supported, mount->fs_type + " does not say where its files are",
-                path, "ext4, xfs and btrfs do");
+                path, "ext4, xfs, btrfs, NTFS, exFAT and FAT do");
   }
-  return Mounted{real, mount->fs_type, *window};
+  return Mounted{real, mount->fs_type, *window, path_of(*mount, *device), by_device};
 }
 
 }  // namespace dmremap::view

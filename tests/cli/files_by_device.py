@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""files names exactly the file whose sectors went bad on NTFS, exFAT and FAT: mounted by ntfs-3g and
+exfat-fuse, or not mounted at all, on the set's device and on a partition of it. Where a file lies is
+found by looking for its contents on the device."""
+
+import errno
+import os
+
+import product
+import support
+from support import check, equal
+
+SIZE = "64MiB"
+VICTIM = "deep/er/the victim ä & b"
+MKFS = {"ntfs": ["mkfs.ntfs", "-q", "-F", "-f"], "exfat": ["mkfs.exfat"],
+        "fat": ["mkfs.vfat", "-F", "32"]}
+MOUNT = {"ntfs": ["ntfs-3g", "-o", "compression"], "exfat": ["mount.exfat-fuse"]}
+
+
+def _contents(seed, sectors=128):
+    return support.pattern(seed, sectors, "files")
+
+
+def _sector_of(device, contents):
+    """Where the first sector of a file lies on the device of its file system."""
+    with open(device, "rb") as file:
+        whole = file.read()
+    at = whole.find(contents[:support.SECTOR])
+    check(at >= 0 and at % support.SECTOR == 0, f"found on {device}: {at}")
+    equal(whole.find(contents[:support.SECTOR], at + 1), -1, "only once")
+    return at // support.SECTOR
+
+
+def _fill(mount):
+    os.makedirs(os.path.join(mount, "deep/er"))
+    for number in range(10):
+        with open(os.path.join(mount, "deep", f"file{number}"), "wb") as file:
+            file.write(_contents(1000 * number))
+    with open(os.path.join(mount, VICTIM), "wb") as file:
+        file.write(_contents(77777))
+    with open(os.path.join(mount, "tiny"), "wb") as file:
+        file.write(b"fits into metadata")
+    os.sync()
+
+
+def _copy_fat(t, device):
+    """Without a driver for FAT in the kernel, by mtools."""
+    source = t.path("source")
+    _fill(source)
+    support.run("mcopy", "-s", "-i", device, *(os.path.join(source, n) for n in os.listdir(source)),
+                "::", env={**os.environ, "MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C.UTF-8"})
+
+
+def _mount(t, kind, device):
+    point = t.path(f"mnt-{kind}")
+    os.makedirs(point, exist_ok=True)
+    support.run(*MOUNT[kind], device, point)
+    t.cleanup.push(support.unmount, point, missing_ok=True)
+    support.wait_until(lambda: support.is_mounted(point), "the mount")
+    return point
+
+
+def _make_lost(dm, disk, first, count):
+    disk.fault("read", f"{first}+{count}")
+    for sector in range(first, first + count):
+        with support.expect_errno(errno.EIO):
+            support.read_sectors(dm.device, sector)
+
+
+def _files(dm, where, expect=0):
+    return dm.run("files", dm.name, where, "--json", expect=expect)
+
+
+def _partition(t, device, first, count):
+    """By hand: not every kernel reads every partition table."""
+    name = os.path.basename(device)
+    support.run("addpart", device, 1, first, count)
+    t.cleanup.push(support.run, "delpart", device, 1, expect=None)
+    sysfs = f"/sys/block/{name}/{name}p1/dev"
+    support.wait_until(lambda: os.path.exists(sysfs), "the partition")
+    node = f"{device}p1"
+    if not os.path.exists(node):
+        with open(sysfs, encoding="ascii") as file:
+            major, minor = map(int, file.read().split(":"))
+        os.mknod(node, 0o60600, os.makedev(major, minor))
+        t.cleanup.push(os.unlink, node)
+    return node
+
+
+def _expect_victim(found, root, offset, first, fs_type):
+    equal([entry["path"] for entry in found["files"]], [os.path.join(root, VICTIM)],
+          "exactly that file")
+    equal([(r["offset"], r["length"], r["state"], r["sector"], r["sectors"])
+           for r in found["files"][0]["ranges"]], [(8192, 1024, "lost", first + 16, 2)], "bytes")
+    equal((found["first_sector"], found["fs_type"], found["in_no_file"]["sectors"]),
+          (offset, fs_type, 0), "the rest")
+    check(found["looked_at"] >= 14, found)
+
+
+def _one(t, kind, fs_type, partition):
+    disk = t.lab(size=SIZE)
+    dm = product.Product(t, disk.path, t.path(f"spare-{kind}"))
+    dm.create("--spare-size", "32MiB")
+    device, offset = dm.start("block"), 0
+    node = device
+    if partition:
+        offset = 2048
+        node = _partition(t, device, offset, 120000)
+    support.run(*MKFS[kind], node)
+    mount = None
+    if kind == "fat":
+        _copy_fat(t, node)
+    else:
+        mount = _mount(t, kind, node)
+        _fill(mount)
+    equal(_files(dm, mount or node).json()["files"], [], "all is well")
+    first = offset + _sector_of(node, _contents(77777))
+    _make_lost(dm, disk, first + 16, 2)
+    if mount:
+        _expect_victim(_files(dm, mount).json(), mount, offset, first, fs_type)
+    _expect_victim(_files(dm, node).json(), "", offset, first, fs_type)
+    text = dm.run("files", dm.name, mount or node).out
+    check("bytes 8192 to 9215: lost" in text, text)
+    return dm, disk, mount, node, offset
+
+
+def _ntfs(t):
+    """Metadata, compressed files, files with two names."""
+    dm, disk, mount, node, _ = _one(t, "ntfs", "ntfs", False)
+    os.link(os.path.join(mount, VICTIM), os.path.join(mount, "second name"))
+    packed = os.path.join(mount, "packed")
+    os.mkdir(packed)
+    os.setxattr(packed, "system.ntfs_attrib_be", (0x800).to_bytes(4, "big"))
+    with open(os.path.join(packed, "file"), "wb") as file:
+        for number in range(64):
+            file.write(_contents(5000 + number, 1) + bytes(7 * 512))
+    os.sync()
+    equal(len(_files(dm, mount).json()["files"]), 1, "a file with two names is one")
+    _compressed(dm, disk, packed, node, mount)
+    at = _sector_of(node, _unique_marker(node))
+    _make_lost(dm, disk, at, 1)
+    names = [os.path.relpath(f["path"], mount) for f in _files(dm, mount).json()["files"]]
+    check("$MFT" in names, f"small files lie in $MFT: {names}")
+    _end(dm, mount)
+
+
+def _compressed(dm, disk, packed, node, mount):
+    """A cluster of a compressed file: all that is packed with it, found by what istat prints."""
+    inode = os.stat(os.path.join(packed, "file")).st_ino
+    said = support.run("istat", node, inode).out
+    clusters = [int(word) for word in said.partition("Non-Resident, Compressed")[2].split("\n", 1)[1].split()]
+    second = [cluster for cluster in clusters[16:32] if cluster][0]
+    _make_lost(dm, disk, second * 8, 1)
+    found = {f["path"]: f["ranges"] for f in _files(dm, mount).json()["files"]}
+    equal([(r["offset"], r["length"], r["sector"]) for r in found[os.path.join(packed, "file")]],
+          [(65536, 65536, second * 8)], "the second unit")
+
+
+def _unique_marker(node):
+    """The sector of $MFT that holds the contents of `tiny`."""
+    os.sync()
+    with open(node, "rb") as file:
+        whole = file.read()
+    at = whole.find(b"fits into metadata")
+    check(at > 0, "resident")
+    return whole[at - at % 512:at - at % 512 + 512]
+
+
+def _end(dm, mount=None):
+    """The program that serves a file system by FUSE lets go of the device a moment after umount."""
+    if mount:
+        support.unmount(mount)
+    support.wait_until(lambda: dm.run("stop", dm.name, expect=None).exit == 0, "nobody uses it")
+
+
+def _refused(t):
+    dm, disk, _, node, offset = _one(t, "fat", "fat32", True)
+    missing = dm.run("files", dm.name, node, "--json", expect=1,
+                     env={**os.environ, "PATH": t.path("empty")}).error_json()
+    check("sleuthkit" in missing["hint"] and missing["code"] == "not-supported", missing)
+    # The tables of FAT are no file, and have a name.
+    _make_lost(dm, disk, offset + 33, 1)
+    names = [f["path"] for f in _files(dm, node).json()["files"]]
+    check("$FAT1" in names, names)
+    # The device as a whole holds no file system that could be told.
+    equal(_files(dm, dm.device, expect=1).error_json()["code"], "not-supported", "no file system")
+    equal(_files(dm, t.image("x.img", "1MiB"), expect=2).error_json()["code"], "usage", "elsewhere")
+    support.run("delpart", dm.device, 1)
+    _end(dm)
+
+
+def files_by_device(t):
+    dm, _, mount, _, _ = _one(t, "exfat", "exfat", False)
+    _end(dm, mount)
+    _ntfs(t)
+    _refused(t)
+
+
+support.run_test(files_by_device, root=True, fuse=True, loop=True,
+                 programs=["fiwalk", "istat", "ntfs-3g", "mount.exfat-fuse", "mkfs.ntfs", "mkfs.exfat",
+                           "mkfs.vfat", "mcopy", "addpart", "delpart"])
