@@ -54,6 +54,8 @@ def completion(t):
     for verb in ("start", "assemble"):
         equal(complete(t, verb, "--export", ""), ["auto", "block", "fuse", "nbd"], f"kinds of {verb}")
     equal(complete(t, "bad", "import", "--format", "d"), ["ddrescue"], "formats")
+    equal(complete(t, "bad", "import", "--format", ""), ["badblocks", "ddrescue", "kernel", "md"], "read")
+    equal(complete(t, "bad", "export", "--format", ""), ["badblocks", "ddrescue"], "written")
     for verb in ("stop", "status", "events", "start", "explain", "map", "files", "table", "backfill",
                  "copy", "assemble"):
         equal(complete(t, verb, "b"), ["backup"], f"sets after {verb}")

@@ -21,6 +21,10 @@ def _one_bad_sector(t):
         found = support.dmremap("discover", disk.path, "--json").json()
         equal((found["sets"], found["others"]), ([], []), f"discover, sector {sector}")
         refused(t, "missing-device", "start", disk.path, paths=())
+    # As a spare it is refused all the same, for what it is: not by a claim about metadata.
+    main = t.image("main.img", "32MiB", fill=1)
+    error = refused(t, "spare-unreadable", "create", "new", main, disk.path, paths=(main,))
+    check("healthy device" in error["hint"], error)
     disk.clear()
     for sector in COPIES:
         disk.fault("read", str(sector))
@@ -41,7 +45,7 @@ def _own_device(t, disk):
 
 def _nothing_reads(t):
     """A blank disk whose copies cannot be read could be a spare: it takes --force to overwrite."""
-    main = t.image("main.img", "32MiB", fill=1)
+    main = t.path("main.img")
     disk = t.lab(size="64MiB")
     for sector in COPIES[:3]:
         disk.fault("read", str(sector))
