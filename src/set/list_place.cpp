@@ -52,7 +52,7 @@ std::vector<KernelDevice> partitions_of(dev_t disk, const io::KernelViews& views
   std::vector<KernelDevice> out;
   const std::string directory = io::sysfs_directory_of(disk, views.sys);
   for (const std::string& name : io::names_in(directory)) {
-    const std::string below = directory + "/" + name;
+    const std::string below = fmt::format("{}/{}", directory, name);
     if (!number_in(below + "/partition")) continue;
     if (auto partition = read_device(below, name)) out.push_back(std::move(*partition));
   }

@@ -37,6 +37,7 @@ class Fiwalk {
     words.insert(words.end(), kOptions.begin(), kOptions.end());
     words.push_back(device);
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t files;

@@ -24,7 +24,7 @@ def _one_bad_sector(t):
     # As a spare it is refused all the same, for what it is: not by a claim about metadata.
     main = t.image("main.img", "32MiB", fill=1)
     error = refused(t, "spare-unreadable", "create", "new", main, disk.path, paths=(main,))
-    check("healthy device" in error["hint"], error)
+    check("damaged" not in error["what"] and "device" in error["hint"], error)
     disk.clear()
     for sector in COPIES:
         disk.fault("read", str(sector))
