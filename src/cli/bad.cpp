@@ -58,9 +58,7 @@ Result<json> mark_request(const set::KnownBadMarks& marks, const Arguments& argu
     return fail(ErrorCode::metadata_full,
                 fmt::format("has {} areas, more than the table of a set can hold",
                             marks.sectors.lost.size() + marks.sectors.suspect.size()),
-                arguments.file,
-                "--round makes fewer of them; this disk should be replaced now: copy what can be "
-                "read");
+                arguments.file, "this disk should be replaced now: copy what can be read");
   }
   return request;
 }
@@ -79,11 +77,11 @@ Result<json> import(const Arguments& arguments) {
       set::read_marks(*source, status->at("main").value("path", std::string()), *geometry);
   if (!marks) return tl::unexpected(marks.error());
   const auto request = mark_request(*marks, arguments);
-  if (!request) return tl::unexpected(request.error());
+  if (!request) return tl::unexpected(with_way_out(request.error(), arguments.list, "--"));
   auto client = connect(*runtime, arguments.name);
   if (!client) return tl::unexpected(client.error());
   auto answer = client->call(*request, kWorkTime);
-  if (!answer) return answer;
+  if (!answer) return tl::unexpected(with_way_out(answer.error(), arguments.list, "--"));
   for (const std::string& text : marks->warnings) warn(text);
   (*answer)["left_out_sectors"] = marks->left_out.value;
   return answer;

@@ -129,7 +129,12 @@ int run(Arguments& arguments) {
   }
   const set::Hints known(runtime ? runtime->hints() : std::string());
   const auto created = set::create(arguments.options, known, system_clock(), system_random());
-  if (!created) return report(created.error(), arguments.json);
+  if (!created) {
+    const bool listed = !arguments.known_bad_path.empty();
+    return report(listed ? with_way_out(created.error(), arguments.known_bad, "--known-bad-")
+                         : created.error(),
+                  arguments.json);
+  }
   // A place to look first, nothing more: the set is made whether or not it can be noted.
   if (runtime && runtime->make()) {
     known.remember(

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace dmremap::cli {
 
 namespace {
@@ -57,6 +59,13 @@ void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::s
       ->excludes(offset);
   verb.add_flag(prefix + "round", arguments.round,
                 "round ranges out to physical blocks of main: fewer entries in the table");
+}
+
+Error with_way_out(Error error, const KnownBadArguments& arguments, const std::string& prefix) {
+  if (error.code != ErrorCode::metadata_full || arguments.round) return error;
+  error.hint = fmt::format("{}round makes fewer entries, of whole physical blocks{}{}", prefix,
+                           error.hint.empty() ? "" : "; ", error.hint);
+  return error;
 }
 
 Result<set::KnownBadSource> parse(const KnownBadArguments& arguments) {

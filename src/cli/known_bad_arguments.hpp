@@ -24,6 +24,10 @@ struct KnownBadArguments {
 // The options of a list that is read, each with `prefix` before its name ("--" or "--known-bad-").
 void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::string& prefix);
 
+// Of a list that the table has no room for: names --round, unless it was given.
+[[nodiscard]] Error with_way_out(Error error, const KnownBadArguments& arguments,
+                                 const std::string& prefix);
+
 // Without the path. Errors: usage.
 [[nodiscard]] Result<set::KnownBadSource> parse(const KnownBadArguments& arguments);
 

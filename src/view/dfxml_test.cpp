@@ -56,10 +56,13 @@ std::vector<WalkedFile> read(std::string_view text, std::size_t at_once) {
 }
 
 TEST(Dfxml, FilesAreReadWithThePartsThatHaveAPlace) {
-  const std::vector<WalkedFile> expected{
-      {"a & b/two\nlines", false, 74, 12388, {{0, {4096, 8192}, false}, {12288, {65536, 100}, false}}},
-      {"a & b", true, 73, 0, {}},
-      {"packed", false, 75, 16384, {{0, {8192, 4096}, true}}}};
+  const std::vector<WalkedFile> expected{{"a & b/two\nlines",
+                                          false,
+                                          74,
+                                          12388,
+                                          {{0, {4096, 8192}, false}, {12288, {65536, 100}, false}}},
+                                         {"a & b", true, 73, 0, {}},
+                                         {"packed", false, 75, 16384, {{0, {8192, 4096}, true}}}};
   EXPECT_EQ(read(kText, kText.size()), expected);
   EXPECT_EQ(read(kText, 1), expected) << "in any pieces";
 }

@@ -174,6 +174,31 @@ def _end(dm, mount=None):
     support.wait_until(lambda: dm.run("stop", dm.name, expect=None).exit == 0, "nobody uses it")
 
 
+def _on_an_image(t):
+    """A set that is served as a file: NTFS mounted from there, FAT in it."""
+    dm = product.Product(t, t.image("main.img", SIZE), t.path("spare-image"))
+    dm.create("--spare-size", "32MiB")
+    image = dm.start("fuse")
+    for kind, fs_type in (("ntfs", "ntfs"), ("fat", "fat32")):
+        support.run(*MKFS[kind], image)
+        mount = _mount(t, kind, image) if kind == "ntfs" else None
+        if mount:
+            _fill(mount)
+        else:
+            _copy_fat(t, image)
+        first = _sector_of(image, _contents(77777))
+        bad = t.path("bad")
+        with open(bad, "w", encoding="ascii") as file:
+            file.write(f"{first + 16} 2\n")
+        dm.run("bad", "import", dm.name, bad)
+        if mount:
+            _expect_victim(_files(dm, mount).json(), mount, 0, first, fs_type)
+            support.unmount(mount)
+        _expect_victim(_files(dm, image).json(), "", 0, first, fs_type)
+        support.write_sectors(image, first + 16, bytes(1024))
+    _end(dm)
+
+
 def _refused(t):
     dm, disk, _, node, offset = _one(t, "fat", "fat32", True)
     missing = dm.run("files", dm.name, node, "--json", expect=1,
@@ -194,6 +219,7 @@ def files_by_device(t):
     dm, _, mount, _, _ = _one(t, "exfat", "exfat", False)
     _end(dm, mount)
     _ntfs(t)
+    _on_an_image(t)
     _refused(t)
 
 
