@@ -22,6 +22,8 @@ SectorRange aligned_inside(Sector first, Sector end, SectorCount unit) {
 Result<Allocator> Allocator::of(SectorCount spare_size, std::span<const SectorRange> reserved,
                                 const Table& table, SectorCount unit) {
   Allocator out;
+  out.unit_ = unit;
+  out.end_ = Sector{} + spare_size;
   Sector at{0};
   for (const SectorRange& range : reserved) {
     out.capacity_ = out.capacity_ + aligned_inside(at, range.first, unit).count;
@@ -50,7 +52,7 @@ Result<Allocator> Allocator::of(SectorCount spare_size, std::span<const SectorRa
     at = range.end();
   }
   out.add(aligned_inside(at, Sector{} + spare_size, unit));
-  out.next_ = newest;
+  out.next_ = Sector{align_up(newest.value, unit.value)};
   return out;
 }
 
@@ -74,11 +76,16 @@ void Allocator::add(SectorRange range) {
   free_.emplace(range.first.value, range.count.value);
 }
 
-SectorRange Allocator::take(FreeRuns::iterator run, SectorCount wanted) {
-  const SectorRange out{{run->first}, {std::min(run->second, wanted.value)}};
-  const SectorRange rest{out.end(), {run->second - out.count.value}};
-  free_.erase(run);
-  if (!rest.empty()) free_.emplace(rest.first.value, rest.count.value);
+// Requires that the run contains `first`.
+SectorRange Allocator::take(FreeRuns::iterator run, Sector first, SectorCount wanted) {
+  const Sector end{run->first + run->second};
+  const SectorRange out{first, std::min(end - first, wanted)};
+  if (run->first == first.value) {
+    free_.erase(run);
+  } else {
+    run->second = first.value - run->first;
+  }
+  if (out.end() < end) free_.emplace(out.end().value, (end - out.end()).value);
   available_ = available_ - out.count;
   next_ = out.end();
   return out;
@@ -88,13 +95,24 @@ std::optional<SectorRange> Allocator::allocate(SectorCount wanted) {
   if (free_.empty()) return std::nullopt;
   const auto fits = [wanted](const auto& run) { return run.second >= wanted.value; };
   const auto start = free_.lower_bound(next_.value);
+  if (start != free_.begin()) {
+    // The search skipped a part of this run.
+    const auto around = std::prev(start);
+    const Sector end{around->first + around->second};
+    if (next_ < end && end - next_ >= wanted) return take(around, next_, wanted);
+  }
   auto run = std::find_if(start, free_.end(), fits);
   if (run == free_.end()) {
     run = std::find_if(free_.begin(), start, fits);
     if (run == start) run = free_.end();
   }
   if (run == free_.end()) run = std::ranges::max_element(free_, {}, &FreeRuns::value_type::second);
-  return take(run, wanted);
+  return take(run, {run->first}, wanted);
+}
+
+void Allocator::skip(SectorCount ahead) {
+  next_ = Sector{align_up((next_ + ahead).value, unit_.value)};
+  if (next_ >= end_) next_ = Sector{0};
 }
 
 void Allocator::give_back(SectorRange range) {

@@ -28,6 +28,8 @@ class Allocator {
   // A free run of at most `wanted` sectors: whole if there is a place for it, else a part. Nothing:
   // none is free. Requires wanted to be whole units and not 0.
   [[nodiscard]] std::optional<SectorRange> allocate(SectorCount wanted);
+  // Goes on looking that much further ahead, at the beginning again once past the end.
+  void skip(SectorCount ahead);
 
   // Free at once: allocated, but no published table ever named it.
   void give_back(SectorRange range);
@@ -49,12 +51,14 @@ class Allocator {
 
   Allocator() = default;
   void add(SectorRange range);
-  SectorRange take(FreeRuns::iterator run, SectorCount wanted);
+  SectorRange take(FreeRuns::iterator run, Sector first, SectorCount wanted);
 
   FreeRuns free_;
   std::deque<Waiting> waiting_;
   SectorCount capacity_;
   SectorCount available_;
+  SectorCount unit_;
+  Sector end_;   // of the spare
   Sector next_;  // where the last run ended: a burst of neighbours stays together
 };
 

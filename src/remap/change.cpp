@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/change.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "remap/narrow.hpp"
@@ -14,16 +16,33 @@ using format::EventKind;
 using format::Extent;
 using format::State;
 
-// A spare that refuses so many fresh sectors in a row is failing as a whole; retiring the rest of
-// it would help no one.
-constexpr unsigned kSpareFailuresInARow = 16;
 // A list of thousands must not push all else out of the log.
 constexpr std::size_t kEventsOfAList = 8;
+// Of a request's deadline: what a search for a place has in any case.
+constexpr std::uint64_t kLeastSearchPart = 8;
 
 }  // namespace
 
-Change::Change(DataPath& path, Allocator& allocator, const Table& table, Evidence evidence)
-    : path_(path), allocator_(allocator), evidence_(evidence), table_(table) {}
+bool main_may_help(Outcome outcome) {
+  return outcome == Outcome::spare_full || outcome == Outcome::spare_no_space ||
+         outcome == Outcome::spare_refuses || outcome == Outcome::table_full;
+}
+
+Change::Change(DataPath& path, Allocator& allocator, PlaceSearch& search, const Table& table,
+               Evidence evidence, std::vector<Extent> unrecorded)
+    : path_(path),
+      allocator_(allocator),
+      search_(search),
+      evidence_(evidence),
+      table_(table),
+      bad_(std::move(unrecorded)),
+      known_bad_(bad_.size()) {}
+
+Table Change::table_with_bad() const {
+  Table out = table_;
+  for (const Extent& place : bad_) out = out.with_retired(place);
+  return out;
+}
 
 void Change::roll_back(const Mark& mark) {
   table_ = mark.table;
@@ -37,7 +56,7 @@ void Change::roll_back(const Mark& mark) {
 }
 
 void Change::abandon() {
-  roll_back({table_, 0, 0, 0, 0});
+  roll_back({table_, 0, 0, 0, 0, bad_.size()});
 }
 
 bool Change::clear_suspects() {
@@ -48,13 +67,24 @@ bool Change::clear_suspects() {
   return table_.size() < extents.size();
 }
 
-Outcome Change::apply(std::span<const Item> items) {
-  const Mark before{table_, changed_.size(), allocated_.size(), events_.size(), freed_.size()};
+Outcome Change::apply(std::span<const Item> items, std::uint64_t deadline_ns) {
+  const Mark before{table_,         changed_.size(), allocated_.size(),
+                    events_.size(), freed_.size(),   bad_.size()};
+  bad_before_ = bad_.size();
+  search_until_ns_ = std::max(
+      deadline_ns, path_.clock.monotonic_ns() + path_.request_deadline_ns / kLeastSearchPart);
   first_event_ = events_.size();
   told_short_ = {};
   for (const Item& item : items) {
     if (const Outcome outcome = apply(item); outcome != Outcome::done) {
       roll_back(before);
+      if (!hopeless_) return outcome;
+      // A spare that refuses everywhere is failing as a whole, or somebody made it read-only:
+      // giving up more of it with every request would help no one.
+      while (bad_.size() > before.bad) {
+        allocator_.give_back(bad_.back().spare());
+        bad_.pop_back();
+      }
       return outcome;
     }
   }
@@ -177,13 +207,13 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
   const auto data = part_of(item.data, item.range, part);
   const io::IoStatus whole = path_.write_spare(spare, data);
   if (whole.ok()) return Outcome::done;
-  if (path_.find_spare(whole.error) != Finding::media) return Outcome::failed;
+  if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
   for (Sector at = part.first; at < part.end(); at = at + path_.unit()) {
     const SectorRange unit{at, path_.unit()};
     const Sector place_now = spare + (at - part.first);
     const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
     if (status.ok()) continue;
-    if (path_.find_spare(status.error) != Finding::media) return Outcome::failed;
+    if (const Outcome outcome = refused(status.error); outcome != Outcome::done) return outcome;
     make_good(unit);  // bound again at once, below, or rolled back
     retire({place_now, unit.count}, status.error);
     if (const Outcome outcome = place(item, unit); outcome != Outcome::done) return outcome;
@@ -191,17 +221,31 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
   return Outcome::done;
 }
 
+// What an error of the spare comes to; done: its sectors are to blame.
+Outcome Change::refused(int error) {
+  const Finding finding = path_.find_spare(error);
+  if (finding == Finding::media) return Outcome::done;
+  const bool no_space = io::classify(error) == io::Fault::no_space;
+  return no_space ? Outcome::spare_no_space : Outcome::failed;
+}
+
+bool Change::out_of_time() const {
+  return bad_.size() > bad_before_ && path_.clock.monotonic_ns() >= search_until_ns_;
+}
+
 Outcome Change::place(const Item& item, SectorRange part) {
   std::vector<SectorRange> left{part};
   while (!left.empty()) {
+    if (hopeless_) return Outcome::spare_refuses;
+    if (out_of_time()) return Outcome::spare_refuses;
     SectorRange& next = left.back();
-    std::optional<SectorRange> run = allocator_.allocate(next.count);
+    const SectorCount wanted = search_.feeling() ? path_.unit() : next.count;
+    std::optional<SectorRange> run = allocator_.allocate(wanted);
     if (!run) {
       allocator_.reclaim(path_.live.pins().oldest());
-      run = allocator_.allocate(next.count);
+      run = allocator_.allocate(wanted);
     }
     if (!run) return Outcome::spare_full;
-    allocated_.push_back(*run);
     const SectorRange taken{next.first, run->count};
     next = {taken.end(), next.count - taken.count};
     if (next.empty()) left.pop_back();
@@ -216,29 +260,54 @@ Outcome Change::place(const Item& item, SectorRange part) {
   return Outcome::done;
 }
 
-// Units that the spare refuses are retired and added to `left`.
+// What of the run found no place is added to `left`.
 Outcome Change::place_once(const Item& item, SectorRange run, Sector spare,
                            std::vector<SectorRange>& left) {
   const io::IoStatus whole = path_.write_spare(spare, part_of(item.data, item.range, run));
   if (whole.ok()) {
-    spare_failures_in_a_row_ = 0;
+    search_.report_success();
+    allocated_.push_back({spare, run.count});
     bind(item, run, State::remapped, spare);
     return Outcome::done;
   }
-  if (path_.find_spare(whole.error) != Finding::media) return Outcome::failed;
-  for (Sector at = run.first; at < run.end(); at = at + path_.unit()) {
+  if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) {
+    allocator_.give_back({spare, run.count});
+    return outcome;
+  }
+  return place_units(item, run, spare, whole, left);
+}
+
+// A run that was refused as a whole, unit by unit until the search wants to be elsewhere.
+Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io::IoStatus whole,
+                            std::vector<SectorRange>& left) {
+  for (Sector at = run.first; at < run.end();) {
     const SectorRange unit{at, path_.unit()};
-    const Sector place_now = spare + (at - run.first);
-    const io::IoStatus status = path_.write_spare(place_now, part_of(item.data, item.range, unit));
+    const SectorRange place_now{spare + (at - run.first), unit.count};
+    const io::IoStatus status =
+        unit == run ? whole
+                    : path_.write_spare(place_now.first, part_of(item.data, item.range, unit));
+    at = unit.end();
     if (status.ok()) {
-      spare_failures_in_a_row_ = 0;
-      bind(item, unit, State::remapped, place_now);
+      search_.report_success();
+      allocated_.push_back(place_now);
+      bind(item, unit, State::remapped, place_now.first);
       continue;
     }
-    if (path_.find_spare(status.error) != Finding::media) return Outcome::failed;
-    if (++spare_failures_in_a_row_ > kSpareFailuresInARow) return Outcome::failed;
-    retire({place_now, unit.count}, status.error);
+    const SectorRange untried{place_now.end(), run.end() - at};
+    if (const Outcome outcome = refused(status.error); outcome != Outcome::done) {
+      allocator_.give_back(place_now);
+      allocator_.give_back(untried);
+      return outcome;
+    }
+    bad_.push_back(retired_place(place_now, status.error));
     append_run(left, unit);
+    const auto jump = search_.report_failure();
+    hopeless_ = !jump;
+    if (jump && jump->value == 0 && !out_of_time()) continue;
+    allocator_.give_back(untried);
+    if (!untried.empty()) append_run(left, {at, untried.count});
+    if (jump) allocator_.skip(*jump);
+    return Outcome::done;
   }
   return Outcome::done;
 }
@@ -257,10 +326,14 @@ void Change::make_good(SectorRange part) {
   ++steps_;
 }
 
-void Change::retire(SectorRange spare, int cause) {
+Extent Change::retired_place(SectorRange spare, int cause) const {
   Extent extent(State::retired, {{0}, spare.count}, spare.first);
   extent.with_evidence(cause, evidence_.sequence, evidence_.wall_ns);
-  table_ = table_.with_retired(extent);
+  return extent;
+}
+
+void Change::retire(SectorRange spare, int cause) {
+  table_ = table_.with_retired(retired_place(spare, cause));
 }
 
 // Of a list, after the first few: one event for all the rest.

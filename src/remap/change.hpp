@@ -12,6 +12,7 @@
 #include "format/event.hpp"
 #include "remap/allocator.hpp"
 #include "remap/data_path.hpp"
+#include "remap/place_search.hpp"
 #include "remap/table.hpp"
 
 namespace dmremap::remap {
@@ -37,7 +38,18 @@ struct Item {
 };
 // All but `store` require that the caller holds the range (live_table.hpp).
 
-enum class Outcome { done, spare_full, table_full, failed, read_only, tripped };
+enum class Outcome {
+  done,
+  spare_full,
+  spare_no_space,  // the file system below a spare image has no room for it
+  spare_refuses,   // places all over the spare refused it, or so many that time was up
+  table_full,
+  failed,
+  read_only,
+  tripped,
+};
+// Whether main, as the last resort, might take what the spare or the table could not.
+[[nodiscard]] bool main_may_help(Outcome outcome);
 
 // Who made the change and when: the evidence of what it binds.
 struct Evidence {
@@ -48,16 +60,30 @@ struct Evidence {
 // The remapper's.
 class Change {
  public:
-  Change(DataPath& path, Allocator& allocator, const Table& table, Evidence evidence);
+  // `unrecorded`: places of the spare that are known to be bad, and that no commit names yet.
+  // `search` goes on where the change before left it.
+  Change(DataPath& path, Allocator& allocator, PlaceSearch& search, const Table& table,
+         Evidence evidence, std::vector<format::Extent> unrecorded);
 
-  // All items or none: on another outcome than `done` the change is as it was before.
-  Outcome apply(std::span<const Item> items);
-  // Gives back what was allocated.
+  // All items or none: on another outcome than `done` the change is as it was before, but for the
+  // bad places that were met. The search for a place ends at `deadline_ns`, or a little later if
+  // that is near or past: a drive that took all of a request's time to fail leaves some for the
+  // spare.
+  Outcome apply(std::span<const Item> items, std::uint64_t deadline_ns);
+  // Gives back what was allocated, but for bad places.
   void abandon();
   // Makes all suspect sectors good. False: there was none.
   bool clear_suspects();
 
+  // Without bad().
   [[nodiscard]] const Table& table() const { return table_; }
+  // Free places of the spare that refused data, as retired extents: never given out again by this
+  // allocator. Whether the items they were meant for came through or not, they are to be recorded;
+  // where the table has no room for that they wait for the next commit, and what a restart forgets
+  // of them is met and refused once more.
+  [[nodiscard]] const std::vector<format::Extent>& bad() const { return bad_; }
+  [[nodiscard]] bool found_bad() const { return bad_.size() > known_bad_; }
+  [[nodiscard]] Table table_with_bad() const;
   [[nodiscard]] const std::vector<SectorRange>& changed() const { return changed_; }
   [[nodiscard]] const std::vector<format::Event>& events() const { return events_; }
   // Spare sectors that the table no longer names: free once nobody can see the former one.
@@ -74,6 +100,7 @@ class Change {
     std::size_t allocated = 0;
     std::size_t events = 0;
     std::size_t freed = 0;
+    std::size_t bad = 0;
   };
   void roll_back(const Mark& mark);
 
@@ -90,14 +117,20 @@ class Change {
   Outcome place(const Item& item, SectorRange part);
   Outcome place_once(const Item& item, SectorRange run, Sector spare,
                      std::vector<SectorRange>& left);
+  Outcome place_units(const Item& item, SectorRange run, Sector spare, io::IoStatus whole,
+                      std::vector<SectorRange>& left);
+  Outcome refused(int error);
+  [[nodiscard]] bool out_of_time() const;
   void bind(const Item& item, SectorRange part, format::State state, Sector spare);
   void make_good(SectorRange part);
+  [[nodiscard]] format::Extent retired_place(SectorRange spare, int cause) const;
   void retire(SectorRange spare, int cause);
   void tell(format::EventKind kind, SectorRange range, const Item& item);
   bool tell_short(SectorRange range, const Item& item);
 
   DataPath& path_;
   Allocator& allocator_;
+  PlaceSearch& search_;
   Evidence evidence_;
   Table table_;
   std::vector<SectorRange> changed_;
@@ -107,7 +140,11 @@ class Change {
   std::size_t first_event_ = 0;  // of the items being applied
   SectorCount told_short_;       // of them: sectors without an event of their own
   std::uint64_t steps_ = 0;
-  unsigned spare_failures_in_a_row_ = 0;
+  std::vector<format::Extent> bad_;
+  std::size_t known_bad_;  // of them, when the change began
+  std::uint64_t search_until_ns_ = 0;
+  std::size_t bad_before_ = 0;  // the items being applied
+  bool hopeless_ = false;       // the spare as a whole refuses
 };
 
 }  // namespace dmremap::remap

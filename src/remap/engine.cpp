@@ -129,6 +129,8 @@ class RunningEngine final : public Engine {
       case Outcome::table_full:
         return fail(ErrorCode::metadata_full, "the table is full");
       case Outcome::spare_full:
+      case Outcome::spare_no_space:
+      case Outcome::spare_refuses:
       case Outcome::failed:
       case Outcome::tripped:
         break;

@@ -27,6 +27,13 @@ tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path) {
   switch (outcome) {
     case Outcome::spare_full:
       return fail(ErrorCode::spare_full, "no spare sector is left");
+    case Outcome::spare_no_space:
+      return fail(ErrorCode::no_space,
+                  "the file system that holds the spare image is full, or its quota used up", {},
+                  "make room there, then try again");
+    case Outcome::spare_refuses:
+      return fail(ErrorCode::io, "the spare refuses to be written, wherever it was tried", {},
+                  "see the kernel log; if the spare is failing too, copy the data to another disk");
     case Outcome::table_full:
       return fail(ErrorCode::metadata_full, "the table is full");
     case Outcome::read_only:
@@ -47,6 +54,7 @@ Remapper::Remapper(DataPath& path, metadata::Store& store, Allocator allocator, 
     : path_(path),
       store_(store),
       allocator_(std::move(allocator)),
+      search_(allocator_.capacity(), path.unit()),
       table_(table),
       base_(content),
       mutex_(path.scheduling),
@@ -72,8 +80,13 @@ void Remapper::stop() {
 }
 
 Outcome Remapper::run(std::span<const Item> items) {
+  return run(items, path_.deadline_from_now());
+}
+
+Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns) {
   Job job;
   job.items = items;
+  job.deadline_ns = deadline_ns;
   return submit(job);
 }
 
@@ -111,7 +124,7 @@ Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
   for (Job* job : jobs) {
     const bool tripped = path_.breaker.tripped() && std::ranges::any_of(job->items, needs_main);
     const std::uint64_t before = change.steps();
-    job->outcome = tripped ? Outcome::tripped : change.apply(job->items);
+    job->outcome = tripped ? Outcome::tripped : change.apply(job->items, job->deadline_ns);
     job->changes = job->record != nullptr || change.steps() != before;
     if (job->outcome == Outcome::done) applied.push_back(job);
     note_outcome(*job);
@@ -132,15 +145,18 @@ void Remapper::execute(const Jobs& jobs) {
     return;
   }
   const FlushGate::Mark mark = path_.spare_gate.mark();
-  Change change(path_, allocator_, table_, {store_.next_sequence(), path_.clock.wall_ns()});
+  Change change(path_, allocator_, search_, table_, {store_.next_sequence(), path_.clock.wall_ns()},
+                unrecorded_bad_);
   Jobs changing = apply_all(jobs, change);
   std::erase_if(changing, [](const Job* job) { return !job->changes; });
-  if (changing.empty()) return;
+  // Bad places are recorded also when the requests that met them failed: else the next ones, and
+  // those after a restart, would meet the same places again.
+  if (changing.empty() && !change.found_bad()) return;
   if (change.placed()) {
     const io::IoStatus flushed =
         path_.spare_gate.flush_since(mark, [this] { return path_.flush_spare_device(); });
     if (!flushed.ok()) {
-      change.abandon();
+      abandon(change);
       for (Job* job : changing) job->outcome = Outcome::failed;
       return;
     }
@@ -155,10 +171,16 @@ bool Remapper::is_of_list(const Job& job) {
   });
 }
 
-void Remapper::commit(const Jobs& jobs, Change& change) {
+void Remapper::abandon(Change& change) {
+  change.abandon();
+  unrecorded_bad_ = change.bad();
+}
+
+void Remapper::commit(const Jobs& jobs, Change& change, bool bad_places) {
+  const Table table = bad_places ? change.table_with_bad() : change.table();
   format::Content content = base_;
-  content.extents = change.table().extents();
-  content.retired = change.table().retired();
+  content.extents = table.extents();
+  content.retired = table.retired();
   if (path_.observer != nullptr) path_.observer->fill_health(content.health);
   for (const Job* job : jobs) {
     if (job->record != nullptr) (*job->record)(content);
@@ -171,17 +193,24 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
     base_ = std::move(content);
     base_.extents.clear();
     base_.retired.clear();
-    publish(change);
+    unrecorded_bad_ = bad_places ? std::vector<format::Extent>{} : change.bad();
+    publish(change, table);
     return;
   }
   const bool full = committed.error().code == ErrorCode::metadata_full;
-  // What is only a doubt gives way to what somebody wrote or lost (promise 4).
-  if (full && jobs.size() == 1 && !is_of_list(*jobs.front()) && change.clear_suspects()) {
-    commit(jobs, change);
+  // Bad places wait in memory for a commit that has room.
+  if (full && bad_places && !change.bad().empty() && !jobs.empty()) {
+    commit(jobs, change, false);
     return;
   }
-  change.abandon();
+  // What is only a doubt gives way to what somebody wrote or lost (promise 4).
+  if (full && jobs.size() == 1 && !is_of_list(*jobs.front()) && change.clear_suspects()) {
+    commit(jobs, change, bad_places);
+    return;
+  }
+  abandon(change);
   if (full) {
+    if (jobs.empty()) return;
     if (jobs.size() > 1) {
       // One of them is too much; let it not fail the others.
       for (Job* job : jobs) execute({job});
@@ -204,9 +233,9 @@ void Remapper::lose_store() {
   path_.go_read_only(reason);
 }
 
-void Remapper::publish(const Change& change) {
-  const bool has_room = change.table().size() != table_.size();
-  table_ = change.table();
+void Remapper::publish(const Change& change, const Table& table) {
+  const bool has_room = table.size() != table_.size();
+  table_ = table;
   const std::uint64_t epoch = path_.live.publish(table_, change.changed());
   for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
   allocator_.reclaim(path_.live.pins().oldest());

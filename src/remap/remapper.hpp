@@ -28,8 +28,10 @@ class Remapper {
            const format::Content& content);
   ~Remapper();
 
-  // All items or none; waits until that is decided. Any thread, pinned or not.
+  // All items or none; waits until that is decided. Any thread, pinned or not. `deadline_ns`: no
+  // place on the spare is looked for any longer; by default as long as a request has.
   [[nodiscard]] Outcome run(std::span<const Item> items);
+  [[nodiscard]] Outcome run(std::span<const Item> items, std::uint64_t deadline_ns);
   // Commits the current table with the content's identity and health changed by `edit`.
   [[nodiscard]] Outcome run_record(const std::function<void(format::Content&)>& edit);
 
@@ -40,6 +42,7 @@ class Remapper {
   struct Job {
     std::span<const Item> items;
     const std::function<void(format::Content&)>* record = nullptr;
+    std::uint64_t deadline_ns = 0;
     Outcome outcome = Outcome::failed;
     bool changes = false;  // the table, or by a record
     bool finished = false;
@@ -53,10 +56,11 @@ class Remapper {
   void loop();
   void execute(const Jobs& jobs);
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
-  void commit(const Jobs& jobs, Change& change);
+  void commit(const Jobs& jobs, Change& change, bool bad_places = true);
+  void abandon(Change& change);
   // If the store went read-only, so does the set.
   void lose_store();
-  void publish(const Change& change);
+  void publish(const Change& change, const Table& table);
   void note_spare_use();
   void note_spare_full(SectorRange range);
   void note_outcome(const Job& job);
@@ -64,8 +68,10 @@ class Remapper {
   DataPath& path_;
   metadata::Store& store_;
   Allocator allocator_;
+  PlaceSearch search_;
   Table table_;
-  format::Content base_;  // without extents
+  std::vector<format::Extent> unrecorded_bad_;  // as Change::bad()
+  format::Content base_;                        // without extents
   unsigned use_percent_told_ = 0;
 
   Mutex mutex_;

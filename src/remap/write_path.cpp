@@ -19,12 +19,14 @@ io::IoStatus status_of(Outcome outcome) {
     case Outcome::done:
       return io::kIoOk;
     case Outcome::spare_full:
+    case Outcome::spare_no_space:
     case Outcome::table_full:
       return {ENOSPC};
     case Outcome::read_only:
       return kReadOnly;
     case Outcome::tripped:
       return {ENODEV};
+    case Outcome::spare_refuses:
     case Outcome::failed:
       break;
   }
@@ -108,12 +110,12 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
 
 io::IoStatus WritePath::take_rest(Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns) {
   if (rest.items.empty()) return io::kIoOk;
-  const Outcome outcome = remapper_->run(rest.items);
+  const Outcome outcome = remapper_->run(rest.items, deadline_ns);
   pin.release();
-  const bool full = outcome == Outcome::spare_full || outcome == Outcome::table_full;
-  rest.main_touched = rest.main_touched || full;
+  const bool help = main_may_help(outcome);
+  rest.main_touched = rest.main_touched || help;
   rest.spare_touched = true;  // the remapper may have found a sector there already
-  return full ? heal(rest.items, deadline_ns) : status_of(outcome);
+  return help ? heal(rest.items, status_of(outcome), deadline_ns) : status_of(outcome);
 }
 
 io::IoStatus WritePath::write_stretch(const Stretch& stretch, std::span<const std::byte> data,
@@ -125,7 +127,9 @@ io::IoStatus WritePath::write_stretch(const Stretch& stretch, std::span<const st
       rest.spare_touched = true;
       const io::IoStatus status = path_.write_spare(stretch.spare, data);
       if (status.ok()) return status;
-      if (path_.find_spare(status.error) != Finding::media) return status;
+      // A spare image without room below may have room elsewhere, and main may take it back.
+      const bool no_space = io::classify(status.error) == io::Fault::no_space;
+      if (!no_space && path_.find_spare(status.error) != Finding::media) return status;
       rest.items.push_back({Item::Kind::store, stretch.range, data, status.error});
       return io::kIoOk;
     }
@@ -178,18 +182,20 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
   return io::kIoOk;
 }
 
-// The last resort when the spare or the table is full: main may take the data, and if it reads back
-// the same after a flush, the sector is good again.
-io::IoStatus WritePath::heal(std::span<const Item> items, std::uint64_t deadline_ns) {
+// The last resort when the spare or the table cannot take it: main may take the data, and if it
+// reads back the same after a flush, the sector is good again. `refusal`: what the request gets
+// where main has just refused it, too.
+io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
+                             std::uint64_t deadline_ns) {
   std::vector<SectorRange> ranges;
   for (const Item& item : items) ranges.push_back(item.range);
   const LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return {ENOSPC};
+  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return refusal;
   const Table table = path_.live.table();
   io::IoStatus status;
   for (const Item& item : items) {
     path_.live.note_write(item.range);
-    status = heal(item, table);
+    status = heal(item, table, refusal);
     if (!status.ok()) break;
   }
   // No pin told of it while it wrote: whoever counted the writes meanwhile has to notice.
@@ -197,13 +203,13 @@ io::IoStatus WritePath::heal(std::span<const Item> items, std::uint64_t deadline
   return status;
 }
 
-io::IoStatus WritePath::heal(const Item& item, const Table& table) {
+io::IoStatus WritePath::heal(const Item& item, const Table& table, io::IoStatus refusal) {
   io::IoStatus status;
   std::vector<Item> healed;
   for_each_stretch(table, item.range, [&](const Stretch& stretch) {
     const auto data = part_of(item.data, item.range, stretch.range);
     // Main has just refused it; asking again helps no one.
-    if (stretch.place == Place::main && item.cause != 0) status = {ENOSPC};
+    if (stretch.place == Place::main && item.cause != 0) status = refusal;
     if (stretch.place == Place::spare && path_.write_spare(stretch.spare, data).ok()) return true;
     if (!status.ok()) return false;
     const FlushGate::Mark mark = path_.main_gate.mark();

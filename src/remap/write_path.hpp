@@ -52,8 +52,8 @@ class WritePath {
   io::IoStatus narrow_main(SectorRange range, std::span<const std::byte> data, int error,
                            Patience patience, Rest& rest);
   io::IoStatus zero_stretch(const Stretch& stretch, bool& by_hand);
-  io::IoStatus heal(std::span<const Item> items, std::uint64_t deadline_ns);
-  io::IoStatus heal(const Item& item, const Table& table);
+  io::IoStatus heal(std::span<const Item> items, io::IoStatus refusal, std::uint64_t deadline_ns);
+  io::IoStatus heal(const Item& item, const Table& table, io::IoStatus refusal);
   io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
                              FlushGate::Mark spare_mark);
 

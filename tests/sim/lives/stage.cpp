@@ -44,6 +44,7 @@ Plan::Plan(Dice& dice) {
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (bad_copies.size() < 2 && dice.one_in(4)) bad_copies.push_back(copy);
   }
+  rough_spare = !small_spare && dice.one_in(4);
 }
 
 Stage::Stage(std::uint64_t seed, bool talk)
@@ -74,7 +75,26 @@ Stage::Stage(std::uint64_t seed, bool talk)
   content.identity.spare.size = kSpareSize;
   content.configuration.lost_recheck_s = static_cast<std::uint32_t>(dice.between(1, 20));
   content.configuration.read_retries = static_cast<std::uint32_t>(dice.between(1, 3));
+  if (plan.rough_spare) roughen_spare();
   plug_in();
+}
+
+// Where nothing takes data while there is room elsewhere: no excuse for a write that fails.
+void Stage::roughen_spare() {
+  for (std::uint64_t run = 0; run < 3; ++run) {
+    // The first one is where the allocator begins.
+    SectorRange bad{reserved[2].end(), {dice.between(16, 2'500)}};
+    if (run > 0) bad.first = Sector{dice.below(kSpareSize.value - bad.count.value)};
+    Sector at{0};
+    for (const SectorRange& copy : reserved) {
+      FaultRule rule;
+      rule.kind = FaultKind::write_error;
+      rule.range = bad.intersect({at, copy.first - at});
+      rule.error = dice.one_in(2) ? ENODATA : EIO;
+      if (!rule.range.empty()) spare.faults().add(std::move(rule));
+      at = copy.end();
+    }
+  }
 }
 
 void Stage::say(const std::string& text) const {

@@ -39,6 +39,7 @@ struct Plan {
   bool small_spare = false;          // nearly all of it is taken before
   bool slow = false;                 // faults that take seconds
   std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
+  bool rough_spare = false;          // long runs of it refuse all writes, from the beginning
   std::vector<unsigned> bad_copies;  // of the metadata: at most two, that may fail for good
 };
 
@@ -130,6 +131,7 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   SectorSet listed;
 
  private:
+  void roughen_spare();
   void note_suspect(Sector sector, const std::vector<format::Extent>& extents);
 
   std::vector<format::State> states_;  // by sector, as last seen

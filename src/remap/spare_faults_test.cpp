@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A spare that fails in places: it has the same right to bad sectors as main (promises 2 and 4).
+#include <chrono>
+
+#include "remap/engine_rig.hpp"
+
+namespace dmremap::remap {
+namespace {
+
+using format::EventKind;
+using format::State;
+
+constexpr SectorCount kLargeSpare{100'000};
+
+// Stands still but for what a test adds.
+class SteppedClock final : public Clock {
+ public:
+  std::uint64_t wall_ns() override { return system_clock().wall_ns(); }
+  std::uint64_t monotonic_ns() override { return now_ns_.load(); }
+  void advance(std::chrono::nanoseconds by) {
+    now_ns_.fetch_add(static_cast<std::uint64_t>(by.count()));
+  }
+
+ private:
+  std::atomic<std::uint64_t> now_ns_{1'000'000'000};
+};
+
+class SpareFaults : public ::testing::Test {
+ protected:
+  void SetUp() override { rig.start(); }
+  // The first sector that the allocator gives out.
+  [[nodiscard]] Sector allocation_point() const { return rig.data_areas()[0].first; }
+  // From there on, over copies and data alike.
+  void fail_data_writes(Sector first, std::uint64_t count, int error) {
+    const SectorRange bad{first, {count}};
+    for (const SectorRange& area : rig.data_areas()) {
+      const SectorRange part = area.intersect(bad);
+      if (!part.empty()) rig.spare.fail_writes(part, error);
+    }
+  }
+  Rig rig{{kMainSize, 512, 4096}, kLargeSpare};
+};
+
+TEST_F(SpareFaults, Promise4_ARunOfBadSpareSectorsFailsNoWrite) {
+  rig.main.fail_writes({{0}, {4096}}, EIO);
+  // 20 MB of it: errors cluster.
+  fail_data_writes(allocation_point(), 40'960, EIO);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  EXPECT_EQ(rig.read(64, 8), 2);
+  const std::uint64_t retired = rig.table().spare_retired;
+  EXPECT_GT(retired, 0U);
+  EXPECT_LT(retired, 200U) << "what was not tried is not given up";
+  // The next one begins where the last one found room, and meets nothing.
+  EXPECT_EQ(rig.write(640, 8, 3), 0);
+  EXPECT_EQ(rig.table().spare_retired, retired);
+  rig.restart();
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.read(640, 8), 3);
+  EXPECT_EQ(rig.table().spare_retired, retired);
+}
+
+TEST_F(SpareFaults, Promise4_SixteenBadUnitsInARowFailNoWriteWhateverItsLength) {
+  rig.main.fail_writes({{0}, {4096}}, ENODATA);
+  fail_data_writes(allocation_point(), 17, ENODATA);
+  EXPECT_EQ(rig.write(0, 1024, 2), 0);
+  EXPECT_EQ(rig.read(0, 1024), 2);
+  EXPECT_EQ(rig.table().remapped, 1024U);
+}
+
+TEST_F(SpareFaults, Promise4_WhatIsBadIsRetiredAlsoWhenTheRequestFails) {
+  SteppedClock clock;
+  rig.stop();
+  rig.clock = &clock;
+  rig.start();
+  rig.main.fail_writes({{0}, {4096}}, EIO);
+  const SectorRange bad{allocation_point(), {64}};
+  std::vector<Sector> tried;
+  rig.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != sim::Request::Kind::write || !bad.overlaps(request.range)) return {0};
+    clock.advance(std::chrono::seconds(8));
+    tried.push_back(request.range.first);
+    return {ENODATA};
+  });
+  // The spare takes eight seconds to fail, and the request has thirty.
+  EXPECT_EQ(rig.write(64, 1, 2), EIO);
+  EXPECT_LE(tried.size(), 9U);
+  const std::uint64_t retired = rig.table().spare_retired;
+  EXPECT_GT(retired, 0U);
+  EXPECT_EQ(rig.table().remapped, 0U);
+  rig.restart();
+  EXPECT_EQ(rig.table().spare_retired, retired) << "durable";
+  tried.clear();
+  int error = EIO;
+  for (int i = 0; i < 10 && error != 0; ++i) error = rig.write(64, 1, 2);
+  EXPECT_EQ(error, 0);
+  std::ranges::sort(tried);
+  EXPECT_FALSE(std::ranges::binary_search(tried, bad.first)) << "the same place is not met again";
+  EXPECT_EQ(rig.read(64), 2);
+}
+
+TEST(SpareFaultsInAFullTable, Promise4_BadPlacesGiveWayToWhatSomebodyWrote) {
+  Rig rig({kMainSize, 512, 4096}, kLargeSpare);
+  FakeStore store;
+  store.capacity = 1;
+  rig.start_with(&store);
+  rig.main.fail_writes({{0}, {4096}}, ENODATA);
+  const Sector first = rig.data_areas()[0].first;
+  rig.spare.fail_writes({first, {1}}, ENODATA);
+  EXPECT_EQ(rig.write(64, 1, 2), 0);
+  EXPECT_EQ(rig.read(64), 2);
+  EXPECT_EQ(store.last.retired.size(), 0U);
+  EXPECT_FALSE(rig.engine->conditions().table_full);
+  // Nothing is handed out twice meanwhile, and it is recorded when there is room.
+  store.capacity = 10;
+  EXPECT_EQ(rig.write(640, 1, 3), 0);
+  ASSERT_EQ(store.last.retired.size(), 1U);
+  EXPECT_EQ(store.last.retired[0].spare(), (SectorRange{first, {1}}));
+  EXPECT_EQ(rig.read(640), 3);
+  rig.stop();
+}
+
+}  // namespace
+}  // namespace dmremap::remap
