@@ -130,7 +130,7 @@ def expect_errno(number):
     raise CheckFailed(f"expected {name}, but it succeeded")
 
 
-def wait_until(condition, what, seconds=20, every=0.05):
+def wait_until(condition, what, seconds=200, every=0.05):
     """Polls until condition() is true and returns what it returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -173,7 +173,7 @@ class Outcome:
                 f"\n  stderr: {self.err.strip()}")
 
 
-def run(*args, expect=0, timeout=60, input=None, env=None, cwd=None):
+def run(*args, expect=0, timeout=300, input=None, env=None, cwd=None):
     """Runs a program to its end. `expect` is the exit status (or a tuple of them) that it must
     have, None for any."""
     args = [str(a) for a in args]

@@ -66,10 +66,11 @@ inline std::vector<std::byte> pattern(std::uint64_t sectors, int fill) {
   return std::vector<std::byte>(sectors * kSectorBytes, static_cast<std::byte>(fill));
 }
 
-// What other threads bring about: waits for it, five seconds and a little more at most.
+// What other threads bring about: waits for it, a minute at most, for a machine that has other
+// things to do.
 template <typename Condition>
 [[nodiscard]] bool soon(const Condition& condition) {
-  for (int i = 0; i < 5'000; ++i) {
+  for (int i = 0; i < 60'000; ++i) {
     if (condition()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

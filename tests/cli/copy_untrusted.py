@@ -166,7 +166,7 @@ def _replaced_target(t):
     support.wait_until(lambda: os.path.exists(target + ".map"), "a mapfile")
     os.rename(target, t.path("moved.img"))
     t.image("replaced.img", SIZE)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=300)
     equal(child.returncode, 3, f"refused: {err}")
     check("copy-outdated" in err, err)
     dm.stop()

@@ -145,7 +145,7 @@ def _interrupted(t):
     support.wait_until(lambda: os.path.exists(target + ".map"), "a mapfile")
     time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=300)
     check(child.returncode in (0, 1), f"ended by itself: {child.returncode}")
     if child.returncode == 1:
         check("interrupted" in err and "the same command" in err, err)

@@ -64,7 +64,7 @@ def verbs(t):
     equal(dm.run("remap", dm.name, "2048+16", "--json").json()["untouched_sectors"], 16, "again")
     equal(dm.status()["remapped_sectors"], 16, "remapped")
     dm.stop()
-    equal(follower.wait(timeout=20), 0, "a follower ends with the set")
+    equal(follower.wait(timeout=300), 0, "a follower ends with the set")
 
     kinds = [e["kind"] for e in dm.events()]
     equal(kinds, ["start", "remap", "stop"], "events are kept in the metadata")

@@ -24,7 +24,7 @@ def _interrupt_at(t, lines, send):
             break
     # Not communicate(), which would lose what was read ahead.
     said += process.stdout.read()
-    equal(process.wait(timeout=60), 130, f"exit status of the demo interrupted at {lines}\n{said}")
+    equal(process.wait(timeout=300), 130, f"exit status of the demo interrupted at {lines}\n{said}")
     demo_lane.check_nothing_left(t)
 
 

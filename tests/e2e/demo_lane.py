@@ -25,7 +25,7 @@ def start(t, **environment):
 def _end(process):
     if process.poll() is None:
         process.terminate()  # it cleans up after itself; killed, it could not
-        process.wait(timeout=60)
+        process.wait(timeout=300)
 
 
 def check_nothing_left(t):

@@ -77,9 +77,9 @@ def kill_and_verify(t):
         time.sleep(chosen.uniform(0.05, 0.6))
         dm.kill()
         for process, log in writers:
-            process.wait(timeout=30)
+            process.wait(timeout=300)
             known.read(log)
-        load.wait(timeout=30)
+        load.wait(timeout=300)
         device = dm.start("block", by_devices=number % 2 == 0)
         known.verify(device)
         equal(product.fio_errors(product.fio(device, size=FIO_SIZE, rw="read", block="512",

@@ -17,7 +17,7 @@ def readiness(t):
     dm.create("--spare-size", "16MiB")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(t.path("notify"))
-        notify.settimeout(20)
+        notify.settimeout(300)
         daemon = subprocess.Popen(
             [support.DMREMAP, "start", dm.main, dm.spare, "--export", "fuse", "--foreground"],
             env={**os.environ, "NOTIFY_SOCKET": t.path("notify")}, stdout=subprocess.PIPE,
@@ -32,7 +32,7 @@ def readiness(t):
 
         # What a service manager sends to end it is a clean stop.
         daemon.send_signal(signal.SIGTERM)
-        equal(daemon.wait(timeout=20), 0, "exit status after SIGTERM")
+        equal(daemon.wait(timeout=300), 0, "exit status after SIGTERM")
         check(not os.path.exists(device) or not support.is_mounted(device), "unmounted")
     check(not dm.is_running(), "it has ended")
     dm.start("fuse")

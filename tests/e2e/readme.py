@@ -89,7 +89,7 @@ def type_session(t):
         if "/mnt/" in command:
             on_set = support.run("findmnt", "--noheadings", "-o", "SOURCE", "/mnt").out
             check("/dev/loop" in on_set, f"the set is mounted at /mnt: {on_set}")
-        done = support.run("bash", "-c", command, cwd=directory, env=environment, timeout=240)
+        done = support.run("bash", "-c", command, cwd=directory, env=environment, timeout=900)
         said = (done.out + done.err).splitlines()
         print("# " + command, *said, sep="\n", flush=True)
         equal(masked(said, directory), masked(shown, directory), f"`{command}` prints")

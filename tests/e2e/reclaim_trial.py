@@ -160,7 +160,7 @@ def end_stalled(group, watch, pids, served):
     lifted = time.monotonic()
     group.lift()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        watch.process.wait(timeout=10)
+        watch.process.wait(timeout=300)
         print(f"{time.monotonic() - lifted:.1f} s later it was over", flush=True)
         return
     # Who waits for what only it can write does not end, killed or not, while that can still come.
@@ -168,7 +168,7 @@ def end_stalled(group, watch, pids, served):
     watch.process.kill()
     abort_connection(served)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        watch.process.wait(timeout=30)
+        watch.process.wait(timeout=300)
 
 
 def abort_connection(served):

@@ -46,7 +46,7 @@ def without_bounds(dm):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     daemon.stdout.readline()
     dm.stop()
-    return complaints(daemon.communicate(timeout=20)[1])
+    return complaints(daemon.communicate(timeout=300)[1])
 
 
 def check_bounds(t, unit):
@@ -72,7 +72,7 @@ def check_bounds(t, unit):
     stop = next(value for key, value in unit if key == "ExecStop").replace("%i", dm.name)
     command = re.fullmatch(r"/bin/sh -c '(.*)'", stop).group(1).replace("$$", "$")
     support.run("sh", "-c", command)
-    equal(daemon.wait(timeout=20), 0, "ended by ExecStop")
+    equal(daemon.wait(timeout=300), 0, "ended by ExecStop")
     equal(complaints(daemon.stderr.read()) - lacking, set(), "protection that the bounds take away")
 
 

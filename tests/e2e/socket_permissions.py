@@ -19,7 +19,7 @@ def _mode(path):
 def _say(path, data):
     """What the daemon answers; empty if it hangs up."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as talk:
-        talk.settimeout(10)
+        talk.settimeout(300)
         talk.connect(path)
         try:
             talk.sendall(data)

@@ -61,7 +61,7 @@ class RamDisk:
     def stop(self):
         self.must("detach")
         self.must("stop")
-        check(self.server.wait(timeout=20) == 0, "ram_server did not end well")
+        check(self.server.wait(timeout=300) == 0, "ram_server did not end well")
 
     def kill(self):
         self.server.kill()
@@ -77,7 +77,7 @@ class RamDisk:
                 pass
             self.server.stdin.close()
             try:
-                self.server.wait(timeout=20)
+                self.server.wait(timeout=300)
             except subprocess.TimeoutExpired:
                 self.server.kill()
                 self.server.wait()

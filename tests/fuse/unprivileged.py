@@ -34,7 +34,7 @@ def unprivileged(t):
     refused = RamDisk(t, size="16MiB", mountfile=os.path.join(home, "second"), prefix=as_nobody)
     equal(refused.error["code"], "permission", "a loop device for an ordinary user")
     check(refused.error["hint"], "no hint")
-    equal(refused.server.wait(timeout=20), 1, "exit status")
+    equal(refused.server.wait(timeout=300), 1, "exit status")
     check(not os.path.lexists(os.path.join(home, "second")), "something was left behind")
 
 

@@ -13,7 +13,7 @@ from support import check, equal, pattern
 def serve_in_foreground(t, image, mountfile):
     lab = subprocess.Popen([support.DMREMAP_LAB, "serve", image, mountfile],
                            stdout=subprocess.PIPE, text=True)
-    t.cleanup.push(lab.wait, timeout=20)
+    t.cleanup.push(lab.wait, timeout=300)
     t.cleanup.push(lab.kill)
     check(mountfile in lab.stdout.readline(), "it says where it serves, once it does")
     return lab
@@ -26,7 +26,7 @@ def signals(t):
         lab = serve_in_foreground(t, image, mountfile)
         support.write_sectors(mountfile, 5, pattern(5, 1, seed=int(number)))
         lab.send_signal(number)
-        equal(lab.wait(timeout=20), 0, f"exit after {number.name}")
+        equal(lab.wait(timeout=300), 0, f"exit after {number.name}")
         check(not support.is_mounted(mountfile), f"mounted after {number.name}")
         equal(os.listdir(t.runtime_dir), [], f"runtime files after {number.name}")
         support.equal_bytes(support.read_sectors(image, 5), pattern(5, 1, int(number)), "image")
@@ -35,7 +35,7 @@ def signals(t):
     lab = serve_in_foreground(t, image, mountfile)
     fd = os.open(mountfile, os.O_RDONLY)
     lab.send_signal(signal.SIGTERM)
-    equal(lab.wait(timeout=20), 0, "exit while in use")
+    equal(lab.wait(timeout=300), 0, "exit while in use")
     check(not support.is_mounted(mountfile), "mounted though ended")
     try:
         os.pread(fd, 512, 0)

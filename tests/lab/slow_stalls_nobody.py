@@ -41,7 +41,7 @@ def slow_stalls_nobody(t):
 
     disk.clear()
     for thread in waiting:
-        thread.join(timeout=20)
+        thread.join(timeout=300)
     support.equal(len(ended), len(waiting), "requests that ended after clear")
 
 

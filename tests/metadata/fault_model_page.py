@@ -13,7 +13,7 @@ PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.absp
 
 
 def fault_model_page(t):
-    printed = support.run(TABLE, timeout=100).out.splitlines()
+    printed = support.run(TABLE, timeout=300).out.splitlines()
     with open(PAGE, encoding="utf-8") as file:
         page = set(file.read().splitlines())
     check(len([line for line in printed if line.startswith("|")]) >= 18, "the tables are there")

@@ -28,11 +28,11 @@ def foreground(t):
         with nbd_client.Client(product.socket_of(uri)) as disk:
             equal(disk.size, 16 << 20, "size")
         process.send_signal(number)
-        equal(process.wait(timeout=20), 0, f"exit after signal {number}")
+        equal(process.wait(timeout=300), 0, f"exit after signal {number}")
         equal(dm.is_running(), False, "running")
     process, uri = _start(t, dm)
     dm.stop()
-    equal(process.wait(timeout=20), 0, "exit after stop")
+    equal(process.wait(timeout=300), 0, "exit after stop")
 
     process, uri = _start(t, dm)
     process.kill()

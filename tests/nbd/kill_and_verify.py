@@ -74,7 +74,7 @@ def kill_and_verify(t):
         dm.kill()
         open_writes = {}
         for writer in writers:
-            writer.join(timeout=30)
+            writer.join(timeout=300)
             last.update(writer.done)
             for sector, numbers in writer.begun.items():
                 open_writes.setdefault(sector, set()).update(numbers)

@@ -28,7 +28,7 @@ def unprivileged(t):
     env = {**os.environ, "DMREMAP_RUNTIME_DIR": t.path("home", "run")}
 
     def run(*args, expect=0):
-        done = subprocess.run(args, capture_output=True, text=True, env=env, timeout=60,
+        done = subprocess.run(args, capture_output=True, text=True, env=env, timeout=300,
                               cwd=t.path("home"), user=_NOBODY, group=_NOBODY, extra_groups=[],
                               check=False)
         outcome = support.Outcome(args, done.returncode, done.stdout, done.stderr)
