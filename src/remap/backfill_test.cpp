@@ -28,11 +28,6 @@ class BackfillTest : public ::testing::Test {
     ASSERT_LT(rig.read(first, count), 0);
     ASSERT_EQ(rig.read(first), -EIO);
   }
-  void make_gone(std::uint64_t sector) {
-    ASSERT_TRUE(rig.engine->relocate({{sector}, {1}}));
-    rig.spare.fail_reads(rig.spare_of(sector), EIO);
-    ASSERT_LT(rig.read(sector), 0);
-  }
   Result<Backfilled> try_fill(const Ranges& ranges, int with, bool gone_too = false) {
     std::uint64_t sectors = 0;
     for (const SectorRange& range : ranges) sectors += range.count.value;
@@ -82,7 +77,7 @@ TEST_F(BackfillTest, Promise1_OnlyLostSectorsAreTouched) {
 }
 
 TEST_F(BackfillTest, Promise1_GoneSectorsAreFilledOnlyWhenAsked) {
-  make_gone(200);
+  rig.make_gone(200);
   EXPECT_EQ(fill({{{200}, {1}}}, 5), (Backfilled{{0}, {1}, {0}}));
   EXPECT_EQ(rig.read(200), -EIO);
   EXPECT_EQ(fill({{{200}, {1}}}, 5, true), (Backfilled{{1}, {0}, {0}}));

@@ -99,10 +99,15 @@ Outcome Change::apply(const Item& item) {
       return relocate(item);
     case Item::Kind::fill:
       return fill(item);
+    case Item::Kind::move:
+      return move(item);
     case Item::Kind::mark_lost:
     case Item::Kind::mark_suspect:
     case Item::Kind::mark_gone:
       mark(item);
+      break;
+    case Item::Kind::give_up:
+      give_up(item);
       break;
     case Item::Kind::clear_suspect:
       clear_suspect(item);
@@ -160,11 +165,21 @@ void Change::mark(const Item& item) {
       if (piece.state == State::good) bind(item, piece.main, State::suspect, {});
       continue;
     }
-    const bool on_main = place_of(piece.state) == Place::main;
-    if (!on_main && !(gone && piece.state == State::remapped)) continue;
+    if (place_of(piece.state) != Place::main) continue;
     bind(item, piece.main, gone ? State::gone : State::lost, {});
-    if (!on_main) retire({piece.spare, piece.main.count}, item.cause);
     tell(gone ? EventKind::gone : EventKind::lost, piece.main, item);
+  }
+}
+
+void Change::give_up(const Item& item) {
+  const Table before = table_;
+  for (Sector at = item.range.first; at < item.range.end();) {
+    const Piece piece = before.piece_at(at, item.range.end());
+    at = piece.main.end();
+    if (piece.state != State::remapped) continue;
+    bind(item, piece.main, State::gone, {});
+    retire({piece.spare, piece.main.count}, item.cause);
+    tell(EventKind::gone, piece.main, item);
   }
 }
 
@@ -201,22 +216,47 @@ void Change::unmap(const Item& item) {
   }
 }
 
-// A remapped sector's place may have taken the data by now, or be bad: then it is retired and the
-// data goes to the next one.
+Outcome Change::move(const Item& item) {
+  const Table before = table_;
+  for (Sector at = item.range.first; at < item.range.end();) {
+    const Piece piece = before.piece_at(at, item.range.end());
+    at = piece.main.end();
+    if (piece.state != State::remapped) continue;
+    const Outcome outcome = replace(item, piece.main, piece.spare, item.cause);
+    if (outcome != Outcome::done) return outcome;
+  }
+  return Outcome::done;
+}
+
+// The place that is bound now is retired, and the data goes to another one.
+Outcome Change::replace(const Item& item, SectorRange part, Sector spare, int cause) {
+  make_good(part);  // bound again at once, below, or rolled back
+  retire({spare, part.count}, cause);
+  return place(item, part);
+}
+
+// A remapped sector's place may have taken the data by now, or be bad, or not read what it was
+// given: then it is replaced.
 Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
   const auto data = part_of(item.data, item.range, part);
-  const io::IoStatus whole = path_.write_spare(spare, data);
-  if (whole.ok()) return Outcome::done;
-  if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
+  const bool failing = path_.failing.any(part);
+  if (!failing) {
+    const io::IoStatus whole = path_.write_spare(spare, data);
+    if (whole.ok()) return Outcome::done;
+    if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
+  }
   for (Sector at = part.first; at < part.end(); at = at + path_.unit()) {
     const SectorRange unit{at, path_.unit()};
     const Sector place_now = spare + (at - part.first);
-    const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
-    if (status.ok()) continue;
-    if (const Outcome outcome = refused(status.error); outcome != Outcome::done) return outcome;
-    make_good(unit);  // bound again at once, below, or rolled back
-    retire({place_now, unit.count}, status.error);
-    if (const Outcome outcome = place(item, unit); outcome != Outcome::done) return outcome;
+    int cause = item.cause;
+    if (!failing || !path_.failing.any(unit)) {
+      const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
+      if (status.ok()) continue;
+      if (const Outcome outcome = refused(status.error); outcome != Outcome::done) return outcome;
+      cause = status.error;
+    }
+    const Outcome outcome = replace(item, unit, place_now, cause);
+    if (outcome != Outcome::done) return outcome;
   }
   return Outcome::done;
 }
@@ -254,8 +294,8 @@ Outcome Change::place(const Item& item, SectorRange part) {
       return outcome;
     }
   }
-  const bool readable_again =
-      item.kind == Item::Kind::fill || (item.kind == Item::Kind::relocate && item.cause != 0);
+  const bool readable_again = item.kind == Item::Kind::fill || item.kind == Item::Kind::move ||
+                              (item.kind == Item::Kind::relocate && item.cause != 0);
   tell(readable_again ? EventKind::recovered : EventKind::remap, part, item);
   return Outcome::done;
 }
@@ -379,6 +419,9 @@ void Change::tell(EventKind kind, SectorRange range, const Item& item) {
     case Item::Kind::fill:
       event.text = "filled from an image";
       break;
+    case Item::Kind::move:
+      event.text = "its spare sector reads again";
+      break;
     case Item::Kind::mark_lost:
       event.text = item.cause == 0 ? "listed as known bad" : "main cannot read it";
       break;
@@ -388,6 +431,9 @@ void Change::tell(EventKind kind, SectorRange range, const Item& item) {
       break;
     case Item::Kind::mark_gone:
       event.text = "the newest version is unreadable";
+      break;
+    case Item::Kind::give_up:
+      event.text = "spare sector bad, given up";
       break;
     case Item::Kind::heal:
       event.text = "written to main again";

@@ -23,17 +23,19 @@ struct Item {
     store,      // user data: to where the sectors live now if that is the spare, else to new ones
     relocate,   // data read from main: good, suspect and lost sectors move to the spare
     fill,       // data from an image: lost and gone sectors move to the spare
+    move,       // data read from the spare again: failing ones move to another place on it
     mark_lost,  // good and suspect sectors become lost
     mark_suspect,   // good sectors become suspect
     clear_suspect,  // suspect sectors become good
-    mark_gone,      // good, suspect and remapped ones become gone, their spare sectors retired
+    mark_gone,      // good and suspect ones become gone
+    give_up,        // remapped ones become gone, their spare sectors retired
     heal,           // main holds the newest data again, verified: good; their spare sectors retired
     unmap,          // main holds the same as the spare, durable and verified: remapped ones become
                     // good, their spare sectors free
   };
   Kind kind = Kind::store;
   SectorRange range;
-  std::span<const std::byte> data;  // store, relocate, fill
+  std::span<const std::byte> data;  // store, relocate, fill, move
   int cause = 0;                    // the errno behind it; 0: by hand, or from a list
 };
 // All but `store` require that the caller holds the range (live_table.hpp).
@@ -108,12 +110,15 @@ class Change {
   Outcome store(const Item& item);
   Outcome relocate(const Item& item);
   Outcome fill(const Item& item);
+  Outcome move(const Item& item);
   void mark(const Item& item);
+  void give_up(const Item& item);
   void clear_suspect(const Item& item);
   void heal(const Item& item);
   void unmap(const Item& item);
 
   Outcome rewrite(const Item& item, SectorRange part, Sector spare);
+  Outcome replace(const Item& item, SectorRange part, Sector spare, int cause);
   Outcome place(const Item& item, SectorRange part);
   Outcome place_once(const Item& item, SectorRange run, Sector spare,
                      std::vector<SectorRange>& left);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/data_path.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -37,6 +38,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       main_gate(scheduling),
       spare_gate(scheduling),
       dirty(geometry.size),
+      failing(std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}),
       zeroes(kZeroBytes),
       main_(parts.main),
       spare_(*parts.spare),
@@ -135,6 +137,10 @@ io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data
 
 io::IoStatus DataPath::flush_spare_device() {
   return spare_.flush();
+}
+
+bool DataPath::known_unreadable(const Table& table, SectorRange range) const {
+  return any_nowhere(table, range) || failing.any(range);
 }
 
 Finding DataPath::find_spare(int error) {

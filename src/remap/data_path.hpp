@@ -15,6 +15,7 @@
 #include "remap/breaker.hpp"
 #include "remap/dirty_regions.hpp"
 #include "remap/engine.hpp"
+#include "remap/failing_places.hpp"
 #include "remap/flush_gate.hpp"
 #include "remap/live_table.hpp"
 #include "remap/probe.hpp"
@@ -55,6 +56,9 @@ class DataPath {
   void emit(format::EventKind kind, Severity severity, SectorRange range, int error,
             std::string text);
 
+  // Is a sector of `range` an error that no device need be asked for: lost, gone or failing?
+  [[nodiscard]] bool known_unreadable(const Table& table, SectorRange range) const;
+
   [[nodiscard]] bool writable() const { return !read_only_.load(std::memory_order_relaxed); }
   // From now on nothing is acknowledged that would change anything.
   void go_read_only(std::string reason);
@@ -87,7 +91,8 @@ class DataPath {
   Breaker breaker;
   FlushGate main_gate;
   FlushGate spare_gate;
-  DirtyRegions dirty;  // of main
+  DirtyRegions dirty;     // of main
+  FailingPlaces failing;  // of the spare
   const AlignedBuffer zeroes;
 
   std::atomic<std::uint64_t> flushes{0};

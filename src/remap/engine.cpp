@@ -171,6 +171,7 @@ class RunningEngine final : public Engine {
     out.lost = states.lost;
     out.gone = states.gone;
     out.suspect = states.suspect;
+    out.failing = path_.failing.size() * path_.unit().value;
     out.extents = table.size();
     out.spare_capacity = path_.spare_capacity.load();
     out.spare_free = path_.spare_available.load();
@@ -200,6 +201,7 @@ class RunningEngine final : public Engine {
   }
 
   std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
+  std::vector<FailingPlace> failing() const override { return path_.failing.list(); }
 
   void end_background() override {
     if (relocator_) relocator_->stop();

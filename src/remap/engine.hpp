@@ -23,6 +23,7 @@
 #include "format/content.hpp"
 #include "io/block_device.hpp"
 #include "metadata/store.hpp"
+#include "remap/failing_places.hpp"
 #include "remap/known_bad.hpp"
 
 namespace dmremap::remap {
@@ -79,6 +80,7 @@ struct TableCounts {  // sectors, but for the extents
   std::uint64_t lost = 0;
   std::uint64_t gone = 0;
   std::uint64_t suspect = 0;
+  std::uint64_t failing = 0;  // of the remapped ones: they do not read, and are asked again
   std::uint64_t extents = 0;
   std::uint64_t spare_capacity = 0;
   std::uint64_t spare_free = 0;
@@ -198,6 +200,9 @@ class Engine {
   [[nodiscard]] virtual Conditions conditions() const = 0;
   // The table now, sorted by main sector.
   [[nodiscard]] virtual std::vector<format::Extent> extents() const = 0;
+
+  // Remapped sectors whose spare sector does not read, sorted.
+  [[nodiscard]] virtual std::vector<FailingPlace> failing() const { return {}; }
 
   // From here on nothing is relocated but by relocate(). For good.
   virtual void end_background() {}

@@ -437,10 +437,7 @@ TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked)
   rig.content.configuration.lost_recheck_s = 1;
   ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
   rig.start();
-  rig.main.fail_writes({{80}, {8}}, EIO);
-  EXPECT_EQ(rig.write(80, 8, 2), 0);
-  rig.spare.fail_reads(rig.spare_of(80), EIO);
-  EXPECT_EQ(rig.read(80), -EIO);
+  rig.make_gone(80);
   rig.main.fail_reads({{64}, {8}}, EIO);
   EXPECT_EQ(rig.read(64, 8), -EIO);
   std::atomic<bool> gone_asked{false};
@@ -449,7 +446,6 @@ TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked)
     return {0};
   });
   rig.main.clear_faults();
-  rig.spare.clear_faults();
   ASSERT_TRUE(soon([&] { return rig.table().lost == 0; }));
   EXPECT_FALSE(gone_asked);
   EXPECT_EQ(rig.read(64, 8), 1);

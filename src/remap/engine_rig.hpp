@@ -148,6 +148,20 @@ class Rig {
     const bool uniform = std::ranges::all_of(out, [&](std::byte b) { return b == out[0]; });
     return uniform ? std::to_integer<int>(out[0]) : -1000;
   }
+  // Main loses the newest version of a good sector from its cache, and says so at a flush. Clears
+  // main's faults.
+  void make_gone(std::uint64_t sector) {
+    EXPECT_EQ(write(sector, main.geometry().unit().value, 99), 0);
+    main.fail_reads({{sector}, {1}}, EIO);
+    main.set_hook([](const sim::Request& request) {
+      return io::IoStatus{request.kind == sim::Request::Kind::flush ? EIO : 0};
+    });
+    EXPECT_EQ(engine->flush().error, EIO);
+    main.set_hook({});
+    main.clear_faults();
+    EXPECT_EQ(engine->flush().error, 0);
+    EXPECT_EQ(read(sector), -EIO);
+  }
   [[nodiscard]] int on_main(std::uint64_t sector) const {
     return std::to_integer<int>(main.contents()[sector * kSectorBytes]);
   }

@@ -110,6 +110,7 @@ class Stress {
 
   // In calm: what is neither lost nor gone reads, and reads right.
   void check_all() {
+    EXPECT_TRUE(soon([this] { return rig.table().failing == 0; }));
     const auto extents = rig.engine->extents();
     std::uint64_t failed = 0;
     for (std::uint64_t s = 0; s < kArea; ++s) failed += read(s, 1) ? 0U : 1U;

@@ -61,9 +61,7 @@ TEST_F(Marking, SuspectSectorsReadOn) {
 
 TEST_F(Marking, SuspectMayBecomeLostAndNothingElseChanges) {
   ASSERT_TRUE(rig.engine->relocate({{100}, {8}}));
-  ASSERT_TRUE(rig.engine->relocate({{110}, {1}}));
-  rig.spare.fail_reads(rig.spare_of(110), EIO);
-  EXPECT_LT(rig.read(110), 0);
+  rig.make_gone(110);
   mark({{{{120}, {4}}}, {{{130}, {4}}}});
   const KnownBad everything{{{{96}, {48}}}, {}};
   EXPECT_EQ(mark(everything), (Marked{{48 - 8 - 1 - 4}, {0}, {8 + 1 + 4}}));

@@ -31,8 +31,9 @@ ReadPath::Tried ReadPath::try_among_bad(Pins::Pin& pin, SectorRange range, std::
   const Stretch first = stretch_at(now.table, range.first, range.end());
   // Mostly all of it is in one place, and one look at the table is enough.
   const bool whole = first.range == range;
-  // Known to be lost: answer at once, without touching a device.
-  if (first.place == Place::nowhere || (!whole && any_nowhere(now.table, range))) {
+  // Known to be lost, gone or failing: answer at once, without touching a device.
+  if (first.place == Place::nowhere || (!whole && any_nowhere(now.table, range)) ||
+      path_.failing.any(range)) {
     pin.count_read();
     return {{EIO}};
   }

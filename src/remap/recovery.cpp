@@ -59,7 +59,7 @@ struct Recovery::Examined {
   std::vector<SectorRange> read;     // on main, at once
   std::vector<SectorRange> weak;     // on main, in the end
   std::vector<SectorRange> bad;      // main could not
-  std::vector<SectorRange> spoiled;  // the spare could not
+  std::vector<SectorRange> spoiled;  // the spare could not, this time
   bool all_on_main = true;
 };
 
@@ -88,6 +88,10 @@ Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> ou
         reading.status = path_.read_main(stretch.range.first, part);
         break;
       case Place::spare:
+        if (path_.failing.any(stretch.range)) {
+          reading = {{EIO}, Place::nowhere};
+          break;
+        }
         reading.status = path_.read_spare(stretch.spare, part);
         break;
       case Place::nowhere:
@@ -185,6 +189,19 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdi
   return {last};
 }
 
+// The spare has the only copy: the binding stays, and the spare is asked again.
+void Recovery::note_failing(SectorRange range, int error) {
+  std::vector<SectorRange> fresh;
+  for (Sector at = range.first; at < range.end(); at = at + path_.unit()) {
+    const SectorRange unit{at, path_.unit()};
+    if (path_.failing.note(unit, error, path_.clock.monotonic_ns())) append_run(fresh, unit);
+  }
+  for (const SectorRange& run : fresh) {
+    path_.emit(format::EventKind::lost, Severity::error, run, error,
+               "spare sector fails, asked again");
+  }
+}
+
 // Requires that all is held and drained.
 void Recovery::bind(Attempt& attempt) {
   const Table now = path_.live.table();
@@ -198,9 +215,7 @@ void Recovery::bind(Attempt& attempt) {
     for (const SectorRange& part : examined.bad) {
       append_item(marks, bad, part, attempt.last_main_error);
     }
-    for (const SectorRange& part : examined.spoiled) {
-      append_item(marks, Item::Kind::mark_gone, part, attempt.last_spare_error);
-    }
+    for (const SectorRange& part : examined.spoiled) note_failing(part, attempt.last_spare_error);
     if (attempt.verdict == Verdict::gone) continue;
     for (const SectorRange& part : examined.weak) {
       append_item(moves, Item::Kind::relocate, part, EIO,

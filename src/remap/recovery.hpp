@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What to do with sectors that could not be read: find out which, by physical block first and then
 // by unit, and record that they are lost (main held the newest version) or gone (a spare did, or
-// main's cache lost it). What could be read after all moves to the spare.
+// main's cache lost it), or note that they are failing (failing_places.hpp: a spare holds it). What
+// could be read after all moves to the spare.
 //
 // Each read may take a bad drive a minute, so none is made under a hold: the block is watched
 // (live_table.hpp) while it is read again, and held only to record what came of it. Nothing is
@@ -45,6 +46,7 @@ class Recovery {
   int examine(LiveTable::Watch watch, Attempt& attempt);
   int read_unit(SectorRange unit, Examined& examined, Attempt& attempt);
   void record(Attempt& attempt);
+  void note_failing(SectorRange range, int error);
   void bind(Attempt& attempt);
 
   DataPath& path_;

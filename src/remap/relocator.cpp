@@ -32,6 +32,7 @@ Relocator::Relocator(DataPath& path, Remapper& remapper, Recovery& recovery)
     : path_(path),
       remapper_(remapper),
       suspects_(path, remapper, recovery),
+      spare_recheck_(path, remapper),
       mutex_(path.scheduling),
       wake_(path.scheduling) {
   thread_ = Thread(path_.scheduling, [this] { loop(); });
@@ -156,6 +157,7 @@ void Relocator::loop() {
   while (!wake_.wait_for(lock, Suspects::kLookEvery, [this] { return stopping_; })) {
     lock.unlock();
     suspects_.look();
+    spare_recheck_.ask([this] { return !stopping() && path_.writable(); });
     if (go_on()) suspects_.examine(go_on);
     if (path_.clock.monotonic_ns() >= due_ns) {
       recheck_lost();

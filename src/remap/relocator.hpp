@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Moves sectors to the spare while main can still read them: by hand, and lost ones that main reads
 // again (asked in the background). Gone ones are never asked. Its thread looks after the suspect
-// ones too (suspects.hpp).
+// ones (suspects.hpp) and the failing ones (spare_recheck.hpp) too.
 #pragma once
 
 #include "remap/data_path.hpp"
 #include "remap/remapper.hpp"
+#include "remap/spare_recheck.hpp"
 #include "remap/suspects.hpp"
 
 namespace dmremap::remap {
@@ -35,6 +36,7 @@ class Relocator {
   DataPath& path_;
   Remapper& remapper_;
   Suspects suspects_;
+  SpareRecheck spare_recheck_;
   Mutex mutex_;
   Condition wake_;
   bool stopping_ = false;

@@ -17,8 +17,9 @@ constexpr std::array<unsigned, 3> kSpareLowPercent{50, 80, 95};
 constexpr unsigned kSpareLowCondition = 80;
 
 bool needs_main(const Item& item) {
-  // A spare sector that went bad says nothing about main.
-  return item.kind != Item::Kind::mark_gone;
+  // What becomes of a spare sector is no matter of main's.
+  return item.kind != Item::Kind::mark_gone && item.kind != Item::Kind::give_up &&
+         item.kind != Item::Kind::move;
 }
 
 }  // namespace
@@ -237,6 +238,7 @@ void Remapper::publish(const Change& change, const Table& table) {
   const bool has_room = table.size() != table_.size();
   table_ = table;
   const std::uint64_t epoch = path_.live.publish(table_, change.changed());
+  for (const SectorRange& range : change.changed()) path_.failing.clear(range);
   for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
   allocator_.reclaim(path_.live.pins().oldest());
   if (has_room) path_.table_full.store(false);

@@ -178,8 +178,8 @@ std::shared_ptr<Retries::Task> Retries::take_locked() {
 // That the whole of it is an error from now on, at once.
 bool Retries::found_out(const Task& task) const {
   const Table table = path_.live.table();
-  return std::ranges::any_of(task.parts,
-                             [&](const Unread& part) { return any_nowhere(table, part.range); });
+  return std::ranges::any_of(
+      task.parts, [&](const Unread& part) { return path_.known_unreadable(table, part.range); });
 }
 
 void Retries::loop(std::span<std::byte> buffer) {
@@ -218,7 +218,7 @@ bool Retries::wanted(const Task& task) {
 
 void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {
   const SectorRange range = task.parts.front().range;
-  if (any_nowhere(path_.live.table(), range)) {
+  if (path_.known_unreadable(path_.live.table(), range)) {
     task.status = {EIO};
     return;
   }
@@ -232,7 +232,7 @@ void Retries::work(Task& task, std::span<std::byte> buffer) {
       const SectorRange chunk{at, std::min(kLongest, part.range.end() - at)};
       at = chunk.end();
       // Others have found out meanwhile.
-      if (task.late && any_nowhere(path_.live.table(), chunk)) continue;
+      if (task.late && path_.known_unreadable(path_.live.table(), chunk)) continue;
       const auto read = buffer.first(chunk.count.bytes());
       const io::IoStatus status = recovery_.settle(chunk, read, Recovery::Verdict::lost,
                                                    [this, &task] { return wanted(task); });

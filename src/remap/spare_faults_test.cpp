@@ -119,5 +119,100 @@ TEST(SpareFaultsInAFullTable, Promise4_BadPlacesGiveWayToWhatSomebodyWrote) {
   rig.stop();
 }
 
+class RemappedFailing : public ::testing::Test {
+ protected:
+  // Sectors 64 to 71 are on the spare and hold 2; main has 1 there.
+  void SetUp() override {
+    rig.start();
+    rig.main.fail_writes({{64}, {8}}, EIO);
+    ASSERT_EQ(rig.write(64, 8, 2), 0);
+    rig.main.clear_faults();
+  }
+  void fail_once(std::uint64_t sector, int error = EIO) {
+    rig.spare.fail_reads(rig.spare_of(sector), error);
+    EXPECT_LT(rig.read(sector), 0);
+    rig.spare.clear_faults();
+  }
+  Rig rig{{kMainSize, 512, 4096}, {32'768}};
+};
+TEST_F(RemappedFailing, Promise2_TheOnlyCopyIsKeptAndMovedWhenItReadsAgain) {
+  const SectorRange bad = rig.spare_of(67);
+  for (const int error : {ENODATA, EIO}) {
+    fail_once(67, error);
+    EXPECT_EQ(rig.table().failing, 1U);
+    EXPECT_EQ(rig.table().gone, 0U);
+    EXPECT_EQ(rig.table().remapped, 8U);
+    ASSERT_TRUE(soon([&] { return rig.table().failing == 0; }));
+    EXPECT_EQ(rig.read(64, 8), 2);
+  }
+  EXPECT_NE(rig.spare_of(67), bad);
+  EXPECT_EQ(rig.table().spare_retired, 2U);
+  EXPECT_EQ(rig.table().remapped, 8U);
+  EXPECT_EQ(rig.events.count(EventKind::gone), 0U);
+  EXPECT_EQ(rig.events.of(EventKind::lost).size(), 2U);
+  EXPECT_EQ(rig.events.of(EventKind::recovered).size(), 2U);
+  rig.restart();
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.table().spare_retired, 2U);
+}
+
+TEST_F(RemappedFailing, Promise2_ARestartKeepsTheBinding) {
+  fail_once(67, ENODATA);
+  rig.restart();
+  EXPECT_EQ(rig.table().failing, 0U);
+  EXPECT_EQ(rig.read(64, 8), 2);
+}
+
+TEST_F(RemappedFailing, Promise2_ReadsAreAnErrorAtOnceAndAskNobody) {
+  rig.spare.fail_reads(rig.spare_of(67), ENODATA);
+  EXPECT_EQ(rig.read(67), -ENODATA) << "when it was asked";
+  ASSERT_EQ(rig.engine->failing().size(), 1U);
+  EXPECT_EQ(rig.engine->failing()[0].main, (SectorRange{{67}, {1}}));
+  EXPECT_EQ(rig.engine->failing()[0].error, ENODATA);
+  rig.engine->end_background();
+  const std::uint64_t asked = rig.spare.counters().reads + rig.main.counters().reads;
+  EXPECT_EQ(rig.read(67), -EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  EXPECT_EQ(rig.spare.counters().reads + rig.main.counters().reads, asked);
+  EXPECT_EQ(rig.read(64, 3), 2);
+  EXPECT_EQ(rig.read(68, 4), 2);
+}
+
+TEST_F(RemappedFailing, Promise4_AWriteOverItHealsAtOnceInAnotherPlace) {
+  const SectorRange bad = rig.spare_of(67);
+  rig.spare.fail_reads(bad, ENODATA);
+  EXPECT_LT(rig.read(67), 0);
+  EXPECT_EQ(rig.write(66, 3, 7), 0);
+  EXPECT_EQ(rig.table().failing, 0U);
+  EXPECT_EQ(rig.read(66, 3), 7);
+  EXPECT_EQ(rig.read(64, 2), 2);
+  EXPECT_NE(rig.spare_of(67), bad);
+  EXPECT_EQ(rig.table().spare_retired, 1U);
+  rig.restart();
+  EXPECT_EQ(rig.read(66, 3), 7);
+}
+
+TEST_F(RemappedFailing, Promise2_WhatReadsAgainServesWhereItIsIfThereIsNoOtherPlace) {
+  const SectorRange bad = rig.spare_of(67);
+  rig.spare.fail_reads(bad, EIO);
+  EXPECT_EQ(rig.read(67), -EIO);
+  rig.main.fail_writes({{2048}, {kMainSize.value - 2048}}, ENODATA);
+  for (std::uint64_t at = 2048; rig.table().spare_free > 0; at += 512) {
+    ASSERT_EQ(rig.write(at, std::min<std::uint64_t>(512, rig.table().spare_free), 5), 0);
+  }
+  rig.spare.clear_faults();
+  ASSERT_TRUE(soon([&] { return rig.table().failing == 0; }));
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.spare_of(67), bad);
+}
+
+TEST_F(RemappedFailing, Promise2_ASpareThatIsAwayFailsNothingForLater) {
+  rig.spare.fail_reads({{0}, {32'768}}, EIO);
+  EXPECT_EQ(rig.read(67), -EIO);
+  EXPECT_EQ(rig.table().failing, 0U);
+  rig.spare.clear_faults();
+  EXPECT_EQ(rig.read(67), 2);
+}
+
 }  // namespace
 }  // namespace dmremap::remap

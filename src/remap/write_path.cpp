@@ -125,6 +125,11 @@ io::IoStatus WritePath::write_stretch(const Stretch& stretch, std::span<const st
       return write_main(stretch.range, data, deadline_ns, rest);
     case Place::spare: {
       rest.spare_touched = true;
+      if (path_.failing.any(stretch.range)) {
+        // What was written there could not be read: what comes now goes to another place.
+        rest.items.push_back({Item::Kind::store, stretch.range, data, EIO});
+        return io::kIoOk;
+      }
       const io::IoStatus status = path_.write_spare(stretch.spare, data);
       if (status.ok()) return status;
       // A spare image without room below may have room elsewhere, and main may take it back.

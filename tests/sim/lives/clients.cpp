@@ -50,7 +50,11 @@ class Excuse {
   bool before_;
 };
 
+// Lost, gone or failing: an error without a look.
 bool any_nowhere(Stage& stage, SectorRange range) {
+  for (const remap::FailingPlace& place : stage.engine->failing()) {
+    if (place.main.overlaps(range)) return true;
+  }
   const remap::TableCounts counts = stage.engine->table_counts();
   if (counts.lost + counts.gone == 0) return false;
   for (const format::Extent& extent : stage.engine->extents()) {

@@ -76,6 +76,8 @@ Report& Report::operator+=(const Report& other) {
   steps += other.steps;
   retired += other.retired;
   slow_found += other.slow_found;
+  settled_failing += other.settled_failing;
+  failing_moved += other.failing_moved;
   main_faults += other.main_faults;
   spare_faults += other.spare_faults;
   for (const auto& [key, count] : other.transitions) transitions[key] += count;
@@ -100,6 +102,8 @@ std::vector<std::string> Report::missing() const {
   if (backfilled_sectors == 0) out.emplace_back("a lost sector filled from an image");
   if (retired == 0) out.emplace_back("a spare sector retired");
   if (slow_found == 0) out.emplace_back("a sector found slow");
+  if (settled_failing == 0) out.emplace_back("failing sectors left to settle");
+  if (failing_moved == 0) out.emplace_back("a failing sector that reads again");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
   if (clean_stops == 0) out.emplace_back("a clean stop");
   if (kills == 0) out.emplace_back("a kill");
@@ -139,6 +143,7 @@ std::string Report::text() const {
   }
   add_line(out, "a spare sector retired", retired);
   add_line(out, "a sector found slow", slow_found);
+  add_line(out, "a failing one that reads again", failing_moved);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);
   return out;

@@ -41,8 +41,10 @@ struct Report {
   FaultCounts spare_faults;
   std::map<std::pair<format::State, format::State>, std::uint64_t> transitions;  // in sectors
   std::map<format::EventKind, std::uint64_t> events;
-  std::uint64_t retired = 0;     // events with a spare sector retired
-  std::uint64_t slow_found = 0;  // sectors that became suspect because they were slow
+  std::uint64_t retired = 0;          // events with a spare sector retired
+  std::uint64_t settled_failing = 0;  // calms that waited for failing sectors
+  std::uint64_t failing_moved = 0;    // sectors that read again on the spare
+  std::uint64_t slow_found = 0;       // sectors that became suspect because they were slow
 
   [[nodiscard]] std::uint64_t requests() const {
     return reads + writes + flushes + zeroes + discards + relocations + unremaps + imports +

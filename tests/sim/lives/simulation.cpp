@@ -198,6 +198,7 @@ class Simulation {
     (void)checked_flush(stage);
     if (checked_flush(stage) != 0) throw Broken("in calm a flush fails for ever");
     read_all();
+    let_failing_settle();
     heal_all();
     read_all();
     if (checked_flush(stage) != 0) throw Broken("in calm a flush fails");
@@ -211,7 +212,27 @@ class Simulation {
     stage.store.reset();
   }
 
-  // What does not read is listed as lost or gone afterwards.
+  // Remapped sectors that failed to read are kept, and asked again: in calm those that the medium
+  // has not lost read before long, and those that it has lost are gone in the end, if it says so.
+  void let_failing_settle() {
+    Stage& stage = stage_;
+    const seconds recheck{stage.content.configuration.lost_recheck_s};
+    if (stage.engine->failing().empty() || stage.dice.one_in(2)) return;
+    ++stage.report.settled_failing;
+    stage.world.sleep((remap::FailingPlaces::kRechecksBeforeGone + 4) * recheck + seconds(60));
+    stage.look_at_table();
+    for (const remap::FailingPlace& place : stage.engine->failing()) {
+      if (stage.plan.spare_medium_error != EIO) {
+        throw Broken(fmt::format("sector {} is failing for ever", place.main.first.value));
+      }
+      if (!stage.spare_spoils(place.main)) {
+        throw Broken(fmt::format("promise 2: sector {} would read on the spare, and nobody asks",
+                                 place.main.first.value));
+      }
+    }
+  }
+
+  // What does not read is listed as lost, gone or failing afterwards.
   void read_all() {
     Stage& stage = stage_;
     const SectorCount step{64};
@@ -225,7 +246,10 @@ class Simulation {
               return extent.main().overlaps(one) && (extent.state() == format::State::lost ||
                                                      extent.state() == format::State::gone);
             });
-        if (!listed) {
+        const bool failing = std::ranges::any_of(
+            stage.engine->failing(),
+            [&one](const remap::FailingPlace& place) { return place.main.overlaps(one); });
+        if (!listed && !failing) {
           throw Broken(fmt::format("promise 2: sector {} does not read in calm, and is not listed",
                                    s.value));
         }
@@ -235,6 +259,10 @@ class Simulation {
 
   void heal_all() {
     Stage& stage = stage_;
+    for (const remap::FailingPlace& place : stage.engine->failing()) {
+      const SectorRange range = place.main.intersect({{0}, stage.plan.area});
+      if (!range.empty()) (void)checked_write(stage, range, false);
+    }
     for (const format::Extent& extent : stage.engine->extents()) {
       if (extent.state() != format::State::lost && extent.state() != format::State::gone) continue;
       const SectorRange range = extent.main().intersect({{0}, stage.plan.area});
@@ -243,7 +271,7 @@ class Simulation {
     const remap::TableCounts counts = stage.engine->table_counts();
     const bool excused =
         stage.engine->conditions().spare_full || stage.engine->conditions().read_only;
-    if (counts.lost + counts.gone > 0 && !excused && !stage.plan.small_spare) {
+    if (counts.lost + counts.gone + counts.failing > 0 && !excused && !stage.plan.small_spare) {
       throw Broken("in calm sectors stay lost although they were written");
     }
   }

@@ -45,6 +45,7 @@ Plan::Plan(Dice& dice) {
     if (bad_copies.size() < 2 && dice.one_in(4)) bad_copies.push_back(copy);
   }
   rough_spare = !small_spare && dice.one_in(4);
+  spare_medium_error = dice.one_in(2) ? EIO : ENODATA;
 }
 
 Stage::Stage(std::uint64_t seed, bool talk)
@@ -105,9 +106,45 @@ void Stage::on_event(format::Event event) {
   if (event.kind == format::EventKind::trip) ++trips;
   if (event.kind == format::EventKind::gone) ++gone_events;
   ++report.events[event.kind];
+  note_failing(event);
   if (!talk_) return;
   say(fmt::format("event {} {}+{} errno {} {}", format::name_of(event.kind), event.main.first.value,
                   event.main.count.value, event.error, event.text));
+}
+
+// A spare sector that has the only copy is given up only after the device was asked for long.
+void Stage::note_failing(const format::Event& event) {
+  const SectorRange range = event.main;
+  const bool begins = event.text == "spare sector fails, asked again";
+  const bool reads = event.text == "its spare sector reads again";
+  const bool given_up = event.text == "spare sector bad, given up";
+  const std::uint64_t least_ns = remap::FailingPlaces::kRechecksBeforeGone *
+                                 content.configuration.lost_recheck_s *
+                                 std::uint64_t{1'000'000'000};
+  for (Sector s = range.first; s < range.end(); s = s + SectorCount{1}) {
+    if (begins) {
+      failing_since_[s.value] = world.time_ns();
+      continue;
+    }
+    const auto since = failing_since_.find(s.value);
+    const bool known = since != failing_since_.end();
+    if (given_up && (!known || world.time_ns() - since->second < least_ns)) {
+      throw Broken(fmt::format("promise 2: sector {} is given up too soon", s.value));
+    }
+    if (known) failing_since_.erase(since);
+    if (reads) ++report.failing_moved;
+  }
+}
+
+bool Stage::spare_spoils(SectorRange main_range) const {
+  const std::vector<Sector> spoiled = spare.spoiled();
+  return std::ranges::any_of(engine->extents(), [&](const format::Extent& extent) {
+    if (extent.state() != format::State::remapped || !extent.main().overlaps(main_range)) {
+      return false;
+    }
+    const SectorRange place = extent.slice(extent.main().intersect(main_range)).spare();
+    return std::ranges::any_of(spoiled, [&](Sector s) { return place.contains(s); });
+  });
 }
 
 Result<io::BlockDevice*> Stage::reopen() {
@@ -118,6 +155,7 @@ Result<io::BlockDevice*> Stage::reopen() {
 }
 
 void Stage::plug_in() {
+  failing_since_.clear();
   wires.push_back(std::make_unique<Wire>(main, "main"));
   main_wire = wires.back().get();
   wires.push_back(std::make_unique<Wire>(spare, "spare"));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -39,6 +40,7 @@ struct Plan {
   bool small_spare = false;          // nearly all of it is taken before
   bool slow = false;                 // faults that take seconds
   std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
+  int spare_medium_error = 0;        // what its data gives where the medium lost it
   bool rough_spare = false;          // long runs of it refuse all writes, from the beginning
   std::vector<unsigned> bad_copies;  // of the metadata: at most two, that may fail for good
 };
@@ -95,6 +97,8 @@ class Stage final : public remap::Observer, public remap::MainReopener {
 
   [[nodiscard]] SectorCount unit() const { return plan.main.unit(); }
   [[nodiscard]] SectorRange block_of(Sector sector) const;
+  // Has the spare's medium lost a place of these remapped sectors?
+  [[nodiscard]] bool spare_spoils(SectorRange main_range) const;
   // `range` in whole units, inside main.
   [[nodiscard]] SectorRange whole(SectorRange range) const;
   // Around a hot place mostly.
@@ -134,7 +138,10 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   void roughen_spare();
   void note_suspect(Sector sector, const std::vector<format::Extent>& extents);
 
-  std::vector<format::State> states_;  // by sector, as last seen
+  void note_failing(const format::Event& event);
+
+  std::vector<format::State> states_;                     // by sector, as last seen
+  std::map<std::uint64_t, std::uint64_t> failing_since_;  // by sector, ns
   std::uint64_t losses_seen_ = 0;
   std::size_t retired_seen_ = 0;
   bool talk_;

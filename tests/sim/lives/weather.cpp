@@ -203,7 +203,7 @@ class Weather {
         }
         break;
       default:
-        stage_.spare.spoil(rule.range, rule.error);
+        stage_.spare.spoil(rule.range, stage_.plan.spare_medium_error);
         stage_.spare_spoiled = true;
         ++stage_.spare_changes;
         return;
