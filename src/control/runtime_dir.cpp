@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "io/trusted_directory.hpp"
 #include "set/hints.hpp"
 
 namespace dmremap::control {
@@ -33,6 +34,31 @@ namespace {
 constexpr std::string_view kPidSuffix = ".pid";
 // A killed process whose last request hangs in the disk may take longer: then it runs still.
 constexpr std::chrono::milliseconds kEndOfKilled = std::chrono::seconds(10);
+
+constexpr const char* kOwnDirectory =
+    "set DMREMAP_RUNTIME_DIR to a directory of your own, mode 0700";
+
+tl::unexpected<Error> with_hint(Error error) {
+  error.hint = kOwnDirectory;
+  return tl::unexpected(std::move(error));
+}
+
+// The directory that the runtime directory lies in; made, if need be, below directories that others
+// cannot change.
+Result<io::TrustedDirectory> open_parent(const fs::path& path) {
+  const auto trust = io::PathTrust::no_foreign_changes;
+  const fs::path parent = path.parent_path();
+  fs::path existing = parent;
+  std::error_code error;
+  while (existing.has_relative_path() && !fs::exists(existing, error)) {
+    existing = existing.parent_path();
+  }
+  auto opened = io::TrustedDirectory::open(existing.string(), trust);
+  if (!opened || existing == parent) return opened;
+  fs::create_directories(parent, error);
+  if (error) return fail_errno(error.value(), "make the directory", parent.string());
+  return io::TrustedDirectory::open(parent.string(), trust);
+}
 
 std::string from_variable(const char* variable) {
   const char* value = std::getenv(variable);
@@ -140,21 +166,21 @@ Result<RuntimeDir> RuntimeDir::from_environment() {
 }
 
 Result<void> RuntimeDir::make() const {
-  std::error_code error;
-  const fs::path parent = fs::path(path_).parent_path();
-  if (!parent.empty()) fs::create_directories(parent, error);
-  if (::mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail_errno(errno, "make the runtime directory", path_,
-                      "set DMREMAP_RUNTIME_DIR to a directory of your own");
+  const fs::path path(path_);
+  const auto parent = open_parent(path);
+  if (!parent) return with_hint(parent.error());
+  const std::string name = path.filename().string();
+  if (::mkdirat(parent->fd(), name.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_errno(errno, "make the runtime directory", path_, kOwnDirectory);
   }
+  const auto opened = io::TrustedDirectory::open(path_, io::PathTrust::no_foreign_changes);
+  if (!opened) return with_hint(opened.error());
   struct stat st {};
-  if (::stat(path_.c_str(), &st) != 0) return fail_errno(errno, "open", path_);
-  if (!S_ISDIR(st.st_mode)) {
-    return fail(ErrorCode::io, "is not a directory", path_, "move it away");
-  }
+  if (::fstat(opened->fd(), &st) != 0) return fail_errno(errno, "open", path_);
+  // The sticky bit, which the look at the path is content with, would still let others add files.
   if (st.st_uid != ::geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return fail(ErrorCode::permission, "others can write to the runtime directory", path_,
-                "set DMREMAP_RUNTIME_DIR to a directory of your own, mode 0700");
+                kOwnDirectory);
   }
   return {};
 }

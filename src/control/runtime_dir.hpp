@@ -25,8 +25,9 @@ class RuntimeDir {
   RuntimeDir(std::string path, std::string state)
       : path_(std::move(path)), state_(std::move(state)) {}
 
-  // Makes it, mode 0700, or checks that it is ours and that nobody else may write to it: else a
-  // socket or a mount file could be slipped under us. Errors: permission, io.
+  // Makes it, mode 0700, or checks that it is ours and that nobody else may write to it or exchange
+  // a directory on the way to it: else a socket or a mount file could be slipped under us. Errors:
+  // permission, io.
   [[nodiscard]] Result<void> make() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }

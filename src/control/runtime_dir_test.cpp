@@ -53,6 +53,21 @@ TEST_F(RuntimeDirTest, OneThatOthersMayWriteToIsRefusedAndLeftAsItIs) {
   EXPECT_EQ(dir.make().error().code, ErrorCode::permission);
 }
 
+TEST_F(RuntimeDirTest, OneBelowADirectoryOfAnotherUserIsRefused) {
+  std::filesystem::create_directory(directory_ + "/theirs");
+  if (::chown((directory_ + "/theirs").c_str(), 65534, 65534) != 0) {
+    GTEST_SKIP() << "only root can give directories away";
+  }
+  EXPECT_EQ(RuntimeDir(directory_ + "/theirs/run").make().error().code, ErrorCode::permission);
+  EXPECT_EQ(RuntimeDir(directory_ + "/theirs/new/run").make().error().code, ErrorCode::permission);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/theirs/new"));
+}
+
+TEST_F(RuntimeDirTest, DirectoriesOnTheWayAreMade) {
+  EXPECT_TRUE(RuntimeDir(directory_ + "/new/newer/run").make());
+  EXPECT_TRUE(std::filesystem::is_directory(directory_ + "/new/newer/run"));
+}
+
 TEST_F(RuntimeDirTest, AFileInItsPlaceIsAnError) {
   std::ofstream(directory_ + "/run") << "x";
   EXPECT_FALSE(RuntimeDir(directory_ + "/run").make());

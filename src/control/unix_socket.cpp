@@ -57,12 +57,15 @@ Result<FileDescriptor> listen_at(const std::string& path) {
   if (!address) return tl::unexpected(address.error());
   FileDescriptor made = make_socket();
   if (!made.valid()) return fail_errno(errno, "make a socket", path);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+  const std::string name = fs::path(path).filename().string();
+  if (::unlinkat(address->directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
     return fail_errno(errno, "remove the socket of a dead run", path);
   }
-  // Nobody can connect before listen: the mode is right from the first moment on.
-  if (::bind(made.get(), generic(*address), sizeof address->address) != 0 ||
-      ::chmod(path.c_str(), 0600) != 0 || ::listen(made.get(), kBacklog) != 0) {
+  // The file takes the mode that the socket has when it is bound (Linux, net/unix/af_unix.c,
+  // unix_bind): no second look at the path, which could be another file's by then.
+  if (::fchmod(made.get(), 0600) != 0 ||
+      ::bind(made.get(), generic(*address), sizeof address->address) != 0 ||
+      ::listen(made.get(), kBacklog) != 0) {
     return fail_errno(errno, "listen on the control socket", path);
   }
   const int flags = ::fcntl(made.get(), F_GETFL);

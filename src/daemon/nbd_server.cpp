@@ -25,6 +25,7 @@
 #include "control/protocol.hpp"
 #include "daemon/end_signals.hpp"
 #include "daemon/reporter.hpp"
+#include "io/trusted_directory.hpp"
 
 namespace dmremap::daemon {
 
@@ -63,8 +64,19 @@ std::string find_nbdkit() {
   return {};
 }
 
-// A socket that nobody listens on any more is what a killed server left.
-Result<void> clear_socket(const std::string& path) {
+// The path at which nbdkit is to listen, without links. A socket that nobody listens on any more is
+// what a killed server left, and is cleared away. nbdkit makes its socket, and the plugin removes
+// it, by the path: so nobody else may be able to exchange anything on the way.
+Result<std::string> clear_socket(const std::string& wanted) {
+  const auto directory =
+      io::TrustedDirectory::open_parent_of(wanted, io::PathTrust::no_foreign_changes);
+  if (!directory) {
+    Error error = directory.error();
+    if (error.code == ErrorCode::no_such_device) error.code = ErrorCode::io;
+    return tl::unexpected(std::move(error));
+  }
+  const std::string name = fs::path(wanted).filename().string();
+  std::string path = (fs::path(directory->path()) / name).string();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -74,8 +86,8 @@ Result<void> clear_socket(const std::string& path) {
         "name a shorter one with --socket");
   }
   struct stat st {};
-  if (::lstat(path.c_str(), &st) != 0) {
-    if (errno == ENOENT) return {};
+  if (::fstatat(directory->fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return path;
     return fail_errno(errno, "look at", path);
   }
   if (!S_ISSOCK(st.st_mode)) {
@@ -89,8 +101,10 @@ Result<void> clear_socket(const std::string& path) {
     return fail(ErrorCode::device_in_use, "somebody listens on this socket", path,
                 "name another with --socket");
   }
-  if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove a dead socket", path);
-  return {};
+  if (::unlinkat(directory->fd(), name.c_str(), 0) != 0) {
+    return fail_errno(errno, "remove a dead socket", path);
+  }
+  return path;
 }
 
 std::vector<std::string> command_line(const NbdOptions& options, const std::string& nbdkit,
@@ -191,9 +205,7 @@ Result<std::string> prepare(const NbdOptions& options, const control::RuntimeDir
   if (auto there = check_nbd_server(); !there) return tl::unexpected(there.error());
   const auto name = name_to_start(options.serve, runtime);
   if (!name) return tl::unexpected(name.error());
-  const std::string socket = options.socket.empty() ? runtime.nbd_socket(*name) : options.socket;
-  if (auto clear = clear_socket(socket); !clear) return tl::unexpected(clear.error());
-  return socket;
+  return clear_socket(options.socket.empty() ? runtime.nbd_socket(*name) : options.socket);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace dmremap::set {
 
 // `bytes` for what was at `path`: a regular file, also through a link, is replaced at once and
 // keeps its permissions; a pipe or terminal is written to. Errors: usage (a block device or a
-// directory), those of writing; then what was there is as it was.
+// directory), permission (the path goes through a link that belongs to another user), those of
+// writing; then what was there is as it was.
 [[nodiscard]] Result<void> write_file(const std::string& path, std::string_view bytes);
 
 }  // namespace dmremap::set

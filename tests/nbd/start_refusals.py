@@ -46,6 +46,13 @@ def start_refusals(t):
     refused(t, "usage", "start", dm.name, *by_nbd, "--socket", "/" + "x" * 120, exit=2, paths=paths)
     refused(t, "io", "start", dm.name, *by_nbd, "--socket", t.path("no", "dir"), exit=1,
             paths=paths)
+    # In a directory of another user the socket could be exchanged for anything.
+    if os.geteuid() == 0:
+        os.mkdir(t.path("theirs"))
+        os.chown(t.path("theirs"), 65534, 65534)
+        error = refused(t, "permission", "start", dm.name, *by_nbd, "--socket",
+                        t.path("theirs", "s"), exit=1, paths=paths)
+        check(t.path("theirs") in error["what"], f"names the directory: {error}")
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(t.path("taken"))
         other.listen()

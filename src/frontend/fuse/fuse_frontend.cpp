@@ -23,6 +23,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
 #include "frontend/fuse/loop_device.hpp"
+#include "frontend/fuse/mount_file.hpp"
 #include "frontend/fuse/mount_point.hpp"
 #include "frontend/fuse/operations.hpp"
 #include "io/file_device.hpp"
@@ -34,7 +35,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Names our file systems in /proc/mounts.
+// For fusermount3(1); they make the same names in /proc/mounts as MountFile does.
 constexpr const char* kMountOptions = "fsname=dm-remap,subtype=dm-remap,default_permissions";
 
 // Where libfuse's complaints go: while a session is made, into the error; later, to the log.
@@ -66,21 +67,6 @@ void install_wake_signal() {
   ::sigaction(wake_signal(), &action, nullptr);
 }
 
-// True if the file was made.
-Result<bool> provide_mount_file(const std::string& path) {
-  const FileDescriptor file(
-      ::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.valid()) return true;
-  if (errno != EEXIST) return fail_errno(errno, "make the mount file", path);
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return fail_errno(errno, "look at", path);
-  if (!S_ISREG(status.st_mode)) {
-    return fail(ErrorCode::usage, "the disk can only appear at a regular file", path,
-                "name a path where there is nothing yet, or a regular file");
-  }
-  return false;
-}
-
 struct SessionDestroyer {
   void operator()(fuse_session* session) const {
     // Also frees the path it keeps; of the mount nothing is left by then.
@@ -90,7 +76,26 @@ struct SessionDestroyer {
 };
 using Session = std::unique_ptr<fuse_session, SessionDestroyer>;
 
-Result<Session> mount_session(Served& served, const std::string& path) {
+// Root mounts over the file that is held. Anybody else asks fusermount3(1), which goes by the path
+// with the rights of this user.
+Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool read_only) {
+  if (::geteuid() != 0) return false;
+  auto connection = file.mount(read_only);
+  if (!connection) {
+    if (connection.error().code == ErrorCode::permission) return false;
+    return tl::unexpected(connection.error());
+  }
+  // The session takes the connection over and closes it (libfuse, fuse_session_mount).
+  const std::string name = fmt::format("/dev/fd/{}", connection->get());
+  if (fuse_session_mount(session, name.c_str()) != 0) {
+    (void)file.unmount(Unmounting::detached);
+    return fail(ErrorCode::io, "libfuse does not take the mount", file.path());
+  }
+  (void)connection->release();
+  return true;
+}
+
+Result<Session> mount_session(Served& served, const MountFile& file) {
   std::string complaint;
   complaints = &complaint;
   std::string program = "dm-remap";
@@ -101,19 +106,23 @@ Result<Session> mount_session(Served& served, const std::string& path) {
   const fuse_lowlevel_ops table = operations();
   Session session(fuse_session_new(&arguments, &table, sizeof(table), &served));
   fuse_opt_free_args(&arguments);
-  const bool mounted = session && fuse_session_mount(session.get(), path.c_str()) == 0;
+  Result<bool> mounted = false;
+  if (session) mounted = mount_as_root(session.get(), file, served.read_only);
+  if (session && mounted && !*mounted) {
+    mounted = fuse_session_mount(session.get(), file.path().c_str()) == 0;
+  }
   complaints = nullptr;
-  if (mounted) return session;
+  if (!mounted) return tl::unexpected(mounted.error());
+  if (*mounted) return session;
   return fail(ErrorCode::io,
-              complaint.empty() ? "cannot mount" : fmt::format("cannot mount: {}", complaint), path,
-              "see that fuse3 is installed and that mounting is allowed here");
+              complaint.empty() ? "cannot mount" : fmt::format("cannot mount: {}", complaint),
+              file.path(), "see that fuse3 is installed and that mounting is allowed here");
 }
 
 class Frontend final : public FuseFrontend {
  public:
-  Frontend(remap::Engine& engine, const Options& options, bool made_file)
-      : path_(canonical(options.mount_path)),
-        made_file_(made_file),
+  Frontend(remap::Engine& engine, const Options& options, MountFile file)
+      : file_(std::move(file)),
         disk_(engine),
         served_{.disk = disk_, .read_only = options.read_only} {
     ::clock_gettime(CLOCK_REALTIME, &served_.since);
@@ -121,15 +130,15 @@ class Frontend final : public FuseFrontend {
 
   ~Frontend() override {
     // Ended does not mean unmounted: the connection may have broken and left a dead mount.
-    const bool mounted = ended() ? mount_state(path_) == MountState::dead : is_mounted(path_);
+    const bool mounted = ended() ? mount_state(path()) == MountState::dead : is_mounted(path());
     if (session_ && mounted) {
-      if (auto done = unmount(path_, Unmounting::detached); !done) {
+      if (auto done = file_.unmount(Unmounting::detached); !done) {
         log(Severity::warning, done.error().message());
       }
     }
     end_threads();
     session_.reset();  // closes the connection: whoever still has the file open gets errors
-    if (made_file_) ::unlink(path_.c_str());
+    file_.remove();
   }
 
   Frontend(const Frontend&) = delete;
@@ -137,7 +146,7 @@ class Frontend final : public FuseFrontend {
 
   Result<void> run(unsigned threads);
 
-  [[nodiscard]] const std::string& path() const override { return path_; }
+  [[nodiscard]] const std::string& path() const override { return file_.path(); }
   [[nodiscard]] unsigned open_handles() const override { return served_.open_handles.load(); }
   Result<void> stop() override;
   [[nodiscard]] bool ended() const override { return ended_.load(); }
@@ -147,8 +156,7 @@ class Frontend final : public FuseFrontend {
   void end_threads();
   Result<void> unmount_unused();
 
-  std::string path_;
-  bool made_file_;
+  MountFile file_;
   frontend::ByteDisk disk_;
   Served served_;
   Session session_;
@@ -163,7 +171,7 @@ class Frontend final : public FuseFrontend {
 };
 
 Result<void> Frontend::run(unsigned threads) {
-  auto session = mount_session(served_, path_);
+  auto session = mount_session(served_, file_);
   if (!session) return tl::unexpected(session.error());
   session_ = std::move(*session);
   running_ = std::max(threads, 1U);
@@ -173,7 +181,7 @@ Result<void> Frontend::run(unsigned threads) {
   // The kernel says hello at once, or something is very wrong.
   for (int waited = 0; !served_.ready.load(); ++waited) {
     if (ended() || waited > 1000) {
-      return fail(ErrorCode::io, "the kernel does not talk to the mount", path_);
+      return fail(ErrorCode::io, "the kernel does not talk to the mount", path());
     }
     std::this_thread::sleep_for(milliseconds(10));
   }
@@ -196,7 +204,7 @@ void Frontend::serve() {
     const int got = fuse_session_receive_buf(session_.get(), &request);
     if (got == -EINTR || got == -EAGAIN) continue;
     if (got <= 0) {  // unmounted, or the connection is broken: for all threads
-      if (got < 0) log(Severity::error, fmt::format("{}: {}", path_, errno_text(-got)));
+      if (got < 0) log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
       ended_.store(true);
       break;
     }
@@ -231,14 +239,14 @@ Result<void> Frontend::unmount_unused() {
     if (tries > 0) std::this_thread::sleep_for(milliseconds(50));
     if (ended()) return {};
     if (open_handles() > 0) continue;
-    auto done = unmount(path_, Unmounting::if_unused);
+    auto done = file_.unmount(Unmounting::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }
-  const auto uses = io::uses_of(path_);
+  const auto uses = io::uses_of(path());
   return fail(ErrorCode::device_in_use,
               uses.empty() ? fmt::format("in use: opened {} times", open_handles())
                            : fmt::format("in use: {}", fmt::join(uses, ", ")),
-              path_, "end what uses it, then stop again");
+              path(), "end what uses it, then stop again");
 }
 
 Result<void> Frontend::stop() {
@@ -248,7 +256,7 @@ Result<void> Frontend::stop() {
   end_threads();
   session_.reset();
   ended_.store(true);
-  if (made_file_ && ::unlink(path_.c_str()) == 0) made_file_ = false;
+  file_.remove();
   return {};
 }
 
@@ -277,9 +285,9 @@ Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Engine& engine,
   if (auto cleared = clear_leftovers(options.mount_path, {}); !cleared) {
     return tl::unexpected(cleared.error());
   }
-  auto made = provide_mount_file(options.mount_path);
-  if (!made) return tl::unexpected(made.error());
-  auto frontend = std::make_unique<Frontend>(engine, options, *made);
+  auto file = MountFile::provide(options.mount_path);
+  if (!file) return tl::unexpected(file.error());
+  auto frontend = std::make_unique<Frontend>(engine, options, std::move(*file));
   if (auto running = frontend->run(options.threads); !running) {
     return tl::unexpected(running.error());
   }

@@ -51,7 +51,13 @@ std::vector<std::string> loops_over(const std::string& backing_path) {
 }
 
 Result<void> clear_leftovers(const std::string& mount_path, const std::string& stable_link) {
-  const MountState state = mount_state(mount_path);
+  // Before anything is looked at: what other users can exchange must not be unmounted.
+  const auto directory =
+      io::TrustedDirectory::open_parent_of(mount_path, io::PathTrust::no_foreign_changes);
+  if (!directory && directory.error().code == ErrorCode::permission) {
+    return tl::unexpected(directory.error());
+  }
+  const MountState state = directory ? mount_state(mount_path) : MountState::none;
   if (state == MountState::alive) {
     return fail(ErrorCode::device_in_use, "something is mounted here and answers", mount_path,
                 "stop the set that serves it, or unmount it");
@@ -65,7 +71,8 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
         return tl::unexpected(as_leftover(cleared.error(), mount_path));
       }
     }
-    if (auto gone = unmount(mount_path, Unmounting::detached); !gone) return gone;
+    const std::string name = std::filesystem::path(mount_path).filename().string();
+    if (auto gone = unmount(*directory, name, Unmounting::detached); !gone) return gone;
   }
   if (!stable_link.empty()) clear_link(stable_link, mount_path);
   return {};

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "io/sysfs.hpp"
+#include "io/trusted_directory.hpp"
 #include "io/usage.hpp"
 
 namespace dmremap::fuse {
@@ -133,14 +134,18 @@ Result<void> place_link(const std::string& link, const std::string& node) {
     ::chmod(path.parent_path().c_str(), 0755);
   }
   if (error) return fail_errno(error.value(), "make the directory", path.parent_path().string());
-  const std::string temporary = fmt::format("{}.{}", link, ::getpid());
-  ::unlink(temporary.c_str());
-  if (::symlink(node.c_str(), temporary.c_str()) != 0) {
-    return fail_errno(errno, "make the link", temporary);
+  const auto directory =
+      io::TrustedDirectory::open_parent_of(link, io::PathTrust::no_foreign_changes);
+  if (!directory) return tl::unexpected(directory.error());
+  const std::string name = path.filename().string();
+  const std::string temporary = fmt::format("{}.{}", name, ::getpid());
+  ::unlinkat(directory->fd(), temporary.c_str(), 0);
+  if (::symlinkat(node.c_str(), directory->fd(), temporary.c_str()) != 0) {
+    return fail_errno(errno, "make the link", link);
   }
-  if (::rename(temporary.c_str(), link.c_str()) != 0) {
+  if (::renameat(directory->fd(), temporary.c_str(), directory->fd(), name.c_str()) != 0) {
     const int failure = errno;
-    ::unlink(temporary.c_str());
+    ::unlinkat(directory->fd(), temporary.c_str(), 0);
     return fail_errno(failure, "place the link", link);
   }
   return {};

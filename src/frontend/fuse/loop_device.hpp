@@ -43,7 +43,8 @@ class LoopDevice {
 
 // What a dead run of the same set left behind: the dead mount on `mount_path`, loop devices over it
 // and a link that points to no device of this path any more (empty: none). Clears away what nothing
-// uses; leftovers_in_use names what something does and who. device_in_use if the mount is alive.
+// uses; leftovers_in_use names what something does and who. device_in_use if the mount is alive or
+// not ours; permission if other users may change a directory on the way to it.
 [[nodiscard]] Result<void> clear_leftovers(const std::string& mount_path,
                                            const std::string& stable_link);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frontend/fuse/mount_point.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include <fcntl.h>
@@ -55,15 +55,29 @@ std::string canonical(const std::string& path) {
   return error ? path : (directory / given.filename()).string();
 }
 
-bool is_mounted(const std::string& path) {
+namespace {
+
+// The kind of the file system that is mounted there last, and so seen; none without a mount.
+std::optional<std::string> mounted_type(const std::string& path) {
   const std::string wanted = canonical(path);
-  const auto mounts = io::parse_mountinfo(io::read_attribute("/proc/self/mountinfo"));
-  return std::ranges::any_of(mounts,
-                             [&](const io::Mount& mount) { return mount.mount_point == wanted; });
+  std::optional<std::string> type;
+  for (const auto& mount : io::parse_mountinfo(io::read_attribute("/proc/self/mountinfo"))) {
+    if (mount.mount_point == wanted) type = mount.fs_type;
+  }
+  return type;
+}
+
+}  // namespace
+
+bool is_mounted(const std::string& path) {
+  return mounted_type(path).has_value();
 }
 
 MountState mount_state(const std::string& path) {
-  if (!is_mounted(path)) return MountState::none;
+  const auto type = mounted_type(path);
+  if (!type) return MountState::none;
+  // The server of another file system is not ours to ask (it need not answer), nor to unmount.
+  if (*type != kFileSystemType) return MountState::alive;
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) return MountState::alive;
   // fs/fuse/dev.c: requests to a connection that has ended get ENOTCONN, those under way when it
@@ -71,10 +85,13 @@ MountState mount_state(const std::string& path) {
   return errno == ENOTCONN || errno == ECONNABORTED ? MountState::dead : MountState::alive;
 }
 
-Result<void> unmount(const std::string& path, Unmounting how) {
+Result<void> unmount(const io::TrustedDirectory& directory, const std::string& name,
+                     Unmounting how) {
   const bool lazy = how == Unmounting::detached;
+  const std::string path = (std::filesystem::path(directory.path()) / name).string();
   if (::geteuid() == 0) {
-    if (::umount2(path.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
+    const int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
+    if (::umount2(directory.entry(name).c_str(), flags) == 0) return {};
     return fail_errno(errno, "unmount", path);
   }
   const int status = run_fusermount(path, lazy);

@@ -5,12 +5,16 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "io/trusted_directory.hpp"
 
 namespace dmremap::fuse {
 
+// Our file systems in /proc/mounts.
+inline constexpr const char* kFileSystemType = "fuse.dm-remap";
+
 enum class MountState {
   none,   // no mount
-  dead,   // a FUSE mount whose server is gone
+  dead,   // a mount of this program's whose server is gone
   alive,  // a mount that answers, ours or another's
 };
 
@@ -20,7 +24,8 @@ enum class MountState {
 
 // Asks nobody but the mount table.
 [[nodiscard]] bool is_mounted(const std::string& path);
-// Asks a server that is there and waits for its answer.
+// Asks a server of this program's that is there and waits for its answer. A mount of any other kind
+// counts as alive, whatever it answers.
 [[nodiscard]] MountState mount_state(const std::string& path);
 
 enum class Unmounting {
@@ -28,7 +33,9 @@ enum class Unmounting {
   detached,   // gone from the tree at once; ends when the last one closes it
 };
 
-// As root by umount2(2), else by fusermount3(1). device_in_use without saying who; permission.
-Result<void> unmount(const std::string& path, Unmounting how);
+// Unmounts what is mounted at `name` in the directory that is held: as root by umount2(2), else by
+// fusermount3(1). Errors: device_in_use without saying who; permission.
+Result<void> unmount(const io::TrustedDirectory& directory, const std::string& name,
+                     Unmounting how);
 
 }  // namespace dmremap::fuse
