@@ -56,7 +56,22 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-// Policy. Defaults are those of a new set.
+// What a field of the policy may hold, both ends included. Metadata may come from anybody's disk:
+// what decodes must not make a start take minutes, nor gigabytes of memory.
+struct PolicyRange {
+  std::uint32_t least;
+  std::uint32_t most;
+
+  [[nodiscard]] constexpr bool contains(std::uint32_t value) const {
+    return least <= value && value <= most;
+  }
+};
+inline constexpr PolicyRange kRequestDeadlineMs{100, 600'000};
+inline constexpr PolicyRange kLostRecheckS{1, 31'536'000};
+inline constexpr PolicyRange kReadRetries{1, 16};
+inline constexpr PolicyRange kProbeUnits{1, 64};
+
+// Policy. Defaults are those of a new set; no version before these ranges wrote anything else.
 struct Configuration {
   std::uint32_t request_deadline_ms = 30'000;
   std::uint32_t lost_recheck_s = 3'600;

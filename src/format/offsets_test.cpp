@@ -215,6 +215,18 @@ TEST(FormatPage, Configuration) {
                                {}});
 }
 
+TEST(FormatPage, TheRangesOfTheConfiguration) {
+  const std::pair<std::string, PolicyRange> rows[] = {{"request deadline", kRequestDeadlineMs},
+                                                      {"seconds between looks", kLostRecheckS},
+                                                      {"read retries", kReadRetries},
+                                                      {"probe units", kProbeUnits}};
+  for (const auto& [name, range] : rows) {
+    EXPECT_TRUE(row_of("Configuration", name)
+                    .field.ends_with(fmt::format("; {} to {}", range.least, range.most)))
+        << name;
+  }
+}
+
 Bytes packed_health(const Health& health) {
   Bytes out(kHealthBytes);
   pack_health(health, out);

@@ -228,9 +228,15 @@ void pack_configuration(const Configuration& configuration, std::span<std::byte>
 
 std::optional<Configuration> unpack_configuration(std::span<const std::byte> from) {
   if (from.size() != kConfigurationBytes || !all_zero(from.subspan(kCfZero))) return std::nullopt;
-  return Configuration{
+  const Configuration out{
       load_le<std::uint32_t>(from, kCfDeadline), load_le<std::uint32_t>(from, kCfRecheck),
       load_le<std::uint32_t>(from, kCfRetries), load_le<std::uint32_t>(from, kCfProbe)};
+  if (!kRequestDeadlineMs.contains(out.request_deadline_ms) ||
+      !kLostRecheckS.contains(out.lost_recheck_s) || !kReadRetries.contains(out.read_retries) ||
+      !kProbeUnits.contains(out.probe_units)) {
+    return std::nullopt;
+  }
+  return out;
 }
 
 void pack_health(const Health& health, std::span<std::byte> out) {
