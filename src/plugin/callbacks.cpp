@@ -7,9 +7,11 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
+#include "frontend/nbd/server_version.hpp"
 #include "plugin/plugin.hpp"
 
-// The plugin's thread model, for NBDKIT_REGISTER_PLUGIN.
+// The most parallel thread model that the plugin can take, for NBDKIT_REGISTER_PLUGIN; the callback
+// below may settle for less.
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
 namespace dmremap::plugin {
@@ -70,6 +72,18 @@ int config(const char* key, const char* value) {
 
 int config_complete() {
   return step([] { return plugin->configured(); });
+}
+
+// One thread a connection where several would be dangerous; connections run side by side all the
+// same, and a client that wants more opens several (multi-conn).
+int thread_model() {
+  try {
+    return nbd::survives_lost_clients(nbd::server_version())
+               ? NBDKIT_THREAD_MODEL_PARALLEL
+               : NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS;
+  } catch (const std::exception&) {
+    return NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS;
+  }
 }
 
 int get_ready() {
@@ -188,6 +202,7 @@ nbdkit_plugin described() {
   table.load = load;
   table.config = config;
   table.config_complete = config_complete;
+  table.thread_model = thread_model;
   table.get_ready = get_ready;
   table.after_fork = after_fork;
   table.cleanup = cleanup;
