@@ -103,10 +103,17 @@ class RamEngine : public remap::Engine {
   }
 
   io::IoStatus discard(SectorRange /*range*/) override { return io::kIoOk; }
-  io::IoStatus flush() override {
+  io::IoStatus flush() override { return flush_for(shared_); }
+  // As the real engine: each account hears of every failure since it began, once.
+  io::IoStatus flush_for(remap::FlushHeard& heard) override {
     flushes_.fetch_add(1);
     const std::shared_lock<std::shared_mutex> lock(mutex_);
-    return {faults_.flush_error};
+    if (faults_.flush_error != 0) failed_flushes_.fetch_add(1);
+    const bool news = heard.main.exchange(failed_flushes_.load()) != failed_flushes_.load();
+    return {news ? EIO : faults_.flush_error};
+  }
+  void begin_hearing(remap::FlushHeard& heard) const override {
+    heard.main.store(failed_flushes_.load());
   }
 
   Result<remap::Relocation> relocate(SectorRange /*range*/) override {
@@ -214,6 +221,8 @@ class RamEngine : public remap::Engine {
   std::array<std::mutex, 61> pieces_;  // of bytes_
   std::shared_mutex mutex_;            // of faults_
   Faults faults_;
+  std::atomic<std::uint64_t> failed_flushes_{0};
+  remap::FlushHeard shared_;  // of those who are not told apart
   std::atomic<unsigned> reads_{0}, writes_{0}, flushes_{0}, zeroings_{0};
   std::atomic<unsigned> misaligned_{0}, fua_writes_{0}, busy_{0}, busiest_{0};
 };

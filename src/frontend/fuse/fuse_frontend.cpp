@@ -147,7 +147,7 @@ class Frontend final : public FuseFrontend {
   Result<void> run(unsigned threads);
 
   [[nodiscard]] const std::string& path() const override { return file_.path(); }
-  [[nodiscard]] unsigned open_handles() const override { return served_.open_handles.load(); }
+  [[nodiscard]] unsigned open_handles() const override { return served_.handles.count(); }
   Result<void> stop() override;
   [[nodiscard]] bool ended() const override { return ended_.load(); }
 

@@ -45,6 +45,11 @@ Served& served_by(fuse_req_t request) {
   return *static_cast<Served*>(fuse_req_userdata(request));
 }
 
+// The account of the opening that a request came by (open below).
+remap::FlushHeard& heard_by(const fuse_file_info& file) {
+  return *reinterpret_cast<remap::FlushHeard*>(static_cast<std::uintptr_t>(file.fh));
+}
+
 // No exception may pass through libfuse, which is C: whatever is thrown is a failed request.
 template <typename Outcome, typename Function>
 Outcome guarded(Function&& function, Outcome failed) {
@@ -112,16 +117,24 @@ void open(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
   }
   // By hand: libfuse 3.14 does not know parallel direct writes. NOFLUSH: closing a disk is no
   // reason to sync it, and no cache of ours wants to hear of it.
+  remap::FlushHeard* handle = nullptr;
+  try {
+    handle = &served.handles.add();
+  } catch (const std::exception&) {
+    fuse_reply_err(request, ENOMEM);
+    return;
+  }
+  served.disk.begin_hearing(*handle);
   fuse_open_out answer{};
+  answer.fh = reinterpret_cast<std::uintptr_t>(handle);
   answer.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
-  served.open_handles.fetch_add(1);
   if (fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof(answer)) != 0) {
-    served.open_handles.fetch_sub(1);  // whoever opened it is gone: there will be no release
+    served.handles.remove(*handle);  // whoever opened it is gone: there will be no release
   }
 }
 
-void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/) {
-  served_by(request).open_handles.fetch_sub(1);
+void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
+  served_by(request).handles.remove(heard_by(*file));
   fuse_reply_err(request, 0);
 }
 
@@ -171,8 +184,9 @@ void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size
   }
 }
 
-void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_file_info* /*file*/) {
-  const int error = guarded<int>([&] { return served_by(request).disk.flush(); }, EIO);
+void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_file_info* file) {
+  const int error =
+      guarded<int>([&] { return served_by(request).disk.flush_for(heard_by(*file)); }, EIO);
   fuse_reply_err(request, error);
 }
 
@@ -208,6 +222,19 @@ void statfs(fuse_req_t request, fuse_ino_t /*inode*/) {
 }
 
 }  // namespace
+
+remap::FlushHeard& OpenHandles::add() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  remap::FlushHeard& handle = handles_.emplace_back();
+  count_.fetch_add(1);
+  return handle;
+}
+
+void OpenHandles::remove(const remap::FlushHeard& handle) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  handles_.remove_if([&](const remap::FlushHeard& other) { return &other == &handle; });
+  count_.fetch_sub(1);
+}
 
 void serve_with(RequestMemory& memory) {
   this_threads_memory = &memory;

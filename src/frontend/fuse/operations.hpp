@@ -6,20 +6,38 @@
 #define FUSE_USE_VERSION 312
 #include <atomic>
 #include <ctime>
+#include <list>
+#include <mutex>
 
 #include <fuse_lowlevel.h>
 
 #include "frontend/byte_disk.hpp"
 #include "frontend/fuse/request_memory.hpp"
+#include "remap/engine.hpp"
 
 namespace dmremap::fuse {
+
+// The openings of the file that have not ended. Each has an account of its own of the failed
+// flushes it has heard of: every user of the disk hears of one by its own next fsync, whoever else
+// has heard of it before. Thread-safe; not on the way of reads and writes.
+class OpenHandles {
+ public:
+  [[nodiscard]] remap::FlushHeard& add();
+  void remove(const remap::FlushHeard& handle);
+  [[nodiscard]] unsigned count() const { return count_.load(); }
+
+ private:
+  std::mutex mutex_;
+  std::list<remap::FlushHeard> handles_;  // an aborted connection never releases its own
+  std::atomic<unsigned> count_{0};
+};
 
 // The user data of the session. `disk` outlives it.
 struct Served {
   frontend::ByteDisk& disk;
   bool read_only = false;
   timespec since{};  // the file's times
-  std::atomic<unsigned> open_handles{0};
+  OpenHandles handles{};
   // Reads that the engine's threads answer. Below 0 for a moment; exact when no thread serves any
   // more, and 0 before the session may end.
   std::atomic<int> answers_owed{0};
