@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
+#include "frontend/fuse/mount_point.hpp"
 #include "io/usage.hpp"
 
 namespace dmremap::daemon {
@@ -30,12 +31,19 @@ class LocalExports final : public Exports {
   [[nodiscard]] nlohmann::json to_json() const override;
   Result<void> stop() override;
   [[nodiscard]] bool ended() const override { return fuse_->ended(); }
+  [[nodiscard]] std::optional<Error> unsaved() const override { return unsaved_; }
 
  private:
+  Result<void> end_cut_off();
+  [[nodiscard]] bool is_offered_as_block() const {
+    return asks_for(options_, ExportKind::block) || asks_for(options_, ExportKind::automatic);
+  }
+
   ExportOptions options_;
   fuse::LoopOptions loop_options_;
   std::unique_ptr<fuse::FuseFrontend> fuse_;
   std::unique_ptr<fuse::LoopDevice> loop_;  // ends first
+  std::optional<Error> unsaved_;
 };
 
 Result<void> LocalExports::attach() {
@@ -61,6 +69,7 @@ nlohmann::json LocalExports::to_json() const {
 }
 
 Result<void> LocalExports::stop() {
+  if (fuse_->ended()) return end_cut_off();
   // The loop device holds one handle; another one is somebody who would be cut off half-way.
   if (loop_ && fuse_->open_handles() > 1) {
     return fail(ErrorCode::device_in_use,
@@ -69,15 +78,28 @@ Result<void> LocalExports::stop() {
   }
   if (loop_) {
     if (auto detached = loop_->detach(); !detached) return detached;
+    unsaved_ = loop_->unsaved();
     loop_.reset();
   }
   auto stopped = fuse_->stop();
-  if (!stopped && !loop_options_.backing_path.empty() &&
-      (asks_for(options_, ExportKind::block) || asks_for(options_, ExportKind::automatic))) {
-    // Somebody was quicker than we: go on as before, as far as that can be had.
+  if (!stopped && is_offered_as_block() && fuse::is_mounted(fuse_->path())) {
+    // Somebody was quicker than we: go on as before, as far as that can be had. Where the file was
+    // taken out of the tree there is nothing of ours to attach.
     if (auto attached = attach(); !attached) log(Severity::error, attached.error().message());
   }
   return stopped;
+}
+
+// The connection to the kernel was aborted, or the file unmounted. Nobody can reach the set through
+// it any more: who still has it open, or has the loop device mounted, gets errors whether the set
+// ends or not, and no end of theirs will ever be heard of.
+Result<void> LocalExports::end_cut_off() {
+  if (loop_) {
+    loop_->abandon();
+    unsaved_ = loop_->unsaved();
+    loop_.reset();
+  }
+  return fuse_->stop();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class Exports {
   [[nodiscard]] virtual nlohmann::json to_json() const = 0;
   // Ends all of them, or refuses with device_in_use, naming who, and they go on.
   virtual Result<void> stop() = 0;
+  // After a stop that succeeded: data that a user had written and that was lost on its way to the
+  // engine. None: all of it arrived.
+  [[nodiscard]] virtual std::optional<Error> unsaved() const { return std::nullopt; }
   // True once nothing is served any more though nobody stopped it.
   [[nodiscard]] virtual bool ended() const = 0;
 };

@@ -112,6 +112,7 @@ class Serving final : public control::Service {
     if (auto ended = exports_->stop(); !ended) return ended;
     ::sd_notify(0, "STOPPING=1");
     last_status_ = set::to_json(set_->status());
+    if (const auto unsaved = exports_->unsaved()) set_->note_unsaved(*unsaved);
     outcome_ = set_->stop();
     stopped_ = true;
     const std::uint64_t one = 1;
@@ -159,6 +160,7 @@ class Serving final : public control::Service {
 // Until somebody stops the set. A device in use is never taken away by a signal: what is not yet
 // written back would be lost.
 Result<void> wait_for_end(ServedSet& serving, const EndSignals& signals) {
+  bool cut_off_is_known = false;
   while (true) {
     std::array<pollfd, 2> fds{{{serving.stopped_fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
     if (::poll(fds.data(), fds.size(), kLookEveryMs) < 0 && errno != EINTR) {
@@ -168,11 +170,16 @@ Result<void> wait_for_end(ServedSet& serving, const EndSignals& signals) {
     const auto signal = signals.take();
     const bool asked = signal && *signal != SIGHUP;
     if (!asked && !serving.cut_off()) continue;
-    log(Severity::info,
-        asked ? fmt::format("ending on signal {}", *signal) : "the device was unmounted: ending");
+    // The log says it once; the attempts go on.
+    const bool is_news = asked || !cut_off_is_known;
+    if (!asked) cut_off_is_known = true;
+    if (is_news) {
+      log(Severity::info, asked ? fmt::format("ending on signal {}", *signal)
+                                : "the device was unmounted, or cut off from the kernel: ending");
+    }
     auto stopped = serving.stop();
     if (!stopped && stopped.error().code == ErrorCode::device_in_use) {
-      log(Severity::error, "not stopped: " + stopped.error().message());
+      if (is_news) log(Severity::error, "not stopped: " + stopped.error().message());
       continue;
     }
     return stopped;

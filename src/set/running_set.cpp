@@ -196,9 +196,12 @@ class HeldSet final : public RunningSet {
     return {};
   }
 
+  void note_unsaved(const Error& error) override { unsaved_ = error; }
+
   Result<void> stop() override {
     end_watch();
     Result<void> outcome;
+    if (unsaved_) outcome = tl::unexpected(*unsaved_);
     if (!engine_->flush().ok() && !read_only_) {
       const std::string reason = engine_->conditions().reason;
       outcome = fail(ErrorCode::io, "the last flush failed" + (reason.empty() ? "" : ": " + reason),
@@ -279,7 +282,9 @@ class HeldSet final : public RunningSet {
     }
     recorder_.on_event(make_event(format::EventKind::stop,
                                   clean ? Severity::info : Severity::warning,
-                                  clean ? "" : "main did not take the last flush"));
+                                  clean      ? ""
+                                  : unsaved_ ? "cached writes were lost at stop"
+                                             : "main did not take the last flush"));
     // By the table of this very commit: what a job before it relocated is not in the copy.
     return engine_->commit_record([=, this](format::Content& content) {
       const auto lacks = clean ? copy_still_made(content.extents) : std::nullopt;
@@ -377,6 +382,7 @@ class HeldSet final : public RunningSet {
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<remap::Engine> engine_;
   bool stopped_ = false;
+  std::optional<Error> unsaved_;
 
   std::mutex copy_mutex_;
   std::optional<CopyMade> copy_;

@@ -81,6 +81,10 @@ class RunningSet {
   // became readable. Errors: read_only; copy_outdated, if that is so already.
   virtual Result<void> note_copy(CopyMade copy) = 0;
 
+  // A front end lost data that a user had written: the stop fails with this error, and is not
+  // recorded as clean. Before stop().
+  virtual void note_unsaved(const Error& error) = 0;
+
   // Clean stop. No front end serves any more. Returns the first error, having done all the rest.
   // Afterwards only destruction, which lets go of the devices.
   virtual Result<void> stop() = 0;

@@ -204,8 +204,10 @@ void Frontend::serve() {
     const int got = fuse_session_receive_buf(session_.get(), &request);
     if (got == -EINTR || got == -EAGAIN) continue;
     if (got <= 0) {  // unmounted, or the connection is broken: for all threads
-      if (got < 0) log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
-      ended_.store(true);
+      const bool is_first = !ended_.exchange(true);
+      if (got < 0 && is_first) {
+        log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
+      }
       break;
     }
     fuse_session_process_buf(session_.get(), &request);
@@ -237,8 +239,15 @@ Result<void> Frontend::unmount_unused() {
   // because another mount namespace may use the file where our unmount does not see it.
   for (int tries = 0; tries < 20; ++tries) {
     if (tries > 0) std::this_thread::sleep_for(milliseconds(50));
-    if (ended()) return {};
+    // An aborted connection has no users any more, though no release tells of the handles it had;
+    // what it leaves in the file tree answers nobody.
+    if (ended()) {
+      return mount_state(path()) == MountState::dead ? file_.unmount(Unmounting::detached)
+                                                     : Result<void>();
+    }
     if (open_handles() > 0) continue;
+    // Somebody took it out of the tree (umount -l): what stands there now is not ours to unmount.
+    if (!is_mounted(path())) return {};
     auto done = file_.unmount(Unmounting::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }

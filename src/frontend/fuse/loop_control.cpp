@@ -63,6 +63,17 @@ std::string backing_file_of(const std::string& node) {
   return file;
 }
 
+bool is_view_of(const std::string& node, const std::string& name, const struct stat& backing) {
+  const FileDescriptor device(::open(node.c_str(), O_RDONLY | O_CLOEXEC));
+  loop_info64 info{};
+  if (device.valid() && ::ioctl(device.get(), LOOP_GET_STATUS64, &info) == 0) {
+    return info.lo_device == backing.st_dev && info.lo_inode == backing.st_ino;
+  }
+  if (device.valid() && errno == ENXIO) return false;  // it is free
+  const std::string file = backing_file_of(node);
+  return file == name || file == "/";
+}
+
 Result<std::string> next_free_loop() {
   constexpr const char* kControl = "/dev/loop-control";
   const FileDescriptor control(::open(kControl, O_RDWR | O_CLOEXEC));

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <string>
 
+#include <sys/stat.h>
+
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 
@@ -13,6 +15,13 @@ namespace dmremap::fuse {
 // The file behind a loop device ("/dev/loop3") as the kernel names it, without " (deleted)"; empty
 // if it is free.
 [[nodiscard]] std::string backing_file_of(const std::string& node);
+
+// Whether the loop device is attached to the file that `backing` was taken of. Its name alone does
+// not tell: the kernel calls a file "/" whose mount was taken out of the tree (umount -l). `name`
+// is asked only where the file does not answer any more. Asks the file's server: it must be
+// running.
+[[nodiscard]] bool is_view_of(const std::string& node, const std::string& name,
+                              const struct stat& backing);
 
 // A loop device that was free a moment ago, its node in /dev (made where nothing else does).
 // not_supported, permission, io.

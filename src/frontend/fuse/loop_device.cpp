@@ -33,8 +33,11 @@ constexpr milliseconds kDetachPatience = seconds(10);
 
 class Attachment final : public LoopDevice {
  public:
-  Attachment(std::string node, std::string backing_file, bool read_only)
-      : node_(std::move(node)), backing_file_(std::move(backing_file)), read_only_(read_only) {}
+  Attachment(std::string node, std::string backing_file, const struct stat& backing, bool read_only)
+      : node_(std::move(node)),
+        backing_file_(std::move(backing_file)),
+        backing_(backing),
+        read_only_(read_only) {}
 
   ~Attachment() override {
     if (!attached()) return;
@@ -49,6 +52,8 @@ class Attachment final : public LoopDevice {
   [[nodiscard]] const std::string& node() const override { return node_; }
   [[nodiscard]] const std::string& stable() const override { return stable_; }
   Result<void> detach() override;
+  void abandon() override;
+  [[nodiscard]] const std::optional<Error>& unsaved() const override { return unsaved_; }
 
   [[nodiscard]] Result<void> verify(std::uint64_t bytes) const;
   void link(const std::string& path);
@@ -56,14 +61,18 @@ class Attachment final : public LoopDevice {
  private:
   // Somebody may have detached it, and it may serve another file by now.
   [[nodiscard]] bool attached() const {
-    return !detached_ && backing_file_of(node_) == backing_file_;
+    return !detached_ && is_view_of(node_, backing_file_, backing_);
   }
+  void save_cache(int device);
+  void note_detached();
 
   std::string node_;
   std::string stable_;
   std::string backing_file_;
+  struct stat backing_;  // as it was attached: the device and the inode tell whose it is
   bool read_only_;
   bool detached_ = false;
+  std::optional<Error> unsaved_;
 };
 
 // What was configured is not always what is in force: direct I/O is dropped without a word where
@@ -103,17 +112,39 @@ Result<void> Attachment::detach() {
   if (attached()) {
     auto held = hold_unused(node_, read_only_);
     if (!held) return tl::unexpected(held.error());
-    if (::fsync(held->get()) != 0) {
-      log(Severity::error, fmt::format("{}: what was written to its cache could not be saved: {}",
-                                       node_, errno_text(errno)));
-    }
+    save_cache(held->get());
     auto cleared = clear_loop(node_, std::move(*held), kDetachPatience);
     if (!cleared) return cleared;
   }
+  note_detached();
+  return {};
+}
+
+void Attachment::abandon() {
+  if (attached()) {
+    const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (device.valid()) {
+      save_cache(device.get());
+      ::ioctl(device.get(), LOOP_CLR_FD);
+    }
+  }
+  note_detached();
+}
+
+// The kernel tells of a failed write-back once and drops the pages: asking again would succeed.
+void Attachment::save_cache(int device) {
+  if (::fsync(device) == 0) return;
+  unsaved_ =
+      Error{ErrorCode::io,
+            fmt::format("what was written to its cache could not be saved: {}", errno_text(errno)),
+            node_, "look at the events, check the file system, and write the data again"};
+  log(Severity::error, unsaved_->message());
+}
+
+void Attachment::note_detached() {
   detached_ = true;
   remove_link(stable_, node_);
   stable_.clear();
-  return {};
 }
 
 loop_config configuration(const FileDescriptor& backing, const LoopOptions& options) {
@@ -169,8 +200,8 @@ Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& option
   auto node = configure_free_loop(options, backing);
   if (!node) return tl::unexpected(node.error());
   // From here on the destructor detaches it.
-  auto device =
-      std::make_unique<Attachment>(*node, canonical(options.backing_path), options.read_only);
+  auto device = std::make_unique<Attachment>(*node, canonical(options.backing_path), status,
+                                             options.read_only);
   if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {
     return tl::unexpected(right.error());
   }

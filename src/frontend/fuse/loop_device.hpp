@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,14 @@ class LoopDevice {
   [[nodiscard]] virtual const std::string& stable() const = 0;  // the link made, or empty
   // Writes back what is cached, then detaches and waits until the file is let go. Fails with
   // device_in_use, naming who (mounts, swaps, holders, processes), and changes nothing. Done
-  // without error also if somebody else has detached it already.
+  // without error also if somebody else has detached it already. Once it begins to detach it does
+  // not go back: if the cache could not be written back, unsaved() says so afterwards.
   virtual Result<void> detach() = 0;
+  // For a device whose backing file answers nobody any more: writes back, which may fail, and
+  // detaches without waiting for its users; the kernel lets go of it when the last one does.
+  virtual void abandon() = 0;
+  // After one of these two: what users had written through the page cache and was lost.
+  [[nodiscard]] virtual const std::optional<Error>& unsaved() const = 0;
 };
 
 // Loop devices whose backing file is `backing_path`, dead runs' included ("(deleted)" and dead FUSE
