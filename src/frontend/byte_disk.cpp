@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
-#include <shared_mutex>
 
 #include "base/assert.hpp"
 
@@ -76,7 +74,7 @@ int ByteDisk::read_blocks(std::uint64_t offset, std::span<std::byte> out) {
 }
 
 int ByteDisk::write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
-  const std::shared_lock<WriteGate> beside(gate_);
+  const WriteGate::Pass beside(gate_, WriteGate::Access::shared, offset, offset + data.size());
   return upward(engine_.write(sector_at(offset), data, fua));
 }
 
@@ -99,7 +97,7 @@ ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
   const std::size_t tail = last - end;
   std::memmove(whole.data() + head, data.data(), data.size());
 
-  const std::lock_guard<WriteGate> alone(gate_);
+  const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, last);
   const auto edge = scratch.edge;
   if (head != 0) {
     const int error = upward(engine_.read(sector_at(first), edge));
@@ -124,7 +122,7 @@ int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, const Scr
 
   // The inside comes first: when it is refused, nothing may have changed.
   if (inner < inner_end) {
-    const std::shared_lock<WriteGate> beside(gate_);
+    const WriteGate::Pass beside(gate_, WriteGate::Access::shared, inner, inner_end);
     const auto status =
         engine_.write_zeroes({sector_at(inner), SectorCount::from_bytes(inner_end - inner)});
     if (!status.ok()) return status.error == EOPNOTSUPP ? EOPNOTSUPP : EIO;
@@ -142,7 +140,7 @@ int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length,
   const std::uint64_t first = align_down(offset, unit_bytes_);
   DMREMAP_ASSERT(offset - first + length <= unit_bytes_);
   const auto edge = scratch.edge;
-  const std::lock_guard<WriteGate> alone(gate_);
+  const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, first + unit_bytes_);
   if (const int error = upward(engine_.read(sector_at(first), edge)); error != 0) return error;
   std::memset(edge.data() + (offset - first), 0, length);
   return upward(engine_.write(sector_at(first), edge, false));

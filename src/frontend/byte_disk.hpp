@@ -51,7 +51,7 @@ class ByteDisk {
                                            const Scratch& scratch,
                                            const remap::Engine::Later& later);
   // `data` may lie in the payload, which is clobbered.
-  // Parts of logical blocks are read, changed and written while no other write runs.
+  // Parts of logical blocks are read, changed and written while no other write of them runs.
   WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,
                      const Scratch& scratch);
   // What of the range lies on the disk reads as zeros afterwards. Returns an errno. On EOPNOTSUPP

@@ -236,6 +236,31 @@ TEST(ByteDiskGate, WritingPartOfABlockDoesNotUndoAWriteToAllOfIt) {
   EXPECT_EQ(engine.bytes()[100], std::byte{0xbb});
 }
 
+using Access = WriteGate::Access;
+
+// Whether a pass for [first, end) is had while another one is held.
+bool is_had_beside(Access held, Access wanted, std::uint64_t first, std::uint64_t end) {
+  WriteGate gate;
+  std::optional<WriteGate::Pass> here;
+  here.emplace(gate, held, 4096, 8192);
+  auto other =
+      std::async(std::launch::async, [&] { const WriteGate::Pass pass(gate, wanted, first, end); });
+  const bool had = other.wait_for(milliseconds(100)) == std::future_status::ready;
+  here.reset();
+  other.get();
+  return had;
+}
+
+TEST(WriteGate, OnlyOverlappingRangesOfWhichOneIsExclusiveWait) {
+  EXPECT_TRUE(is_had_beside(Access::shared, Access::shared, 4096, 8192));
+  EXPECT_FALSE(is_had_beside(Access::shared, Access::exclusive, 8191, 8192));
+  EXPECT_FALSE(is_had_beside(Access::exclusive, Access::shared, 0, 4097));
+  EXPECT_FALSE(is_had_beside(Access::exclusive, Access::exclusive, 5000, 5001));
+  EXPECT_TRUE(is_had_beside(Access::exclusive, Access::shared, 0, 4096));
+  EXPECT_TRUE(is_had_beside(Access::exclusive, Access::exclusive, 8192, 9000));
+  EXPECT_TRUE(is_had_beside(Access::shared, Access::exclusive, 8192, 9000));
+}
+
 TEST(WriteGate, ASteadyStreamOfSharersDoesNotStarveTheExclusiveOne) {
   WriteGate gate;
   std::atomic<bool> done{false};
@@ -244,21 +269,37 @@ TEST(WriteGate, ASteadyStreamOfSharersDoesNotStarveTheExclusiveOne) {
   for (int i = 0; i < 4; ++i) {
     sharers.emplace_back([&] {
       while (!done.load()) {
-        gate.lock_shared();
+        const WriteGate::Pass pass(gate, Access::shared, 0, 4096);
         std::this_thread::sleep_for(milliseconds(2));
-        gate.unlock_shared();
       }
     });
   }
   std::this_thread::sleep_for(milliseconds(20));
-  auto turn = std::async(std::launch::async, [&] {
-    gate.lock();
-    gate.unlock();
-  });
+  auto turn = std::async(std::launch::async,
+                         [&] { const WriteGate::Pass pass(gate, Access::exclusive, 0, 512); });
   const bool had_it = turn.wait_for(seconds(10)) == std::future_status::ready;
   done.store(true);
   for (auto& sharer : sharers) sharer.join();
   EXPECT_TRUE(had_it);
+}
+
+TEST(ByteDiskGate, APartOfABadBlockThatTakesLongHoldsUpNoWriteElsewhere) {
+  constexpr std::uint32_t kUnit = 4096;
+  PausingEngine engine(geometry(kUnit));
+  ByteDisk disk(engine);
+  auto part = std::async(std::launch::async, [&] {
+    Memory memory(kUnit);
+    return disk.write(1, filled(1, 0xaa), false, memory.scratch()).error;
+  });
+  engine.at_write.acquire();
+  auto whole = std::async(std::launch::async, [&] {
+    Memory memory(kUnit);
+    return disk.write(kUnit, filled(kUnit, 0xbb), false, memory.scratch()).error;
+  });
+  EXPECT_EQ(whole.wait_for(seconds(10)), std::future_status::ready);
+  engine.go_on.release();
+  EXPECT_EQ(part.get(), 0);
+  EXPECT_EQ(whole.get(), 0);
 }
 
 }  // namespace
