@@ -56,10 +56,10 @@ json answer_no_range() {
   return make_answer(Error{ErrorCode::usage, "not a range", {}, "give SECTOR or SECTOR+COUNT"});
 }
 
-json answer_unremap(Service& service, const json& request) {
+json answer_unremap(Service& service, const json& request, const StopCondition& stop) {
   const SectorRange range = range_in(request);
   if (range.empty()) return answer_no_range();
-  const auto done = service.unremap(range);
+  const auto done = service.unremap(range, stop);
   if (!done) return make_answer(done.error());
   json answer = make_answer();
   answer["returned_sectors"] = done->returned.value;
@@ -142,10 +142,10 @@ json answer_extents(Service& service) {
   return answer;
 }
 
-json answer_remap(Service& service, const json& request) {
+json answer_remap(Service& service, const json& request, const StopCondition& stop) {
   const SectorRange range = range_in(request);
   if (range.empty()) return answer_no_range();
-  const auto done = service.relocate(range);
+  const auto done = service.relocate(range, stop);
   if (!done) return make_answer(done.error());
   json answer = make_answer();
   answer["relocated_sectors"] = done->relocated.value;
@@ -186,14 +186,15 @@ class Connection {
   // False: the connection is done.
   bool handle(const json& request) {
     const std::string verb = request["verb"];
+    const StopCondition unheard = [this] { return lines_.is_hung_up() || lines_.is_woken(); };
     if (verb == "ping") return send(make_answer());
     if (verb == "status") {
       json answer = make_answer();
       answer["status"] = service_.status();
       return send(answer);
     }
-    if (verb == "remap") return send(answer_remap(service_, request));
-    if (verb == "unremap") return send(answer_unremap(service_, request));
+    if (verb == "remap") return send(answer_remap(service_, request, unheard));
+    if (verb == "unremap") return send(answer_unremap(service_, request, unheard));
     if (verb == "mark") return send(answer_mark(service_, request));
     if (verb == "backfill") return send(answer_backfill(service_, request));
     if (verb == "settle") return send(answer_settle(service_));

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct DiskMap {
   std::uint64_t sequence = 0;           // of a commit that all of it may be newer than
 };
 
+// True once nobody waits for the answer any more: the client hung up, or the server ends. What
+// takes long asks between its steps, and ends there.
+using StopCondition = std::function<bool()>;
+
 // Called by several threads at once.
 class Service {
  public:
@@ -34,8 +39,9 @@ class Service {
   // Events with a number above `after`; waits up to `timeout` for the first.
   virtual std::vector<format::Event> events(std::uint64_t after,
                                             std::chrono::milliseconds timeout) = 0;
-  virtual Result<remap::Relocation> relocate(SectorRange range) = 0;
-  virtual Result<remap::Returned> unremap(SectorRange range) = 0;
+  // Error not_running if they end before the range does; what is done by then stays done.
+  virtual Result<remap::Relocation> relocate(SectorRange range, const StopCondition& stop) = 0;
+  virtual Result<remap::Returned> unremap(SectorRange range, const StopCondition& stop) = 0;
   virtual Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) = 0;
   virtual Result<remap::Backfilled> backfill(const remap::Backfill& fill) = 0;
   // Waits for the writes in flight.

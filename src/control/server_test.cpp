@@ -40,12 +40,14 @@ class FakeSet final : public Service {
     return out;
   }
 
-  Result<remap::Relocation> relocate(SectorRange range) override {
+  Result<remap::Relocation> relocate(SectorRange range, const StopCondition& stop) override {
+    while (range.first.value == 777 && !stop()) std::this_thread::sleep_for(milliseconds(1));
+    if (range.first.value == 777) ended_early.store(true);
     if (range.first.value == 666) return fail(ErrorCode::spare_full, "the spare is full");
     return remap::Relocation{range.count, {0}, {0}};
   }
 
-  Result<remap::Returned> unremap(SectorRange range) override {
+  Result<remap::Returned> unremap(SectorRange range, const StopCondition& /*stop*/) override {
     return remap::Returned{range.count, {1}, {2}, {2050}, EIO};
   }
   Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) override {
@@ -94,8 +96,9 @@ class FakeSet final : public Service {
   }
 
   std::atomic<bool> in_use = false;
-  remap::KnownBad marked;  // by the last request
-  remap::Backfill filled;  // likewise; its data is in the next
+  std::atomic<bool> ended_early = false;  // the relocation at 777, which takes until nobody waits
+  remap::KnownBad marked;                 // by the last request
+  remap::Backfill filled;                 // likewise; its data is in the next
   std::vector<std::byte> filled_data;
   set::CopyMade copied;
   const Uuid run = *parse_uuid("5a5a5a5a-0000-4000-8000-000000000001");
@@ -157,6 +160,22 @@ TEST_F(ServerTest, PassesErrorsOfTheSetOn) {
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, ErrorCode::device_in_use);
   EXPECT_EQ(stopped.error().what, "mounted on /mnt");
+}
+
+TEST_F(ServerTest, ARemapWhoseClientHungUpIsEnded) {
+  {
+    auto client = raw();
+    auto request = make_request("remap");
+    request["first"] = 777;
+    request["count"] = 8;
+    ASSERT_TRUE(client.write_line(to_line(request), kLong));
+    std::this_thread::sleep_for(milliseconds(20));
+    EXPECT_FALSE(set_.ended_early);
+  }
+  for (int i = 0; i < 5000 && !set_.ended_early; ++i) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_TRUE(set_.ended_early);
 }
 
 TEST_F(ServerTest, ChecksTheRangeOfARemap) {

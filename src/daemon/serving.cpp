@@ -22,6 +22,7 @@
 #include "base/process.hpp"
 #include "control/server.hpp"
 #include "daemon/end_signals.hpp"
+#include "daemon/stepwise.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "set/assembly.hpp"
 #include "set/hints.hpp"
@@ -36,6 +37,11 @@ using std::chrono::milliseconds;
 // Where /dev cannot be written to, the link is left out.
 constexpr const char* kStableLinks = "/dev/dm-remap/";
 constexpr int kLookEveryMs = 1000;
+
+// The most that is relocated by hand at once: what the engine itself takes at once.
+constexpr SectorCount kLargestRelocation{2048};
+// Most of what is to be returned is usually not remapped, and costs nothing.
+constexpr SectorCount kLargestReturn{65536};
 
 std::string stable_link(const std::string& name) {
   return ::geteuid() == 0 ? kStableLinks + name : std::string();
@@ -61,16 +67,39 @@ class Serving final : public control::Service {
     return set_->events().wait_since(after, timeout);
   }
 
-  Result<remap::Relocation> relocate(SectorRange range) override {
-    const std::shared_lock lock(mutex_);
-    if (auto may = check_change(range); !may) return tl::unexpected(may.error());
-    return set_->engine().relocate(range);
+  Result<remap::Relocation> relocate(SectorRange range,
+                                     const control::StopCondition& stop) override {
+    remap::Relocation sum;
+    const auto step = [&](SectorRange part) -> Result<void> {
+      const auto done = set_->engine().relocate(part);
+      if (!done) return tl::unexpected(done.error());
+      sum.relocated = sum.relocated + done->relocated;
+      sum.lost = sum.lost + done->lost;
+      sum.untouched = sum.untouched + done->untouched;
+      return {};
+    };
+    if (auto done = in_steps(range, kLargestRelocation, stop, step); !done) {
+      return tl::unexpected(done.error());
+    }
+    return sum;
   }
 
-  Result<remap::Returned> unremap(SectorRange range) override {
-    const std::shared_lock lock(mutex_);
-    if (auto may = check_change(range); !may) return tl::unexpected(may.error());
-    return set_->engine().unremap(range);
+  Result<remap::Returned> unremap(SectorRange range, const control::StopCondition& stop) override {
+    remap::Returned sum;
+    const auto step = [&](SectorRange part) -> Result<void> {
+      const auto done = set_->engine().unremap(part);
+      if (!done) return tl::unexpected(done.error());
+      if (sum.kept.value == 0) sum.first_kept = done->first_kept;
+      if (done->kept.value != 0) sum.error = done->error;
+      sum.returned = sum.returned + done->returned;
+      sum.kept = sum.kept + done->kept;
+      sum.untouched = sum.untouched + done->untouched;
+      return {};
+    };
+    if (auto done = in_steps(range, kLargestReturn, stop, step); !done) {
+      return tl::unexpected(done.error());
+    }
+    return sum;
   }
 
   Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) override {
@@ -107,6 +136,8 @@ class Serving final : public control::Service {
   }
 
   Result<void> stop() override {
+    // Work in steps ends at the next one, and lets go of the lock.
+    const Counted asked(stops_asked_);
     const std::unique_lock lock(mutex_);
     if (stopped_) return outcome_;
     if (auto ended = exports_->stop(); !ended) return ended;
@@ -133,6 +164,26 @@ class Serving final : public control::Service {
   }
 
  private:
+  // Work by hand on a range, one step after the other, each under the lock.
+  template <typename Step>
+  Result<void> in_steps(SectorRange range, SectorCount largest, const control::StopCondition& stop,
+                        const Step& step) {
+    const auto ended = [&] { return stop() || stops_asked_.load() != 0; };
+    const auto locked_step = [&](SectorRange part) -> Result<void> {
+      const std::shared_lock lock(mutex_);
+      if (auto may = check_change(range); !may) return may;
+      return step(part);
+    };
+    const auto left = stepwise(range, largest, ended, locked_step);
+    if (!left) return tl::unexpected(left.error());
+    if (left->empty()) return {};
+    return fail(ErrorCode::not_running,
+                fmt::format("ended before sector {}, because the set is being stopped or the "
+                            "client is gone",
+                            left->first.value),
+                set_->name(), "what is done stays done; ask for the rest again");
+  }
+
   // By hand, to these sectors. Requires the lock.
   [[nodiscard]] Result<void> check_change(SectorRange range) const {
     if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
@@ -149,6 +200,7 @@ class Serving final : public control::Service {
   }
 
   mutable std::shared_mutex mutex_;
+  std::atomic<unsigned> stops_asked_{0};  // that wait for the lock, or have it
   std::unique_ptr<set::RunningSet> set_;
   std::unique_ptr<Exports> exports_;  // ends before the set
   FileDescriptor ended_;
