@@ -119,7 +119,8 @@ Result<ExportKind> parse_export(const std::string& text) {
 
 Result<std::unique_ptr<Exports>> start_exports(remap::Engine& engine,
                                                const ExportOptions& options) {
-  auto fuse = fuse::FuseFrontend::start(engine, {options.mount_path, options.read_only});
+  auto fuse = fuse::FuseFrontend::start(
+      engine, {options.mount_path, options.read_only, options.punch_holes});
   if (!fuse) return tl::unexpected(fuse.error());
   fuse::LoopOptions loop;
   loop.backing_path = (*fuse)->path();

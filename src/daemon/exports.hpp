@@ -24,6 +24,7 @@ struct ExportOptions {
   std::string mount_path;
   std::string stable_link;  // empty: none
   bool read_only = false;
+  bool punch_holes = true;  // see fuse::Options
 };
 
 // What offers a running set to its users. Not thread-safe.

@@ -24,6 +24,7 @@
 #include "daemon/end_signals.hpp"
 #include "daemon/stepwise.hpp"
 #include "frontend/fuse/loop_device.hpp"
+#include "io/file_geometry.hpp"
 #include "set/assembly.hpp"
 #include "set/hints.hpp"
 #include "set/opening.hpp"
@@ -406,8 +407,9 @@ Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runti
   const EndSignals signals;
   const auto export_it = [&](set::RunningSet& set) {
     const std::string& name = set.name();
-    return start_exports(set.engine(), {options.exports, mount_path_of(name, options, runtime),
-                                        stable_link(name), options.open.read_only});
+    return start_exports(set.engine(),
+                         {options.exports, mount_path_of(name, options, runtime), stable_link(name),
+                          options.open.read_only, !io::zeroes_by_writing(set.status().main_path)});
   };
   auto served = ServedSet::start(options, runtime, observer, export_it);
   if (!served) return tl::unexpected(served.error());

@@ -111,14 +111,18 @@ bool can_be_direct(int fd) {
   return direct_offset_alignment(fd) != std::optional<std::uint32_t>(0);
 }
 
+bool zeroes_by_writing(const std::string& path) {
+  const auto storage = storage_of(path);
+  if (!storage || !storage->is_block_device()) return false;
+  // The kernel writes zeros itself where the device does not do it (Linux, block/blk-lib.c).
+  const std::string queue = sysfs_directory_of(whole_disk_of(storage->device)) + "/queue";
+  const std::string most = read_attribute(queue + "/write_zeroes_max_bytes");
+  return most.empty() || most == "0";
+}
+
 bool zeroes_fast(const std::string& path) {
   const auto storage = storage_of(path);
-  if (storage && storage->is_block_device()) {
-    // The kernel writes zeros itself where the device does not do it (Linux, block/blk-lib.c).
-    const std::string queue = sysfs_directory_of(whole_disk_of(storage->device)) + "/queue";
-    const std::string most = read_attribute(queue + "/write_zeroes_max_bytes");
-    return !most.empty() && most != "0";
-  }
+  if (storage && storage->is_block_device()) return !zeroes_by_writing(path);
   // Those that only change which blocks a file has; a FUSE server, say, may do anything.
   struct statfs where {};
   if (!storage || ::statfs(path.c_str(), &where) != 0) return false;

@@ -21,6 +21,11 @@ Result<Geometry> image_geometry(int fd, bool direct, const std::string& path);
 // page cache: memory for its requests need not be aligned.
 bool can_be_direct(int fd);
 
+// Whether the kernel would write zeros over a range that it is to zero or to punch a hole into,
+// because the block device cannot do it by itself. False for images: their file systems refuse what
+// they cannot do.
+bool zeroes_by_writing(const std::string& path);
+
 // Whether zeroing a range (BlockDevice::write_zeroes) takes no time that grows with it, as far as
 // the kernel or the kind of file system says. False where nothing does.
 bool zeroes_fast(const std::string& path);

@@ -124,7 +124,7 @@ class Frontend final : public FuseFrontend {
   Frontend(remap::Engine& engine, const Options& options, MountFile file)
       : file_(std::move(file)),
         disk_(engine),
-        served_{.disk = disk_, .read_only = options.read_only} {
+        served_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
     ::clock_gettime(CLOCK_REALTIME, &served_.since);
   }
 

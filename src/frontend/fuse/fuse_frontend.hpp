@@ -17,6 +17,9 @@ namespace dmremap::fuse {
 struct Options {
   std::string mount_path;  // a regular file; made if absent
   bool read_only = false;
+  // A hole punched in the file reads as zeros. False where main could only write them: then a hole
+  // is refused with EOPNOTSUPP, and the kernel writes zeros where somebody asked for zeros.
+  bool punch_holes = true;
   // Only a first try of a bad place occupies one, until the drive has failed it.
   unsigned threads = 16;
 };

@@ -191,11 +191,13 @@ void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_fil
 }
 
 // Loop devices punch holes to discard and to write zeroes, so a hole must read as zeros. An answer
-// of EOPNOTSUPP makes the kernel write the zeros itself.
+// of EOPNOTSUPP makes the kernel write the zeros itself where zeros were asked for, and do nothing
+// where it was only a discard (docs/decisions/002).
 void fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset, off_t length,
                fuse_file_info* /*file*/) {
   const int kind = mode & ~FALLOC_FL_KEEP_SIZE;
-  if (kind != FALLOC_FL_PUNCH_HOLE && kind != FALLOC_FL_ZERO_RANGE) {
+  const bool is_hole = kind == FALLOC_FL_PUNCH_HOLE && served_by(request).punch_holes;
+  if (!is_hole && kind != FALLOC_FL_ZERO_RANGE) {
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }

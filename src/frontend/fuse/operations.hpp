@@ -36,7 +36,8 @@ class OpenHandles {
 struct Served {
   frontend::ByteDisk& disk;
   bool read_only = false;
-  timespec since{};  // the file's times
+  bool punch_holes = true;  // see Options
+  timespec since{};         // the file's times
   OpenHandles handles{};
   // Reads that the engine's threads answer. Below 0 for a moment; exact when no thread serves any
   // more, and 0 before the session may end.
