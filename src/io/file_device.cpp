@@ -141,6 +141,12 @@ Result<SectorCount> FileDevice::size_now() const {
   return SectorCount::from_bytes(align_down(*bytes, geometry().logical_block_bytes));
 }
 
+Result<void> FileDevice::check_whole_blocks() const {
+  const auto bytes = size_bytes(fd_.get(), is_block_device_, path());
+  if (!bytes) return tl::unexpected(bytes.error());
+  return io::check_whole_blocks(*bytes, geometry(), is_block_device_, path());
+}
+
 IoStatus FileDevice::do_read(Sector first, std::span<std::byte> out) {
   const std::size_t block_bytes = geometry().logical_block_bytes;
   const auto offset = static_cast<off_t>(first.byte_offset());

@@ -55,6 +55,9 @@ class FileDevice final : public BlockDevice {
 
   // Valid as long as this object; for fstat, ioctl and fingerprints.
   [[nodiscard]] int fd() const { return fd_.get(); }
+  // For a main device that is taken into use: error block_size if its size is no multiple of its
+  // logical block, because what lies behind the last whole block would not be served.
+  [[nodiscard]] Result<void> check_whole_blocks() const;
   // The size the kernel reports now; the geometry keeps the size at open.
   [[nodiscard]] Result<SectorCount> size_now() const;
 

@@ -61,6 +61,18 @@ TEST_F(FileDeviceTest, AnImageHasItsFilesSizeInWholeBlocks) {
   EXPECT_FALSE((*device)->is_block_device());
 }
 
+TEST_F(FileDeviceTest, AnEndThatIsNoWholeBlockIsNamedWithItsLength) {
+  const auto whole = FileDevice::open(image(1 * kMiB), kShared);
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE((*whole)->check_whole_blocks());
+  const auto device = FileDevice::open(image(1 * kMiB + 4096 + 65), kShared);
+  ASSERT_TRUE(device);
+  const auto refused = (*device)->check_whole_blocks();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::block_size);
+  EXPECT_NE(refused.error().what.find("the last 65 "), std::string::npos) << refused.error().what;
+}
+
 // More than go at once, of several lengths, one from a buffer that direct I/O cannot take.
 void expect_many_at_once(FileDevice& device) {
   constexpr std::size_t kOps = 70;

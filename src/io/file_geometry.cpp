@@ -8,6 +8,7 @@
 #include <optional>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
@@ -109,6 +110,22 @@ bool can_be_direct(int fd) {
   struct statfs where {};
   if (::fstatfs(fd, &where) == 0 && where.f_type == TMPFS_MAGIC) return false;
   return direct_offset_alignment(fd) != std::optional<std::uint32_t>(0);
+}
+
+Result<void> check_whole_blocks(std::uint64_t bytes, const Geometry& geometry, bool is_block_device,
+                                const std::string& path) {
+  const std::uint64_t rest = bytes % geometry.logical_block_bytes;
+  if (rest == 0) return {};
+  return fail(
+      ErrorCode::block_size,
+      fmt::format("its {} bytes are no whole number of blocks of {} bytes: the last {} would "
+                  "not be served",
+                  bytes, geometry.logical_block_bytes, rest),
+      path,
+      is_block_device
+          ? std::string("use a device with smaller blocks, or an image of it")
+          : fmt::format("make it longer first: truncate --size=%{} FILE (it adds zeros)",
+                        geometry.logical_block_bytes));
 }
 
 bool zeroes_by_writing(const std::string& path) {

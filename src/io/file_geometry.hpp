@@ -21,6 +21,10 @@ Result<Geometry> image_geometry(int fd, bool direct, const std::string& path);
 // page cache: memory for its requests need not be aligned.
 bool can_be_direct(int fd);
 
+// Fails (block_size) if a device of `bytes` ends with less than a whole logical block.
+Result<void> check_whole_blocks(std::uint64_t bytes, const Geometry& geometry, bool is_block_device,
+                                const std::string& path);
+
 // Whether the kernel would write zeros over a range that it is to zero or to punch a hole into,
 // because the block device cannot do it by itself. False for images: their file systems refuse what
 // they cannot do.

@@ -51,6 +51,7 @@ Result<Device> open_main(const std::string& path) {
     return fail(ErrorCode::device_too_large, "is larger than 512 TiB (2^40 sectors)", path,
                 "protect its partitions one by one");
   }
+  if (auto whole = (*main)->check_whole_blocks(); !whole) return tl::unexpected(whole.error());
   return main;
 }
 

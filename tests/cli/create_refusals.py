@@ -22,6 +22,11 @@ def create_refusals(t):
     refused(t, "device-too-small", "create", "data", t.image("empty.img", 0), spare, paths=both)
     tiny = t.image("tiny.img", 16 * support.MIB - 512)
     refused(t, "device-too-small", "create", "data", main, tiny, paths=(main, tiny))
+    # The end of main would not be served: said with its length, and the way round.
+    odd = t.image("odd.img", 17_000_001)
+    error = refused(t, "block-size", "create", "data", odd, spare, paths=(odd, spare))
+    check(f"the last {17_000_001 % 512} would not be served" in error["what"], f"what: {error}")
+    check("truncate" in error["hint"], f"the way round: {error}")
     new = t.path("new.img")
     refused(t, "device-too-small", "create", "data", main, new, "--spare-size", "15MiB",
             paths=(main, new))
