@@ -146,10 +146,6 @@ int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length,
   return upward(engine_.write(sector_at(first), edge, false));
 }
 
-int ByteDisk::flush() {
-  return upward(engine_.flush());
-}
-
 int ByteDisk::flush_for(remap::FlushHeard& heard) {
   return upward(engine_.flush_for(heard));
 }

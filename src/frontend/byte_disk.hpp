@@ -57,8 +57,7 @@ class ByteDisk {
   // What of the range lies on the disk reads as zeros afterwards. Returns an errno. On EOPNOTSUPP
   // nothing was changed.
   int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
-  int flush();
-  // As remap::Engine's.
+  // As remap::Engine's: `heard` is the account of whoever asks.
   int flush_for(remap::FlushHeard& heard);
   void begin_hearing(remap::FlushHeard& heard) const { engine_.begin_hearing(heard); }
 

@@ -136,9 +136,10 @@ TEST_P(ByteDiskTest, AFailedWriteOrFlushIsEioWhateverTheDeviceSaid) {
       faults.write_error = error;
       faults.flush_error = error;
     });
+    remap::FlushHeard heard;
     EXPECT_EQ(disk.write(0, memory.payload().first(unit), false, memory.scratch()).error, EIO);
     EXPECT_EQ(disk.write(3, memory.payload().first(5), false, memory.scratch()).error, EIO);
-    EXPECT_EQ(disk.flush(), EIO);
+    EXPECT_EQ(disk.flush_for(heard), EIO);
   }
   EXPECT_TRUE(is_untouched());
 }
