@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/host_view.hpp"
 #include "control/protocol.hpp"
 #include "set/status.hpp"
 
@@ -54,8 +55,9 @@ Result<set::Spare> stopped_set(const control::RuntimeDir& runtime, const std::st
 nlohmann::json status_json(const control::RuntimeDir& runtime, const set::Spare& stopped) {
   const auto hint = set::Hints(runtime.hints()).find(stopped.identity().name);
   const std::string main_path = hint ? hint->main_path : stopped.identity().main.path_hint;
-  nlohmann::json out = set::to_json(
-      set::stopped_status(*stopped.survey.content, stopped.survey, main_path, stopped.path));
+  nlohmann::json out =
+      set::to_json(set::stopped_status(*stopped.survey.content, stopped.survey, main_path,
+                                       stopped.path, host_view(runtime, stopped.identity())));
   out["pid"] = nullptr;
   out["exports"] = nlohmann::json::array();
   return out;

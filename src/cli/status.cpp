@@ -106,6 +106,29 @@ int run(const Arguments& arguments) {
   return exit_code(*status);
 }
 
+constexpr const char* kConditions = R"(
+The state is the worst of these: `healthy`, `degraded` (metadata copies are damaged, or another
+condition holds), `read-only`, `tripped` (main is not to be trusted, and nothing is asked of it) and
+`stopped`. The other conditions:
+
+`data-lost`: sectors are lost or gone. They read as errors until they are written or filled.
+
+`spare-away`: no request gets through to the spare. `spare-refuses`: it reads, but takes no writes. A
+new bad sector cannot be saved meanwhile.
+
+`spare-low`, `spare-full`: 80 % of the spare, or all of it, is used. `table-low`, `table-full`: 90 % of
+the table in the metadata, or all of it, is used.
+
+`main-missing`: main is not there. `main-read-only`: main reads and takes no writes; what is written
+anew goes to the spare while there is room.
+
+`device-resized`: a device has another size than when the set was started.
+
+`died`: the process that served the set ended without a stop.
+
+Each is an event, too, when it comes and when it goes: `dmremap events`.
+)";
+
 manual::Prose prose() {
   return {
       .description = R"(
@@ -113,7 +136,9 @@ The state of a set, running or stopped: its devices and their errors, how many s
 lost and suspect, how much of the spare is free, how many of the metadata copies are good. Without
 NAME, all sets that run.
 
-Remapped sectors alone need no attention: that is what the set is for.
+The first line names the state and each condition that holds, and tells in words why. Whatever holds
+besides `stopped` needs attention, and only a set without any is called healthy. Remapped sectors
+alone need no attention: that is what the set is for.
 )",
       .examples = {{"dmremap status backup", "for people"},
                    {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
@@ -121,10 +146,11 @@ Remapped sectors alone need no attention: that is what the set is for.
                 {1, "failed: no such set"},
                 {3, "refused: several devices hold a set of that name"},
                 {4,
-                 "something needs attention: a lost or gone sector, a damaged metadata copy, "
-                 "degraded, read-only, tripped"}},
+                 "something needs attention: any condition but `stopped` holds, or what is served "
+                 "is doubtful"}},
       .json = "the set as an object; without NAME an array of them",
-      .see_also = {"events", "check", "examine"}};
+      .see_also = {"events", "check", "examine"},
+      .sections = {{"CONDITIONS", kConditions}}};
 }
 
 }  // namespace

@@ -241,4 +241,12 @@ std::optional<pid_t> holder_of(const std::string& pid_file) {
   return read_pid(fd.get()).value_or(0);
 }
 
+std::optional<pid_t> dead_holder_of(const std::string& pid_file) {
+  const FileDescriptor fd(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid() || is_locked(fd.get())) return std::nullopt;
+  // A daemon that stopped between the open and the look has removed the file.
+  if (!is_still_at(fd.get(), pid_file)) return std::nullopt;
+  return read_pid(fd.get()).value_or(0);
+}
+
 }  // namespace dmremap::control

@@ -69,5 +69,9 @@ class PidFile {
 // The daemon that holds the pid file now; none: it is dead or never was. 0: it runs, but has not
 // written its pid yet.
 [[nodiscard]] std::optional<pid_t> holder_of(const std::string& pid_file);
+// The daemon that left the pid file behind: it ended without a stop, for a stop removes the file.
+// None: the file is held by a daemon that runs, or there is none. 0: it died before it wrote its
+// pid.
+[[nodiscard]] std::optional<pid_t> dead_holder_of(const std::string& pid_file);
 
 }  // namespace dmremap::control

@@ -31,6 +31,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
     : geometry(parts.main->geometry()),
       policy(content.configuration),
       request_deadline_ns(std::uint64_t{policy.request_deadline_ms} * 1'000'000U),
+      table_capacity(metadata::table_capacity(content)),
       clock(*parts.clock),
       scheduling(*parts.scheduling),
       observer(parts.observer),
@@ -110,6 +111,8 @@ bool DataPath::reads_well(io::BlockDevice& device) {
 
 void DataPath::trip(int error) {
   std::string reason = trip_reason("main", error);
+  if (breaker.tripped()) return;
+  trip_error.store(error);
   if (breaker.trip(reason)) {
     emit(format::EventKind::trip, Severity::error, {}, error, std::move(reason));
   }

@@ -84,6 +84,7 @@ class DataPath {
   const io::Geometry geometry;  // of main
   const format::Configuration policy;
   const std::uint64_t request_deadline_ns;
+  const std::uint64_t table_capacity;  // entries that fit a metadata slot
   Clock& clock;
   Scheduling& scheduling;
   Observer* const observer;
@@ -108,6 +109,7 @@ class DataPath {
   std::atomic<bool> spare_full{false};
   std::atomic<bool> spare_low{false};
   std::atomic<bool> table_full{false};
+  std::atomic<int> trip_error{0};  // the errno that last tripped the breaker
 
   [[nodiscard]] std::string read_only_reason() const;
 

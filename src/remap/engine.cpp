@@ -173,6 +173,8 @@ class RunningEngine final : public Engine {
     out.suspect = states.suspect;
     out.failing = path_.failing.size() * path_.unit().value;
     out.extents = table.size();
+    out.entries = table.size() + table.retired().size();
+    out.entry_capacity = path_.table_capacity;
     out.spare_capacity = path_.spare_capacity.load();
     out.spare_free = path_.spare_available.load();
     out.spare_retired = states.retired;
@@ -182,7 +184,12 @@ class RunningEngine final : public Engine {
   Conditions conditions() const override {
     Conditions out;
     out.read_only = !path_.writable();
+    if (out.read_only) out.read_only_reason = path_.read_only_reason();
     out.tripped = path_.breaker.tripped();
+    if (out.tripped) {
+      out.trip_reason = path_.breaker.reason();
+      out.trip_error = path_.trip_error.load();
+    }
     out.spare_full = path_.spare_full.load();
     out.spare_low = path_.spare_low.load();
     out.table_full = path_.table_full.load();

@@ -75,21 +75,53 @@ struct EngineCounts {
   std::uint64_t main_write_errors = 0;
 };
 
-struct TableCounts {  // sectors, but for the extents
+struct TableCounts {  // sectors, but for the extents and entries
   std::uint64_t remapped = 0;
   std::uint64_t lost = 0;
   std::uint64_t gone = 0;
   std::uint64_t suspect = 0;
   std::uint64_t failing = 0;  // of the remapped ones: they do not read, and are asked again
   std::uint64_t extents = 0;
+  std::uint64_t entries = 0;         // of the table in the metadata: extents and retired runs
+  std::uint64_t entry_capacity = 0;  // how many fit a metadata slot
   std::uint64_t spare_capacity = 0;
   std::uint64_t spare_free = 0;
   std::uint64_t spare_retired = 0;
 };
 
+// How the spare answers, as far as the last sign of trouble was followed up.
+enum class SpareState : std::uint8_t {
+  answers,  // no trouble is known
+  away,     // no request gets through: unplugged, or a controller or cable failed
+  refuses,  // it reads, but takes no writes: EIO everywhere, ENOSPC below a sparse image, read-only
+};
+
+// What the two devices show without any request to their media (docs/fault-model.md): whether they
+// are there, their size, whether the kernel takes writes. The texts are for people, and empty where
+// nothing is to be said.
+struct DeviceNews {
+  std::string main_absence;     // why main is known not to be there
+  std::string main_resize;      // how main's size differs from the one it was opened with
+  bool main_shrank = false;     // ... and the end of main is missing
+  bool main_read_only = false;  // the kernel refuses writes to main
+  std::string spare_absence;
+  std::string spare_resize;
+  bool spare_shrank = false;
+  bool spare_read_only = false;
+
+  bool operator==(const DeviceNews&) const = default;
+};
+
 struct Conditions {
   bool read_only = false;  // metadata cannot be committed any more, or opened so
+  std::string read_only_reason;
   bool tripped = false;
+  std::string trip_reason;
+  int trip_error = 0;  // the errno that tripped the breaker; 0: none did, or it is not tripped
+  bool main_read_only = false;  // main takes no writes, and reads
+  SpareState spare = SpareState::answers;
+  std::string spare_reason;  // empty while it answers
+  DeviceNews devices;        // as last told by note_devices()
   bool spare_full = false;
   bool spare_low = false;
   bool table_full = false;

@@ -168,7 +168,7 @@ class HeldSet final : public RunningSet {
     remap::Conditions conditions = engine_->conditions();
     if (read_only_) {
       conditions.read_only = true;
-      if (conditions.reason.empty()) conditions.reason = "started read-only";
+      if (conditions.read_only_reason.empty()) conditions.read_only_reason = "started read-only";
     }
     judge(out, conditions, true);
     return out;

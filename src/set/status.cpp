@@ -15,14 +15,11 @@ namespace {
 
 constexpr int kJsonVersion = 1;
 
-bool has(const Status& status, std::string_view condition) {
-  return std::find(status.conditions.begin(), status.conditions.end(), condition) !=
-         status.conditions.end();
-}
-
 remap::TableCounts count_table(const format::Content& content) {
   remap::TableCounts out;
   out.extents = content.extents.size();
+  out.entries = content.extents.size() + content.retired.size();
+  out.entry_capacity = metadata::table_capacity(content);
   for (const format::Extent& extent : content.extents) {
     const std::uint64_t sectors = extent.main().count.value;
     switch (extent.state()) {
@@ -54,49 +51,36 @@ remap::TableCounts count_table(const format::Content& content) {
   return out;
 }
 
-// From the worst to the best: the state is the first that holds.
-constexpr std::array<std::string_view, 5> kStates{"stopped", "tripped", "read-only", "degraded",
-                                                  "healthy"};
+// The worst condition that concerns the spare.
+std::string_view spare_state_of(const std::vector<ConditionReport>& conditions) {
+  constexpr std::array kOfSpare{Condition::spare_away, Condition::spare_refuses,
+                                Condition::spare_full, Condition::degraded, Condition::spare_low};
+  for (const Condition one : kOfSpare) {
+    if (std::ranges::find(conditions, one, &ConditionReport::condition) != conditions.end()) {
+      return name_of(one);
+    }
+  }
+  return "healthy";
+}
 
 }  // namespace
 
 bool Status::needs_attention() const {
-  return table.lost + table.gone > 0 || copies.good < copies.total || doubtful ||
-         has(*this, "degraded") || has(*this, "read-only") || has(*this, "tripped");
+  return doubtful || set::needs_attention(reports);
 }
 
-void judge(Status& status, const remap::Conditions& engine, bool running) {
-  const bool damaged = status.copies.good < status.copies.total;
-  status.conditions.clear();
-  const auto add_if = [&](bool holds, const char* condition) {
-    if (holds) status.conditions.emplace_back(condition);
-  };
-  add_if(!running, "stopped");
-  add_if(engine.tripped, "tripped");
-  add_if(engine.read_only, "read-only");
-  // A spare that can take no more means that the next bad sector fails its write.
-  add_if(damaged || engine.spare_full || engine.table_full, "degraded");
-  add_if(status.conditions.empty(), "healthy");
-  for (const std::string_view state : kStates) {
-    if (has(status, state)) {
-      status.state = state;
-      break;
-    }
+void judge(Status& status, const remap::Conditions& engine, bool running, const HostView& host) {
+  status.reports =
+      conditions_of({running, host.death, host.main_absence, engine, status.table, status.copies});
+  status.state = state_of(status.reports);
+  status.conditions = {status.state};
+  for (const ConditionReport& report : status.reports) {
+    const std::string_view word = name_of(report.condition);
+    if (word != status.state) status.conditions.emplace_back(word);
+    if (report.text.empty()) continue;
+    status.reason += (status.reason.empty() ? "" : "; ") + report.text;
   }
-  add_if(engine.spare_full, "spare-full");
-  add_if(engine.table_full, "table-full");
-  add_if(engine.spare_low && !engine.spare_full, "spare-low");
-
-  status.spare_state = engine.spare_full  ? "spare-full"
-                       : damaged          ? "degraded"
-                       : engine.spare_low ? "spare-low"
-                                          : "healthy";
-  if (status.reason.empty()) status.reason = engine.reason;
-  if (status.reason.empty() && damaged) {
-    status.reason = std::to_string(status.copies.total - status.copies.good) + " of " +
-                    std::to_string(status.copies.total) +
-                    " metadata copies do not hold the latest commit";
-  }
+  status.spare_state = spare_state_of(status.reports);
 }
 
 metadata::CopyCount count_copies(const metadata::Survey& survey) {
@@ -104,7 +88,8 @@ metadata::CopyCount count_copies(const metadata::Survey& survey) {
 }
 
 Status stopped_status(const format::Content& content, const metadata::Survey& survey,
-                      const std::string& main_path, const std::string& spare_path) {
+                      const std::string& main_path, const std::string& spare_path,
+                      const HostView& host) {
   Status out;
   out.name = content.identity.name;
   out.uuid = content.identity.set_uuid;
@@ -122,7 +107,7 @@ Status stopped_status(const format::Content& content, const metadata::Survey& su
   out.spare_uuid = content.identity.spare_uuid;
   out.main_read_errors = content.health.main_read_errors;
   out.main_write_errors = content.health.main_write_errors;
-  judge(out, {}, false);
+  judge(out, {}, false, host);
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "format/content.hpp"
 #include "metadata/store.hpp"
 #include "remap/engine.hpp"
+#include "set/conditions.hpp"
 
 namespace dmremap::set {
 
@@ -21,8 +22,9 @@ struct Status {
   Uuid uuid;
   Uuid run;           // of this opening, by no other one's; zeros: does not run
   std::string state;  // the worst condition: healthy degraded read-only tripped stopped
-  std::vector<std::string> conditions;
-  std::string reason;  // of the state, for people; may be empty
+  std::vector<std::string> conditions;   // the words: the state first; `healthy` if there is none
+  std::vector<ConditionReport> reports;  // the same with their texts, without `healthy`
+  std::string reason;  // the texts of all of them in one line, for people; may be empty
   bool doubtful = false;
   std::uint64_t sequence = 0;
   std::uint64_t term = 0;
@@ -37,18 +39,27 @@ struct Status {
   std::uint64_t main_read_errors = 0;  // over the life of the set
   std::uint64_t main_write_errors = 0;
 
-  // Something a person must look at (exit status 4): lost or gone sectors, a damaged copy,
-  // degraded, read-only, tripped, doubtful. Remapped sectors alone are none, and so is stopped.
+  // Something a person must look at (exit status 4): doubtful, or any condition but `stopped`.
+  // Remapped sectors alone are none.
   [[nodiscard]] bool needs_attention() const;
 };
 
-// Fills state, conditions and spare_state from the rest. A set that does not run is `stopped`
-// whatever else it is.
-void judge(Status& status, const remap::Conditions& engine, bool running);
+// What a look at the host tells of a set that nothing serves. The texts are empty where there is
+// nothing to tell.
+struct HostView {
+  std::string death;         // its process ended without a stop
+  std::string main_absence;  // its main is known not to be there
+};
+
+// Fills state, conditions, reports, reason and spare_state from the rest. `reason` may hold a text
+// before, of a doubtful set: it stays in front.
+void judge(Status& status, const remap::Conditions& engine, bool running,
+           const HostView& host = {});
 
 // The set as its metadata has it, while nothing serves it.
 [[nodiscard]] Status stopped_status(const format::Content& content, const metadata::Survey& survey,
-                                    const std::string& main_path, const std::string& spare_path);
+                                    const std::string& main_path, const std::string& spare_path,
+                                    const HostView& host = {});
 
 // Copies that hold the winner whole.
 [[nodiscard]] metadata::CopyCount count_copies(const metadata::Survey& survey);

@@ -43,18 +43,19 @@ TEST(Status, LostAndGoneSectorsNeedAttentionAndAreCountedTogether) {
   EXPECT_EQ(to_json(status)["lost_sectors"], 3);
 }
 
-TEST(Status, TheWorstConditionIsTheState) {
+TEST(Status, TheWorstConditionIsTheStateAndAllAreNamedInWords) {
   Status status = healthy();
   status.copies.good = 7;
   remap::Conditions engine;
   engine.read_only = true;
+  engine.read_only_reason = "a flush failed";
   engine.tripped = true;
-  engine.reason = "main vanished";
+  engine.trip_reason = "main vanished";
   judge(status, engine, true);
   EXPECT_EQ(status.state, "tripped");
-  EXPECT_TRUE(has(status, "tripped") && has(status, "read-only") && has(status, "degraded"));
-  EXPECT_FALSE(has(status, "healthy"));
-  EXPECT_EQ(status.reason, "main vanished");
+  EXPECT_EQ(status.conditions, (std::vector<std::string>{"tripped", "read-only", "degraded"}));
+  EXPECT_EQ(status.reason,
+            "main vanished; a flush failed; 1 of 8 metadata copies do not hold the latest commit");
   EXPECT_TRUE(status.needs_attention());
 }
 
@@ -62,7 +63,7 @@ TEST(Status, ADamagedCopyIsDegraded) {
   Status status = healthy();
   status.copies.good = 7;
   judge(status, {}, true);
-  EXPECT_EQ(status.state, "degraded");
+  EXPECT_EQ(status.conditions, std::vector<std::string>{"degraded"});
   EXPECT_TRUE(status.needs_attention());
   EXPECT_FALSE(status.reason.empty());
 }
@@ -77,14 +78,31 @@ TEST(Status, AFullSpareIsDegradedAndSaysWhy) {
   EXPECT_EQ(status.spare_state, "spare-full");
 }
 
-TEST(Status, ALowSpareIsACondition) {
+TEST(Status, Promise13_ALowSpareNeedsAttentionAndIsNotHealthy) {
   Status status = healthy();
-  remap::Conditions engine;
-  engine.spare_low = true;
-  judge(status, engine, true);
-  EXPECT_EQ(status.state, "healthy");
-  EXPECT_TRUE(has(status, "spare-low"));
-  EXPECT_FALSE(status.needs_attention());
+  status.table.spare_capacity = 100;
+  status.table.spare_free = 20;
+  judge(status, {}, true);
+  EXPECT_EQ(status.conditions, (std::vector<std::string>{"degraded", "spare-low"}));
+  EXPECT_EQ(status.spare_state, "spare-low");
+  EXPECT_TRUE(status.needs_attention());
+}
+
+TEST(Status, Promise13_LostSectorsAreNotHealthy) {
+  Status status = healthy();
+  status.table.lost = 23;
+  judge(status, {}, true);
+  EXPECT_EQ(status.conditions, (std::vector<std::string>{"degraded", "data-lost"}));
+  EXPECT_EQ(status.reason, "23 sectors are lost or gone");
+}
+
+TEST(Status, Promise13_ADeadProcessSaysWhatIsStillMounted) {
+  Status status = healthy();
+  judge(status, {}, false, {"process 17 is gone, still mounted on /mnt", {}});
+  EXPECT_EQ(status.state, "stopped");
+  EXPECT_EQ(status.conditions, (std::vector<std::string>{"stopped", "died"}));
+  EXPECT_EQ(status.reason, "process 17 is gone, still mounted on /mnt");
+  EXPECT_TRUE(status.needs_attention());
 }
 
 TEST(Status, AStoppedSetIsStoppedAndNothingElseIsWrongWithIt) {

@@ -26,7 +26,7 @@ def dead_run(t):
     refused(t, "not-running", "remap", dm.name, "0", exit=1)
     refused(t, "not-running", "events", dm.name, "--follow", exit=1)
     equal(dm.status()["state"], "stopped", "state of a dead run")
-    listed = dm.run("list", "--json").json()["sets"]
+    listed = dm.run("list", "--json", expect=4).json()["sets"]
     equal([(s["name"], s["state"], s["pid"]) for s in listed], [(dm.name, "stopped", None)], "list")
 
     # The next start, at another place, clears away both.

@@ -28,7 +28,7 @@ ROWS = {
     "start": {0: "{stopped} --export fuse", 1: "{dir}/none", 2: "{stopped} --stale-ok",
               3: "{doubtful} {main}"},
     "stop": {0: "{stopped}", 1: "none", 2: "", 3: "{held}"},
-    "list": {0: "", 2: "extra"},
+    "list": {0: "", 2: "extra", 4: ""},
     "status": {0: "{running}", 1: "none", 2: "bad/name", 3: "{twice}", 4: "{lossy}"},
     "events": {0: "{running}", 1: "none", 2: "", 3: "{twice}"},
     "explain": {0: "{running} 64", 1: "none 64", 2: "{running} 99999999", 3: "{twice} 64"},
@@ -220,11 +220,13 @@ def exit_codes(t):
                 for verb in support.dmremap("--describe").json()["verbs"]}
     equal({verb: sorted(codes) for verb, codes in ROWS.items()}, promised,
           "verbs and the exit codes of their manual: give each a row")
+    # Some of the sets to come need attention.
+    support.dmremap("list", expect=0)
     world = World(t)
     # What ends a set comes after what looks at it.
     for code in (2, 1, 3, 4, 0):
         for verb, codes in ROWS.items():
-            if code in codes:
+            if code in codes and (verb, code) != ("list", 0):
                 check_row(world, verb, code, codes[code])
     for text in MORE_ERRORS:
         check_refusal(world, world.arguments(text), (1, 2, 3))
