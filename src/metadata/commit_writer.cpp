@@ -143,17 +143,23 @@ void CommitWriter::compare(std::span<const Expected> batch, CopySet& failed) {
   }
 }
 
-bool CommitWriter::reads_back(const CommitImage& image, unsigned copy, std::size_t first,
-                              std::size_t end) {
-  const Sector body = format::body_sector(positions_, address(image, copy));
-  const std::size_t bytes = (end - first) * kBlockBytes;
-  const auto back = read_back_.span().first(bytes);
-  return device_.read(body + blocks_to_sectors(first), back).ok() &&
-         equal(back, image.body.span().subspan(first * kBlockBytes, bytes));
-}
-
-bool CommitWriter::holds_body(const CommitImage& image, unsigned copy) {
-  return reads_back(image, copy, 0, image.seal.body_blocks);
+CommitWriter::CopyNow CommitWriter::look_at_copy(const CommitImage& image, unsigned copy) {
+  switch (look_again(image, copy)) {
+    case SealNow::same:
+      break;
+    case SealNow::unreadable:
+      return CopyNow::unreadable;
+    case SealNow::damaged:
+    case SealNow::older:
+      return CopyNow::wrong;
+    case SealNow::other:
+      return CopyNow::foreign;
+  }
+  const auto back = read_back_.span().first(image.seal.body_blocks * kBlockBytes);
+  if (!device_.read(format::body_sector(positions_, address(image, copy)), back).ok()) {
+    return CopyNow::unreadable;
+  }
+  return equal(back, image.body.span()) ? CopyNow::whole : CopyNow::wrong;
 }
 
 void CommitWriter::forget(unsigned copy) {
@@ -196,13 +202,18 @@ Result<CopySet> CommitWriter::write(const std::shared_ptr<const CommitImage>& im
     return fail(ErrorCode::io, "a flush of the spare failed", device_.path(),
                 "what it covered cannot be trusted: stop the set and check the spare");
   };
+  has_sealed_ = false;
   const CopySet bodies = write_bodies(*image, targets);
+  // Without enough bodies the seals would only name a commit that no quorum holds. A crash here
+  // leaves the slots of this column torn, under seals of the commit before last.
+  if (!contains_quorum(bodies | (kAllCopies - targets))) return CopySet{};
   if (!flush()) return flush_failed();
   CopySet sealed;
   CopySet durable;
   for (const CopySet wave : kSealWaves) {
     const CopySet now = wave & bodies;
     if (now.size() == 0) continue;
+    has_sealed_ = true;
     sealed = sealed | write_seals(*image, now);
     // With a quorum durable, what is left becomes so with the next flush, whosesoever it is.
     if (contains_quorum(durable)) continue;

@@ -44,15 +44,25 @@ class CommitWriter {
 
   // Writes `image` to the column of its sequence in every copy of `targets`, but for the blocks a
   // slot is known to hold already. Returns the copies that were read back verified; a copy that
-  // fails is left out, not an error. If they contain a quorum, durable ones among them do. Error
-  // io: a flush failed, and nothing may be written any more.
+  // fails is left out, not an error. If they contain a quorum, durable ones among them do. If too
+  // few bodies are taken to make a quorum, with the copies outside of `targets`, no seal is written
+  // at all. Error io: a flush failed, and nothing may be written any more.
   Result<CopySet> write(const std::shared_ptr<const CommitImage>& image, CopySet targets);
+  // True if the last write() issued a seal: from then on the commit may exist. False: whatever
+  // became of the bodies, no reader can find that commit, and its number is still free.
+  [[nodiscard]] bool has_sealed() const { return has_sealed_; }
 
   // Re-reads the seal of `image` on `copy`.
   enum class SealNow { same, unreadable, damaged, older, other };
   [[nodiscard]] SealNow look_again(const CommitImage& image, unsigned copy);
-  // Re-reads the whole body of `image` on `copy`, the blocks that no commit wrote lately included.
-  [[nodiscard]] bool holds_body(const CommitImage& image, unsigned copy);
+  // Re-reads the seal and the whole body of `image` on `copy`, the blocks that no commit wrote
+  // lately included.
+  //   whole       as it was verified
+  //   unreadable  the device gives an error, which says nothing of what lies there
+  //   wrong       damaged, or gone back to an earlier commit: a write was dropped or misdirected
+  //   foreign     a later commit, or one of another writer
+  enum class CopyNow { whole, unreadable, wrong, foreign };
+  [[nodiscard]] CopyNow look_at_copy(const CommitImage& image, unsigned copy);
   // `copy` did not keep what was verified on it: the next commits write it whole again.
   void forget(unsigned copy);
   // True if the other column of `copy` holds a seal of this device later than `image`, or one of a
@@ -75,7 +85,6 @@ class CommitWriter {
   [[nodiscard]] std::span<std::byte> seal_block(unsigned copy) {
     return seal_blocks_.span().subspan(copy * format::kBlockBytes, format::kBlockBytes);
   }
-  bool reads_back(const CommitImage& image, unsigned copy, std::size_t first, std::size_t end);
   // Runs of blocks of `image` that the slot is not known to hold: [first, end) pairs.
   using BlockRun = std::pair<std::size_t, std::size_t>;
   [[nodiscard]] std::vector<BlockRun> missing_blocks(const CommitImage& image, unsigned copy) const;
@@ -89,6 +98,7 @@ class CommitWriter {
   std::array<std::array<std::shared_ptr<const CommitImage>, format::kSlots>, format::kCopies>
       known_{};
   std::array<std::vector<BlockRun>, format::kCopies> written_{};
+  bool has_sealed_ = false;
   AlignedBuffer seal_blocks_{format::kCopies * format::kBlockBytes};
   AlignedBuffer read_back_{format::kBodyBytes};
 };

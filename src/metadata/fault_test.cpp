@@ -39,6 +39,11 @@ class FaultTest : public ::testing::Test {
     EXPECT_EQ(spare_.contents(), before);
     EXPECT_EQ(spare_.steps(), steps);
   }
+  // Every request fails as on a device that is gone, and the device is as it was afterwards.
+  void unplug() {
+    spare_.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
+  }
+  void replug() { spare_.set_hook({}); }
   // `spare_` as if commits up to (sequence, term) had been made by earlier runs.
   void age(std::uint64_t sequence, std::uint64_t term) {
     lay(spare_, seal_of(rig_.content, sequence - 1, term), rig_.content);
@@ -83,6 +88,82 @@ TEST_F(FaultTest, CopiesThatWereWipedUnderARunningSetEndWriting) {
     EXPECT_FALSE((*store)->commit(content(100)));
     EXPECT_FALSE((*store)->read_only_reason().empty());
   }
+}
+
+// A cable that is pulled for a moment when a commit looks at the spare: nothing is known to be
+// wrong, so nothing is given up.
+TEST_F(FaultTest, Promise13_ASpareThatIsAwayForAMomentDoesNotEndWriting) {
+  const auto store = rig_.open();
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->commit(content(1)));
+  unplug();
+  for (int i = 0; i < 3; ++i) {
+    const auto failed = (*store)->commit(content(2));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::metadata_commit);
+    EXPECT_EQ((*store)->read_only_reason(), "");
+    EXPECT_FALSE((*store)->check_alone());
+    EXPECT_EQ((*store)->read_only_reason(), "");
+  }
+  replug();
+  EXPECT_TRUE((*store)->check_alone());
+  for (std::uint64_t n = 3; n < 20; ++n) ASSERT_TRUE((*store)->commit(content(n)));
+  EXPECT_EQ((*store)->copies().good, 8U);
+  const auto found = survey(spare_);
+  ASSERT_TRUE(found && found->content && found->decision.writable());
+  EXPECT_EQ(found->content->extents.size(), 19U);
+}
+
+TEST_F(FaultTest, Promise13_ASpareThatTakesNoMetadataIsTriedAgain) {
+  for (const int error : {EIO, ENOSPC, EPERM}) {
+    const auto store = rig_.open();
+    ASSERT_TRUE(store);
+    const std::uint64_t sequence = (*store)->current().sequence;
+    spare_.fail_writes({{0}, spare_.geometry().size}, error);
+    EXPECT_FALSE((*store)->commit(content(2)));
+    EXPECT_FALSE((*store)->commit(content(3)));
+    EXPECT_EQ((*store)->read_only_reason(), "");
+    // Nobody who opens the spare now finds anything but the last commit.
+    const auto between = survey(spare_);
+    ASSERT_TRUE(between && between->decision.winner);
+    EXPECT_EQ(between->decision.winner->sequence, sequence);
+    spare_.clear_faults();
+    ASSERT_TRUE((*store)->commit(content(4)));
+    EXPECT_EQ((*store)->current().sequence, sequence + 1);
+    EXPECT_EQ(survey(spare_)->content->extents.size(), 4U);
+  }
+}
+
+// Back with an older content: what was only in the cache of the drive is gone.
+TEST_F(FaultTest, Promise3_ASpareThatComesBackWithoutWhatItTookEndsWriting) {
+  const auto store = rig_.open();
+  ASSERT_TRUE(store);
+  const std::vector<std::byte> before = rig_.image();
+  for (std::uint64_t n = 1; n <= 2; ++n) ASSERT_TRUE((*store)->commit(content(n)));
+  unplug();
+  EXPECT_FALSE((*store)->commit(content(3)));
+  replug();
+  rig_.restore(before);
+  EXPECT_FALSE((*store)->commit(content(3)));
+  EXPECT_NE((*store)->read_only_reason(), "");
+}
+
+// Somebody else's commit on a copy that is not the one whose turn it is.
+TEST_F(FaultTest, AForeignCommitIsSeenOnWhateverCopyIsLookedAtBesides) {
+  const auto store = rig_.open();
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->commit(content(1)));
+  format::Seal theirs = seal_of(rig_.content, (*store)->current().sequence + 2, 9);
+  std::vector<std::byte> before = rig_.image();
+  lay(spare_, theirs, rig_.content);
+  const std::vector<std::byte> after = rig_.image();
+  rig_.restore(before);
+  const SectorRange copy = rig_.copy_range(7);
+  spare_.poke(copy.first, std::span(after).subspan(copy.first.byte_offset(), copy.count.bytes()));
+  for (unsigned i = 0; i < 4; ++i) spare_.fail_reads(rig_.copy_range(i), EIO);
+  EXPECT_FALSE((*store)->commit(content(2)));
+  EXPECT_NE((*store)->read_only_reason().find("written by somebody else"), std::string::npos)
+      << (*store)->read_only_reason();
 }
 
 // The last wave of seals is left to a later flush, but not if the commit rests on it.

@@ -68,11 +68,18 @@ Result<CommitName> SpareStore::commit(const format::Content& content) {
 
 Result<void> SpareStore::check_alone() {
   const unsigned copy = next_to_look_at();
-  if (writer_.is_overtaken(*last_, copy) ||
-      writer_.look_again(*last_, copy) == CommitWriter::SealNow::other) {
-    return foreign_writer(copy);
+  if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
+  switch (writer_.look_again(*last_, copy)) {
+    case CommitWriter::SealNow::other:
+      return foreign_writer(copy);
+    case CommitWriter::SealNow::unreadable:
+      return check_all_copies(copy, CommitWriter::CopyNow::unreadable);
+    case CommitWriter::SealNow::same:
+    case CommitWriter::SealNow::damaged:
+    case CommitWriter::SealNow::older:
+      break;
   }
-  return {};
+  return all_are_in_doubt_ ? check_for_foreign_writer() : Result<void>();
 }
 
 CommitName SpareStore::current() const {
@@ -130,10 +137,16 @@ Result<CommitName> SpareStore::advance(format::Seal seal, const format::Content&
                 "nothing was written; please report this");
   }
   CopySet held;
+  bool sealed = false;
   for (int attempt = 0; attempt < 2 && !contains_quorum(held); ++attempt) {
     const auto verified = writer_.write(image, kAllCopies);
+    sealed = sealed || writer_.has_sealed();
     if (!verified) return tl::unexpected(go_read_only(verified.error().what).error());
     held = *verified;
+  }
+  if (!sealed) {
+    // No reader can find this commit: its number is free for the next one, whatever that holds.
+    return tl::unexpected(fail_for_now("the spare takes no metadata").error());
   }
   if (!contains_quorum(held)) {
     return tl::unexpected(
@@ -170,42 +183,59 @@ unsigned SpareStore::next_to_look_at() const {
 // column, where a single commit of somebody else would lie. A seal that went back, or a body that
 // changed, is a write the drive dropped or misdirected: that copy no longer counts. One that went
 // on, or is of another commit, was written by somebody else: whatever we wrote now could undo
-// theirs.
+// theirs. An error of the device tells neither of the one nor of the other.
 Result<void> SpareStore::check_for_foreign_writer() {
   const unsigned copy = next_to_look_at();
   if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
-  switch (writer_.look_again(*last_, copy)) {
-    case CommitWriter::SealNow::same:
-      if (writer_.holds_body(*last_, copy)) return {};
-      break;
-    case CommitWriter::SealNow::other:
-      return foreign_writer(copy);
-    case CommitWriter::SealNow::unreadable:
-    case CommitWriter::SealNow::damaged:
-    case CommitWriter::SealNow::older:
-      break;
-  }
-  // What befell one copy may have befallen all: what is not looked at now is trusted by the commit.
-  CopySet rest;
+  const CommitWriter::CopyNow found = writer_.look_at_copy(*last_, copy);
+  if (found == CommitWriter::CopyNow::whole && !all_are_in_doubt_) return {};
+  return check_all_copies(copy, found);
+}
+
+Result<void> SpareStore::check_all_copies(unsigned looked_at, CommitWriter::CopyNow found) {
+  CopySet whole;
+  CopySet unreadable;
   for (unsigned i = 0; i < format::kCopies; ++i) {
     if (!held_.contains(i)) continue;
-    const bool whole = i != copy && writer_.look_again(*last_, i) == CommitWriter::SealNow::same &&
-                       writer_.holds_body(*last_, i);
-    if (whole) {
-      rest.add(i);
-    } else {
-      writer_.forget(i);
+    if (i != looked_at && writer_.is_overtaken(*last_, i)) return foreign_writer(i);
+    switch (i == looked_at ? found : writer_.look_at_copy(*last_, i)) {
+      case CommitWriter::CopyNow::whole:
+        whole.add(i);
+        break;
+      case CommitWriter::CopyNow::unreadable:
+        unreadable.add(i);
+        break;
+      case CommitWriter::CopyNow::wrong:
+        writer_.forget(i);
+        break;
+      case CommitWriter::CopyNow::foreign:
+        return foreign_writer(i);
     }
   }
-  if (!contains_quorum(rest)) {
+  if (!contains_quorum(whole)) {
+    if (contains_quorum(whole | unreadable)) {
+      return fail_for_now(
+          fmt::format("only {} of {} metadata copies can be read", whole.size(), held_.size()));
+    }
     return go_read_only(fmt::format(
         "only {} copies still hold the last commit: something else wrote over the spare, "
         "or the drive loses what it took",
-        rest.size()));
+        whole.size()));
   }
-  held_ = rest;
-  good_copies_.store(rest.size(), std::memory_order_relaxed);
+  // The next commits write what does not read whole again.
+  for (unsigned i = 0; i < format::kCopies; ++i) {
+    if (unreadable.contains(i)) writer_.forget(i);
+  }
+  all_are_in_doubt_ = false;
+  held_ = whole;
+  good_copies_.store(whole.size(), std::memory_order_relaxed);
   return {};
+}
+
+Result<void> SpareStore::fail_for_now(std::string what) {
+  all_are_in_doubt_ = true;
+  return fail(ErrorCode::metadata_commit, std::move(what), spare_.path(),
+              "check the spare's cable, power and room; it is tried again with the next change");
 }
 
 Result<void> SpareStore::foreign_writer(unsigned copy) {

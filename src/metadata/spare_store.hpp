@@ -56,6 +56,12 @@ class SpareStore final : public Store {
   // The copy whose turn it is to be looked at.
   [[nodiscard]] unsigned next_to_look_at() const;
   Result<void> check_for_foreign_writer();
+  // The look at all copies that the last commit verified, which one that did not look whole asks
+  // for. `looked_at` was found to be `found` already.
+  Result<void> check_all_copies(unsigned looked_at, CommitWriter::CopyNow found);
+  // The spare did not answer, and nothing was written that anybody could find: an error that leaves
+  // the store usable.
+  Result<void> fail_for_now(std::string what);
   Result<void> foreign_writer(unsigned copy);
   Result<void> go_read_only(std::string reason);
 
@@ -67,6 +73,9 @@ class SpareStore final : public Store {
   CommitId parent_;
   std::shared_ptr<const CommitImage> last_;
   CopySet held_;
+  // Set while the spare may have been away: until all of held_ was looked at, none of it is
+  // trusted. What was only in the cache of a drive that lost power is gone.
+  bool all_are_in_doubt_ = false;
   std::atomic<unsigned> good_copies_{0};
   mutable std::mutex mutex_;
   std::string read_only_reason_;

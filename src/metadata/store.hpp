@@ -3,10 +3,13 @@
 //
 // Invariants
 //  - A commit is acknowledged only when copies that were read back verified contain a commit
-//  quorum.
+//    quorum.
 //  - Commit n writes the column n mod 2, never the one that holds n-1.
-//  - A sequence number is never given to other content: a commit that missed its quorum is repeated
-//    byte for byte, or the store goes read-only and stays so.
+//  - A sequence number is never given to other content once a seal that names it was issued: a
+//    commit that missed its quorum is repeated byte for byte, or the store goes read-only and stays
+//    so. Before the first seal no reader can find the commit: it fails, and the number stays free.
+//  - Only a seal that reads well and is not ours shows another writer. A copy that cannot be read
+//    shows nothing: without a quorum of readable ones commits fail until there is one again.
 //  - A failed flush ends writing: nothing it covered is trusted, nothing is written after it.
 #pragma once
 
@@ -56,12 +59,14 @@ class Store {
 
   // Makes `content` durable. Before it returns an error the set is either unchanged on disk or
   // uncertain; uncertain makes the store read-only. Errors: metadata_full and internal (content
-  // that contradicts itself) write nothing and leave the store usable; read_only, metadata_commit,
-  // metadata_exhausted.
+  // that contradicts itself) write nothing and leave the store usable, and so does metadata_commit
+  // where the spare did not answer and no seal was written: then read_only_reason() stays empty,
+  // and a later commit may succeed; read_only, metadata_exhausted.
   virtual Result<CommitName> commit(const format::Content& content) = 0;
 
   // A quick look for another program that writes to the spare, for who is about to write data where
-  // the last commit says that there is room. An error makes the store read-only: metadata_commit.
+  // the last commit says that there is room. Error metadata_commit: the store is read-only, or,
+  // with read_only_reason() empty, the spare does not answer at the moment.
   virtual Result<void> check_alone() = 0;
 
   // The last acknowledged commit, and the sequence the next one will get.
