@@ -33,7 +33,7 @@ std::string trip_reason(std::string_view device, int error) {
 
 std::string Breaker::reason() const {
   const std::lock_guard lock(mutex_);
-  return reason_;
+  return refusal_.empty() ? reason_ : reason_ + "; " + refusal_;
 }
 
 bool Breaker::trip(std::string reason) {
@@ -44,10 +44,18 @@ bool Breaker::trip(std::string reason) {
   return true;
 }
 
+bool Breaker::explain(std::string refusal) {
+  const std::lock_guard lock(mutex_);
+  if (!tripped_.load() || refusal == refusal_) return false;
+  refusal_ = std::move(refusal);
+  return true;
+}
+
 void Breaker::rearm() {
   const std::lock_guard lock(mutex_);
   tripped_.store(false);
   reason_.clear();
+  refusal_.clear();
 }
 
 }  // namespace dmremap::remap

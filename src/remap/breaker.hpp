@@ -38,12 +38,16 @@ class Breaker {
   [[nodiscard]] std::string reason() const;
   // True if it was not tripped before.
   bool trip(std::string reason);
+  // Why a device that was found is not taken for main, beside the reason of the trip; empty: none
+  // was found. True if that is new. Does nothing unless tripped.
+  bool explain(std::string refusal);
   void rearm();
 
  private:
   std::atomic<bool> tripped_{false};
   mutable std::mutex mutex_;
   std::string reason_;
+  std::string refusal_;
 };
 
 }  // namespace dmremap::remap

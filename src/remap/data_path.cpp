@@ -35,10 +35,17 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       clock(*parts.clock),
       scheduling(*parts.scheduling),
       observer(parts.observer),
-      live(geometry.size, table, scheduling),
+      own_memory_(parts.memory.empty() ? EngineMemory::bytes_for(geometry.size) : 1),
+      memory_(EngineMemory::of(parts.memory.empty() ? own_memory_.span() : parts.memory,
+                               geometry.size)),
+      live(geometry.size, table, scheduling, memory_.pins),
       main_gate(scheduling),
       spare_gate(scheduling),
-      dirty(geometry.size),
+      dirty(geometry.size, memory_.dirty),
+      covered(geometry.size, memory_.covered),
+      // A read-only set never asks main to flush: what main shows has to do.
+      evidence(geometry.size, live.pins(), dirty, covered, memory_.evidence, parts.evidence,
+               parts.store == nullptr, scheduling),
       failing(std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}),
       zeroes(kZeroBytes),
       main_(parts.main),
@@ -61,30 +68,75 @@ io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {
 io::IoStatus DataPath::write_main(Sector first, std::span<const std::byte> data) {
   if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().write(first, data);
-  // Dirty also after a failure: parts of it may have been written.
-  dirty.add({first, SectorCount::from_bytes(data.size())});
-  if (!status.ok()) count(main_write_errors);
+  const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  if (!status.ok()) [[unlikely]] {
+    note_failed_write(range);
+  } else {
+    dirty.add(range);
+  }
   return status;
+}
+
+// Nothing was acknowledged that a flush could lose; but parts of it may have been written.
+void DataPath::note_failed_write(SectorRange range) {
+  evidence.void_range(range);
+  count(main_write_errors);
+}
+
+io::IoStatus DataPath::write_held_main(Sector first, std::span<const std::byte> data) {
+  const Pins::Pin pin = live.pin({first, SectorCount::from_bytes(data.size())});
+  return write_main(first, data);
 }
 
 io::IoStatus DataPath::zero_main(SectorRange range) {
   if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().write_zeroes(range);
-  dirty.add(range);
-  if (!status.ok() && io::classify(status.error) != io::Fault::unsupported) {
-    count(main_write_errors);
+  if (status.ok()) {
+    dirty.add(range);
+    return status;
   }
+  evidence.void_range(range);
+  if (io::classify(status.error) != io::Fault::unsupported) count(main_write_errors);
   return status;
 }
 
 io::IoStatus DataPath::discard_main(SectorRange range) {
   if (breaker.tripped()) return kTripped;
-  return main_device().discard(range);
+  const io::IoStatus status = main_device().discard(range);
+  // Whether it is done now, later or never is up to the device.
+  evidence.void_range(range);
+  return status;
 }
 
 io::IoStatus DataPath::flush_main_device() {
   if (breaker.tripped()) return kTripped;
-  return main_device().flush();
+  const io::IoStatus status = main_device().flush();
+  // A device that is not there has not answered: what it holds in its cache the next flush covers.
+  if (!status.ok() && judge(status.error) != Judgement::trip) evidence.flush_failed();
+  return status;
+}
+
+std::vector<BlockHash> DataPath::evidence_now() const {
+  const Table table = live.table();
+  std::vector<BlockHash> out = evidence.valid();
+  std::erase_if(out, [&table](const BlockHash& known) { return table.any(known.block); });
+  return out;
+}
+
+void DataPath::note_changed_contents(SectorRange block) {
+  std::string text =
+      fmt::format("main returned other data than was written at sector {}", block.first.value);
+  {
+    const std::lock_guard lock(reason_mutex_);
+    if (!changed_contents_.empty()) return;
+    changed_contents_ = text;
+  }
+  emit(format::EventKind::trip, Severity::error, block, 0, std::move(text));
+}
+
+std::string DataPath::changed_contents() const {
+  const std::lock_guard lock(reason_mutex_);
+  return changed_contents_;
 }
 
 Finding DataPath::find_main(int error) {
@@ -122,7 +174,7 @@ void DataPath::rearm(io::BlockDevice& device) {
   // A device that was away may have lost what was in its cache, and no flush of it will say so: the
   // next flush of a user does, unless one has failed since. Before the first good flush that may be
   // what an earlier run, which was killed, had acknowledged.
-  if (dirty.any() || !main_flushed.load()) main_gate.fail(EIO);
+  if (evidence.any_unflushed() || !main_flushed.load()) main_gate.fail(EIO);
   main_.store(&device);
   breaker.rearm();
   emit(format::EventKind::rearm, Severity::info, {}, 0, "main is back");

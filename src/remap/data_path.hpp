@@ -9,6 +9,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/aligned_buffer.hpp"
 #include "base/clock.hpp"
@@ -16,6 +17,8 @@
 #include "remap/dirty_regions.hpp"
 #include "remap/engine.hpp"
 #include "remap/failing_places.hpp"
+#include "remap/engine_memory.hpp"
+#include "remap/evidence.hpp"
 #include "remap/flush_gate.hpp"
 #include "remap/live_table.hpp"
 #include "remap/probe.hpp"
@@ -46,6 +49,15 @@ class DataPath {
   [[nodiscard]] bool reads_well(io::BlockDevice& device);
   // Takes `device` for main from now on and closes the breaker.
   void rearm(io::BlockDevice& device);
+  // For a caller that holds `first` and as many sectors as there is data (live_table.hpp), and so
+  // has no pin: as write_main, pinned while the device may write.
+  io::IoStatus write_held_main(Sector first, std::span<const std::byte> data);
+  // The evidence that holds now of blocks that main serves.
+  [[nodiscard]] std::vector<BlockHash> evidence_now() const;
+  // Main holds other data there than it held after a flush, and nobody wrote it: told once.
+  void note_changed_contents(SectorRange block);
+  // Of the first such block; empty: none.
+  [[nodiscard]] std::string changed_contents() const;
 
   // The spare's data area.
   io::IoStatus read_spare(Sector first, std::span<std::byte> out);
@@ -88,11 +100,19 @@ class DataPath {
   Clock& clock;
   Scheduling& scheduling;
   Observer* const observer;
+
+ private:
+  AlignedBuffer own_memory_;
+  const EngineMemory memory_;
+
+ public:
   LiveTable live;
   Breaker breaker;
   FlushGate main_gate;
   FlushGate spare_gate;
-  DirtyRegions dirty;     // of main
+  DirtyRegions dirty;    // of main: written and acknowledged since the last good flush
+  DirtyRegions covered;  // of main: those that the flush in progress must make durable
+  ContentEvidence evidence;
   FailingPlaces failing;  // of the spare
   const AlignedBuffer zeroes;
 
@@ -116,6 +136,7 @@ class DataPath {
  private:
   io::BlockDevice& main_device() { return *main_.load(); }
   void trip(int error);
+  void note_failed_write(SectorRange range);
 
   std::atomic<io::BlockDevice*> main_;
   io::BlockDevice& spare_;
@@ -124,6 +145,7 @@ class DataPath {
   std::atomic<bool> read_only_;
   mutable std::mutex reason_mutex_;
   std::string read_only_reason_;
+  std::string changed_contents_;
 };
 
 // The part of a request's buffer that belongs to `part` of its range.

@@ -8,6 +8,7 @@
 #include "base/assert.hpp"
 #include "metadata/store.hpp"
 #include "remap/backfill.hpp"
+#include "remap/evidence_sampler.hpp"
 #include "remap/flush_path.hpp"
 #include "remap/marking.hpp"
 #include "remap/read_path.hpp"
@@ -38,6 +39,10 @@ class RunningEngine final : public Engine {
         write_(path_, remapper_.get()),
         flush_(path_, recovery_) {
     if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
+    if (parts.evidence_interval_ms != 0) {
+      sampler_ = std::make_unique<EvidenceSampler>(
+          path_, std::chrono::milliseconds(parts.evidence_interval_ms));
+    }
     if (parts.reopener != nullptr) {
       rearm_ = std::make_unique<Rearm>(path_, *parts.reopener,
                                        std::chrono::milliseconds(parts.rearm_interval_ms));
@@ -193,10 +198,13 @@ class RunningEngine final : public Engine {
     out.spare_full = path_.spare_full.load();
     out.spare_low = path_.spare_low.load();
     out.table_full = path_.table_full.load();
+    out.contents_changed = path_.changed_contents();
     if (out.read_only) {
       out.reason = path_.read_only_reason();
     } else if (out.tripped) {
       out.reason = path_.breaker.reason();
+    } else if (!out.contents_changed.empty()) {
+      out.reason = out.contents_changed;
     } else if (out.spare_full) {
       out.reason = "no spare sector is left";
     } else if (out.table_full) {
@@ -207,6 +215,8 @@ class RunningEngine final : public Engine {
     return out;
   }
 
+  std::vector<BlockHash> evidence() const override { return path_.evidence_now(); }
+
   std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
   std::vector<FailingPlace> failing() const override { return path_.failing.list(); }
 
@@ -216,6 +226,7 @@ class RunningEngine final : public Engine {
 
   void stop() override {
     if (rearm_) rearm_->stop();
+    if (sampler_) sampler_->stop();
     if (relocator_) relocator_->stop();
     retries_.stop();
     if (remapper_) remapper_->stop();
@@ -238,6 +249,7 @@ class RunningEngine final : public Engine {
   WritePath write_;
   FlushPath flush_;
   std::unique_ptr<Relocator> relocator_;
+  std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;
 };
 

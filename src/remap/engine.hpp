@@ -23,6 +23,7 @@
 #include "format/content.hpp"
 #include "io/block_device.hpp"
 #include "metadata/store.hpp"
+#include "remap/evidence_check.hpp"
 #include "remap/failing_places.hpp"
 #include "remap/known_bad.hpp"
 
@@ -43,9 +44,15 @@ class Observer {
 class MainReopener {
  public:
   virtual ~MainReopener() = default;
-  // Finds main again by identity, never by path alone. The engine uses the returned device from
-  // then on (the old one stays open until the engine ends). An error: not back yet.
+  // Finds main again by identity, never by path alone. The engine looks whether it holds what main
+  // held (evidence_check.hpp), and either uses the returned device from then on (the old one stays
+  // open until the engine ends), or calls refuse(). Error missing_device or no_such_device: not
+  // back yet. Another error: a device is there that is not taken, and its message tells the user
+  // why.
   virtual Result<io::BlockDevice*> reopen() = 0;
+  // The engine does not take the device that reopen() has just returned, and has no more use for
+  // it. It may be the one that main was all along, and have other contents now.
+  virtual void refuse(io::BlockDevice& /*device*/) {}
 };
 
 struct EngineParts {
@@ -57,6 +64,13 @@ struct EngineParts {
   Clock* clock = nullptr;
   Scheduling* scheduling = &system_scheduling();
   std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
+  // Of main's contents as they are now, durable: from the run before.
+  std::vector<BlockHash> evidence;
+  // How often evidence is renewed while main is written to and flushed; 0: never.
+  std::uint32_t evidence_interval_ms = 1'000;
+  // EngineMemory::bytes_for(main's size) bytes, aligned to 64, that outlive the engine and, if they
+  // are mapped from a file, the process (engine_memory.hpp). Empty: memory of its own.
+  std::span<std::byte> memory;
 };
 
 // What one of several users has heard of flushes that failed: how many, of each device.
@@ -125,7 +139,8 @@ struct Conditions {
   bool spare_full = false;
   bool spare_low = false;
   bool table_full = false;
-  std::string reason;  // of the worst one, for people; empty if none
+  std::string contents_changed;  // main held other data than was written, where; empty: no
+  std::string reason;            // of the worst one, for people; empty if none
 };
 
 // What became of the sectors a relocation was asked for.
@@ -230,6 +245,8 @@ class Engine {
   }
   [[nodiscard]] virtual TableCounts table_counts() const = 0;
   [[nodiscard]] virtual Conditions conditions() const = 0;
+  // What is known for certain of main's contents now: for the metadata, and the next start.
+  [[nodiscard]] virtual std::vector<BlockHash> evidence() const { return {}; }
   // The table now, sorted by main sector.
   [[nodiscard]] virtual std::vector<format::Extent> extents() const = 0;
 

@@ -12,18 +12,6 @@ namespace {
 using format::EventKind;
 using format::State;
 
-class Reopener final : public MainReopener {
- public:
-  Result<io::BlockDevice*> reopen() override {
-    ++asked;
-    io::BlockDevice* const found = device.load();
-    if (found == nullptr) return fail(ErrorCode::no_such_device, "not back yet");
-    return found;
-  }
-  std::atomic<io::BlockDevice*> device{nullptr};
-  std::atomic<int> asked{0};
-};
-
 // Main goes, with what was not flushed, and is back.
 void away_without_its_cache(Rig& rig, Reopener& reopener) {
   rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
@@ -110,6 +98,7 @@ TEST(EngineRearm, Promise3_WhatAnEarlierRunLeftInMainsCacheIsNotCalledDurable) {
   for (const bool flushed : {false, true}) {
     Rig rig;
     Reopener reopener;
+    rig.evidence = {rig.block_hash(30'000)};
     rig.start(&reopener);
     EXPECT_EQ(rig.write(0, 8, 2), 0);
     rig.stop();
@@ -130,6 +119,7 @@ TEST(EngineRearm, Promise3_WhatAnEarlierRunLeftInMainsCacheIsNotCalledDurable) {
 TEST(EngineRearm, ReplugCarriesOn) {
   Rig rig;
   Reopener reopener;
+  rig.evidence = {rig.block_hash(30'000)};
   rig.start(&reopener);
   EXPECT_EQ(rig.write(0, 8, 2), 0);
   EXPECT_EQ(rig.engine->flush().error, 0);
@@ -152,6 +142,7 @@ TEST(EngineRearm, RequestsThatWaitedInLineDoNotTripAClosedBreaker) {
   EXPECT_EQ(judge(kTripped.error), Judgement::trip);
   Rig rig;
   Reopener reopener;
+  rig.evidence = {rig.block_hash(30'000)};
   rig.start(&reopener);
   rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
   EXPECT_LT(rig.read(0, 8), 0);
@@ -189,12 +180,93 @@ TEST(EngineRearm, ADeviceOfAnotherSizeIsNotMain) {
 TEST(EngineRearm, WhatTheCacheOfAnAbsentMainHeldIsNotCalledDurable) {
   Rig rig;
   Reopener reopener;
+  rig.evidence = {rig.block_hash(30'000)};
   rig.start(&reopener);
   EXPECT_EQ(rig.write(0, 8, 2), 0);  // acknowledged, not flushed
   ASSERT_NO_FATAL_FAILURE(away_without_its_cache(rig, reopener));
   EXPECT_NE(rig.engine->flush().error, 0);
   EXPECT_EQ(rig.engine->flush().error, 0);
   rig.stop();
+}
+
+// A file system's first mount after main came back asks for a flush.
+TEST(EngineRearm, Promise4_AWriteThatWasRefusedMakesNoFlushFail) {
+  Rig rig;
+  Reopener reopener;
+  rig.evidence = {rig.block_hash(30'000)};
+  rig.start(&reopener);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+  EXPECT_NE(rig.write(0, 8, 2), 0);
+  EXPECT_NE(rig.engine->write_zeroes({{64}, {8}}).error, 0);
+  EXPECT_NE(rig.engine->discard({{128}, {8}}).error, 0);
+  reopener.device = &rig.main;
+  rig.main.set_hook({});
+  ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_EQ(rig.events.count(EventKind::gone), 0U);
+  rig.stop();
+}
+
+TEST(EngineRearm, AFlushThatFailsAfterMainWasAwayNamesWhatIsGoneOrNothing) {
+  for (const bool readable : {true, false}) {
+    Rig rig;
+    Reopener reopener;
+    rig.evidence = {rig.block_hash(30'000)};
+    rig.start(&reopener);
+    EXPECT_EQ(rig.write(2'060, 8, 2), 0);
+    ASSERT_NO_FATAL_FAILURE(away_without_its_cache(rig, reopener));
+    if (!readable) rig.main.fail_reads({{2'060}, {8}}, EIO);
+    EXPECT_EQ(rig.engine->flush().error, EIO);
+    EXPECT_EQ(rig.events.count(EventKind::gone) > 0, !readable);
+    for (const format::Event& event : rig.events.of(EventKind::gone)) {
+      EXPECT_TRUE(event.main.contains(Sector{2'060})) << event.text;
+    }
+    rig.stop();
+  }
+}
+
+// Main goes and comes back while a flush is on its way: what the flush covered is in doubt.
+TEST(EngineRearm, Promise2_AFlushThatMainLeftDuringIsReadBackLater) {
+  Rig rig;
+  Reopener reopener;
+  rig.evidence = {rig.block_hash(30'000)};
+  rig.start(&reopener);
+  sim::SimDevice again(rig.main.geometry(), "again");
+  again.poke({0}, rig.main.contents());
+  again.fail_reads({{64}, {1}}, EIO);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::flush) {
+      std::thread([&] { EXPECT_LT(rig.read(5'000, 8), 0); }).join();
+      reopener.device = &again;
+      EXPECT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+    }
+    return {ENODEV};
+  });
+  EXPECT_NE(rig.engine->flush().error, 0);
+  ASSERT_TRUE(soon([&] { return !rig.engine->conditions().tripped; }));
+  EXPECT_NE(rig.engine->flush().error, 0) << "this one is told, and reads back";
+  EXPECT_EQ(rig.in_state(State::gone), (std::vector<SectorRange>{{{64}, {1}}}));
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  rig.stop();
+}
+
+TEST_F(EngineDevice, Promise2_AFlushThatFailsForLackOfRoomIsReadBackToo) {
+  std::vector<SectorRange> gone;
+  for (const int error : {ENOSPC, EDQUOT}) {
+    const std::uint64_t at = 4'096 * (gone.size() + 1);
+    EXPECT_EQ(rig.write(at, 8, 3), 0);
+    rig.main.fail_reads({{at + 4}, {1}}, EIO);
+    rig.main.set_hook([error](const sim::Request& request) -> io::IoStatus {
+      return {request.kind == sim::Request::Kind::flush ? error : 0};
+    });
+    EXPECT_EQ(rig.engine->flush().error, error);
+    gone.push_back({{at + 4}, {1}});
+    EXPECT_EQ(rig.in_state(State::gone), gone);
+    rig.main.set_hook({});
+    EXPECT_EQ(rig.engine->flush().error, 0);
+  }
 }
 
 TEST_F(EngineDevice, FlushReachesMainAndASpareThatWasWritten) {

@@ -66,6 +66,22 @@ inline std::vector<std::byte> pattern(std::uint64_t sectors, int fill) {
   return std::vector<std::byte>(sectors * kSectorBytes, static_cast<std::byte>(fill));
 }
 
+class Reopener final : public MainReopener {
+ public:
+  Result<io::BlockDevice*> reopen() override {
+    ++asked;
+    io::BlockDevice* const found = device.load();
+    if (found == nullptr) return fail(error.load(), "not back yet");
+    return found;
+  }
+  void refuse(io::BlockDevice& /*device*/) override { ++refused; }
+
+  std::atomic<io::BlockDevice*> device{nullptr};
+  std::atomic<ErrorCode> error{ErrorCode::no_such_device};
+  std::atomic<int> asked{0};
+  std::atomic<int> refused{0};
+};
+
 // What other threads bring about: waits for it, a minute at most, for a machine that has other
 // things to do.
 template <typename Condition>
@@ -117,6 +133,9 @@ class Rig {
     parts.reopener = reopener;
     parts.clock = clock;
     parts.rearm_interval_ms = 1;
+    parts.evidence = evidence;
+    parts.evidence_interval_ms = evidence_interval_ms;
+    parts.memory = memory;
     auto started = Engine::start(parts, content);
     ASSERT_TRUE(started) << started.error().message();
     engine = std::move(*started);
@@ -180,6 +199,13 @@ class Rig {
     return {};
   }
 
+  // Of the 4 KiB block at the sector, as main holds it now.
+  [[nodiscard]] BlockHash block_hash(std::uint64_t first) const {
+    const std::vector<std::byte> contents = main.contents();
+    const SectorRange block{{first}, {8}};
+    return {block, hash_of(std::span(contents).subspan(block.first.byte_offset(), 4096))};
+  }
+
   [[nodiscard]] std::vector<SectorRange> metadata_areas() const {
     return metadata::reserved_ranges(spare.geometry().size);
   }
@@ -201,6 +227,9 @@ class Rig {
   SeededRandom random;
   EventList events;
   Clock* clock = &system_clock();
+  std::vector<BlockHash> evidence;         // known at the next start
+  std::uint32_t evidence_interval_ms = 0;  // nothing is read in the background
+  std::span<std::byte> memory;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;
 };

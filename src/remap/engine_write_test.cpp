@@ -230,7 +230,8 @@ TEST_F(EngineFull, Promise4_ALostSectorIsHealedOnMain) {
 TEST_F(EngineFull, AHealCountsAsAWriteWhenItEnds) {
   std::uint64_t meanwhile = 0;
   rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
-    if (request.kind == sim::Request::Kind::write && request.range.contains(Sector{64})) {
+    // It reads back what it wrote; the write alone is in flight like any other.
+    if (request.kind == sim::Request::Kind::read && request.range.contains(Sector{64})) {
       meanwhile = rig.engine->settled_writes().value_or(0);
     }
     return {0};

@@ -3,12 +3,21 @@
 
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "remap/route.hpp"
 
 namespace dmremap::remap {
 
-FlushPath::FlushPath(DataPath& path, Recovery& recovery)
-    : path_(path), recovery_(recovery), covered_(path.geometry.size) {}
+namespace {
+
+// From the first region to the last. Requires one, in order.
+SectorRange hull_of(const std::vector<std::uint64_t>& regions) {
+  const Sector first = range_of_region(regions.front()).first;
+  return {first, range_of_region(regions.back()).end() - first};
+}
+
+}  // namespace
 
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
@@ -37,29 +46,39 @@ io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
 
 FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
   std::vector<std::uint64_t> doubtful;
-  const FlushGate::UserFlush flush =
-      path_.main_gate.user_flush(heard, false, [&]() -> io::IoStatus {
-        // The gate lets one flush through at a time.
-        path_.dirty.move_to(covered_);
-        const io::IoStatus flushed = path_.flush_main_device();
-        if (!flushed.ok() || path_.main_gate.failed_untold()) {
-          covered_.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
-        }
-        covered_.clear();
-        if (flushed.ok()) path_.main_flushed.store(true);
-        return flushed;
-      });
-  const int error = flush.status.error;
-  if (error == 0) return flush;
-  if (path_.find_main(error) != Finding::media) {
-    // Nothing can be read back now. It is when main is here again: a flush fails then, too.
-    for (const std::uint64_t region : doubtful) path_.dirty.add(range_of_region(region));
-  } else if (!doubtful.empty()) {
-    path_.emit(format::EventKind::gone, Severity::error, {}, error, "flush of main failed");
-    AlignedBuffer buffer(kRegionSectors.bytes());
-    for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  const FlushGate::UserFlush flush = path_.main_gate.user_flush(heard, false, [&] {
+    // The gate lets one flush through at a time.
+    path_.evidence.begin_flush();
+    const io::IoStatus flushed = path_.flush_main_device();
+    end_flush(flushed, doubtful);
+    return flushed;
+  });
+  if (doubtful.empty()) return flush;
+  const std::uint64_t gone_before = path_.live.table().counts().gone;
+  AlignedBuffer buffer(kRegionSectors.bytes());
+  for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  const std::uint64_t gone = path_.live.table().counts().gone - gone_before;
+  if (gone > 0) {
+    path_.emit(format::EventKind::gone, Severity::error,
+               hull_of(doubtful).intersect({{0}, path_.geometry.size}), flush.status.error,
+               fmt::format("flush of main failed: {} gone", gone));
   }
   return flush;
+}
+
+// Decides under the gate what becomes of the regions that the flush covered, so that nobody ever
+// sees them in neither set: a re-arm that does would not know that something can be lost.
+void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful) {
+  const bool told_of_all = !path_.main_gate.failed_untold();
+  if (flushed.ok()) path_.main_flushed.store(true);
+  if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
+  // Nothing can be read back from a device that is not there. It is when main is here again: a
+  // flush fails then, too.
+  if (!flushed.ok() && path_.find_main(flushed.error) == Finding::gone) {
+    return path_.evidence.cancel_flush();
+  }
+  path_.covered.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
+  return flushed.ok() ? path_.evidence.end_flush() : path_.evidence.abandon_flush();
 }
 
 void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "remap/recovery.hpp"
 
@@ -12,7 +14,7 @@ namespace dmremap::remap {
 
 class FlushPath {
  public:
-  FlushPath(DataPath& path, Recovery& recovery);
+  FlushPath(DataPath& path, Recovery& recovery) : path_(path), recovery_(recovery) {}
 
   // As Engine's.
   io::IoStatus flush();
@@ -21,11 +23,12 @@ class FlushPath {
 
  private:
   FlushGate::UserFlush flush_main(FlushGate::Mark heard);
+  // `doubtful`: the regions that have to be read back, in order.
+  void end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful);
   void read_back(std::uint64_t region, std::span<std::byte> buffer);
 
   DataPath& path_;
   Recovery& recovery_;
-  DirtyRegions covered_;  // what the flush in progress must make durable
 };
 
 }  // namespace dmremap::remap

@@ -8,8 +8,9 @@
 
 namespace dmremap::remap {
 
-LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling)
-    : pins_(scheduling),
+LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling,
+                     std::span<std::byte> pins)
+    : pins_(scheduling, pins),
       regions_(main_size),
       mutex_(scheduling),
       released_(scheduling),

@@ -34,7 +34,9 @@ namespace dmremap::remap {
 // Thread-safe.
 class LiveTable {
  public:
-  LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling);
+  // `pins`: as for Pins.
+  LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling,
+            std::span<std::byte> pins = {});
 
   // The order matters: pin first, then look.
   [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Looks for main while the breaker is tripped, and closes it when main is back: found by identity
-// (MainReopener), of the same size, and reading.
+// (MainReopener), of the same size, reading, and holding what main held (evidence.hpp). While a
+// device is there that is not taken, the breaker's reason says which and why, with an event when
+// that changes.
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "remap/data_path.hpp"
 
@@ -19,6 +22,9 @@ class Rearm {
  private:
   void loop();
   void look();
+  // Why `device` is not main as it was left; empty: it is.
+  [[nodiscard]] std::string refusal_of(io::BlockDevice& device);
+  void explain(const std::string& refusal);
 
   DataPath& path_;
   MainReopener& reopener_;

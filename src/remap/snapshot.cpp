@@ -2,6 +2,11 @@
 #include "remap/snapshot.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+
+#include "base/assert.hpp"
 
 namespace dmremap::remap {
 
@@ -10,6 +15,8 @@ namespace {
 // A range in one word, so that it is read whole. What does not fit (a discard of 8 GiB) is taken to
 // reach to the end.
 constexpr std::uint64_t kToTheEnd = 0xffffff;
+// Sectors; more than the 40 bits of a first sector name.
+constexpr std::uint64_t kFarthest = std::uint64_t{1} << 40U;
 
 std::uint64_t packed(SectorRange range) {
   return range.first.value << 24U | std::min(range.count.value, kToTheEnd);
@@ -21,7 +28,42 @@ bool overlaps(std::uint64_t word, SectorRange range) {
   return first < range.end() && (count == kToTheEnd || range.first < first + SectorCount{count});
 }
 
+SectorRange unpacked(std::uint64_t word) {
+  const std::uint64_t count = word & kToTheEnd;
+  return {{word >> 24U}, {count == kToTheEnd ? kFarthest : count}};
+}
+
 }  // namespace
+
+Pins::Pins(Scheduling& scheduling, std::span<std::byte> memory)
+    : own_slots_(memory.empty() ? kSlots : 0),
+      slots_(memory.empty() ? own_slots_.data() : reinterpret_cast<Slot*>(memory.data())),
+      scheduling_(scheduling) {
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free,
+                "a lock would not outlive the process");
+  if (memory.empty()) return;
+  DMREMAP_ASSERT(memory.size() == kBytes);
+  std::uninitialized_value_construct_n(slots_, kSlots);
+}
+
+std::vector<SectorRange> Pins::ranges_in_flight() const {
+  std::vector<SectorRange> out;
+  for (const Slot& slot : slots()) {
+    if (slot.turn.load() % 2 != 0) out.push_back(unpacked(slot.range.load()));
+  }
+  return out;
+}
+
+std::vector<SectorRange> Pins::ranges_in_flight(std::span<const std::byte> memory) {
+  static_assert(offsetof(Slot, turn) == 0 && offsetof(Slot, range) == 16);
+  std::vector<SectorRange> out;
+  for (std::size_t at = 0; at + sizeof(Slot) <= memory.size(); at += sizeof(Slot)) {
+    std::array<std::uint64_t, 3> words{};  // turn, epoch, range
+    std::memcpy(words.data(), memory.subspan(at).data(), sizeof words);
+    if (words[0] % 2 != 0) out.push_back(unpacked(words[2]));
+  }
+  return out;
+}
 
 Pins::Pin Pins::pin(SectorRange range) {
   // Threads begin to look at different slots, so that they do not meet.
@@ -39,7 +81,7 @@ Pins::Pin Pins::pin(SectorRange range) {
 }
 
 bool Pins::drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const {
-  for (const Slot& slot : slots_) {
+  for (const Slot& slot : slots()) {
     const std::uint64_t turn = slot.turn.load();
     // A slot that has been claimed but not announced yet shows the range of an earlier request.
     // That does no harm: its present owner will see what was published before this call.
@@ -65,7 +107,7 @@ std::vector<Pins::InFlight> Pins::in_flight() const {
 
 std::uint64_t Pins::oldest() const {
   std::uint64_t oldest = epoch_.load();
-  for (const Slot& slot : slots_) {
+  for (const Slot& slot : slots()) {
     if (slot.turn.load() % 2 != 0) oldest = std::min(oldest, slot.epoch.load());
   }
   return oldest;
@@ -73,13 +115,13 @@ std::uint64_t Pins::oldest() const {
 
 std::uint64_t Pins::reads() const {
   std::uint64_t sum = 0;
-  for (const Slot& slot : slots_) sum += slot.reads.load(std::memory_order_relaxed);
+  for (const Slot& slot : slots()) sum += slot.reads.load(std::memory_order_relaxed);
   return sum;
 }
 
 std::uint64_t Pins::writes() const {
   std::uint64_t sum = 0;
-  for (const Slot& slot : slots_) sum += slot.writes.load(std::memory_order_acquire);
+  for (const Slot& slot : slots()) sum += slot.writes.load(std::memory_order_acquire);
   return sum;
 }
 

@@ -8,11 +8,12 @@
 // the writer sees the request.
 #pragma once
 
-#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,12 @@ struct Snapshot {
 };
 
 // The requests in flight. Thread-safe.
+//
+// The slots may lie in memory that outlives the process (engine_memory.hpp). After a kill an odd
+// turn with a range says that the request may have been at the device: the range is stored before
+// the request touches anything, and the turn becomes even only after what the request did was
+// entered elsewhere (a write in DirtyRegions). A slot that was claimed and not announced shows the
+// range of an earlier request; the present one has not begun then.
 class Pins {
   struct alignas(64) Slot {
     std::atomic<std::uint64_t> turn{0};  // odd: in use; changes with every claim and release
@@ -72,7 +79,10 @@ class Pins {
  public:
   static constexpr std::size_t kSlots = 256;
 
-  explicit Pins(Scheduling& scheduling) : scheduling_(scheduling) {}
+  static constexpr std::size_t kBytes = kSlots * sizeof(Slot);
+  // `memory` holds the slots, kBytes bytes, aligned to 64, and outlives this; it is zeroed. Empty:
+  // memory of its own.
+  explicit Pins(Scheduling& scheduling, std::span<std::byte> memory = {});
 
   // One request, for as long as it exists.
   class Pin {
@@ -115,6 +125,11 @@ class Pins {
   };
   // May show the range of an earlier request for one that has only just begun.
   [[nodiscard]] std::vector<InFlight> in_flight() const;
+  // The same by range alone; one that does not fit 24 bits of sectors reaches to the end of any
+  // device.
+  [[nodiscard]] std::vector<SectorRange> ranges_in_flight() const;
+  // From the bytes of the slots of a process that is no more. Total on any bytes.
+  [[nodiscard]] static std::vector<SectorRange> ranges_in_flight(std::span<const std::byte> memory);
 
   // Starts a new epoch and returns it: requests that come later see what was published before.
   std::uint64_t advance() { return epoch_.fetch_add(1) + 1; }
@@ -125,7 +140,10 @@ class Pins {
   [[nodiscard]] std::uint64_t writes() const;
 
  private:
-  std::array<Slot, kSlots> slots_;
+  [[nodiscard]] std::span<const Slot> slots() const { return {slots_, kSlots}; }
+
+  std::vector<Slot> own_slots_;
+  Slot* const slots_;
   std::atomic<std::uint64_t> epoch_{1};
   Scheduling& scheduling_;
 };

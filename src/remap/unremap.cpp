@@ -100,7 +100,7 @@ class WayBack {
     Runs good;
     for (const SectorRange& run : runs) {
       sift(
-          run, [this](SectorRange part) { return path_.write_main(part.first, data(part)); },
+          run, [this](SectorRange part) { return path_.write_held_main(part.first, data(part)); },
           [this](int error) { return path_.find_main(error); }, good);
     }
     return good;

@@ -218,7 +218,7 @@ io::IoStatus WritePath::heal(const Item& item, const Table& table, io::IoStatus 
     if (stretch.place == Place::spare && path_.write_spare(stretch.spare, data).ok()) return true;
     if (!status.ok()) return false;
     const FlushGate::Mark mark = path_.main_gate.mark();
-    status = path_.write_main(stretch.range.first, data);
+    status = path_.write_held_main(stretch.range.first, data);
     if (status.ok()) {
       status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
     }

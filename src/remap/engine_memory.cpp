@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/engine_memory.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.hpp"
+#include "remap/dirty_regions.hpp"
+#include "remap/evidence.hpp"
+#include "remap/snapshot.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+bool any_region(std::span<const std::byte> words, SectorRange range) {
+  const std::uint64_t last = region_of(range.end() - SectorCount{1});
+  for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
+    std::uint64_t word = 0;
+    if (region / 64 * sizeof word + sizeof word > words.size()) return true;
+    std::memcpy(&word, words.subspan(region / 64 * sizeof word).data(), sizeof word);
+    if ((word >> (region % 64) & 1U) != 0) return true;
+  }
+  return false;
+}
+
+template <typename Byte>
+struct Parts {
+  std::span<Byte> pins;
+  std::span<Byte> evidence;
+  std::span<Byte> dirty;
+  std::span<Byte> covered;
+};
+
+// Requires EngineMemory::bytes_for(main_size) bytes.
+template <typename Byte>
+Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
+  const std::size_t dirty = DirtyRegions::bytes_for(main_size);
+  std::size_t at = 0;
+  const auto next = [&](std::size_t bytes) {
+    const auto part = memory.subspan(at, bytes);
+    at += bytes;
+    return part;
+  };
+  Parts<Byte> out;
+  out.pins = next(Pins::kBytes);
+  out.evidence = next(ContentEvidence::kBytes);
+  out.dirty = next(dirty);
+  out.covered = next(dirty);
+  return out;
+}
+
+}  // namespace
+
+std::size_t EngineMemory::bytes_for(SectorCount main_size) {
+  return Pins::kBytes + ContentEvidence::kBytes + 2 * DirtyRegions::bytes_for(main_size);
+}
+
+EngineMemory EngineMemory::of(std::span<std::byte> memory, SectorCount main_size) {
+  DMREMAP_ASSERT(memory.size() == bytes_for(main_size));
+  const Parts<std::byte> parts = parts_of(memory, main_size);
+  return {parts.pins, parts.evidence, parts.dirty, parts.covered};
+}
+
+std::vector<BlockHash> evidence_after_kill(std::span<const std::byte> memory,
+                                           SectorCount main_size) {
+  if (memory.size() != EngineMemory::bytes_for(main_size)) return {};
+  const Parts<const std::byte> parts = parts_of(memory, main_size);
+  const std::vector<SectorRange> in_flight = Pins::ranges_in_flight(parts.pins);
+  std::vector<BlockHash> out;
+  for (const BlockHash& known : ContentEvidence::entries_in(parts.evidence)) {
+    const SectorRange block = known.block;
+    const bool on_main = !block.empty() && block.first.value < main_size.value &&
+                         block.count.value <= main_size.value - block.first.value;
+    // A request in flight may have been a write that had reached the device, a region that is dirty
+    // or covered may hold other data after a power cut than before it: neither proves anything.
+    if (!on_main || any_region(parts.dirty, block) || any_region(parts.covered, block) ||
+        std::ranges::any_of(in_flight, [&](SectorRange r) { return r.overlaps(block); })) {
+      continue;
+    }
+    out.push_back(known);
+  }
+  return out;
+}
+
+}  // namespace dmremap::remap
