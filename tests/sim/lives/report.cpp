@@ -78,6 +78,9 @@ Report& Report::operator+=(const Report& other) {
   slow_found += other.slow_found;
   settled_failing += other.settled_failing;
   failing_moved += other.failing_moved;
+  others_shown += other.others_shown;
+  others_refused += other.others_refused;
+  evidence_kept += other.evidence_kept;
   main_faults += other.main_faults;
   spare_faults += other.spare_faults;
   for (const auto& [key, count] : other.transitions) transitions[key] += count;
@@ -104,6 +107,8 @@ std::vector<std::string> Report::missing() const {
   if (slow_found == 0) out.emplace_back("a sector found slow");
   if (settled_failing == 0) out.emplace_back("failing sectors left to settle");
   if (failing_moved == 0) out.emplace_back("a failing sector that reads again");
+  if (others_refused == 0) out.emplace_back("a disk that is not main as it was left refused");
+  if (evidence_kept == 0) out.emplace_back("evidence of main's contents after a crash");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
   if (clean_stops == 0) out.emplace_back("a clean stop");
   if (kills == 0) out.emplace_back("a kill");
@@ -144,6 +149,9 @@ std::string Report::text() const {
   add_line(out, "a spare sector retired", retired);
   add_line(out, "a sector found slow", slow_found);
   add_line(out, "a failing one that reads again", failing_moved);
+  add_line(out, "another disk where main was", others_shown);
+  add_line(out, "  refused by its contents", others_refused);
+  add_line(out, "evidence left by a crash", evidence_kept);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);
   return out;

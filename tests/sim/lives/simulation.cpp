@@ -60,6 +60,9 @@ class Simulation {
     parts.reopener = &stage_;
     parts.clock = &stage_.world;
     parts.scheduling = &stage_.world;
+    parts.evidence = evidence_;
+    parts.evidence_interval_ms = stage_.plan.evidence_interval_ms;
+    parts.memory = stage_.memory.span();
     auto engine = remap::Engine::start(parts, stage_.content);
     if (!engine) return refused(engine.error());
     stage_.engine = std::move(*engine);
@@ -86,6 +89,7 @@ class Simulation {
     stage.say(fmt::format("life {} begins", number));
     ++stage.report.lives;
     stage.ending = false;
+    stage.losses_at_start = stage.main.losses();
     const End end = some_end();
     // Of the steps of a life, some hundred are its opening.
     const bool early = stage.dice.one_in(5);
@@ -157,10 +161,12 @@ class Simulation {
     } else if (!stage.crashed()) {
       stage.crash();
     }
+    const bool ran = stage.engine != nullptr;
     if (stage.engine) stage.engine->stop();
     stage.engine.reset();
     stage.store.reset();
     stage.look_for_losses();
+    evidence_ = ran ? stage.evidence_left() : std::vector<remap::BlockHash>();
     if (!stage.main.plugged()) stage.main.replug(false);
     if (!stage.spare.plugged()) stage.spare.replug(false);
     if (end == End::power_cut) {
@@ -174,11 +180,26 @@ class Simulation {
       stage.say(end == End::kill ? "killed" : "stopped");
       stage.checker.killed();
     }
+    check_evidence();
+    if (end == End::power_cut) stage.losses_at_power_cut = stage.main.losses();
     stage.main.thaw();
     stage.spare.thaw();
     stage.plug_in();
     stage.spare_faults = 0;
     ++stage.spare_changes;
+  }
+
+  // What an engine left in its memory holds of main, even after a power cut: it was durable.
+  void check_evidence() {
+    if (stage_.cache_doubtful()) evidence_.clear();
+    for (const remap::BlockHash& known : evidence_) {
+      const auto now = stage_.main.contents().subspan(known.block.first.byte_offset(),
+                                                      known.block.count.bytes());
+      if (remap::hash_of(now) == known.hash) continue;
+      throw Broken(fmt::format("promise 8: evidence of sector {} does not hold after a crash",
+                               known.block.first.value));
+    }
+    stage_.report.evidence_kept += evidence_.size();
   }
 
   // No more faults: the set is healthy again, or says what it lacks, and keeps what it says.
@@ -277,7 +298,8 @@ class Simulation {
   }
 
   Stage stage_;
-  std::uint64_t losses_before_ = 0;  // of the spare, when it was opened
+  std::uint64_t losses_before_ = 0;         // of the spare, when it was opened
+  std::vector<remap::BlockHash> evidence_;  // of the life before
 };
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "remap/engine_memory.hpp"
+
 namespace dmremap::sim {
 
 namespace {
@@ -15,6 +17,8 @@ namespace {
 constexpr Stamp kFirstStamp = 1;
 // The least that holds eight copies.
 constexpr SectorCount kSpareSize{32'768};
+// Beyond the area of the clients, so that there is always something that nobody writes.
+constexpr SectorCount kUnwritten{4'096};
 
 io::Geometry some_geometry(Dice& dice, SectorCount size) {
   switch (dice.below(4)) {
@@ -32,7 +36,7 @@ io::Geometry some_geometry(Dice& dice, SectorCount size) {
 Plan::Plan(Dice& dice) {
   small_spare = dice.one_in(12);
   // What is beyond the area is only there to take up the spare.
-  main = some_geometry(dice, SectorCount{small_spare ? 31'744U : 6'144U});
+  main = some_geometry(dice, small_spare ? SectorCount{31'744} : area + kUnwritten);
   lives = static_cast<unsigned>(dice.between(2, 8));
   clients = static_cast<unsigned>(dice.between(1, 6));
   requests = dice.between(10, dice.one_in(4) ? 200 : 60);
@@ -41,6 +45,8 @@ Plan::Plan(Dice& dice) {
   }
   slow = dice.one_in(4);
   weather_one_in = dice.between(1, 8);
+  // Mostly more often than a disk would like, so that writes meet it.
+  if (!dice.one_in(4)) evidence_interval_ms = static_cast<std::uint32_t>(dice.between(1, 10));
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (bad_copies.size() < 2 && dice.one_in(4)) bad_copies.push_back(copy);
   }
@@ -56,6 +62,7 @@ Stage::Stage(std::uint64_t seed, bool talk)
       spare(world, {kSpareSize, 512, 4096}, "spare"),
       checker(plan.main.size, kFirstStamp),
       reserved(metadata::reserved_ranges(kSpareSize)),
+      memory(remap::EngineMemory::bytes_for(plan.main.size)),
       bad_reads(plan.main.size),
       bad_writes(plan.main.size),
       moved_by_hand(plan.main.size),
@@ -104,6 +111,9 @@ void Stage::say(const std::string& text) const {
 
 void Stage::on_event(format::Event event) {
   if (event.kind == format::EventKind::trip) ++trips;
+  if (event.kind == format::EventKind::rearm && reopened_ == other_wire_.get() && other_wire_) {
+    throw Broken("promise 8: a disk that is not main as it was left is taken for main");
+  }
   if (event.kind == format::EventKind::gone) ++gone_events;
   ++report.events[event.kind];
   note_failing(event);
@@ -148,14 +158,57 @@ bool Stage::spare_spoils(SectorRange main_range) const {
 }
 
 Result<io::BlockDevice*> Stage::reopen() {
-  if (!main.plugged() || crashed()) return fail(ErrorCode::io, "not there");
+  reopened_ = nullptr;
+  if (crashed()) return fail(ErrorCode::missing_device, "not there");
+  if (other_ && stranger_) return fail(ErrorCode::wrong_main, "another disk is there");
+  if (other_) return reopened_ = other_wire_.get();
+  if (!main.plugged()) return fail(ErrorCode::missing_device, "not there");
   wires.push_back(std::make_unique<Wire>(main, "main"));
   main_wire = wires.back().get();
-  return main_wire;
+  return reopened_ = main_wire;
+}
+
+void Stage::refuse(io::BlockDevice& device) {
+  if (other_wire_.get() == &device) {
+    ++report.others_refused;
+    return;
+  }
+  if (crashed() || !engine || !main.plugged() || cache_doubtful()) return;
+  const std::string reason = engine->conditions().reason;
+  if (reason.find("not main as it was left") == std::string::npos) return;
+  throw Broken("promise 8: main is refused, and it is as it was left: " + reason);
+}
+
+void Stage::show_other(bool stranger) {
+  ++report.others_shown;
+  stranger_ = stranger;
+  say(stranger ? "a stranger is there" : "a disk that was changed is there");
+  auto disk = std::make_unique<SimDisk>(world, plan.main, "other");
+  // Wherever it is looked at it is another one.
+  std::vector<std::byte> bytes(main.contents().begin(), main.contents().end());
+  for (std::size_t at = 0; at < bytes.size(); at += kSectorBytes) bytes[at + 17] ^= std::byte{1};
+  disk->poke({0}, bytes);
+  other_wire_ = std::make_unique<Wire>(*disk, "other");
+  other_ = std::move(disk);
+}
+
+void Stage::hide_other() {
+  if (!other_) return;
+  other_wire_->cut(ENODEV);
+  // The engine may be reading it.
+  former_others_.push_back(std::move(other_));
+  former_other_wires_.push_back(std::move(other_wire_));
+}
+
+std::vector<remap::BlockHash> Stage::evidence_left() const {
+  if (evidence_at_crash_) return *evidence_at_crash_;
+  return remap::evidence_after_kill(memory.span(), plan.main.size);
 }
 
 void Stage::plug_in() {
   failing_since_.clear();
+  hide_other();
+  evidence_at_crash_.reset();
   wires.push_back(std::make_unique<Wire>(main, "main"));
   main_wire = wires.back().get();
   wires.push_back(std::make_unique<Wire>(spare, "spare"));
@@ -178,6 +231,8 @@ void Stage::unplug_spare(int error) {
 
 void Stage::crash() {
   ending = true;
+  if (!evidence_at_crash_) evidence_at_crash_ = evidence_left();
+  if (other_) other_->freeze();
   main.freeze();
   spare.freeze();
 }

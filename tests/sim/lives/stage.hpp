@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/aligned_buffer.hpp"
 #include "metadata/store.hpp"
 #include "remap/engine.hpp"
 #include "sim/lives/checker.hpp"
@@ -39,6 +40,7 @@ struct Plan {
   std::vector<Sector> hot;           // where most requests and faults go
   bool small_spare = false;          // nearly all of it is taken before
   bool slow = false;                 // faults that take seconds
+  std::uint32_t evidence_interval_ms = 1'000;
   std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
   int spare_medium_error = 0;        // what its data gives where the medium lost it
   bool rough_spare = false;          // long runs of it refuse all writes, from the beginning
@@ -79,6 +81,12 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   void fill_health(format::Health& health) override { ++health.remaps; }
   // MainReopener
   Result<io::BlockDevice*> reopen() override;
+  void refuse(io::BlockDevice& device) override;
+
+  // Until hide_other, another disk is where main was: one with main's identifiers whose contents
+  // differ, as after it was written to on another machine, or a stranger.
+  void show_other(bool stranger);
+  void hide_other();
 
   // New handles for both; the old ones are kept, as nobody may be left with a dangling one.
   void plug_in();
@@ -90,6 +98,10 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   [[nodiscard]] bool crashed() const { return main.frozen(); }
   // Does a disk hold something older than what was acknowledged last?
   [[nodiscard]] bool any_lost() const;
+  // What the engine's memory had at the crash, else has now.
+  [[nodiscard]] std::vector<remap::BlockHash> evidence_left() const;
+  // Main may show what a flush of an earlier life failed to make durable: no engine can know.
+  [[nodiscard]] bool cache_doubtful() const { return losses_at_power_cut != losses_at_start; }
   // Acknowledged data was lost by a disk that will say so at the next flush?
   void look_for_losses();
   // Which sectors changed state since the last look.
@@ -120,6 +132,9 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   Wire* main_wire = nullptr;
   Wire* spare_wire = nullptr;
   std::unique_ptr<metadata::Store> store;
+  AlignedBuffer memory;                   // of the engine; outlives it, as if mapped from a file
+  std::uint64_t losses_at_start = 0;      // of main, when this life began
+  std::uint64_t losses_at_power_cut = 0;  // of main, at the last one
   std::unique_ptr<remap::Engine> engine;  // of this life, once it serves
   format::Content content;
 
@@ -139,6 +154,15 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   void note_suspect(Sector sector, const std::vector<format::Extent>& extents);
 
   void note_failing(const format::Event& event);
+
+  std::unique_ptr<SimDisk> other_;
+  std::unique_ptr<Wire> other_wire_;
+  std::vector<std::unique_ptr<SimDisk>> former_others_;
+  std::vector<std::unique_ptr<Wire>> former_other_wires_;
+  bool stranger_ = false;
+  io::BlockDevice* reopened_ = nullptr;  // what the engine looks at
+  std::optional<std::vector<remap::BlockHash>> evidence_at_crash_;
+
 
   std::vector<format::State> states_;                     // by sector, as last seen
   std::map<std::uint64_t, std::uint64_t> failing_since_;  // by sector, ns

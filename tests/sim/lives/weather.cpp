@@ -258,6 +258,12 @@ class Weather {
     stage_.unplug_main(error);
     stage_.world.sleep(milliseconds(dice_.between(1, 4'000)));
     if (stage_.crashed()) return;
+    if (dice_.one_in(2)) {
+      stage_.show_other(dice_.one_in(4));
+      stage_.world.sleep(milliseconds(dice_.between(1, 6'000)));
+      if (stage_.crashed()) return;
+      stage_.hide_other();
+    }
     const bool forgot = dice_.one_in(2);
     stage_.main.replug(forgot);
     stage_.say(forgot ? "main is back, without what it had in its cache" : "main is back");
