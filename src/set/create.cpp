@@ -276,11 +276,6 @@ Result<Created> create(const CreateOptions& options, const Hints& known, Clock& 
   }
   const auto main_facts = discovery::gather_facts(**main);
   if (!main_facts) return tl::unexpected(main_facts.error());
-  if (auto free =
-          check_in_no_set(**main, *main_facts, known, options.discard_data, options.destroy);
-      !free) {
-    return tl::unexpected(free.error());
-  }
   // Removed again unless kept.
   SpareFile made;
   if (options.spare_bytes) {
@@ -296,6 +291,11 @@ Result<Created> create(const CreateOptions& options, const Hints& known, Clock& 
   if (!destroyed) return tl::unexpected(destroyed.error());
   const auto erase_ends = check_signatures(**spare, options.force);
   if (!erase_ends) return tl::unexpected(erase_ends.error());
+  if (auto free =
+          check_in_no_set(**main, *main_facts, known, options.discard_data, options.spare_path);
+      !free) {
+    return tl::unexpected(free.error());
+  }
 
   auto content = describe(options, *main_facts, **spare, clock, random);
   if (!content) return tl::unexpected(content.error());

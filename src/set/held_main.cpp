@@ -72,9 +72,14 @@ HeldMain::HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
   opened_.push_back(std::move(device));
 }
 
-io::FileDevice& HeldMain::device() const {
+std::shared_ptr<io::FileDevice> HeldMain::device() const {
   const std::lock_guard lock(mutex_);
-  return *opened_.back();
+  return opened_.back();
+}
+
+void HeldMain::refuse(io::BlockDevice& device) {
+  const std::lock_guard lock(mutex_);
+  if (opened_.size() > 1 && opened_.back().get() == &device) opened_.pop_back();
 }
 
 discovery::RecordedMain HeldMain::recorded() const {
@@ -139,18 +144,18 @@ Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
 }
 
 Result<io::BlockDevice*> HeldMain::reopen() {
-  io::FileDevice& old = device();
+  const std::shared_ptr<io::FileDevice> old = device();
   // Still the same open device: nobody can have put another in its place.
-  if (answers(old)) return &old;
+  if (answers(*old)) return old.get();
 
   const discovery::RecordedMain now = recorded();
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
   std::vector<std::string> paths = discovery::block_devices();
-  paths.insert(paths.begin(), {old.path(), now.fingerprint.path_hint});
+  paths.insert(paths.begin(), {old->path(), now.fingerprint.path_hint});
   std::optional<Error> refused;
   for (const std::string& path : paths) {
     if (path.empty() || is_own(path)) continue;
-    const bool was_here = path == old.path();
+    const bool was_here = path == old->path();
     if (!was_here && !discovery::may_be_device(path, now.fingerprint.size, now.facts)) continue;
     auto held = hold_again(path, shared);
     if (!held) {
@@ -169,7 +174,7 @@ Result<io::BlockDevice*> HeldMain::reopen() {
     refused->hint = "stop the set, look at the device, and start it with --accept-main";
     return tl::unexpected(*refused);
   }
-  return fail(ErrorCode::missing_device, "the main device is not back", old.path());
+  return fail(ErrorCode::missing_device, "the main device is not back", old->path());
 }
 
 }  // namespace dmremap::set

@@ -31,8 +31,8 @@ class HeldMain final : public remap::MainReopener {
   HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
            discovery::RecordedMain recorded);
 
-  // Valid as long as this object, also after a reopen.
-  [[nodiscard]] io::FileDevice& device() const;
+  // The one in use; it stays open as long as the caller has it.
+  [[nodiscard]] std::shared_ptr<io::FileDevice> device() const;
   [[nodiscard]] discovery::RecordedMain recorded() const;
   [[nodiscard]] format::Fingerprint fingerprint() const { return recorded().fingerprint; }
   void set_recorded(discovery::RecordedMain recorded);
@@ -45,6 +45,8 @@ class HeldMain final : public remap::MainReopener {
   // was acknowledged. Errors: missing_device: nothing like it is there; main_unproven, wrong_main:
   // a device is, and why it was not taken.
   Result<io::BlockDevice*> reopen() override;
+  // Lets go of it, unless it is the one that was main all along.
+  void refuse(io::BlockDevice& device) override;
 
  private:
   // Whether it is main, answers, and can be served as main was. The error says why not.
@@ -57,7 +59,7 @@ class HeldMain final : public remap::MainReopener {
   const io::Access access_;
   const io::Geometry geometry_;
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<io::FileDevice>> opened_;  // the last one is in use
+  std::vector<std::shared_ptr<io::FileDevice>> opened_;  // the last one is in use
   discovery::RecordedMain recorded_;
   std::vector<std::string> own_;  // paths
 };

@@ -75,7 +75,7 @@ bool may_be_main(const KnownSet& set, const discovery::DeviceFacts& seen,
 
 Result<void> check_in_no_set(io::FileDevice& main, const discovery::DeviceFacts& facts,
                              const Hints& known, const std::optional<Uuid>& discard,
-                             const std::optional<Uuid>& except) {
+                             const std::string& overwritten) {
   // A device that does not read is what all this is for.
   const auto own = metadata::survey(main);
   if (own && own->has_set()) {
@@ -85,8 +85,10 @@ Result<void> check_in_no_set(io::FileDevice& main, const discovery::DeviceFacts&
                 main.path(), "give the failing disk; `dmremap release` ends that set");
   }
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  const auto new_spare = io::storage_of(overwritten);
   for (const KnownSet& set : known_sets(known, main.path())) {
-    if (set.uuid == discard || set.uuid == except || !may_be_main(set, facts, shared)) continue;
+    const bool is_given_up = set.uuid == discard || io::storage_of(set.spare) == new_spare;
+    if (is_given_up || !may_be_main(set, facts, shared)) continue;
     const std::string uuid = to_string(set.uuid);
     return fail(
         ErrorCode::main_has_set,

@@ -14,11 +14,12 @@
 namespace dmremap::set {
 
 // Looks at the device itself, at every spare that can be found, and at what is remembered of sets
-// whose spare cannot. `discard`: the user gives up that set. `except`: a set on its way out, whose
-// spare is overwritten. Error main_has_set, naming the set and its spare. Only reads.
+// whose spare cannot. `discard`: the user gives up that set. `overwritten`: the new
+// spare; whether a set on it may be given up was asked before. Error main_has_set, naming the set
+// and its spare. Only reads.
 [[nodiscard]] Result<void> check_in_no_set(io::FileDevice& main,
                                            const discovery::DeviceFacts& facts, const Hints& known,
                                            const std::optional<Uuid>& discard,
-                                           const std::optional<Uuid>& except);
+                                           const std::string& overwritten);
 
 }  // namespace dmremap::set

@@ -123,7 +123,7 @@ class HeldSet final : public RunningSet {
       store_ = std::move(*store);
     }
     remap::EngineParts parts;
-    parts.main = &main_.device();
+    parts.main = main_.device().get();
     parts.spare = spare_.get();
     parts.store = store_.get();
     parts.observer = &recorder_;
@@ -160,7 +160,7 @@ class HeldSet final : public RunningSet {
     out.table = engine_->table_counts();
     out.io = engine_->counts();
     out.copies = store_ ? store_->copies() : copies_;
-    out.main_path = main_.device().path();
+    out.main_path = main_.device()->path();
     out.spare_path = spare_->path();
     out.spare_uuid = content_.identity.spare_uuid;
     out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
@@ -275,8 +275,8 @@ class HeldSet final : public RunningSet {
     const bool clean = flushed && !engine_->conditions().tripped;
     MainPrint print;
     if (clean) {
-      if (const auto seen = discovery::gather_facts(main_.device())) look_at_facts(*seen);
-      print = print_of(main_.device(), engine_->extents());
+      if (const auto seen = discovery::gather_facts(*main_.device())) look_at_facts(*seen);
+      print = print_of(*main_.device(), engine_->extents());
       // Once all of it reads again its print would be another one, though nobody wrote to it.
       if (!print.whole) print.print = {};
     }
@@ -326,7 +326,7 @@ class HeldSet final : public RunningSet {
   void watch_main() {
     std::uint64_t writes_seen = 0;
     unsigned rest = 0;
-    Sha256 print_seen = print_of(main_.device(), engine_->extents()).print;
+    Sha256 print_seen = print_of(*main_.device(), engine_->extents()).print;
     std::unique_lock lock(watch_mutex_);
     while (!watch_ended_.wait_for(lock, kLookEvery, [this] { return watch_ends_; })) {
       lock.unlock();
@@ -343,10 +343,10 @@ class HeldSet final : public RunningSet {
 
   // False: it does not read well.
   bool look_at_main(Sha256& print_seen) {
-    const MainPrint now = print_of(main_.device(), engine_->extents());
+    const MainPrint now = print_of(*main_.device(), engine_->extents());
     if (!now.whole || now.print == print_seen) return now.whole;
     print_seen = now.print;
-    const auto seen = discovery::gather_facts(main_.device());
+    const auto seen = discovery::gather_facts(*main_.device());
     if (!seen) return false;
     const format::Fingerprint before = main_.fingerprint();
     const format::Fingerprint after = merged(before, seen->fingerprint);

@@ -39,7 +39,7 @@ def _all(t):
     equal(_by_outcome(done), {whole.name: "started", broken.name: "not-started",
                               wrong.name: "not-started"}, "outcomes")
     codes = {e["name"]: e["error"]["code"] for e in done.json()["sets"] if e["error"]}
-    equal(codes, {broken.name: "missing-device", wrong.name: "wrong-main"}, "reasons")
+    equal(codes, {broken.name: "missing-device", wrong.name: "main-resized"}, "reasons")
     check(whole.is_running() and not broken.is_running(), "what runs")
     started = next(e for e in done.json()["sets"] if e["name"] == whole.name)
     equal([e["kind"] for e in started["exports"]], ["fuse"], "exports")

@@ -38,6 +38,7 @@ def create_devices(t):
     support.flush(main)
     support.dmremap("create", "mounted", main, spare)
     check(support.is_mounted(point), "main is still mounted")
+    support.dmremap("release", spare)
 
     # A mounted, a held and a read-only spare.
     busy_image = t.image("busy.img", "32MiB")

@@ -59,8 +59,9 @@ def create_refusals(t):
 
     # --force takes it, and nothing finds the old contents any more. Main stays as it is.
     before = digest(main)
-    for disk, name in ((spare, "data"), (parted, "other"), (member, "third")):
-        support.dmremap("create", name, main, disk, "--force")
+    for disk, name, failing in ((spare, "data", main), (parted, "other", t.image("2.img", "64MiB")),
+                                (member, "third", t.image("3.img", "64MiB"))):
+        support.dmremap("create", name, failing, disk, "--force")
         equal(support.run("blkid", "-p", disk, expect=None).out, "", "what blkid finds")
     equal(digest(main), before, "main after create")
 

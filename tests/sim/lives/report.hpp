@@ -45,9 +45,9 @@ struct Report {
   std::uint64_t settled_failing = 0;  // calms that waited for failing sectors
   std::uint64_t failing_moved = 0;    // sectors that read again on the spare
   std::uint64_t slow_found = 0;       // sectors that became suspect because they were slow
-  std::uint64_t others_shown = 0;    // disks that were not main, where main had been
-  std::uint64_t others_refused = 0;  // looks at one of them that had main's identifiers
-  std::uint64_t evidence_kept = 0;   // entries that held after a life that was cut off
+  std::uint64_t others_shown = 0;     // disks that were not main, where main had been
+  std::uint64_t others_refused = 0;   // looks at one of them that had main's identifiers
+  std::uint64_t evidence_kept = 0;    // entries that held after a life that was cut off
 
   [[nodiscard]] std::uint64_t requests() const {
     return reads + writes + flushes + zeroes + discards + relocations + unremaps + imports +

@@ -36,10 +36,10 @@ struct Plan {
   SectorCount area{6'144};  // of main, that the clients use
   unsigned lives = 0;
   unsigned clients = 0;
-  std::uint64_t requests = 0;        // of a client in a life
-  std::vector<Sector> hot;           // where most requests and faults go
-  bool small_spare = false;          // nearly all of it is taken before
-  bool slow = false;                 // faults that take seconds
+  std::uint64_t requests = 0;  // of a client in a life
+  std::vector<Sector> hot;     // where most requests and faults go
+  bool small_spare = false;    // nearly all of it is taken before
+  bool slow = false;           // faults that take seconds
   std::uint32_t evidence_interval_ms = 1'000;
   std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
   int spare_medium_error = 0;        // what its data gives where the medium lost it
@@ -162,7 +162,6 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   bool stranger_ = false;
   io::BlockDevice* reopened_ = nullptr;  // what the engine looks at
   std::optional<std::vector<remap::BlockHash>> evidence_at_crash_;
-
 
   std::vector<format::State> states_;                     // by sector, as last seen
   std::map<std::uint64_t, std::uint64_t> failing_since_;  // by sector, ns
