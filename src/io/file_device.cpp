@@ -36,7 +36,8 @@ bool is_aligned(const void* memory) {
 
 // Goes on after a first transfer of `moved` bytes (-1: errno) was not all of `bytes`:
 // `transfer(done)` is one pread or pwrite of what is left. A device that answers nothing inside its
-// size, or less than a block, is broken: EIO, never zeros.
+// size, or less than a block, has lost its end, or is no longer there: an error of the device,
+// never zeros, and no bad sector.
 template <typename Transfer>
 [[gnu::noinline]] IoStatus transfer_rest(ssize_t moved, std::size_t bytes, std::size_t block_bytes,
                                          Transfer transfer) {
@@ -47,7 +48,7 @@ template <typename Transfer>
     } else {
       // Direct I/O can only go on from a block's start.
       const std::size_t whole = align_down(static_cast<std::size_t>(moved), block_bytes);
-      if (whole == 0) return {EIO};
+      if (whole == 0) return {ENXIO};
       done += whole;
       if (done >= bytes) return kIoOk;
     }
@@ -103,6 +104,13 @@ IoStatus write_all(int fd, off_t offset, std::span<const std::byte> data, std::s
   return kIoOk;
 }
 
+// As far as this machine knows, without asking the server of a network or FUSE file system.
+bool reaches_beyond_file(int fd, std::uint64_t end) {
+  struct statx facts {};
+  return ::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &facts) == 0 &&
+         facts.stx_size < end;
+}
+
 IoStatus allocate(int fd, int mode, SectorRange range) {
   while (::fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.first.byte_offset()),
                      static_cast<off_t>(range.count.bytes())) != 0) {
@@ -154,7 +162,14 @@ IoStatus FileDevice::do_read(Sector first, std::span<std::byte> out) {
   return read_bounced(fd_.get(), offset, out, block_bytes);
 }
 
+// A write must not make a truncated image longer: what lies between would read as zeros. The look
+// and the write are two steps; docs/fault-model.md names what may happen in between.
+bool FileDevice::is_truncated_before(Sector end) const {
+  return !is_block_device_ && reaches_beyond_file(fd_.get(), end.byte_offset());
+}
+
 IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {
+  if (is_truncated_before(first + SectorCount::from_bytes(data.size()))) return {ENXIO};
   const std::size_t block_bytes = geometry().logical_block_bytes;
   const auto offset = static_cast<off_t>(first.byte_offset());
   if (!direct_ || is_aligned(data.data())) return write_all(fd_.get(), offset, data, block_bytes);
@@ -181,7 +196,10 @@ void FileDevice::do_read_many(std::span<ReadOp> ops) {
 
 void FileDevice::do_write_many(std::span<WriteOp> ops) {
   std::vector<Ring::Transfer> transfers;
-  for (const WriteOp& op : ops) {
+  for (WriteOp& op : ops) {
+    if (op.status.ok() && is_truncated_before(op.first + SectorCount::from_bytes(op.data.size()))) {
+      op.status = {ENXIO};
+    }
     // A write does not change what it is given.
     auto* memory = const_cast<std::byte*>(op.data.data());
     transfers.push_back({memory, ring_bytes(op.status, op.data), op.first.byte_offset()});
@@ -204,6 +222,7 @@ IoStatus FileDevice::do_flush() {
 
 IoStatus FileDevice::do_write_zeroes(SectorRange range) {
   if (range.empty()) return kIoOk;
+  if (is_truncated_before(range.end())) return {ENXIO};
   // Both modes leave zeros, on block devices too; ZERO_RANGE also where a device cannot unmap
   // (Linux, block/fops.c, blkdev_fallocate).
   const IoStatus status = allocate(fd_.get(), FALLOC_FL_PUNCH_HOLE, range);

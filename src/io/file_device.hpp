@@ -71,6 +71,8 @@ class FileDevice final : public BlockDevice {
   IoStatus do_write_zeroes(SectorRange range) override;
   IoStatus do_discard(SectorRange range) override;
 
+  // An image that became shorter than that.
+  [[nodiscard]] bool is_truncated_before(Sector end) const;
   // How much of an op goes through the ring: all or nothing.
   [[nodiscard]] std::size_t ring_bytes(IoStatus status, std::span<const std::byte> memory) const;
 

@@ -192,17 +192,38 @@ TEST_F(FileDeviceTest, RequestsBeyondTheEndAreRefused) {
   EXPECT_EQ(std::filesystem::file_size(path("image")), 1 * kMiB);
 }
 
-TEST_F(FileDeviceTest, AnImageThatShrankGivesEioAndNeverZeros) {
+// Not EIO: that would be taken for bad sectors.
+TEST_F(FileDeviceTest, Promise6_AnImageThatShrankGivesAnErrorOfTheDeviceAndNeverZeros) {
   const std::string file = image(1 * kMiB);
   const auto device = FileDevice::open(file, kShared);
   ASSERT_TRUE(device);
   std::filesystem::resize_file(file, 512 * kKiB);
   AlignedBuffer out(8192);
-  EXPECT_EQ((*device)->read({1024}, out.span()).error, EIO);
-  EXPECT_EQ((*device)->read({1024 - 8}, out.span()).error, EIO);
+  EXPECT_EQ((*device)->read({1024}, out.span()).error, ENXIO);
+  EXPECT_EQ((*device)->read({1024 - 8}, out.span()).error, ENXIO);
   EXPECT_EQ((*device)->size_now()->bytes(), 512 * kKiB);
   EXPECT_EQ((*device)->geometry().size.bytes(), 1 * kMiB);
   EXPECT_EQ((*device)->counters().read_errors, 2U);
+}
+
+TEST_F(FileDeviceTest, Promise1_AWriteNeverMakesATruncatedImageLonger) {
+  const std::string file = image(1 * kMiB);
+  const auto device = FileDevice::open(file, {Access::read_write, Holding::exclusive});
+  ASSERT_TRUE(device);
+  std::filesystem::resize_file(file, 512 * kKiB);
+  const AlignedBuffer data(8192);
+  EXPECT_EQ((*device)->write({1024}, data.span()).error, ENXIO);
+  EXPECT_EQ((*device)->write({1024 - 8}, data.span()).error, ENXIO);
+  EXPECT_EQ((*device)->write_zeroes({{1024}, {16}}).error, ENXIO);
+  std::vector<WriteOp> ops{{Sector{0}, data.span()}, {Sector{1024 - 8}, data.span()}};
+  (*device)->write_many(ops);
+  EXPECT_TRUE(ops[0].status.ok());
+  EXPECT_EQ(ops[1].status.error, ENXIO);
+  EXPECT_TRUE((*device)->write({1024 - 16}, data.span()).ok());
+  EXPECT_EQ(std::filesystem::file_size(file), 512 * kKiB);
+  // With its size again it takes writes again.
+  std::filesystem::resize_file(file, 1 * kMiB);
+  EXPECT_TRUE((*device)->write({1024}, data.span()).ok());
 }
 
 TEST_F(FileDeviceTest, ZeroedRangesReadAsZerosAndTheirNeighboursStay) {

@@ -31,6 +31,10 @@ class Allocator {
   // Goes on looking that much further ahead, at the beginning again once past the end.
   void skip(SectorCount ahead);
 
+  // Where the next run is looked for first.
+  [[nodiscard]] Sector position() const { return next_; }
+  void go_to(Sector position) { next_ = position; }
+
   // Free at once: allocated, but no published table ever named it.
   void give_back(SectorRange range);
   // Free once every request that began before `epoch` has ended: a published table named it, and

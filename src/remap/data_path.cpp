@@ -145,7 +145,9 @@ Finding DataPath::find_main(int error) {
     case Judgement::media:
       return Finding::media;
     case Judgement::refuse:
-      return Finding::refused;
+      // Promise 6: a main that takes no writes but reads loses none of its data; what was to be
+      // written is remapped like what a bad sector did not take.
+      return refuses_writes(error) ? Finding::media : Finding::refused;
     case Judgement::trip:
       break;
     case Judgement::probe:
@@ -154,6 +156,15 @@ Finding DataPath::find_main(int error) {
   }
   trip(error);
   return Finding::gone;
+}
+
+bool DataPath::refuses_writes(int error) {
+  // EPERM: a block device that was set read-only (Linux, block/fops.c, blkdev_write_iter). EROFS:
+  // an image whose file system was. No read gives either.
+  if (error != EPERM && error != EROFS) return false;
+  if (main_write_refusal.load() == 0 && !reads_well(main_device())) return false;
+  main_write_refusal.store(error);
+  return true;
 }
 
 bool DataPath::reads_well(io::BlockDevice& device) {
@@ -170,6 +181,14 @@ void DataPath::trip(int error) {
   }
 }
 
+void DataPath::trip_because(std::string reason) {
+  if (breaker.tripped()) return;
+  trip_error.store(0);
+  if (breaker.trip(reason)) {
+    emit(format::EventKind::trip, Severity::error, {}, 0, std::move(reason));
+  }
+}
+
 void DataPath::rearm(io::BlockDevice& device) {
   // A device that was away may have lost what was in its cache, and no flush of it will say so: the
   // next flush of a user does, unless one has failed since. Before the first good flush that may be
@@ -181,17 +200,25 @@ void DataPath::rearm(io::BlockDevice& device) {
 }
 
 io::IoStatus DataPath::read_spare(Sector first, std::span<std::byte> out) {
-  return spare_.read(first, out);
+  return noted(spare_.read(first, out));
 }
 
 io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data) {
+  // As if it were not there: a device of another size may be another device by now.
+  if (spare_trouble.is_withheld()) return {ENXIO};
   const io::IoStatus status = spare_.write(first, data);
-  spare_gate.written();
-  return status;
+  // What a device that is gone did not take is not in its cache.
+  if (status.ok() || judge(status.error) != Judgement::trip) spare_gate.written();
+  return noted(status);
 }
 
 io::IoStatus DataPath::flush_spare_device() {
-  return spare_.flush();
+  return noted(spare_.flush());
+}
+
+io::IoStatus DataPath::noted(io::IoStatus status) {
+  if (!status.ok()) spare_trouble.sign(judge(status.error) == Judgement::trip);
+  return status;
 }
 
 bool DataPath::known_unreadable(const Table& table, SectorRange range) const {

@@ -22,6 +22,7 @@
 #include "remap/flush_gate.hpp"
 #include "remap/live_table.hpp"
 #include "remap/probe.hpp"
+#include "remap/spare_trouble.hpp"
 
 namespace dmremap::remap {
 
@@ -45,6 +46,8 @@ class DataPath {
   io::IoStatus flush_main_device();
   // Classifies, probes and trips. Call after the request has failed.
   Finding find_main(int error);
+  // Opens the breaker for what was seen without a request; does nothing while it is open.
+  void trip_because(std::string reason);
   // Does `device` read where main did when the set was opened?
   [[nodiscard]] bool reads_well(io::BlockDevice& device);
   // Takes `device` for main from now on and closes the breaker.
@@ -114,6 +117,7 @@ class DataPath {
   DirtyRegions covered;  // of main: those that the flush in progress must make durable
   ContentEvidence evidence;
   FailingPlaces failing;  // of the spare
+  SpareTrouble spare_trouble;
   const AlignedBuffer zeroes;
 
   std::atomic<std::uint64_t> flushes{0};
@@ -129,14 +133,20 @@ class DataPath {
   std::atomic<bool> spare_full{false};
   std::atomic<bool> spare_low{false};
   std::atomic<bool> table_full{false};
-  std::atomic<int> trip_error{0};  // the errno that last tripped the breaker
+  std::atomic<int> trip_error{0};          // the errno that last tripped the breaker
+  std::atomic<int> main_write_refusal{0};  // the errno with which main, though it reads, takes no
+                                           // writes; 0: none is known
 
   [[nodiscard]] std::string read_only_reason() const;
 
  private:
   io::BlockDevice& main_device() { return *main_.load(); }
+  // Leaves a sign of trouble if a request to the spare failed.
+  io::IoStatus noted(io::IoStatus status);
   void trip(int error);
   void note_failed_write(SectorRange range);
+  // Is `error`, of a write, what the kernel says of a device that it set read-only, and main reads?
+  [[nodiscard]] bool refuses_writes(int error);
 
   std::atomic<io::BlockDevice*> main_;
   io::BlockDevice& spare_;

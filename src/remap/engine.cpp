@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -14,6 +16,7 @@
 #include "remap/read_path.hpp"
 #include "remap/rearm.hpp"
 #include "remap/relocator.hpp"
+#include "remap/spare_watch.hpp"
 #include "remap/unremap.hpp"
 #include "remap/write_path.hpp"
 
@@ -43,6 +46,8 @@ class RunningEngine final : public Engine {
       sampler_ = std::make_unique<EvidenceSampler>(
           path_, std::chrono::milliseconds(parts.evidence_interval_ms));
     }
+    spare_watch_ = std::make_unique<SpareWatch>(
+        path_, remapper_.get(), std::chrono::milliseconds(parts.spare_look_interval_ms));
     if (parts.reopener != nullptr) {
       rearm_ = std::make_unique<Rearm>(path_, *parts.reopener,
                                        std::chrono::milliseconds(parts.rearm_interval_ms));
@@ -195,6 +200,12 @@ class RunningEngine final : public Engine {
       out.trip_reason = path_.breaker.reason();
       out.trip_error = path_.trip_error.load();
     }
+    {
+      const std::lock_guard lock(devices_mutex_);
+      out.devices = devices_;
+    }
+    out.main_read_only = out.devices.main_read_only || path_.main_write_refusal.load() != 0;
+    std::tie(out.spare, out.spare_reason) = spare_now(out.devices);
     out.spare_full = path_.spare_full.load();
     out.spare_low = path_.spare_low.load();
     out.table_full = path_.table_full.load();
@@ -217,22 +228,49 @@ class RunningEngine final : public Engine {
 
   std::vector<BlockHash> evidence() const override { return path_.evidence_now(); }
 
+  void note_devices(const DeviceNews& news) override {
+    DeviceNews before;
+    {
+      const std::lock_guard lock(devices_mutex_);
+      before = std::exchange(devices_, news);
+    }
+    path_.spare_trouble.withhold(news.spare_shrank);
+    // Twice in a row, since a write may be refused between a look and its word here.
+    if (!news.main_read_only && !before.main_read_only) path_.main_write_refusal.store(0);
+    if (!news.main_absence.empty()) {
+      path_.trip_because(news.main_absence);
+    } else if (news.main_shrank) {
+      path_.trip_because(news.main_resize);
+    }
+  }
+
   std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
   std::vector<FailingPlace> failing() const override { return path_.failing.list(); }
 
   void end_background() override {
     if (relocator_) relocator_->stop();
+    spare_watch_->stop();
   }
 
   void stop() override {
     if (rearm_) rearm_->stop();
     if (sampler_) sampler_->stop();
+    spare_watch_->stop();
     if (relocator_) relocator_->stop();
     retries_.stop();
     if (remapper_) remapper_->stop();
   }
 
  private:
+  // What is seen of the spare from outside goes before what its requests came to.
+  [[nodiscard]] std::pair<SpareState, std::string> spare_now(const DeviceNews& news) const {
+    if (!news.spare_absence.empty()) return {SpareState::away, news.spare_absence};
+    if (news.spare_shrank)
+      return {SpareState::refuses, "nothing is written to a spare that shrank"};
+    if (news.spare_read_only) return {SpareState::refuses, "the spare is read-only"};
+    return path_.spare_trouble.found();
+  }
+
   [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const {
     // Logical blocks are powers of two, and a division costs more than all else here.
     const std::uint64_t part_of_block = path_.geometry.logical_block_bytes - 1;
@@ -251,6 +289,9 @@ class RunningEngine final : public Engine {
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;
+  std::unique_ptr<SpareWatch> spare_watch_;
+  mutable std::mutex devices_mutex_;
+  DeviceNews devices_;
 };
 
 // Metadata comes from a disk: what it says is checked before anything relies on it.

@@ -71,6 +71,7 @@ struct EngineParts {
   // EngineMemory::bytes_for(main's size) bytes, aligned to 64, that outlive the engine and, if they
   // are mapped from a file, the process (engine_memory.hpp). Empty: memory of its own.
   std::span<std::byte> memory;
+  std::uint32_t spare_look_interval_ms = 2'000;  // how often a spare in trouble is looked at
 };
 
 // What one of several users has heard of flushes that failed: how many, of each device.
@@ -247,6 +248,10 @@ class Engine {
   [[nodiscard]] virtual Conditions conditions() const = 0;
   // What is known for certain of main's contents now: for the metadata, and the next start.
   [[nodiscard]] virtual std::vector<BlockHash> evidence() const { return {}; }
+  // Takes over what was seen of the devices without a request: a main that is not there or became
+  // smaller trips the breaker, a spare of another size is not written to until it has its own
+  // again. Call it every few seconds, for good news too.
+  virtual void note_devices(const DeviceNews& /*news*/) {}
   // The table now, sorted by main sector.
   [[nodiscard]] virtual std::vector<format::Extent> extents() const = 0;
 

@@ -136,6 +136,7 @@ class Rig {
     parts.evidence = evidence;
     parts.evidence_interval_ms = evidence_interval_ms;
     parts.memory = memory;
+    parts.spare_look_interval_ms = spare_look_interval_ms;
     auto started = Engine::start(parts, content);
     ASSERT_TRUE(started) << started.error().message();
     engine = std::move(*started);
@@ -226,6 +227,7 @@ class Rig {
   format::Content content;
   SeededRandom random;
   EventList events;
+  std::uint32_t spare_look_interval_ms = 3'600'000;  // never, in the time of a test
   Clock* clock = &system_clock();
   std::vector<BlockHash> evidence;         // known at the next start
   std::uint32_t evidence_interval_ms = 0;  // nothing is read in the background

@@ -50,6 +50,8 @@ class FlushGate {
   void written() {
     if (!written_.load(std::memory_order_relaxed)) written_.store(true);
   }
+  // True if something was written that no good flush has covered since.
+  [[nodiscard]] bool is_unflushed() const { return written_.load(); }
   // Did one fail that no user knows of?
   [[nodiscard]] bool failed_untold() const { return failures_.load() != reported_.load(); }
   // What was written up to now may not be durable, whatever later flushes say.

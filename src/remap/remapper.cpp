@@ -97,6 +97,24 @@ Outcome Remapper::run_record(const std::function<void(format::Content&)>& edit) 
   return submit(job);
 }
 
+SpareTrial Remapper::run_trial() {
+  SpareTrial out;
+  Job job;
+  job.trial = &out;
+  (void)submit(job);
+  return out;
+}
+
+SpareTrial Remapper::try_spare_now() {
+  if (!path_.writable()) return {};
+  if (store_.check_alone()) return remap::try_spare(path_, allocator_);
+  lose_store();
+  // Its metadata is not ours, or cannot be read. A device that is there says so otherwise.
+  const Finding finding = path_.find_spare(EIO);
+  if (finding == Finding::gone) return {SpareState::away, "the spare does not answer"};
+  return {SpareState::refuses, "the metadata on the spare cannot be read"};
+}
+
 Outcome Remapper::submit(Job& job) {
   std::unique_lock lock(mutex_);
   if (stopping_) return Outcome::failed;
@@ -133,7 +151,21 @@ Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
   return applied;
 }
 
-void Remapper::execute(const Jobs& jobs) {
+Remapper::Jobs Remapper::run_trials(const Jobs& jobs) {
+  Jobs others;
+  for (Job* job : jobs) {
+    if (job->trial != nullptr) {
+      *job->trial = try_spare_now();
+    } else {
+      others.push_back(job);
+    }
+  }
+  return others;
+}
+
+void Remapper::execute(const Jobs& all) {
+  const Jobs jobs = run_trials(all);
+  if (jobs.empty()) return;
   if (!path_.writable()) {
     for (Job* job : jobs) job->outcome = Outcome::read_only;
     return;
@@ -141,6 +173,7 @@ void Remapper::execute(const Jobs& jobs) {
   // Data goes to sectors that are free by the last commit; if it is not the last any more, they may
   // be somebody else's by now.
   if (!store_.check_alone()) {
+    path_.spare_trouble.sign(false);
     lose_store();
     for (Job* job : jobs) job->outcome = Outcome::failed;
     return;
@@ -221,6 +254,7 @@ void Remapper::commit(const Jobs& jobs, Change& change, bool bad_places) {
     note_outcome(*jobs.front());
     return;
   }
+  path_.spare_trouble.sign(false);
   lose_store();
   for (Job* job : jobs) job->outcome = Outcome::failed;
 }

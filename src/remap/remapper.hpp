@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "remap/change.hpp"
+#include "remap/spare_trial.hpp"
 
 namespace dmremap::remap {
 
@@ -35,6 +36,9 @@ class Remapper {
   // Commits the current table with the content's identity and health changed by `edit`.
   [[nodiscard]] Outcome run_record(const std::function<void(format::Content&)>& edit);
 
+  // Whether the spare takes writes now.
+  [[nodiscard]] SpareTrial run_trial();
+
   // Finishes what waits, then ends the thread.
   void stop();
 
@@ -43,6 +47,7 @@ class Remapper {
     std::span<const Item> items;
     const std::function<void(format::Content&)>* record = nullptr;
     std::uint64_t deadline_ns = 0;
+    SpareTrial* trial = nullptr;  // to be filled; such a job has nothing else to do
     Outcome outcome = Outcome::failed;
     bool changes = false;  // the table, or by a record
     bool finished = false;
@@ -54,7 +59,10 @@ class Remapper {
 
   Outcome submit(Job& job);
   void loop();
-  void execute(const Jobs& jobs);
+  void execute(const Jobs& all);
+  // Does those that are trials, and returns the others.
+  [[nodiscard]] Jobs run_trials(const Jobs& jobs);
+  [[nodiscard]] SpareTrial try_spare_now();
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
   void commit(const Jobs& jobs, Change& change, bool bad_places = true);
   void abandon(Change& change);

@@ -256,12 +256,10 @@ io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mar
 io::IoStatus WritePath::zero_stretch(const Stretch& stretch, bool& by_hand) {
   if (stretch.place == Place::main) {
     const io::IoStatus status = path_.zero_main(stretch.range);
+    if (status.ok()) return status;
     const bool real =
         judge(status.error) == Judgement::media || judge(status.error) == Judgement::probe;
-    if (status.ok() || !real) {
-      if (!status.ok()) (void)path_.find_main(status.error);
-      return status;
-    }
+    if (!real && path_.find_main(status.error) != Finding::media) return status;
   }
   by_hand = true;
   return io::kIoOk;

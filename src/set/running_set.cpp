@@ -18,6 +18,7 @@
 #include "metadata/store.hpp"
 #include "remap/route.hpp"
 #include "remap/table.hpp"
+#include "set/device_watch.hpp"
 #include "set/held_main.hpp"
 #include "set/main_print.hpp"
 #include "set/opening.hpp"
@@ -106,6 +107,7 @@ class HeldSet final : public RunningSet {
   }
   ~HeldSet() override {
     end_watch();
+    device_watch_.reset();
     if (engine_ && !stopped_) engine_->stop();
   }
   HeldSet(const HeldSet&) = delete;
@@ -133,9 +135,14 @@ class HeldSet final : public RunningSet {
     if (!engine) return tl::unexpected(engine.error());
     engine_ = std::move(*engine);
     recorder_.count_with(*engine_);
+    const std::vector<ConditionReport> known = stopped_status(content_, survey_, {}, {}).reports;
     content_.extents.clear();
     content_.extents.shrink_to_fit();
     if (store_) watch_ = std::thread([this] { watch_main(); });
+    device_watch_ = std::make_unique<DeviceWatch>(
+        DeviceWatch::Parts{[this] { return news_of(watched(main_.device()), watched(*spare_)); },
+                           [this] { return status(); }, engine_.get(), &recorder_},
+        known);
     return {};
   }
 
@@ -200,6 +207,7 @@ class HeldSet final : public RunningSet {
 
   Result<void> stop() override {
     end_watch();
+    device_watch_->stop();
     Result<void> outcome;
     if (unsaved_) outcome = tl::unexpected(*unsaved_);
     if (!engine_->flush().ok() && !read_only_) {
@@ -242,6 +250,10 @@ class HeldSet final : public RunningSet {
     if (const auto mended = metadata::damaged_slots(survey_); !mended.empty()) {
       recorder_.on_event(make_event(format::EventKind::repair, Severity::warning,
                                     fmt::format("metadata slots mended: {}", mended.size())));
+    }
+    if (!clean) {
+      recorder_.on_event(
+          make_event(format::EventKind::died, Severity::warning, "killed, or power failed"));
     }
     recorder_.on_event(make_event(format::EventKind::start,
                                   clean ? Severity::info : Severity::warning,
@@ -381,6 +393,7 @@ class HeldSet final : public RunningSet {
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<remap::Engine> engine_;
+  std::unique_ptr<DeviceWatch> device_watch_;
   bool stopped_ = false;
   std::optional<Error> unsaved_;
 

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How the spare answers, for the conditions of the set. Whoever meets an error of the spare leaves
+// a sign, which costs nothing and concludes nothing: SpareWatch looks into it (spare_watch.hpp).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "remap/engine.hpp"
+
+namespace dmremap::remap {
+
+// Thread-safe.
+class SpareTrouble {
+ public:
+  // A request to the spare failed. `vanished`: the errno says that the device was not there, so
+  // that what was only in its cache may be lost even if it is there again.
+  void sign(bool vanished) {
+    if (vanished) vanished_.store(true);
+    signs_.fetch_add(1);
+  }
+  [[nodiscard]] std::uint64_t signs() const { return signs_.load(); }
+  // True once for each time that the device was not there.
+  bool take_vanished() { return vanished_.exchange(false); }
+
+  // What the last look found.
+  void set(SpareState state, std::string reason) {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+    reason_ = std::move(reason);
+  }
+  [[nodiscard]] std::pair<SpareState, std::string> found() const {
+    const std::lock_guard lock(mutex_);
+    return {state_, reason_};
+  }
+
+  // While it is withheld nothing is written to the spare's data area: its size is not what it was.
+  void withhold(bool withheld) { withheld_.store(withheld); }
+  [[nodiscard]] bool is_withheld() const { return withheld_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> signs_{0};
+  std::atomic<bool> vanished_{false};
+  std::atomic<bool> withheld_{false};
+  mutable std::mutex mutex_;
+  SpareState state_ = SpareState::answers;
+  std::string reason_;
+};
+
+}  // namespace dmremap::remap
