@@ -79,6 +79,9 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
 }
 
 void print(const nlohmann::json& served, bool json) {
+  for (const auto& text : served.value("warnings", nlohmann::json::array())) {
+    warn(text.get<std::string>());
+  }
   if (json) {
     print_json(served);
   } else {

@@ -28,6 +28,7 @@
 #include "set/assembly.hpp"
 #include "set/hints.hpp"
 #include "set/opening.hpp"
+#include "set/spare_room.hpp"
 
 namespace dmremap::daemon {
 
@@ -51,9 +52,11 @@ std::string stable_link(const std::string& name) {
 // A set and its exports, for the control socket's threads and for the main thread.
 class Serving final : public control::Service {
  public:
-  Serving(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports)
+  Serving(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports,
+          std::string warning)
       : set_(std::move(set)),
         exports_(std::move(exports)),
+        warning_(std::move(warning)),
         ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   nlohmann::json status() override {
@@ -163,6 +166,8 @@ class Serving final : public control::Service {
     const std::shared_lock lock(mutex_);
     return exports_->to_json();
   }
+  // What the user who starts the set should know; empty: nothing.
+  [[nodiscard]] const std::string& warning() const { return warning_; }
 
  private:
   // Work by hand on a range, one step after the other, each under the lock.
@@ -204,6 +209,7 @@ class Serving final : public control::Service {
   std::atomic<unsigned> stops_asked_{0};  // that wait for the lock, or have it
   std::unique_ptr<set::RunningSet> set_;
   std::unique_ptr<Exports> exports_;  // ends before the set
+  const std::string warning_;
   FileDescriptor ended_;
   bool stopped_ = false;
   Result<void> outcome_;
@@ -294,6 +300,17 @@ std::string mount_path_of(const std::string& name, const ServeOptions& options,
   return options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
 }
 
+// A device that takes no writes can still be served read-only.
+Error with_way_round(Error error) {
+  if (error.code != ErrorCode::device_read_only) return error;
+  error.what = "is set read-only: the kernel takes no writes to it";
+  error.hint = fmt::format(
+      "`blockdev --setrw {}` or the write-protect switch, if it is not the disk itself that gave "
+      "up; else `dmremap start --read-only` serves what is there",
+      error.where);
+  return error;
+}
+
 // Everything from the name on; the pid file is held by the caller, outside of all of it.
 Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOptions& options,
                                           const std::string& mount_path, const set::Hints& hints,
@@ -304,7 +321,7 @@ Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOp
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
   auto set = set::RunningSet::open(*members, options.open, system_clock(), system_random());
-  if (!set) return tl::unexpected(set.error());
+  if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
   auto exports = export_it(**set);
   if (!exports) {
@@ -315,7 +332,9 @@ Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOp
   hints.remember(name, {members->main_path, members->spare_path, mount_path, members->set_uuid,
                         (*set)->recorded_main()});
   reserve_heap();
-  return std::make_unique<Serving>(std::move(*set), std::move(*exports));
+  std::string warning = options.open.read_only ? "" : set::lack_of_room(members->spare_path);
+  if (!warning.empty()) log(Severity::warning, warning);
+  return std::make_unique<Serving>(std::move(*set), std::move(*exports), std::move(warning));
 }
 
 class Served final : public ServedSet {
@@ -330,6 +349,11 @@ class Served final : public ServedSet {
     return {};
   }
   [[nodiscard]] nlohmann::json exports() const { return serving_->exports(); }
+  [[nodiscard]] nlohmann::json warnings() const {
+    nlohmann::json out = nlohmann::json::array();
+    if (!serving_->warning().empty()) out.push_back(serving_->warning());
+    return out;
+  }
   Result<void> stop() override { return serving_->stop(); }
   [[nodiscard]] int stopped_fd() const override { return serving_->ended_fd(); }
   [[nodiscard]] bool cut_off() const override { return serving_->cut_off(); }
@@ -380,7 +404,8 @@ Result<std::unique_ptr<ServedSet>> ServedSet::start(const ServeOptions& options,
     return tl::unexpected(listening.error());
   }
   ::sd_notify(0, "READY=1");
-  if (!observer.serving({{"name", name}, {"exports", served->exports()}})) {
+  if (!observer.serving(
+          {{"name", name}, {"exports", served->exports()}, {"warnings", served->warnings()}})) {
     log(Severity::warning, "whoever started the set is gone: ending");
     (void)served->stop();
   }
@@ -396,7 +421,7 @@ Result<void> check_start(const ServeOptions& options, const control::RuntimeDir&
       find_members(claimed->spare, mount_path_of(name, options, runtime), options.open, hints);
   if (!members) return tl::unexpected(members.error());
   const auto opened = set::open_devices(*members, options.open);
-  return opened ? Result<void>() : tl::unexpected(opened.error());
+  return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));
 }
 
 Result<std::string> name_to_start(const ServeOptions& options, const control::RuntimeDir& runtime) {

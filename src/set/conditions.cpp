@@ -120,9 +120,14 @@ std::vector<ConditionReport> conditions_of(const Observations& seen) {
   out.add_if(!seen.running, Condition::stopped, "");
   out.add_if(!seen.death.empty(), Condition::died, seen.death);
   out.add_if(seen.engine.read_only, Condition::read_only, seen.engine.read_only_reason);
-  out.add_if(seen.copies.good < seen.copies.total, Condition::degraded,
-             fmt::format("{} of {} metadata copies do not hold the latest commit",
-                         seen.copies.total - seen.copies.good, seen.copies.total));
+  const bool damaged = seen.copies.good < seen.copies.total;
+  std::string damage = seen.engine.contents_changed;
+  if (damaged) {
+    damage += fmt::format("{}{} of {} metadata copies do not hold the latest commit",
+                          damage.empty() ? "" : "; ", seen.copies.total - seen.copies.good,
+                          seen.copies.total);
+  }
+  out.add_if(!damage.empty(), Condition::degraded, damage);
   const std::uint64_t lost = seen.table.lost + seen.table.gone;
   out.add_if(lost > 0, Condition::data_lost,
              fmt::format("{} sector{} lost or gone", lost, lost == 1 ? " is" : "s are"));

@@ -20,7 +20,7 @@ enum class Condition : std::uint8_t {
   stopped,
   tripped,
   read_only,
-  degraded,  // metadata copies are damaged
+  degraded,  // metadata copies are damaged, or main held other data than was written
   died,
   main_missing,
   main_read_only,

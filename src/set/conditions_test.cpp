@@ -54,6 +54,8 @@ const std::vector<Case>& cases() {
       {"tripped", "tripped", [](Observations& s) { s.engine.tripped = true; }},
       {"read-only", "read-only", [](Observations& s) { s.engine.read_only = true; }},
       {"degraded", "degraded", [](Observations& s) { s.copies.good = 7; }},
+      {"degraded", "degraded",
+       [](Observations& s) { s.engine.contents_changed = "main held other data"; }},
       {"data-lost", "degraded", [](Observations& s) { s.table.lost = 1; }},
       {"data-lost", "degraded", [](Observations& s) { s.table.gone = 23; }},
       {"main-missing", "degraded",
