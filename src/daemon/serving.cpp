@@ -25,6 +25,7 @@
 #include "daemon/stepwise.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "io/file_geometry.hpp"
+#include "io/usage.hpp"
 #include "set/assembly.hpp"
 #include "set/hints.hpp"
 #include "set/opening.hpp"
@@ -302,7 +303,10 @@ std::string mount_path_of(const std::string& name, const ServeOptions& options,
 
 // A device that takes no writes can still be served read-only.
 Error with_way_round(Error error) {
-  if (error.code != ErrorCode::device_read_only) return error;
+  const auto storage = io::storage_of(error.where);
+  if (error.code != ErrorCode::device_read_only || !storage || !storage->is_block_device()) {
+    return error;
+  }
   error.what = "is set read-only: the kernel takes no writes to it";
   error.hint = fmt::format(
       "`blockdev --setrw {}` or the write-protect switch, if it is not the disk itself that gave "
