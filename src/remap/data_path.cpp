@@ -45,7 +45,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       covered(geometry.size, memory_.covered),
       // A read-only set never asks main to flush: what main shows has to do.
       evidence(geometry.size, live.pins(), dirty, covered, memory_.evidence, parts.evidence,
-               parts.store == nullptr, scheduling),
+               parts.store == nullptr || parts.main_settled, scheduling),
       failing(std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}),
       zeroes(kZeroBytes),
       main_(parts.main),
@@ -131,7 +131,7 @@ void DataPath::note_changed_contents(SectorRange block) {
     if (!changed_contents_.empty()) return;
     changed_contents_ = text;
   }
-  emit(format::EventKind::trip, Severity::error, block, 0, std::move(text));
+  emit(format::EventKind::degraded, Severity::error, block, 0, std::move(text));
 }
 
 std::string DataPath::changed_contents() const {

@@ -66,6 +66,9 @@ struct EngineParts {
   std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
   // Of main's contents as they are now, durable: from the run before.
   std::vector<BlockHash> evidence;
+  // Nothing that main shows now is in a volatile cache of it alone: the last stop was clean, or
+  // main was not in use before. Else evidence is taken from the first good flush of a user on.
+  bool main_settled = false;
   // How often evidence is renewed while main is written to and flushed; 0: never.
   std::uint32_t evidence_interval_ms = 1'000;
   // EngineMemory::bytes_for(main's size) bytes, aligned to 64, that outlive the engine and, if they

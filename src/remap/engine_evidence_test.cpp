@@ -265,8 +265,20 @@ TEST_F(EngineEvidence, Promise13_AMainThatLosesWhatItFlushedIsACondition) {
                 "main returned other data than was written at sector"),
             0U);
   EXPECT_FALSE(rig.engine->conditions().tripped);
-  EXPECT_EQ(rig.events.count(EventKind::trip), 1U);
+  EXPECT_EQ(rig.events.count(EventKind::degraded), 1U);
   rig.stop();  // before the clock goes
+}
+
+TEST_F(EngineEvidence, WhatMainMayForgetIsNoEvidenceBeforeAFlush) {
+  rig.main_settled = false;  // as after a kill
+  rig.evidence_interval_ms = 1;
+  start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_TRUE(rig.engine->evidence().empty());
+  EXPECT_EQ(rig.main.counters().flushes, 0U)
+      << "only a user's flush may find that something is lost";
+  ASSERT_EQ(rig.engine->flush().error, 0);
+  EXPECT_TRUE(has_evidence_of(128));
 }
 
 TEST_F(EngineEvidence, WhatAFailedFlushCoveredIsNoEvidenceForTheRestOfTheRun) {

@@ -135,6 +135,7 @@ class Rig {
     parts.rearm_interval_ms = 1;
     parts.evidence = evidence;
     parts.evidence_interval_ms = evidence_interval_ms;
+    parts.main_settled = main_settled;
     parts.memory = memory;
     parts.spare_look_interval_ms = spare_look_interval_ms;
     auto started = Engine::start(parts, content);
@@ -231,6 +232,7 @@ class Rig {
   Clock* clock = &system_clock();
   std::vector<BlockHash> evidence;         // known at the next start
   std::uint32_t evidence_interval_ms = 0;  // nothing is read in the background
+  bool main_settled = true;
   std::span<std::byte> memory;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;

@@ -67,8 +67,7 @@ class ContentEvidence {
   void abandon_flush();
   // Is there something of which no good flush has told that it is durable?
   [[nodiscard]] bool any_unflushed() const;
-  // Any flush of main, also one that does not cover the dirty regions, was answered by the device.
-  void flush_succeeded() { durable_.store(true); }
+  // Any flush of main, also one that does not cover the dirty regions, failed.
   void flush_failed();
 
   // Call after `range` may have changed without being entered as dirty, while still pinned.

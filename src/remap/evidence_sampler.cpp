@@ -60,7 +60,9 @@ void EvidenceSampler::loop() {
 }
 
 void EvidenceSampler::round() {
-  if (!path_.evidence.durable() && !make_durable()) return;
+  // Not flushed from here: a flush that fails may be what loses the writes an earlier run left in
+  // main's cache, and no user would have been told when the next one reads.
+  if (!path_.evidence.durable()) return;
   const std::uint64_t flushes = path_.evidence.flushes();
   if (flushes_seen_ == flushes) return;
   const bool first = !flushes_seen_;
@@ -68,21 +70,6 @@ void EvidenceSampler::round() {
   sample_recent();
   sample_places(first ? places_.size() : kPlacesInRound);
   if (path_.clock.monotonic_ns() >= recheck_at_ns_) recheck();
-}
-
-bool EvidenceSampler::make_durable() {
-  const FlushGate::Mark mark = path_.main_gate.mark();
-  const io::IoStatus status =
-      path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
-  if (!status.ok()) {
-    // The next flush of a user fails for it. Whether main is there is found out as ever.
-    (void)path_.find_main(status.error);
-    return false;
-  }
-  // What an earlier run left in main's cache is durable, too.
-  path_.main_flushed.store(true);
-  path_.evidence.flush_succeeded();
-  return true;
 }
 
 void EvidenceSampler::sample_recent() {

@@ -2,8 +2,8 @@
 // Renews the evidence of main's contents (evidence.hpp) in the background: after a flush that made
 // something durable it reads back a few of the blocks that were written, where a file system keeps
 // its superblock, and some blocks all over the disk, so that there is always something. At most a
-// few reads in an interval, none while nothing is flushed, none of sectors that are not good, none
-// while the breaker is tripped.
+// few reads in an interval, none before a user's first flush unless main was left settled, none
+// while nothing is flushed, none of sectors that are not good, none while the breaker is tripped.
 //
 // About once a minute an older entry is read again. Other contents, twice, with the entry valid
 // before and after, mean that main did not keep what it was told to keep: it says so as a condition
@@ -30,9 +30,6 @@ class EvidenceSampler {
  private:
   void loop();
   void round();
-  // Main's cache may hold what an earlier run left there: one flush makes it certain. False: it is
-  // not.
-  bool make_durable();
   void sample_recent();
   void sample_places(std::size_t most);
   // False: main was not read.

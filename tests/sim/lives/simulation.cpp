@@ -61,6 +61,7 @@ class Simulation {
     parts.clock = &stage_.world;
     parts.scheduling = &stage_.world;
     parts.evidence = evidence_;
+    parts.main_settled = main_settled_ && !stage_.cache_doubtful();
     parts.evidence_interval_ms = stage_.plan.evidence_interval_ms;
     parts.memory = stage_.memory.span();
     auto engine = remap::Engine::start(parts, stage_.content);
@@ -152,7 +153,7 @@ class Simulation {
     Stage& stage = stage_;
     if (end == End::clean_stop && !stage.crashed()) {
       if (stage.engine) {
-        (void)checked_flush(stage);
+        main_settled_ = checked_flush(stage) == 0;
         (void)stage.engine->commit_record(
             [](format::Content& content) { content.health.clean = true; });
         if (stage.store) (void)stage.spare_wire->flush();
@@ -162,6 +163,7 @@ class Simulation {
       stage.crash();
     }
     const bool ran = stage.engine != nullptr;
+    if (end != End::clean_stop || !ran) main_settled_ = false;
     if (stage.engine) stage.engine->stop();
     stage.engine.reset();
     stage.store.reset();
@@ -173,6 +175,7 @@ class Simulation {
       stage.say("power cut");
       ++stage.report.power_cuts;
       stage.main.power_cut();
+      main_settled_ = true;
       stage.spare.power_cut();
       stage.checker.power_cut();
     } else {
@@ -300,6 +303,7 @@ class Simulation {
   Stage stage_;
   std::uint64_t losses_before_ = 0;         // of the spare, when it was opened
   std::vector<remap::BlockHash> evidence_;  // of the life before
+  bool main_settled_ = true;                // nothing is in main's cache alone
 };
 
 }  // namespace
