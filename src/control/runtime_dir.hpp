@@ -36,6 +36,8 @@ class RuntimeDir {
   [[nodiscard]] std::string mount_file(const std::string& name) const { return file(name, ".dev"); }
   [[nodiscard]] std::string pid_file(const std::string& name) const { return file(name, ".pid"); }
   [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
+  // What outlives a run that is killed (set/run_memory.hpp).
+  [[nodiscard]] std::string memory(const std::string& name) const { return file(name, ".memory"); }
   // Where it is kept what was last known of each set; outlives a boot, unless the runtime directory
   // was named by the environment and no other place for it was.
   [[nodiscard]] std::string hints() const { return state_ + "/known"; }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The engine's memory (remap/engine_memory.hpp) in a file of the runtime directory, so that it
+// outlives a process that is killed: the next start learns from it what of main is as it was left.
+// It does not outlive the machine: the directory is a tmpfs, and a file of another boot counts for
+// nothing.
+//
+//   at        bytes  what
+//   0         8      "DMRMRUN\0"
+//   8         4      version, 1
+//   12        4      CRC32C of these 4096 bytes, with zeros here
+//   16        16     UUID of the set
+//   32        16     boot id
+//   48        8      term of the activation of the run
+//   56        8      size of main, sectors
+//   64        4032   zeros
+//   4096      ...    EngineMemory::bytes_for(size of main)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "base/uuid.hpp"
+#include "remap/evidence_check.hpp"
+
+namespace dmremap::set {
+
+// Whose run it is.
+struct RunName {
+  Uuid set_uuid;
+  Uuid boot;               // of the machine: boot_id()
+  std::uint64_t term = 0;  // of the activation; another run of the set has another one
+  SectorCount main_size;
+};
+
+// From /proc; nil if it cannot be read.
+[[nodiscard]] Uuid boot_id();
+
+// What a run that was killed left. Its evidence holds if nobody else wrote to main since, which is
+// what it is to show. It is of the last run of the set only if `term` is that of the latest commit.
+struct KilledRun {
+  std::uint64_t term = 0;
+  std::vector<remap::BlockHash> evidence;
+};
+
+// None: the bytes are not of a run of this set over a main of this size in this boot. The term of
+// `name` does not matter. Pure, and total on any bytes.
+[[nodiscard]] std::optional<KilledRun> parse_run_memory(std::span<const std::byte> file,
+                                                        const RunName& name);
+// The same of a file; also none if it is not there, cannot be read, is not ours alone (owner and
+// mode 0600), or is a symbolic link.
+[[nodiscard]] std::optional<KilledRun> read_run_memory(const std::string& path,
+                                                       const RunName& name);
+
+// Not thread-safe, but for what the engine does with memory().
+class RunMemory {
+ public:
+  // Makes the file anew beside `path`, under another name until publish(): whatever a former run
+  // left stays to be read. All of its room is allocated. Errors: io, no_space, permission.
+  static Result<RunMemory> make(const std::string& path, const RunName& name);
+  RunMemory(RunMemory&& other) noexcept;
+  RunMemory& operator=(RunMemory&&) = delete;
+  ~RunMemory();  // unmaps; the file stays
+
+  // For EngineParts::memory. Valid as long as this object.
+  [[nodiscard]] std::span<std::byte> memory() const;
+
+  // Gives the file its name. Call when the engine has begun, and so entered the evidence it was
+  // given, and before anything is served: a write that a former run's file does not know of would
+  // make the right main look changed. A crash before it leaves that file.
+  Result<void> publish();
+  // After a clean stop the metadata says all; the file goes.
+  void remove();
+
+ private:
+  RunMemory(std::string path, std::span<std::byte> file) : path_(std::move(path)), file_(file) {}
+
+  std::string path_;
+  std::span<std::byte> file_;  // mapped
+};
+
+}  // namespace dmremap::set
