@@ -77,11 +77,11 @@ Result<json> import(const Arguments& arguments) {
       set::read_marks(*source, status->at("main").value("path", std::string()), *geometry);
   if (!marks) return tl::unexpected(marks.error());
   const auto request = mark_request(*marks, arguments);
-  if (!request) return tl::unexpected(with_way_out(request.error(), arguments.list, "--"));
+  if (!request) return tl::unexpected(with_round_hint(request.error(), arguments.list, "--"));
   auto client = connect(*runtime, arguments.name);
   if (!client) return tl::unexpected(client.error());
   auto answer = client->call(*request, kWorkTime);
-  if (!answer) return tl::unexpected(with_way_out(answer.error(), arguments.list, "--"));
+  if (!answer) return tl::unexpected(with_round_hint(answer.error(), arguments.list, "--"));
   for (const std::string& text : marks->warnings) warn(text);
   (*answer)["left_out_sectors"] = marks->left_out.value;
   return answer;

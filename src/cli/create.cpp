@@ -131,7 +131,7 @@ int run(Arguments& arguments) {
   const auto created = set::create(arguments.options, known, system_clock(), system_random());
   if (!created) {
     const bool listed = !arguments.known_bad_path.empty();
-    return report(listed ? with_way_out(created.error(), arguments.known_bad, "--known-bad-")
+    return report(listed ? with_round_hint(created.error(), arguments.known_bad, "--known-bad-")
                          : created.error(),
                   arguments.json);
   }

@@ -61,7 +61,7 @@ void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::s
                 "round ranges out to physical blocks of main: fewer entries in the table");
 }
 
-Error with_way_out(Error error, const KnownBadArguments& arguments, const std::string& prefix) {
+Error with_round_hint(Error error, const KnownBadArguments& arguments, const std::string& prefix) {
   if (error.code != ErrorCode::metadata_full || arguments.round) return error;
   error.hint = fmt::format("{}round makes fewer entries, of whole physical blocks{}{}", prefix,
                            error.hint.empty() ? "" : "; ", error.hint);

@@ -25,8 +25,8 @@ struct KnownBadArguments {
 void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::string& prefix);
 
 // Of a list that the table has no room for: names --round, unless it was given.
-[[nodiscard]] Error with_way_out(Error error, const KnownBadArguments& arguments,
-                                 const std::string& prefix);
+[[nodiscard]] Error with_round_hint(Error error, const KnownBadArguments& arguments,
+                                    const std::string& prefix);
 
 // Without the path. Errors: usage.
 [[nodiscard]] Result<set::KnownBadSource> parse(const KnownBadArguments& arguments);

@@ -14,7 +14,7 @@ namespace dmremap::set {
 
 namespace {
 
-using Of = ListPlace::Of;
+using Scope = ListPlace::Scope;
 using Ranges = std::vector<SectorRange>;
 
 // A partition or a disk as sysfs has it.
@@ -69,9 +69,9 @@ Result<ListPlace> place_of_partition(const std::string& partition, const std::st
   }
   const auto facts = read_device(directory, partition);
   const auto main = device_of(main_path);
-  if (facts && main == device) return ListPlace{Of::whole_disk, facts->start, {}};
+  if (facts && main == device) return ListPlace{Scope::whole_disk, facts->start, {}};
   if (facts && main && *main == io::whole_disk_of(*device, views)) {
-    return ListPlace{Of::partition, facts->start, facts->size};
+    return ListPlace{Scope::partition, facts->start, facts->size};
   }
   return fail(ErrorCode::usage, "is neither main nor a partition of it", partition,
               fmt::format("main is {}; --offset SECTOR says where the list's device begins on it",
@@ -88,12 +88,12 @@ struct Shift {
 
   // The device of the list, as far as its size is known.
   [[nodiscard]] SectorCount limit() const {
-    if (place.of == Of::main) return main_size;
+    if (place.scope == Scope::main) return main_size;
     return place.size.value_or(SectorCount{kAddressLimitSectors});
   }
 
   [[nodiscard]] Error outside(const SectorRange& range) const {
-    const bool partition = place.of == Of::partition && place.size;
+    const bool partition = place.scope == Scope::partition && place.size;
     return {ErrorCode::usage,
             fmt::format("sectors {}+{} are not on {}, which has {}", range.first.value,
                         range.count.value, partition ? "the partition" : "the main device",
@@ -110,7 +110,7 @@ struct Shift {
     }
     if (range.end() > end) return tl::unexpected(outside(range));
     const SectorRange main{{0}, main_size};
-    if (place.of == Of::whole_disk) {
+    if (place.scope == Scope::whole_disk) {
       const SectorRange kept = range.intersect({Sector{} + place.start, main_size});
       left_out = left_out + (range.count - kept.count);
       return SectorRange{kept.empty() ? Sector{} : kept.first - place.start, kept.count};
@@ -198,7 +198,7 @@ Result<ListPlace> find_place(const ListOptions& options, const std::string& main
   if (!options.offset || *options.offset == 0) return ListPlace{};
   const bool negative = *options.offset < 0;
   const auto sectors = static_cast<std::uint64_t>(negative ? -*options.offset : *options.offset);
-  return ListPlace{negative ? Of::whole_disk : Of::partition, {sectors}, {}};
+  return ListPlace{negative ? Scope::whole_disk : Scope::partition, {sectors}, {}};
 }
 
 Result<PlacedList> place_on_main(const KnownBadList& list, const ListPlace& place,
@@ -217,7 +217,7 @@ Result<std::vector<std::string>> doubts_about(const KnownBadList& list,
                                               const io::KernelViews& views) {
   std::vector<std::string> out;
   const auto main = device_of(main_path);
-  if (place.of != Of::main || !main) return out;
+  if (place.scope != Scope::main || !main) return out;
   if (list.format == KnownBadFormat::kernel && io::whole_disk_of(*main, views) != *main) {
     return fail(ErrorCode::usage,
                 fmt::format("a kernel log counts from the start of the disk, and main is {}, a "

@@ -25,8 +25,9 @@ struct ListOptions {
 };
 
 struct ListPlace {
-  enum class Of { main, partition, whole_disk };
-  Of of = Of::main;
+  // What the list is of: main itself, a partition of main, or the disk that main is a partition of.
+  enum class Scope { main, partition, whole_disk };
+  Scope scope = Scope::main;
   SectorCount start;  // of the partition (that is main, with `whole_disk`) on its disk
   std::optional<SectorCount> size;  // of the partition that the list is of, where known
 };

@@ -6,7 +6,7 @@
 namespace dmremap::set {
 namespace {
 
-using Of = ListPlace::Of;
+using Scope = ListPlace::Scope;
 using Ranges = std::vector<SectorRange>;
 
 KnownBadList list_of(Ranges lost, SectorCount block = {1}) {
@@ -31,7 +31,7 @@ TEST(ListPlace, ABlockThatBeginsBeyondMainIsRefused) {
 }
 
 TEST(ListPlace, AListOfAPartitionIsMoved) {
-  const ListPlace place{Of::partition, {2048}, {}};
+  const ListPlace place{Scope::partition, {2048}, {}};
   EXPECT_EQ(place_on_main(list_of({{{0}, {8}}, {{100}, {1}}}), place, {10'000})->sectors.lost,
             (Ranges{{{2048}, {8}}, {{2148}, {1}}}));
   EXPECT_FALSE(place_on_main(list_of({{{9'000}, {1}}}), place, {10'000})) << "beyond main";
@@ -41,7 +41,7 @@ TEST(ListPlace, AListOfAPartitionIsMoved) {
 }
 
 TEST(ListPlace, OfAPartitionWhoseSizeIsKnownNothingLiesBeyondIt) {
-  const ListPlace place{Of::partition, {2048}, SectorCount{101}};
+  const ListPlace place{Scope::partition, {2048}, SectorCount{101}};
   EXPECT_EQ(place_on_main(list_of({{{96}, {8}}}, {8}), place, {10'000})->sectors.lost,
             (Ranges{{{2144}, {5}}}));
   const auto beyond = place_on_main(list_of({{{101}, {1}}}), place, {10'000});
@@ -50,7 +50,7 @@ TEST(ListPlace, OfAPartitionWhoseSizeIsKnownNothingLiesBeyondIt) {
 }
 
 TEST(ListPlace, OfAListOfTheWholeDiskOnlyMainsPartIsTaken) {
-  const ListPlace place{Of::whole_disk, {2048}, {}};
+  const ListPlace place{Scope::whole_disk, {2048}, {}};
   KnownBadList list = list_of({{{0}, {1}}, {{2040}, {16}}, {{3040}, {16}}, {{9'000}, {8}}});
   list.sectors.suspect = {{{3000}, {8}}};
   const auto placed = place_on_main(list, place, {1'000});
@@ -61,12 +61,12 @@ TEST(ListPlace, OfAListOfTheWholeDiskOnlyMainsPartIsTaken) {
 }
 
 TEST(ListPlace, AnOffsetSaysWhichOfTheTwoIsThePart) {
-  EXPECT_EQ(find_place({}, "main.img")->of, Of::main);
+  EXPECT_EQ(find_place({}, "main.img")->scope, Scope::main);
   const auto partition = find_place({2048, {}}, "main.img");
-  EXPECT_EQ(partition->of, Of::partition);
+  EXPECT_EQ(partition->scope, Scope::partition);
   EXPECT_EQ(partition->start, SectorCount{2048});
   const auto disk = find_place({-2048, {}}, "main.img");
-  EXPECT_EQ(disk->of, Of::whole_disk);
+  EXPECT_EQ(disk->scope, Scope::whole_disk);
   EXPECT_EQ(disk->start, SectorCount{2048});
   const auto none = find_place({{}, "/dev/null"}, "main.img");
   ASSERT_FALSE(none);
