@@ -190,12 +190,20 @@ void Remapper::execute(const Jobs& all) {
     const io::IoStatus flushed =
         path_.spare_gate.flush_since(mark, [this] { return path_.flush_spare_device(); });
     if (!flushed.ok()) {
-      abandon(change);
+      change.abandon();
+      unrecorded_bad_ = change.bad();
       for (Job* job : changing) job->outcome = Outcome::failed;
       return;
     }
   }
   commit(changing, change);
+}
+
+bool Remapper::is_loss(const Job& job) {
+  return !job.items.empty() && std::ranges::all_of(job.items, [](const Item& item) {
+    return item.kind == Item::Kind::mark_gone ||
+           (item.kind == Item::Kind::mark_lost && item.cause != 0);
+  });
 }
 
 bool Remapper::is_of_list(const Job& job) {
@@ -205,13 +213,7 @@ bool Remapper::is_of_list(const Job& job) {
   });
 }
 
-void Remapper::abandon(Change& change) {
-  change.abandon();
-  unrecorded_bad_ = change.bad();
-}
-
-void Remapper::commit(const Jobs& jobs, Change& change, bool bad_places) {
-  const Table table = bad_places ? change.table_with_bad() : change.table();
+Remapper::Recording Remapper::record(const Jobs& jobs, const Table& table) {
   format::Content content = base_;
   content.extents = table.extents();
   content.retired = table.retired();
@@ -227,31 +229,98 @@ void Remapper::commit(const Jobs& jobs, Change& change, bool bad_places) {
     base_ = std::move(content);
     base_.extents.clear();
     base_.retired.clear();
-    unrecorded_bad_ = bad_places ? std::vector<format::Extent>{} : change.bad();
-    publish(change, table);
-    return;
+    return Recording::done;
   }
-  const bool full = committed.error().code == ErrorCode::metadata_full;
-  // Bad places wait in memory for a commit that has room.
-  if (full && bad_places && !change.bad().empty() && !jobs.empty()) {
-    commit(jobs, change, false);
-    return;
-  }
-  // What is only a doubt gives way to what somebody wrote or lost (promise 4).
-  if (full && jobs.size() == 1 && !is_of_list(*jobs.front()) && change.clear_suspects()) {
-    commit(jobs, change, bad_places);
-    return;
-  }
-  abandon(change);
-  if (full) {
-    if (jobs.empty()) return;
-    if (jobs.size() > 1) {
-      // One of them is too much; let it not fail the others.
-      for (Job* job : jobs) execute({job});
-      return;
+  return committed.error().code == ErrorCode::metadata_full ? Recording::full : Recording::failed;
+}
+
+// The marks in `table` that a full table may leave to memory, those first that miss it most. Of a
+// lost sector main has the only version: after a restart main is asked again, and either cannot
+// read it or reads what is right. A gone one would read as something older, so lost ones that main
+// could not read give way to it.
+std::vector<SectorRange> Remapper::marks_that_may_wait(const Job& job, const Table& table) const {
+  std::vector<SectorRange> gone;
+  std::vector<SectorRange> lost;
+  const auto add = [&](SectorRange range) {
+    for (Sector at = range.first; at < range.end();) {
+      const Piece piece = table.piece_at(at, range.end());
+      at = piece.main.end();
+      if (piece.state == format::State::gone) gone.push_back(piece.main);
+      if (piece.state == format::State::lost) lost.push_back(piece.main);
     }
-    jobs.front()->outcome = Outcome::table_full;
-    note_outcome(*jobs.front());
+  };
+  for (const SectorRange& range : unrecorded_marks_) add(range);
+  if (is_loss(job)) {
+    for (const Item& item : job.items) add(item.range);
+  }
+  if (!gone.empty()) {
+    lost.clear();
+    for (const format::Extent& extent : table.extents()) {
+      if (extent.state() == format::State::lost && extent.cause() != 0) {
+        lost.push_back(extent.main());
+      }
+    }
+  }
+  gone.insert(gone.end(), lost.begin(), lost.end());
+  return gone;
+}
+
+// The table is full with all that `job` changes. What is only a doubt gives way to what somebody
+// wrote or lost (promise 4); then marks wait in memory, as few as do.
+Remapper::Recording Remapper::record_less(Job& job, Change& change, Table& live) {
+  Recording recording = Recording::full;
+  if (!is_of_list(job) && change.clear_suspects()) {
+    live = change.table();
+    recording = record({&job}, live);
+  }
+  const std::vector<SectorRange> marks = marks_that_may_wait(job, live);
+  for (std::size_t kept = marks.size(); recording == Recording::full && kept > 0;) {
+    kept /= 2;
+    const std::vector<SectorRange> waiting(marks.begin() + static_cast<std::ptrdiff_t>(kept),
+                                           marks.end());
+    Table less = live;
+    for (const SectorRange& range : waiting) less = less.replaced(range, {});
+    recording = record({&job}, less);
+    if (recording == Recording::done) unrecorded_marks_ = waiting;
+  }
+  if (recording == Recording::done && is_loss(job) && !unrecorded_marks_.empty()) {
+    job.outcome = Outcome::table_full;
+    note_outcome(job);
+  }
+  return recording;
+}
+
+void Remapper::commit(const Jobs& jobs, Change& change) {
+  Table live = change.table_with_bad();
+  std::vector<format::Extent> unrecorded_bad;
+  Recording recording = record(jobs, live);
+  if (recording == Recording::done) unrecorded_marks_.clear();
+  if (recording == Recording::full && !change.bad().empty() && !jobs.empty()) {
+    // Bad places wait in memory for a commit that has room.
+    live = change.table();
+    unrecorded_bad = change.bad();
+    recording = record(jobs, live);
+    if (recording == Recording::done) unrecorded_marks_.clear();
+  }
+  if (recording == Recording::full && jobs.size() == 1) {
+    unrecorded_bad = change.bad();
+    recording = record_less(*jobs.front(), change, live);
+  }
+  if (recording == Recording::done) {
+    unrecorded_bad_ = std::move(unrecorded_bad);
+    publish(change, live);
+    return;
+  }
+  change.abandon();
+  unrecorded_bad_ = change.bad();
+  if (recording == Recording::full) {
+    // With several jobs one of them is too much; let it not fail the others.
+    if (jobs.size() > 1) {
+      for (Job* job : jobs) execute({job});
+    } else if (!jobs.empty()) {
+      jobs.front()->outcome = Outcome::table_full;
+      note_outcome(*jobs.front());
+    }
     return;
   }
   path_.spare_trouble.sign(false);
@@ -275,7 +344,7 @@ void Remapper::publish(const Change& change, const Table& table) {
   for (const SectorRange& range : change.changed()) path_.failing.clear(range);
   for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
   allocator_.reclaim(path_.live.pins().oldest());
-  if (has_room) path_.table_full.store(false);
+  if (has_room && unrecorded_marks_.empty()) path_.table_full.store(false);
   for (const format::Event& event : change.events()) {
     path_.emit(event.kind, event.severity, event.main, event.error, event.text);
   }

@@ -56,6 +56,8 @@ class Remapper {
 
   // Takes over what a list or a measurement doubts: nobody wrote or lost anything.
   [[nodiscard]] static bool is_of_list(const Job& job);
+  // Says of nothing but sectors that a device could not read or keep.
+  [[nodiscard]] static bool is_loss(const Job& job);
 
   Outcome submit(Job& job);
   void loop();
@@ -64,8 +66,12 @@ class Remapper {
   [[nodiscard]] Jobs run_trials(const Jobs& jobs);
   [[nodiscard]] SpareTrial try_spare_now();
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
-  void commit(const Jobs& jobs, Change& change, bool bad_places = true);
-  void abandon(Change& change);
+  enum class Recording { done, full, failed };
+  void commit(const Jobs& jobs, Change& change);
+  Recording record(const Jobs& jobs, const Table& table);
+  Recording record_less(Job& job, Change& change, Table& live);
+  [[nodiscard]] std::vector<SectorRange> marks_that_may_wait(const Job& job,
+                                                             const Table& table) const;
   // If the store went read-only, so does the set.
   void lose_store();
   void publish(const Change& change, const Table& table);
@@ -78,7 +84,9 @@ class Remapper {
   Allocator allocator_;
   PlaceSearch search_;
   Table table_;
+  // What a full table had no room for: in force, and part of the next commit that has room.
   std::vector<format::Extent> unrecorded_bad_;  // as Change::bad()
+  std::vector<SectorRange> unrecorded_marks_;   // lost and gone sectors of table_
   format::Content base_;                        // without extents
   unsigned use_percent_told_ = 0;
 

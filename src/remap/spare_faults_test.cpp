@@ -214,5 +214,114 @@ TEST_F(RemappedFailing, Promise2_ASpareThatIsAwayFailsNothingForLater) {
   EXPECT_EQ(rig.read(67), 2);
 }
 
+// A spare image on a full file system: what was never written there gives ENOSPC.
+class SparseSpare : public ::testing::Test {
+ protected:
+  // Sectors 64 to 71 are lost; main takes them back. Sectors 640 to 647 are on the spare and
+  // hold 2.
+  void SetUp() override {
+    rig.start();
+    rig.main.fail_writes({{640}, {8}}, EIO);
+    ASSERT_EQ(rig.write(640, 8, 2), 0);
+    rig.main.fail_reads({{64}, {8}}, EIO);
+    ASSERT_LT(rig.read(64, 8), 0);
+    rig.main.clear_faults();
+  }
+  void refuse(int error) {
+    for (const SectorRange& area : rig.data_areas()) rig.spare.fail_writes(area, error);
+  }
+  Rig rig{{kMainSize, 512, 4096}, {32'768}};
+};
+
+TEST_F(SparseSpare, Promise4_ALostSectorIsHealedOnMainWhateverTheSpareGives) {
+  std::uint64_t at = 64;
+  for (const int error : {ENOSPC, EDQUOT, ENODATA}) {
+    refuse(error);
+    EXPECT_EQ(rig.write(at, 2, 6), 0);
+    EXPECT_EQ(rig.on_main(at), 6);
+    rig.spare.clear_faults();
+    at += 2;
+  }
+  EXPECT_EQ(rig.table().lost, 2U);
+  EXPECT_EQ(rig.table().spare_retired, 0U);
+  rig.restart();
+  EXPECT_EQ(rig.read(64, 6), 6);
+}
+
+TEST_F(SparseSpare, Promise4_MainTakesBackWhatItsPlaceHasNoRoomFor) {
+  refuse(ENOSPC);
+  EXPECT_EQ(rig.write(636, 16, 7), 0);
+  EXPECT_EQ(rig.read(636, 16), 7);
+  EXPECT_EQ(rig.on_main(640), 7);
+  EXPECT_EQ(rig.table().remapped, 0U);
+}
+
+TEST_F(SparseSpare, WhatMainRefusesTooIsAnErrorThatNamesTheCause) {
+  refuse(ENOSPC);
+  rig.main.fail_writes({{3000}, {8}}, EIO);
+  EXPECT_EQ(rig.write(3000, 8, 7), ENOSPC);
+  const auto moved = rig.engine->relocate({{5000}, {8}});
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().code, ErrorCode::no_space);
+  EXPECT_NE(moved.error().message().find("file system"), std::string::npos);
+  EXPECT_EQ(moved.error().message().find("cable"), std::string::npos);
+  EXPECT_EQ(rig.table().spare_retired, 0U);
+  EXPECT_FALSE(rig.engine->conditions().spare_full) << "it has free sectors";
+  rig.spare.clear_faults();
+  EXPECT_EQ(rig.write(3000, 8, 7), 0) << "once there is room";
+}
+
+TEST(FullTable, Promise2_ALostSectorStaysAnErrorAndIsRecordedWhenThereIsRoom) {
+  Rig rig({kMainSize, 512, 4096}, {32'768});
+  FakeStore store;
+  store.capacity = 1;
+  rig.start_with(&store);
+  rig.main.fail_writes({{0}, {512}}, ENODATA);
+  ASSERT_EQ(rig.write(64, 8, 2), 0);
+  rig.main.fail_reads({{800}, {8}}, ENODATA);
+  rig.main.fail_reads({{900}, {8}}, ENODATA);
+  for (const std::uint64_t bad : {800U, 900U}) {
+    EXPECT_LT(rig.read(bad, 8), 0);
+    const std::uint64_t asked = rig.main.counters().reads;
+    EXPECT_EQ(rig.read(bad, 8), -EIO);
+    EXPECT_EQ(rig.main.counters().reads, asked) << "at once";
+  }
+  EXPECT_EQ(rig.table().lost, 16U);
+  EXPECT_EQ(store.last.extents.size(), 1U);
+  EXPECT_TRUE(rig.engine->conditions().table_full);
+  EXPECT_EQ(rig.events.count(EventKind::lost), 2U);
+  EXPECT_EQ(rig.events.count(EventKind::table_full), 1U);
+  // One more fits: with the next commit, whoever asks for that.
+  store.capacity = 2;
+  EXPECT_TRUE(rig.engine->commit_record([](format::Content&) {}));
+  EXPECT_EQ(store.last.extents.size(), 2U);
+  EXPECT_TRUE(rig.engine->conditions().table_full);
+  // A write ends a lost sector as ever, on main, since the table has no room for another place.
+  rig.main.clear_faults();
+  EXPECT_EQ(rig.write(800, 8, 3), 0);
+  EXPECT_EQ(rig.write(900, 8, 3), 0);
+  EXPECT_EQ(rig.read(800, 8), 3);
+  EXPECT_EQ(rig.table().lost, 0U);
+  EXPECT_EQ(store.last.extents.size(), rig.table().extents);
+  EXPECT_FALSE(rig.engine->conditions().table_full);
+  rig.stop();
+}
+
+TEST(FullTable, Promise1_AGoneSectorIsRecordedBeforeALostOne) {
+  Rig rig({kMainSize, 512, 4096}, {32'768});
+  FakeStore store;
+  store.capacity = 1;
+  rig.start_with(&store);
+  rig.main.fail_reads({{800}, {8}}, ENODATA);
+  EXPECT_LT(rig.read(800, 8), 0);
+  ASSERT_EQ(store.last.extents.size(), 1U);
+  rig.make_gone(64);
+  ASSERT_EQ(store.last.extents.size(), 1U);
+  EXPECT_EQ(store.last.extents[0].state(), State::gone);
+  EXPECT_EQ(rig.table().lost, 8U);
+  EXPECT_EQ(rig.read(800, 8), -EIO) << "for as long as the set runs";
+  rig.stop();
+}
+
 }  // namespace
 }  // namespace dmremap::remap
