@@ -10,6 +10,8 @@
     dm.start("block", by_devices=True)
 """
 
+import contextlib
+import errno
 import json
 import os
 import signal
@@ -72,6 +74,23 @@ class Product:
 
     def examine(self):
         return self.run("examine", self.spare, "--json", expect=(0, 4)).json()
+
+    def make_gone(self, disk, sector, count=1):
+        """Main loses from its cache what was written last, cannot read those sectors, and a flush
+        tells of it. `disk`: the lab that is main."""
+        support.write_sectors(self.device, sector, support.pattern(sector, count, "in the cache"))
+        disk.fault("read", f"{sector}+{count}")
+        disk.unplug()
+        with contextlib.suppress(OSError):
+            support.read_sectors(self.device, sector)
+        support.wait_until(lambda: "tripped" in self.status()["conditions"], "tripped")
+        disk.replug()
+        support.wait_until(lambda: "tripped" not in self.status()["conditions"], "re-armed")
+        with support.expect_errno(errno.EIO):
+            support.flush(self.device)
+        disk.clear(f"{sector}+{count}")
+        where = self.run("explain", self.name, sector, "--json").json()
+        support.equal((where["state"], where["extent"]["count"]), ("gone", count), "made gone")
 
     def spare_data_areas(self):
         """[(sector, count)] of the spare between its metadata copies: where replacements live."""

@@ -36,8 +36,11 @@ Result<control::DiskMap> map_in(const json& answer, const std::string& name) {
                 "use the dmremap that started the set");
   }
   const auto number = [&](const char* field) { return answer.value(field, std::uint64_t{0}); };
-  return control::DiskMap{
-      {number("size_sectors")}, std::move(*extents), {number("unit_sectors")}, number("sequence")};
+  return control::DiskMap{{number("size_sectors")},
+                          std::move(*extents),
+                          {number("unit_sectors")},
+                          number("sequence"),
+                          {}};
 }
 
 Result<control::DiskMap> map_of_running(const control::RuntimeDir& runtime,
@@ -56,6 +59,7 @@ Result<DiskView> running_view(const control::RuntimeDir& runtime, const std::str
   auto whole = control::with_evidence(map->extents, answer->value("evidence", json()));
   if (!whole) return tl::unexpected(other_version(name));
   map->extents = std::move(*whole);
+  map->failing = control::failing_from_json(answer->value("failing", json()));
   auto status = running_status(runtime, name);
   if (!status) return tl::unexpected(status.error());
   return DiskView{std::move(*status), std::move(*map), true};
@@ -71,7 +75,7 @@ Result<set::Spare> stopped_spare(const control::RuntimeDir& runtime, const std::
 }
 
 control::DiskMap map_in(const set::Spare& spare) {
-  return {spare.identity().main.size, spare.survey.content->extents};
+  return {spare.identity().main.size, spare.survey.content->extents, {1}, 0, {}};
 }
 
 }  // namespace

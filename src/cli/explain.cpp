@@ -41,7 +41,11 @@ Result<Explained> explain(const Arguments& arguments) {
                             disk->map.size.value),
                 arguments.name, "sectors are counted from 0, 512 bytes each");
   }
-  Explanation what = view::explain(disk->map.extents, disk->map.size, sector, situation_of(*disk));
+  view::Situation situation = situation_of(*disk);
+  for (const remap::FailingPlace& place : disk->map.failing) {
+    if (place.main.contains(sector)) situation.failing = place.error;
+  }
+  Explanation what = view::explain(disk->map.extents, disk->map.size, sector, situation);
   return Explained{std::move(*disk), sector, std::move(what)};
 }
 
@@ -83,6 +87,7 @@ void print(const Explained& one, const json& conditions) {
            {"conditions", conditions},
            {"sector", one.sector.value},
            {"state", format::name_of(one.what.state)},
+           {"failing", one.what.failing != 0 ? json(view::errno_name(one.what.failing)) : json()},
            {"extent", {{"sector", extent.first.value}, {"count", extent.count.value}}},
            {"where", where_json(one)},
            {"evidence", one.what.evidence ? evidence_json(*one.what.evidence) : json()},
@@ -100,7 +105,7 @@ std::string where_text(const Explained& one) {
 void print_text(const Explained& one, const json& conditions) {
   const SectorRange extent = one.what.extent;
   fmt::print("{} sector {}: {}\n", one.disk.text("name"), one.sector.value,
-             format::name_of(one.what.state));
+             one.what.failing != 0 ? "remapped, failing" : format::name_of(one.what.state));
   if (one.disk.doubtful()) {
     fmt::print("  doubtful   a later commit may be hidden that says otherwise\n");
   }
@@ -148,8 +153,8 @@ Reads only; the set may run or not.
                     {1, "failed: no such set is here, or its answer does not come"},
                     {3, "refused: two devices hold the set"}},
           .json =
-              "name, uuid, running, doubtful, conditions, sector, state, extent, where, evidence "
-              "or null, read, write",
+              "name, uuid, running, doubtful, conditions, sector, state, failing (the errno of its "
+              "place on the spare, or null), extent, where, evidence or null, read, write",
           .see_also = {"status", "map", "files"}};
 }
 

@@ -139,6 +139,7 @@ json answer_extents(Service& service) {
   answer["size_sectors"] = map->size.value;
   answer["extents"] = to_json(map->extents);
   answer["evidence"] = evidence_to_json(map->extents);
+  answer["failing"] = to_json(map->failing);
   return answer;
 }
 

@@ -22,9 +22,10 @@ namespace dmremap::control {
 // Main, by state.
 struct DiskMap {
   SectorCount size;
-  std::vector<format::Extent> extents;  // sorted; what is in none is good
-  SectorCount unit{1};                  // main's logical block
-  std::uint64_t sequence = 0;           // of a commit that all of it may be newer than
+  std::vector<format::Extent> extents;         // sorted; what is in none is good
+  SectorCount unit{1};                         // main's logical block
+  std::uint64_t sequence = 0;                  // of a commit that all of it may be newer than
+  std::vector<remap::FailingPlace> failing{};  // remapped sectors that do not read now, sorted
 };
 
 // True once nobody waits for the answer any more: the client hung up, or the server ends. What

@@ -119,4 +119,25 @@ std::optional<std::vector<Extent>> with_evidence(std::span<const Extent> extents
   return out;
 }
 
+json to_json(std::span<const remap::FailingPlace> failing) {
+  json out = json::array();
+  for (const remap::FailingPlace& place : failing) {
+    out.push_back({place.main.first.value, place.main.count.value, place.error});
+  }
+  return out;
+}
+
+std::vector<remap::FailingPlace> failing_from_json(const json& list) {
+  std::vector<remap::FailingPlace> out;
+  if (!list.is_array()) return out;
+  for (const json& one : list) {
+    const bool whole = one.is_array() && one.size() == 3 && one[0].is_number_unsigned() &&
+                       one[1].is_number_unsigned() && one[2].is_number_integer();
+    if (!whole) continue;
+    out.push_back(
+        {{{one[0].get<std::uint64_t>()}, {one[1].get<std::uint64_t>()}}, one[2].get<int>()});
+  }
+  return out;
+}
+
 }  // namespace dmremap::control

@@ -10,6 +10,7 @@
 
 #include "base/units.hpp"
 #include "format/extent.hpp"
+#include "remap/failing_places.hpp"
 
 namespace dmremap::control {
 
@@ -30,5 +31,10 @@ namespace dmremap::control {
 // `extents` with what `list` says of them. Nothing, if it is no such list or of another length.
 [[nodiscard]] std::optional<std::vector<format::Extent>> with_evidence(
     std::span<const format::Extent> extents, const nlohmann::json& list);
+
+// [[first, count, errno], ...]: remapped sectors whose spare sector does not read at present.
+[[nodiscard]] nlohmann::json to_json(std::span<const remap::FailingPlace> failing);
+// What is no such entry is left out: an answer without any is of a program of before.
+[[nodiscard]] std::vector<remap::FailingPlace> failing_from_json(const nlohmann::json& list);
 
 }  // namespace dmremap::control

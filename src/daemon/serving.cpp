@@ -137,7 +137,7 @@ class Serving final : public control::Service {
     const remap::Engine& engine = set_->engine();
     const std::uint64_t sequence = set_->status().sequence;  // before the table, as it says
     return control::DiskMap{engine.geometry().size, engine.extents(), engine.geometry().unit(),
-                            sequence};
+                            sequence, engine.failing()};
   }
 
   Result<void> stop() override {

@@ -48,12 +48,22 @@ Answer read_of_lost(const Situation& now) {
           "is saved to the spare"};
 }
 
+Answer read_of_failing(const Explanation& sector, const Situation& now) {
+  return {Target::error,
+          fmt::format("EIO at once; the spare gave {} and is {}", errno_name(sector.failing),
+                      now.read_only ? "not asked again while the set is read-only"
+                                    : "asked again in the background; if it reads well then, the "
+                                      "data moves to another place on it")};
+}
+
 Answer read_of(const Explanation& sector, const Situation& now) {
   switch (sector.place) {
     case Place::spare:
+      if (sector.failing != 0) return read_of_failing(sector, now);
       return {Target::spare,
-              now.read_only ? "from the spare; if it cannot read it: EIO"
-                            : "from the spare; if it cannot read it: EIO, and it becomes gone"};
+              now.read_only
+                  ? "from the spare; if it cannot read it: EIO"
+                  : "from the spare; if it cannot read it: EIO, and it is asked again later"};
     case Place::nowhere:
       if (sector.state == State::lost) return read_of_lost(now);
       return {Target::error,
@@ -75,6 +85,11 @@ const char* what_is_full(const Situation& now) {
 Answer write_of(const Explanation& sector, const Situation& now) {
   if (now.read_only) return {Target::error, "fails with EROFS: the set is read-only"};
   const char* full = what_is_full(now);
+  if (sector.place == Place::spare && sector.failing != 0) {
+    return {Target::spare, full != nullptr
+                               ? fmt::format("to its place on the spare: {}", full)
+                               : "to another spare sector, and from then on it reads again"};
+  }
   if (sector.place == Place::spare) {
     return {Target::spare, full != nullptr
                                ? fmt::format("to the spare, in place; if it refuses, to main if "
@@ -125,6 +140,7 @@ Explanation explain(std::span<const Extent> extents, SectorCount size, Sector se
   const bool listed = next > 0 && extents[next - 1].main().contains(sector);
   Explanation out = listed ? of_extent(extents[next - 1], sector, situation.sequence)
                            : of_good(extents, next, size, sector);
+  if (out.place == Place::spare) out.failing = situation.failing;
   out.read = read_of(out, situation);
   out.write = write_of(out, situation);
   return out;

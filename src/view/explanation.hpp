@@ -21,6 +21,9 @@ struct Situation {
   bool spare_full = false;
   bool table_full = false;
   std::uint64_t sequence = 0;  // of the latest commit
+  // The errno of the sector's place on the spare, where that does not read at present; 0: it does,
+  // or nobody knows better.
+  int failing = 0;
 };
 
 // Where a request goes first.
@@ -45,6 +48,7 @@ struct Explanation {
   remap::Place place = remap::Place::main;
   Sector at;  // on main or spare; means nothing if it is nowhere
   std::optional<Evidence> evidence;
+  int failing = 0;  // of a remapped one: the errno of its place, if that does not read
   Answer read;
   Answer write;
 };

@@ -59,6 +59,19 @@ TEST(Explanation, LostIsAskedAgainAndGoneNever) {
   EXPECT_NE(at(200, read_only).read.text.find("not asked again"), std::string::npos);
 }
 
+TEST(Explanation, Promise2_AFailingPlaceIsAnErrorAndAskedAgainAndAWriteGoesElsewhere) {
+  const Explanation failing = at(101, {.failing = ENODATA});
+  EXPECT_EQ(failing.state, State::remapped);
+  EXPECT_EQ(failing.place, Place::spare);
+  EXPECT_EQ(failing.failing, ENODATA);
+  EXPECT_EQ(failing.read.target, Target::error);
+  EXPECT_NE(failing.read.text.find("ENODATA"), std::string::npos);
+  EXPECT_NE(failing.read.text.find("asked again"), std::string::npos);
+  EXPECT_EQ(failing.write.target, Target::spare);
+  EXPECT_NE(failing.write.text.find("another"), std::string::npos);
+  EXPECT_EQ(at(99, {.failing = ENODATA}).failing, 0) << "main is no matter of the spare's";
+}
+
 TEST(Explanation, AWriteEndsLostAndGone) {
   EXPECT_EQ(at(200).write.target, Target::spare);
   EXPECT_EQ(at(300).write.target, Target::spare);

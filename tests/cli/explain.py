@@ -53,20 +53,28 @@ def _states(dm, disk, spare_disk, device):
     dm.run("remap", dm.name, "3000+4")
     by_hand = _expect(dm, 3001, "remapped", "spare", (3000, 4), None)
     equal(by_hand["evidence"]["errno_number"], 0, "by hand")
+    equal(by_hand["failing"], None, "it reads")
     spare_disk.fault("read", by_hand["where"]["sector"])
     with support.expect_errno(errno.EIO):
         support.read_sectors(device, 3001)
-    gone = _expect(dm, 3001, "gone", "nowhere", (3001, 1), "EIO")
+    failing = _expect(dm, 3001, "remapped", "spare", (3000, 4), None)
+    equal((failing["failing"], failing["read"]["from"]), ("EIO", "error"), "failing")
+    check("asked again" in failing["read"]["text"], failing)
+    check("another spare sector" in failing["write"]["text"], failing)
+    check("remapped, failing" in dm.run("explain", dm.name, 3001).out, "for people")
+
+    dm.make_gone(disk, 4000)
+    gone = _expect(dm, 4000, "gone", "nowhere", (4000, 1), "EIO")
     check("never asked" in gone["read"]["text"], gone)
 
     good = _expect(dm, 500, "good", "main", (0, 1000), None)
     equal(good["where"], {"device": "main", "path": dm.main, "sector": 500}, "where")
-    _expect(dm, SIZE - 1, "good", "main", (3004, SIZE - 3004), None)
+    _expect(dm, SIZE - 1, "good", "main", (4001, SIZE - 4001), None)
 
 
 def _does_what_it_says(dm, device):
     """What is said of reads and writes, done."""
-    for sector in (500, 1003, 2000, 3001):
+    for sector in (500, 1003, 2000, 3001, 4000):
         said = _explain(dm, sector)
         try:
             support.read_sectors(device, sector)

@@ -149,6 +149,7 @@ def _looked_at(t, checked):
     dm.run("remap", dm.name, "1000+8")
     at = checked.run("explain", dm.name, "1000").json()["where"]["sector"]
     spare.fault("read", at)
+    dm.make_gone(disk, 3000)
     for sector in (1000, 2000):
         with support.expect_errno(errno.EIO):
             support.read_sectors(device, sector)
@@ -157,7 +158,7 @@ def _looked_at(t, checked):
     found = checked.run("map", dm.name).json()
     equal(sorted({one["state"] for one in found["ranges"]}),
           ["gone", "lost", "remapped", "suspect"], "states of the ranges")
-    states = (0, 1000, 1001, 2000, 10000, 10001)
+    states = (0, 1000, 1001, 2000, 3000, 10000, 10001)
     _tell(checked, dm, *states)
     checked.run("explain", dm.name, "32768", expect=2)
     checked.run("map", dm.name, "--png", t.dir, expect=2)

@@ -150,21 +150,17 @@ def _all_states(t):
     spare_disk = t.lab(size="32MiB")
     dm = product.Product(t, disk.path, spare_disk.path)
     dm.create()
-    device = dm.start("fuse")
+    dm.start("fuse")
     dm.run("remap", dm.name, "1000+8")
-    at = dm.run("explain", dm.name, "1000", "--json").json()["where"]["sector"]
-    spare_disk.fault("read", at)
-    for path, sector in ((device, 1000),):
-        with support.expect_errno(support.errno.EIO):
-            support.read_sectors(path, sector)
+    dm.make_gone(disk, 1008)
     with open(t.path("list.map"), "w", encoding="ascii") as file:
         file.write("# Mapfile\n0 ? 1\n0 5120000 ?\n5120000 512 -\n5120512 1024 /\n")
     dm.run("bad", "import", dm.name, t.path("list.map"))
     as_json = _map(dm, "--json").json()
-    equal(as_json["sectors"], {"good": 32768 - 11, "remapped": 7, "suspect": 2, "lost": 1,
+    equal(as_json["sectors"], {"good": 32768 - 12, "remapped": 8, "suspect": 2, "lost": 1,
                                "gone": 1}, "counts")
     equal([(r["sector"], r["count"], r["state"]) for r in as_json["ranges"]],
-          [(1000, 1, "gone"), (1001, 7, "remapped"), (10000, 1, "lost"), (10001, 2, "suspect")],
+          [(1000, 8, "remapped"), (1008, 1, "gone"), (10000, 1, "lost"), (10001, 2, "suspect")],
           "ranges")
     shown = "".join(row for _, row in _cells(_map(dm).out))
     equal((shown.count("#"), shown.count("X")), (1, 1), "gone and lost are seen")

@@ -72,15 +72,6 @@ def _damage(dm, disk, device):
     support.write_sectors(device, 20004, pattern(20004, 4, "newer"))
 
 
-def _make_gone(dm, spare_disk, device):
-    """A sector of the spare that does not read back."""
-    _, runs = None, dm_table.parse(dm.run("table", dm.name).out, SIZE)
-    target = next(t for t in runs if t.device and t.first == 20000)
-    spare_disk.fault("read", f"{target.sector + 2}")
-    with support.expect_errno(errno.EIO):
-        support.read_sectors(device, 20002)
-
-
 def table(t):
     disk = t.lab(size="16MiB", fill="old")
     spare_disk = t.lab(size="32MiB")
@@ -89,7 +80,7 @@ def table(t):
     device = dm.start("fuse")
     equal(dm.run("table", dm.name).out, f"0 {SIZE} linear {disk.path} 0\n", "all is well")
     _damage(dm, disk, device)
-    _make_gone(dm, spare_disk, device)
+    dm.make_gone(disk, 21000)
     lost = dm.status()["lost_sectors"]
     equal(lost, 5, "lost and gone")
 
