@@ -5,6 +5,7 @@ of another version, and to seal it again."""
 import importlib.machinery
 import importlib.util
 import os
+import struct
 
 import support
 
@@ -41,6 +42,28 @@ def reseal(image, offset):
     """Gives the seal at a byte offset of a bytearray the checksum that fits."""
     crc = reader.crc32c(bytes(image[offset:offset + SEAL_BYTES - 4]))
     image[offset + SEAL_BYTES - 4:offset + SEAL_BYTES] = crc.to_bytes(4, "little")
+
+
+def body_place(seal, offset):
+    """Where in the image a byte of the body's stream lies, by the byte offset of the slot's seal."""
+    return seal + reader.BLOCK + offset // reader.PAYLOAD * reader.BLOCK + 16 + offset % reader.PAYLOAD
+
+
+def reseal_body(image, seal):
+    """Gives a body that was changed the checksums that fit, of all levels, and its seal too."""
+    block_bytes = reader.BLOCK
+    body = seal + block_bytes
+    end = body + int.from_bytes(image[seal + 216:seal + 220], "little") * block_bytes
+    stream = b"".join(image[at + 16:at + block_bytes] for at in range(body, end, block_bytes))
+    for entry in range(256, 384, 32):
+        at, count = struct.unpack_from("<II", stream, entry + 4)
+        struct.pack_into("<I", image, body_place(seal, entry + 12),
+                         reader.crc32c(stream[at:at + count]))
+    for block in range(body, end, block_bytes):
+        crc = reader.crc32c(bytes(image[block + 4:block + block_bytes]))
+        struct.pack_into("<I", image, block, crc)
+    struct.pack_into("<I", image, seal + 220, reader.crc32c(bytes(image[body:end])))
+    reseal(image, seal)
 
 
 def edit(spare, change, offsets):
