@@ -182,10 +182,14 @@ void add_start(CLI::App& app, Chosen& chosen) {
       ->type_name("auto|block|fuse|nbd")
       ->expected(1)
       ->take_all();
-  verb->add_option("--mount", arguments->mount, "serve the FUSE file here; made if absent")
+  verb->add_option(
+          "--mount", arguments->mount,
+          "serve the FUSE file here, in directories that others cannot change; made if absent")
       ->type_name("PATH");
-  verb->add_option("--socket", arguments->socket,
-                   "with --export nbd: the Unix socket, else one in the runtime directory")
+  verb->add_option(
+          "--socket", arguments->socket,
+          "with --export nbd: the Unix socket, in directories that others cannot change; else "
+          "one in the runtime directory")
       ->type_name("PATH");
   verb->add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
   verb->add_flag("--stale-ok", arguments->open.stale_ok,

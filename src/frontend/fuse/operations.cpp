@@ -2,6 +2,7 @@
 #include "frontend/fuse/operations.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <exception>
 
@@ -47,7 +48,7 @@ Served& served_by(fuse_req_t request) {
 
 // The account of the opening that a request came by (open below).
 remap::FlushHeard& heard_by(const fuse_file_info& file) {
-  return *reinterpret_cast<remap::FlushHeard*>(static_cast<std::uintptr_t>(file.fh));
+  return *std::bit_cast<remap::FlushHeard*>(static_cast<std::uintptr_t>(file.fh));
 }
 
 // No exception may pass through libfuse, which is C: whatever is thrown is a failed request.
