@@ -41,12 +41,31 @@ def started(t, key, image, main):
     os.unlink(path)
 
 
+def check_carried_sections(t, image, main):
+    """What a program before carried along is void: main has to be said again, and the events of the
+    run in between are all there."""
+    path = image.unpack(t)
+    support.check(set(seals.reader.OPTIONAL) >= {6, 7, 9}, "the reader knows of them")
+    name = image.expected(path)["set"]["name"]
+    refused = support.dmremap("start", main, path, "--export", "fuse", "--json", expect=3)
+    equal(refused.error_json()["code"], "main-unproven", "main is known by nothing")
+    dm = product.Product(t, main, path, name=name)
+    dm.start("fuse", "--accept-main", main, by_devices=True)
+    moved = [(e["sector"], e["count"]) for e in dm.events("remap")]
+    equal(moved, [(4096, 8), (9000, 8)], "events of both programs")
+    dm.stop()
+    dm.start("fuse", by_devices=True)  # known again
+    dm.stop()
+    os.unlink(path)
+
+
 def golden_starts(t):
     main = t.image("main.img", golden.MAIN_SIZE)
     writable = {key: image for key, image in golden.images().items() if image.start is None}
     support.check(len(writable) >= 10, "most images are writable")
     for key, image in writable.items():
         started(t, key, image, main)
+    check_carried_sections(t, writable["1/carried-sections"], main)
     kept = [key for key, image in writable.items() if image.name == "optional-section"]
     equal(kept, ["1/optional-section"], "images with a section of a later time")
 
