@@ -96,6 +96,7 @@ TEST_F(SpareFaults, Promise4_WhatIsBadIsRetiredAlsoWhenTheRequestFails) {
   std::ranges::sort(tried);
   EXPECT_FALSE(std::ranges::binary_search(tried, bad.first)) << "the same place is not met again";
   EXPECT_EQ(rig.read(64), 2);
+  rig.stop();  // before its clock goes
 }
 
 TEST(SpareFaultsInAFullTable, Promise4_BadPlacesGiveWayToWhatSomebodyWrote) {
