@@ -35,6 +35,9 @@ class RuntimeDir {
   [[nodiscard]] std::string log(const std::string& name) const { return file(name, ".log"); }
   [[nodiscard]] std::string mount_file(const std::string& name) const { return file(name, ".dev"); }
   [[nodiscard]] std::string pid_file(const std::string& name) const { return file(name, ".pid"); }
+  [[nodiscard]] std::string memory_file(const std::string& name) const {
+    return file(name, ".memory");
+  }
   [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
   // What outlives a run that is killed (set/run_memory.hpp).
   [[nodiscard]] std::string memory(const std::string& name) const { return file(name, ".memory"); }

@@ -301,6 +301,13 @@ std::string mount_path_of(const std::string& name, const ServeOptions& options,
   return options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
 }
 
+set::OpenOptions open_options(const std::string& name, const ServeOptions& options,
+                              const control::RuntimeDir& runtime) {
+  set::OpenOptions out = options.open;
+  out.memory_path = runtime.memory_file(name);
+  return out;
+}
+
 // A device that takes no writes can still be served read-only.
 Error with_way_round(Error error) {
   const auto storage = io::storage_of(error.where);
@@ -317,14 +324,16 @@ Error with_way_round(Error error) {
 
 // Everything from the name on; the pid file is held by the caller, outside of all of it.
 Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOptions& options,
-                                          const std::string& mount_path, const set::Hints& hints,
-                                          const ExportMaker& export_it) {
+                                          const control::RuntimeDir& runtime,
+                                          const set::Hints& hints, const ExportMaker& export_it) {
   const std::string& name = spare.identity().name;
+  const std::string mount_path = mount_path_of(name, options, runtime);
   const auto members = find_members(spare, mount_path, options.open, hints);
   if (!members) return tl::unexpected(members.error());
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
-  auto set = set::RunningSet::open(*members, options.open, system_clock(), system_random());
+  auto set = set::RunningSet::open(*members, open_options(name, options, runtime), system_clock(),
+                                   system_random());
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
   auto exports = export_it(**set);
@@ -399,8 +408,7 @@ Result<std::unique_ptr<ServedSet>> ServedSet::start(const ServeOptions& options,
   if (!claimed) return tl::unexpected(claimed.error());
   const std::string name = claimed->spare.identity().name;
   observer.named(name);
-  auto serving =
-      bring_up(claimed->spare, options, mount_path_of(name, options, runtime), hints, export_it);
+  auto serving = bring_up(claimed->spare, options, runtime, hints, export_it);
   if (!serving) return tl::unexpected(serving.error());
   auto served = std::make_unique<Served>(std::move(claimed->pid_file), std::move(*serving));
   if (auto listening = served->listen(runtime.socket(name)); !listening) {
@@ -424,7 +432,7 @@ Result<void> check_start(const ServeOptions& options, const control::RuntimeDir&
   const auto members =
       find_members(claimed->spare, mount_path_of(name, options, runtime), options.open, hints);
   if (!members) return tl::unexpected(members.error());
-  const auto opened = set::open_devices(*members, options.open);
+  const auto opened = set::open_devices(*members, open_options(name, options, runtime));
   return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));
 }
 

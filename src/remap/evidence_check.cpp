@@ -32,6 +32,25 @@ std::uint64_t hash_of(std::span<const std::byte> contents) {
   return load_le<std::uint64_t>(std::span<const std::byte>(sha256(contents)), 0);
 }
 
+std::optional<format::Evidence> to_format(std::span<const BlockHash> evidence) {
+  if (evidence.empty()) return std::nullopt;
+  format::Evidence out;
+  out.block = evidence.front().block.count;
+  for (const BlockHash& known : evidence) {
+    if (known.block.count != out.block || out.blocks.size() == kMostEvidence) continue;
+    out.blocks.push_back({known.block.first, known.hash});
+  }
+  return out;
+}
+
+std::vector<BlockHash> from_format(const format::Evidence& evidence) {
+  std::vector<BlockHash> out;
+  for (const format::EvidenceBlock& known : evidence.blocks) {
+    out.push_back({{known.first, evidence.block}, known.hash});
+  }
+  return out;
+}
+
 EvidenceComparison compare_evidence(io::BlockDevice& device, std::span<const BlockHash> evidence) {
   EvidenceComparison out;
   for (const BlockHash& known : evidence) {

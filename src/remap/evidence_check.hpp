@@ -8,13 +8,15 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/units.hpp"
+#include "format/evidence.hpp"
 #include "io/block_device.hpp"
 
 namespace dmremap::remap {
 
-inline constexpr std::size_t kMostEvidence = 30;
+inline constexpr std::size_t kMostEvidence = format::kMaxEvidenceBlocks;
 
 // What one block of main held.
 struct BlockHash {
@@ -27,6 +29,10 @@ struct BlockHash {
 // The first 8 bytes of the SHA-256 of `contents`, little-endian. A hash by chance equal to that of
 // other contents is one in 2^64; nobody is expected to forge one.
 [[nodiscard]] std::uint64_t hash_of(std::span<const std::byte> contents);
+
+// As the metadata holds it, where all blocks are of one length: that of the first. None of none.
+[[nodiscard]] std::optional<format::Evidence> to_format(std::span<const BlockHash> evidence);
+[[nodiscard]] std::vector<BlockHash> from_format(const format::Evidence& evidence);
 
 struct EvidenceComparison {
   std::size_t compared = 0;             // blocks that could be read

@@ -8,12 +8,12 @@
 
 namespace dmremap::set {
 
-namespace {
-
 bool is_elsewhere(const format::Extent& extent) {
   return extent.state() == format::State::remapped || extent.state() == format::State::lost ||
          extent.state() == format::State::gone;
 }
+
+namespace {
 
 // Main with holes: a print marks what cannot be read as such, and so what is not main's.
 class ServedByMain final : public io::BlockDevice {

@@ -21,6 +21,9 @@ struct MainPrint {
 // whether it can be read, is of no interest. `extents` sorted by main sector. Only reads.
 [[nodiscard]] MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents);
 
+// The contents of these sectors are on the spare, or nowhere.
+[[nodiscard]] bool is_elsewhere(const format::Extent& extent);
+
 enum class PrintNow {
   unknown,  // none was recorded, or it does not read well now
   equal,

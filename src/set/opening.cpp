@@ -9,6 +9,7 @@
 #include "io/usage.hpp"
 #include "set/held_main.hpp"
 #include "set/main_choice.hpp"
+#include "set/main_evidence.hpp"
 #include "set/main_print.hpp"
 
 namespace dmremap::set {
@@ -114,6 +115,34 @@ Result<void> check_print(Opening& opening, const discovery::IdentityVerdict& ver
   return {};
 }
 
+// A run that was killed in this boot, or stopped cleanly, left evidence of what main held. Where
+// nothing lives elsewhere after a clean stop, others may use main.
+Result<void> check_evidence(Opening& opening, const discovery::IdentityVerdict& verdict,
+                            const OpenOptions& options) {
+  const format::Content& content = opening.content();
+  const LeftEvidence left =
+      evidence_left(content, *opening.survey.decision.winner, options.memory_path);
+  const auto compared = remap::compare_evidence(*opening.main, left.blocks);
+  if (!compared.mismatch) {
+    opening.evidence = left.blocks;
+    return {};
+  }
+  const bool matters = left.of_killed_run || is_known_by_contents(verdict, options) ||
+                       std::ranges::any_of(content.extents, is_elsewhere);
+  if (!matters) return {};
+  if (!options.accept_main_changed) {
+    return fail(
+        ErrorCode::main_changed,
+        fmt::format("holds other data at sector {} than when the set {}",
+                    compared.mismatch->first.value,
+                    left.of_killed_run ? "was killed" : "was stopped"),
+        opening.main->path(),
+        "it was written to by others, or is a copy; to go on all the same: --accept-main-changed");
+  }
+  opening.main_changed = true;
+  return {};
+}
+
 }  // namespace
 
 Result<Opening> open_devices(const Members& members, const OpenOptions& options) {
@@ -142,6 +171,9 @@ Result<Opening> open_devices(const Members& members, const OpenOptions& options)
     if (!fine) return tl::unexpected(fine.error());
   }
   if (auto fine = check_print(opening, *verdict, options); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  if (auto fine = check_evidence(opening, *verdict, options); !fine) {
     return tl::unexpected(fine.error());
   }
   return opening;

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/result.hpp"
 #include "discovery/identity.hpp"
 #include "format/content.hpp"
 #include "io/file_device.hpp"
 #include "metadata/survey.hpp"
+#include "remap/evidence_check.hpp"
 #include "set/running_set.hpp"
 
 namespace dmremap::set {
@@ -23,6 +25,8 @@ struct Opening {
   discovery::DeviceFacts main_seen;
   bool main_accepted = false;  // on the user's word alone
   bool main_changed = false;   // and accepted
+  // What main held when the last run ended, and holds: the engine goes on from it.
+  std::vector<remap::BlockHash> evidence;
 
   [[nodiscard]] const format::Content& content() const { return *survey.content; }
 };

@@ -22,6 +22,7 @@
 #include "set/held_main.hpp"
 #include "set/main_print.hpp"
 #include "set/opening.hpp"
+#include "set/run_memory.hpp"
 
 namespace dmremap::set {
 
@@ -91,7 +92,7 @@ discovery::RecordedMain recorded_now(const Opening& opening) {
 
 class HeldSet final : public RunningSet {
  public:
-  HeldSet(Opening opening, bool read_only, Clock& clock)
+  HeldSet(Opening opening, bool read_only, std::string memory_path, Clock& clock)
       : content_(std::move(*opening.survey.content)),
         survey_(std::move(opening.survey)),
         main_(std::move(opening.main), read_only ? io::Access::read_only : io::Access::read_write,
@@ -99,6 +100,8 @@ class HeldSet final : public RunningSet {
         spare_(std::move(opening.spare)),
         events_(clock, content_.health),
         recorder_(events_, content_.identity.name, content_.health),
+        evidence_(std::move(opening.evidence)),
+        memory_path_(std::move(memory_path)),
         main_accepted_(opening.main_accepted),
         main_changed_(opening.main_changed),
         read_only_(read_only),
@@ -118,6 +121,7 @@ class HeldSet final : public RunningSet {
     run_ = random.uuid();
     const metadata::CopyCount surveyed = count_copies(survey_);
     copies_ = surveyed;
+    const bool main_settled = content_.health.clean || content_.health.starts == 0;
     if (!read_only_) {
       prepare_activation();
       auto store = metadata::Store::activate(*spare_, survey_, content_, random, clock_);
@@ -131,16 +135,27 @@ class HeldSet final : public RunningSet {
     parts.observer = &recorder_;
     parts.reopener = &main_;
     parts.clock = &clock_;
+    parts.evidence = evidence_;
+    parts.main_settled = main_settled;
+    make_memory();
+    if (memory_) parts.memory = memory_->memory();
     auto engine = remap::Engine::start(parts, content_);
     if (!engine) return tl::unexpected(engine.error());
     engine_ = std::move(*engine);
+    // A crash before this leaves the file of the run before, whose evidence holds: nothing has been
+    // written to main since.
+    if (memory_) {
+      if (auto published = memory_->publish(); !published) {
+        log(Severity::warning, published.error().message());
+      }
+    }
     recorder_.count_with(*engine_);
     const std::vector<ConditionReport> known = stopped_status(content_, survey_, {}, {}).reports;
     content_.extents.clear();
     content_.extents.shrink_to_fit();
     if (store_) watch_ = std::thread([this] { watch_main(); });
     device_watch_ = std::make_unique<DeviceWatch>(
-        DeviceWatch::Parts{[this] { return news_of(watched(main_.device()), watched(*spare_)); },
+        DeviceWatch::Parts{[this] { return news_of(watched(*main_.device()), watched(*spare_)); },
                            [this] { return status(); }, engine_.get(), &recorder_},
         known);
     return {};
@@ -223,6 +238,7 @@ class HeldSet final : public RunningSet {
     }
     engine_->stop();
     stopped_ = true;
+    if (memory_ && outcome) memory_->remove();
     return outcome;
   }
 
@@ -259,6 +275,19 @@ class HeldSet final : public RunningSet {
                                   clean ? Severity::info : Severity::warning,
                                   clean ? "" : "the last run ended uncleanly"));
     events_.fill_health(health);
+  }
+
+  // Without it a run that is killed leaves no evidence, and the next start knows less.
+  void make_memory() {
+    if (!store_ || memory_path_.empty()) return;
+    auto made = RunMemory::make(memory_path_,
+                                {content_.identity.set_uuid, boot_id(), store_->current().term,
+                                 main_.device()->geometry().size});
+    if (made) {
+      memory_.emplace(std::move(*made));
+    } else {
+      log(Severity::warning, made.error().message());
+    }
   }
 
   // What main is known by now, into what is committed.
@@ -387,6 +416,9 @@ class HeldSet final : public RunningSet {
   std::unique_ptr<io::FileDevice> spare_;
   EventLog events_;
   Recorder recorder_;
+  const std::vector<remap::BlockHash> evidence_;  // as opened
+  const std::string memory_path_;
+  std::optional<RunMemory> memory_;  // outlives the engine
   const bool main_accepted_;
   const bool main_changed_;
   const bool read_only_;
@@ -413,7 +445,8 @@ Result<std::unique_ptr<RunningSet>> RunningSet::open(const Members& members,
                                                      Random& random) {
   auto opening = open_devices(members, options);
   if (!opening) return tl::unexpected(opening.error());
-  auto made = std::make_unique<HeldSet>(std::move(*opening), options.read_only, clock);
+  auto made = std::make_unique<HeldSet>(std::move(*opening), options.read_only,
+                                        options.memory_path, clock);
   if (auto begun = made->begin(random); !begun) return tl::unexpected(begun.error());
   return made;
 }

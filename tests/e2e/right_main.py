@@ -6,6 +6,7 @@ of its own is taken on a user's word, which is asked for once."""
 
 import os
 import shutil
+import time
 
 import product
 import support
@@ -149,6 +150,31 @@ def _another_block(t):
     dm.stop()
 
 
+def _killed_and_changed(t):
+    """Within the boot a killed run leaves evidence of what main held."""
+    image = _main(t, "f.img")
+    dm = product.Product(t, image, t.path("f.spare"))
+    dm.create("--spare-size", "32MiB")
+    device = dm.start("fuse")
+    dm.run("remap", dm.name, "80000+8")
+    for sector in range(4096, 40960, 4096):
+        support.write_sectors(device, sector, support.pattern(sector, 8, "flushed"))
+    support.flush(device)
+    time.sleep(3)  # evidence is taken at most once a second
+    dm.kill()
+    dm.start("fuse")  # nobody wrote to it
+    dm.kill()
+    with open(image, "r+b") as file:
+        for sector in range(4096, 40960, 4096):
+            file.seek(sector * 512)
+            file.write(b"changed on another machine")
+    error = _refused(dm, ["main-changed"])
+    check("than when the set was killed" in error["what"], f"says why: {error}")
+    _refused(dm, ["main-changed"], "--accept-main", image)
+    dm.start("fuse", "--accept-main-changed")
+    dm.stop()
+
+
 def right_main(t):
     dm, image, clone = _only_a_copy_is_left(t)
     node = t.loop(image)
@@ -161,6 +187,7 @@ def right_main(t):
     _a_word_once(t)
     _another_size(t)
     _another_block(t)
+    _killed_and_changed(t)
 
 
 support.run_test(right_main, root=True, fuse=True, loop=True)

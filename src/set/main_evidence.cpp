@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/main_evidence.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "set/run_memory.hpp"
+
+namespace dmremap::set {
+
+LeftEvidence evidence_left(const format::Content& content, const metadata::CommitName& winner,
+                           const std::string& memory_path) {
+  LeftEvidence out;
+  if (content.health.clean) {
+    if (content.evidence) out.blocks = remap::from_format(*content.evidence);
+  } else if (!memory_path.empty()) {
+    const RunName name{content.identity.set_uuid, boot_id(), 0, content.identity.main.size};
+    const auto killed = read_run_memory(memory_path, name);
+    // A later run, of another machine say, has written to main since.
+    if (killed && killed->term == winner.term) {
+      out.blocks = killed->evidence;
+      out.of_killed_run = true;
+    }
+  }
+  std::erase_if(out.blocks, [&](const remap::BlockHash& one) {
+    return std::ranges::any_of(content.extents, [&](const format::Extent& extent) {
+      return extent.main().overlaps(one.block);
+    });
+  });
+  return out;
+}
+
+}  // namespace dmremap::set
