@@ -255,7 +255,7 @@ Result<void> clear_leftovers(const std::string& name, const std::string& mount_p
                              const set::Hints& hints) {
   const auto hint = hints.find(name);
   if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
-    const auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
+    auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
     // Earlier versions mounted where other users can exchange the path. What is left there is not
     // touched; it holds nothing of the set.
     const bool is_foreign = !cleared && cleared.error().code == ErrorCode::permission;
