@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 constexpr SectorCount kLargest{2048};
 constexpr SectorRange kRange{{1000}, {10'000}};
 
-const auto kNever = [] { return false; };
+constexpr auto kNever = [] { return false; };
 
 TEST(Stepwise, StepsCoverTheRangeAndGrowToTheLargest) {
   std::vector<SectorRange> steps;
