@@ -123,6 +123,7 @@ IoStatus allocate(int fd, int mode, SectorRange range) {
 
 FileDevice::FileDevice(std::string path, const Geometry& geometry, OpenedStorage opened)
     : BlockDevice(std::move(path), geometry),
+      size_opened_(geometry.size),
       fd_(std::move(opened.fd)),
       below_(std::move(opened.below)),
       is_block_device_(opened.is_block_device),

@@ -58,7 +58,9 @@ class FileDevice final : public BlockDevice {
   // For a main device that is taken into use: error block_size if its size is no multiple of its
   // logical block, because what lies behind the last whole block would not be served.
   [[nodiscard]] Result<void> check_whole_blocks() const;
-  // The size the kernel reports now; the geometry keeps the size at open.
+  // What it had when it was opened, whatever it serves as.
+  [[nodiscard]] SectorCount size_opened() const { return size_opened_; }
+  // The size the kernel reports now.
   [[nodiscard]] Result<SectorCount> size_now() const;
 
  private:
@@ -76,6 +78,7 @@ class FileDevice final : public BlockDevice {
   // How much of an op goes through the ring: all or nothing.
   [[nodiscard]] std::size_t ring_bytes(IoStatus status, std::span<const std::byte> memory) const;
 
+  SectorCount size_opened_;
   FileDescriptor fd_;
   std::vector<FileDescriptor> below_;  // held, never used
   bool is_block_device_;

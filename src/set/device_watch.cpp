@@ -45,7 +45,7 @@ remap::DeviceNews news_of(const WatchedDevice& main, const WatchedDevice& spare)
 }
 
 WatchedDevice watched(const io::FileDevice& device) {
-  return {device.path(), device.geometry().size, io::state_of(device)};
+  return {device.path(), device.size_opened(), io::state_of(device)};
 }
 
 DeviceWatch::DeviceWatch(Parts parts, const std::vector<ConditionReport>& known)

@@ -79,7 +79,19 @@ std::shared_ptr<io::FileDevice> HeldMain::device() const {
 
 void HeldMain::refuse(io::BlockDevice& device) {
   const std::lock_guard lock(mutex_);
-  if (opened_.size() > 1 && opened_.back().get() == &device) opened_.pop_back();
+  if (opened_.back().get() != &device) return;
+  if (opened_.size() > 1 && is_candidate_) {
+    opened_.pop_back();
+    is_candidate_ = false;
+  } else {
+    in_use_was_refused_ = true;
+  }
+}
+
+void HeldMain::take(io::BlockDevice& /*device*/) {
+  const std::lock_guard lock(mutex_);
+  is_candidate_ = false;
+  in_use_was_refused_ = false;
 }
 
 discovery::RecordedMain HeldMain::recorded() const {

@@ -62,6 +62,8 @@ class HeldMain final : public remap::MainReopener {
   std::vector<std::shared_ptr<io::FileDevice>> opened_;  // the last one is in use
   discovery::RecordedMain recorded_;
   std::vector<std::string> own_;  // paths
+  // The device in use answers again, and holds something else than main held.
+  bool in_use_was_refused_ = false;
 };
 
 }  // namespace dmremap::set

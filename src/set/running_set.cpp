@@ -249,6 +249,7 @@ class HeldSet final : public RunningSet {
     health.clean = false;
     health.main_print = {};
     content_.copy.reset();
+    content_.evidence = remap::to_format(evidence_);
     ++health.starts;
     record_facts(content_);
     if (const auto seen = discovery::gather_facts(*spare_)) {
