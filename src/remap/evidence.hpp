@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The evidence of a running engine: which blocks of main held what, for as long as that is certain
-// (docs/decisions/014-evidence-of-contents.md).
+// (docs/decisions/015-evidence-of-contents.md).
 //
 // An entry says: since this block was read, nothing has written it, and what was read was durable.
 // A clean request pays nothing for that. A write pins its range before it starts and enters its

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::array<unsigned, 3> kSpareLowPercent{50, 80, 95};
 constexpr unsigned kSpareLowCondition = 80;
+constexpr std::uint64_t kEvidenceEveryNs = 60'000'000'000;
 
 bool needs_main(const Item& item) {
   // What becomes of a spare sector is no matter of main's.
@@ -221,6 +222,7 @@ Remapper::Recording Remapper::record(const Jobs& jobs, const Table& table) {
   for (const Job* job : jobs) {
     if (job->record != nullptr) (*job->record)(content);
   }
+  renew_evidence(content, jobs);
   // No other flush of the spare meanwhile: it could take the error that the commit must see.
   auto alone = path_.spare_gate.exclusive();
   const auto committed = store_.commit(content);
@@ -326,6 +328,17 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
   path_.spare_trouble.sign(false);
   lose_store();
   for (Job* job : jobs) job->outcome = Outcome::failed;
+}
+
+// With the records of a set (its activation's successor, its stop) and else at most once a minute:
+// it is a block of its own in every copy.
+void Remapper::renew_evidence(format::Content& content, const Jobs& jobs) {
+  const std::uint64_t now_ns = path_.clock.monotonic_ns();
+  const bool record =
+      std::ranges::any_of(jobs, [](const Job* job) { return job->record != nullptr; });
+  if (!record && evidence_at_ns_ && now_ns - *evidence_at_ns_ < kEvidenceEveryNs) return;
+  evidence_at_ns_ = now_ns;
+  content.evidence = to_format(path_.evidence_now());
 }
 
 void Remapper::lose_store() {

@@ -10,7 +10,9 @@
 //   wake the callers               only now is anything acknowledged
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "remap/change.hpp"
@@ -72,6 +74,7 @@ class Remapper {
   Recording record_less(Job& job, Change& change, Table& live);
   [[nodiscard]] std::vector<SectorRange> marks_that_may_wait(const Job& job,
                                                              const Table& table) const;
+  void renew_evidence(format::Content& content, const Jobs& jobs);
   // If the store went read-only, so does the set.
   void lose_store();
   void publish(const Change& change, const Table& table);
@@ -89,6 +92,7 @@ class Remapper {
   std::vector<SectorRange> unrecorded_marks_;   // lost and gone sectors of table_
   format::Content base_;                        // without extents
   unsigned use_percent_told_ = 0;
+  std::optional<std::uint64_t> evidence_at_ns_;  // when a commit last took it along
 
   Mutex mutex_;
   Condition wake_;
