@@ -32,7 +32,7 @@ def sparse_spare(t):
     # What is recommended ends it.
     os.unlink(os.path.join(small, "filler"))
     support.run("fallocate", "--length", str(32 * MIB), spare)
-    support.run("fallocate", "--length", str(8 * MIB), os.path.join(small, "filler"))
+    support.run("fallocate", "--length", str(4 * MIB), os.path.join(small, "filler"))
     equal(dm.run("start", dm.name, "--export", "fuse").err, "", "said when all is allocated")
     dm.stop()
 
