@@ -163,7 +163,7 @@ device is taken where it was, with the contents that it had at a clean stop.
                     {3,
                      "refused: doubtful, forked, wrong or missing devices, in use, main mounted or "
                      "changed, runs already"}},
-          .json = "name, exports",
+          .json = "name, exports, warnings[]",
           .see_also = {"stop", "status", "examine", "resolve"}};
 }
 
