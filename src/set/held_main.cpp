@@ -79,19 +79,12 @@ std::shared_ptr<io::FileDevice> HeldMain::device() const {
 
 void HeldMain::refuse(io::BlockDevice& device) {
   const std::lock_guard lock(mutex_);
-  if (opened_.back().get() != &device) return;
-  if (opened_.size() > 1 && is_candidate_) {
+  if (candidate_ == &device && opened_.size() > 1) {
     opened_.pop_back();
-    is_candidate_ = false;
   } else {
-    in_use_was_refused_ = true;
+    refused_ = &device;
   }
-}
-
-void HeldMain::take(io::BlockDevice& /*device*/) {
-  const std::lock_guard lock(mutex_);
-  is_candidate_ = false;
-  in_use_was_refused_ = false;
+  candidate_ = nullptr;
 }
 
 discovery::RecordedMain HeldMain::recorded() const {
@@ -157,17 +150,30 @@ Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
 
 Result<io::BlockDevice*> HeldMain::reopen() {
   const std::shared_ptr<io::FileDevice> old = device();
+  const bool same_answers = answers(*old);
+  bool was_refused = false;
+  {
+    const std::lock_guard lock(mutex_);
+    candidate_ = nullptr;
+    was_refused = refused_ == old.get();
+  }
   // Still the same open device: nobody can have put another in its place.
-  if (answers(*old)) return old.get();
+  if (same_answers && !was_refused) return old.get();
+  auto other = find_again(*old);
+  // What it holds may be right again: a dock with another disk in it.
+  if (!other && same_answers) return old.get();
+  return other;
+}
 
+Result<io::BlockDevice*> HeldMain::find_again(const io::FileDevice& old) {
   const discovery::RecordedMain now = recorded();
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
   std::vector<std::string> paths = discovery::block_devices();
-  paths.insert(paths.begin(), {old->path(), now.fingerprint.path_hint});
+  paths.insert(paths.begin(), {old.path(), now.fingerprint.path_hint});
   std::optional<Error> refused;
   for (const std::string& path : paths) {
     if (path.empty() || is_own(path)) continue;
-    const bool was_here = path == old->path();
+    const bool was_here = path == old.path();
     if (!was_here && !discovery::may_be_device(path, now.fingerprint.size, now.facts)) continue;
     auto held = hold_again(path, shared);
     if (!held) {
@@ -179,6 +185,7 @@ Result<io::BlockDevice*> HeldMain::reopen() {
     }
     const std::lock_guard lock(mutex_);
     opened_.push_back(std::move(*held));
+    candidate_ = opened_.back().get();
     return opened_.back().get();
   }
   if (refused) {
@@ -186,7 +193,7 @@ Result<io::BlockDevice*> HeldMain::reopen() {
     refused->hint = "stop the set, look at the device, and start it with --accept-main";
     return tl::unexpected(*refused);
   }
-  return fail(ErrorCode::missing_device, "the main device is not back", old->path());
+  return fail(ErrorCode::missing_device, "the main device is not back", old.path());
 }
 
 }  // namespace dmremap::set

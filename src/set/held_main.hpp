@@ -45,7 +45,8 @@ class HeldMain final : public remap::MainReopener {
   // was acknowledged. Errors: missing_device: nothing like it is there; main_unproven, wrong_main:
   // a device is, and why it was not taken.
   Result<io::BlockDevice*> reopen() override;
-  // Lets go of it, unless it is the one that was main all along.
+  // Lets go of it. The one that was main all along stays open: from then on others are looked at
+  // first.
   void refuse(io::BlockDevice& device) override;
 
  private:
@@ -53,6 +54,7 @@ class HeldMain final : public remap::MainReopener {
   [[nodiscard]] Result<void> check(io::FileDevice& device,
                                    const discovery::SharedFacts& shared) const;
   [[nodiscard]] bool is_own(const std::string& path) const;
+  Result<io::BlockDevice*> find_again(const io::FileDevice& old);
   Result<std::unique_ptr<io::FileDevice>> hold_again(const std::string& path,
                                                      const discovery::SharedFacts& shared) const;
 
@@ -61,9 +63,9 @@ class HeldMain final : public remap::MainReopener {
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<io::FileDevice>> opened_;  // the last one is in use
   discovery::RecordedMain recorded_;
-  std::vector<std::string> own_;  // paths
-  // The device in use answers again, and holds something else than main held.
-  bool in_use_was_refused_ = false;
+  std::vector<std::string> own_;                // paths
+  const io::BlockDevice* candidate_ = nullptr;  // opened by the last reopen(), and not refused
+  const io::BlockDevice* refused_ = nullptr;    // in use, and did not hold what main held
 };
 
 }  // namespace dmremap::set

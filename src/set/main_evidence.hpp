@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Evidence of what main held when the last run of a set ended, compared at a start (promise 12). In
 // the same boot a killed run leaves it in a file (run_memory.hpp); a clean stop in the metadata.
-// After a power cut there is none: a match would prove nothing, a mismatch would contradict nothing.
+// After a power cut there is none: a match would prove nothing, a mismatch would contradict
+// nothing.
 #pragma once
 
 #include <string>

@@ -281,9 +281,9 @@ class HeldSet final : public RunningSet {
   // Without it a run that is killed leaves no evidence, and the next start knows less.
   void make_memory() {
     if (!store_ || memory_path_.empty()) return;
-    auto made = RunMemory::make(memory_path_,
-                                {content_.identity.set_uuid, boot_id(), store_->current().term,
-                                 main_.device()->geometry().size});
+    auto made =
+        RunMemory::make(memory_path_, {content_.identity.set_uuid, boot_id(),
+                                       store_->current().term, main_.device()->geometry().size});
     if (made) {
       memory_.emplace(std::move(*made));
     } else {
@@ -446,8 +446,8 @@ Result<std::unique_ptr<RunningSet>> RunningSet::open(const Members& members,
                                                      Random& random) {
   auto opening = open_devices(members, options);
   if (!opening) return tl::unexpected(opening.error());
-  auto made = std::make_unique<HeldSet>(std::move(*opening), options.read_only,
-                                        options.memory_path, clock);
+  auto made =
+      std::make_unique<HeldSet>(std::move(*opening), options.read_only, options.memory_path, clock);
   if (auto begun = made->begin(random); !begun) return tl::unexpected(begun.error());
   return made;
 }
