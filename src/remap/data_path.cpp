@@ -32,7 +32,8 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content, con
       policy(content.configuration),
       request_deadline_ns(std::uint64_t{policy.request_deadline_ms} * 1'000'000U),
       table_capacity(metadata::table_capacity(content)),
-      clock(*parts.clock),
+      raw_clock(*parts.clock),
+      clock(*parts.clock, *parts.scheduling, parts.watch_pauses),
       scheduling(*parts.scheduling),
       observer(parts.observer),
       own_memory_(parts.memory.empty() ? EngineMemory::bytes_for(geometry.size) : 1),
@@ -219,6 +220,15 @@ io::IoStatus DataPath::flush_spare_device() {
 io::IoStatus DataPath::noted(io::IoStatus status) {
   if (!status.ok()) spare_trouble.sign(judge(status.error) == Judgement::trip);
   return status;
+}
+
+bool DataPath::wait_unwatched(SectorRange range, std::uint64_t deadline_ns) {
+  // What is waited for is real time; a pause may have used it up.
+  for (;;) {
+    const std::chrono::nanoseconds left = left_until(deadline_ns);
+    if (live.wait_unwatched(range, left)) return true;
+    if (left.count() == 0) return false;
+  }
 }
 
 bool DataPath::known_unreadable(const Table& table, SectorRange range) const {

@@ -22,6 +22,7 @@
 #include "remap/flush_gate.hpp"
 #include "remap/live_table.hpp"
 #include "remap/probe.hpp"
+#include "remap/process_clock.hpp"
 #include "remap/spare_trouble.hpp"
 
 namespace dmremap::remap {
@@ -81,10 +82,16 @@ class DataPath {
   [[nodiscard]] std::uint64_t deadline_from_now() const {
     return clock.monotonic_ns() + request_deadline_ns;
   }
-  // For every request as it comes, clean ones too: hence the coarse clock.
+  // For every request as it comes, clean ones too: hence the coarse clock, which knows of no
+  // pauses. Only what failed or has to wait asks for true_deadline() of it.
   [[nodiscard]] std::uint64_t deadline_of_request() const {
-    return clock.coarse_ns() + request_deadline_ns;
+    return raw_clock.coarse_ns() + request_deadline_ns;
   }
+  [[nodiscard]] std::uint64_t true_deadline(std::uint64_t of_request) const {
+    return clock.at_raw(of_request - request_deadline_ns) + request_deadline_ns;
+  }
+  // False: somebody still watches a part of it, and the deadline has passed.
+  [[nodiscard]] bool wait_unwatched(SectorRange range, std::uint64_t deadline_ns);
   // Nothing, once it has passed.
   [[nodiscard]] std::chrono::nanoseconds left_until(std::uint64_t deadline_ns) const {
     const std::uint64_t now = clock.monotonic_ns();
@@ -100,7 +107,8 @@ class DataPath {
   const format::Configuration policy;
   const std::uint64_t request_deadline_ns;
   const std::uint64_t table_capacity;  // entries that fit a metadata slot
-  Clock& clock;
+  Clock& raw_clock;
+  mutable ProcessClock clock;  // of all deadlines and durations; reading it changes nothing
   Scheduling& scheduling;
   Observer* const observer;
 

@@ -259,6 +259,7 @@ class RunningEngine final : public Engine {
     if (relocator_) relocator_->stop();
     retries_.stop();
     if (remapper_) remapper_->stop();
+    path_.clock.stop();
   }
 
  private:

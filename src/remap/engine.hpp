@@ -63,6 +63,7 @@ struct EngineParts {
   MainReopener* reopener = nullptr;  // null: a tripped breaker stays tripped
   Clock* clock = nullptr;
   Scheduling* scheduling = &system_scheduling();
+  bool watch_pauses = true;                 // false: `clock` is moved by hand (process_clock.hpp)
   std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
   // Of main's contents as they are now, durable: from the run before.
   std::vector<BlockHash> evidence;

@@ -132,6 +132,7 @@ class Rig {
     parts.observer = &events;
     parts.reopener = reopener;
     parts.clock = clock;
+    parts.watch_pauses = clock == &system_clock();
     parts.rearm_interval_ms = 1;
     parts.evidence = evidence;
     parts.evidence_interval_ms = evidence_interval_ms;

@@ -50,12 +50,12 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
   std::vector<Unread> unread;
   Tried tried = try_once(range, out, unread);
   while (tried.watched) {
-    if (!path_.live.wait_unwatched(range, path_.left_until(deadline_ns))) return {ETIMEDOUT};
+    if (!path_.wait_unwatched(range, path_.true_deadline(deadline_ns))) return {ETIMEDOUT};
     tried = try_once(range, out, unread);
   }
   // No pin from here on: who settles a sector holds it, and a hold waits for pins.
   if (!tried.status.ok() || unread.empty()) return tried.status;
-  return retries_.read(unread, deadline_ns);
+  return retries_.read(unread, path_.true_deadline(deadline_ns));
 }
 
 std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std::byte> out,
@@ -66,7 +66,7 @@ std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std:
   std::vector<Unread> unread;
   const Tried tried = try_once(range, out, unread);
   if (!tried.status.ok() || (unread.empty() && !tried.watched)) return tried.status;
-  return retries_.read_later(range, deadline_ns, later);
+  return retries_.read_later(range, path_.true_deadline(deadline_ns), later);
 }
 
 io::IoStatus ReadPath::attempt(const Table& table, SectorRange range, std::span<std::byte> out,

@@ -148,7 +148,7 @@ int Recovery::take_apart(SectorRange block, Attempt& attempt) {
     }
     // Somebody else is at it. Let go of what they may be waiting for.
     record(attempt);
-    if (!path_.live.wait_unwatched(block, path_.left_until(deadline_ns))) break;
+    if (!path_.wait_unwatched(block, deadline_ns)) break;
     const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
     if (again.status.ok() || again.place == Place::nowhere) return again.status.error;
   }

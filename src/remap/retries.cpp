@@ -95,8 +95,12 @@ io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline
   task->parts.assign(parts.begin(), parts.end());
   std::unique_lock lock(mutex_);
   if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
-  const auto left = path_.left_until(deadline_ns);
-  if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
+  // What is waited for is real time; a pause of the process may have used it up.
+  for (auto left = path_.left_until(deadline_ns); left.count() > 0;
+       left = path_.left_until(deadline_ns)) {
+    if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
+  }
+  if (task->done) return task->status;
   expire_locked(task);
   return {ETIMEDOUT};
 }

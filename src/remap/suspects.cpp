@@ -103,10 +103,13 @@ SectorRange Suspects::block_of(Sector sector) const {
 }
 
 Suspects::Timed Suspects::read_timed(SectorRange range) {
+  const std::uint64_t pauses = path_.clock.pauses();
   const std::uint64_t begun_ns = path_.clock.monotonic_ns();
   const io::IoStatus status =
       path_.read_main(range.first, buffer_.span().first(range.count.bytes()));
-  return {status.error, path_.clock.monotonic_ns() - begun_ns};
+  const std::uint64_t took_ns = path_.clock.monotonic_ns() - begun_ns;
+  // What a pause of the process lengthened says nothing of the drive.
+  return {status.error, path_.clock.pauses() == pauses ? took_ns : 0};
 }
 
 // Whoever settles failed reads finds out what of it is lost.

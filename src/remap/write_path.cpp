@@ -73,7 +73,8 @@ io::IoStatus WritePath::write_among_bad(Pins::Pin& pin, SectorRange range,
 
 io::IoStatus WritePath::take_failed(Pins::Pin pin, SectorRange range,
                                     std::span<const std::byte> data, int error,
-                                    std::uint64_t deadline_ns) {
+                                    std::uint64_t deadline_of_request) {
+  const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
   Rest rest;
   const io::IoStatus status =
@@ -82,7 +83,8 @@ io::IoStatus WritePath::take_failed(Pins::Pin pin, SectorRange range,
 }
 
 io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
-                                       std::uint64_t deadline_ns) {
+                                       std::uint64_t deadline_of_request) {
+  const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   const FlushGate::Mark main_mark = path_.main_gate.mark();
   const FlushGate::Mark spare_mark = path_.spare_gate.mark();
   for (;;) {

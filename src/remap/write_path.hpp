@@ -37,11 +37,11 @@ class WritePath {
 
   // Apart from the clean write, which pays for nothing it does not need.
   io::IoStatus take_failed(Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
-                           int error, std::uint64_t deadline_ns);
+                           int error, std::uint64_t deadline_of_request);
   io::IoStatus write_among_bad(Pins::Pin& pin, SectorRange range, std::span<const std::byte> data,
                                std::uint64_t deadline_ns);
   io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
-                              std::uint64_t deadline_ns);
+                              std::uint64_t deadline_of_request);
   // Lets go of `pin` when the remapper has what it could take.
   io::IoStatus take_rest(Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns);
 

@@ -250,6 +250,10 @@ void World::name_thread(std::string name) {
   if (current_ != nullptr) current_->name = std::move(name);
 }
 
+void World::stand_still(std::chrono::nanoseconds duration) {
+  now_ns_ += static_cast<std::uint64_t>(duration.count());
+}
+
 void World::sleep(std::chrono::nanoseconds duration) {
   const std::uint64_t until =
       now_ns_ + static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));

@@ -59,6 +59,8 @@ class World final : public Scheduling, public Clock {
   void run(std::function<void()> body);
 
   void sleep(std::chrono::nanoseconds duration);
+  // Time goes on and no thread runs meanwhile, as when the process is stopped. No step.
+  void stand_still(std::chrono::nanoseconds duration);
   // Also the clock's `monotonic_ns`.
   [[nodiscard]] std::uint64_t time_ns() const { return now_ns_; }
   // Of the calling thread, for the text of a failure.

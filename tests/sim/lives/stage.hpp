@@ -141,6 +141,7 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   bool ending = false;  // clients begin nothing more
   std::uint64_t trips = 0;
   std::uint64_t gone_events = 0;
+  std::uint64_t stood_still_ns = 0;
   std::uint64_t spare_faults = 0;  // rules of the spare now in force, and unplugged counts as one
   std::uint64_t spare_changes = 0;
   bool spare_spoiled = false;  // some of it cannot be read until it is written

@@ -54,7 +54,7 @@ class Weather {
 
   void change() {
     if (rules_.size() >= 6 || (dice_.one_in(3) && !rules_.empty())) return end_one();
-    switch (dice_.below(12)) {
+    switch (dice_.below(13)) {
       case 0:
       case 1:
         return spare_data();
@@ -65,6 +65,9 @@ class Weather {
         return;
       case 4:
         return spoil();
+      case 5:
+        if (dice_.one_in(6)) stand_still();
+        return;
       default:
         return main_rule();
     }
@@ -241,6 +244,14 @@ class Weather {
     if (rule.kind == FaultKind::misdirected_write) rule.targets = {copy};
     if (dice_.one_in(2)) rule.shots = dice_.between(1, 4);
     add(false, rule);
+  }
+
+  // The process is stopped, or the machine asleep: no thread runs, and the disks go on.
+  void stand_still() {
+    const auto duration = seconds(dice_.between(2, 200));
+    stage_.say(fmt::format("all stands still for {} s", duration.count()));
+    stage_.stood_still_ns += static_cast<std::uint64_t>(std::chrono::nanoseconds(duration).count());
+    stage_.world.stand_still(duration);
   }
 
   void unplug() {
