@@ -55,7 +55,7 @@ void ProcessClock::tick_locked() {
   if (now_ns <= limit_ns) return;
   lost_ns_ += now_ns - limit_ns;
   ++count_;
-  latest_.push_back({now_ns, lost_ns_});
+  latest_.push_back({limit_ns, now_ns, lost_ns_});
   if (latest_.size() > kMostPauses) latest_.pop_front();
 }
 
@@ -72,8 +72,14 @@ std::uint64_t ProcessClock::at_raw(std::uint64_t raw_ns) {
   // The pauses that ended later had lost nothing by then.
   std::uint64_t lost_ns = latest_.empty() ? lost_ns_ : 0;
   for (const Pause& pause : latest_) {
-    if (pause.end_ns <= raw_ns) lost_ns = pause.lost_ns_until;
+    if (raw_ns < pause.end_ns) {
+      // A request may begin after the pause and before the tick that notices it.
+      raw_ns = std::min(raw_ns, pause.begin_ns);
+      break;
+    }
+    lost_ns = pause.lost_ns_until;
   }
+  if (ticking_) raw_ns = std::min(raw_ns, last_tick_ns_ + kLongestStepNs);
   return raw_ns - lost_ns;
 }
 

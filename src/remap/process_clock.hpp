@@ -43,7 +43,8 @@ class ProcessClock final : public Clock {
 
  private:
   struct Pause {
-    std::uint64_t end_ns = 0;         // raw
+    std::uint64_t begin_ns = 0;       // raw: the latest that it can have begun
+    std::uint64_t end_ns = 0;         // raw: the tick that noticed it
     std::uint64_t lost_ns_until = 0;  // by all pauses up to its end
   };
   void loop();

@@ -37,6 +37,24 @@ TEST(ProcessClock, ATimeThatNobodyCouldUseDoesNotPass) {
   });
 }
 
+// Found by simulation: such a request seemed to have begun in the future.
+TEST(ProcessClock, ARequestMayBeginBetweenAPauseAndTheTickThatNoticesIt) {
+  sim::World world(3);
+  world.run([&] {
+    ProcessClock clock(world, world, true);
+    world.sleep(seconds(10));
+    world.stand_still(seconds(45));
+    const std::uint64_t begun_raw = world.time_ns();
+    const std::uint64_t begun = clock.monotonic_ns();
+    EXPECT_EQ(clock.at_raw(begun_raw), begun);
+    world.sleep(seconds(5));
+    EXPECT_EQ(clock.pauses(), 1U) << "it was noticed";
+    EXPECT_EQ(clock.at_raw(begun_raw), begun);
+    EXPECT_LE(clock.at_raw(begun_raw), clock.monotonic_ns());
+    clock.stop();
+  });
+}
+
 TEST(ProcessClock, NeverGoesBack) {
   sim::World world(2);
   world.run([&] {
