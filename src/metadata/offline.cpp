@@ -269,6 +269,9 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
     return fail(ErrorCode::no_metadata, "no slot holds that commit whole", spare.path(),
                 "`dmremap examine` lists those that are there");
   }
+  // What main held then says nothing of now: the other side, or what is hidden, wrote to it, too.
+  format::Content resolved = content;
+  resolved.evidence.reset();
   format::Seal next = kept->image->seal;
   for (const CopyReport& copy : survey.copies) {
     for (const SlotReport& slot : copy.slots) {
@@ -308,7 +311,7 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
   }
   next.term = last_term + 1;
   for (unsigned step = 0; step < 2; ++step) {
-    auto done = store.advance(next, content);
+    auto done = store.advance(next, resolved);
     if (!done) return done;
     ++next.sequence;
   }
