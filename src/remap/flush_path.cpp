@@ -9,15 +9,7 @@
 
 namespace dmremap::remap {
 
-namespace {
-
-// From the first region to the last. Requires one, in order.
-SectorRange hull_of(const std::vector<std::uint64_t>& regions) {
-  const Sector first = range_of_region(regions.front()).first;
-  return {first, range_of_region(regions.back()).end() - first};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
@@ -59,8 +51,8 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
   for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
   const std::uint64_t gone = path_.live.table().counts().gone - gone_before;
   if (gone > 0) {
-    path_.emit(format::EventKind::gone, Severity::error,
-               hull_of(doubtful).intersect({{0}, path_.geometry.size}), flush.status.error,
+    // Which they are each has told by an event of its own.
+    path_.emit(format::EventKind::gone, Severity::error, {}, flush.status.error,
                fmt::format("flush of main failed: {} gone", gone));
   }
   return flush;

@@ -138,8 +138,12 @@ void Stage::note_failing(const format::Event& event) {
     }
     const auto since = failing_since_.find(s.value);
     const bool known = since != failing_since_.end();
-    if (given_up && (!known || world.time_ns() - since->second < least_ns)) {
-      throw Broken(fmt::format("promise 2: sector {} is given up too soon", s.value));
+    if (given_up && !known) {
+      throw Broken(fmt::format("promise 2: sector {} is given up, and never failed", s.value));
+    }
+    if (given_up && world.time_ns() - since->second < least_ns) {
+      throw Broken(fmt::format("promise 2: sector {} is given up after {} ns, before {} ns",
+                               s.value, world.time_ns() - since->second, least_ns));
     }
     if (known) failing_since_.erase(since);
     if (reads) ++report.failing_moved;
