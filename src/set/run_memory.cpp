@@ -6,12 +6,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/checksum.hpp"
@@ -56,6 +59,13 @@ std::string unpublished(const std::string& path) {
 }
 
 }  // namespace
+
+bool lies_in_memory(const std::string& path) {
+  struct statfs where {};
+  const std::string directory = std::filesystem::path(path).parent_path();
+  return ::statfs(directory.c_str(), &where) == 0 &&
+         (where.f_type == TMPFS_MAGIC || where.f_type == RAMFS_MAGIC);
+}
 
 Uuid boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");

@@ -38,6 +38,11 @@ struct RunName {
   SectorCount main_size;
 };
 
+// Whether files in the directory of `path` live in memory alone (tmpfs), as those in /run do. In a
+// file of a disk every page would fault again after it was written back, on the I/O path, and might
+// wait for that disk (promise 11).
+[[nodiscard]] bool lies_in_memory(const std::string& path);
+
 // From /proc; nil if it cannot be read.
 [[nodiscard]] Uuid boot_id();
 

@@ -281,6 +281,12 @@ class HeldSet final : public RunningSet {
   // Without it a run that is killed leaves no evidence, and the next start knows less.
   void make_memory() {
     if (!store_ || memory_path_.empty()) return;
+    if (!lies_in_memory(memory_path_)) {
+      log(Severity::info,
+          "the runtime directory is on a disk: a run that is killed leaves no "
+          "evidence of what main held");
+      return;
+    }
     auto made =
         RunMemory::make(memory_path_, {content_.identity.set_uuid, boot_id(),
                                        store_->current().term, main_.device()->geometry().size});

@@ -151,7 +151,10 @@ def _another_block(t):
 
 
 def _killed_and_changed(t):
-    """Within the boot a killed run leaves evidence of what main held."""
+    """Within the boot a killed run leaves evidence of what main held, in a runtime directory that
+    lies in memory, as /run does."""
+    t.runtime_dir = os.path.join(t.mount("none", "runtime", "-t", "tmpfs"), "run")
+    os.environ["DMREMAP_RUNTIME_DIR"] = t.runtime_dir
     image = _main(t, "f.img")
     dm = product.Product(t, image, t.path("f.spare"))
     dm.create("--spare-size", "32MiB")
