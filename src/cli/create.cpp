@@ -95,6 +95,9 @@ Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
 
 void print(const set::Created& created, bool json) {
   const format::Identity& identity = created.identity;
+  if (!json) {
+    for (const std::string& text : created.warnings) warn(text);
+  }
   if (json) {
     print_json({{"name", identity.name},
                 {"uuid", to_string(identity.set_uuid)},
@@ -104,7 +107,8 @@ void print(const set::Created& created, bool json) {
                   {"uuid", to_string(identity.spare_uuid)},
                   {"capacity_sectors", created.spare_data.value}}},
                 {"lost_sectors", created.known_bad.lost.value},
-                {"suspect_sectors", created.known_bad.suspect.value}});
+                {"suspect_sectors", created.known_bad.suspect.value},
+                {"warnings", created.warnings}});
     return;
   }
   fmt::print("created {}: {} ({}), spare {} (room for {})\n", identity.name,
@@ -141,7 +145,6 @@ int run(Arguments& arguments) {
         created->identity.name,
         {created->main_path, created->spare_path, {}, created->identity.set_uuid, created->main});
   }
-  for (const std::string& text : created->warnings) warn(text);
   print(*created, arguments.json);
   return kDone;
 }
@@ -167,7 +170,7 @@ the spare.
                 {3,
                  "refused: the name is taken, SPARE holds data, is too small, in use, or lies on "
                  "MAIN; nothing was written"}},
-      .json = "name, uuid, main, spare, lost_sectors, suspect_sectors",
+      .json = "name, uuid, main, spare, lost_sectors, suspect_sectors, warnings[]",
       .see_also = {"start", "release", "bad", "ddrescue(1)", "badblocks(8)"}};
 }
 
