@@ -170,11 +170,16 @@ bool FileDevice::is_truncated_before(Sector end) const {
 }
 
 IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {
-  const std::size_t block_bytes = geometry().logical_block_bytes;
-  const auto offset = static_cast<off_t>(first.byte_offset());
   // An image without direct I/O lies in memory (tmpfs), where the look would cost as much as the
   // write: there DeviceWatch alone notices.
-  if (!direct_) return write_all(fd_.get(), offset, data, block_bytes);
+  if (direct_) return write_direct(first, data);
+  return write_all(fd_.get(), static_cast<off_t>(first.byte_offset()), data,
+                   geometry().logical_block_bytes);
+}
+
+IoStatus FileDevice::write_direct(Sector first, std::span<const std::byte> data) {
+  const std::size_t block_bytes = geometry().logical_block_bytes;
+  const auto offset = static_cast<off_t>(first.byte_offset());
   if (is_truncated_before(first + SectorCount::from_bytes(data.size()))) return {ENXIO};
   if (is_aligned(data.data())) return write_all(fd_.get(), offset, data, block_bytes);
   return write_bounced(fd_.get(), offset, data, block_bytes);

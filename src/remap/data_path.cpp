@@ -222,6 +222,10 @@ io::IoStatus DataPath::noted(io::IoStatus status) {
   return status;
 }
 
+std::uint64_t DataPath::true_deadline(std::uint64_t of_request) const {
+  return clock.at_raw(of_request - request_deadline_ns) + request_deadline_ns;
+}
+
 bool DataPath::wait_unwatched(SectorRange range, std::uint64_t deadline_ns) {
   // What is waited for is real time; a pause may have used it up.
   for (;;) {

@@ -87,9 +87,7 @@ class DataPath {
   [[nodiscard]] std::uint64_t deadline_of_request() const {
     return raw_clock.coarse_ns() + request_deadline_ns;
   }
-  [[nodiscard]] std::uint64_t true_deadline(std::uint64_t of_request) const {
-    return clock.at_raw(of_request - request_deadline_ns) + request_deadline_ns;
-  }
+  [[nodiscard]] std::uint64_t true_deadline(std::uint64_t of_request) const;
   // False: somebody still watches a part of it, and the deadline has passed.
   [[nodiscard]] bool wait_unwatched(SectorRange range, std::uint64_t deadline_ns);
   // Nothing, once it has passed.
