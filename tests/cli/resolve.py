@@ -23,7 +23,7 @@ def kept_side(t, commit, main):
     equal((after["winner"]["commit"], after["winner"]["writable"]), (done["commit"]["commit"], True),
           "winner after the fork")
     dm = product.Product(t, main, spare, name=after["set"]["name"])
-    dm.start("fuse", by_devices=True)
+    dm.start("fuse", "--accept-main", main, by_devices=True)  # an image of a set before facts
     check(any("resolved" in event["text"] for event in dm.events("repair")), "an event tells of it")
     dm.stop()
 

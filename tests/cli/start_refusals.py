@@ -27,8 +27,8 @@ def start_refusals(t):
     # A main that shrank or grew, by name and by device.
     for size in ("15MiB", "17MiB"):
         os.truncate(main, support.parse_size(size))
-        refused(t, "wrong-main", "start", dm.name, paths=paths)
-        refused(t, "wrong-main", "start", main, spare, paths=paths)
+        refused(t, "main-resized", "start", dm.name, paths=paths)
+        refused(t, "main-resized", "start", main, spare, paths=paths)
     t.image("main.img", "16MiB", fill=1)
 
     # Main is gone: the spare alone says what is missing.
@@ -49,7 +49,8 @@ def start_refusals(t):
     # Two copies of one spare, and two sets.
     shutil.copy(spare, t.path("copy.img"))
     refused(t, "ambiguous", "start", spare, t.path("copy.img"), paths=paths)
-    support.dmremap("create", "other", main, t.path("other.img"), "--spare-size", "16MiB")
+    support.dmremap("create", "other", main, t.path("other.img"), "--spare-size", "16MiB",
+                    "--discard-data", dm.examine()["set"]["uuid"])
     refused(t, "ambiguous", "start", spare, t.path("other.img"), paths=paths)
 
     # It runs: neither the name nor the devices are free.

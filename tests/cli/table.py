@@ -129,7 +129,7 @@ def _alone(t, dm, expected):
 
 def _refused(t, dm):
     other = t.image("other.img", "8MiB")
-    untouched.refused(t, "wrong-main", "table", dm.spare, other, paths=(dm.spare, other))
+    untouched.refused(t, "main-unproven", "table", dm.spare, other, paths=(dm.spare, other))
     untouched.refused(t, "no-metadata", "table", other, exit=1, paths=(other,))
     untouched.refused(t, "usage", "table", dm.name, dm.spare, exit=2)
     untouched.refused(t, "not-running", "table", "no-such-set", exit=1)

@@ -24,7 +24,7 @@ def start_refusals(t):
     refused(t, "missing-device", "start", main, *by_nbd, paths=paths)
     refused(t, "no-such-device", "start", main, t.path("none"), *by_nbd, exit=1, paths=paths)
     os.truncate(main, 15 << 20)
-    refused(t, "wrong-main", "start", dm.name, *by_nbd, paths=paths)
+    refused(t, "main-resized", "start", dm.name, *by_nbd, paths=paths)
     t.image("main.img", "16MiB", fill=1)
 
     # Found out by the process that is to serve, after it was started.
