@@ -5,6 +5,8 @@
 #include <array>
 #include <cctype>
 
+#include <fmt/format.h>
+
 #include "discovery/hardware.hpp"
 #include "io/sysfs.hpp"
 #include "io/usage.hpp"
@@ -50,6 +52,14 @@ void add(std::vector<Fact>& facts, Fact fact) {
   const bool there = std::ranges::any_of(facts, [&](const Fact& known) { return known == fact; });
   if (!there && !is_placeholder(fact.value)) facts.push_back(std::move(fact));
 }
+
+// Where the kernel shows names of a disk, and the type that it leaves out there.
+struct NameAttribute {
+  std::string_view attribute;
+  std::string_view type;
+};
+constexpr std::array<NameAttribute, 5> kNameAttributes{
+    {{"wwid", ""}, {"device/wwid", ""}, {"uuid", "uuid."}, {"nguid", "eui."}, {"eui", "eui."}}};
 
 // A multipath map is its disk: device-mapper's UUID is "mpath-" and the identifier of page 83,
 // whose first digit is the type of the designator (3: NAA).
@@ -103,23 +113,20 @@ std::vector<Fact> hardware_names(dev_t device, const std::string& sys) {
   const io::KernelViews views{sys, "/proc"};
   const std::string disk = io::sysfs_directory_of(io::whole_disk_of(device, views), sys);
   std::vector<Fact> facts;
-  for (const char* const name : {"wwid", "device/wwid", "uuid", "nguid", "eui"}) {
-    std::string text = io::read_attribute(disk + "/" + name);
-    if (std::string_view(name) == "uuid" && !text.empty()) text = "uuid." + text;
-    if (std::string_view(name) == "eui" || std::string_view(name) == "nguid") {
-      // Shown with spaces or dashes between the bytes.
-      text = text.empty() ? text : "eui." + letters_and_digits(text);
-    }
+  for (const auto& [attribute, type] : kNameAttributes) {
+    std::string text = io::read_attribute(fmt::format("{}/{}", disk, attribute));
+    // Shown with spaces or dashes between the bytes.
+    if (type == "eui.") text = letters_and_digits(text);
+    if (!type.empty()) text.insert(0, type);
     if (auto fact = world_wide_name(text)) add(facts, std::move(*fact));
   }
-  add_device_mapper(facts, io::read_attribute(disk + "/dm/uuid"));
-  if (auto uuid = io::read_attribute(disk + "/md/uuid"); !uuid.empty()) {
-    add(facts, {FactKind::md_uuid, std::move(uuid)});
-  }
+  const std::string mapped = io::read_attribute(disk + "/dm/uuid");
+  add_device_mapper(facts, mapped);
+  const std::string array = io::read_attribute(disk + "/md/uuid");
+  if (!array.empty()) add(facts, {FactKind::md_uuid, array});
   const Hardware known = sys == "/sys" ? hardware_of(device) : hardware_in_sysfs(device, sys);
-  const bool is_virtual = std::ranges::any_of(facts, [](const Fact& fact) {
-    return fact.kind == FactKind::dm_uuid || fact.kind == FactKind::md_uuid;
-  });
+  // Version 1 calls the UUID of a virtual device its serial number.
+  const bool is_virtual = !mapped.empty() || !array.empty();
   if (!known.serial.empty() && !is_virtual) add(facts, {FactKind::serial, known.serial});
   const bool has_name = std::ranges::any_of(
       facts, [](const Fact& fact) { return fact.kind <= FactKind::nvme_legacy; });

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "discovery/candidates.hpp"
+#include "discovery/device_facts.hpp"
+#include "discovery/hardware_names.hpp"
 
 namespace dmremap::discovery {
 namespace {
@@ -61,6 +63,44 @@ TEST_F(SysfsTest, AScsiDiskIsNamedByItsPages) {
   EXPECT_EQ(found.wwn, "5000c50012345678");
   EXPECT_EQ(found.serial, "Z1234567");
   EXPECT_EQ(found.model, "ST4000");
+}
+
+TEST_F(SysfsTest, NamesKeepTheirTypes) {
+  using format::Fact;
+  using format::FactKind;
+  const fs::path nvme = add("nvme0n1", "259:0");
+  put(nvme / "wwid", "eui.0025385b71b0a1c2\n");
+  put(nvme / "eui", "00 25 38 5b 71 b0 a1 c2\n");
+  put(nvme / "nguid", "00000000-0000-0000-0000-000000000000\n");
+  put(nvme / "uuid", "4d1e0ce0-8a6c-4b41-9e3c-2bd9e0f4a001\n");
+  put(nvme / "device/serial", "S4EW\n");
+  EXPECT_EQ(hardware_names(makedev(259, 0), sys()),
+            (std::vector<Fact>{{FactKind::eui, "0025385b71b0a1c2"},
+                               {FactKind::nvme_uuid, "4d1e0ce0-8a6c-4b41-9e3c-2bd9e0f4a001"},
+                               {FactKind::serial, "S4EW"}}));
+  put(add("dm-1", "253:1") / "dm/uuid", "mpath-35000c500a1b2c3d4\n");
+  EXPECT_EQ(hardware_names(makedev(253, 1), sys()),
+            (std::vector<Fact>{{FactKind::naa, "5000c500a1b2c3d4"}}));
+  put(add("dm-2", "253:2") / "dm/uuid", "LVM-abc\n");
+  EXPECT_EQ(hardware_names(makedev(253, 2), sys()),
+            (std::vector<Fact>{{FactKind::dm_uuid, "LVM-abc"}}));
+  put(add("sdc", "8:32") / "device/wwid", "naa.0000000000000000\n");
+  EXPECT_TRUE(hardware_names(makedev(8, 32), sys()).empty()) << "a placeholder is no name";
+}
+
+TEST_F(SysfsTest, ALegOfAMultipathMapIsSeenThroughTheMap) {
+  const fs::path leg = add("pci0/host0/end_device-0/sda", "8:0");
+  put(leg / "device/wwid", "naa.5000c500a1b2c3d4\n");
+  put(leg / "holders/dm-0/dm/uuid", "mpath-35000c500a1b2c3d4\n");
+  put(add("dm-0", "253:0") / "dm/uuid", "mpath-35000c500a1b2c3d4\n");
+  const fs::path other = add("pci0/host0/end_device-1/sdb", "8:16");
+  put(other / "device/wwid", "naa.5000c500bbbbbbbb\n");
+  put(add("pci0/host0/end_device-1/sdb/sdb1", "8:17") / "partition", "1\n");
+  const auto disks = names_of_disks(sys());
+  ASSERT_EQ(disks.size(), 2U);
+  EXPECT_EQ(disks[0].name, "dm-0");
+  EXPECT_EQ(disks[1].name, "sdb");
+  EXPECT_TRUE(disks[1].several_paths);
 }
 
 TEST_F(SysfsTest, APartitionHasTheNamesOfItsDisk) {

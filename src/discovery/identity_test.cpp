@@ -37,7 +37,7 @@ void PrintTo(const Case& one, std::ostream* out) {
 }
 
 const std::map<std::string, FactKind>& kinds() {
-  static const std::map<std::string, FactKind> kKinds{
+  static const std::map<std::string, FactKind> by_name{
       {"naa", FactKind::naa},
       {"eui", FactKind::eui},
       {"nvme-uuid", FactKind::nvme_uuid},
@@ -55,7 +55,7 @@ const std::map<std::string, FactKind>& kinds() {
       {"port", FactKind::port},
       {"accepted-size", FactKind::accepted_size},
       {"accepted-block", FactKind::accepted_logical_block}};
-  return kKinds;
+  return by_name;
 }
 
 format::Fingerprint usual() {
