@@ -75,13 +75,23 @@ constexpr const char* kEnvironment = R"(
 `XDG_RUNTIME_DIR`
   unless that is set, for other users than root: the directory `dmremap` in it
 
+`DMREMAP_STATE_DIR`
+  where it is kept what was last known of each set, over boots. Unless that is set: a runtime
+  directory that is named by the environment; `/var/lib/dm-remap` for root; `dm-remap` in
+  `$XDG_STATE_HOME` or `~/.local/state` for others
+
 `NO_COLOR`
   colours are never used if this is set
 )";
 
 constexpr const char* kFiles = R"(
 `/run/dmremap`
-  the runtime directory of root, made with mode 0700
+  the runtime directory of root, made with mode 0700. `NAME.memory` in it is what a run that is
+  killed leaves: which blocks of main held what
+
+`/var/lib/dm-remap/known/NAME`
+  where the devices of the set were last seen, and what main is known by: hints for a search, and
+  what `create` looks at before a disk gets a second set; never identity
 
 `/dev/dm-remap/NAME`
   the device of the running set NAME, the same at every start
