@@ -2,17 +2,24 @@
 #include "io/file_device.hpp"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/aligned_buffer.hpp"
+#include "base/file_descriptor.hpp"
 
 namespace dmremap::io {
 namespace {
@@ -299,6 +306,56 @@ TEST(FileDeviceOnMemory, AnImageInMemoryWorksDirectOrNot) {
   std::vector<std::byte> out(12 * kKiB);
   ASSERT_TRUE((*device)->read({8}, out).ok());
   EXPECT_TRUE(std::ranges::equal(out, unaligned));
+}
+
+// As what a killed process had in flight: a lock that is held while no process has the file open.
+class LockInFlight {
+ public:
+  explicit LockInFlight(const std::string& path) {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends_.data()), 0);
+    const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    EXPECT_EQ(::flock(file.get(), LOCK_EX | LOCK_NB), 0);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    char byte = 0;
+    iovec data{&byte, 1};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = file.get();
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    EXPECT_EQ(::sendmsg(ends_[0], &message, 0), 1);
+  }
+  LockInFlight(const LockInFlight&) = delete;
+  LockInFlight& operator=(const LockInFlight&) = delete;
+  ~LockInFlight() { end(); }
+  // Nobody will take it out of the socket any more.
+  void end() {
+    for (int& fd : ends_) {
+      if (fd >= 0) ::close(fd);
+      fd = -1;
+    }
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+TEST_F(FileDeviceTest, WhatAKilledProcessStillHoldsIsWaitedFor) {
+  const std::string path = image(64 * kKiB);
+  LockInFlight lock(path);
+  std::thread ends([&lock] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    lock.end();
+  });
+  const auto opened = FileDevice::open(path, kExclusive);
+  ends.join();
+  EXPECT_TRUE(opened) << opened.error().message();
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "io/file_opening.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "io/file_geometry.hpp"
+#include "io/sysfs.hpp"
 #include "io/usage.hpp"
 
 namespace dmremap::io {
@@ -110,9 +114,7 @@ Result<void> hold_below(const std::string& path, std::vector<FileDescriptor>& he
   return below->is_block_device() ? hold_below(view->path, held) : Result<void>();
 }
 
-}  // namespace
-
-Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
+Result<OpenedStorage> open_once(const std::string& path, OpenMode mode) {
   struct stat facts {};
   // Before open: opening a FIFO would wait for its other end.
   if (::stat(path.c_str(), &facts) != 0) {
@@ -145,6 +147,33 @@ Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
     if (!loop_devices_on(path).empty()) return in_use(path);
   }
   return opened;
+}
+
+// The requests that a killed process had in its ring keep its files open, and locked, for a moment
+// after the process is gone from /proc: nobody is to be found then who uses them.
+constexpr std::chrono::milliseconds kLetGo{10'000};
+constexpr std::chrono::milliseconds kLookEvery{20};
+
+bool is_open_in_this_process(const std::string& path) {
+  const auto wanted = storage_of(path);
+  const std::string descriptors = "/proc/self/fd/";
+  return std::ranges::any_of(names_in(descriptors), [&](const std::string& fd) {
+    return wanted && storage_of(descriptors + fd) == wanted;
+  });
+}
+
+}  // namespace
+
+Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
+  const auto until = std::chrono::steady_clock::now() + kLetGo;
+  for (;;) {
+    auto opened = open_once(path, mode);
+    if (opened || opened.error().code != ErrorCode::device_in_use) return opened;
+    const std::string& where = opened.error().where;
+    const bool is_used = !uses_of(where).empty() || is_open_in_this_process(where);
+    if (is_used || std::chrono::steady_clock::now() >= until) return opened;
+    std::this_thread::sleep_for(kLookEvery);
+  }
 }
 
 }  // namespace dmremap::io

@@ -19,7 +19,8 @@ struct OpenedStorage {
   std::vector<FileDescriptor> below;
 };
 
-// Errors as FileDevice::open.
+// Waits up to 10 s for what is in use by nobody who can be found: a process that was killed may
+// still be letting go of it. Errors as FileDevice::open.
 Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode);
 
 }  // namespace dmremap::io
