@@ -11,7 +11,7 @@ namespace {
 
 using format::EventKind;
 
-constexpr std::uint64_t kFar = 30'000 / 8 * 8;  // another region than the writes of the tests
+constexpr std::uint64_t kFar = 30'000UL / 8UL * 8UL;  // another region than the writes of the tests
 
 class EngineEvidence : public ::testing::Test {
  protected:

@@ -213,6 +213,7 @@ std::vector<BlockHash> ContentEvidence::valid() const {
                        [&](const Entry& entry) { return holds_locked(entry, in_flight); });
   std::ranges::sort(holding, {}, &Entry::number);
   std::vector<BlockHash> out;
+  out.reserve(holding.size());
   for (const Entry& entry : holding) out.push_back(entry.known);
   return out;
 }

@@ -13,7 +13,7 @@
 namespace dmremap::remap {
 namespace {
 
-constexpr SectorCount kSize{32 * 2'048};
+constexpr SectorCount kSize{32UL * 2'048UL};
 
 BlockHash block(std::uint64_t first, std::uint64_t hash = 1) {
   return {{{first}, {8}}, hash};
@@ -129,9 +129,9 @@ TEST_F(Evidence, NewOnesReplaceTheOldestThatMayGo) {
   const auto valid = evidence.valid();
   ASSERT_LE(valid.size(), kMostEvidence);
   for (std::uint64_t i = 0; i < 10; ++i) EXPECT_TRUE(evidence.has({{i * 8}, {8}}));
-  EXPECT_TRUE(evidence.has({{99 * 8}, {8}}));
-  EXPECT_TRUE(evidence.has({{98 * 8}, {8}}));
-  EXPECT_FALSE(evidence.has({{10 * 8}, {8}}));
+  EXPECT_TRUE(evidence.has({{99UL * 8UL}, {8}}));
+  EXPECT_TRUE(evidence.has({{98UL * 8UL}, {8}}));
+  EXPECT_FALSE(evidence.has({{10UL * 8UL}, {8}}));
   EXPECT_EQ(left().size(), valid.size());
 }
 
@@ -180,7 +180,7 @@ TEST(EvidenceAfterKill, AnyBytesAreAnAnswer) {
 // Any bit of an entry that is not as it was written makes it none.
 TEST_F(Evidence, ATornEntryIsNone) {
   ASSERT_TRUE(sample(0));
-  for (std::size_t bit = 0; bit < 32 * 8; ++bit) {
+  for (std::size_t bit = 0; bit < 32UL * 8UL; ++bit) {
     std::byte& byte = parts_.evidence[bit / 8];
     byte ^= std::byte{1} << (bit % 8);
     EXPECT_TRUE(left().empty()) << bit;

@@ -17,7 +17,7 @@ constexpr SectorRange kUnit{{800}, {8}};
 std::uint64_t given_up_after(int first_error, int error) {
   FailingPlaces places(kHour);
   (void)places.note(kUnit, first_error, 0);
-  for (std::uint64_t now = 0; now < 24 * 365 * kHour; now += kSecond) {
+  for (std::uint64_t now = 0; now < 24UL * 365UL * kHour; now += kSecond) {
     if (places.due(now, 1).empty()) continue;
     if (places.note_again(kUnit, error, now)) return now;
   }

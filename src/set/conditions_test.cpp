@@ -22,6 +22,7 @@ Observations healthy() {
 
 std::vector<std::string> words(const std::vector<ConditionReport>& reports) {
   std::vector<std::string> out;
+  out.reserve(reports.size());
   for (const ConditionReport& report : reports) out.emplace_back(name_of(report.condition));
   return out;
 }
