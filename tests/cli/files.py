@@ -83,21 +83,6 @@ def _check(dm, mount, victim, sector, fs_sector):
     return found
 
 
-def _partition(t, device, first, count):
-    """By hand: not every kernel reads every partition table."""
-    name = os.path.basename(device)
-    support.run("addpart", device, 1, 2048, 1000)
-    support.run("addpart", device, 2, first, count)
-    node = f"{device}p2"
-    support.wait_until(lambda: os.path.exists(f"/sys/block/{name}/{name}p2/dev"), "the partition")
-    if not os.path.exists(node):
-        with open(f"/sys/block/{name}/{name}p2/dev", encoding="ascii") as file:
-            major, minor = map(int, file.read().split(":"))
-        os.mknod(node, 0o60600, os.makedev(major, minor))
-        t.cleanup.push(os.unlink, node)
-    return node
-
-
 def _served(t, kind, partition=False, options=()):
     """A set with a file system on it, mounted."""
     disk = t.lab(size="512MiB")
@@ -106,7 +91,8 @@ def _served(t, kind, partition=False, options=()):
     device, offset = dm.start("block"), 0
     if partition:
         offset = 4096
-        node = _partition(t, device, offset, 900000)
+        support.partition(t, device, 1, 2048, 1000)
+        node = support.partition(t, device, 2, offset, 900000)
     else:
         node = device
     support.run(*MKFS[kind], node)

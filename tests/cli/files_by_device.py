@@ -73,22 +73,6 @@ def _files(dm, where, expect=0):
     return dm.run("files", dm.name, where, "--json", expect=expect)
 
 
-def _partition(t, device, first, count):
-    """By hand: not every kernel reads every partition table."""
-    name = os.path.basename(device)
-    support.run("addpart", device, 1, first, count)
-    t.cleanup.push(support.run, "delpart", device, 1, expect=None)
-    sysfs = f"/sys/block/{name}/{name}p1/dev"
-    support.wait_until(lambda: os.path.exists(sysfs), "the partition")
-    node = f"{device}p1"
-    if not os.path.exists(node):
-        with open(sysfs, encoding="ascii") as file:
-            major, minor = map(int, file.read().split(":"))
-        os.mknod(node, 0o60600, os.makedev(major, minor))
-        t.cleanup.push(os.unlink, node)
-    return node
-
-
 def _expect_victim(found, root, offset, first, fs_type):
     equal([entry["path"] for entry in found["files"]], [os.path.join(root, VICTIM)],
           "exactly that file")
@@ -107,7 +91,7 @@ def _one(t, kind, fs_type, partition):
     node = device
     if partition:
         offset = 2048
-        node = _partition(t, device, offset, 120000)
+        node = support.partition(t, device, 1, offset, 120000)
     support.run(*MKFS[kind], node)
     mount = None
     if kind == "fat":

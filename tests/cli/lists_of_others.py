@@ -118,22 +118,6 @@ def _complete(t, dm):
         equal("read failed" in said.out + said.err, fails, f"{mapfile} sector {sector}: {said}")
 
 
-def _partition(t, disk, number, first, count):
-    """By hand: not every kernel reads every partition table."""
-    name = os.path.basename(disk)
-    support.run("addpart", disk, number, first, count)
-    t.cleanup.push(support.run, "delpart", disk, number, expect=None)
-    node = f"{disk}p{number}"
-    sysfs = f"/sys/block/{name}/{name}p{number}/dev"
-    support.wait_until(lambda: os.path.exists(sysfs), "the partition")
-    if not os.path.exists(node):
-        with open(sysfs, encoding="ascii") as file:
-            major, minor = map(int, file.read().split(":"))
-        os.mknod(node, 0o60600, os.makedev(major, minor))
-        t.cleanup.push(os.unlink, node)
-    return node
-
-
 def _mapfile(t, name, sectors, bad):
     return _write(t, name, f"# Mapfile\n0 ? 1\n0 {bad * 512} +\n{bad * 512} 512 -\n"
                            f"{(bad + 1) * 512} {(sectors - bad - 1) * 512} +\n")
@@ -142,7 +126,7 @@ def _mapfile(t, name, sectors, bad):
 def _partitions(t):
     """Main is a disk and the list is of its partition; and the other way round."""
     disk = t.loop(t.image("disk.img", "16MiB"))
-    part = _partition(t, disk, 1, 2048, 8192)
+    part = support.partition(t, disk, 1, 2048, 8192)
     dm = _set(t, disk, 2)
     mapfile = _mapfile(t, "part.map", 8192, 5)
     warned = _import(dm, mapfile, "--dry-run")
