@@ -68,9 +68,8 @@ void print_growth(const std::vector<std::uint64_t>& sizes, unsigned rounds) {
       "commits that take no time, so that what is left is the engine's own part\n\n",
       rounds);
   print_titles({"extents", "ns a clean read", "ns a remapped read",
-                "us from a failed write to its "
-                "acknowledgement",
-                "ms to open", "bytes of the open engine an extent"});
+                "us from a failed write to its acknowledgement", "ms to open",
+                "bytes of the open engine an extent"});
   constexpr std::size_t kReads = 10'000;
   for (const std::uint64_t size : sizes) {
     Nothing below("main", kMainSize);
