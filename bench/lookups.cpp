@@ -8,7 +8,7 @@
 #include "lookup.hpp"
 #include "measure.hpp"
 #include "other_maps.hpp"
-#include "remap/live_table.hpp"
+#include "table/live_table.hpp"
 #include "terabytes.hpp"
 
 namespace dmremap::bench {
@@ -50,7 +50,7 @@ Way walking(const Walk& walk, std::size_t first_slice, Look look) {
           }};
 }
 
-Found place_of(const remap::Piece& piece) {
+Found place_of(const table::Piece& piece) {
   return piece.state == format::State::good ? 0 : piece.spare.value;
 }
 
@@ -81,7 +81,7 @@ class Contenders {
       return place_of(live_.snapshot().table.piece_at(range.first, range.end()));
     };
     const auto pinned = [this, lookup](SectorRange range) {
-      const remap::Pins::Pin pin = live_.pin(range);
+      const table::Pins::Pin pin = live_.pin(range);
       return lookup(range);
     };
     const auto found = compare_all(
@@ -107,8 +107,8 @@ class Contenders {
   RedBlackTree map_;
   BTree btree_;
   HashPerSector hash_;
-  remap::Table table_;
-  remap::LiveTable live_;
+  table::Table table_;
+  table::LiveTable live_;
 };
 
 struct Kind {

@@ -9,7 +9,7 @@
 #include "heap_count.hpp"
 #include "lookup.hpp"
 #include "measure.hpp"
-#include "remap/live_table.hpp"
+#include "table/live_table.hpp"
 #include "terabytes.hpp"
 
 namespace dmremap::bench {
@@ -31,7 +31,7 @@ std::string count_text(double value) {
 // Binds a block of 4 KiB that is good, as a failed write does, and lets go of it the next time.
 class Writer {
  public:
-  Writer(remap::LiveTable& live, const remap::Table& table, std::vector<Sector> places)
+  Writer(table::LiveTable& live, const table::Table& table, std::vector<Sector> places)
       : live_(live), table_(table), places_(std::move(places)) {}
 
   void publish_one() {
@@ -44,8 +44,8 @@ class Writer {
   }
 
  private:
-  remap::LiveTable& live_;
-  remap::Table table_;
+  table::LiveTable& live_;
+  table::Table table_;
   std::vector<Sector> places_;
   std::size_t next_ = 0;
 };
@@ -56,7 +56,7 @@ struct Pauses {
 };
 
 // Looks for `length`, as requests do, and tells how long lookups took.
-Pauses read_for(Nanoseconds length, remap::LiveTable& live, const std::vector<Sector>& places) {
+Pauses read_for(Nanoseconds length, table::LiveTable& live, const std::vector<Sector>& places) {
   std::vector<double> took;
   took.reserve(4'000'000);
   const Nanoseconds end = now() + length;
@@ -64,7 +64,7 @@ Pauses read_for(Nanoseconds length, remap::LiveTable& live, const std::vector<Se
   for (Nanoseconds before = now(); before < end && took.size() < took.capacity();) {
     const SectorRange range{places[took.size() % places.size()], kRequest};
     {
-      const remap::Pins::Pin pin = live.pin(range);
+      const table::Pins::Pin pin = live.pin(range);
       if (!live.clean(range)) {
         sum += live.snapshot().table.piece_at(range.first, range.end()).spare.value;
       }
@@ -85,7 +85,7 @@ struct Watch {
 };
 
 // A reader beside another thread that publishes one change after another, or that spins.
-double watch(Watch& into, Nanoseconds length, remap::LiveTable& live,
+double watch(Watch& into, Nanoseconds length, table::LiveTable& live,
              const std::vector<Sector>& places, const std::function<void()>& beside) {
   std::atomic<bool> ended{false};
   std::uint64_t done = 0;
@@ -113,17 +113,17 @@ void print_memory(const std::vector<std::uint64_t>& sizes) {
   for (const std::uint64_t size : sizes) {
     Terabytes disk(size);
     const std::vector<Sector> good = disk.misses(1);
-    remap::LiveTable live(kDiskSize, remap::Table(), system_scheduling());
+    table::LiveTable live(kDiskSize, table::Table(), system_scheduling());
     const std::vector<format::Extent>& extents = disk.extents();
     const HeapCount start = heap_count();
-    auto table = std::make_unique<remap::Table>(extents, std::span<const format::Extent>{});
+    auto table = std::make_unique<table::Table>(extents, std::span<const format::Extent>{});
     const SectorRange all{{0}, kDiskSize};
     live.publish(*table, {&all, 1});
     // What the table before was made of is free by the next change.
     const SectorRange range{good.front(), kRequest};
     const HeapCount alone = heap_count();
-    const remap::Pins::Pin pin = live.pin({{0}, kRequest});
-    const remap::Snapshot& seen = live.snapshot();
+    const table::Pins::Pin pin = live.pin({{0}, kRequest});
+    const table::Snapshot& seen = live.snapshot();
     const std::vector<format::Extent> with{
         format::Extent(format::State::remapped, range, Sector{8})};
     const HeapCount before = heap_count();
@@ -153,8 +153,8 @@ void print_publishing(const std::vector<std::uint64_t>& sizes, unsigned millisec
                 "worst while publishing", "worst: ratio in a pair"});
   for (const std::uint64_t size : sizes) {
     Terabytes disk(size);
-    const remap::Table table(disk.extents(), {});
-    remap::LiveTable live(kDiskSize, table, system_scheduling());
+    const table::Table table(disk.extents(), {});
+    table::LiveTable live(kDiskSize, table, system_scheduling());
     std::vector<Sector> places = disk.misses(8'192);
     const std::vector<Sector> hits = disk.hits(8'192);
     places.insert(places.end(), hits.begin(), hits.end());

@@ -46,8 +46,8 @@ std::vector<Sector> Terabytes::near_misses(std::size_t count) {
   std::vector<Sector> out;
   while (out.size() < count) {
     const Sector hit = extents_[below(extents_.size())].main().first;
-    const SectorRange region = remap::range_of_region(remap::region_of(hit));
-    const std::uint64_t block = below(remap::kRegionSectors.value / kRequest.value);
+    const SectorRange region = table::range_of_region(table::region_of(hit));
+    const std::uint64_t block = below(table::kRegionSectors.value / kRequest.value);
     const Sector at = region.first + SectorCount{block * kRequest.value};
     if (!taken(at)) out.push_back(at);
   }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "format/extent.hpp"
-#include "remap/region_map.hpp"
+#include "table/region_map.hpp"
 
 namespace dmremap::bench {
 

@@ -68,6 +68,8 @@ add_custom_target(thread_tests)
 function(dmremap_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  # The rigs, tests/rig.
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   # One word: gtest_discover_tests takes a list apart into property names. ctest -L is a regex.
   string(JOIN "-" label unit ${ARG_LABELS})

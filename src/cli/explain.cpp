@@ -14,7 +14,7 @@ namespace dmremap::cli {
 namespace {
 
 using nlohmann::json;
-using remap::Place;
+using table::Place;
 using view::Explanation;
 
 struct Arguments {

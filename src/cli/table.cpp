@@ -20,7 +20,7 @@ namespace dmremap::cli {
 namespace {
 
 using nlohmann::json;
-using remap::Place;
+using table::Place;
 
 struct Arguments {
   std::vector<std::string> what;
@@ -127,7 +127,7 @@ Result<Source> of_name(const std::string& name, const std::string& accept_main) 
   return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main, {}});
 }
 
-void note_images(Source& source, std::span<const remap::Stretch> targets) {
+void note_images(Source& source, std::span<const table::Stretch> targets) {
   for (const Place place : {Place::main, Place::spare}) {
     const bool used =
         std::ranges::any_of(targets, [&](const auto& target) { return target.place == place; });
@@ -140,13 +140,13 @@ void note_images(Source& source, std::span<const remap::Stretch> targets) {
   }
 }
 
-json to_json(const Source& source, std::span<const remap::Stretch> targets,
+json to_json(const Source& source, std::span<const table::Stretch> targets,
              const std::string& table) {
   json out{{"set", source.set},           {"size_sectors", source.map.size.value},
            {"main", source.devices.main}, {"spare", source.devices.spare},
            {"targets", json::array()},    {"table", table},
            {"notes", source.notes}};
-  for (const remap::Stretch& target : targets) {
+  for (const table::Stretch& target : targets) {
     const bool nowhere = target.place == Place::nowhere;
     out["targets"].push_back(
         {{"sector", target.range.first.value},

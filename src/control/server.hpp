@@ -43,7 +43,7 @@ class Service {
   // Error not_running if they end before the range does; what is done by then stays done.
   virtual Result<remap::Relocation> relocate(SectorRange range, const StopCondition& stop) = 0;
   virtual Result<remap::Returned> unremap(SectorRange range, const StopCondition& stop) = 0;
-  virtual Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) = 0;
+  virtual Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
   virtual Result<remap::Backfilled> backfill(const remap::Backfill& fill) = 0;
   // Waits for the writes in flight.
   virtual Result<set::Moment> settle() = 0;

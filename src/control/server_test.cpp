@@ -50,9 +50,9 @@ class FakeSet final : public Service {
   Result<remap::Returned> unremap(SectorRange range, const StopCondition& /*stop*/) override {
     return remap::Returned{range.count, {1}, {2}, {2050}, EIO};
   }
-  Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) override {
+  Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     marked = list;
-    return remap::Marked{{dry_run ? 1U : 2U}, {3}, {4}};
+    return table::Marked{{dry_run ? 1U : 2U}, {3}, {4}};
   }
   Result<remap::Backfilled> backfill(const remap::Backfill& fill) override {
     filled = fill;
@@ -97,7 +97,7 @@ class FakeSet final : public Service {
 
   std::atomic<bool> in_use = false;
   std::atomic<bool> ended_early = false;  // the relocation at 777, which takes until nobody waits
-  remap::KnownBad marked;                 // by the last request
+  table::KnownBad marked;                 // by the last request
   remap::Backfill filled;                 // likewise; its data is in the next
   std::vector<std::byte> filled_data;
   set::CopyMade copied;

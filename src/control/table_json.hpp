@@ -10,7 +10,7 @@
 
 #include "base/units.hpp"
 #include "format/extent.hpp"
-#include "remap/failing_places.hpp"
+#include "remap/device/failing_places.hpp"
 
 namespace dmremap::control {
 

@@ -107,7 +107,7 @@ class Serving final : public control::Service {
     return sum;
   }
 
-  Result<remap::Marked> mark_known_bad(const remap::KnownBad& list, bool dry_run) override {
+  Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     const std::shared_lock lock(mutex_);
     if (auto may = check_change({}); !may) return tl::unexpected(may.error());
     return set_->engine().mark_known_bad(list, dry_run);

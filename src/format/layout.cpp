@@ -24,4 +24,12 @@ CopyPositions copy_positions(SectorCount spare_size) {
   return out;
 }
 
+std::vector<SectorRange> reserved_ranges(SectorCount spare_size) {
+  std::vector<SectorRange> out;
+  for (const Sector at : copy_positions(spare_size)) {
+    out.push_back({at, kCopySectors});
+  }
+  return out;
+}
+
 }  // namespace dmremap::format

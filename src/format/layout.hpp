@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/units.hpp"
 
@@ -60,5 +61,8 @@ struct SlotAddress {
 [[nodiscard]] inline unsigned column_of(std::uint64_t sequence) {
   return static_cast<unsigned>(sequence % 2);
 }
+
+// The areas of the spare that hold the copies: never allocated to data. Sorted.
+[[nodiscard]] std::vector<SectorRange> reserved_ranges(SectorCount spare_size);
 
 }  // namespace dmremap::format

@@ -14,11 +14,11 @@
 #include "format/body.hpp"
 #include "format/copy_record.hpp"
 #include "format/evidence.hpp"
-#include "format/format_page.hpp"
 #include "format/history.hpp"
 #include "format/recorded_facts.hpp"
 #include "format/seal.hpp"
 #include "format/sections.hpp"
+#include "rig/format_page.hpp"
 
 namespace dmremap::format {
 namespace {

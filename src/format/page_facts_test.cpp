@@ -9,9 +9,9 @@
 #include "base/checksum.hpp"
 #include "base/endian.hpp"
 #include "format/body.hpp"
-#include "format/format_page.hpp"
 #include "format/sections.hpp"
 #include "format/verdict.hpp"
+#include "rig/format_page.hpp"
 
 namespace dmremap::format {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "metadata/crash_explorer.hpp"
+#include "rig/crash_explorer.hpp"
 
 namespace dmremap::metadata {
 namespace {

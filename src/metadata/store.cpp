@@ -89,12 +89,4 @@ std::size_t table_capacity(const format::Content& content) {
   return format::table_capacity(content.unknown);
 }
 
-std::vector<SectorRange> reserved_ranges(SectorCount spare_size) {
-  std::vector<SectorRange> out;
-  for (const Sector at : format::copy_positions(spare_size)) {
-    out.push_back({at, format::kCopySectors});
-  }
-  return out;
-}
-
 }  // namespace dmremap::metadata

@@ -81,7 +81,4 @@ class Store {
 // How many table entries (extents + retired) fit a slot.
 [[nodiscard]] std::size_t table_capacity(const format::Content& content);
 
-// The areas of the spare that hold the copies: never allocated to data. Sorted.
-[[nodiscard]] std::vector<SectorRange> reserved_ranges(SectorCount spare_size);
-
 }  // namespace dmremap::metadata

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "metadata/store_rig.hpp"
+#include "rig/store_rig.hpp"
 
 namespace dmremap::metadata {
 namespace {

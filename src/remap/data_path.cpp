@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "remap/route.hpp"
+#include "table/route.hpp"
 
 namespace dmremap::remap {
 
@@ -21,13 +21,14 @@ void count(std::atomic<std::uint64_t>& counter) {
 
 std::vector<Sector> spare_candidates(SectorCount size) {
   std::vector<Sector> out;
-  for (const SectorRange& range : metadata::reserved_ranges(size)) out.push_back(range.first);
+  for (const SectorRange& range : format::reserved_ranges(size)) out.push_back(range.first);
   return out;
 }
 
 }  // namespace
 
-DataPath::DataPath(const EngineParts& parts, const format::Content& content, const Table& table)
+DataPath::DataPath(const EngineParts& parts, const format::Content& content,
+                   const table::Table& table)
     : geometry(parts.main->geometry()),
       policy(content.configuration),
       request_deadline_ns(std::uint64_t{policy.request_deadline_ms} * 1'000'000U),
@@ -85,7 +86,7 @@ void DataPath::note_failed_write(SectorRange range) {
 }
 
 io::IoStatus DataPath::write_held_main(Sector first, std::span<const std::byte> data) {
-  const Pins::Pin pin = live.pin({first, SectorCount::from_bytes(data.size())});
+  const table::Pins::Pin pin = live.pin({first, SectorCount::from_bytes(data.size())});
   return write_main(first, data);
 }
 
@@ -118,7 +119,7 @@ io::IoStatus DataPath::flush_main_device() {
 }
 
 std::vector<BlockHash> DataPath::evidence_now() const {
-  const Table table = live.table();
+  const table::Table table = live.table();
   std::vector<BlockHash> out = evidence.valid();
   std::erase_if(out, [&table](const BlockHash& known) { return table.any(known.block); });
   return out;
@@ -235,8 +236,8 @@ bool DataPath::wait_unwatched(SectorRange range, std::uint64_t deadline_ns) {
   }
 }
 
-bool DataPath::known_unreadable(const Table& table, SectorRange range) const {
-  return any_nowhere(table, range) || failing.any(range);
+bool DataPath::known_unreadable(const table::Table& table, SectorRange range) const {
+  return table::any_nowhere(table, range) || failing.any(range);
 }
 
 Finding DataPath::find_spare(int error) {

@@ -13,17 +13,17 @@
 
 #include "base/aligned_buffer.hpp"
 #include "base/clock.hpp"
-#include "remap/breaker.hpp"
-#include "remap/dirty_regions.hpp"
+#include "remap/device/breaker.hpp"
+#include "remap/device/failing_places.hpp"
+#include "remap/device/flush_gate.hpp"
+#include "remap/device/probe.hpp"
+#include "remap/device/spare_trouble.hpp"
 #include "remap/engine.hpp"
 #include "remap/engine_memory.hpp"
-#include "remap/evidence.hpp"
-#include "remap/failing_places.hpp"
-#include "remap/flush_gate.hpp"
-#include "remap/live_table.hpp"
-#include "remap/probe.hpp"
+#include "remap/evidence/evidence.hpp"
 #include "remap/process_clock.hpp"
-#include "remap/spare_trouble.hpp"
+#include "table/dirty_regions.hpp"
+#include "table/live_table.hpp"
 
 namespace dmremap::remap {
 
@@ -37,7 +37,7 @@ enum class Finding {
 // Thread-safe.
 class DataPath {
  public:
-  DataPath(const EngineParts& parts, const format::Content& content, const Table& table);
+  DataPath(const EngineParts& parts, const format::Content& content, const table::Table& table);
 
   // Main. While the breaker is tripped these fail at once with kTripped.
   io::IoStatus read_main(Sector first, std::span<std::byte> out);
@@ -73,7 +73,7 @@ class DataPath {
             std::string text);
 
   // Is a sector of `range` an error that no device need be asked for: lost, gone or failing?
-  [[nodiscard]] bool known_unreadable(const Table& table, SectorRange range) const;
+  [[nodiscard]] bool known_unreadable(const table::Table& table, SectorRange range) const;
 
   [[nodiscard]] bool writable() const { return !read_only_.load(std::memory_order_relaxed); }
   // From now on nothing is acknowledged that would change anything.
@@ -115,12 +115,12 @@ class DataPath {
   const EngineMemory memory_;
 
  public:
-  LiveTable live;
+  table::LiveTable live;
   Breaker breaker;
   FlushGate main_gate;
   FlushGate spare_gate;
-  DirtyRegions dirty;    // of main: written and acknowledged since the last good flush
-  DirtyRegions covered;  // of main: those that the flush in progress must make durable
+  table::DirtyRegions dirty;    // of main: written and acknowledged since the last good flush
+  table::DirtyRegions covered;  // of main: those that the flush in progress must make durable
   ContentEvidence evidence;
   FailingPlaces failing;  // of the spare
   SpareTrouble spare_trouble;

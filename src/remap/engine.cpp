@@ -9,16 +9,16 @@
 
 #include "base/assert.hpp"
 #include "metadata/store.hpp"
-#include "remap/backfill.hpp"
-#include "remap/evidence_sampler.hpp"
-#include "remap/flush_path.hpp"
-#include "remap/marking.hpp"
-#include "remap/read_path.hpp"
-#include "remap/rearm.hpp"
-#include "remap/relocator.hpp"
-#include "remap/spare_watch.hpp"
-#include "remap/unremap.hpp"
-#include "remap/write_path.hpp"
+#include "remap/device/rearm.hpp"
+#include "remap/device/spare_watch.hpp"
+#include "remap/evidence/evidence_sampler.hpp"
+#include "remap/request/flush_path.hpp"
+#include "remap/request/read_path.hpp"
+#include "remap/request/write_path.hpp"
+#include "remap/task/backfill.hpp"
+#include "remap/task/marking.hpp"
+#include "remap/task/relocator.hpp"
+#include "remap/task/unremap.hpp"
 
 namespace dmremap::remap {
 
@@ -29,8 +29,8 @@ constexpr std::chrono::seconds kSettlePatience{30};
 
 class RunningEngine final : public Engine {
  public:
-  RunningEngine(const EngineParts& parts, const format::Content& content, const Table& table,
-                Allocator allocator)
+  RunningEngine(const EngineParts& parts, const format::Content& content, const table::Table& table,
+                table::Allocator allocator)
       : path_(parts, content, table),
         remapper_(parts.store == nullptr
                       ? nullptr
@@ -104,10 +104,10 @@ class RunningEngine final : public Engine {
     return remap::unremap(path_, *remapper_, range);
   }
 
-  Result<Marked> mark_known_bad(const KnownBad& list, bool dry_run) override {
-    const auto fitted = fit_to_main(list, path_.geometry);
+  Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
+    const auto fitted = table::fit_to_main(list, path_.geometry);
     if (!fitted) return tl::unexpected(fitted.error());
-    if (dry_run) return count_marks(*fitted, path_.live.table());
+    if (dry_run) return table::count_marks(*fitted, path_.live.table());
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
     return mark(path_, *remapper_, *fitted);
   }
@@ -174,8 +174,8 @@ class RunningEngine final : public Engine {
   }
 
   TableCounts table_counts() const override {
-    const Table table = path_.live.table();
-    const StateCounts& states = table.counts();
+    const table::Table table = path_.live.table();
+    const table::StateCounts& states = table.counts();
     TableCounts out;
     out.remapped = states.remapped;
     out.lost = states.lost;
@@ -329,12 +329,12 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
                                               const format::Content& content) {
   DMREMAP_ASSERT(parts.main != nullptr && parts.spare != nullptr && parts.clock != nullptr);
   if (const auto sound = check(parts, content); !sound) return tl::unexpected(sound.error());
-  const Table table(content.extents, content.retired);
+  const table::Table table(content.extents, content.retired);
   // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
   // on a spare that grew they would lie elsewhere.
   const SectorCount spare_size = content.identity.spare.size;
-  auto allocator = Allocator::of(spare_size, metadata::reserved_ranges(spare_size), table,
-                                 parts.main->geometry().unit());
+  auto allocator = table::Allocator::of(spare_size, format::reserved_ranges(spare_size), table,
+                                        parts.main->geometry().unit());
   if (!allocator) return tl::unexpected(allocator.error());
   return std::make_unique<RunningEngine>(parts, content, table, std::move(*allocator));
 }

@@ -23,9 +23,9 @@
 #include "format/content.hpp"
 #include "io/block_device.hpp"
 #include "metadata/store.hpp"
-#include "remap/evidence_check.hpp"
-#include "remap/failing_places.hpp"
-#include "remap/known_bad.hpp"
+#include "remap/device/failing_places.hpp"
+#include "remap/evidence/evidence_check.hpp"
+#include "table/known_bad.hpp"
 
 namespace dmremap::remap {
 
@@ -231,7 +231,7 @@ class Engine {
   // Takes over a list from elsewhere, rounded out to logical blocks, in one commit: all or nothing.
   // `dry_run`: only says what that would change. Errors: usage (not on main), read_only, tripped,
   // timeout, metadata_full, metadata_commit.
-  virtual Result<Marked> mark_known_bad(const KnownBad& list, bool dry_run) = 0;
+  virtual Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
 
   // Puts the data of lost sectors on the spare, in one commit: all or nothing. What is not lost any
   // more stays as it is, so a user's write always wins. Waits and holds off as relocate does.

@@ -3,8 +3,8 @@
 #include <thread>
 #include <utility>
 
-#include "remap/breaker.hpp"
-#include "remap/engine_rig.hpp"
+#include "remap/device/breaker.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "remap/engine_memory.hpp"
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

@@ -6,7 +6,7 @@
 #include <condition_variable>
 #include <thread>
 
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

@@ -5,17 +5,17 @@
 #include <cstring>
 
 #include "base/assert.hpp"
-#include "remap/dirty_regions.hpp"
-#include "remap/evidence.hpp"
-#include "remap/snapshot.hpp"
+#include "remap/evidence/evidence.hpp"
+#include "table/dirty_regions.hpp"
+#include "table/snapshot.hpp"
 
 namespace dmremap::remap {
 
 namespace {
 
 bool any_region(std::span<const std::byte> words, SectorRange range) {
-  const std::uint64_t last = region_of(range.end() - SectorCount{1});
-  for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
+  const std::uint64_t last = table::region_of(range.end() - SectorCount{1});
+  for (std::uint64_t region = table::region_of(range.first); region <= last; ++region) {
     std::uint64_t word = 0;
     if (region / 64 * sizeof word + sizeof word > words.size()) return true;
     std::memcpy(&word, words.subspan(region / 64 * sizeof word).data(), sizeof word);
@@ -35,7 +35,7 @@ struct Parts {
 // Requires EngineMemory::bytes_for(main_size) bytes.
 template <typename Byte>
 Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
-  const std::size_t dirty = DirtyRegions::bytes_for(main_size);
+  const std::size_t dirty = table::DirtyRegions::bytes_for(main_size);
   std::size_t at = 0;
   const auto next = [&](std::size_t bytes) {
     const auto part = memory.subspan(at, bytes);
@@ -43,7 +43,7 @@ Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
     return part;
   };
   Parts<Byte> out;
-  out.pins = next(Pins::kBytes);
+  out.pins = next(table::Pins::kBytes);
   out.evidence = next(ContentEvidence::kBytes);
   out.dirty = next(dirty);
   out.covered = next(dirty);
@@ -53,7 +53,8 @@ Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
 }  // namespace
 
 std::size_t EngineMemory::bytes_for(SectorCount main_size) {
-  return Pins::kBytes + ContentEvidence::kBytes + 2 * DirtyRegions::bytes_for(main_size);
+  return table::Pins::kBytes + ContentEvidence::kBytes +
+         2 * table::DirtyRegions::bytes_for(main_size);
 }
 
 EngineMemory EngineMemory::of(std::span<std::byte> memory, SectorCount main_size) {
@@ -66,7 +67,7 @@ std::vector<BlockHash> evidence_after_kill(std::span<const std::byte> memory,
                                            SectorCount main_size) {
   if (memory.size() != EngineMemory::bytes_for(main_size)) return {};
   const Parts<const std::byte> parts = parts_of(memory, main_size);
-  const std::vector<SectorRange> in_flight = Pins::ranges_in_flight(parts.pins);
+  const std::vector<SectorRange> in_flight = table::Pins::ranges_in_flight(parts.pins);
   std::vector<BlockHash> out;
   for (const BlockHash& known : ContentEvidence::entries_in(parts.evidence)) {
     const SectorRange block = known.block;

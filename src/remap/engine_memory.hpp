@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/units.hpp"
-#include "remap/evidence_check.hpp"
+#include "remap/evidence/evidence_check.hpp"
 
 namespace dmremap::remap {
 

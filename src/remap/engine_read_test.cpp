@@ -2,7 +2,7 @@
 // What a read promises: what was last written, or an error (promises 1 and 2).
 #include <thread>
 
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

@@ -2,8 +2,8 @@
 // Main goes and comes back: what the engine then says of what main's cache held.
 #include <thread>
 
-#include "remap/breaker.hpp"
-#include "remap/engine_rig.hpp"
+#include "remap/device/breaker.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

@@ -5,8 +5,8 @@
 #include <random>
 #include <thread>
 
-#include "remap/engine_rig.hpp"
-#include "remap/live_table.hpp"
+#include "rig/engine_rig.hpp"
+#include "table/live_table.hpp"
 
 namespace dmremap::remap {
 namespace {
@@ -210,7 +210,7 @@ TEST(EngineThreads, EveryReadReturnsWhatSomeOrderOfTheWritesAllows) {
 }
 
 TEST(SnapshotThreads, AReaderNeverSeesAFreedTableAndAWriterWaitsForThoseWhoCameBefore) {
-  LiveTable live({kRegions}, Table(), system_scheduling());
+  table::LiveTable live({kRegions}, table::Table(), system_scheduling());
   std::atomic<bool> over{false};
   std::vector<std::thread> readers;
   // A sector is lost exactly while its number is in `marked`; a reader that holds a pin from before
@@ -223,14 +223,14 @@ TEST(SnapshotThreads, AReaderNeverSeesAFreedTableAndAWriterWaitsForThoseWhoCameB
         const SectorRange range{{random() % (kRegions - 8)}, {8}};
         const auto pin = live.pin(range);
         if (!live.clean(range)) {
-          const Snapshot& now = live.snapshot();
+          const table::Snapshot& now = live.snapshot();
           looks += now.table.any(range) || now.held(range) ? 1U : 0U;
         }
       }
     });
   }
   std::mt19937_64 random(5);
-  Table table;
+  table::Table table;
   for (int i = 0; i < 2'000; ++i) {
     const SectorRange range{{random() % (kRegions - 8)}, {8}};
     if (i % 10 == 0) {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "format/layout.hpp"
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {
@@ -335,7 +335,7 @@ TEST(EngineTable, AListThatDoesNotFitIsRefusedAndTheTableIsNotFull) {
   FakeStore store;
   store.capacity = 2;
   rig.start_with(&store);
-  const KnownBad list{{{{100}, {1}}}, {{{800}, {1}}, {{810}, {1}}}};
+  const table::KnownBad list{{{{100}, {1}}}, {{{800}, {1}}, {{810}, {1}}}};
   const auto marked = rig.engine->mark_known_bad(list, false);
   ASSERT_FALSE(marked);
   EXPECT_EQ(marked.error().code, ErrorCode::metadata_full);

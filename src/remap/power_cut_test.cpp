@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

@@ -2,7 +2,7 @@
 // A spare that fails in places: it has the same right to bad sectors as main (promises 2 and 4).
 #include <chrono>
 
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::remap {
 namespace {

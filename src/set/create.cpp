@@ -207,7 +207,7 @@ Result<void> reserve_space(const io::FileDevice& spare, const std::vector<Sector
 Result<void> write_set(io::FileDevice& spare, const format::Content& content,
                        const Destroyed& destroyed, bool erase_ends, bool force, Clock& clock,
                        Random& random) {
-  auto ranges = metadata::reserved_ranges(spare.geometry().size);
+  auto ranges = format::reserved_ranges(spare.geometry().size);
   const auto ends = end_ranges(spare.geometry());
   if (auto room = reserve_space(spare, ranges); !room) return room;
   if (erase_ends) ranges.insert(ranges.end(), ends.begin(), ends.end());
@@ -256,7 +256,7 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
 
 SectorCount data_room(SectorCount spare_size) {
   std::uint64_t reserved = 0;
-  for (const SectorRange& range : metadata::reserved_ranges(spare_size)) {
+  for (const SectorRange& range : format::reserved_ranges(spare_size)) {
     reserved += range.count.value;
   }
   return {spare_size.value - reserved};
@@ -299,9 +299,9 @@ Result<Created> create(const CreateOptions& options, const Hints& known, Clock& 
 
   auto content = describe(options, *main_facts, **spare, clock, random);
   if (!content) return tl::unexpected(content.error());
-  content->extents = remap::extents_of(bad->sectors, content->identity.created_ns);
+  content->extents = table::extents_of(bad->sectors, content->identity.created_ns);
   Created created;
-  created.known_bad = remap::count_marks(bad->sectors, remap::Table());
+  created.known_bad = table::count_marks(bad->sectors, table::Table());
   created.warnings = warnings_about(**main, **spare);
   if (!discovery::has_own_name(content->facts->main)) {
     created.warnings.push_back(

@@ -53,7 +53,7 @@ Result<KnownBadList> parse_ddrescue(std::string_view text, const std::string& na
   if (!areas) return tl::unexpected(areas.error());
   KnownBadList list;
   list.covered = covered_by(*areas);
-  remap::KnownBad& out = list.sectors;
+  table::KnownBad& out = list.sectors;
   for (const MapfileArea& area : *areas) {
     switch (area.status) {
       case Status::bad:

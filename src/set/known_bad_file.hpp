@@ -23,7 +23,7 @@
 #include "base/md_bad_blocks.hpp"
 #include "base/result.hpp"
 #include "format/extent.hpp"
-#include "remap/known_bad.hpp"
+#include "table/known_bad.hpp"
 
 namespace dmremap::set {
 
@@ -43,7 +43,7 @@ struct KnownBadForm {
 };
 
 struct KnownBadList {
-  remap::KnownBad sectors;
+  table::KnownBad sectors;
   KnownBadFormat format = KnownBadFormat::ddrescue;
   // The largest block of the list's own: the last one may end beyond the device it is of.
   SectorCount block{1};

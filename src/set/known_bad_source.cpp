@@ -27,7 +27,7 @@ Result<KnownBadMarks> read_marks(const KnownBadSource& source, const std::string
   if (!placed) return about(source.path, placed.error());
   io::Geometry blocks = main;
   if (source.round) blocks.logical_block_bytes = main.physical_block_bytes;
-  auto fitted = remap::fit_to_main(placed->sectors, blocks);
+  auto fitted = table::fit_to_main(placed->sectors, blocks);
   if (!fitted) return about(source.path, fitted.error());
   return KnownBadMarks{std::move(*fitted), placed->left_out, std::move(*doubts)};
 }

@@ -22,7 +22,7 @@ struct KnownBadSource {
 };
 
 struct KnownBadMarks {
-  remap::KnownBad sectors;  // as fit_to_main gives them
+  table::KnownBad sectors;  // as fit_to_main gives them
   SectorCount left_out;     // of a list of the whole disk: what does not lie on main
   std::vector<std::string> warnings;
 };

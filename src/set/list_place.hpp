@@ -38,7 +38,7 @@ struct ListPlace {
                                            const io::KernelViews& views = {});
 
 struct PlacedList {
-  remap::KnownBad sectors;  // of main, all of them on it; neither sorted nor rounded
+  table::KnownBad sectors;  // of main, all of them on it; neither sorted nor rounded
   SectorCount left_out;     // of a list of the whole disk: what does not lie on main
 };
 

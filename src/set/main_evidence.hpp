@@ -11,7 +11,7 @@
 #include "format/content.hpp"
 #include "io/block_device.hpp"
 #include "metadata/commit_name.hpp"
-#include "remap/evidence_check.hpp"
+#include "remap/evidence/evidence_check.hpp"
 
 namespace dmremap::set {
 

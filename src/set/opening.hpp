@@ -11,7 +11,7 @@
 #include "format/content.hpp"
 #include "io/file_device.hpp"
 #include "metadata/survey.hpp"
-#include "remap/evidence_check.hpp"
+#include "remap/evidence/evidence_check.hpp"
 #include "set/running_set.hpp"
 
 namespace dmremap::set {

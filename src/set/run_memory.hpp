@@ -26,7 +26,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "base/uuid.hpp"
-#include "remap/evidence_check.hpp"
+#include "remap/evidence/evidence_check.hpp"
 
 namespace dmremap::set {
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "metadata/store.hpp"
-#include "remap/engine_rig.hpp"
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::set {
 namespace {

@@ -16,13 +16,13 @@
 #include "io/file_device.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
-#include "remap/route.hpp"
-#include "remap/table.hpp"
 #include "set/device_watch.hpp"
 #include "set/held_main.hpp"
 #include "set/main_print.hpp"
 #include "set/opening.hpp"
 #include "set/run_memory.hpp"
+#include "table/route.hpp"
+#include "table/table.hpp"
 
 namespace dmremap::set {
 
@@ -348,11 +348,11 @@ class HeldSet final : public RunningSet {
   // Is all that the set serves in the copy, but what was lost then and is now?
   [[nodiscard]] bool holds(const CopyMade& copy, const std::vector<format::Extent>& extents) const {
     if (copy.since.run != run_ || copy.since.writes != engine_->counts().writes) return false;
-    const remap::Table table(extents, {});
+    const table::Table table(extents, {});
     return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
       for (Sector at = range.first; at < range.end();) {
-        const remap::Piece piece = table.piece_at(at, range.end());
-        if (remap::place_of(piece.state) != remap::Place::nowhere) return false;
+        const table::Piece piece = table.piece_at(at, range.end());
+        if (table::place_of(piece.state) != table::Place::nowhere) return false;
         at = piece.main.end();
       }
       return true;

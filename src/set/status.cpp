@@ -44,7 +44,7 @@ remap::TableCounts count_table(const format::Content& content) {
     out.spare_retired += extent.spare().count.value;
   }
   out.spare_capacity = content.identity.spare.size.value;
-  for (const SectorRange& range : metadata::reserved_ranges(content.identity.spare.size)) {
+  for (const SectorRange& range : format::reserved_ranges(content.identity.spare.size)) {
     out.spare_capacity -= range.count.value;
   }
   out.spare_free = out.spare_capacity - out.remapped - out.spare_retired;

@@ -9,8 +9,8 @@ namespace dmremap::view {
 
 namespace {
 
-using remap::Place;
-using remap::Stretch;
+using table::Place;
+using table::Stretch;
 
 bool continues(const Stretch& before, const Stretch& next) {
   if (before.place != next.place) return false;
@@ -53,7 +53,7 @@ std::vector<Stretch> dm_targets(std::span<const format::Extent> extents, SectorC
   for (const format::Extent& extent : extents) {
     const SectorRange range = extent.main();
     append(out, {{at, range.first - at}, Place::main, {}});
-    const Place place = remap::place_of(extent.state());
+    const Place place = table::place_of(extent.state());
     append(out, {range, place, place == Place::spare ? extent.spare().first : Sector{}});
     at = range.end();
   }

@@ -12,14 +12,14 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "format/extent.hpp"
-#include "remap/route.hpp"
+#include "table/route.hpp"
 
 namespace dmremap::view {
 
 // Main and spare are linear targets, nowhere is an error target. A stretch of main lies at its own
 // sectors. Neighbours that one target can serve are one, whatever their evidence.
 // `extents` sorted, disjoint, within `size`.
-[[nodiscard]] std::vector<remap::Stretch> dm_targets(std::span<const format::Extent> extents,
+[[nodiscard]] std::vector<table::Stretch> dm_targets(std::span<const format::Extent> extents,
                                                      SectorCount size);
 
 struct DmDevices {
@@ -28,12 +28,12 @@ struct DmDevices {
 };
 
 // Where the data of a stretch is. Requires a stretch that is somewhere.
-[[nodiscard]] const std::string& device_of(const remap::Stretch& stretch, const DmDevices& devices);
-[[nodiscard]] Sector sector_of(const remap::Stretch& stretch);
+[[nodiscard]] const std::string& device_of(const table::Stretch& stretch, const DmDevices& devices);
+[[nodiscard]] Sector sector_of(const table::Stretch& stretch);
 
 // "START LENGTH linear DEVICE SECTOR" and "START LENGTH error", a line each. Error usage: a path
 // with a control character, which no table can name.
-[[nodiscard]] Result<std::string> print_dm_table(std::span<const remap::Stretch> targets,
+[[nodiscard]] Result<std::string> print_dm_table(std::span<const table::Stretch> targets,
                                                  const DmDevices& devices);
 
 }  // namespace dmremap::view

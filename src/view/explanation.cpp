@@ -12,7 +12,7 @@ namespace {
 
 using format::Extent;
 using format::State;
-using remap::Place;
+using table::Place;
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
@@ -30,7 +30,7 @@ Explanation of_extent(const Extent& extent, Sector sector, std::uint64_t latest)
   Explanation out;
   out.state = extent.state();
   out.extent = extent.main();
-  out.place = remap::place_of(out.state);
+  out.place = table::place_of(out.state);
   out.at = sector;
   if (out.place == Place::spare) out.at = extent.spare().first + (sector - out.extent.first);
   out.evidence = Evidence{extent.cause(), full_sequence(extent.bound_sequence(), latest),

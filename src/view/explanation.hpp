@@ -9,7 +9,7 @@
 
 #include "base/units.hpp"
 #include "format/extent.hpp"
-#include "remap/route.hpp"
+#include "table/route.hpp"
 
 namespace dmremap::view {
 
@@ -45,7 +45,7 @@ struct Evidence {
 struct Explanation {
   format::State state = format::State::good;
   SectorRange extent;  // the whole run it belongs to; of a good sector: up to the next that is not
-  remap::Place place = remap::Place::main;
+  table::Place place = table::Place::main;
   Sector at;  // on main or spare; means nothing if it is nowhere
   std::optional<Evidence> evidence;
   int failing = 0;  // of a remapped one: the errno of its place, if that does not read

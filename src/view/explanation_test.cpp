@@ -11,7 +11,7 @@ namespace {
 
 using format::Extent;
 using format::State;
-using remap::Place;
+using table::Place;
 
 constexpr SectorCount kSize{1000};
 

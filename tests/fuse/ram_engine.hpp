@@ -125,7 +125,7 @@ class RamEngine : public remap::Engine {
   Result<remap::Backfilled> backfill(const remap::Backfill& /*fill*/) override {
     return fail(ErrorCode::not_supported, "memory loses nothing");
   }
-  Result<remap::Marked> mark_known_bad(const remap::KnownBad& /*list*/, bool /*dry*/) override {
+  Result<table::Marked> mark_known_bad(const table::KnownBad& /*list*/, bool /*dry*/) override {
     return fail(ErrorCode::not_supported, "memory does not go bad");
   }
   Result<void> commit_record(std::function<void(format::Content&)> /*edit*/) override { return {}; }

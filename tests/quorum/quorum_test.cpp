@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include "metadata/store_rig.hpp"
 #include "quorum/enumeration.hpp"
 #include "quorum/lives.hpp"
+#include "rig/store_rig.hpp"
 
 namespace dmremap::quorum {
 namespace {

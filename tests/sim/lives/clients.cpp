@@ -268,7 +268,7 @@ void administrator(Stage& stage, Dice dice) {
       case 1: {
         ++stage.report.imports;
         stage.listed.add(range);
-        remap::KnownBad list;
+        table::KnownBad list;
         (dice.one_in(2) ? list.lost : list.suspect).push_back(range);
         (void)stage.engine->mark_known_bad(list, false);
         break;

@@ -61,7 +61,7 @@ Stage::Stage(std::uint64_t seed, bool talk)
       main(world, plan.main, "main"),
       spare(world, {kSpareSize, 512, 4096}, "spare"),
       checker(plan.main.size, kFirstStamp),
-      reserved(metadata::reserved_ranges(kSpareSize)),
+      reserved(format::reserved_ranges(kSpareSize)),
       memory(remap::EngineMemory::bytes_for(plan.main.size)),
       bad_reads(plan.main.size),
       bad_writes(plan.main.size),

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/device/flush_gate.hpp"
+
+namespace dmremap::remap {
+
+void FlushGate::fail(int error) {
+  last_error_.store(error);
+  failures_.fetch_add(1);
+}
+
+io::IoStatus FlushGate::flush_locked(Mark since, const std::function<io::IoStatus()>& flush) {
+  // Cleared before, not after: a write that ends meanwhile may not be covered.
+  written_.store(false);
+  if (const io::IoStatus status = flush(); !status.ok()) fail(status.error);
+  if (failures_.load() == since) return io::kIoOk;
+  return {last_error_.load()};
+}
+
+io::IoStatus FlushGate::flush_since(Mark since, const std::function<io::IoStatus()>& flush) {
+  const std::lock_guard lock(mutex_);
+  return flush_locked(since, flush);
+}
+
+FlushGate::UserFlush FlushGate::user_flush(Mark heard, bool only_if_written,
+                                           const std::function<io::IoStatus()>& flush) {
+  const std::lock_guard lock(mutex_);
+  if (only_if_written && !written_.load() && failures_.load() == heard) return {};
+  const io::IoStatus status = flush_locked(heard, flush);
+  return {status, failures_.load()};
+}
+
+void FlushGate::raise(std::atomic<Mark>& mark, Mark failures) {
+  Mark known = mark.load();
+  while (known < failures && !mark.compare_exchange_weak(known, failures)) {
+  }
+}
+
+}  // namespace dmremap::remap

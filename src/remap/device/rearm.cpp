@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/device/rearm.hpp"
+
+#include <fmt/format.h>
+
+namespace dmremap::remap {
+
+Rearm::Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds interval)
+    : path_(path),
+      reopener_(reopener),
+      interval_(interval),
+      mutex_(path.scheduling),
+      wake_(path.scheduling) {
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
+}
+
+Rearm::~Rearm() {
+  stop();
+}
+
+void Rearm::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Rearm::loop() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
+    if (!path_.breaker.tripped()) continue;
+    lock.unlock();
+    look();
+    lock.lock();
+  }
+}
+
+void Rearm::look() {
+  const auto device = reopener_.reopen();
+  if (!device) {
+    const ErrorCode code = device.error().code;
+    const bool absent = code == ErrorCode::missing_device || code == ErrorCode::no_such_device;
+    return explain(absent ? "" : device.error().message());
+  }
+  // One that has the size and does not read is still on its way.
+  const bool same_size = (*device)->geometry() == path_.geometry;
+  const bool reads = same_size && path_.reads_well(**device);
+  const std::string refusal = reads || !same_size ? refusal_of(**device) : std::string();
+  if (reads && refusal.empty()) return path_.rearm(**device);
+  explain(refusal);
+  reopener_.refuse(**device);
+}
+
+// The identity of the device is the reopener's affair; this is whether it still holds what main
+// held. The breaker is tripped: no write begins meanwhile, and those that had begun void what they
+// overlap for as long as they hang, so that nothing has to be waited for.
+std::string Rearm::refusal_of(io::BlockDevice& device) {
+  if (device.geometry() != path_.geometry) {
+    return fmt::format("{} is there, but has not main's size and block size", device.path());
+  }
+  const EvidenceComparison found = compare_evidence(device, path_.evidence_now());
+  if (found.mismatch) {
+    return fmt::format(
+        "{} is there, but is not main as it was left: sector {} holds other data; attach the disk "
+        "that was main, or stop the set and start it with --accept-main-changed",
+        device.path(), found.mismatch->first.value);
+  }
+  if (found.compared == 0) {
+    return fmt::format(
+        "{} is there, but nothing proves that it is main as it was left: stop the set and start "
+        "it again",
+        device.path());
+  }
+  return {};
+}
+
+void Rearm::explain(const std::string& refusal) {
+  if (!path_.breaker.explain(refusal) || refusal.empty()) return;
+  path_.emit(format::EventKind::trip, Severity::error, {}, 0, refusal);
+}
+
+}  // namespace dmremap::remap

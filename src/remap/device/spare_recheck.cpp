@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/device/spare_recheck.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+using format::State;
+
+// In one round: a dead sector takes seconds to fail, and others wait for this thread, too.
+constexpr std::size_t kMostAtOnce = 32;
+
+}  // namespace
+
+SpareRecheck::SpareRecheck(DataPath& path, Remapper& remapper)
+    : path_(path), remapper_(remapper), buffer_(kMostAtOnce * path.unit().bytes()) {}
+
+bool SpareRecheck::still_failing(const table::Table& table, SectorRange unit) const {
+  const table::Piece piece = table.piece_at(unit.first, unit.end());
+  return piece.state == State::remapped && piece.main == unit && path_.failing.any(unit);
+}
+
+void SpareRecheck::ask(const GoOn& go_on) {
+  std::vector<SectorRange> well;
+  std::vector<GivenUp> given_up;
+  for (const SectorRange& unit : path_.failing.due(path_.clock.monotonic_ns(), kMostAtOnce)) {
+    if (!go_on()) return;
+    const io::IoStatus status = read(unit);
+    const std::uint64_t now_ns = path_.clock.monotonic_ns();
+    if (status.ok()) {
+      well.push_back(unit);
+    } else if (path_.find_spare(status.error) != Finding::media) {
+      path_.failing.put_off(unit, now_ns);
+    } else if (path_.failing.note_again(unit, status.error, now_ns)) {
+      given_up.push_back({unit, status.error});
+    }
+  }
+  if (!well.empty()) move(well);
+  if (!given_up.empty()) give_up(given_up);
+}
+
+// Pinned, so that the place that the table names is not somebody else's by the time it is read.
+io::IoStatus SpareRecheck::read(SectorRange unit) {
+  const table::Pins::Pin pin = path_.live.pin(unit);
+  const table::Piece piece = path_.live.snapshot().table.piece_at(unit.first, unit.end());
+  if (piece.state != State::remapped) return io::kIoOk;  // move() drops what is no longer failing
+  return path_.read_spare(piece.spare, buffer_.span().first(unit.count.bytes()));
+}
+
+void SpareRecheck::move(const std::vector<SectorRange>& well) {
+  const table::LiveTable::Hold hold = path_.live.hold(well);
+  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  // A write may have come since it was read: what is moved is read under the hold.
+  const table::Table table = path_.live.table();
+  std::vector<Item> items;
+  auto left = buffer_.span();
+  for (const SectorRange& unit : well) {
+    if (!still_failing(table, unit)) continue;
+    const auto data = left.first(unit.count.bytes());
+    left = left.subspan(data.size());
+    const Sector place = table.piece_at(unit.first, unit.end()).spare;
+    if (const io::IoStatus status = path_.read_spare(place, data); !status.ok()) {
+      // Others wait for the hold. It is due again after a while, with those that come after it.
+      path_.failing.put_off(unit, path_.clock.monotonic_ns());
+      break;
+    }
+    items.push_back({Item::Kind::move, unit, data, EIO});
+  }
+  if (items.empty()) return;
+  if (!main_may_help(remapper_.run(items))) return;
+  // There is no other place, and this one reads: it may as well serve again.
+  for (const Item& item : items) {
+    path_.failing.clear(item.range);
+    path_.emit(format::EventKind::recovered, Severity::info, item.range, 0,
+               "its spare sector reads again");
+  }
+}
+
+void SpareRecheck::give_up(const std::vector<GivenUp>& units) {
+  std::vector<SectorRange> ranges;
+  for (const GivenUp& one : units) ranges.push_back(one.unit);
+  const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
+  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  const table::Table table = path_.live.table();
+  std::vector<Item> items;
+  for (const GivenUp& one : units) {
+    if (still_failing(table, one.unit)) {
+      items.push_back({Item::Kind::give_up, one.unit, {}, one.error});
+    }
+  }
+  if (!items.empty()) (void)remapper_.run(items);
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/device/spare_trial.hpp"
+
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace dmremap::remap {
+
+namespace {
+
+// Errors cluster: each place is tried as far behind the one before as four times the last step, so
+// that the eighth is several MiB from the first.
+constexpr unsigned kPlaces = 8;
+constexpr std::uint64_t kStepFactor = 4;
+
+// Writes one unit of zeros to `at` and makes it durable.
+io::IoStatus write_durably(DataPath& path, Sector at) {
+  const FlushGate::Mark mark = path.spare_gate.mark();
+  const auto zeroes = path.zeroes.span().first(path.unit().bytes());
+  const io::IoStatus status = path.write_spare(at, zeroes);
+  if (!status.ok()) return status;
+  return path.spare_gate.flush_since(mark, [&path] { return path.flush_spare_device(); });
+}
+
+}  // namespace
+
+SpareTrial trial_of(Finding finding, int error) {
+  switch (finding) {
+    case Finding::gone:
+      return {SpareState::away, trip_reason("the spare", error)};
+    case Finding::media:
+    case Finding::refused:
+      break;
+  }
+  return {SpareState::refuses,
+          fmt::format("the spare takes no writes ({})", io::errno_name(error))};
+}
+
+SpareTrial try_spare(DataPath& path, table::Allocator& allocator) {
+  const Sector position = allocator.position();
+  std::vector<SectorRange> taken;
+  std::optional<SpareTrial> failed;
+  unsigned failures = 0;
+  std::uint64_t step = path.unit().value;
+  for (unsigned i = 0; i < kPlaces; ++i, step *= kStepFactor) {
+    const std::optional<SectorRange> run = allocator.allocate({step});
+    // A full spare has no place to be tried at; that it is full is a condition of its own.
+    if (!run) break;
+    taken.push_back(*run);
+    const io::IoStatus status = write_durably(path, run->first);
+    if (status.ok()) {
+      failed.reset();
+      break;
+    }
+    ++failures;
+    const Finding finding = path.find_spare(status.error);
+    failed = trial_of(finding, status.error);
+    if (finding != Finding::media) break;
+  }
+  for (auto run = taken.rbegin(); run != taken.rend(); ++run) allocator.give_back(*run);
+  allocator.go_to(position);
+  SpareTrial out = failed.value_or(SpareTrial{});
+  out.failures = failures;
+  return out;
+}
+
+}  // namespace dmremap::remap

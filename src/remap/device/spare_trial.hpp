@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Does the spare take writes? Tried where a mistake can harm nobody: zeros go to sectors that are
+// free by the last commit and that no request in flight can name, the very ones that the next remap
+// would get. A crash during a trial leaves sectors with zeros that nothing names.
+#pragma once
+
+#include <string>
+
+#include "remap/data_path.hpp"
+#include "table/allocator.hpp"
+
+namespace dmremap::remap {
+
+struct SpareTrial {
+  SpareState state = SpareState::answers;
+  std::string reason;     // for people; empty if it answers
+  unsigned failures = 0;  // requests of the trial that failed: each left a sign of trouble
+};
+
+// Called by the remapper, which alone may use the allocator, after it made sure that no other
+// program writes to the spare. Leaves the allocator as it was.
+[[nodiscard]] SpareTrial try_spare(DataPath& path, table::Allocator& allocator);
+
+// What an error of the spare comes to once the device was asked (DataPath::find_spare). `error`
+// is of a write.
+[[nodiscard]] SpareTrial trial_of(Finding finding, int error);
+
+}  // namespace dmremap::remap

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Follows up what requests to the spare left as signs of trouble (spare_trouble.hpp), in a thread
+// of its own: is it away, or does it refuse writes? A spare in trouble is asked again until it
+// answers, and then what had to be refused meanwhile is possible again. A spare that gives no sign
+// is tried once when the set has started and once a day, and is otherwise left alone.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "remap/data_path.hpp"
+#include "remap/device/spare_trial.hpp"
+#include "remap/writer/remapper.hpp"
+
+namespace dmremap::remap {
+
+class SpareWatch {
+ public:
+  // Starts the thread. `remapper` outlives this; null: the set takes no writes, and neither does
+  // the spare: it is only read.
+  SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval);
+  ~SpareWatch();
+  void stop();
+
+ private:
+  void loop();
+  [[nodiscard]] bool is_due() const;
+  void look();
+  [[nodiscard]] SpareTrial trial_by_reading();
+
+  DataPath& path_;
+  Remapper* const remapper_;
+  const std::chrono::milliseconds interval_;
+  std::uint64_t signs_seen_ = 0;    // the thread's
+  std::uint64_t next_look_ns_ = 0;  // the thread's: of the one that needs no sign
+  bool in_trouble_ = false;         // the thread's
+  Mutex mutex_;
+  Condition wake_;
+  bool stopping_ = false;
+  Thread thread_;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/request/flush_path.hpp"
+
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "table/route.hpp"
+
+namespace dmremap::remap {
+
+namespace {}  // namespace
+
+io::IoStatus FlushPath::flush() {
+  // Read before waiting: two users that call at once are both told of a failure meanwhile.
+  FlushHeard shared;
+  begin_hearing(shared);
+  return flush_for(shared);
+}
+
+void FlushPath::begin_hearing(FlushHeard& heard) const {
+  heard.main.store(path_.main_gate.reported());
+  heard.spare.store(path_.spare_gate.reported());
+}
+
+io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
+  path_.flushes.fetch_add(1, std::memory_order_relaxed);
+  // Both, whatever becomes of the first.
+  const FlushGate::Mark spare_heard = heard.spare.load();
+  const FlushGate::UserFlush main = flush_main(heard.main.load());
+  const FlushGate::UserFlush spare =
+      path_.spare_gate.user_flush(spare_heard, true, [this] { return path_.flush_spare_device(); });
+  // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
+  if (!main.status.ok()) path_.main_gate.told(main.failures, heard.main);
+  if (!spare.status.ok()) path_.spare_gate.told(spare.failures, heard.spare);
+  return main.status.ok() ? spare.status : main.status;
+}
+
+FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
+  std::vector<std::uint64_t> doubtful;
+  const FlushGate::UserFlush flush = path_.main_gate.user_flush(heard, false, [&] {
+    // The gate lets one flush through at a time.
+    path_.evidence.begin_flush();
+    const io::IoStatus flushed = path_.flush_main_device();
+    end_flush(flushed, doubtful);
+    return flushed;
+  });
+  if (doubtful.empty()) return flush;
+  const std::uint64_t gone_before = path_.live.table().counts().gone;
+  AlignedBuffer buffer(table::kRegionSectors.bytes());
+  for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  const std::uint64_t gone = path_.live.table().counts().gone - gone_before;
+  if (gone > 0) {
+    // Which they are each has told by an event of its own.
+    path_.emit(format::EventKind::gone, Severity::error, {}, flush.status.error,
+               fmt::format("flush of main failed: {} gone", gone));
+  }
+  return flush;
+}
+
+// Decides under the gate what becomes of the regions that the flush covered, so that nobody ever
+// sees them in neither set: a re-arm that does would not know that something can be lost.
+void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful) {
+  const bool told_of_all = !path_.main_gate.failed_untold();
+  if (flushed.ok()) path_.main_flushed.store(true);
+  if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
+  // Nothing can be read back from a device that is not there. It is when main is here again: a
+  // flush fails then, too.
+  if (!flushed.ok() && path_.find_main(flushed.error) == Finding::gone) {
+    return path_.evidence.cancel_flush();
+  }
+  path_.covered.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
+  return flushed.ok() ? path_.evidence.end_flush() : path_.evidence.abandon_flush();
+}
+
+void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {
+  const std::uint64_t deadline_ns = path_.deadline_from_now();
+  const SectorRange range =
+      table::range_of_region(region).intersect({Sector{}, path_.geometry.size});
+  std::vector<SectorRange> unread;
+  {
+    const table::Pins::Pin pin = path_.live.pin(range);
+    table::for_each_stretch(path_.live.snapshot().table, range, [&](const table::Stretch& stretch) {
+      if (stretch.place != table::Place::main) return true;
+      const auto out = part_of(buffer, range, stretch.range);
+      if (!path_.read_main(stretch.range.first, out).ok()) unread.push_back(stretch.range);
+      return true;
+    });
+  }
+  for (const SectorRange& part : unread) {
+    if (path_.breaker.tripped()) return;
+    (void)recovery_.settle(part, part_of(buffer, range, part), Recovery::Verdict::gone,
+                           [&] { return path_.clock.monotonic_ns() < deadline_ns; });
+  }
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads: what was last written, or an error (promise 1).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "remap/request/retries.hpp"
+
+namespace dmremap::remap {
+
+class ReadPath {
+ public:
+  ReadPath(DataPath& path, Retries& retries) : path_(path), retries_(retries) {}
+
+  // Requires a range of whole units inside main.
+  io::IoStatus read(Sector first, std::span<std::byte> out);
+  // As Engine's. What is too long to be read by a retry's thread is waited for.
+  std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
+                                            const Engine::Later& later);
+
+ private:
+  struct Tried {
+    io::IoStatus status;
+    bool watched = false;  // somebody looks into it: nothing was read
+  };
+  Tried try_once(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
+  // Where not all of the region is good.
+  Tried try_among_bad(table::Pins::Pin& pin, SectorRange range, std::span<std::byte> out,
+                      std::vector<Unread>& unread);
+  // What fails for its sectors' sake goes to `unread`; anything else is the outcome.
+  io::IoStatus attempt(const table::Table& table, SectorRange range, std::span<std::byte> out,
+                       std::vector<Unread>& unread);
+  io::IoStatus read_main(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
+  io::IoStatus read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
+                          std::vector<Unread>& unread);
+
+  DataPath& path_;
+  Retries& retries_;
+};
+
+}  // namespace dmremap::remap

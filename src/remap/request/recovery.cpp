@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/request/recovery.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "remap/request/narrow.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+// What waits to be recorded is watched, and readers of it wait: for so much or so long at most.
+constexpr std::size_t kMostExamined = 64;
+constexpr std::uint64_t kLongestUnrecordedNs = 200'000'000;
+// A block that somebody writes to all the time is not looked at for ever.
+constexpr unsigned kLooks = 3;
+
+// Does the table say the same of the range?
+bool same(const table::Table& a, const table::Table& b, SectorRange range) {
+  for (Sector at = range.first; at < range.end();) {
+    const table::Piece piece = a.piece_at(at, range.end());
+    if (piece != b.piece_at(at, range.end())) return false;
+    at = piece.main.end();
+  }
+  return true;
+}
+
+// The device is not there, or the request itself is at fault.
+bool concludes_nothing(int error) {
+  const Judgement judgement = judge(error);
+  return judgement == Judgement::trip || judgement == Judgement::refuse;
+}
+
+void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, int cause,
+                 std::span<const std::byte> data = {}) {
+  if (!items.empty() && items.back().range.end() == range.first && items.back().cause == cause) {
+    Item& last = items.back();
+    // Neighbours in the table, and in the buffer they were read into?
+    const bool adjoin = data.empty() || last.data.data() + last.data.size() == data.data();
+    if (adjoin) {
+      last.range.count = last.range.count + range.count;
+      if (!data.empty()) last.data = {last.data.data(), last.data.size() + data.size()};
+      return;
+    }
+  }
+  items.push_back({kind, range, data, cause});
+}
+
+}  // namespace
+
+// A block that did not read as a whole, unit by unit.
+struct Recovery::Examined {
+  table::LiveTable::Watch watch;
+  table::Table before;               // when the watch began
+  std::vector<SectorRange> read;     // on main, at once
+  std::vector<SectorRange> weak;     // on main, in the end
+  std::vector<SectorRange> bad;      // main could not
+  std::vector<SectorRange> spoiled;  // the spare could not, this time
+  bool all_on_main = true;
+};
+
+// One settling in progress.
+struct Recovery::Attempt {
+  SectorRange range;
+  std::span<std::byte> out;
+  Verdict verdict = Verdict::lost;
+  std::vector<Examined> examined;
+  std::uint64_t examined_since_ns = 0;
+  int last_main_error = 0;   // of a bad unit
+  int last_spare_error = 0;  // of a spoiled one
+  bool stop = false;         // the device is not there, or the request is refused: conclude nothing
+};
+
+// Pinned, so that what is read is what the place that was looked up holds.
+Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> out) {
+  const table::Pins::Pin pin = path_.live.pin(range);
+  if (path_.live.clean(range)) return {path_.read_main(range.first, out), table::Place::main};
+  Reading reading;
+  table::for_each_stretch(path_.live.snapshot().table, range, [&](const table::Stretch& stretch) {
+    const auto part = part_of(out, range, stretch.range);
+    reading.place = stretch.place;
+    switch (stretch.place) {
+      case table::Place::main:
+        reading.status = path_.read_main(stretch.range.first, part);
+        break;
+      case table::Place::spare:
+        if (path_.failing.any(stretch.range)) {
+          reading = {{EIO}, table::Place::nowhere};
+          break;
+        }
+        reading.status = path_.read_spare(stretch.spare, part);
+        break;
+      case table::Place::nowhere:
+        reading.status = {EIO};
+        break;
+    }
+    return reading.status.ok();
+  });
+  return reading;
+}
+
+// The errno, 0 if it was read.
+int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) {
+  const auto out = part_of(attempt.out, attempt.range, unit);
+  for (unsigned tries = 1;; ++tries) {
+    const Reading reading = read_once(unit, out);
+    const int error = reading.status.error;
+    const bool on_main = reading.place == table::Place::main;
+    if (error == 0 && on_main) append_run(tries > 1 ? examined.weak : examined.read, unit);
+    if (!on_main) examined.all_on_main = false;
+    if (error == 0 || reading.place == table::Place::nowhere) return error;
+    if (concludes_nothing(error)) {
+      if (on_main) (void)path_.find_main(error);
+      attempt.stop = true;
+      return error;
+    }
+    if (tries < std::max(1U, on_main ? path_.policy.read_retries : 2U)) continue;
+    append_run(on_main ? examined.bad : examined.spoiled, unit);
+    (on_main ? attempt.last_main_error : attempt.last_spare_error) = error;
+    return error;
+  }
+}
+
+int Recovery::examine(table::LiveTable::Watch watch, Attempt& attempt) {
+  if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
+  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}, {}, true});
+  Examined& examined = attempt.examined.back();
+  const SectorRange block = examined.watch.range();
+  int last = 0;
+  for (Sector at = block.first; at < block.end() && !attempt.stop; at = at + path_.unit()) {
+    if (const int error = read_unit({at, path_.unit()}, examined, attempt); error != 0) {
+      last = error;
+    }
+  }
+  return last;
+}
+
+int Recovery::take_apart(SectorRange block, Attempt& attempt) {
+  const std::uint64_t deadline_ns = path_.deadline_from_now();
+  for (unsigned look = 0; look < kLooks; ++look) {
+    if (auto watch = path_.live.watch(block)) {
+      if (!path_.live.drain(*watch, path_.clock, deadline_ns)) break;
+      return examine(std::move(*watch), attempt);
+    }
+    // Somebody else is at it. Let go of what they may be waiting for.
+    record(attempt);
+    if (!path_.wait_unwatched(block, deadline_ns)) break;
+    const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
+    if (again.status.ok() || again.place == table::Place::nowhere) return again.status.error;
+  }
+  return ETIMEDOUT;
+}
+
+io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
+                              const std::function<bool()>& wanted) {
+  Attempt attempt;
+  attempt.range = range;
+  attempt.out = out;
+  attempt.verdict = verdict;
+  int last = 0;
+  const std::uint64_t block_sectors = path_.block().value;
+  for (Sector at = range.first; at < range.end() && !attempt.stop;) {
+    if (!wanted()) {
+      last = ETIMEDOUT;
+      break;
+    }
+    const SectorRange block =
+        SectorRange{{align_down(at.value, block_sectors)}, {block_sectors}}.intersect(range);
+    at = block.end();
+    const Reading reading = read_once(block, part_of(out, range, block));
+    if (const int error = reading.status.error; error != 0) {
+      if (concludes_nothing(error)) {
+        if (reading.place == table::Place::main) (void)path_.find_main(error);
+        last = error;
+        break;
+      }
+      if (const int left = take_apart(block, attempt); left != 0) last = left;
+    }
+    const bool long_enough =
+        !attempt.examined.empty() &&
+        path_.clock.monotonic_ns() - attempt.examined_since_ns >= kLongestUnrecordedNs;
+    if (long_enough || attempt.examined.size() >= kMostExamined) record(attempt);
+  }
+  record(attempt);
+  return {last};
+}
+
+// The spare has the only copy: the binding stays, and the spare is asked again.
+void Recovery::note_failing(SectorRange range, int error) {
+  std::vector<SectorRange> fresh;
+  for (Sector at = range.first; at < range.end(); at = at + path_.unit()) {
+    const SectorRange unit{at, path_.unit()};
+    if (path_.failing.note(unit, error, path_.clock.monotonic_ns())) append_run(fresh, unit);
+  }
+  for (const SectorRange& run : fresh) {
+    path_.emit(format::EventKind::lost, Severity::error, run, error,
+               "spare sector fails, asked again");
+  }
+}
+
+// Requires that all is held and drained.
+void Recovery::bind(Attempt& attempt) {
+  const table::Table now = path_.live.table();
+  std::vector<Item> marks;
+  std::vector<Item> moves;
+  for (const Examined& examined : attempt.examined) {
+    const SectorRange block = examined.watch.range();
+    if (examined.watch.written() || !same(examined.before, now, block)) continue;
+    const Item::Kind bad =
+        attempt.verdict == Verdict::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
+    for (const SectorRange& part : examined.bad) {
+      append_item(marks, bad, part, attempt.last_main_error);
+    }
+    for (const SectorRange& part : examined.spoiled) note_failing(part, attempt.last_spare_error);
+    if (attempt.verdict == Verdict::gone) continue;
+    for (const SectorRange& part : examined.weak) {
+      append_item(moves, Item::Kind::relocate, part, EIO,
+                  part_of(attempt.out, attempt.range, part));
+    }
+    // A block that did not read as a whole while each of its units does is weak. With a bad unit in
+    // it, or one that is elsewhere, that was the cause, and its neighbours stay where they are.
+    const bool weak_block = examined.all_on_main && examined.bad.empty() && examined.weak.empty();
+    if (!weak_block) continue;
+    for (const SectorRange& part : examined.read) {
+      append_item(moves, Item::Kind::relocate, part, EIO,
+                  part_of(attempt.out, attempt.range, part));
+    }
+  }
+  // Two jobs: a spare without room must not keep a loss from being recorded. Whatever becomes of
+  // them, the data that was read is right and the rest is an error.
+  if (!marks.empty()) (void)remapper_->run(marks);
+  if (!moves.empty()) (void)remapper_->run(moves);
+}
+
+void Recovery::record(Attempt& attempt) {
+  auto& examined = attempt.examined;
+  const bool recording = remapper_ != nullptr && path_.writable() && !attempt.stop;
+  if (recording && !examined.empty()) {
+    // The devices may have gone while they were asked: then their failures mean nothing.
+    if (attempt.last_main_error != 0 &&
+        path_.find_main(attempt.last_main_error) != Finding::media) {
+      for (Examined& one : examined) one.bad.clear();
+    }
+    if (attempt.last_spare_error != 0 &&
+        path_.find_spare(attempt.last_spare_error) != Finding::media) {
+      for (Examined& one : examined) one.spoiled.clear();
+    }
+    std::vector<SectorRange> ranges;
+    ranges.reserve(examined.size());
+    for (const Examined& one : examined) ranges.push_back(one.watch.range());
+    const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
+    if (path_.live.drain(hold, path_.clock, path_.deadline_from_now())) bind(attempt);
+  }
+  examined.clear();
+}
+
+}  // namespace dmremap::remap

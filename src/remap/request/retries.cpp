@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/request/retries.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+namespace dmremap::remap {
+
+namespace {
+
+constexpr unsigned kThreads = 4;
+// A few are enough: whoever asks again brings the others back.
+constexpr std::ptrdiff_t kMostLate = 8;
+// The other threads stay free for what somebody waits for: one block may hold a thread for a
+// minute.
+constexpr std::ptrdiff_t kMostLateAtOnce = kThreads / 2;
+// How often it is looked whether what somebody watches is free again.
+constexpr std::chrono::milliseconds kWatchedPause{20};
+
+constexpr auto kIsLate = [](const auto& task) { return task->late; };
+
+}  // namespace
+
+Retries::Retries(DataPath& path, Recovery& recovery)
+    : path_(path),
+      recovery_(recovery),
+      mutex_(path.scheduling),
+      wake_(path.scheduling),
+      finished_(path.scheduling),
+      timer_wake_(path.scheduling) {
+  buffers_.reserve(kThreads);
+  for (unsigned i = 0; i < kThreads; ++i) {
+    buffers_.emplace_back(kLongest.bytes());
+    threads_.emplace_back(path.scheduling,
+                          [this, buffer = buffers_.back().span()] { loop(buffer); });
+  }
+  timer_ = Thread(path.scheduling, [this] { watch_deadlines(); });
+}
+
+Retries::~Retries() {
+  stop();
+}
+
+void Retries::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  timer_wake_.notify_all();
+  for (Thread& thread : threads_) thread.join();
+  threads_.clear();
+  if (timer_.joinable()) timer_.join();
+  for (const auto& task : owed_) task->later({EIO}, {});
+  owed_.clear();
+}
+
+// Nobody waits for it, and the memory of its parts is gone.
+void Retries::put_off_locked(const Task& task) {
+  if (!path_.writable() || std::ranges::count_if(waiting_, kIsLate) >= kMostLate) return;
+  const auto again = std::make_shared<Task>();
+  again->late = true;
+  for (const Unread& part : task.parts) {
+    const bool there = std::ranges::any_of(waiting_, [&](const auto& other) {
+      return other->late && other->parts.front().range.overlaps(part.range);
+    });
+    if (!there) again->parts.push_back({part.range, {}});
+  }
+  if (again->parts.empty()) return;
+  waiting_.push_back(again);
+  wake_.notify_all();
+}
+
+// Its deadline has passed.
+void Retries::expire_locked(const std::shared_ptr<Task>& task) {
+  task->abandoned = true;
+  if (std::erase(waiting_, task) != 0) put_off_locked(*task);
+}
+
+// False: its deadline has passed, nobody may wait for it.
+bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns) {
+  if (path_.clock.monotonic_ns() >= deadline_ns) {
+    put_off_locked(*task);
+    return false;
+  }
+  task->until_ns = deadline_ns;
+  waiting_.push_back(task);
+  wake_.notify_all();
+  return true;
+}
+
+io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline_ns) {
+  const auto task = std::make_shared<Task>();
+  task->parts.assign(parts.begin(), parts.end());
+  std::unique_lock lock(mutex_);
+  if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
+  // What is waited for is real time; a pause of the process may have used it up.
+  for (auto left = path_.left_until(deadline_ns); left.count() > 0;
+       left = path_.left_until(deadline_ns)) {
+    if (finished_.wait_for(lock, left, [&task] { return task->done; })) return task->status;
+  }
+  if (task->done) return task->status;
+  expire_locked(task);
+  return {ETIMEDOUT};
+}
+
+std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t deadline_ns,
+                                                const Engine::Later& later) {
+  const auto task = std::make_shared<Task>();
+  task->parts.push_back({range, {}});
+  const std::lock_guard lock(mutex_);
+  if (!add_locked(task, deadline_ns)) return io::IoStatus{ETIMEDOUT};
+  task->later = later;
+  owed_.push_back(task);
+  if (deadline_ns < soonest_ns_) timer_wake_.notify_one();
+  return std::nullopt;
+}
+
+void Retries::watch_deadlines() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto due = std::ranges::min_element(owed_, {}, [](const auto& t) { return t->until_ns; });
+    if (due == owed_.end()) {
+      soonest_ns_ = ~std::uint64_t{0};
+      timer_wake_.wait(lock, [this] { return stopping_ || !owed_.empty(); });
+      continue;
+    }
+    const auto task = *due;
+    const std::uint64_t now = path_.clock.monotonic_ns();
+    if (now < task->until_ns) {
+      soonest_ns_ = task->until_ns;
+      const std::chrono::nanoseconds left(task->until_ns - now);
+      timer_wake_.wait_for(lock, left, [this] {
+        return stopping_ || std::ranges::any_of(
+                                owed_, [this](const auto& t) { return t->until_ns < soonest_ns_; });
+      });
+      continue;
+    }
+    // Who takes it from `owed_` answers it.
+    owed_.erase(due);
+    expire_locked(task);
+    lock.unlock();
+    task->later({ETIMEDOUT}, {});
+    lock.lock();
+  }
+}
+
+// What somebody watches would keep a thread waiting for another, and so would what covers all that
+// another works on: it is left for later, and the others go first. Only running work watches, so it
+// ends.
+bool Retries::ready_locked(const Task& task) const {
+  if (!task.later && !task.late) return true;
+  const SectorRange range = task.parts.front().range;
+  const bool worked_on = std::ranges::any_of(running_, [range](const auto& other) {
+    const SectorRange theirs = other->parts.front().range;
+    return range.intersect(theirs) == theirs;
+  });
+  return !worked_on && path_.live.wait_unwatched(range, {});
+}
+
+// What somebody waits for goes first.
+std::shared_ptr<Retries::Task> Retries::take_locked() {
+  const auto first_ready = [this](bool late) {
+    return std::ranges::find_if(waiting_, [this, late](const auto& task) {
+      return task->late == late && ready_locked(*task);
+    });
+  };
+  auto found = first_ready(false);
+  if (found == waiting_.end() && std::ranges::count_if(running_, kIsLate) < kMostLateAtOnce) {
+    found = first_ready(true);
+  }
+  if (found == waiting_.end()) return nullptr;
+  auto task = *found;
+  waiting_.erase(found);
+  if (task->late) task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
+  running_.push_back(task);
+  if (!waiting_.empty()) wake_.notify_all();
+  return task;
+}
+
+// That the whole of it is an error from now on, at once.
+bool Retries::found_out(const Task& task) const {
+  const table::Table table = path_.live.table();
+  return std::ranges::any_of(
+      task.parts, [&](const Unread& part) { return path_.known_unreadable(table, part.range); });
+}
+
+void Retries::loop(std::span<std::byte> buffer) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (stopping_) return;
+    const auto task = take_locked();
+    if (!task) {
+      wake_.wait_for(lock, kWatchedPause, [this] { return stopping_; });
+      continue;
+    }
+    lock.unlock();
+    if (task->later) {
+      work_for_later(*task, buffer);
+    } else {
+      work(*task, buffer);
+    }
+    lock.lock();
+    std::erase(running_, task);
+    if (task->abandoned && !found_out(*task)) put_off_locked(*task);
+    task->done = true;
+    finished_.notify_all();
+    if (std::erase(owed_, task) == 0) continue;
+    lock.unlock();
+    const std::size_t read = task->status.ok() ? task->parts.front().range.count.bytes() : 0;
+    task->later(task->status, buffer.first(read));
+    lock.lock();
+  }
+}
+
+bool Retries::wanted(const Task& task) {
+  const std::lock_guard lock(mutex_);
+  return !stopping_ && !task.abandoned && path_.clock.monotonic_ns() < task.until_ns;
+}
+
+void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {
+  const SectorRange range = task.parts.front().range;
+  if (path_.known_unreadable(path_.live.table(), range)) {
+    task.status = {EIO};
+    return;
+  }
+  task.status = recovery_.settle(range, buffer.first(range.count.bytes()), Recovery::Verdict::lost,
+                                 [this, &task] { return wanted(task); });
+}
+
+void Retries::work(Task& task, std::span<std::byte> buffer) {
+  for (const Unread& part : task.parts) {
+    for (Sector at = part.range.first; at < part.range.end();) {
+      const SectorRange chunk{at, std::min(kLongest, part.range.end() - at)};
+      at = chunk.end();
+      // Others have found out meanwhile.
+      if (task.late && path_.known_unreadable(path_.live.table(), chunk)) continue;
+      const auto read = buffer.first(chunk.count.bytes());
+      const io::IoStatus status = recovery_.settle(chunk, read, Recovery::Verdict::lost,
+                                                   [this, &task] { return wanted(task); });
+      if (!status.ok()) task.status = status;
+      if (task.late) continue;
+      const std::lock_guard lock(mutex_);
+      if (task.abandoned) return;
+      std::ranges::copy(read, part_of(part.out, part.range, chunk).begin());
+    }
+  }
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Failed reads are asked again by a few threads of their own, so that a request is answered by its
+// deadline however long the drive takes, and bad sectors cannot occupy all threads of a front end:
+// those that take their answer later wait for nothing. A request that was answered by its deadline
+// is given up after the block in hand. If nothing was found out by then, it is looked into once
+// more when there is time, so that whoever asks again need not wait in vain again.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "remap/request/recovery.hpp"
+
+namespace dmremap::remap {
+
+// A part of a request that failed to read.
+struct Unread {
+  SectorRange range;         // whole units
+  std::span<std::byte> out;  // the request's own
+};
+
+class Retries {
+ public:
+  // Starts the threads. `path` and `recovery` outlive this.
+  Retries(DataPath& path, Recovery& recovery);
+  ~Retries();
+
+  // Waits until all is read or settled, or until the deadline: then ETIMEDOUT. The caller has no
+  // pin.
+  io::IoStatus read(std::span<const Unread> parts, std::uint64_t deadline_ns);
+
+  // What a thread's buffer takes.
+  static constexpr SectorCount kLongest{2048};
+  // Reads the whole range, at most kLongest, from wherever it is, and has `later` called as
+  // Engine::read_or_later says, by the deadline; past it already: returns ETIMEDOUT instead. Reads
+  // of what somebody watches may come here too.
+  std::optional<io::IoStatus> read_later(SectorRange range, std::uint64_t deadline_ns,
+                                         const Engine::Later& later);
+
+  // No request is in flight or comes after.
+  void stop();
+
+ private:
+  struct Task {
+    std::vector<Unread> parts;  // of one that is answered later: all of it, and no memory
+    Engine::Later later;        // none: somebody waits
+    std::uint64_t until_ns = 0;
+    io::IoStatus status;
+    bool done = false;
+    bool abandoned = false;  // was answered without: the parts' buffers are gone
+    // The deadline passed before anything was found out: the drive took as long to fail for the
+    // first time, or all threads had others. Nobody waits, but what is not found out now may never
+    // be.
+    bool late = false;
+  };
+  using Tasks = std::deque<std::shared_ptr<Task>>;
+
+  bool add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns);
+  void loop(std::span<std::byte> buffer);
+  void put_off_locked(const Task& task);
+  void expire_locked(const std::shared_ptr<Task>& task);
+  [[nodiscard]] bool found_out(const Task& task) const;
+  [[nodiscard]] bool ready_locked(const Task& task) const;
+  std::shared_ptr<Task> take_locked();
+  void watch_deadlines();
+  void work_for_later(Task& task, std::span<std::byte> buffer);
+  void work(Task& task, std::span<std::byte> buffer);
+  [[nodiscard]] bool wanted(const Task& task);
+
+  DataPath& path_;
+  Recovery& recovery_;
+  Mutex mutex_;
+  Condition wake_;
+  Condition finished_;
+  Condition timer_wake_;
+  Tasks waiting_;
+  Tasks running_;
+  Tasks owed_;                                    // to be answered later, and not answered yet
+  std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
+  bool stopping_ = false;
+  std::vector<AlignedBuffer> buffers_;  // one a thread, made before anything goes wrong
+  std::vector<Thread> threads_;
+  Thread timer_;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/request/write_path.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "remap/request/narrow.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+constexpr io::IoStatus kReadOnly{EROFS};
+
+io::IoStatus status_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::done:
+      return io::kIoOk;
+    case Outcome::spare_full:
+    case Outcome::spare_no_space:
+    case Outcome::table_full:
+      return {ENOSPC};
+    case Outcome::read_only:
+      return kReadOnly;
+    case Outcome::tripped:
+      return {ENODEV};
+    case Outcome::spare_refuses:
+    case Outcome::failed:
+      break;
+  }
+  return {EIO};
+}
+
+}  // namespace
+
+io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua) {
+  const std::uint64_t deadline_ns = path_.deadline_of_request();
+  const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  if (!fua) [[likely]] {
+    if (!path_.writable()) return kReadOnly;
+    table::Pins::Pin pin = path_.live.pin(range);
+    if (path_.live.clean(range)) [[likely]] {
+      pin.count_write();
+      const io::IoStatus status = path_.write_main(first, data);
+      if (status.ok()) [[likely]]
+        return status;
+      return take_failed(std::move(pin), range, data, status.error, deadline_ns);
+    }
+    return write_among_bad(pin, range, data, deadline_ns);
+  }
+  return write_anywhere(range, data, fua, deadline_ns);
+}
+
+io::IoStatus WritePath::write_among_bad(table::Pins::Pin& pin, SectorRange range,
+                                        std::span<const std::byte> data,
+                                        std::uint64_t deadline_ns) {
+  const table::Snapshot& now = path_.live.snapshot();
+  const table::Stretch first = table::stretch_at(now.table, range.first, range.end());
+  // Mostly all of it is on main all the same, and one look at the table is enough.
+  if (now.held(range) || first.place != table::Place::main || first.range != range) {
+    pin.release();
+    return write_anywhere(range, data, false, deadline_ns);
+  }
+  pin.count_write();
+  now.note_write(range);
+  const io::IoStatus status = path_.write_main(range.first, data);
+  if (status.ok()) [[likely]]
+    return status;
+  return take_failed(std::move(pin), range, data, status.error, deadline_ns);
+}
+
+io::IoStatus WritePath::take_failed(table::Pins::Pin pin, SectorRange range,
+                                    std::span<const std::byte> data, int error,
+                                    std::uint64_t deadline_of_request) {
+  const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
+  Rest rest;
+  const io::IoStatus status =
+      narrow_main(range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, rest);
+  return status.ok() ? take_rest(std::move(pin), rest, deadline_ns) : status;
+}
+
+io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
+                                       std::uint64_t deadline_of_request) {
+  const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  const FlushGate::Mark main_mark = path_.main_gate.mark();
+  const FlushGate::Mark spare_mark = path_.spare_gate.mark();
+  for (;;) {
+    if (!path_.writable()) return kReadOnly;
+    table::Pins::Pin pin = path_.live.pin(range);
+    const table::Snapshot& now = path_.live.snapshot();
+    if (now.held(range)) {
+      pin.release();
+      path_.live.wait_unheld(range);
+      continue;
+    }
+    pin.count_write();
+    now.note_write(range);
+    Rest rest;
+    io::IoStatus status;
+    table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
+      status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
+      return status.ok();
+    });
+    if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+    if (status.ok()) status = take_rest(std::move(pin), rest, deadline_ns);
+    return status.ok() && fua ? flush_touched(rest, main_mark, spare_mark) : status;
+  }
+}
+
+io::IoStatus WritePath::take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns) {
+  if (rest.items.empty()) return io::kIoOk;
+  const Outcome outcome = remapper_->run(rest.items, deadline_ns);
+  pin.release();
+  const bool help = main_may_help(outcome);
+  rest.main_touched = rest.main_touched || help;
+  rest.spare_touched = true;  // the remapper may have found a sector there already
+  return help ? heal(rest.items, status_of(outcome), deadline_ns) : status_of(outcome);
+}
+
+io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
+                                      std::span<const std::byte> data, std::uint64_t deadline_ns,
+                                      Rest& rest) {
+  switch (stretch.place) {
+    case table::Place::main:
+      return write_main(stretch.range, data, deadline_ns, rest);
+    case table::Place::spare: {
+      rest.spare_touched = true;
+      if (path_.failing.any(stretch.range)) {
+        // What was written there could not be read: what comes now goes to another place.
+        rest.items.push_back({Item::Kind::store, stretch.range, data, EIO});
+        return io::kIoOk;
+      }
+      const io::IoStatus status = path_.write_spare(stretch.spare, data);
+      if (status.ok()) return status;
+      // A spare image without room below may have room elsewhere, and main may take it back.
+      const bool no_space = io::classify(status.error) == io::Fault::no_space;
+      if (!no_space && path_.find_spare(status.error) != Finding::media) return status;
+      rest.items.push_back({Item::Kind::store, stretch.range, data, status.error});
+      return io::kIoOk;
+    }
+    case table::Place::nowhere:
+      rest.items.push_back({Item::Kind::store, stretch.range, data, 0});
+      break;
+  }
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte> data,
+                                   std::uint64_t deadline_ns, Rest& rest) {
+  rest.main_touched = true;
+  const std::uint64_t begun_ns = path_.clock.monotonic_ns();
+  const io::IoStatus status = path_.write_main(range.first, data);
+  if (status.ok()) return status;
+  const std::uint64_t took_ns = path_.clock.monotonic_ns() - begun_ns;
+  return narrow_main(range, data, status.error, {deadline_ns, took_ns}, rest);
+}
+
+io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
+                                    Patience patience, Rest& rest) {
+  Finding finding = path_.find_main(error);
+  if (finding != Finding::media) return {error};
+  Narrowing narrowing(range, path_.block(), path_.unit());
+  bool asked_since = true;
+  // The next failure may take as long as the slowest so far: none is begun that might end too late.
+  std::uint64_t now_ns = path_.clock.monotonic_ns();
+  while (now_ns + patience.slowest_ns < patience.deadline_ns) {
+    const auto part = narrowing.next();
+    if (!part) break;
+    const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
+    narrowing.report(status.ok());
+    const std::uint64_t begun_ns = std::exchange(now_ns, path_.clock.monotonic_ns());
+    patience.slowest_ns = std::max(patience.slowest_ns, now_ns - begun_ns);
+    if (status.ok()) continue;
+    error = status.error;
+    asked_since = false;
+    if (judge(error) == Judgement::trip || judge(error) == Judgement::refuse) break;
+  }
+  // The device may have gone while its parts were tried: then their failures mean nothing.
+  if (!asked_since) finding = path_.find_main(error);
+  if (finding != Finding::media) return {error};
+  // Out of time: what was not tried goes to the spare like what failed.
+  std::vector<SectorRange> bad = narrowing.failing();
+  for (const SectorRange& untried : narrowing.untried()) append_run(bad, untried);
+  for (const SectorRange& part : bad) {
+    rest.items.push_back({Item::Kind::store, part, part_of(data, range, part), error});
+  }
+  return io::kIoOk;
+}
+
+// The last resort when the spare or the table cannot take it: main may take the data, and if it
+// reads back the same after a flush, the sector is good again. `refusal`: what the request gets
+// where main has just refused it, too.
+io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
+                             std::uint64_t deadline_ns) {
+  std::vector<SectorRange> ranges;
+  for (const Item& item : items) ranges.push_back(item.range);
+  const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
+  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return refusal;
+  const table::Table table = path_.live.table();
+  io::IoStatus status;
+  for (const Item& item : items) {
+    path_.live.note_write(item.range);
+    status = heal(item, table, refusal);
+    if (!status.ok()) break;
+  }
+  // No pin told of it while it wrote: whoever counted the writes meanwhile has to notice.
+  path_.live.pin(items.front().range).count_write();
+  return status;
+}
+
+io::IoStatus WritePath::heal(const Item& item, const table::Table& table, io::IoStatus refusal) {
+  io::IoStatus status;
+  std::vector<Item> healed;
+  table::for_each_stretch(table, item.range, [&](const table::Stretch& stretch) {
+    const auto data = part_of(item.data, item.range, stretch.range);
+    // Main has just refused it; asking again helps no one.
+    if (stretch.place == table::Place::main && item.cause != 0) status = refusal;
+    if (stretch.place == table::Place::spare && path_.write_spare(stretch.spare, data).ok())
+      return true;
+    if (!status.ok()) return false;
+    const FlushGate::Mark mark = path_.main_gate.mark();
+    status = path_.write_held_main(stretch.range.first, data);
+    if (status.ok()) {
+      status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
+    }
+    AlignedBuffer back(data.size());
+    if (status.ok()) status = path_.read_main(stretch.range.first, back.span());
+    if (!status.ok()) {
+      (void)path_.find_main(status.error);
+      return false;
+    }
+    if (!std::ranges::equal(back.span(), data)) {
+      status = {EIO};
+      return false;
+    }
+    healed.push_back({Item::Kind::heal, stretch.range, {}, item.cause});
+    return true;
+  });
+  if (!status.ok()) return status;
+  return healed.empty() ? io::kIoOk : status_of(remapper_->run(healed));
+}
+
+io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+                                      FlushGate::Mark spare_mark) {
+  io::IoStatus status;
+  if (rest.main_touched) {
+    status = path_.main_gate.flush_since(main_mark, [this] { return path_.flush_main_device(); });
+    if (!status.ok()) (void)path_.find_main(status.error);
+  }
+  if (status.ok() && rest.spare_touched) {
+    status =
+        path_.spare_gate.flush_since(spare_mark, [this] { return path_.flush_spare_device(); });
+  }
+  return status;
+}
+
+io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_hand) {
+  if (stretch.place == table::Place::main) {
+    const io::IoStatus status = path_.zero_main(stretch.range);
+    if (status.ok()) return status;
+    const bool real =
+        judge(status.error) == Judgement::media || judge(status.error) == Judgement::probe;
+    if (!real && path_.find_main(status.error) != Finding::media) return status;
+  }
+  by_hand = true;
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::write_zeroes(SectorRange range) {
+  std::vector<SectorRange> by_hand;
+  for (;;) {
+    if (!path_.writable()) return kReadOnly;
+    table::Pins::Pin pin = path_.live.pin(range);
+    if (path_.live.clean(range)) {
+      pin.count_write();
+      bool failed = false;
+      const io::IoStatus status = zero_stretch({range, table::Place::main, {}}, failed);
+      if (!status.ok()) return status;
+      if (failed) by_hand.push_back(range);
+      break;
+    }
+    const table::Snapshot& now = path_.live.snapshot();
+    if (now.held(range)) {
+      pin.release();
+      path_.live.wait_unheld(range);
+      continue;
+    }
+    // The kernel then writes zeros instead, and those heal exactly what they cover.
+    if (table::any_nowhere(now.table, range)) return {EOPNOTSUPP};
+    pin.count_write();
+    now.note_write(range);
+    io::IoStatus status;
+    table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
+      bool failed = false;
+      status = zero_stretch(stretch, failed);
+      if (failed) append_run(by_hand, stretch.range);
+      return status.ok();
+    });
+    if (!status.ok()) return status;
+    break;
+  }
+  // As writes of zeros, each with its own pin.
+  const auto zeroes = path_.zeroes.span();
+  for (const SectorRange& part : by_hand) {
+    for (Sector at = part.first; at < part.end();) {
+      const SectorCount left = part.end() - at;
+      const SectorCount count = std::min(left, SectorCount::from_bytes(zeroes.size()));
+      const io::IoStatus status = write(at, zeroes.first(count.bytes()), false);
+      if (!status.ok()) return status;
+      at = at + count;
+    }
+  }
+  return io::kIoOk;
+}
+
+io::IoStatus WritePath::discard(SectorRange range) {
+  for (;;) {
+    if (!path_.writable()) return kReadOnly;
+    table::Pins::Pin pin = path_.live.pin(range);
+    io::IoStatus status;
+    if (path_.live.clean(range)) {
+      pin.count_write();
+      status = path_.discard_main(range);
+    } else {
+      const table::Snapshot& now = path_.live.snapshot();
+      if (now.held(range)) {
+        pin.release();
+        path_.live.wait_unheld(range);
+        continue;
+      }
+      pin.count_write();
+      now.note_write(range);
+      table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
+        if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
+        return status.ok();
+      });
+    }
+    if (!status.ok() && judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+    return status;
+  }
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Writes, zeroes and discards. A write fails only when nothing can take it (promise 4), and only
+// the units that main refuses move (promise 5).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "remap/data_path.hpp"
+#include "remap/writer/remapper.hpp"
+#include "table/route.hpp"
+
+namespace dmremap::remap {
+
+class WritePath {
+ public:
+  // `remapper` null: read-only.
+  WritePath(DataPath& path, Remapper* remapper) : path_(path), remapper_(remapper) {}
+
+  // All require ranges of whole units inside main.
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua);
+  io::IoStatus write_zeroes(SectorRange range);
+  io::IoStatus discard(SectorRange range);
+
+ private:
+  // What of a request the remapper has to take, and what a FUA must flush.
+  struct Rest {
+    std::vector<Item> items;
+    bool main_touched = false;
+    bool spare_touched = false;
+  };
+  // How long main may still be tried, and how long a try has taken so far.
+  struct Patience {
+    std::uint64_t deadline_ns = 0;
+    std::uint64_t slowest_ns = 0;
+  };
+
+  // Apart from the clean write, which pays for nothing it does not need.
+  io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
+                           int error, std::uint64_t deadline_of_request);
+  io::IoStatus write_among_bad(table::Pins::Pin& pin, SectorRange range,
+                               std::span<const std::byte> data, std::uint64_t deadline_ns);
+  io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
+                              std::uint64_t deadline_of_request);
+  // Lets go of `pin` when the remapper has what it could take.
+  io::IoStatus take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns);
+
+  io::IoStatus write_stretch(const table::Stretch& stretch, std::span<const std::byte> data,
+                             std::uint64_t deadline_ns, Rest& rest);
+  io::IoStatus write_main(SectorRange range, std::span<const std::byte> data,
+                          std::uint64_t deadline_ns, Rest& rest);
+  io::IoStatus narrow_main(SectorRange range, std::span<const std::byte> data, int error,
+                           Patience patience, Rest& rest);
+  io::IoStatus zero_stretch(const table::Stretch& stretch, bool& by_hand);
+  io::IoStatus heal(std::span<const Item> items, io::IoStatus refusal, std::uint64_t deadline_ns);
+  io::IoStatus heal(const Item& item, const table::Table& table, io::IoStatus refusal);
+  io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+                             FlushGate::Mark spare_mark);
+
+  DataPath& path_;
+  Remapper* remapper_;
+};
+
+}  // namespace dmremap::remap

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/task/backfill.hpp"
+
+#include <vector>
+
+#include "table/known_bad.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+using format::State;
+
+// Every write beside the clean regions looks through all of them.
+constexpr std::size_t kMostHolds = 256;
+
+// Whether the extent at `sector` was bound after `as_of`. Only the low halves of sequences are
+// kept: this holds for 2^31 commits.
+bool is_newer(const table::Table& table, Sector sector, std::uint64_t as_of) {
+  const auto extent = table.find(sector);
+  return extent && static_cast<std::int32_t>(extent->bound_sequence() -
+                                             static_cast<std::uint32_t>(as_of)) > 0;
+}
+
+// What may be filled of one range. Requires that it is held and drained.
+void sort_out(const table::Table& table, SectorRange range, std::span<const std::byte> data,
+              const Backfill& fill, std::vector<Item>& items, Backfilled& done) {
+  for (Sector at = range.first; at < range.end();) {
+    const table::Piece piece = table.piece_at(at, range.end());
+    at = piece.main.end();
+    const SectorCount count = piece.main.count;
+    const bool nowhere = piece.state == State::lost || piece.state == State::gone;
+    if (!nowhere || is_newer(table, piece.main.first, fill.as_of)) {
+      done.unchanged = done.unchanged + count;
+    } else if (piece.state == State::gone && !fill.gone_too) {
+      done.kept_gone = done.kept_gone + count;
+    } else {
+      items.push_back({Item::Kind::fill, piece.main, part_of(data, range, piece.main), 0});
+      done.filled = done.filled + count;
+    }
+  }
+}
+
+}  // namespace
+
+Result<Backfilled> backfill(DataPath& path, Remapper& remapper, const Backfill& fill) {
+  if (!path.writable()) return error_of(Outcome::read_only, path);
+  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  Backfilled done;
+  if (fill.ranges.empty()) return done;
+  const table::LiveTable::Hold hold =
+      path.live.hold(table::covering({fill.ranges, {}}, kMostHolds));
+  if (!path.live.drain(hold, path.clock, path.deadline_from_now())) {
+    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
+  }
+  const table::Table table = path.live.table();
+  std::vector<Item> items;
+  std::span<const std::byte> left = fill.data;
+  for (const SectorRange& range : fill.ranges) {
+    sort_out(table, range, left.first(range.count.bytes()), fill, items, done);
+    left = left.subspan(range.count.bytes());
+  }
+  if (items.empty()) return done;
+  if (const Outcome outcome = remapper.run(items); outcome != Outcome::done) {
+    return error_of(outcome, path);
+  }
+  return done;
+}
+
+}  // namespace dmremap::remap

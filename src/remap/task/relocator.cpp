@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/task/relocator.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "remap/request/narrow.hpp"
+#include "table/route.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+using format::State;
+
+// Held at once, so that a long relocation delays a write by little.
+constexpr SectorCount kChunk{2048};
+
+}  // namespace
+
+struct Relocator::Found {
+  std::span<std::byte> buffer;
+  std::vector<SectorRange> read;
+  std::vector<SectorRange> bad;
+  int error = 0;  // of a bad one
+};
+
+Relocator::Relocator(DataPath& path, Remapper& remapper, Recovery& recovery)
+    : path_(path),
+      remapper_(remapper),
+      suspects_(path, remapper, recovery),
+      spare_recheck_(path, remapper),
+      mutex_(path.scheduling),
+      wake_(path.scheduling) {
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
+}
+
+Relocator::~Relocator() {
+  stop();
+}
+
+void Relocator::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Relocator::stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+Result<Relocation> Relocator::relocate(SectorRange range) {
+  Relocation done;
+  for (Sector at = range.first; at < range.end();) {
+    const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
+    at = chunk.end();
+    if (const auto moved = relocate_held(chunk, done); !moved) return tl::unexpected(moved.error());
+  }
+  return done;
+}
+
+Result<void> Relocator::relocate_held(SectorRange range, Relocation& done) {
+  if (!path_.writable()) return error_of(Outcome::read_only, path_);
+  if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
+  const std::uint64_t deadline_ns = path_.deadline_from_now();
+  AlignedBuffer buffer(range.count.bytes());
+  const table::LiveTable::Hold hold = path_.live.hold({range});
+  if (!path_.live.drain(hold, path_.clock, deadline_ns)) {
+    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
+  }
+  const table::Table table = path_.live.table();
+  Found found;
+  found.buffer = buffer.span();
+  for (Sector at = range.first; at < range.end();) {
+    const table::Piece piece = table.piece_at(at, range.end());
+    at = piece.main.end();
+    if (piece.state == State::remapped || piece.state == State::gone) {
+      done.untouched = done.untouched + piece.main.count;
+      continue;
+    }
+    read_stretch(piece.main, buffer.span(), range, deadline_ns, found);
+    if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
+  }
+  return bind(range, found, table, done);
+}
+
+void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
+                             std::uint64_t deadline_ns, Found& found) {
+  io::IoStatus status = path_.read_main(range.first, part_of(buffer, whole, range));
+  if (status.ok()) {
+    append_run(found.read, range);
+    return;
+  }
+  found.error = status.error;
+  if (path_.find_main(status.error) != Finding::media) return;
+  Narrowing narrowing(range, path_.block(), path_.unit());
+  while (path_.clock.monotonic_ns() < deadline_ns && !path_.breaker.tripped()) {
+    const auto part = narrowing.next();
+    if (!part) break;
+    status = path_.read_main(part->first, part_of(buffer, whole, *part));
+    narrowing.report(status.ok());
+    if (status.ok()) {
+      append_run(found.read, *part);
+    } else {
+      found.error = status.error;
+    }
+  }
+  for (const SectorRange& bad : narrowing.failing()) append_run(found.bad, bad);
+}
+
+Result<void> Relocator::bind(SectorRange whole, const Found& found, const table::Table& table,
+                             Relocation& done) {
+  std::vector<Item> moves;
+  for (const SectorRange& part : found.read) {
+    moves.push_back({Item::Kind::relocate, part, part_of(found.buffer, whole, part), 0});
+  }
+  std::vector<Item> marks;
+  if (!found.bad.empty() && path_.find_main(found.error) == Finding::media) {
+    for (const SectorRange& part : found.bad) {
+      marks.push_back({Item::Kind::mark_lost, part, {}, found.error});
+    }
+  }
+  if (!marks.empty()) {
+    if (const Outcome outcome = remapper_.run(marks); outcome != Outcome::done) {
+      return error_of(outcome, path_);
+    }
+  }
+  for (const SectorRange& part : found.bad) {
+    for (Sector at = part.first; at < part.end();) {
+      const table::Piece piece = table.piece_at(at, part.end());
+      auto& sum = piece.state == State::lost ? done.untouched : done.lost;
+      sum = sum + piece.main.count;
+      at = piece.main.end();
+    }
+  }
+  if (moves.empty()) return {};
+  if (const Outcome outcome = remapper_.run(moves); outcome != Outcome::done) {
+    return error_of(outcome, path_);
+  }
+  for (const Item& move : moves) done.relocated = done.relocated + move.range.count;
+  return {};
+}
+
+void Relocator::loop() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t interval_ns =
+      std::max(1U, path_.policy.lost_recheck_s) * std::uint64_t{1'000'000'000};
+  const auto go_on = [this] { return !stopping() && path_.writable() && !path_.breaker.tripped(); };
+  std::uint64_t due_ns = path_.clock.monotonic_ns() + interval_ns;
+  while (!wake_.wait_for(lock, Suspects::kLookEvery, [this] { return stopping_; })) {
+    lock.unlock();
+    suspects_.look();
+    spare_recheck_.ask([this] { return !stopping() && path_.writable(); });
+    if (go_on()) suspects_.examine(go_on);
+    if (path_.clock.monotonic_ns() >= due_ns) {
+      recheck_lost();
+      if (go_on()) suspects_.recheck(go_on);
+      due_ns = path_.clock.monotonic_ns() + interval_ns;
+    }
+    lock.lock();
+  }
+}
+
+void Relocator::recheck_lost() {
+  AlignedBuffer buffer(path_.block().bytes());
+  for (const format::Extent& extent : path_.live.table().extents()) {
+    if (extent.state() != State::lost) continue;
+    const SectorRange main = extent.main();
+    for (Sector at = main.first; at < main.end();) {
+      if (stopping() || !path_.writable() || path_.breaker.tripped()) return;
+      const Sector block_end{align_down(at.value, path_.block().value) + path_.block().value};
+      const SectorRange part{at, std::min(main.end(), block_end) - at};
+      recheck(part, buffer.span());
+      at = part.end();
+    }
+  }
+}
+
+void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
+  // First without a hold: a bad sector may take a minute to fail, and writes need not wait for
+  // that.
+  const auto out = buffer.first(range.count.bytes());
+  if (const io::IoStatus status = path_.read_main(range.first, out); !status.ok()) {
+    if (judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+    return;
+  }
+  const table::LiveTable::Hold hold = path_.live.hold({range});
+  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  const table::Table table = path_.live.table();
+  std::vector<Item> moves;
+  for (Sector at = range.first; at < range.end();) {
+    const table::Piece piece = table.piece_at(at, range.end());
+    at = piece.main.end();
+    if (piece.state != State::lost) continue;
+    const auto data = part_of(out, range, piece.main);
+    if (!path_.read_main(piece.main.first, data).ok()) continue;
+    moves.push_back({Item::Kind::relocate, piece.main, data, EIO});
+  }
+  if (!moves.empty()) (void)remapper_.run(moves);
+}
+
+}  // namespace dmremap::remap

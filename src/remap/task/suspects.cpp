@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/task/suspects.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "remap/request/narrow.hpp"
+#include "remap/task/slowness.hpp"
+#include "table/route.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+using format::State;
+
+// So long a place is left alone before it is measured.
+constexpr std::uint64_t kRestNs = 10'000'000'000;
+constexpr std::size_t kMostPlaces = 64;
+// No read is longer; what is, is a discard.
+constexpr SectorCount kLongestPlace{65'536};
+// If more last so long at once, the device as a whole is slow, and no place is to blame.
+constexpr std::size_t kMostAtOnce = 8;
+// Blocks on either side to compare with.
+constexpr std::uint64_t kNeighbours = 4;
+// "It took too long": the evidence that is kept of what is listed here.
+constexpr int kCause = ETIME;
+
+}  // namespace
+
+Suspects::Suspects(DataPath& path, Remapper& remapper, Recovery& recovery)
+    : path_(path), remapper_(remapper), recovery_(recovery), buffer_(path.block().bytes()) {}
+
+void Suspects::look() {
+  std::vector<table::Pins::InFlight> now = path_.live.pins().in_flight();
+  std::vector<SectorRange> lasting;
+  for (const table::Pins::InFlight& one : now) {
+    if (std::ranges::find(last_look_, one) != last_look_.end()) lasting.push_back(one.range);
+  }
+  last_look_ = std::move(now);
+  if (lasting.size() > kMostAtOnce) return;
+  for (const SectorRange& range : lasting) note(range);
+}
+
+void Suspects::note(SectorRange range) {
+  if (range.empty() || range.count > kLongestPlace || places_.size() >= kMostPlaces) return;
+  const bool noted = std::ranges::any_of(
+      places_, [range](const Seen& place) { return place.range.overlaps(range); });
+  if (!noted) places_.push_back({range, path_.clock.monotonic_ns()});
+}
+
+void Suspects::examine(const GoOn& go_on) {
+  if (places_.empty() || path_.clock.monotonic_ns() - places_.front().seen_ns < kRestNs) return;
+  const SectorRange range = places_.front().range;
+  places_.pop_front();
+  std::vector<std::pair<SectorRange, std::uint64_t>> long_ones;
+  for (Sector at = range.first; at < range.end();) {
+    const SectorRange block = block_of(at);
+    at = block.end();
+    if (!served_by_main(block)) continue;
+    if (!go_on()) return;
+    const Timed read = read_timed(block);
+    if (read.error != 0) {
+      take_failed(block, read.error, go_on);
+    } else if (read.ns >= kSlowReadNs) {
+      long_ones.emplace_back(block, read.ns);
+    }
+  }
+  std::vector<SectorRange> slow;
+  for (const auto& [block, took_ns] : long_ones) {
+    if (far_slower(took_ns, time_neighbours(block, go_on))) append_run(slow, block);
+  }
+  mark(Item::Kind::mark_suspect, slow);
+}
+
+void Suspects::recheck(const GoOn& go_on) {
+  for (const format::Extent& extent : path_.live.table().extents()) {
+    if (extent.state() != State::suspect) continue;
+    std::vector<SectorRange> well;
+    const SectorRange main = extent.main();
+    for (Sector at = main.first; at < main.end();) {
+      const SectorRange part = block_of(at).intersect(main);
+      at = part.end();
+      if (!go_on()) return;
+      const Timed read = read_timed(part);
+      if (read.error != 0) {
+        take_failed(part, read.error, go_on);
+      } else if (far_slower(read.ns, time_neighbours(part, go_on))) {
+        move(part);
+      } else {
+        append_run(well, part);
+      }
+    }
+    mark(Item::Kind::clear_suspect, well);
+  }
+}
+
+SectorRange Suspects::block_of(Sector sector) const {
+  const std::uint64_t sectors = path_.block().value;
+  const SectorRange block{{align_down(sector.value, sectors)}, {sectors}};
+  return block.intersect({{0}, path_.geometry.size});
+}
+
+Suspects::Timed Suspects::read_timed(SectorRange range) {
+  const std::uint64_t pauses = path_.clock.pauses();
+  const std::uint64_t begun_ns = path_.clock.monotonic_ns();
+  const io::IoStatus status =
+      path_.read_main(range.first, buffer_.span().first(range.count.bytes()));
+  const std::uint64_t took_ns = path_.clock.monotonic_ns() - begun_ns;
+  // What a pause of the process lengthened says nothing of the drive.
+  return {status.error, path_.clock.pauses() == pauses ? took_ns : 0};
+}
+
+// Whoever settles failed reads finds out what of it is lost.
+void Suspects::take_failed(SectorRange range, int error, const GoOn& go_on) {
+  if (path_.find_main(error) != Finding::media) return;
+  const auto out = buffer_.span().first(range.count.bytes());
+  (void)recovery_.settle(range, out, Recovery::Verdict::lost, go_on);
+}
+
+std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const GoOn& go_on) {
+  const std::uint64_t sectors = path_.block().value;
+  const SectorRange here{
+      {align_down(range.first.value, sectors)},
+      {align_up(range.end().value, sectors) - align_down(range.first.value, sectors)}};
+  std::vector<Sector> around;
+  for (std::uint64_t i = 1; i <= kNeighbours; ++i) {
+    const SectorCount away{i * sectors};
+    if (here.first.value >= away.value) around.push_back({here.first.value - away.value});
+    around.push_back(here.end() + away - SectorCount{sectors});
+  }
+  std::vector<std::uint64_t> out;
+  const SectorRange disk{{0}, path_.geometry.size};
+  for (const Sector& first : around) {
+    const SectorRange block{first, {sectors}};
+    if (!disk.contains(block) || path_.live.table().any(block)) continue;
+    if (!go_on()) break;
+    if (const Timed read = read_timed(block); read.error == 0) out.push_back(read.ns);
+  }
+  return out;
+}
+
+bool Suspects::served_by_main(SectorRange range) const {
+  const table::Stretch first = table::stretch_at(path_.live.table(), range.first, range.end());
+  return first.place == table::Place::main && first.range == range;
+}
+
+// Under a hold, because nobody's data comes along.
+void Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
+  if (ranges.empty() || !path_.writable() || path_.breaker.tripped()) return;
+  const table::LiveTable::Hold hold = path_.live.hold(ranges);
+  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  std::vector<Item> items;
+  items.reserve(ranges.size());
+  for (const SectorRange& range : ranges) items.push_back({kind, range, {}, kCause});
+  (void)remapper_.run(items);
+}
+
+// Read while it is watched and not held, since it is slow; nothing moves if a write came meanwhile.
+void Suspects::move(SectorRange range) {
+  const auto watch = path_.live.watch(range);
+  if (!watch || !path_.live.drain(*watch, path_.clock, path_.deadline_from_now())) return;
+  if (!served_by_main(range) || read_timed(range).error != 0) return;
+  const table::LiveTable::Hold hold = path_.live.hold({range});
+  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  if (watch->written() || !path_.writable() || !served_by_main(range)) return;
+  const Item item{Item::Kind::relocate, range, buffer_.span().first(range.count.bytes()), kCause};
+  (void)remapper_.run({&item, 1});
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sectors that main still reads, but far slower than their neighbours: found, listed as suspect,
+// and looked at again.
+//
+// A clean request pays nothing for it: who looks finds it in flight at two looks in a row. What
+// was seen so is only where to look; whether it is slow is measured later, block by block and with
+// its neighbours, when the drive no longer has it in its cache and what else was going on is over.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "remap/data_path.hpp"
+#include "remap/request/recovery.hpp"
+#include "remap/writer/remapper.hpp"
+
+namespace dmremap::remap {
+
+// One thread at a time, the relocator's.
+class Suspects {
+ public:
+  Suspects(DataPath& path, Remapper& remapper, Recovery& recovery);
+
+  // How often to look: a request that lasts twice as long is found.
+  static constexpr std::chrono::milliseconds kLookEvery{500};
+  void look();
+
+  // Whether to go on; asked before each read.
+  using GoOn = std::function<bool()>;
+  // Measures one of the places that were seen long enough ago, and lists what is far slower than
+  // its neighbours. May take as long as a drive takes to read or to fail.
+  void examine(const GoOn& go_on);
+  // Reads what is listed: what fails becomes lost, what is slow again moves to the spare while it
+  // can still be read, and all else is good.
+  void recheck(const GoOn& go_on);
+
+ private:
+  struct Seen {
+    SectorRange range;
+    std::uint64_t seen_ns = 0;
+  };
+  struct Timed {
+    int error = 0;
+    std::uint64_t ns = 0;
+  };
+
+  void note(SectorRange range);
+  [[nodiscard]] SectorRange block_of(Sector sector) const;
+  Timed read_timed(SectorRange range);
+  void take_failed(SectorRange range, int error, const GoOn& go_on);
+  // Times of good blocks before and behind `range`.
+  std::vector<std::uint64_t> time_neighbours(SectorRange range, const GoOn& go_on);
+  [[nodiscard]] bool served_by_main(SectorRange range) const;
+  void mark(Item::Kind kind, const std::vector<SectorRange>& ranges);
+  void move(SectorRange range);
+
+  DataPath& path_;
+  Remapper& remapper_;
+  Recovery& recovery_;
+  AlignedBuffer buffer_;  // one block
+  std::vector<table::Pins::InFlight> last_look_;
+  std::deque<Seen> places_;
+};
+
+}  // namespace dmremap::remap

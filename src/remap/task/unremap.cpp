@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/task/unremap.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "remap/request/narrow.hpp"
+#include "table/route.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+using Runs = std::vector<SectorRange>;
+
+// Held at once, so that a long way back delays a write by little.
+constexpr SectorCount kChunk{2048};
+
+// One chunk on its way back. Requires that the caller holds it, drained.
+class WayBack {
+ public:
+  WayBack(DataPath& path, SectorRange chunk)
+      : path_(path),
+        chunk_(chunk),
+        table_(path.live.table()),
+        deadline_ns_(path.deadline_from_now()),
+        data_(chunk.count.bytes()) {}
+
+  // The runs of which main now has, durably, what the spare has.
+  Runs copy_and_verify() {
+    const FlushGate::Mark mark = path_.main_gate.mark();
+    const Runs written = write(read_spare());
+    if (written.empty()) return {};
+    const io::IoStatus flushed =
+        path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
+    if (!flushed.ok()) {
+      // Final for what it covered, whatever a later one says.
+      fail_with(flushed.error);
+      (void)path_.find_main(flushed.error);
+      return {};
+    }
+    return verify(written);
+  }
+
+  [[nodiscard]] int error() const { return error_; }
+
+ private:
+  using Attempt = std::function<io::IoStatus(SectorRange)>;
+  using Find = std::function<Finding(int)>;
+
+  [[nodiscard]] std::span<std::byte> data(SectorRange part) {
+    return part_of(data_.span(), chunk_, part);
+  }
+  void fail_with(int error) { error_ = error; }
+
+  // Appends to `good` what of `run` succeeds: whole, or in parts.
+  void sift(SectorRange run, const Attempt& attempt, const Find& find, Runs& good) {
+    if (stop_) return;
+    const io::IoStatus whole = attempt(run);
+    if (whole.ok()) return append_run(good, run);
+    fail_with(whole.error);
+    stop_ = find(whole.error) != Finding::media;
+    Narrowing narrowing(run, path_.block(), path_.unit());
+    bool failed = false;
+    while (!stop_ && path_.clock.monotonic_ns() < deadline_ns_) {
+      const auto part = narrowing.next();
+      if (!part) break;
+      const io::IoStatus status = attempt(*part);
+      narrowing.report(status.ok());
+      if (status.ok()) {
+        append_run(good, *part);
+        continue;
+      }
+      failed = true;
+      fail_with(status.error);
+      stop_ = judge(status.error) == Judgement::trip || judge(status.error) == Judgement::refuse;
+    }
+    // The device may have gone while its parts were tried.
+    if (failed) stop_ = find(error_) != Finding::media || stop_;
+  }
+
+  Runs read_spare() {
+    Runs good;
+    table::for_each_stretch(table_, chunk_, [&](const table::Stretch& stretch) {
+      if (stretch.place != table::Place::spare) return true;
+      const auto attempt = [&](SectorRange part) {
+        return path_.read_spare(stretch.spare + (part.first - stretch.range.first), data(part));
+      };
+      sift(
+          stretch.range, attempt, [this](int error) { return path_.find_spare(error); }, good);
+      return !stop_;
+    });
+    return good;
+  }
+
+  Runs write(const Runs& runs) {
+    Runs good;
+    for (const SectorRange& run : runs) {
+      sift(
+          run, [this](SectorRange part) { return path_.write_held_main(part.first, data(part)); },
+          [this](int error) { return path_.find_main(error); }, good);
+    }
+    return good;
+  }
+
+  Runs verify(const Runs& runs) {
+    AlignedBuffer back(chunk_.count.bytes());
+    Runs readable;
+    for (const SectorRange& run : runs) {
+      sift(
+          run,
+          [&](SectorRange part) {
+            return path_.read_main(part.first, part_of(back.span(), chunk_, part));
+          },
+          [this](int error) { return path_.find_main(error); }, readable);
+    }
+    Runs same;
+    for (const SectorRange& run : readable) {
+      for (Sector at = run.first; at < run.end(); at = at + path_.unit()) {
+        const SectorRange unit{at, path_.unit()};
+        if (std::ranges::equal(data(unit), part_of(back.span(), chunk_, unit))) {
+          append_run(same, unit);
+        } else {
+          fail_with(0);
+        }
+      }
+    }
+    return same;
+  }
+
+  DataPath& path_;
+  const SectorRange chunk_;
+  const table::Table table_;
+  const std::uint64_t deadline_ns_;
+  AlignedBuffer data_;
+  int error_ = ETIMEDOUT;  // unless something else goes wrong, something was not tried
+  bool stop_ = false;      // a device is not there: conclude nothing more
+};
+
+// Adds up what is not in `back`. Requires the table before the change.
+void count(const table::Table& table, SectorRange chunk, const Runs& back, int error,
+           Returned& done) {
+  Sector at = chunk.first;
+  auto next = back.begin();
+  while (at < chunk.end()) {
+    while (next != back.end() && next->end() <= at) ++next;
+    const bool inside = next != back.end() && next->contains(at);
+    const Sector border = inside ? next->end() : next != back.end() ? next->first : chunk.end();
+    const table::Piece piece = table.piece_at(at, std::min(border, chunk.end()));
+    at = piece.main.end();
+    if (piece.state != format::State::remapped) {
+      done.untouched = done.untouched + piece.main.count;
+    } else if (inside) {
+      done.returned = done.returned + piece.main.count;
+    } else {
+      if (done.kept.value == 0) done.first_kept = piece.main.first;
+      done.kept = done.kept + piece.main.count;
+      done.error = error;
+    }
+  }
+}
+
+Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk, Returned& done) {
+  if (!path.writable()) return error_of(Outcome::read_only, path);
+  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  const table::LiveTable::Hold hold = path.live.hold({chunk});
+  if (!path.live.drain(hold, path.clock, path.deadline_from_now())) {
+    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
+  }
+  const table::Table table = path.live.table();
+  WayBack way(path, chunk);
+  const Runs back = way.copy_and_verify();
+  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  std::vector<Item> items;
+  for (const SectorRange& run : back) items.push_back({Item::Kind::unmap, run, {}, 0});
+  if (!items.empty()) {
+    if (const Outcome outcome = remapper.run(items); outcome != Outcome::done) {
+      return error_of(outcome, path);
+    }
+  }
+  count(table, chunk, back, way.error(), done);
+  return {};
+}
+
+}  // namespace
+
+Result<Returned> unremap(DataPath& path, Remapper& remapper, SectorRange range) {
+  if (!path.writable()) return error_of(Outcome::read_only, path);
+  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  Returned done;
+  // What is not remapped now is not waited for.
+  const table::Table table = path.live.table();
+  for (Sector at = range.first; at < range.end();) {
+    const table::Piece piece = table.piece_at(at, range.end());
+    if (piece.state != format::State::remapped) {
+      done.untouched = done.untouched + piece.main.count;
+      at = piece.main.end();
+      continue;
+    }
+    const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
+    at = chunk.end();
+    if (const auto back = return_chunk(path, remapper, chunk, done); !back) {
+      return tl::unexpected(back.error());
+    }
+  }
+  return done;
+}
+
+}  // namespace dmremap::remap

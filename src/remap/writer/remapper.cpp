@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/writer/remapper.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace dmremap::remap {
+
+namespace {
+
+constexpr std::array<unsigned, 3> kSpareLowPercent{50, 80, 95};
+constexpr unsigned kSpareLowCondition = 80;
+constexpr std::uint64_t kEvidenceEveryNs = 60'000'000'000;
+
+bool needs_main(const Item& item) {
+  // What becomes of a spare sector is no matter of main's.
+  return item.kind != Item::Kind::mark_gone && item.kind != Item::Kind::give_up &&
+         item.kind != Item::Kind::move;
+}
+
+}  // namespace
+
+tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path) {
+  switch (outcome) {
+    case Outcome::spare_full:
+      return fail(ErrorCode::spare_full, "no spare sector is left");
+    case Outcome::spare_no_space:
+      return fail(ErrorCode::no_space,
+                  "the file system that holds the spare image is full, or its quota used up", {},
+                  "make room there, then try again");
+    case Outcome::spare_refuses:
+      return fail(ErrorCode::io, "the spare refuses to be written, wherever it was tried", {},
+                  "see the kernel log; if the spare is failing too, copy the data to another disk");
+    case Outcome::table_full:
+      return fail(ErrorCode::metadata_full, "the table is full");
+    case Outcome::read_only:
+      return fail(ErrorCode::read_only, "the set is read-only", path.read_only_reason());
+    case Outcome::tripped:
+      return fail(ErrorCode::tripped, "main is not there", path.breaker.reason());
+    case Outcome::done:
+    case Outcome::failed:
+      break;
+  }
+  const std::string reason = path.read_only_reason();
+  return fail(ErrorCode::metadata_commit,
+              "the spare did not take it" + (reason.empty() ? "" : ": " + reason));
+}
+
+Remapper::Remapper(DataPath& path, metadata::Store& store, table::Allocator allocator,
+                   const table::Table& table, const format::Content& content)
+    : path_(path),
+      store_(store),
+      allocator_(std::move(allocator)),
+      search_(allocator_.capacity(), path.unit()),
+      table_(table),
+      base_(content),
+      mutex_(path.scheduling),
+      wake_(path.scheduling),
+      finished_(path.scheduling) {
+  base_.extents.clear();
+  base_.retired.clear();
+  note_spare_use();
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
+}
+
+Remapper::~Remapper() {
+  stop();
+}
+
+void Remapper::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+Outcome Remapper::run(std::span<const Item> items) {
+  return run(items, path_.deadline_from_now());
+}
+
+Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns) {
+  Job job;
+  job.items = items;
+  job.deadline_ns = deadline_ns;
+  return submit(job);
+}
+
+Outcome Remapper::run_record(const std::function<void(format::Content&)>& edit) {
+  Job job;
+  job.record = &edit;
+  return submit(job);
+}
+
+SpareTrial Remapper::run_trial() {
+  SpareTrial out;
+  Job job;
+  job.trial = &out;
+  (void)submit(job);
+  return out;
+}
+
+SpareTrial Remapper::try_spare_now() {
+  if (!path_.writable()) return {};
+  if (store_.check_alone()) return remap::try_spare(path_, allocator_);
+  lose_store();
+  // Its metadata is not ours, or cannot be read. A device that is there says so otherwise.
+  const Finding finding = path_.find_spare(EIO);
+  if (finding == Finding::gone) return {SpareState::away, "the spare does not answer"};
+  return {SpareState::refuses, "the metadata on the spare cannot be read"};
+}
+
+Outcome Remapper::submit(Job& job) {
+  std::unique_lock lock(mutex_);
+  if (stopping_) return Outcome::failed;
+  waiting_.push_back(&job);
+  wake_.notify_one();
+  finished_.wait(lock, [&job] { return job.finished; });
+  return job.outcome;
+}
+
+void Remapper::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const Jobs jobs = std::exchange(waiting_, {});
+    lock.unlock();
+    execute(jobs);
+    lock.lock();
+    for (Job* job : jobs) job->finished = true;
+    finished_.notify_all();
+  }
+}
+
+Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
+  Jobs applied;
+  for (Job* job : jobs) {
+    const bool tripped = path_.breaker.tripped() && std::ranges::any_of(job->items, needs_main);
+    const std::uint64_t before = change.steps();
+    job->outcome = tripped ? Outcome::tripped : change.apply(job->items, job->deadline_ns);
+    job->changes = job->record != nullptr || change.steps() != before;
+    if (job->outcome == Outcome::done) applied.push_back(job);
+    note_outcome(*job);
+  }
+  return applied;
+}
+
+Remapper::Jobs Remapper::run_trials(const Jobs& jobs) {
+  Jobs others;
+  for (Job* job : jobs) {
+    if (job->trial != nullptr) {
+      *job->trial = try_spare_now();
+    } else {
+      others.push_back(job);
+    }
+  }
+  return others;
+}
+
+void Remapper::execute(const Jobs& all) {
+  const Jobs jobs = run_trials(all);
+  if (jobs.empty()) return;
+  if (!path_.writable()) {
+    for (Job* job : jobs) job->outcome = Outcome::read_only;
+    return;
+  }
+  // Data goes to sectors that are free by the last commit; if it is not the last any more, they may
+  // be somebody else's by now.
+  if (!store_.check_alone()) {
+    path_.spare_trouble.sign(false);
+    lose_store();
+    for (Job* job : jobs) job->outcome = Outcome::failed;
+    return;
+  }
+  const FlushGate::Mark mark = path_.spare_gate.mark();
+  Change change(path_, allocator_, search_, table_, {store_.next_sequence(), path_.clock.wall_ns()},
+                unrecorded_bad_);
+  Jobs changing = apply_all(jobs, change);
+  std::erase_if(changing, [](const Job* job) { return !job->changes; });
+  // Bad places are recorded also when the requests that met them failed: else the next ones, and
+  // those after a restart, would meet the same places again.
+  if (changing.empty() && !change.found_bad()) return;
+  if (change.placed()) {
+    const io::IoStatus flushed =
+        path_.spare_gate.flush_since(mark, [this] { return path_.flush_spare_device(); });
+    if (!flushed.ok()) {
+      change.abandon();
+      unrecorded_bad_ = change.bad();
+      for (Job* job : changing) job->outcome = Outcome::failed;
+      return;
+    }
+  }
+  commit(changing, change);
+}
+
+bool Remapper::is_loss(const Job& job) {
+  return !job.items.empty() && std::ranges::all_of(job.items, [](const Item& item) {
+    return item.kind == Item::Kind::mark_gone ||
+           (item.kind == Item::Kind::mark_lost && item.cause != 0);
+  });
+}
+
+bool Remapper::is_of_list(const Job& job) {
+  return std::ranges::any_of(job.items, [](const Item& item) {
+    return item.kind == Item::Kind::mark_suspect ||
+           (item.kind == Item::Kind::mark_lost && item.cause == 0);
+  });
+}
+
+Remapper::Recording Remapper::record(const Jobs& jobs, const table::Table& table) {
+  format::Content content = base_;
+  content.extents = table.extents();
+  content.retired = table.retired();
+  if (path_.observer != nullptr) path_.observer->fill_health(content.health);
+  for (const Job* job : jobs) {
+    if (job->record != nullptr) (*job->record)(content);
+  }
+  renew_evidence(content, jobs);
+  // No other flush of the spare meanwhile: it could take the error that the commit must see.
+  auto alone = path_.spare_gate.exclusive();
+  const auto committed = store_.commit(content);
+  alone.unlock();
+  if (committed) {
+    base_ = std::move(content);
+    base_.extents.clear();
+    base_.retired.clear();
+    return Recording::done;
+  }
+  return committed.error().code == ErrorCode::metadata_full ? Recording::full : Recording::failed;
+}
+
+// The marks in `table` that a full table may leave to memory, those first that miss it most. Of a
+// lost sector main has the only version: after a restart main is asked again, and either cannot
+// read it or reads what is right. A gone one would read as something older, so lost ones that main
+// could not read give way to it.
+std::vector<SectorRange> Remapper::marks_that_may_wait(const Job& job,
+                                                       const table::Table& table) const {
+  std::vector<SectorRange> gone;
+  std::vector<SectorRange> lost;
+  const auto add = [&](SectorRange range) {
+    for (Sector at = range.first; at < range.end();) {
+      const table::Piece piece = table.piece_at(at, range.end());
+      at = piece.main.end();
+      if (piece.state == format::State::gone) gone.push_back(piece.main);
+      if (piece.state == format::State::lost) lost.push_back(piece.main);
+    }
+  };
+  for (const SectorRange& range : unrecorded_marks_) add(range);
+  if (is_loss(job)) {
+    for (const Item& item : job.items) add(item.range);
+  }
+  if (!gone.empty()) {
+    lost.clear();
+    for (const format::Extent& extent : table.extents()) {
+      if (extent.state() == format::State::lost && extent.cause() != 0) {
+        lost.push_back(extent.main());
+      }
+    }
+  }
+  gone.insert(gone.end(), lost.begin(), lost.end());
+  return gone;
+}
+
+// The table is full with all that `job` changes. What is only a doubt gives way to what somebody
+// wrote or lost (promise 4); then marks wait in memory, as few as do.
+Remapper::Recording Remapper::record_less(Job& job, Change& change, table::Table& live) {
+  Recording recording = Recording::full;
+  if (!is_of_list(job) && change.clear_suspects()) {
+    live = change.table();
+    recording = record({&job}, live);
+  }
+  const std::vector<SectorRange> marks = marks_that_may_wait(job, live);
+  for (std::size_t kept = marks.size(); recording == Recording::full && kept > 0;) {
+    kept /= 2;
+    const std::vector<SectorRange> waiting(marks.begin() + static_cast<std::ptrdiff_t>(kept),
+                                           marks.end());
+    table::Table less = live;
+    for (const SectorRange& range : waiting) less = less.replaced(range, {});
+    recording = record({&job}, less);
+    if (recording == Recording::done) unrecorded_marks_ = waiting;
+  }
+  if (recording == Recording::done && is_loss(job) && !unrecorded_marks_.empty()) {
+    job.outcome = Outcome::table_full;
+    note_outcome(job);
+  }
+  return recording;
+}
+
+void Remapper::commit(const Jobs& jobs, Change& change) {
+  table::Table live = change.table_with_bad();
+  std::vector<format::Extent> unrecorded_bad;
+  Recording recording = record(jobs, live);
+  if (recording == Recording::done) unrecorded_marks_.clear();
+  if (recording == Recording::full && !change.bad().empty() && !jobs.empty()) {
+    // Bad places wait in memory for a commit that has room.
+    live = change.table();
+    unrecorded_bad = change.bad();
+    recording = record(jobs, live);
+    if (recording == Recording::done) unrecorded_marks_.clear();
+  }
+  if (recording == Recording::full && jobs.size() == 1) {
+    unrecorded_bad = change.bad();
+    recording = record_less(*jobs.front(), change, live);
+  }
+  if (recording == Recording::done) {
+    unrecorded_bad_ = std::move(unrecorded_bad);
+    publish(change, live);
+    return;
+  }
+  change.abandon();
+  unrecorded_bad_ = change.bad();
+  if (recording == Recording::full) {
+    // With several jobs one of them is too much; let it not fail the others.
+    if (jobs.size() > 1) {
+      for (Job* job : jobs) execute({job});
+    } else if (!jobs.empty()) {
+      jobs.front()->outcome = Outcome::table_full;
+      note_outcome(*jobs.front());
+    }
+    return;
+  }
+  path_.spare_trouble.sign(false);
+  lose_store();
+  for (Job* job : jobs) job->outcome = Outcome::failed;
+}
+
+// With the records of a set (its activation's successor, its stop) and else at most once a minute:
+// it is a block of its own in every copy.
+void Remapper::renew_evidence(format::Content& content, const Jobs& jobs) {
+  const std::uint64_t now_ns = path_.clock.monotonic_ns();
+  const bool record =
+      std::ranges::any_of(jobs, [](const Job* job) { return job->record != nullptr; });
+  if (!record && evidence_at_ns_ && now_ns - *evidence_at_ns_ < kEvidenceEveryNs) return;
+  evidence_at_ns_ = now_ns;
+  content.evidence = to_format(path_.evidence_now());
+}
+
+void Remapper::lose_store() {
+  const std::string reason = store_.read_only_reason();
+  if (reason.empty()) return;
+  // The commit may have taken effect or not, and the next assembly decides. Anything acknowledged
+  // from here on could be undone by it. What lies on the spare unflushed is no safer than that.
+  path_.spare_gate.fail(EIO);
+  path_.go_read_only(reason);
+}
+
+void Remapper::publish(const Change& change, const table::Table& table) {
+  const bool has_room = table.size() != table_.size();
+  table_ = table;
+  const std::uint64_t epoch = path_.live.publish(table_, change.changed());
+  for (const SectorRange& range : change.changed()) path_.failing.clear(range);
+  for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
+  allocator_.reclaim(path_.live.pins().oldest());
+  if (has_room && unrecorded_marks_.empty()) path_.table_full.store(false);
+  for (const format::Event& event : change.events()) {
+    path_.emit(event.kind, event.severity, event.main, event.error, event.text);
+  }
+  note_spare_use();
+}
+
+void Remapper::note_spare_use() {
+  const std::uint64_t capacity = allocator_.capacity().value;
+  const std::uint64_t available = allocator_.available().value;
+  path_.spare_capacity.store(capacity);
+  path_.spare_available.store(available);
+  const std::uint64_t used = capacity == 0 ? 100 : (capacity - available) * 100 / capacity;
+  path_.spare_low.store(used >= kSpareLowCondition);
+  unsigned reached = 0;
+  for (const unsigned percent : kSpareLowPercent) {
+    if (used >= percent) reached = percent;
+  }
+  if (reached > use_percent_told_) {
+    path_.emit(format::EventKind::spare_low,
+               reached >= kSpareLowCondition ? Severity::warning : Severity::info, {}, 0,
+               fmt::format("{} % of the spare is used", used));
+  }
+  use_percent_told_ = reached;
+  if (available > 0) {
+    path_.spare_full.store(false);
+  } else {
+    note_spare_full({});
+  }
+}
+
+void Remapper::note_spare_full(SectorRange range) {
+  if (path_.spare_full.exchange(true)) return;
+  path_.emit(format::EventKind::spare_full, Severity::error, range, ENOSPC,
+             "no spare sector is left");
+}
+
+void Remapper::note_outcome(const Job& job) {
+  // A list that is too long was refused, and there is room for all else.
+  if (is_of_list(job)) return;
+  const SectorRange range = job.items.empty() ? SectorRange{} : job.items.front().range;
+  if (job.outcome == Outcome::spare_full) note_spare_full(range);
+  if (job.outcome == Outcome::table_full && !path_.table_full.exchange(true)) {
+    path_.emit(format::EventKind::table_full, Severity::error, range, ENOSPC, "the table is full");
+  }
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The one thread that changes the table. Jobs that wait at the same time become one commit:
+//
+//   apply all, data to the spare   a crash here leaves spare sectors that nothing names
+//   flush the spare                the data is durable before the mapping is (promise 3)
+//   commit                         the mapping is durable; a crash before it is acknowledged leaves
+//                                  the former table or this one, and both are right: no one has
+//                                  been told anything
+//   publish                        requests see it
+//   wake the callers               only now is anything acknowledged
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "remap/device/spare_trial.hpp"
+#include "remap/writer/change.hpp"
+
+namespace dmremap::remap {
+
+// As an error of who asked for the change.
+[[nodiscard]] tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path);
+
+class Remapper {
+ public:
+  // Starts the thread. `store` and `path` outlive this. `content`: the acknowledged commit, whose
+  // extents and retired are `table`.
+  Remapper(DataPath& path, metadata::Store& store, table::Allocator allocator,
+           const table::Table& table, const format::Content& content);
+  ~Remapper();
+
+  // All items or none; waits until that is decided. Any thread, pinned or not. `deadline_ns`: no
+  // place on the spare is looked for any longer; by default as long as a request has.
+  [[nodiscard]] Outcome run(std::span<const Item> items);
+  [[nodiscard]] Outcome run(std::span<const Item> items, std::uint64_t deadline_ns);
+  // Commits the current table with the content's identity and health changed by `edit`.
+  [[nodiscard]] Outcome run_record(const std::function<void(format::Content&)>& edit);
+
+  // Whether the spare takes writes now.
+  [[nodiscard]] SpareTrial run_trial();
+
+  // Finishes what waits, then ends the thread.
+  void stop();
+
+ private:
+  struct Job {
+    std::span<const Item> items;
+    const std::function<void(format::Content&)>* record = nullptr;
+    std::uint64_t deadline_ns = 0;
+    SpareTrial* trial = nullptr;  // to be filled; such a job has nothing else to do
+    Outcome outcome = Outcome::failed;
+    bool changes = false;  // the table, or by a record
+    bool finished = false;
+  };
+  using Jobs = std::vector<Job*>;
+
+  // Takes over what a list or a measurement doubts: nobody wrote or lost anything.
+  [[nodiscard]] static bool is_of_list(const Job& job);
+  // Says of nothing but sectors that a device could not read or keep.
+  [[nodiscard]] static bool is_loss(const Job& job);
+
+  Outcome submit(Job& job);
+  void loop();
+  void execute(const Jobs& all);
+  // Does those that are trials, and returns the others.
+  [[nodiscard]] Jobs run_trials(const Jobs& jobs);
+  [[nodiscard]] SpareTrial try_spare_now();
+  [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
+  enum class Recording { done, full, failed };
+  void commit(const Jobs& jobs, Change& change);
+  Recording record(const Jobs& jobs, const table::Table& table);
+  Recording record_less(Job& job, Change& change, table::Table& live);
+  [[nodiscard]] std::vector<SectorRange> marks_that_may_wait(const Job& job,
+                                                             const table::Table& table) const;
+  void renew_evidence(format::Content& content, const Jobs& jobs);
+  // If the store went read-only, so does the set.
+  void lose_store();
+  void publish(const Change& change, const table::Table& table);
+  void note_spare_use();
+  void note_spare_full(SectorRange range);
+  void note_outcome(const Job& job);
+
+  DataPath& path_;
+  metadata::Store& store_;
+  table::Allocator allocator_;
+  PlaceSearch search_;
+  table::Table table_;
+  // What a full table had no room for: in force, and part of the next commit that has room.
+  std::vector<format::Extent> unrecorded_bad_;  // as Change::bad()
+  std::vector<SectorRange> unrecorded_marks_;   // lost and gone sectors of table_
+  format::Content base_;                        // without extents
+  unsigned use_percent_told_ = 0;
+  std::optional<std::uint64_t> evidence_at_ns_;  // when a commit last took it along
+
+  Mutex mutex_;
+  Condition wake_;
+  Condition finished_;
+  Jobs waiting_;
+  bool stopping_ = false;
+  Thread thread_;
+};
+
+}  // namespace dmremap::remap

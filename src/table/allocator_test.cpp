@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "table/allocator.hpp"
+
+#include <set>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "format/layout.hpp"
+
+namespace dmremap::table {
+namespace {
+
+using format::Extent;
+using format::State;
+
+constexpr SectorCount kSpare{40'000};
+
+Extent remapped(std::uint64_t main, std::uint64_t spare, std::uint64_t count) {
+  return {State::remapped, {{main}, {count}}, {spare}};
+}
+
+Allocator all_free(SectorCount unit = {1}) {
+  return *Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(), unit);
+}
+
+TEST(Allocator, NeverHandsOutMetadataSectorZeroIncluded) {
+  Allocator allocator = all_free();
+  const auto reserved = format::reserved_ranges(kSpare);
+  SectorCount sum;
+  while (const auto run = allocator.allocate({64})) {
+    for (const SectorRange& area : reserved) EXPECT_FALSE(area.overlaps(*run));
+    EXPECT_LE(run->end(), Sector{} + kSpare);
+    sum = sum + run->count;
+  }
+  EXPECT_EQ(sum, allocator.capacity());
+  EXPECT_EQ(allocator.available(), SectorCount{0});
+  EXPECT_EQ(sum, kSpare - SectorCount{8192});
+}
+
+TEST(Allocator, NeverHandsOutWhatTheTableNamesAfterARestart) {
+  const std::vector<Extent> extents{remapped(0, 9300, 16), remapped(500, 12000, 8)};
+  const std::vector<Extent> retired{Extent(State::retired, {{0}, {4}}, {9316})};
+  const Table table(extents, retired);
+  Allocator allocator =
+      *Allocator::of(kSpare, format::reserved_ranges(kSpare), table, SectorCount{1});
+  while (const auto run = allocator.allocate({128})) {
+    EXPECT_FALSE(run->overlaps({{9300}, {20}}));
+    EXPECT_FALSE(run->overlaps({{12000}, {8}}));
+  }
+}
+
+TEST(Allocator, RefusesATableThatNamesASpareSectorTwice) {
+  const std::vector<Extent> extents{remapped(0, 9300, 16), remapped(500, 9310, 8)};
+  EXPECT_FALSE(
+      Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(extents, {}), SectorCount{1}));
+}
+
+TEST(Allocator, RefusesATableThatNamesMetadataOrSectorsOutsideTheSpare) {
+  const std::vector<Extent> inside{remapped(0, 1024, 8)};
+  EXPECT_FALSE(
+      Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(inside, {}), SectorCount{1}));
+  const std::vector<Extent> outside{remapped(0, kSpare.value - 4, 8)};
+  EXPECT_FALSE(
+      Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(outside, {}), SectorCount{1}));
+}
+
+TEST(Allocator, PlacesABurstOfNeighboursTogether) {
+  Allocator allocator = all_free();
+  const auto first = allocator.allocate({8});
+  const auto second = allocator.allocate({8});
+  EXPECT_EQ(first->end(), second->first);
+}
+
+TEST(Allocator, AlignsToMainsLogicalBlock) {
+  const std::vector<Extent> extents{remapped(0, 9301, 3)};
+  Allocator allocator =
+      *Allocator::of({32771}, format::reserved_ranges({32771}), Table(extents, {}), SectorCount{8});
+  while (const auto run = allocator.allocate({8})) {
+    EXPECT_EQ(run->first.value % 8, 0U);
+    EXPECT_EQ(run->count.value, 8U);
+  }
+}
+
+TEST(Allocator, AFreedSectorWaitsForTheRequestsThatMayStillNameIt) {
+  Allocator allocator = all_free();
+  while (allocator.allocate({4096})) {
+  }
+  allocator.free_after({{9300}, {8}}, 5);
+  allocator.reclaim(4);
+  EXPECT_FALSE(allocator.allocate({8}));
+  allocator.reclaim(5);
+  EXPECT_EQ(allocator.allocate({8}), (SectorRange{{9300}, {8}}));
+}
+
+RC_GTEST_PROP(Allocator, WhatIsOutIsOutOnce, ()) {
+  Allocator allocator = all_free();
+  std::set<std::uint64_t> out;
+  std::vector<SectorRange> runs;
+  for (int i = 0; i < 60; ++i) {
+    if (runs.empty() || *rc::gen::inRange(0, 3) != 0) {
+      const auto run = allocator.allocate({*rc::gen::inRange<std::uint64_t>(1, 900)});
+      if (!run) continue;
+      for (Sector s = run->first; s < run->end(); s = s + SectorCount{1}) {
+        RC_ASSERT(out.insert(s.value).second);
+      }
+      runs.push_back(*run);
+    } else {
+      const auto which = *rc::gen::inRange<std::size_t>(0, runs.size());
+      const SectorRange run = runs[which];
+      runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(which));
+      for (Sector s = run.first; s < run.end(); s = s + SectorCount{1}) out.erase(s.value);
+      allocator.give_back(run);
+    }
+    RC_ASSERT(allocator.available().value + out.size() == allocator.capacity().value);
+  }
+}
+
+}  // namespace
+}  // namespace dmremap::table

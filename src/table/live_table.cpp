@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "table/live_table.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace dmremap::table {
+
+LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling,
+                     std::span<std::byte> pins)
+    : pins_(scheduling, pins),
+      regions_(main_size),
+      mutex_(scheduling),
+      released_(scheduling),
+      published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}})) {
+  for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
+}
+
+Table LiveTable::table() const {
+  const std::lock_guard lock(mutex_);
+  return published_.current().table;
+}
+
+std::uint64_t LiveTable::publish_locked(Snapshot next) {
+  return published_.publish(std::make_unique<const Snapshot>(std::move(next)), pins_);
+}
+
+void LiveTable::clear_unused_locked(SectorRange range) {
+  const Snapshot& now = published_.current();
+  const auto unused = [&now](SectorRange sectors) {
+    return !now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors);
+  };
+  const std::uint64_t last = region_of(range.end() - SectorCount{1});
+  for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
+    const SectorRange sectors = range_of_region(region);
+    if (unused(sectors)) {
+      regions_.clear_region(region);
+      continue;
+    }
+    const SectorRange inside = sectors.intersect(range);
+    for (Sector at = inside.first; at < inside.end();) {
+      const SectorRange cell = regions_.cell_at(at);
+      if (unused(cell)) regions_.clear_cell(at);
+      at = cell.end();
+    }
+  }
+}
+
+std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange> changed) {
+  const std::lock_guard lock(mutex_);
+  for (const SectorRange& range : changed) regions_.set(range);
+  Snapshot next = published_.current();
+  next.table = table;
+  const std::uint64_t epoch = publish_locked(std::move(next));
+  for (const SectorRange& range : changed) clear_unused_locked(range);
+  return epoch;
+}
+
+LiveTable::Hold LiveTable::hold(std::vector<SectorRange> ranges) {
+  std::unique_lock lock(mutex_);
+  released_.wait(lock, [&] {
+    return std::ranges::none_of(
+        ranges, [this](const SectorRange& range) { return published_.current().held(range); });
+  });
+  for (const SectorRange& range : ranges) regions_.set(range);
+  Snapshot next = published_.current();
+  next.holds.insert(next.holds.end(), ranges.begin(), ranges.end());
+  publish_locked(std::move(next));
+  return {*this, std::move(ranges)};
+}
+
+void LiveTable::release(const std::vector<SectorRange>& ranges) {
+  {
+    const std::lock_guard lock(mutex_);
+    Snapshot next = published_.current();
+    for (const SectorRange& range : ranges) {
+      const auto held = std::ranges::find(next.holds, range);
+      DMREMAP_ASSERT(held != next.holds.end());
+      next.holds.erase(held);
+    }
+    publish_locked(std::move(next));
+    for (const SectorRange& range : ranges) clear_unused_locked(range);
+  }
+  released_.notify_all();
+}
+
+bool LiveTable::drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const {
+  return std::ranges::all_of(hold.ranges_, [&](const SectorRange& range) {
+    return pins_.drain(range, clock, deadline_ns);
+  });
+}
+
+void LiveTable::wait_unheld(SectorRange range) {
+  std::unique_lock lock(mutex_);
+  released_.wait(lock, [&] { return !published_.current().held(range); });
+}
+
+void LiveTable::note_write(SectorRange range) const {
+  const std::lock_guard lock(mutex_);
+  published_.current().note_write(range);
+}
+
+std::optional<LiveTable::Watch> LiveTable::watch(SectorRange range) {
+  const std::lock_guard lock(mutex_);
+  Snapshot next = published_.current();
+  if (next.watched(range)) return std::nullopt;
+  auto watched = std::make_shared<Watched>();
+  watched->range = range;
+  regions_.set(range);
+  next.watches.push_back(watched);
+  publish_locked(std::move(next));
+  return Watch(*this, std::move(watched));
+}
+
+void LiveTable::release(const std::shared_ptr<Watched>& watched) {
+  {
+    const std::lock_guard lock(mutex_);
+    Snapshot next = published_.current();
+    std::erase(next.watches, watched);
+    publish_locked(std::move(next));
+    clear_unused_locked(watched->range);
+  }
+  released_.notify_all();
+}
+
+bool LiveTable::drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const {
+  return pins_.drain(watch.range(), clock, deadline_ns);
+}
+
+bool LiveTable::wait_unwatched(SectorRange range, std::chrono::nanoseconds longest) {
+  std::unique_lock lock(mutex_);
+  return released_.wait_for(lock, longest, [&] { return !published_.current().watched(range); });
+}
+
+LiveTable::Watch::Watch(Watch&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), watched_(std::move(other.watched_)) {}
+
+LiveTable::Watch::~Watch() {
+  if (owner_ != nullptr) owner_->release(watched_);
+}
+
+LiveTable::Hold::Hold(Hold&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), ranges_(std::move(other.ranges_)) {}
+
+LiveTable::Hold::~Hold() {
+  if (owner_ != nullptr) owner_->release(ranges_);
+}
+
+}  // namespace dmremap::table

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The table that requests see now, and holds on it.
+//
+// Who may change the state of a sector
+//  - A user's write, through the remapper, while its request is pinned: it brings the data along,
+//  so
+//    any order with other writes in flight is right.
+//  - Everyone else (a failed read that finds a sector lost, a relocation, a failed flush) only
+//  under
+//    a hold: take it, drain the requests that began before, look at the state, read the device
+//    again, let the remapper bind, let go. Writes, discards and zeroes that overlap a hold wait for
+//    it unpinned; reads go on. So nothing a user was told is written can be overtaken by a decision
+//    made from an older read.
+//  - Reading a bad sector may take a minute, for which no write should wait. Whoever does watches
+//    first: publish the watch, drain, read; then hold, drain, and if no write was noted and the
+//    table says the same as before, what was read is as good as read under the hold.
+// A pinned request waits for devices and for the remapper, never for a hold; the remapper waits for
+// devices only. Hence no deadlock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "table/region_map.hpp"
+#include "table/snapshot.hpp"
+#include "table/table.hpp"
+
+namespace dmremap::table {
+
+// Thread-safe.
+class LiveTable {
+ public:
+  // `pins`: as for Pins.
+  LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling,
+            std::span<std::byte> pins = {});
+
+  // The order matters: pin first, then look.
+  [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }
+  // Nothing but good, unheld sectors in the regions that `range` touches. Requires a pin.
+  [[nodiscard]] bool clean(SectorRange range) const { return !regions_.any(range); }
+  // For who holds a range and writes to main under it.
+  void note_write(SectorRange range) const;
+  // Valid while the caller's pin lives.
+  [[nodiscard]] const Snapshot& snapshot() const { return published_.current(); }
+
+  // Without a pin: a copy that shares everything. What it says of a held and drained range stays
+  // true until the holder has it changed.
+  [[nodiscard]] Table table() const;
+
+  // `changed`: where `table` differs from the one before. Returns the epoch from which on requests
+  // see it. The remapper only.
+  std::uint64_t publish(const Table& table, std::span<const SectorRange> changed);
+
+  // Several ranges held as one, so that no two holders can wait for each other.
+  class Hold {
+   public:
+    Hold(Hold&& other) noexcept;
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+   private:
+    friend class LiveTable;
+    Hold(LiveTable& owner, std::vector<SectorRange> ranges)
+        : owner_(&owner), ranges_(std::move(ranges)) {}
+    LiveTable* owner_;
+    std::vector<SectorRange> ranges_;
+  };
+  // Waits for holds that overlap. The caller has no pin and no other hold.
+  [[nodiscard]] Hold hold(std::vector<SectorRange> ranges);
+  // Waits for the requests in flight that began before the hold and touch it. False: not by then.
+  [[nodiscard]] bool drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const;
+  // Waits until nothing holds a part of `range`. The caller has no pin. No deadline: a write fails
+  // only when nothing can take it (promise 4), and who holds lets go by a deadline of its own.
+  void wait_unheld(SectorRange range);
+
+  // Notes writes to a range, for as long as it exists.
+  class Watch {
+   public:
+    Watch(Watch&& other) noexcept;
+    Watch& operator=(Watch&&) = delete;
+    ~Watch();
+    [[nodiscard]] SectorRange range() const { return watched_->range; }
+    [[nodiscard]] bool written() const { return watched_->written.load(); }
+
+   private:
+    friend class LiveTable;
+    Watch(LiveTable& owner, std::shared_ptr<Watched> watched)
+        : owner_(&owner), watched_(std::move(watched)) {}
+    LiveTable* owner_;
+    std::shared_ptr<Watched> watched_;
+  };
+  // Nothing, if somebody watches a part of `range` already. What began before it may still write:
+  // drain.
+  [[nodiscard]] std::optional<Watch> watch(SectorRange range);
+  [[nodiscard]] bool drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const;
+  // Waits until nobody watches a part of `range`. False: not within `longest`. The caller has no
+  // pin.
+  [[nodiscard]] bool wait_unwatched(SectorRange range, std::chrono::nanoseconds longest);
+
+  [[nodiscard]] const Pins& pins() const { return pins_; }
+
+ private:
+  std::uint64_t publish_locked(Snapshot next);
+  void clear_unused_locked(SectorRange range);
+  void release(const std::vector<SectorRange>& ranges);
+  void release(const std::shared_ptr<Watched>& watched);
+
+  Pins pins_;
+  RegionMap regions_;
+  mutable Mutex mutex_;  // publishing; no I/O is done under it
+  Condition released_;
+  Published published_;
+};
+
+}  // namespace dmremap::table

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "table/table.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <unordered_set>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace dmremap::table {
+
+namespace {
+
+using format::Extent;
+using format::State;
+
+// A leaf smaller than this is merged with a neighbour when it is rewritten anyway.
+constexpr std::size_t kSmallLeaf = Table::kLeafExtents / 4;
+
+std::uint64_t& sectors_of(StateCounts& counts, State state) {
+  switch (state) {
+    case State::suspect:
+      return counts.suspect;
+    case State::lost:
+      return counts.lost;
+    case State::gone:
+      return counts.gone;
+    case State::remapped:
+      return counts.remapped;
+    case State::good:
+    case State::retired:
+      break;
+  }
+  return counts.retired;
+}
+
+void append_joined(std::vector<Extent>& to, const Extent& extent) {
+  if (!to.empty() && to.back().joins(extent)) {
+    to.back() = to.back().joined(extent);
+  } else {
+    to.push_back(extent);
+  }
+}
+
+}  // namespace
+
+Table::Table() : Table(std::span<const Extent>{}, std::span<const Extent>{}) {}
+
+Table::Table(std::span<const Extent> extents, std::span<const Extent> retired) {
+  std::vector<Extent> joined;
+  joined.reserve(extents.size());
+  for (const Extent& extent : extents) {
+    DMREMAP_ASSERT(joined.empty() || joined.back().main().end() <= extent.main().first);
+    append_joined(joined, extent);
+  }
+  auto top = std::make_shared<Top>();
+  append_leaves(*top, joined);
+  for (const Extent& extent : retired) top->counts.retired += extent.spare().count.value;
+  top_ = std::move(top);
+  retired_ = std::make_shared<const std::vector<Extent>>(retired.begin(), retired.end());
+}
+
+void Table::append_leaves(Top& top, const std::vector<Extent>& extents) {
+  std::span<const Extent> rest(extents);
+  while (!rest.empty()) {
+    const std::size_t leaves = (rest.size() + kLeafExtents - 1) / kLeafExtents;
+    const std::size_t share = rest.size() / leaves;
+    const Sector first = rest.front().main().first;
+    const auto end = std::partition_point(
+        rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(share),
+        [first](const Extent& extent) { return extent.main().first - first < Leaf::kSpan; });
+    const auto part = rest.first(static_cast<std::size_t>(end - rest.begin()));
+    top.firsts.push_back(first.value);
+    top.leaves.emplace_back(part);
+    rest = rest.subspan(part.size());
+  }
+  top.extents += extents.size();
+  for (const Extent& extent : extents) {
+    sectors_of(top.counts, extent.state()) += extent.main().count.value;
+  }
+}
+
+Table::There Table::look(Sector sector) const {
+  // More leaves than the caches hold: what the search in one will read is asked for at once.
+  constexpr std::size_t kManyLeaves = 64;
+  const Top& top = *top_;
+  const std::size_t leaves = top.firsts.size();
+  if (leaves == 0) return {};
+  const std::uint64_t* const firsts = top.firsts.data();
+  if (sector.value < firsts[0]) return {nullptr, 0, Sector{firsts[0]}};
+  const std::uint64_t* last_begun = firsts;
+  for (std::size_t n = leaves; n > 1;) {
+    const std::size_t half = n / 2;
+    last_begun = half_the_time(last_begun[half] <= sector.value) ? last_begun + half : last_begun;
+    n -= half;
+  }
+  const auto at = static_cast<std::size_t>(last_begun - firsts);
+  const Leaf& leaf = top.leaves[at];
+  if (leaves > kManyLeaves) leaf.prefetch();
+  const std::size_t index = leaf.last_begun(sector);
+  if (leaf.main(index).contains(sector)) return {&leaf, index, std::nullopt};
+  if (index + 1 < leaf.size()) return {nullptr, 0, leaf.first_of(index + 1)};
+  if (at + 1 < leaves) return {nullptr, 0, Sector{firsts[at + 1]}};
+  return {};
+}
+
+Piece Table::piece_at(Sector at, Sector end) const {
+  DMREMAP_ASSERT(at < end);
+  const There there = look(at);
+  if (there.leaf == nullptr) {
+    const Sector until = there.next ? std::min(*there.next, end) : end;
+    return {{at, until - at}, State::good, {}};
+  }
+  const SectorRange main = there.leaf->main(there.index);
+  const State state = there.leaf->state(there.index);
+  const bool remapped = state == State::remapped;
+  const Sector spare = remapped ? there.leaf->spare(there.index) + (at - main.first) : Sector{};
+  return {{at, std::min(main.end(), end) - at}, state, spare};
+}
+
+bool Table::any(SectorRange range) const {
+  if (range.empty()) return false;
+  const There there = look(range.first);
+  return there.leaf != nullptr || (there.next && *there.next < range.end());
+}
+
+std::optional<Extent> Table::find(Sector sector) const {
+  const There there = look(sector);
+  if (there.leaf == nullptr) return std::nullopt;
+  return (*there.leaf)[there.index];
+}
+
+Table Table::replaced(SectorRange range, std::span<const Extent> extents) const {
+  const Top& old = *top_;
+  // Leaves [from, to) are rewritten: those with extents in the range, and those whose extents touch
+  // it from outside, because they may join.
+  const auto begin = old.firsts.begin();
+  auto lower = std::lower_bound(begin, old.firsts.end(), range.first.value);
+  auto upper = std::upper_bound(begin, old.firsts.end(), range.end().value);
+  std::size_t from = static_cast<std::size_t>(lower - begin);
+  std::size_t to = static_cast<std::size_t>(upper - begin);
+  if (from > 0) --from;
+  std::size_t rewritten = extents.size();
+  for (std::size_t i = from; i < to; ++i) rewritten += old.leaves[i].size();
+  if (rewritten < kSmallLeaf && to < old.leaves.size()) ++to;
+
+  std::vector<Extent> merged;
+  merged.reserve(rewritten + kLeafExtents);
+  auto next = extents.begin();
+  const auto insert_before = [&](Sector limit) {
+    for (; next != extents.end() && next->main().first < limit; ++next) {
+      append_joined(merged, *next);
+    }
+  };
+  auto top = std::make_shared<Top>();
+  top->counts = old.counts;
+  top->extents = old.extents;
+  for (std::size_t i = from; i < to; ++i) {
+    const Leaf& leaf = old.leaves[i];
+    top->extents -= leaf.size();
+    for (std::size_t j = 0; j < leaf.size(); ++j) {
+      const Extent extent = leaf[j];
+      const SectorRange main = extent.main();
+      sectors_of(top->counts, extent.state()) -= main.count.value;
+      if (main.first < range.first) {
+        append_joined(merged, extent.slice({main.first, range.first - main.first}));
+      }
+      if (main.end() <= range.end()) continue;
+      insert_before(range.end());
+      const Sector start = std::max(main.first, range.end());
+      append_joined(merged, extent.slice({start, main.end() - start}));
+    }
+  }
+  insert_before(range.end());
+  DMREMAP_ASSERT(next == extents.end());
+
+  top->firsts.reserve(old.firsts.size() + 2);
+  top->leaves.reserve(old.leaves.size() + 2);
+  const auto at = [](std::size_t i) { return static_cast<std::ptrdiff_t>(i); };
+  top->firsts.assign(begin, begin + at(from));
+  top->leaves.assign(old.leaves.begin(), old.leaves.begin() + at(from));
+  append_leaves(*top, merged);
+  top->firsts.insert(top->firsts.end(), begin + at(to), old.firsts.end());
+  top->leaves.insert(top->leaves.end(), old.leaves.begin() + at(to), old.leaves.end());
+
+  Table out = *this;
+  out.top_ = std::move(top);
+  return out;
+}
+
+Table Table::with_retired(const Extent& extent) const {
+  DMREMAP_ASSERT(extent.state() == State::retired);
+  auto retired = std::make_shared<std::vector<Extent>>();
+  retired->reserve(retired_->size() + 1);
+  const auto after = std::partition_point(
+      retired_->begin(), retired_->end(),
+      [&extent](const Extent& e) { return e.spare().first < extent.spare().first; });
+  for (auto it = retired_->begin(); it != after; ++it) append_joined(*retired, *it);
+  DMREMAP_ASSERT(retired->empty() || retired->back().spare().end() <= extent.spare().first);
+  append_joined(*retired, extent);
+  DMREMAP_ASSERT(after == retired_->end() || extent.spare().end() <= after->spare().first);
+  for (auto it = after; it != retired_->end(); ++it) append_joined(*retired, *it);
+
+  Table out = *this;
+  auto top = std::make_shared<Top>(*top_);
+  top->counts.retired += extent.spare().count.value;
+  out.top_ = std::move(top);
+  out.retired_ = std::move(retired);
+  return out;
+}
+
+std::vector<Extent> Table::extents() const {
+  std::vector<Extent> out;
+  out.reserve(top_->extents);
+  for (const Leaf& leaf : top_->leaves) {
+    for (std::size_t i = 0; i < leaf.size(); ++i) out.push_back(leaf[i]);
+  }
+  return out;
+}
+
+std::size_t Table::leaves_shared_with(const Table& other) const {
+  std::unordered_set<const void*> mine;
+  for (const Leaf& leaf : top_->leaves) mine.insert(leaf.identity());
+  return static_cast<std::size_t>(std::ranges::count_if(
+      other.top_->leaves, [&mine](const Leaf& leaf) { return mine.contains(leaf.identity()); }));
+}
+
+}  // namespace dmremap::table
