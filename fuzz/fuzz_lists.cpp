@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "base/badblocks_list.hpp"
-#include "base/kernel_log.hpp"
-#include "base/mapfile.hpp"
-#include "base/md_bad_blocks.hpp"
 #include "base/parse.hpp"
+#include "lists/badblocks_list.hpp"
+#include "lists/kernel_log.hpp"
+#include "lists/mapfile.hpp"
+#include "lists/md_bad_blocks.hpp"
 #include "recipe.hpp"
 
 using namespace dmremap;
@@ -26,24 +26,25 @@ void require_good(const Error& error) {
 }
 
 void mapfile(const std::string& text) {
-  const auto areas = parse_mapfile(text, "list");
+  const auto areas = lists::parse_mapfile(text, "list");
   if (!areas) return require_good(areas.error());
-  for (const MapfileArea& area : *areas) {
-    const bool bad =
-        area.status != MapfileArea::Status::untried && area.status != MapfileArea::Status::finished;
+  for (const lists::MapfileArea& area : *areas) {
+    const bool bad = area.status != lists::MapfileArea::Status::untried &&
+                     area.status != lists::MapfileArea::Status::finished;
     require(!bad || area.sectors().end().value <= kAddressLimitSectors, "what failed is on a disk");
   }
-  const auto again = parse_mapfile(print_mapfile(*areas, "fuzz"), "list");
+  const auto again = lists::parse_mapfile(lists::print_mapfile(*areas, "fuzz"), "list");
   require(again && *again == *areas, "a mapfile that reads prints to one that reads the same");
 }
 
 void badblocks(const std::string& text, std::uint64_t block_bytes) {
-  auto ranges = parse_badblocks(text, "list", block_bytes);
+  auto ranges = lists::parse_badblocks(text, "list", block_bytes);
   if (!ranges) return require_good(ranges.error());
   std::ranges::sort(*ranges);
-  const std::string printed = print_badblocks(*ranges, block_bytes);
-  const auto again = parse_badblocks(printed, "list", block_bytes);
-  require(again && print_badblocks(*again, block_bytes) == printed, "a list prints to itself");
+  const std::string printed = lists::print_badblocks(*ranges, block_bytes);
+  const auto again = lists::parse_badblocks(printed, "list", block_bytes);
+  require(again && lists::print_badblocks(*again, block_bytes) == printed,
+          "a list prints to itself");
 }
 
 void require_on_a_disk(const std::vector<SectorRange>& ranges) {
@@ -55,15 +56,15 @@ void require_on_a_disk(const std::vector<SectorRange>& ranges) {
 }
 
 void md_bad_blocks(const std::string& text) {
-  const auto ranges = parse_md_bad_blocks(text, "list");
+  const auto ranges = lists::parse_md_bad_blocks(text, "list");
   if (!ranges) return require_good(ranges.error());
   require_on_a_disk(*ranges);
 }
 
 void kernel_log(const std::string& text) {
-  const auto errors = parse_kernel_log(text, "list", "sdb");
+  const auto errors = lists::parse_kernel_log(text, "list", "sdb");
   if (!errors) return require_good(errors.error());
-  require(is_kernel_log(text), "a log with errors of a disk is one");
+  require(lists::is_kernel_log(text), "a log with errors of a disk is one");
   require(!errors->lost.empty() || !errors->suspect.empty(), "an empty list is an error");
   require_on_a_disk(errors->lost);
   require_on_a_disk(errors->suspect);

@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/mapfile.hpp"
 #include "base/parse.hpp"
-#include "base/text_lines.hpp"
+#include "lists/mapfile.hpp"
+#include "lists/text_lines.hpp"
 
 namespace dmremap::lab {
 
@@ -92,18 +92,18 @@ Result<void> add_kind(Fault& fault, std::string_view kind) {
 
 // --- files -----------------------------------------------------------------------------------
 
-tl::unexpected<Error> bad_line(const std::string& name, const TextLine& line, std::string what,
-                               std::string hint) {
+tl::unexpected<Error> bad_line(const std::string& name, const lists::TextLine& line,
+                               std::string what, std::string hint) {
   return fail(ErrorCode::usage, std::move(what), fmt::format("{}:{}", name, line.number),
               std::move(hint));
 }
 
 Result<std::vector<FaultRun>> faults_of_mapfile(std::string_view text, const std::string& name) {
-  const auto areas = parse_mapfile(text, name);
+  const auto areas = lists::parse_mapfile(text, name);
   if (!areas) return tl::unexpected(areas.error());
   std::vector<FaultRun> out;
-  for (const MapfileArea& area : *areas) {
-    if (area.status == MapfileArea::Status::bad) {
+  for (const lists::MapfileArea& area : *areas) {
+    if (area.status == lists::MapfileArea::Status::bad) {
       out.push_back({area.sectors(), Fault{.read_errno = EIO}});
     }
   }
@@ -112,7 +112,7 @@ Result<std::vector<FaultRun>> faults_of_mapfile(std::string_view text, const std
 
 Result<std::vector<FaultRun>> parse_list(std::string_view text, const std::string& name) {
   std::vector<FaultRun> out;
-  TextLines lines(text);
+  lists::TextLines lines(text);
   while (const auto line = lines.next()) {
     if (line->words.size() != 2) {
       return bad_line(name, *line, "not a fault", "a list has lines `KIND[+KIND...] RANGE`");
@@ -160,7 +160,7 @@ std::string print_range(SectorRange range) {
 }
 
 Result<std::vector<FaultRun>> parse_fault_file(std::string_view text, const std::string& name) {
-  const auto line = TextLines(text).next();
+  const auto line = lists::TextLines(text).next();
   if (!line) return std::vector<FaultRun>{};
   const char first = line->words.front().front();
   return first >= '0' && first <= '9' ? faults_of_mapfile(text, name) : parse_list(text, name);
@@ -176,8 +176,8 @@ std::string print_list(const std::vector<FaultRun>& runs) {
 }
 
 std::string print_mapfile(const std::vector<FaultRun>& runs, SectorCount size) {
-  using Status = MapfileArea::Status;
-  std::vector<MapfileArea> areas;
+  using Status = lists::MapfileArea::Status;
+  std::vector<lists::MapfileArea> areas;
   Sector at;
   const auto put = [&](Sector end, Status status) {
     areas.push_back({at.byte_offset(), (end - at).bytes(), status});
@@ -189,7 +189,7 @@ std::string print_mapfile(const std::vector<FaultRun>& runs, SectorCount size) {
     put(run.range.end(), Status::bad);
   }
   put(Sector{} + size, Status::finished);
-  return dmremap::print_mapfile(areas, "dmremap-lab");
+  return lists::print_mapfile(areas, "dmremap-lab");
 }
 
 bool lost_in_mapfile(const std::vector<FaultRun>& runs) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What dmremap(8) says besides the verbs.
-#include "cli/verb.hpp"
+#include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
 

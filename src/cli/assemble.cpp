@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/discovered.hpp"
-#include "cli/export_choice.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/discovered.hpp"
+#include "cli/common/export_choice.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "control/protocol.hpp"
 #include "daemon/background.hpp"
 #include "daemon/nbd_server.hpp"
@@ -30,7 +30,7 @@ struct Arguments {
 };
 
 struct Outcome {
-  set::DiscoveredSet set;
+  discovery::DiscoveredSet set;
   json exports = json::array();
   std::optional<Error> error;
 };
@@ -82,7 +82,7 @@ std::optional<Error> sum_up(const std::vector<Outcome>& outcomes) {
 
 Result<std::vector<Outcome>> find(const Arguments& arguments, const control::RuntimeDir& runtime) {
   std::vector<Outcome> out;
-  for (set::DiscoveredSet& set : discover_sets({}, runtime).sets) {
+  for (discovery::DiscoveredSet& set : discover_sets({}, runtime).sets) {
     if (!arguments.all && set.name != arguments.name) continue;
     Outcome& outcome = out.emplace_back();
     outcome.error = set.problem;
@@ -135,7 +135,7 @@ int run(const Arguments& arguments) {
                   arguments.json);
   }
   if (!arguments.all) {
-    if (auto named = set::check_set_name(arguments.name); !named) {
+    if (auto named = discovery::check_set_name(arguments.name); !named) {
       return report(named.error(), arguments.json);
     }
   }

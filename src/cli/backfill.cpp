@@ -10,14 +10,14 @@
 
 #include "base/base64.hpp"
 #include "base/file_descriptor.hpp"
-#include "cli/disk_view.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "control/protocol.hpp"
 #include "control/table_json.hpp"
-#include "set/backfill_plan.hpp"
-#include "set/known_bad_file.hpp"
+#include "transfer/backfill_plan.hpp"
+#include "transfer/known_bad_file.hpp"
 
 namespace dmremap::cli {
 
@@ -87,9 +87,9 @@ class Image {
 };
 
 Result<std::vector<SectorRange>> sectors_in(const Image& image, const Arguments& arguments,
-                                            const set::BackfillDisk& disk) {
+                                            const transfer::BackfillDisk& disk) {
   if (arguments.mapfile.empty()) return sectors_of_image(disk, image.size(), arguments.image);
-  const auto areas = set::read_mapfile(arguments.mapfile);
+  const auto areas = transfer::read_mapfile(arguments.mapfile);
   if (!areas) return tl::unexpected(areas.error());
   return sectors_of_image(disk, image.size(), arguments.image, *areas, arguments.mapfile);
 }
@@ -117,7 +117,7 @@ std::vector<SectorRange> read_batch(const Image& image, const std::vector<Sector
 // An error ends it: what was filled before stays filled.
 void send(const control::RuntimeDir& runtime, const Image& image, const control::DiskMap& map,
           const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
-  for (const auto& batch : set::batches_of(fill, kBatch)) {
+  for (const auto& batch : transfer::batches_of(fill, kBatch)) {
     std::vector<std::byte> data;
     const auto ranges = read_batch(image, batch, map.unit, data, sum);
     if (ranges.empty()) continue;
@@ -148,10 +148,10 @@ Result<Sum> backfill(const Arguments& arguments) {
   if (!map) return tl::unexpected(map.error());
   const auto image = Image::open(arguments.image);
   if (!image) return tl::unexpected(image.error());
-  const set::BackfillDisk disk{map->size, map->unit, map->extents};
+  const transfer::BackfillDisk disk{map->size, map->unit, map->extents};
   const auto in_image = sectors_in(*image, arguments, disk);
   if (!in_image) return tl::unexpected(in_image.error());
-  const set::BackfillPlan plan = plan_backfill(disk, *in_image, arguments.gone);
+  const transfer::BackfillPlan plan = plan_backfill(disk, *in_image, arguments.gone);
   Sum sum;
   sum.missing = plan.missing.value;
   sum.kept_gone = plan.kept_gone.value;

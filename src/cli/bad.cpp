@@ -3,16 +3,16 @@
 
 #include <fmt/format.h>
 
-#include "cli/disk_view.hpp"
-#include "cli/known_bad_arguments.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/known_bad_arguments.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "control/protocol.hpp"
 #include "control/server.hpp"
 #include "control/table_json.hpp"
 #include "io/file_device.hpp"
-#include "set/known_bad_file.hpp"
+#include "transfer/known_bad_file.hpp"
 
 namespace dmremap::cli {
 
@@ -49,7 +49,7 @@ Result<io::Geometry> geometry_of(const json& status, bool physical) {
   return out;
 }
 
-Result<json> mark_request(const set::KnownBadMarks& marks, const Arguments& arguments) {
+Result<json> mark_request(const transfer::KnownBadMarks& marks, const Arguments& arguments) {
   json request = control::make_request("mark");
   request["lost"] = control::to_json(marks.sectors.lost);
   request["suspect"] = control::to_json(marks.sectors.suspect);
@@ -74,7 +74,7 @@ Result<json> import(const Arguments& arguments) {
   const auto geometry = geometry_of(*status, source->round);
   if (!geometry) return tl::unexpected(geometry.error());
   const auto marks =
-      set::read_marks(*source, status->at("main").value("path", std::string()), *geometry);
+      transfer::read_marks(*source, status->at("main").value("path", std::string()), *geometry);
   if (!marks) return tl::unexpected(marks.error());
   const auto request = mark_request(*marks, arguments);
   if (!request) return tl::unexpected(with_round_hint(request.error(), arguments.list, "--"));
@@ -112,14 +112,14 @@ int run_import(const Arguments& arguments) {
 // --- export ----------------------------------------------------------------------------------
 
 // What to write, and in which format; only two of them are for others to read.
-Result<set::KnownBadForm> export_form(const Arguments& arguments) {
+Result<transfer::KnownBadForm> export_form(const Arguments& arguments) {
   auto source = parse(arguments.list);
   if (!source) return tl::unexpected(source.error());
-  set::KnownBadForm form = std::move(source->form);
-  form.format = form.format.value_or(set::KnownBadFormat::ddrescue);
+  transfer::KnownBadForm form = std::move(source->form);
+  form.format = form.format.value_or(transfer::KnownBadFormat::ddrescue);
   form.complete = arguments.complete;
-  const bool mapfile = form.format == set::KnownBadFormat::ddrescue;
-  if (!mapfile && form.format != set::KnownBadFormat::badblocks) {
+  const bool mapfile = form.format == transfer::KnownBadFormat::ddrescue;
+  if (!mapfile && form.format != transfer::KnownBadFormat::badblocks) {
     return fail(ErrorCode::usage, "is a format that is only read", arguments.list.format,
                 "give ddrescue or badblocks");
   }
@@ -135,8 +135,8 @@ int run_export(const Arguments& arguments) {
   if (!form) return report_for(form.error(), arguments);
   const auto map = disk_map_of(arguments.name);
   if (!map) return report_for(map.error(), arguments);
-  const std::string text = set::print_known_bad(map->extents, map->size, *form);
-  if (auto written = set::write_known_bad(arguments.file, text, arguments.force); !written) {
+  const std::string text = transfer::print_known_bad(map->extents, map->size, *form);
+  if (auto written = transfer::write_known_bad(arguments.file, text, arguments.force); !written) {
     return report_for(written.error(), arguments);
   }
   std::uint64_t bad = 0;
@@ -147,7 +147,7 @@ int run_export(const Arguments& arguments) {
   if (arguments.json) {
     print_json({{"name", arguments.name},
                 {"file", arguments.file},
-                {"format", set::name_of(*form->format)},
+                {"format", transfer::name_of(*form->format)},
                 {"bad_sectors", bad},
                 {"suspect_sectors", suspect}});
   } else if (!arguments.file.starts_with("/dev/")) {

@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
-#include "cli/examined.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/examined.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
+#include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
-#include "set/main_print.hpp"
 
 namespace dmremap::cli {
 
@@ -89,7 +89,7 @@ void check_main(const Examined& main, const format::Content& content, Problems& 
                             : "give the device the set was made with"});
     if (!unproven) return;
   }
-  if (set::was_written_since_stop(*main.device, content)) {
+  if (discovery::was_written_since_stop(*main.device, content)) {
     out.push_back({main.path,
                    "was written to since the set was stopped, while sectors of it are elsewhere",
                    "use it only through dm-remap"});

@@ -13,25 +13,25 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
-#include "cli/copy_progress.hpp"
-#include "cli/copy_source.hpp"
-#include "cli/disk_view.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/copy_progress.hpp"
+#include "cli/common/copy_source.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "control/protocol.hpp"
 #include "control/table_json.hpp"
 #include "io/usage.hpp"
-#include "set/copy_target.hpp"
-#include "set/copying.hpp"
-#include "set/known_bad_file.hpp"
+#include "transfer/copy_target.hpp"
+#include "transfer/copying.hpp"
+#include "transfer/known_bad_file.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
 using nlohmann::json;
-using Status = set::CopyMap::Status;
+using Status = transfer::CopyMap::Status;
 
 struct Arguments {
   std::string name;
@@ -65,10 +65,10 @@ bool has_condition(const json& status, const char* condition) {
   return std::ranges::find(conditions, json(condition)) != conditions.end();
 }
 
-class Watch final : public set::CopyObserver {
+class Watch final : public transfer::CopyObserver {
  public:
   Watch(const control::RuntimeDir& runtime, const Arguments& arguments, std::string mapfile,
-        set::CopyStamp stamp, const set::CopyMap& map, const io::FileDevice& target)
+        transfer::CopyStamp stamp, const transfer::CopyMap& map, const io::FileDevice& target)
       : runtime_(runtime),
         arguments_(arguments),
         mapfile_(std::move(mapfile)),
@@ -81,7 +81,7 @@ class Watch final : public set::CopyObserver {
     if (!target_.direct()) (void)::posix_fadvise(target_.fd(), 0, 0, POSIX_FADV_DONTNEED);
   }
 
-  bool go_on(const set::CopyMap& map) override {
+  bool go_on(const transfer::CopyMap& map) override {
     progress_.show(map);
     if (std::chrono::steady_clock::now() >= next_save_ && !save(map)) return false;
     return !interrupted.load();
@@ -100,8 +100,8 @@ class Watch final : public set::CopyObserver {
   }
 
   // Of what is on the target already. False: see saved().
-  bool save(const set::CopyMap& map) {
-    saved_ = set::write_known_bad(mapfile_, map.print(stamp_), true);
+  bool save(const transfer::CopyMap& map) {
+    saved_ = transfer::write_known_bad(mapfile_, map.print(stamp_), true);
     next_save_ = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     return saved_.has_value();
   }
@@ -112,7 +112,7 @@ class Watch final : public set::CopyObserver {
   const control::RuntimeDir& runtime_;
   const Arguments& arguments_;
   const std::string mapfile_;
-  const set::CopyStamp stamp_;
+  const transfer::CopyStamp stamp_;
   const io::FileDevice& target_;
   CopyProgress progress_;
   Result<void> saved_;
@@ -131,7 +131,7 @@ Result<std::string> mapfile_of(const Arguments& arguments) {
 }
 
 struct Begun {
-  set::CopyMap map;
+  transfer::CopyMap map;
   bool resumed = false;  // the target holds the beginning of this copy
   bool of_now = false;   // and it is of what the set serves now
 };
@@ -165,14 +165,14 @@ bool has_other_size(const std::string& target, SectorCount size) {
 }
 
 // From a mapfile, if there is one.
-Result<Begun> begin(const std::string& mapfile, const set::CopyStamp& stamp,
+Result<Begun> begin(const std::string& mapfile, const transfer::CopyStamp& stamp,
                     const std::string& target, SectorCount size) {
-  Begun fresh{set::CopyMap(size)};
+  Begun fresh{transfer::CopyMap(size)};
   if (::access(mapfile.c_str(), F_OK) != 0) return fresh;
-  const auto text = set::read_list(mapfile);
+  const auto text = transfer::read_list(mapfile);
   if (!text) return tl::unexpected(text.error());
   if (text->empty()) return fresh;
-  const auto of = set::stamp_of_mapfile(*text);
+  const auto of = transfer::stamp_of_mapfile(*text);
   if (!of || of->set_uuid != stamp.set_uuid || of->target != stamp.target) {
     return fail(ErrorCode::file_exists, "is not the mapfile of a copy of this set to this target",
                 mapfile, "give another --mapfile, or remove it to begin anew");
@@ -182,21 +182,21 @@ Result<Begun> begin(const std::string& mapfile, const set::CopyStamp& stamp,
     fresh.resumed = true;
     return fresh;
   }
-  auto map = set::resume_map(*text, mapfile, size);
+  auto map = transfer::resume_map(*text, mapfile, size);
   if (!map) return tl::unexpected(map.error());
   return Begun{std::move(*map), true, true};
 }
 
 struct Done {
   std::string mapfile;
-  set::CopyMap map{SectorCount{}};
+  transfer::CopyMap map{SectorCount{}};
   std::uint64_t resumed = 0;
   bool recorded = false;
   std::optional<Error> ended;  // why it is not whole, or not recorded
 };
 
 // When no write is in flight: what comes later is counted. Without the target.
-Result<set::CopyStamp> settle(const Arguments& arguments, const json& status) {
+Result<transfer::CopyStamp> settle(const Arguments& arguments, const json& status) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
   auto client = connect(*runtime, arguments.name);
@@ -206,11 +206,11 @@ Result<set::CopyStamp> settle(const Arguments& arguments, const json& status) {
   const auto set_uuid = parse_uuid(status.value("uuid", std::string()));
   const auto run = parse_uuid(answer->value("run", std::string()));
   if (!set_uuid || !run) return fail(ErrorCode::protocol, "says of no run", arguments.name);
-  return set::CopyStamp{*set_uuid, *run, answer->value("writes", std::uint64_t{0}), {}};
+  return transfer::CopyStamp{*set_uuid, *run, answer->value("writes", std::uint64_t{0}), {}};
 }
 
-Result<void> note_copy(const Arguments& arguments, const set::CopyStamp& stamp,
-                       const set::CopyMap& map) {
+Result<void> note_copy(const Arguments& arguments, const transfer::CopyStamp& stamp,
+                       const transfer::CopyMap& map) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
   auto client = connect(*runtime, arguments.name);
@@ -224,8 +224,8 @@ Result<void> note_copy(const Arguments& arguments, const set::CopyStamp& stamp,
 }
 
 // Why the copy is not whole, if it is not; else has the set note it.
-void conclude(const Arguments& arguments, const set::CopyStamp& stamp, const io::FileDevice& target,
-              Done& done) {
+void conclude(const Arguments& arguments, const transfer::CopyStamp& stamp,
+              const io::FileDevice& target, Done& done) {
   const std::uint64_t untried =
       done.map.count(Status::untried).value + done.map.count(Status::non_scraped).value;
   const std::uint64_t unread = done.map.count(Status::non_trimmed).value;
@@ -239,7 +239,7 @@ void conclude(const Arguments& arguments, const set::CopyStamp& stamp, const io:
         ErrorCode::io,
         fmt::format("{} did not read and are not known to be lost", counted(unread, "sector")),
         arguments.name, "the same command tries them again"};
-  } else if (!set::is_target(arguments.target, target)) {
+  } else if (!transfer::is_target(arguments.target, target)) {
     done.ended = Error{ErrorCode::copy_outdated, "is not what was copied to any more",
                        arguments.target, "leave the target alone, and copy it again"};
   } else if (auto noted = note_copy(arguments, stamp, done.map); noted) {
@@ -266,17 +266,17 @@ Result<Done> copy(const Arguments& arguments) {
   }
   auto settled = settle(arguments, *status);
   if (!settled) return tl::unexpected(settled.error());
-  set::CopyStamp stamp = std::move(*settled);
-  stamp.target = set::target_identity(arguments.target);
+  transfer::CopyStamp stamp = std::move(*settled);
+  stamp.target = transfer::target_identity(arguments.target);
   auto begun = begin(*mapfile, stamp, arguments.target, disk->size);
   if (!begun) return tl::unexpected(begun.error());
   if (begun->resumed && !begun->of_now) {
     warn("the set was written to or started anew since the copy began: all of it is copied again");
   }
-  const auto target = set::open_target({arguments.target, disk->size, disk->unit, arguments.force,
-                                        begun->resumed, parts_of(*status)});
+  const auto target = transfer::open_target({arguments.target, disk->size, disk->unit,
+                                             arguments.force, begun->resumed, parts_of(*status)});
   if (!target) return tl::unexpected(target.error());
-  stamp.target = set::target_identity(arguments.target);  // it may have been made just now
+  stamp.target = transfer::target_identity(arguments.target);  // it may have been made just now
   Done done;
   done.mapfile = *mapfile;
   done.map = std::move(begun->map);
@@ -285,8 +285,8 @@ Result<Done> copy(const Arguments& arguments) {
   // Before the first write: what lies on the target is ours from then on.
   if (!watch.save(done.map)) return tl::unexpected(watch.saved().error());
   catch_interrupts();
-  const auto copied =
-      set::copy_verified(source->device(), **target, disk->unit, lost_in(*disk), done.map, watch);
+  const auto copied = transfer::copy_verified(source->device(), **target, disk->unit,
+                                              lost_in(*disk), done.map, watch);
   watch.end();
   if (!copied) done.ended = copied.error();
   if (!watch.save(done.map)) done.ended = watch.saved().error();

@@ -8,10 +8,10 @@
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
-#include "cli/known_bad_arguments.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/known_bad_arguments.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "io/usage.hpp"
 
 namespace dmremap::cli {
@@ -29,7 +29,7 @@ struct Arguments {
 };
 
 Result<void> parse(Arguments& arguments) {
-  if (auto named = set::check_set_name(arguments.options.name); !named) return named;
+  if (auto named = discovery::check_set_name(arguments.options.name); !named) return named;
   if (!arguments.spare_size.empty()) {
     const auto bytes = parse_size(arguments.spare_size);
     if (!bytes) return tl::unexpected(bytes.error());
@@ -63,9 +63,9 @@ Result<void> check_name_is_free(const control::RuntimeDir& runtime,
     return fail(ErrorCode::name_in_use, "a set of this name is running", options.name,
                 "choose another name");
   }
-  const auto hint = set::Hints(runtime.hints()).find(options.name);
+  const auto hint = discovery::Hints(runtime.hints()).find(options.name);
   if (!hint) return {};
-  const auto survey = set::survey_path(hint->spare_path);
+  const auto survey = discovery::survey_path(hint->spare_path);
   if (!survey || !survey->content || survey->content->identity.name != options.name) return {};
   if (options.destroy && options.destroy == survey->set_uuid) return {};
   return fail(ErrorCode::name_in_use, "a set of this name is on " + hint->spare_path, options.name,
@@ -131,7 +131,7 @@ int run(Arguments& arguments) {
     if (free) free = check_devices_are_free(*runtime, arguments.options);
     if (!free) return report(free.error(), arguments.json);
   }
-  const set::Hints known(runtime ? runtime->hints() : std::string());
+  const discovery::Hints known(runtime ? runtime->hints() : std::string());
   const auto created = set::create(arguments.options, known, system_clock(), system_random());
   if (!created) {
     const bool listed = !arguments.known_bad_path.empty();

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/discovered.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/discovered.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "control/protocol.hpp"
 
 namespace dmremap::cli {
@@ -26,9 +26,9 @@ std::string_view likeness_of(const discovery::IdentityVerdict& verdict) {
   return same && verdict.contents_changed ? "file-system-changed" : name_of(verdict.identity);
 }
 
-json json_of(const set::DiscoveredSet& set) {
+json json_of(const discovery::DiscoveredSet& set) {
   json mains = json::array();
-  for (const set::DiscoveredMain& main : set.mains) {
+  for (const discovery::DiscoveredMain& main : set.mains) {
     mains.push_back({{"path", main.path},
                      {"likeness", likeness_of(main.verdict)},
                      {"confirmed", main.verdict.identity == discovery::Identity::same &&
@@ -60,27 +60,28 @@ std::string pair(const char* key, std::string_view value) {
   return out + '"';
 }
 
-void print_pairs(const set::DiscoveredSet& set) {
+void print_pairs(const discovery::DiscoveredSet& set) {
   fmt::print("{} {} {} {} {} {}\n", pair("NAME", set.name), pair("UUID", to_string(set.uuid)),
              pair("STATE", state_of(set)), pair("SPARE", set.spare), pair("MAIN", set.main),
              pair("REASON", set.problem ? set.problem->message() : std::string()));
 }
 
-std::string main_text(const set::DiscoveredMain& main) {
+std::string main_text(const discovery::DiscoveredMain& main) {
   return fmt::format("{}{}: {}{}; {}", printable(main.path), main.chosen ? "" : " (not taken)",
                      discovery::name_of(main.verdict.identity),
                      main.verdict.by_consent ? " (you said so once)" : "",
                      printable(in_words(main.verdict)));
 }
 
-void print_text(const set::DiscoveredSet& set) {
+void print_text(const discovery::DiscoveredSet& set) {
   fmt::print("{}: {}\n  uuid    {}\n", set.name.empty() ? "(no name)" : printable(set.name),
              state_of(set), to_string(set.uuid));
   for (const std::string& spare : set.spares) {
     const char* note = spare == set.spare ? "" : " (not taken)";
     fmt::print("  spare   {}{}\n", printable(spare), note);
   }
-  for (const set::DiscoveredMain& main : set.mains) fmt::print("  main    {}\n", main_text(main));
+  for (const discovery::DiscoveredMain& main : set.mains)
+    fmt::print("  main    {}\n", main_text(main));
   if (set.mains.empty() && !set.main.empty()) fmt::print("  main    {}\n", printable(set.main));
   if (set.problem) fmt::print("  reason  {}\n", printable(set.problem->message()));
 }
@@ -88,7 +89,7 @@ void print_text(const set::DiscoveredSet& set) {
 int run(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
-  const set::Discovery found = discover_sets(arguments.devices, *runtime);
+  const discovery::Discovery found = discover_sets(arguments.devices, *runtime);
   if (arguments.json) {
     json sets = json::array();
     for (const auto& set : found.sets) sets.push_back(json_of(set));

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
-#include "cli/examined.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/examined.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "format/verdict.hpp"
 
 namespace dmremap::cli {

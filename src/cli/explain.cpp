@@ -5,9 +5,9 @@
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
-#include "cli/disk_view.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
 

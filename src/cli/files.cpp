@@ -4,17 +4,17 @@
 
 #include <fmt/format.h>
 
-#include "cli/disk_view.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
-#include "view/file_walk.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
+#include "files/file_walk.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
+using files::BadFiles;
 using nlohmann::json;
-using view::BadFiles;
 
 struct Arguments {
   std::string name;
@@ -24,7 +24,7 @@ struct Arguments {
 
 struct Found {
   DiskView disk;
-  view::Mounted mounted;
+  files::Mounted mounted;
   BadFiles bad;
 };
 
@@ -44,23 +44,23 @@ Result<Found> find(const Arguments& arguments) {
                 arguments.name,
                 "start it with `dmremap start " + arguments.name + "` and mount it");
   }
-  auto mounted = view::find_mounted(arguments.mount_point, exports_of(*disk), disk->map.size);
+  auto mounted = files::find_mounted(arguments.mount_point, exports_of(*disk), disk->map.size);
   if (!mounted) return tl::unexpected(mounted.error());
-  auto bad = view::find_bad_files(*mounted, disk->map.extents);
+  auto bad = files::find_bad_files(*mounted, disk->map.extents);
   if (!bad) return tl::unexpected(bad.error());
   if (!bad->fs_type.empty()) mounted->fs_type = bad->fs_type;
   return Found{std::move(*disk), std::move(*mounted), std::move(*bad)};
 }
 
-std::uint64_t sectors_in(const std::vector<view::BadAreas::Left>& ranges) {
+std::uint64_t sectors_in(const std::vector<files::BadAreas::Left>& ranges) {
   std::uint64_t out = 0;
   for (const auto& one : ranges) out += one.range.count.value;
   return out;
 }
 
-json file_json(const view::BadFile& file) {
+json file_json(const files::BadFile& file) {
   json out{{"path", file.path}, {"directory", file.directory}, {"ranges", json::array()}};
-  for (const view::BadRange& range : file.ranges) {
+  for (const files::BadRange& range : file.ranges) {
     out["ranges"].push_back({{"offset", range.range.begin},
                              {"length", range.range.length},
                              {"state", format::name_of(range.state)},
@@ -83,8 +83,8 @@ json to_json(const Found& found) {
       {"files", json::array()},
       {"unreadable", json::array()},
       {"in_no_file", {{"sectors", sectors_in(found.bad.in_no_file)}, {"ranges", json::array()}}}};
-  for (const view::BadFile& file : found.bad.files) out["files"].push_back(file_json(file));
-  for (const view::Unread& one : found.bad.unread) {
+  for (const files::BadFile& file : found.bad.files) out["files"].push_back(file_json(file));
+  for (const files::Unread& one : found.bad.unread) {
     out["unreadable"].push_back({{"path", one.path}, {"error", errno_text(one.error)}});
   }
   for (const auto& one : found.bad.in_no_file) {
@@ -95,9 +95,9 @@ json to_json(const Found& found) {
   return out;
 }
 
-void print_file(const view::BadFile& file) {
+void print_file(const files::BadFile& file) {
   fmt::print("{}{}\n", printable(file.path), file.directory ? "/" : "");
-  for (const view::BadRange& range : file.ranges) {
+  for (const files::BadRange& range : file.ranges) {
     fmt::print("  bytes {} to {}: {}, sector {}+{}{}\n", range.range.begin, range.range.end() - 1,
                format::name_of(range.state), range.sector.value, range.sectors,
                range.unwritten ? " (preallocated: reads as zeros, nothing was there)" : "");
@@ -106,7 +106,7 @@ void print_file(const view::BadFile& file) {
 
 void print_text(const Found& found) {
   const BadFiles& bad = found.bad;
-  for (const view::BadFile& file : bad.files) print_file(file);
+  for (const files::BadFile& file : bad.files) print_file(file);
   fmt::print("{} on lost, gone or suspect sectors, of {} looked at\n",
              counted(bad.files.size(), "file"), bad.looked_at);
   if (!bad.in_no_file.empty()) {
@@ -119,7 +119,7 @@ void print_text(const Found& found) {
                  format::name_of(one.state));
     }
   }
-  for (const view::Unread& one : bad.unread) {
+  for (const files::Unread& one : bad.unread) {
     warn(fmt::format("{}: could not be looked at: {}", one.path, errno_text(one.error)));
   }
 }
@@ -131,7 +131,7 @@ int run(const Arguments& arguments) {
     if (error.where.empty()) error.where = arguments.name;
     return report(error, arguments.json);
   }
-  std::ranges::sort(found->bad.files, {}, &view::BadFile::path);
+  std::ranges::sort(found->bad.files, {}, &files::BadFile::path);
   if (arguments.json) {
     print_json(to_json(*found));
   } else {

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/host_view.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/host_view.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
 

@@ -5,8 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 
 namespace {
 

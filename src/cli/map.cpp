@@ -9,10 +9,10 @@
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
-#include "cli/disk_view.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
-#include "set/replace_file.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
+#include "io/replace_file.hpp"
 #include "view/cells.hpp"
 #include "view/picture.hpp"
 #include "view/terminal_map.hpp"
@@ -85,7 +85,7 @@ Result<void> write_picture(const DiskView& disk, view::PictureKind kind, const s
                                  format_time(system_clock().wall_ns())};
   const auto bytes = view::draw_picture(kind, title, disk.map.extents, disk.map.size);
   if (!bytes) return tl::unexpected(bytes.error());
-  return set::write_file(path, *bytes);
+  return io::write_file(path, *bytes);
 }
 
 Result<void> write_pictures(const DiskView& disk, const Arguments& arguments) {

@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
-#include "cli/examined.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/examined.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "control/runtime_dir.hpp"
+#include "discovery/hints.hpp"
 #include "metadata/offline.hpp"
-#include "set/hints.hpp"
 
 namespace dmremap::cli {
 
@@ -90,7 +90,7 @@ Result<json> release(const Arguments& arguments) {
   }
   if (const auto runtime = control::RuntimeDir::from_environment();
       runtime && set["name"].is_string()) {
-    set::Hints(runtime->hints()).forget(set["name"].get<std::string>());
+    discovery::Hints(runtime->hints()).forget(set["name"].get<std::string>());
   }
   return json{{"set", set},
               {"copied", copy.has_value()},

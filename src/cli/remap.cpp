@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/range_verb.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/range_verb.hpp"
 #include "control/protocol.hpp"
 
 namespace dmremap::cli {

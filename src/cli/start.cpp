@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/export_choice.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/export_choice.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
 #include "daemon/nbd_server.hpp"
 
@@ -63,7 +63,7 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
 
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
     options.name = arguments.what.front();
-    if (auto named = set::check_set_name(options.name); !named) {
+    if (auto named = discovery::check_set_name(options.name); !named) {
       return tl::unexpected(named.error());
     }
     return options;

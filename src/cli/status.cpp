@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
 

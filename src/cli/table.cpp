@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "cli/disk_view.hpp"
-#include "cli/examined.hpp"
-#include "cli/lookup.hpp"
-#include "cli/output.hpp"
-#include "cli/verb.hpp"
-#include "set/assembly.hpp"
-#include "set/main_print.hpp"
+#include "cli/common/disk_view.hpp"
+#include "cli/common/examined.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/verb.hpp"
+#include "discovery/assembly.hpp"
+#include "discovery/main_print.hpp"
 #include "view/dm_table.hpp"
 
 namespace dmremap::cli {
@@ -41,7 +41,7 @@ constexpr const char* kResolve =
 
 void note_written(Source& out, const format::Content& content) {
   auto main = io::FileDevice::open(out.devices.main, {io::Access::read_only, io::Holding::shared});
-  if (main && set::was_written_since_stop(**main, content)) {
+  if (main && discovery::was_written_since_stop(**main, content)) {
     out.notes.push_back(out.devices.main +
                         " was written to since the set was stopped: what it holds may not fit what "
                         "the spare holds");
@@ -50,8 +50,9 @@ void note_written(Source& out, const format::Content& content) {
 
 // Main as given, or by its identity wherever it is. A rescuer may have the spare alone, and main in
 // another machine: then the table names the path where main was last seen, and says so.
-Result<void> find_main(Source& out, const set::Spare& spare, const set::MainSearch& search) {
-  const auto members = set::find_main(spare, search);
+Result<void> find_main(Source& out, const discovery::Spare& spare,
+                       const discovery::MainSearch& search) {
+  const auto members = discovery::find_main(spare, search);
   if (members) {
     out.devices.main = members->main_path;
     note_written(out, *spare.survey.content);
@@ -68,7 +69,7 @@ Result<void> find_main(Source& out, const set::Spare& spare, const set::MainSear
 }
 
 // Of a set that is not asked, but read.
-Result<Source> of_spare(const set::Spare& spare, const set::MainSearch& search) {
+Result<Source> of_spare(const discovery::Spare& spare, const discovery::MainSearch& search) {
   if (!spare.survey.content) {
     return fail(ErrorCode::no_metadata, "no winner: not one slot holds a whole commit", spare.path,
                 "look with `dmremap examine`");
@@ -92,7 +93,7 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
   const auto absolute = [](const std::string& path) {
     return std::filesystem::absolute(path).lexically_normal().string();
   };
-  set::Spare spare{absolute(set->devices[set->spare].path), set->survey(), {}};
+  discovery::Spare spare{absolute(set->devices[set->spare].path), set->survey(), {}};
   for (std::size_t i = 0; i < set->devices.size(); ++i) {
     if (i != set->spare) spare.others.push_back(absolute(set->devices[i].path));
   }
@@ -123,7 +124,7 @@ Result<Source> of_name(const std::string& name, const std::string& accept_main) 
   if (is_running(*runtime, name)) return of_running(name);
   const auto spare = stopped_set(*runtime, name);
   if (!spare) return tl::unexpected(spare.error());
-  const auto hint = set::Hints(runtime->hints()).find(name);
+  const auto hint = discovery::Hints(runtime->hints()).find(name);
   return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main, {}});
 }
 

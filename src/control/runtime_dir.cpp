@@ -22,8 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "discovery/hints.hpp"
 #include "io/trusted_directory.hpp"
-#include "set/hints.hpp"
 
 namespace dmremap::control {
 
@@ -196,7 +196,7 @@ std::vector<std::string> RuntimeDir::names() const {
     std::string name = entry.path().filename();
     if (!name.ends_with(kPidSuffix)) continue;
     name.resize(name.size() - kPidSuffix.size());
-    if (set::is_set_name(name)) found.push_back(std::move(name));
+    if (discovery::is_set_name(name)) found.push_back(std::move(name));
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -23,11 +23,11 @@
 #include "control/server.hpp"
 #include "daemon/end_signals.hpp"
 #include "daemon/stepwise.hpp"
+#include "discovery/assembly.hpp"
+#include "discovery/hints.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "io/file_geometry.hpp"
 #include "io/usage.hpp"
-#include "set/assembly.hpp"
-#include "set/hints.hpp"
 #include "set/opening.hpp"
 #include "set/spare_room.hpp"
 
@@ -246,13 +246,13 @@ Result<void> wait_for_end(ServedSet& serving, const EndSignals& signals) {
   }
 }
 
-Result<set::Spare> find_spare(const ServeOptions& options, const set::Hints& hints) {
-  return options.devices.empty() ? set::find_spare(options.name, hints)
-                                 : set::find_spare(options.devices);
+Result<discovery::Spare> find_spare(const ServeOptions& options, const discovery::Hints& hints) {
+  return options.devices.empty() ? discovery::find_spare(options.name, hints)
+                                 : discovery::find_spare(options.devices);
 }
 
 Result<void> clear_leftovers(const std::string& name, const std::string& mount_path,
-                             const set::Hints& hints) {
+                             const discovery::Hints& hints) {
   const auto hint = hints.find(name);
   if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
     auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
@@ -281,8 +281,9 @@ void note_missing_protection() {
 }
 
 // What stands between the set and its devices is cleared away; the pid file is held by the caller.
-Result<set::Members> find_members(const set::Spare& spare, const std::string& mount_path,
-                                  const set::OpenOptions& open, const set::Hints& hints) {
+Result<discovery::Members> find_members(const discovery::Spare& spare,
+                                        const std::string& mount_path, const set::OpenOptions& open,
+                                        const discovery::Hints& hints) {
   const std::string& name = spare.identity().name;
   // A doubt about the metadata is told before one about main.
   if (auto fine = set::check_metadata(spare.survey, spare.path, open); !fine) {
@@ -292,7 +293,8 @@ Result<set::Members> find_members(const set::Spare& spare, const std::string& mo
     return tl::unexpected(cleared.error());
   }
   const auto hint = hints.find(name);
-  return set::find_main(spare, {hint ? hint->main_path : std::string(), open.accept_main, {}});
+  return discovery::find_main(spare,
+                              {hint ? hint->main_path : std::string(), open.accept_main, {}});
 }
 
 // Where the FUSE file is, was or would be.
@@ -323,9 +325,11 @@ Error with_way_round(Error error) {
 }
 
 // Everything from the name on; the pid file is held by the caller, outside of all of it.
-Result<std::unique_ptr<Serving>> bring_up(const set::Spare& spare, const ServeOptions& options,
+Result<std::unique_ptr<Serving>> bring_up(const discovery::Spare& spare,
+                                          const ServeOptions& options,
                                           const control::RuntimeDir& runtime,
-                                          const set::Hints& hints, const ExportMaker& export_it) {
+                                          const discovery::Hints& hints,
+                                          const ExportMaker& export_it) {
   const std::string& name = spare.identity().name;
   const std::string mount_path = mount_path_of(name, options, runtime);
   const auto members = find_members(spare, mount_path, options.open, hints);
@@ -379,16 +383,16 @@ class Served final : public ServedSet {
 
 // The spare of the set that is to be started, and that nobody else serves or starts it.
 struct Claimed {
-  set::Spare spare;
+  discovery::Spare spare;
   control::PidFile pid_file;
 };
 
 Result<Claimed> claim(const ServeOptions& options, const control::RuntimeDir& runtime,
-                      const set::Hints& hints) {
+                      const discovery::Hints& hints) {
   auto spare = find_spare(options, hints);
   if (!spare) return tl::unexpected(spare.error());
   const std::string& name = spare->identity().name;
-  if (!set::is_set_name(name)) {
+  if (!discovery::is_set_name(name)) {
     return fail(ErrorCode::metadata_doubtful, "the name of the set in its metadata is none",
                 spare->path, "look with `dmremap examine`");
   }
@@ -403,7 +407,7 @@ Result<std::unique_ptr<ServedSet>> ServedSet::start(const ServeOptions& options,
                                                     const control::RuntimeDir& runtime,
                                                     ServeObserver& observer,
                                                     const ExportMaker& export_it) {
-  const set::Hints hints(runtime.hints());
+  const discovery::Hints hints(runtime.hints());
   auto claimed = claim(options, runtime, hints);
   if (!claimed) return tl::unexpected(claimed.error());
   const std::string name = claimed->spare.identity().name;
@@ -425,7 +429,7 @@ Result<std::unique_ptr<ServedSet>> ServedSet::start(const ServeOptions& options,
 }
 
 Result<void> check_start(const ServeOptions& options, const control::RuntimeDir& runtime) {
-  const set::Hints hints(runtime.hints());
+  const discovery::Hints hints(runtime.hints());
   const auto claimed = claim(options, runtime, hints);
   if (!claimed) return tl::unexpected(claimed.error());
   const std::string& name = claimed->spare.identity().name;
@@ -437,7 +441,7 @@ Result<void> check_start(const ServeOptions& options, const control::RuntimeDir&
 }
 
 Result<std::string> name_to_start(const ServeOptions& options, const control::RuntimeDir& runtime) {
-  const auto claimed = claim(options, runtime, set::Hints(runtime.hints()));
+  const auto claimed = claim(options, runtime, discovery::Hints(runtime.hints()));
   if (!claimed) return tl::unexpected(claimed.error());
   return claimed->spare.identity().name;
 }

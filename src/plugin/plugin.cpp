@@ -18,8 +18,8 @@
 #include <nbdkit-plugin.h>
 
 #include "base/log.hpp"
+#include "discovery/hints.hpp"
 #include "io/file_geometry.hpp"
-#include "set/hints.hpp"
 
 namespace dmremap::plugin {
 
@@ -113,7 +113,7 @@ Result<void> Plugin::add_device(const std::string& value) {
                 "a device has a '/' in it: ./" + value);
   }
   options_.name = value;
-  return set::check_set_name(value);
+  return discovery::check_set_name(value);
 }
 
 Result<void> Plugin::configure(const std::string& key, const std::string& value) {

@@ -12,16 +12,16 @@
 
 #include "base/parse.hpp"
 #include "discovery/device_facts.hpp"
+#include "discovery/hints.hpp"
 #include "discovery/identity.hpp"
+#include "discovery/other_sets.hpp"
 #include "discovery/signatures.hpp"
 #include "io/file_device.hpp"
+#include "io/undo.hpp"
 #include "io/usage.hpp"
 #include "metadata/store.hpp"
 #include "metadata/survey.hpp"
-#include "set/hints.hpp"
-#include "set/other_sets.hpp"
 #include "set/spare_file.hpp"
-#include "set/undo.hpp"
 
 namespace dmremap::set {
 
@@ -217,7 +217,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
       if (old.end().value <= spare.geometry().size.value) ranges.push_back(old);
     }
   }
-  Undo undo(spare, ranges);
+  io::Undo undo(spare, ranges);
   if (!undo.covers_all() && !force) {
     undo.disarm();
     return fail(ErrorCode::spare_unreadable, "does not read where the metadata is to be",
@@ -227,7 +227,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
     // What else lay there must not be found by other programs any more: they would take the spare
     // for theirs.
     if (!erase_ends) break;
-    if (const auto status = overwrite_with_zeros(spare, range); !status.ok()) {
+    if (const auto status = io::overwrite_with_zeros(spare, range); !status.ok()) {
       return fail_errno(status.error, "erase what the spare held", spare.path());
     }
   }
@@ -264,12 +264,13 @@ SectorCount data_room(SectorCount spare_size) {
 
 }  // namespace
 
-Result<Created> create(const CreateOptions& options, const Hints& known, Clock& clock,
+Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,
                        Random& random) {
-  if (auto named = check_set_name(options.name); !named) return tl::unexpected(named.error());
+  if (auto named = discovery::check_set_name(options.name); !named)
+    return tl::unexpected(named.error());
   auto main = open_main(options.main_path);
   if (!main) return tl::unexpected(main.error());
-  const auto bad = read_marks(options.known_bad, options.main_path, (*main)->geometry());
+  const auto bad = transfer::read_marks(options.known_bad, options.main_path, (*main)->geometry());
   if (!bad) return tl::unexpected(bad.error());
   if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
     return tl::unexpected(apart.error());
@@ -291,8 +292,8 @@ Result<Created> create(const CreateOptions& options, const Hints& known, Clock& 
   if (!destroyed) return tl::unexpected(destroyed.error());
   const auto erase_ends = check_signatures(**spare, options.force);
   if (!erase_ends) return tl::unexpected(erase_ends.error());
-  if (auto free =
-          check_in_no_set(**main, *main_facts, known, options.discard_data, options.spare_path);
+  if (auto free = discovery::check_in_no_set(**main, *main_facts, known, options.discard_data,
+                                             options.spare_path);
       !free) {
     return tl::unexpected(free.error());
   }

@@ -10,9 +10,9 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "discovery/hints.hpp"
 #include "format/content.hpp"
-#include "set/hints.hpp"
-#include "set/known_bad_source.hpp"
+#include "transfer/known_bad_source.hpp"
 
 namespace dmremap::set {
 
@@ -21,10 +21,10 @@ struct CreateOptions {
   std::string main_path;
   std::string spare_path;
   std::optional<std::uint64_t> spare_bytes;  // make the spare as a file of this size
-  bool force = false;                // over a file system, partition table, damaged metadata
-  std::optional<Uuid> destroy;       // over this very set
-  std::optional<Uuid> discard_data;  // MAIN was main of this set, whose spare is given up
-  KnownBadSource known_bad;          // sectors that the set shall know of from the start
+  bool force = false;                  // over a file system, partition table, damaged metadata
+  std::optional<Uuid> destroy;         // over this very set
+  std::optional<Uuid> discard_data;    // MAIN was main of this set, whose spare is given up
+  transfer::KnownBadSource known_bad;  // sectors that the set shall know of from the start
 };
 
 struct Created {
@@ -41,7 +41,7 @@ struct Created {
 // read-only (it may be mounted), holds the spare. `known`: the sets that were seen on this host.
 // Errors: the refusals of `create`; main_has_set, if MAIN is main or spare of another set;
 // no_space; io.
-Result<Created> create(const CreateOptions& options, const Hints& known, Clock& clock,
+Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,
                        Random& random);
 
 }  // namespace dmremap::set

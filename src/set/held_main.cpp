@@ -11,8 +11,8 @@
 #include "discovery/candidates.hpp"
 #include "discovery/device_facts.hpp"
 #include "discovery/fingerprint.hpp"
+#include "discovery/main_choice.hpp"
 #include "io/usage.hpp"
-#include "set/main_choice.hpp"
 
 namespace dmremap::set {
 
@@ -121,7 +121,7 @@ Result<void> HeldMain::check(io::FileDevice& device, const discovery::SharedFact
   auto verdict = discovery::identify(recorded(), *seen, shared);
   if (verdict.by_consent) verdict.identity = discovery::Identity::unproven;
   verdict.by_consent = false;
-  if (auto fine = check_main({std::move(*seen), verdict, true, false}, {}); !fine) {
+  if (auto fine = discovery::check_main({std::move(*seen), verdict, true, false}, {}); !fine) {
     // The contents are compared block by block before main is taken again.
     if (fine.error().code != ErrorCode::main_changed) return fine;
   }

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "discovery/main_choice.hpp"
+#include "discovery/main_print.hpp"
 #include "io/usage.hpp"
 #include "set/held_main.hpp"
-#include "set/main_choice.hpp"
 #include "set/main_evidence.hpp"
-#include "set/main_print.hpp"
 
 namespace dmremap::set {
 
@@ -77,11 +77,11 @@ Result<discovery::IdentityVerdict> check_identity(Opening& opening, const OpenOp
   if (!seen) return tl::unexpected(seen.error());
   opening.main_seen = std::move(*seen);
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
-  MainCandidate main{opening.main_seen,
-                     discovery::identify(opening.main_recorded, opening.main_seen, shared), true,
-                     is_accepted(*opening.main, options)};
-  const MainConsent consent{main.accepted, options.accept_main_changed};
-  if (auto fine = check_main(main, consent); !fine) return tl::unexpected(fine.error());
+  discovery::MainCandidate main{
+      opening.main_seen, discovery::identify(opening.main_recorded, opening.main_seen, shared),
+      true, is_accepted(*opening.main, options)};
+  const discovery::MainConsent consent{main.accepted, options.accept_main_changed};
+  if (auto fine = discovery::check_main(main, consent); !fine) return tl::unexpected(fine.error());
   opening.main_accepted = main.accepted;
   opening.main_changed = main.verdict.contents_changed.has_value();
   return main.verdict;
@@ -95,8 +95,9 @@ bool is_known_by_contents(const discovery::IdentityVerdict& verdict, const OpenO
 Result<void> check_print(Opening& opening, const discovery::IdentityVerdict& verdict,
                          const OpenOptions& options) {
   const bool known_by_contents = is_known_by_contents(verdict, options);
-  const auto compared = compare_print(*opening.main, opening.content(), known_by_contents);
-  if (known_by_contents && compared == PrintNow::unknown) {
+  const auto compared =
+      discovery::compare_print(*opening.main, opening.content(), known_by_contents);
+  if (known_by_contents && compared == discovery::PrintNow::unknown) {
     return fail(
         ErrorCode::main_unproven,
         "cannot tell whether it is main: nothing of its own to know it by, and what it "
@@ -104,7 +105,7 @@ Result<void> check_print(Opening& opening, const discovery::IdentityVerdict& ver
         opening.main->path(),
         "if it is the disk itself and no copy of it: --accept-main " + opening.main->path());
   }
-  if (compared != PrintNow::differs) return {};
+  if (compared != discovery::PrintNow::differs) return {};
   if (!options.accept_main_changed) {
     return fail(ErrorCode::main_changed,
                 "was written to since the set was stopped, while sectors of it are elsewhere",
@@ -128,7 +129,7 @@ Result<void> check_evidence(Opening& opening, const discovery::IdentityVerdict& 
     return {};
   }
   const bool matters = left.of_killed_run || is_known_by_contents(verdict, options) ||
-                       std::ranges::any_of(content.extents, is_elsewhere);
+                       std::ranges::any_of(content.extents, discovery::is_elsewhere);
   if (!matters) return {};
   if (!options.accept_main_changed) {
     return fail(
@@ -145,7 +146,7 @@ Result<void> check_evidence(Opening& opening, const discovery::IdentityVerdict& 
 
 }  // namespace
 
-Result<Opening> open_devices(const Members& members, const OpenOptions& options) {
+Result<Opening> open_devices(const discovery::Members& members, const OpenOptions& options) {
   const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
   Opening opening;
   auto spare = io::FileDevice::open(members.spare_path, {access, io::Holding::exclusive});

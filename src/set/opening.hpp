@@ -39,6 +39,6 @@ struct Opening {
 
 // Holds both devices, surveys the spare, refuses what is doubtful, compares main's identity and its
 // recorded print. Writes nothing. Errors: the refusals of `start`.
-Result<Opening> open_devices(const Members& members, const OpenOptions& options);
+Result<Opening> open_devices(const discovery::Members& members, const OpenOptions& options);
 
 }  // namespace dmremap::set

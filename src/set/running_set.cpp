@@ -13,12 +13,12 @@
 #include "base/log.hpp"
 #include "discovery/device_facts.hpp"
 #include "discovery/identity.hpp"
+#include "discovery/main_print.hpp"
 #include "io/file_device.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
 #include "set/device_watch.hpp"
 #include "set/held_main.hpp"
-#include "set/main_print.hpp"
 #include "set/opening.hpp"
 #include "set/run_memory.hpp"
 #include "table/route.hpp"
@@ -321,10 +321,10 @@ class HeldSet final : public RunningSet {
     engine_->end_background();
     // A main that does not answer, or was not flushed, has no print that means anything.
     const bool clean = flushed && !engine_->conditions().tripped;
-    MainPrint print;
+    discovery::MainPrint print;
     if (clean) {
       if (const auto seen = discovery::gather_facts(*main_.device())) look_at_facts(*seen);
-      print = print_of(*main_.device(), engine_->extents());
+      print = discovery::print_of(*main_.device(), engine_->extents());
       // Once all of it reads again its print would be another one, though nobody wrote to it.
       if (!print.whole) print.print = {};
     }
@@ -374,7 +374,7 @@ class HeldSet final : public RunningSet {
   void watch_main() {
     std::uint64_t writes_seen = 0;
     unsigned rest = 0;
-    Sha256 print_seen = print_of(*main_.device(), engine_->extents()).print;
+    Sha256 print_seen = discovery::print_of(*main_.device(), engine_->extents()).print;
     std::unique_lock lock(watch_mutex_);
     while (!watch_ended_.wait_for(lock, kLookEvery, [this] { return watch_ends_; })) {
       lock.unlock();
@@ -391,7 +391,7 @@ class HeldSet final : public RunningSet {
 
   // False: it does not read well.
   bool look_at_main(Sha256& print_seen) {
-    const MainPrint now = print_of(*main_.device(), engine_->extents());
+    const discovery::MainPrint now = discovery::print_of(*main_.device(), engine_->extents());
     if (!now.whole || now.print == print_seen) return now.whole;
     print_seen = now.print;
     const auto seen = discovery::gather_facts(*main_.device());
@@ -447,7 +447,7 @@ class HeldSet final : public RunningSet {
 
 }  // namespace
 
-Result<std::unique_ptr<RunningSet>> RunningSet::open(const Members& members,
+Result<std::unique_ptr<RunningSet>> RunningSet::open(const discovery::Members& members,
                                                      const OpenOptions& options, Clock& clock,
                                                      Random& random) {
   auto opening = open_devices(members, options);

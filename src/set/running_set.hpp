@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "discovery/assembly.hpp"
 #include "discovery/identity.hpp"
 #include "remap/engine.hpp"
 #include "set/event_log.hpp"
@@ -36,14 +37,6 @@ struct OpenOptions {
   std::string memory_path;
 };
 
-// The devices of one set, found (set/assembly.hpp) but not yet held.
-struct Members {
-  std::string name;
-  Uuid set_uuid;
-  std::string main_path;
-  std::string spare_path;
-};
-
 // A moment of a run: until another write is counted, the set serves what it serves now.
 struct Moment {
   Uuid run;                  // of this opening alone
@@ -60,7 +53,7 @@ struct CopyMade {
 class RunningSet {
  public:
   // Errors: the refusals of `start`; io. Nothing was written then, but for a failed activation.
-  static Result<std::unique_ptr<RunningSet>> open(const Members& members,
+  static Result<std::unique_ptr<RunningSet>> open(const discovery::Members& members,
                                                   const OpenOptions& options, Clock& clock,
                                                   Random& random);
   virtual ~RunningSet() = default;

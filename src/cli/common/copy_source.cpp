@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common/copy_source.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <string_view>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "io/usage.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::string_view kAttached = "attached to ";  // of io::uses_of
+
+std::string text_at(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+std::string where_of(const json& status, std::string_view kind) {
+  for (const json& entry : status.value("exports", json::array())) {
+    if (text_at(entry, "kind") == kind) return text_at(entry, "where");
+  }
+  return {};
+}
+
+tl::unexpected<Error> in_use(const std::string& where, const std::vector<std::string>& uses) {
+  return fail(
+      ErrorCode::device_in_use,
+      uses.empty() ? std::string("is in use") : fmt::format("is in use: {}", fmt::join(uses, ", ")),
+      where, "unmount it, or start the set with --read-only: a copy of what changes is none");
+}
+
+// Of what is served there, by others than this process and the set's own loop device.
+std::vector<std::string> uses_beside_own(const std::string& where) {
+  std::vector<std::string> uses = io::uses_of(where);
+  const auto node = io::storage_of(where);
+  if (!node || !node->is_block_device()) return uses;
+  const auto backing = io::loop_backing(node->device);
+  if (!backing) return uses;
+  for (std::string& use : io::uses_of(backing->path)) {
+    const bool own =
+        use.starts_with(kAttached) && io::storage_of(use.substr(kAttached.size())) == node;
+    if (!own) uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
+// Those that last: udev looks at a device for a moment whenever somebody wrote to it.
+std::vector<std::string> lasting_uses(const std::string& where) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  auto uses = uses_beside_own(where);
+  while (!uses.empty() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(kPatience / 20);
+    uses = uses_beside_own(where);
+  }
+  return uses;
+}
+
+}  // namespace
+
+Result<CopySource> CopySource::open(const json& status) {
+  const json conditions = status.value("conditions", json::array());
+  const bool read_only = std::ranges::find(conditions, json("read-only")) != conditions.end();
+  const std::string block = where_of(status, "block");
+  const std::string where = block.empty() ? where_of(status, "fuse") : block;
+  if (where.empty()) {
+    return fail(ErrorCode::not_supported, "is served neither as a block device nor as a file",
+                text_at(status, "name"), "start it with --export block or --export fuse");
+  }
+  CopySource out;
+  if (!read_only && !block.empty()) {
+    out.hold_ = FileDescriptor(::open(where.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    if (!out.hold_.valid() && errno == EBUSY) return in_use(where, io::uses_of(where));
+    if (!out.hold_.valid()) return fail_errno(errno, "open", where, "try it as root");
+  }
+  if (!read_only) {
+    if (const auto uses = lasting_uses(where); !uses.empty()) return in_use(where, uses);
+  }
+  if (out.hold_.valid()) {
+    // What somebody wrote before is still on its way: it shall not count as written meanwhile.
+    if (::fsync(out.hold_.get()) != 0) return fail_errno(errno, "write back its cache", where);
+  }
+  auto device = io::FileDevice::open(where, {io::Access::read_only, io::Holding::shared});
+  if (!device) return tl::unexpected(device.error());
+  out.device_ = std::move(*device);
+  return out;
+}
+
+std::vector<std::string> parts_of(const json& status) {
+  std::vector<std::string> out{text_at(status.value("main", json::object()), "path")};
+  for (const json& spare : status.value("spares", json::array())) {
+    out.push_back(text_at(spare, "path"));
+  }
+  for (const json& entry : status.value("exports", json::array())) {
+    out.push_back(text_at(entry, "where"));
+  }
+  return out;
+}
+
+}  // namespace dmremap::cli

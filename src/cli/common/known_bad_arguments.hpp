@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The options that say in what form a list of known-bad sectors is, and of which device.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/parse.hpp"
+#include "transfer/known_bad_source.hpp"
+
+namespace dmremap::cli {
+
+// Empty: not given.
+struct KnownBadArguments {
+  std::string format;
+  std::string block_size;
+  std::string device;
+  std::string offset;
+  std::string partition;
+  bool round = false;
+};
+
+// The options of a list that is read, each with `prefix` before its name ("--" or "--known-bad-").
+void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::string& prefix);
+
+// Of a list that the table has no room for: names --round, unless it was given.
+[[nodiscard]] Error with_round_hint(Error error, const KnownBadArguments& arguments,
+                                    const std::string& prefix);
+
+// Without the path. Errors: usage.
+[[nodiscard]] Result<transfer::KnownBadSource> parse(const KnownBadArguments& arguments);
+
+}  // namespace dmremap::cli

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common/lookup.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/common/host_view.hpp"
+#include "control/protocol.hpp"
+#include "set/status.hpp"
+
+namespace dmremap::cli {
+
+bool is_device_argument(const std::string& argument) {
+  return argument.find('/') != std::string::npos;
+}
+
+bool is_running(const control::RuntimeDir& runtime, const std::string& name) {
+  return discovery::is_set_name(name) && control::holder_of(runtime.pid_file(name)).has_value();
+}
+
+Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name) {
+  if (auto named = discovery::check_set_name(name); !named) return tl::unexpected(named.error());
+  if (!is_running(runtime, name)) {
+    return fail(ErrorCode::not_running, "no such set is running", name,
+                "see `dmremap list`, or start it with `dmremap start " + name + "`");
+  }
+  auto client = control::Client::connect(runtime.socket(name));
+  if (!client && client.error().code == ErrorCode::not_running) {
+    return fail(ErrorCode::not_running, "is being started or stopped", name, "try again");
+  }
+  return client;
+}
+
+Result<nlohmann::json> running_status(const control::RuntimeDir& runtime, const std::string& name) {
+  auto client = connect(runtime, name);
+  if (!client) return tl::unexpected(client.error());
+  auto answer = client->call(control::make_request("status"), kAnswerTime);
+  if (!answer) {
+    Error error = answer.error();
+    if (error.where.empty()) error.where = name;
+    return tl::unexpected(std::move(error));
+  }
+  return (*answer)["status"];
+}
+
+Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name) {
+  if (auto named = discovery::check_set_name(name); !named) return tl::unexpected(named.error());
+  auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()));
+  if (!spare && spare.error().code == ErrorCode::missing_device) {
+    return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
+                "see `dmremap list`; `dmremap examine DEVICE` looks at a device");
+  }
+  return spare;
+}
+
+nlohmann::json status_json(const control::RuntimeDir& runtime, const discovery::Spare& stopped) {
+  const auto hint = discovery::Hints(runtime.hints()).find(stopped.identity().name);
+  const std::string main_path = hint ? hint->main_path : stopped.identity().main.path_hint;
+  nlohmann::json out =
+      set::to_json(set::stopped_status(*stopped.survey.content, stopped.survey, main_path,
+                                       stopped.path, host_view(runtime, stopped.identity())));
+  out["pid"] = nullptr;
+  out["exports"] = nlohmann::json::array();
+  return out;
+}
+
+}  // namespace dmremap::cli

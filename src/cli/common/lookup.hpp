@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sets by name, running or not.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "base/result.hpp"
+#include "control/client.hpp"
+#include "control/runtime_dir.hpp"
+#include "discovery/assembly.hpp"
+#include "discovery/hints.hpp"
+
+namespace dmremap::cli {
+
+// Time for an answer that needs no I/O, and for one that may wait for a failing disk.
+inline constexpr std::chrono::seconds kAnswerTime{15};
+inline constexpr std::chrono::minutes kWorkTime{15};
+
+// An argument with a `/` is a device, else the name of a set.
+[[nodiscard]] bool is_device_argument(const std::string& argument);
+
+// Whether a process serves a set of that name now.
+[[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name);
+
+// Errors: usage (no name), not_running.
+Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name);
+
+// The answer's "status". Errors: as connect, timeout.
+Result<nlohmann::json> running_status(const control::RuntimeDir& runtime, const std::string& name);
+
+// The spare of a set that does not run, by its hint or among the block devices; nothing is held.
+// Errors: not_running if there is no such set here; ambiguous.
+Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name);
+
+// What `status --json` says of it.
+[[nodiscard]] nlohmann::json status_json(const control::RuntimeDir& runtime,
+                                         const discovery::Spare& stopped);
+
+}  // namespace dmremap::cli

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common/output.hpp"
+
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "base/units.hpp"
+#include "control/protocol.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+using nlohmann::json;
+constexpr auto kReplace = json::error_handler_t::replace;
+
+// For where nobody knew better: what usually helps.
+std::string_view usual_hint(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::io:
+    case ErrorCode::metadata_commit:
+    case ErrorCode::tripped:
+      return "see the kernel log, and check cable and power";
+    case ErrorCode::no_such_device:
+      return "check the path, and that the device is connected";
+    case ErrorCode::permission:
+      return "run it as root, or as who owns the device";
+    case ErrorCode::no_space:
+    case ErrorCode::no_memory:
+      return "make room and try again";
+    case ErrorCode::spare_full:
+    case ErrorCode::metadata_full:
+      return "copy the disk to a healthy one: no more bad sectors can be taken";
+    case ErrorCode::read_only:
+      return "see `dmremap status` and `dmremap events` for why";
+    case ErrorCode::not_running:
+    case ErrorCode::timeout:
+      return "see `dmremap list`, and try again";
+    case ErrorCode::device_in_use:
+      return "end what uses it first";
+    case ErrorCode::metadata_doubtful:
+    case ErrorCode::metadata_fork:
+      return "look with `dmremap examine`";
+    case ErrorCode::usage:
+      return "see `dmremap --help`";
+    case ErrorCode::protocol:
+      return "use the same version of dmremap that runs the set";
+    default:
+      return "see dmremap(8)";
+  }
+}
+
+Error with_hint(Error error) {
+  if (error.hint.empty()) error.hint = usual_hint(error.code);
+  return error;
+}
+
+}  // namespace
+
+int report(const Error& given, bool as_json) {
+  const Error error = with_hint(given);
+  if (as_json) {
+    const json object{{"error", control::to_json(error)}};
+    fmt::print(stderr, "{}\n", object.dump(-1, ' ', false, kReplace));
+  } else {
+    fmt::print(stderr, "dmremap: {}\n", printable(error.message()));
+  }
+  return static_cast<int>(class_of(error.code));
+}
+
+void warn(const std::string& text) {
+  fmt::print(stderr, "dmremap: warning: {}\n", printable(text));
+}
+
+void print_json(json object) {
+  object["json_version"] = kJsonVersion;
+  fmt::print("{}\n", object.dump(2, ' ', false, kReplace));
+}
+
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string counted(std::uint64_t count, const std::string& thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+std::string human_size(std::uint64_t sectors) {
+  static constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB", "PiB"};
+  double value = static_cast<double>(sectors) / 2;
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+}  // namespace dmremap::cli

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common/range_verb.hpp"
+
+#include <utility>
+
+#include "base/parse.hpp"
+#include "cli/common/lookup.hpp"
+#include "cli/common/output.hpp"
+
+namespace dmremap::cli {
+
+void add_range_arguments(CLI::App& verb, RangeArguments& arguments) {
+  verb.add_option("NAME", arguments.name, "the set")->required();
+  verb.add_option("RANGE", arguments.range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
+      ->required();
+  verb.add_flag("--json", arguments.json, "JSON instead of text");
+}
+
+Result<RangeOfSet> range_of_set(const RangeArguments& arguments) {
+  const auto range = parse_range(arguments.range);
+  if (!range) return tl::unexpected(range.error());
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return tl::unexpected(runtime.error());
+  auto client = connect(*runtime, arguments.name);
+  if (!client) return tl::unexpected(client.error());
+  return RangeOfSet{*range, std::move(*client)};
+}
+
+int report(Error error, const RangeArguments& arguments) {
+  if (error.where.empty()) error.where = arguments.name;
+  return report(error, arguments.json);
+}
+
+}  // namespace dmremap::cli

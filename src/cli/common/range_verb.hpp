@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What `remap` and `unremap` share: NAME RANGE of a running set.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "cli/common/verb.hpp"
+#include "control/client.hpp"
+
+namespace dmremap::cli {
+
+struct RangeArguments {
+  std::string name;
+  std::string range;
+  bool json = false;
+};
+
+void add_range_arguments(CLI::App& verb, RangeArguments& arguments);
+
+struct RangeOfSet {
+  SectorRange range;  // not held against the size of the set
+  control::Client client;
+};
+// Errors: usage; as connect.
+[[nodiscard]] Result<RangeOfSet> range_of_set(const RangeArguments& arguments);
+
+// About the set, if it does not say what it is about.
+int report(Error error, const RangeArguments& arguments);
+
+}  // namespace dmremap::cli

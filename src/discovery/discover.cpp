@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/discover.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "discovery/candidates.hpp"
+#include "discovery/main_print.hpp"
+#include "io/file_device.hpp"
+
+namespace dmremap::discovery {
+
+namespace {
+
+struct Seen {
+  std::string path;
+  metadata::Survey survey;
+};
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto made = std::filesystem::absolute(path, error);
+  return error ? path : made.lexically_normal().string();
+}
+
+void add(std::vector<std::string>& paths, const std::string& path) {
+  if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
+}
+
+// Mains are left out: each of their sectors that need not be read may be a minute saved.
+std::vector<std::string> places_to_look(const Hints& hints) {
+  std::vector<std::string> out = discovery::block_devices();
+  for (const std::string& name : hints.names()) {
+    const auto hint = hints.find(name);
+    if (!hint) continue;
+    std::erase(out, hint->main_path);
+    std::error_code error;
+    if (std::filesystem::exists(hint->spare_path, error)) add(out, hint->spare_path);
+  }
+  return out;
+}
+
+SpareFact fact_of(const Seen& seen) {
+  SpareFact out;
+  out.path = seen.path;
+  if (seen.survey.content) out.name = seen.survey.content->identity.name;
+  out.set_uuid = seen.survey.set_uuid.value_or(Uuid{});
+  out.spare_uuid = seen.survey.spare_uuid.value_or(Uuid{});
+  if (const auto storage = io::storage_of(seen.path)) out.beneath = io::beneath(*storage);
+  return out;
+}
+
+void find_main_of(DiscoveredSet& set, const Spare& spare, const Hints& hints) {
+  const auto hint = hints.find(set.name);
+  const auto candidates = look_for_main(spare, {hint ? hint->main_path : std::string(), {}, {}});
+  const auto chosen = choose_main(candidates, set.name);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const MainCandidate& one = candidates[i];
+    if (one.verdict.identity == discovery::Identity::different && !one.named) continue;
+    set.mains.push_back({one.device.path, one.verdict, chosen && *chosen == i});
+  }
+  if (!chosen) {
+    if (!set.problem) set.problem = chosen.error();
+    return;
+  }
+  set.main = candidates[*chosen].device.path;
+  const auto fine = check_main(candidates[*chosen], {});
+  if (!set.problem && !fine) set.problem = fine.error();
+}
+
+// What a start finds on devices that it holds.
+std::optional<Error> refused_at_start(const DiscoveredSet& set, const format::Content& content) {
+  constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
+  const auto spare = io::FileDevice::open(set.spare, kLook);
+  const SectorCount recorded = content.identity.spare.size;
+  if (spare && (*spare)->geometry().size < recorded) {
+    return Error{ErrorCode::device_too_small,
+                 fmt::format("the spare shrank from {} to {} sectors", recorded.value,
+                             (*spare)->geometry().size.value),
+                 set.spare, "give it back its size"};
+  }
+  if (set.main.empty()) return std::nullopt;
+  const auto main = io::FileDevice::open(set.main, kLook);
+  if (main && was_written_since_stop(**main, content)) {
+    return Error{ErrorCode::main_changed,
+                 "was written to since the set was stopped, while sectors of it are elsewhere",
+                 set.main, "use it only through dm-remap; see docs/recovery.md"};
+  }
+  return std::nullopt;
+}
+
+// All of `seen` hold metadata of one set.
+DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& others,
+                       const Hints& hints, const IsRunning& is_running) {
+  DiscoveredSet out;
+  out.uuid = *seen.front().survey.set_uuid;
+  std::vector<SpareFact> facts;
+  for (const Seen& device : seen) {
+    facts.push_back(fact_of(device));
+    out.spares.push_back(device.path);
+    if (out.name.empty()) out.name = facts.back().name;
+  }
+  out.running = is_running(out.name, out.uuid);
+  const auto chosen = choose_spare(facts, out.name);
+  if (!chosen) {
+    if (!out.running) out.problem = chosen.error();
+    return out;
+  }
+  Seen& spare = seen[*chosen];
+  out.spare = spare.path;
+  if (out.running) {
+    if (const auto hint = hints.find(out.name)) out.main = hint->main_path;
+    return out;
+  }
+  out.problem = metadata::refusal(spare.survey, spare.path);
+  if (!spare.survey.content) return out;
+  const format::Content content = *spare.survey.content;
+  find_main_of(out, Spare{spare.path, std::move(spare.survey), others}, hints);
+  if (!out.problem) out.problem = refused_at_start(out, content);
+  return out;
+}
+
+}  // namespace
+
+Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
+                   const IsRunning& is_running) {
+  Discovery out;
+  std::vector<std::string> places;
+  for (const std::string& path : paths) add(places, absolute(path));
+  if (paths.empty()) places = places_to_look(hints);
+  std::map<Uuid, std::vector<Seen>> sets;
+  std::vector<std::string> blank;
+  for (const std::string& path : places) {
+    auto survey = survey_path(path);
+    if (!survey) {
+      // A main that does not read is what all this is for: it is one all the same, if it was named.
+      if (!paths.empty()) blank.push_back(path);
+      const bool hardly = survey.error().code == ErrorCode::io;
+      if (!paths.empty() && !hardly) out.others.push_back(survey.error());
+    } else if (survey->has_set()) {
+      sets[*survey->set_uuid].push_back({path, std::move(*survey)});
+    } else if (survey->newer_format) {
+      out.others.push_back(metadata::refusal(*survey, path).value());
+    } else {
+      if (const auto traces = metadata::describe_traces(*survey)) {
+        out.others.push_back(
+            {ErrorCode::metadata_doubtful, *traces, path, "look with `dmremap examine`"});
+      }
+      blank.push_back(path);
+    }
+  }
+  const std::vector<std::string> none;
+  for (auto& [uuid, seen] : sets) {
+    out.sets.push_back(describe(std::move(seen), paths.empty() ? none : blank, hints, is_running));
+  }
+  std::ranges::stable_sort(out.sets, {}, &DiscoveredSet::name);
+  return out;
+}
+
+}  // namespace dmremap::discovery

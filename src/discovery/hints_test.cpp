@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/hints.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+namespace dmremap::discovery {
+namespace {
+
+class HintsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "dmremap-hints-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string directory_;
+};
+
+TEST(SetName, FollowsTheRule) {
+  EXPECT_TRUE(is_set_name("a"));
+  EXPECT_TRUE(is_set_name("disk-2.old_B"));
+  EXPECT_TRUE(is_set_name(std::string(64, 'x')));
+  EXPECT_FALSE(is_set_name(std::string(65, 'x')));
+  for (const char* bad : {"", ".hidden", "-option", "_x", "a/b", "..", "a b", "a\n", "\xc3\xa4"}) {
+    EXPECT_FALSE(is_set_name(bad)) << bad;
+  }
+  EXPECT_EQ(check_set_name("a/b").error().code, ErrorCode::usage);
+}
+
+TEST_F(HintsTest, RemembersFindsAndForgets) {
+  const Hints hints(directory_ + "/made/when/needed");
+  EXPECT_FALSE(hints.find("data"));
+  hints.remember("data", {"/dev/a", "/img/b c\n", "/run/x.dev"});
+  EXPECT_EQ(hints.find("data"), (Hint{"/dev/a", "/img/b c\n", "/run/x.dev"}));
+  EXPECT_EQ(hints.names(), std::vector<std::string>{"data"});
+  hints.forget("data");
+  EXPECT_FALSE(hints.find("data"));
+  EXPECT_TRUE(hints.names().empty());
+}
+
+TEST_F(HintsTest, ADamagedHintIsNoHint) {
+  const Hints hints(directory_);
+  for (const char* text : {"", "garbage", "[1]", "{\"main\":1,\"spare\":2}", "{\"main\":\"x\"}"}) {
+    std::ofstream(directory_ + "/data") << text;
+    EXPECT_FALSE(hints.find("data")) << text;
+  }
+}
+
+TEST_F(HintsTest, ADirectoryThatCannotBeMadeIsNoError) {
+  std::ofstream(directory_ + "/file") << "x";
+  const Hints hints(directory_ + "/file/below");
+  hints.remember("data", {"/a", "/b", ""});
+  EXPECT_FALSE(hints.find("data"));
+}
+
+}  // namespace
+}  // namespace dmremap::discovery

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/main_choice.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "discovery/views.hpp"
+
+namespace dmremap::discovery {
+
+namespace {
+
+using discovery::Identity;
+using Candidates = std::vector<MainCandidate>;
+
+template <typename Condition>
+std::vector<std::size_t> those(const Candidates& candidates, const Condition& condition) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (condition(candidates[i])) found.push_back(i);
+  }
+  return topmost_views(
+      found, [&](std::size_t i) -> const Beneath& { return candidates[i].device.beneath; });
+}
+
+std::string paths_of(const Candidates& candidates, const std::vector<std::size_t>& among) {
+  std::vector<std::string> paths;
+  paths.reserve(among.size());
+  for (const std::size_t i : among) paths.push_back(candidates[i].device.path);
+  return fmt::format("{}", fmt::join(paths, " and "));
+}
+
+// One of them holds older data, and nothing tells which.
+tl::unexpected<Error> several(const Candidates& candidates, const std::vector<std::size_t>& found,
+                              const std::string& where) {
+  return fail(ErrorCode::ambiguous,
+              fmt::format("{} both look like the main device", paths_of(candidates, found)), where,
+              "disconnect the copy, or say which it is: --accept-main PATH");
+}
+
+// Every device that might be main, with what speaks for it and against it.
+std::string descriptions(const Candidates& candidates, const std::vector<std::size_t>& among) {
+  std::vector<std::string> out;
+  out.reserve(among.size());
+  for (const std::size_t i : among) {
+    out.push_back(
+        fmt::format("{} ({})", candidates[i].device.path, in_words(candidates[i].verdict)));
+  }
+  return fmt::format("{}", fmt::join(out, "; "));
+}
+
+tl::unexpected<Error> none(const Candidates& candidates, const std::string& where) {
+  // Worth telling: what was named, and what has the size and contents of main.
+  const auto open = those(candidates, [](const MainCandidate& c) {
+    return c.verdict.identity == Identity::unproven &&
+           (c.named || (!c.verdict.resized && !c.verdict.contents_changed));
+  });
+  if (!open.empty()) {
+    const std::string& path = candidates[open.front()].device.path;
+    return fail(ErrorCode::main_unproven,
+                fmt::format("cannot tell whether it is main, for a copy would look the same: {}",
+                            descriptions(candidates, open)),
+                open.size() == 1 ? path : where,
+                fmt::format("if it is the disk itself and no copy of it: --accept-main {}",
+                            open.size() == 1 ? path : "PATH"));
+  }
+  const auto wrong = those(candidates, [](const MainCandidate& c) { return c.named; });
+  if (!wrong.empty()) {
+    const MainCandidate& first = candidates[wrong.front()];
+    return fail(ErrorCode::wrong_main,
+                "is not the main device of this set: " + in_words(first.verdict), first.device.path,
+                "give the device the set was made with; if it is that one behind a dock or an "
+                "adapter: --accept-main " +
+                    first.device.path);
+  }
+  return fail(ErrorCode::missing_device, "the main device was not found", where,
+              "connect it, or name the devices: `dmremap start MAIN SPARE`");
+}
+
+}  // namespace
+
+Result<std::size_t> choose_main(const Candidates& candidates, const std::string& where) {
+  const auto proved = those(candidates, [](const MainCandidate& c) {
+    return c.verdict.identity == Identity::same && !c.verdict.by_consent;
+  });
+  const auto accepted = those(candidates, [](const MainCandidate& c) { return c.accepted; });
+  if (accepted.size() == 1) {
+    const auto other = std::ranges::find_if(proved, [&](std::size_t i) {
+      const Beneath& one = candidates[i].device.beneath;
+      const Beneath& said = candidates[accepted.front()].device.beneath;
+      return i != accepted.front() && !lies_on(one, said) && !lies_on(said, one);
+    });
+    if (other == proved.end()) return accepted.front();
+    return fail(ErrorCode::wrong_main,
+                fmt::format("is not main: {} is ({})", candidates[*other].device.path,
+                            in_words(candidates[*other].verdict)),
+                candidates[accepted.front()].device.path, "leave out --accept-main");
+  }
+  if (proved.size() == 1) return proved.front();
+  if (proved.size() > 1) return several(candidates, proved, where);
+  const auto said = those(candidates, [](const MainCandidate& c) { return c.verdict.by_consent; });
+  if (said.size() == 1) return said.front();
+  if (said.size() > 1) return several(candidates, said, where);
+  return none(candidates, where);
+}
+
+Result<void> check_main(const MainCandidate& main, const MainConsent& consent) {
+  const discovery::IdentityVerdict& verdict = main.verdict;
+  const std::string& path = main.device.path;
+  if (verdict.identity != Identity::same && !consent.accepted) {
+    if (auto chosen = choose_main({main}, path); !chosen) return tl::unexpected(chosen.error());
+  }
+  if (verdict.reblocked && !consent.accepted) {
+    return fail(ErrorCode::block_size, *verdict.reblocked, path,
+                "attach it with `losetup --sector-size`, or if smaller blocks are fine: "
+                "--accept-main " +
+                    path);
+  }
+  if (verdict.resized && !consent.accepted) {
+    return fail(ErrorCode::main_resized, *verdict.resized, path,
+                "it is served at its recorded size, or what is left of it read-only, with "
+                "--accept-main " +
+                    path);
+  }
+  if (verdict.contents_changed && !consent.accepted_changed) {
+    return fail(ErrorCode::main_changed, *verdict.contents_changed, path,
+                "if it was changed on purpose: --accept-main-changed");
+  }
+  return {};
+}
+
+}  // namespace dmremap::discovery

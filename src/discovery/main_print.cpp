@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/main_print.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "discovery/superblock_print.hpp"
+
+namespace dmremap::discovery {
+
+bool is_elsewhere(const format::Extent& extent) {
+  return extent.state() == format::State::remapped || extent.state() == format::State::lost ||
+         extent.state() == format::State::gone;
+}
+
+namespace {
+
+// Main with holes: a print marks what cannot be read as such, and so what is not main's.
+class ServedByMain final : public io::BlockDevice {
+ public:
+  ServedByMain(io::BlockDevice& main, const std::vector<format::Extent>& extents)
+      : BlockDevice(main.path(), main.geometry()), main_(main), extents_(extents) {}
+
+  [[nodiscard]] bool whole() const { return whole_; }
+
+ private:
+  io::IoStatus do_read(Sector first, std::span<std::byte> out) override {
+    const SectorRange range{first, SectorCount::from_bytes(out.size())};
+    const bool hole = std::ranges::any_of(extents_, [&](const format::Extent& extent) {
+      return is_elsewhere(extent) && extent.main().overlaps(range);
+    });
+    if (hole) return {ENODATA};
+    const io::IoStatus status = main_.read(first, out);
+    // A large read that fails is repeated unit by unit; only those tell.
+    if (!status.ok() && range.count == geometry().unit()) whole_ = false;
+    return status;
+  }
+  io::IoStatus do_write(Sector, std::span<const std::byte>) override { return {EROFS}; }
+  io::IoStatus do_flush() override { return {EROFS}; }
+  io::IoStatus do_write_zeroes(SectorRange) override { return {EROFS}; }
+  io::IoStatus do_discard(SectorRange) override { return {EROFS}; }
+
+  io::BlockDevice& main_;
+  const std::vector<format::Extent>& extents_;
+  bool whole_ = true;
+};
+
+}  // namespace
+
+MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents) {
+  ServedByMain served(main, extents);
+  const Sha256 print = discovery::superblock_print(served);
+  return {print, served.whole()};
+}
+
+PrintNow compare_print(io::BlockDevice& main, const format::Content& content, bool always) {
+  const bool has_anything_elsewhere = std::ranges::any_of(content.extents, is_elsewhere);
+  const bool is_recorded = content.health.clean && content.health.main_print != Sha256{};
+  if (!is_recorded || (!always && !has_anything_elsewhere)) return PrintNow::unknown;
+  const MainPrint now = print_of(main, content.extents);
+  if (!now.whole) return PrintNow::unknown;
+  return now.print == content.health.main_print ? PrintNow::equal : PrintNow::differs;
+}
+
+bool was_written_since_stop(io::BlockDevice& main, const format::Content& content) {
+  return compare_print(main, content, false) == PrintNow::differs;
+}
+
+}  // namespace dmremap::discovery

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/other_sets.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "discovery/assembly.hpp"
+#include "discovery/candidates.hpp"
+#include "metadata/survey.hpp"
+
+namespace dmremap::discovery {
+
+namespace {
+
+struct KnownSet {
+  std::string name;
+  Uuid uuid;
+  std::string spare;  // where it is, or was last seen
+  bool spare_found = false;
+  discovery::RecordedMain main;
+};
+
+// Sets by what their spares say, then sets that are only remembered.
+std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_path) {
+  std::vector<std::string> places = discovery::block_devices();
+  for (const std::string& name : known.names()) {
+    const auto hint = known.find(name);
+    std::error_code error;
+    if (hint && std::filesystem::exists(hint->spare_path, error)) {
+      places.push_back(hint->spare_path);
+    }
+  }
+  std::vector<KnownSet> out;
+  std::set<Uuid> found;
+  for (const std::string& path : places) {
+    // The failing disk: its own sectors are looked at once, elsewhere.
+    if (path == main_path) continue;
+    const auto survey = survey_path(path);
+    if (!survey || !survey->content) continue;
+    const format::Identity& identity = survey->content->identity;
+    found.insert(identity.set_uuid);
+    out.push_back(
+        {identity.name, identity.set_uuid, path, true, discovery::recorded_main(*survey->content)});
+  }
+  for (const std::string& name : known.names()) {
+    const auto hint = known.find(name);
+    if (!hint || !hint->set_uuid || found.contains(*hint->set_uuid)) continue;
+    out.push_back({name, *hint->set_uuid, hint->spare_path, false, hint->main});
+  }
+  return out;
+}
+
+bool is_at_its_place(const discovery::RecordedMain& recorded, const discovery::DeviceFacts& seen) {
+  return std::ranges::any_of(seen.facts, [&](const format::Fact& fact) {
+    return (fact.kind == format::FactKind::path || fact.kind == format::FactKind::port) &&
+           std::ranges::find(recorded.facts, fact) != recorded.facts.end();
+  });
+}
+
+// Proved to be; or nothing speaks against it, and it is where main was: then data is at stake.
+bool may_be_main(const KnownSet& set, const discovery::DeviceFacts& seen,
+                 const discovery::SharedFacts& shared) {
+  const auto verdict = discovery::identify(set.main, seen, shared);
+  if (verdict.identity == discovery::Identity::same) return true;
+  return verdict.identity == discovery::Identity::unproven && !verdict.contents_changed &&
+         !verdict.resized && is_at_its_place(set.main, seen);
+}
+
+}  // namespace
+
+Result<void> check_in_no_set(io::FileDevice& main, const discovery::DeviceFacts& facts,
+                             const Hints& known, const std::optional<Uuid>& discard,
+                             const std::string& overwritten) {
+  // A device that does not read is what all this is for.
+  const auto own = metadata::survey(main);
+  if (own && own->has_set()) {
+    const std::string name = own->content ? own->content->identity.name : std::string("?");
+    return fail(ErrorCode::main_has_set,
+                fmt::format("is the spare of the set {} ({})", name, to_string(*own->set_uuid)),
+                main.path(), "give the failing disk; `dmremap release` ends that set");
+  }
+  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  const auto new_spare = io::storage_of(overwritten);
+  for (const KnownSet& set : known_sets(known, main.path())) {
+    const bool is_given_up = set.uuid == discard || io::storage_of(set.spare) == new_spare;
+    if (is_given_up || !may_be_main(set, facts, shared)) continue;
+    const std::string uuid = to_string(set.uuid);
+    return fail(
+        ErrorCode::main_has_set,
+        fmt::format("is the main device of the set {} ({}), whose spare {} {}", set.name, uuid,
+                    set.spare_found ? "is" : "was last seen at", set.spare),
+        main.path(),
+        set.spare_found
+            ? fmt::format("`dmremap start {}`, or end that set with `dmremap release {}`", set.name,
+                          set.spare)
+            : fmt::format("connect that spare; if it is dead, and what it held is lost anyway: "
+                          "--discard-data {}",
+                          uuid));
+  }
+  return {};
+}
+
+}  // namespace dmremap::discovery

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// btrfs gives files logical addresses; its chunks say where on its device those are. Pure.
+//
+// Source of the item: struct btrfs_chunk in linux/btrfs_tree.h. Little-endian.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.hpp"
+#include "files/bad_areas.hpp"
+
+namespace dmremap::files {
+
+struct BtrfsChunk {
+  std::uint64_t logical = 0;
+  std::uint64_t length = 0;
+  std::vector<std::uint64_t> copies;  // where on the device: one, or both of DUP
+};
+
+// `item` of the chunk tree at key offset `logical`. Total: any bytes give a chunk or an error.
+// Errors: not_supported: a profile that spreads data over several places (RAID0 of several stripes,
+// RAID5 ...); io: no such item.
+[[nodiscard]] Result<BtrfsChunk> parse_btrfs_chunk(std::uint64_t logical,
+                                                   std::span<const std::byte> item);
+
+// `areas` of the device at their logical addresses, one area cut where chunks end. `outside`: what
+// lies in no chunk, at addresses of the device.
+struct Logical {
+  std::vector<BadArea> areas;
+  std::vector<BadArea> outside;
+};
+[[nodiscard]] Logical to_logical(std::span<const BtrfsChunk> chunks,
+                                 std::span<const BadArea> areas);
+
+}  // namespace dmremap::files

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "io/replace_file.hpp"
+
+#include <cerrno>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "io/trusted_directory.hpp"
+
+namespace dmremap::io {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail_errno(errno, "write it", path);
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+// Where a file is, or would be: an entry of a directory that is held. Links are behind us, but
+// those of procfs (/dev/stdout leads to one), which only the kernel can follow.
+struct Place {
+  io::TrustedDirectory directory;
+  std::string name;
+  bool is_kernel_link = false;
+
+  [[nodiscard]] std::string path() const { return directory.entry(name); }
+};
+
+bool is_in_procfs(const io::TrustedDirectory& directory) {
+  struct statfs where {};
+  return ::fstatfs(directory.fd(), &where) == 0 && where.f_type == PROC_SUPER_MAGIC;
+}
+
+// Follows the links at the end of a path, but none that belongs to another user: it could lead from
+// a directory of that user's, where a report is wanted, to any file of the system.
+Result<Place> find_place(const std::string& path) {
+  std::string at = path;
+  for (int links = 0; links < 40; ++links) {
+    auto directory = io::TrustedDirectory::open_parent_of(at, io::PathTrust::no_foreign_links);
+    if (!directory) return tl::unexpected(directory.error());
+    const fs::path name = fs::path(at).filename();
+    struct stat st {};
+    const bool is_there = ::fstatat(directory->fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!is_there || !S_ISLNK(st.st_mode)) return Place{std::move(*directory), name.string()};
+    if (st.st_uid != 0 && st.st_uid != ::geteuid()) {
+      return fail(ErrorCode::permission,
+                  fmt::format("is a link that belongs to another user (uid {})", st.st_uid), path,
+                  "name the file that it points to");
+    }
+    struct stat target {};
+    const bool is_file =
+        ::fstatat(directory->fd(), name.c_str(), &target, 0) == 0 && S_ISREG(target.st_mode);
+    if (!is_file && is_in_procfs(*directory)) {
+      return Place{std::move(*directory), name.string(), true};
+    }
+    std::error_code error;
+    const fs::path leads_to = fs::read_symlink(directory->entry(name.string()), error);
+    if (error) return fail_errno(error.value(), "follow the link", path);
+    at = (fs::path(directory->path()) / leads_to).string();
+  }
+  return fail_errno(ELOOP, "write it", path);
+}
+
+Result<void> replace(const Place& place, const std::string& path, std::string_view bytes,
+                     mode_t mode) {
+  std::string draft = place.path() + ".XXXXXX";
+  const FileDescriptor file(::mkostemp(draft.data(), O_CLOEXEC));
+  if (!file.valid()) return fail_errno(errno, "create a file beside it", path);
+  auto done = write_all(file.get(), bytes, path);
+  if (done && (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 ||
+               ::rename(draft.c_str(), place.path().c_str()) != 0)) {
+    done = fail_errno(errno, "write it", path);
+  }
+  if (!done) ::unlink(draft.c_str());
+  return done;
+}
+
+mode_t mode_of_files() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}
+
+}  // namespace
+
+Result<void> write_file(const std::string& path, std::string_view bytes) {
+  const auto place = find_place(path);
+  if (!place) return tl::unexpected(place.error());
+  const int nofollow = place->is_kernel_link ? 0 : O_NOFOLLOW;
+  struct stat st {};
+  if (::fstatat(place->directory.fd(), place->name.c_str(), &st,
+                place->is_kernel_link ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno != ENOENT) return fail_errno(errno, "write it", path);
+    return replace(*place, path, bytes, mode_of_files());
+  }
+  if (S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
+    return fail(ErrorCode::usage, "is no file that could be written", path,
+                "give the path of a file");
+  }
+  const int access = S_ISREG(st.st_mode) ? O_RDWR : O_WRONLY;
+  const FileDescriptor file(::openat(place->directory.fd(), place->name.c_str(),
+                                     access | nofollow | O_NOCTTY | O_CLOEXEC));
+  if (!file.valid()) return fail_errno(errno, "open it", path);
+  if (S_ISREG(st.st_mode)) return replace(*place, path, bytes, st.st_mode & 07777);
+  // What was looked at may have been exchanged since.
+  struct stat opened {};
+  if (::fstat(file.get(), &opened) != 0) return fail_errno(errno, "look at", path);
+  if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
+    return fail_errno(EAGAIN, "write it", path);
+  return write_all(file.get(), bytes, path);
+}
+
+}  // namespace dmremap::io
