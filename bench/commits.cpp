@@ -42,13 +42,11 @@ class Writer {
     seal_.sequence += 1;
     seal_.parent = seal_.commit;
     seal_.commit = system_random().commit_id();
-    table_.update(content_.extents, content_.retired);
-    const auto body = format::encode_body(
+    if (!table_.apply({{}, {content_.extents.back()}})) throw std::runtime_error("no free place");
+    auto body = format::encode_body(
         {seal_.set_uuid, seal_.sequence, seal_.term, seal_.commit, seal_.parent, seal_.wall_ns},
         content_, table_);
-    seal_.body_blocks = static_cast<std::uint32_t>(body.size() / format::kBlockBytes);
-    seal_.body_crc = crc32c(body);
-    const auto held = writer_.write(metadata::make_image(seal_, body), targets_);
+    const auto held = writer_.write(metadata::make_image(seal_, std::move(body)), targets_);
     if (!held || *held != targets_) throw std::runtime_error("a commit failed");
   }
 
@@ -89,7 +87,9 @@ class OpenSet {
   static void require(const Result<T>& result) {
     if (!result) throw std::runtime_error(result.error().what);
   }
-  void commit() { require(store_->commit(content_)); }
+  void commit() {
+    require(store_->commit(content_, table::Table(content_.extents, content_.retired)));
+  }
 
   format::Content base_;
   format::Content content_;

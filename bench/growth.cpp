@@ -35,7 +35,7 @@ class Nothing final : public io::BlockDevice {
 // Acknowledges every commit: a slot on a spare holds about ten thousand extents.
 class InMemory final : public metadata::Store {
  public:
-  Result<metadata::CommitName> commit(const format::Content&) override {
+  Result<metadata::CommitName> commit(const format::Records&, const table::Table&) override {
     ++name_.sequence;
     return name_;
   }

@@ -250,7 +250,7 @@ void open(Spare& spare, const Ending& ending) {
   }
   format::Content changed = content;
   changed.health.starts += 1;
-  const auto committed = (*store)->commit(changed);
+  const auto committed = (*store)->commit(changed, table::Table(changed.extents, changed.retired));
   spare.power_cut(ending.keep);
   if (committed) return require_found(spare, *committed, changed);
   require(ending.failing_step != 0 || !fits(*found) ||

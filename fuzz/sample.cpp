@@ -75,11 +75,8 @@ Commit sample_commit(const format::Content& content, std::uint64_t sequence, std
   seal.commit.bytes[0] = static_cast<std::byte>(sequence);
   seal.commit.bytes[1] = static_cast<std::byte>(term);
   seal.commit.bytes[2] = static_cast<std::byte>(id);
-  format::TableImage table;
-  table.update(content.extents, content.retired);
-  out.body = format::encode_body(
-      {seal.set_uuid, seal.sequence, seal.term, seal.commit, seal.parent, seal.wall_ns}, content,
-      table);
+  out.body = format::encoded_body(
+      {seal.set_uuid, seal.sequence, seal.term, seal.commit, seal.parent, seal.wall_ns}, content);
   seal.body_blocks = static_cast<std::uint32_t>(out.body.size() / format::kBlockBytes);
   seal.body_crc = crc32c(out.body);
   return out;

@@ -22,6 +22,17 @@ TEST(Checksum, Crc32cMatchesTheCheckValueOfRfc3720) {
   EXPECT_EQ(crc32c(zeros), 0x8a9136aaU);
 }
 
+TEST(Checksum, OfTwoTextsJoinedNeedsNotBeTakenAgain) {
+  std::vector<std::byte> text(9'000);
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::byte>(i * i >> 3U);
+  const std::span<const std::byte> all(text);
+  for (const std::size_t first : {0U, 1U, 4'080U, 4'904U, 8'999U, 9'000U}) {
+    const auto second = all.subspan(first);
+    EXPECT_EQ(Crc32cJoin(second.size())(crc32c(all.first(first)), crc32c(second)), crc32c(all))
+        << first;
+  }
+}
+
 TEST(Checksum, Sha256MatchesTheCheckValueOfFips180) {
   const Sha256 digest = sha256(bytes_of("abc"));
   EXPECT_EQ(std::to_integer<int>(digest[0]), 0xba);

@@ -8,6 +8,40 @@
 
 namespace dmremap {
 
+namespace {
+
+// Polynomials over GF(2) of degree under 32, bits reversed: the highest bit is the coefficient
+// of 1.
+constexpr std::uint32_t kCastagnoli = 0x82f63b78U;
+constexpr std::uint32_t kOne = 0x80000000U;
+constexpr std::uint32_t kX8 = kOne >> 8U;
+
+constexpr std::uint32_t product(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t out = 0;
+  for (; a != 0; a <<= 1U) {
+    if ((a & kOne) != 0) out ^= b;
+    b = (b >> 1U) ^ ((b & 1U) != 0 ? kCastagnoli : 0U);
+  }
+  return out;
+}
+
+// x to the power of 8 * bytes.
+constexpr std::uint32_t power(std::uint64_t bytes) {
+  std::uint32_t out = kOne;
+  for (std::uint32_t square = kX8; bytes != 0; bytes >>= 1U, square = product(square, square)) {
+    if ((bytes & 1U) != 0) out = product(out, square);
+  }
+  return out;
+}
+
+}  // namespace
+
+Crc32cJoin::Crc32cJoin(std::uint64_t second_bytes) : power_(power(second_bytes)) {}
+
+std::uint32_t Crc32cJoin::operator()(std::uint32_t first, std::uint32_t second) const {
+  return product(power_, first) ^ second;
+}
+
 std::uint32_t crc32c(std::span<const std::byte> data) {
   // crc32_iscsi takes no const and no length over INT_MAX; it leaves both inversions to us.
   DMREMAP_ASSERT(data.size() <= 0x7fffffff);

@@ -43,7 +43,6 @@ constexpr std::size_t kConfigurationOffset = kIdentityOffset + kIdentityBytes;
 constexpr std::size_t kOptionalOffset = kConfigurationOffset + kConfigurationBytes;
 constexpr std::size_t kRequiredSections = 4;
 static_assert(kHealthOffset + kHealthBytes == kPayloadBytes);
-static_assert(kPayloadBytes % kEntryBytes == 0);
 
 struct Section {
   std::uint16_t type = 0;
@@ -72,7 +71,7 @@ OptionalSection packed(std::uint16_t type, std::size_t bytes, const Pack& pack) 
 // What is written beside the required sections. A program that knew less carried unknown sections
 // along and filled its slots to the last entry: such a table comes first. Of what this version adds
 // the evidence is given up first, for it is renewed all the time, then the history, then the facts.
-std::vector<OptionalSection> optional_sections(const BodyName& name, const Content& content,
+std::vector<OptionalSection> optional_sections(const BodyName& name, const Records& content,
                                                std::size_t entries) {
   std::vector<OptionalSection> known;
   if (content.copy && content.copy->sequence == name.sequence) {
@@ -106,8 +105,7 @@ std::vector<OptionalSection> optional_sections(const BodyName& name, const Conte
   }
 }
 
-void put_section(std::span<std::byte> stream, std::size_t index, Section section) {
-  section.crc = crc32c(stream.subspan(section.offset, section.length));
+void put_section(std::span<std::byte> stream, std::size_t index, const Section& section) {
   const auto out = stream.subspan(kDirectory + index * kDirectoryEntryBytes, kDirectoryEntryBytes);
   store_le(out, 0, section.type);
   store_le(out, 2, section.flags);
@@ -129,19 +127,6 @@ void put_header(std::span<std::byte> stream, const BodyName& name, std::size_t s
   store_le(stream, kBlockCount, static_cast<std::uint32_t>(blocks));
 }
 
-std::vector<std::byte> blocks_of(std::span<const std::byte> stream, const Uuid& set_uuid) {
-  const std::size_t count = stream.size() / kPayloadBytes;
-  std::vector<std::byte> out(count * kBlockBytes);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto block = std::span(out).subspan(i * kBlockBytes, kBlockBytes);
-    store_le(block, 4, static_cast<std::uint32_t>(i));
-    put_bytes(block, 8, std::span(set_uuid.bytes).first(8));
-    put_bytes(block, kBlockHeaderBytes, stream.subspan(i * kPayloadBytes, kPayloadBytes));
-    store_le(block, 0, crc32c(block.subspan(4)));
-  }
-  return out;
-}
-
 }  // namespace
 
 std::size_t table_capacity(const std::vector<UnknownSection>& unknown) {
@@ -149,41 +134,70 @@ std::size_t table_capacity(const std::vector<UnknownSection>& unknown) {
   return offset >= kStreamBytes ? 0 : (kStreamBytes - offset) / kEntryBytes;
 }
 
-std::vector<std::byte> encode_body(const BodyName& name, const Content& content,
-                                   const TableImage& table_image) {
-  const auto& entries = table_image.entries();
-  DMREMAP_ASSERT(entries.size() <= table_capacity(content.unknown));
-  const auto optional = optional_sections(name, content, entries.size());
-  DMREMAP_ASSERT(optional.size() + kRequiredSections <= kMaxSections);
-  const std::size_t table_at = table_offset(optional);
-  const std::size_t table_bytes = entries.size() * kEntryBytes;
-  std::vector<std::byte> bytes(align_up(table_at + table_bytes, kPayloadBytes));
-  const std::span stream(bytes);
-
-  pack_health(content.health, stream.subspan(kHealthOffset, kHealthBytes));
-  pack_identity(content.identity, stream.subspan(kIdentityOffset, kIdentityBytes));
-  pack_configuration(content.configuration,
-                     stream.subspan(kConfigurationOffset, kConfigurationBytes));
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    ExtentCodec::pack(entries[i], stream.subspan(table_at + i * kEntryBytes, kEntryBytes));
+std::vector<std::byte> EncodedBody::bytes() const {
+  std::vector<std::byte> out;
+  out.reserve(blocks.size() * kBlockBytes);
+  for (const auto& block : blocks) {
+    out.insert(out.end(), block->bytes().begin(), block->bytes().end());
   }
-  put_section(stream, 0, {identity, kRequired, kIdentityOffset, kIdentityBytes});
-  put_section(stream, 1, {configuration, kRequired, kConfigurationOffset, kConfigurationBytes});
-  put_section(stream, 2, {health, kRequired, kHealthOffset, kHealthBytes});
+  return out;
+}
+
+std::vector<std::byte> encoded_body(const BodyName& name, const Content& content) {
+  std::vector<Extent> entries = content.extents;
+  entries.insert(entries.end(), content.retired.begin(), content.retired.end());
+  TableImage table(std::move(entries));
+  return encode_body(name, content, table).bytes();
+}
+
+EncodedBody encode_body(const BodyName& name, const Records& records, TableImage& table_image) {
+  const std::size_t entries = table_image.entries().size();
+  DMREMAP_ASSERT(entries <= table_capacity(records.unknown));
+  const auto optional = optional_sections(name, records, entries);
+  DMREMAP_ASSERT(optional.size() + kRequiredSections <= kMaxSections);
+  const auto set_tag = std::span(name.set_uuid.bytes).first<8>();
+  const std::size_t table_at = table_offset(optional);
+  EncodedBody out;
+  out.table_block = table_at / kPayloadBytes;
+  const BodyBlocks& table_blocks = table_image.blocks(out.table_block, set_tag);
+
+  std::vector<std::byte> bytes(table_at);
+  const std::span stream(bytes);
+  const auto put = [&](std::size_t index, std::uint16_t type, std::uint16_t flags, std::size_t at,
+                       std::size_t length) {
+    put_section(stream, index,
+                {type, flags, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length),
+                 crc32c(stream.subspan(at, length))});
+  };
+  pack_health(records.health, stream.subspan(kHealthOffset, kHealthBytes));
+  pack_identity(records.identity, stream.subspan(kIdentityOffset, kIdentityBytes));
+  pack_configuration(records.configuration,
+                     stream.subspan(kConfigurationOffset, kConfigurationBytes));
+  put(0, identity, kRequired, kIdentityOffset, kIdentityBytes);
+  put(1, configuration, kRequired, kConfigurationOffset, kConfigurationBytes);
+  put(2, health, kRequired, kHealthOffset, kHealthBytes);
   put_section(stream, 3,
               {table, kRequired, static_cast<std::uint32_t>(table_at),
-               static_cast<std::uint32_t>(table_bytes)});
+               static_cast<std::uint32_t>(entries * kEntryBytes), table_image.crc()});
   std::size_t at = kOptionalOffset;
   for (std::size_t i = 0; i < optional.size(); ++i) {
     const OptionalSection& section = optional[i];
     put_bytes(stream, at, section.bytes);
-    put_section(stream, kRequiredSections + i,
-                {section.type, section.flags, static_cast<std::uint32_t>(at),
-                 static_cast<std::uint32_t>(section.bytes.size())});
+    put(kRequiredSections + i, section.type, section.flags, at, section.bytes.size());
     at += section.bytes.size();
   }
-  put_header(stream, name, kRequiredSections + optional.size(), bytes.size() / kPayloadBytes);
-  return blocks_of(stream, name.set_uuid);
+  put_header(stream, name, kRequiredSections + optional.size(),
+             out.table_block + table_blocks.size());
+
+  for (std::size_t i = 0; i < out.table_block; ++i) {
+    out.blocks.push_back(std::make_shared<const BodyBlock>(
+        i, set_tag, stream.subspan(i * kPayloadBytes, kPayloadBytes)));
+  }
+  out.blocks.insert(out.blocks.end(), table_blocks.begin(), table_blocks.end());
+  static const Crc32cJoin kJoin(kBlockBytes);
+  out.crc = crc32c({});
+  for (const auto& block : out.blocks) out.crc = kJoin(out.crc, block->crc());
+  return out;
 }
 
 namespace {
@@ -263,7 +277,7 @@ bool read_table(std::span<const std::byte> bytes, DecodedBody& out) {
   std::sort(out.content.extents.begin(), out.content.extents.end(), main_order);
   std::sort(out.content.retired.begin(), out.content.retired.end(), spare_order);
   std::sort(by_spare.begin(), by_spare.end(), spare_order);
-  out.table = TableImage::of(std::move(entries));
+  out.entries = std::move(entries);
   const auto main_overlap = [](const Extent& a, const Extent& b) {
     return a.main().end() > b.main().first;
   };
@@ -273,25 +287,6 @@ bool read_table(std::span<const std::byte> bytes, DecodedBody& out) {
   const auto& extents = out.content.extents;
   return std::adjacent_find(extents.begin(), extents.end(), main_overlap) == extents.end() &&
          std::adjacent_find(by_spare.begin(), by_spare.end(), spare_overlap) == by_spare.end();
-}
-
-// Where things are says the identity; what the table claims must lie inside.
-bool table_fits(const Content& content) {
-  const Identity& id = content.identity;
-  if (!content.extents.empty() && content.extents.back().main().end().value > id.main.size.value) {
-    return false;
-  }
-  if (id.spare.size < kMinSpareSize) return content.extents.empty() && content.retired.empty();
-  const CopyPositions copies = copy_positions(id.spare.size);
-  const auto inside = [&](const Extent& extent) {
-    if (extent.spare().end().value > id.spare.size.value) return false;
-    return std::none_of(copies.begin(), copies.end(), [&](Sector at) {
-      return extent.spare().overlaps({at, kCopySectors});
-    });
-  };
-  const auto bad = [&](const Extent& e) { return e.state() == State::remapped && !inside(e); };
-  return std::none_of(content.extents.begin(), content.extents.end(), bad) &&
-         std::all_of(content.retired.begin(), content.retired.end(), inside);
 }
 
 // Sections lie after the header, do not overlap, and leave only zeros between them: what is carried
@@ -338,7 +333,7 @@ void read_optional(std::uint16_t type, std::span<const std::byte> bytes, Decoded
 
 std::optional<BodyFault> read_section(const Section& section, std::span<const std::byte> bytes,
                                       std::array<unsigned, 5>& seen, DecodedBody& out) {
-  const bool known = section.type >= identity && section.type <= table;
+  const bool known = section.type >= identity && section.type <= health;
   if (!known) {
     if ((section.flags & kRequired) != 0) return BodyFault::required;
     if (section.flags == 0 && is_optional(section.type)) {
@@ -371,23 +366,21 @@ std::optional<BodyFault> read_section(const Section& section, std::span<const st
       return std::nullopt;
     }
     default:
-      return read_table(bytes, out) ? std::nullopt : std::optional(BodyFault::table);
+      return BodyFault::header;
   }
 }
 
-}  // namespace
-
-std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> blocks) {
-  const auto bytes = stream_of(blocks);
-  if (!bytes) return BodyFault::block;
-  const std::span<const std::byte> stream(*bytes);
-  const auto header = read_header(stream, stream.size() / kPayloadBytes);
-  if (!header) return BodyFault::header;
-  DecodedBody out;
-  out.name = header->name;
-  if (!lie_apart(header->sections, stream)) return BodyFault::section;
+// The records, those sections of `header` that are not the table.
+std::optional<BodyFault> read_records(const Header& header, std::span<const std::byte> stream,
+                                      DecodedBody& out) {
   std::array<unsigned, 5> seen{};
-  for (const Section& section : header->sections) {
+  out.name = header.name;
+  for (const Section& section : header.sections) {
+    if (section.type == table) {
+      // Counted here, read by read_table().
+      if (++seen[table] > 1 || section.flags != kRequired) return BodyFault::header;
+      continue;
+    }
     const auto part = stream.subspan(section.offset, section.length);
     if (section.crc != crc32c(part)) return BodyFault::section;
     if (const auto fault = read_section(section, part, seen, out)) return *fault;
@@ -396,10 +389,67 @@ std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> bloc
     if (seen[type] != 1) return BodyFault::header;
   }
   if (out.content.identity.set_uuid != out.name.set_uuid) return BodyFault::section;
-  if (!table_fits(out.content)) return BodyFault::table;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool records_decode(const EncodedBody& body) {
+  std::vector<std::byte> bytes;
+  for (std::size_t i = 0; i < body.table_block; ++i) {
+    const auto block = body.blocks[i]->bytes();
+    bytes.insert(bytes.end(), block.begin(), block.end());
+  }
+  const auto stream = stream_of(bytes);
+  const auto header = stream ? read_header(*stream, body.blocks.size()) : std::nullopt;
+  DecodedBody out;
+  return header && !read_records(*header, *stream, out);
+}
+
+bool extents_fit(const Identity& identity, std::span<const Extent> extents) {
+  if (extents.empty()) return true;
+  if (identity.spare.size < kMinSpareSize) return false;
+  const CopyPositions copies = copy_positions(identity.spare.size);
+  const auto on_spare = [&](SectorRange range) {
+    return range.end().value <= identity.spare.size.value &&
+           std::none_of(copies.begin(), copies.end(), [&](Sector at) {
+             return range.overlaps({at, kCopySectors});
+           });
+  };
+  return std::all_of(extents.begin(), extents.end(), [&](const Extent& extent) {
+    switch (extent.state()) {
+      case State::retired:
+        return on_spare(extent.spare());
+      case State::remapped:
+        if (!on_spare(extent.spare())) return false;
+        break;
+      default:
+        break;
+    }
+    return extent.main().end().value <= identity.main.size.value;
+  });
+}
+
+std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> blocks) {
+  const auto bytes = stream_of(blocks);
+  if (!bytes) return BodyFault::block;
+  const std::span<const std::byte> stream(*bytes);
+  const auto header = read_header(stream, stream.size() / kPayloadBytes);
+  if (!header) return BodyFault::header;
+  if (!lie_apart(header->sections, stream)) return BodyFault::section;
+  DecodedBody out;
+  if (const auto fault = read_records(*header, stream, out)) return *fault;
+  const auto entries = std::find_if(header->sections.begin(), header->sections.end(),
+                                    [](const Section& section) { return section.type == table; });
+  const auto part = stream.subspan(entries->offset, entries->length);
+  if (entries->crc != crc32c(part)) return BodyFault::section;
+  if (!read_table(part, out) || !extents_fit(out.content.identity, out.content.extents) ||
+      !extents_fit(out.content.identity, out.content.retired)) {
+    return BodyFault::table;
+  }
   // Ours lies tightly but for the table's block boundary. What a stranger packed tighter could be
   // read, but not be written again.
-  if (out.table.entries().size() > table_capacity(out.content.unknown)) return BodyFault::table;
+  if (out.entries.size() > table_capacity(out.content.unknown)) return BodyFault::table;
   return out;
 }
 

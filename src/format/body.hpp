@@ -20,14 +20,12 @@
 
 #include "format/content.hpp"
 #include "format/layout.hpp"
+#include "format/table_image.hpp"
 
 namespace dmremap::format {
 
-inline constexpr std::size_t kBlockHeaderBytes = 16;
-inline constexpr std::size_t kPayloadBytes = kBlockBytes - kBlockHeaderBytes;
 inline constexpr std::size_t kStreamBytes = kBodyBlocks * kPayloadBytes;
 inline constexpr std::size_t kHeaderBytes = 768;
-inline constexpr std::size_t kEntryBytes = 24;
 
 // Which commit a body belongs to; the same words as in its seal.
 struct BodyName {
@@ -41,38 +39,43 @@ struct BodyName {
   bool operator==(const BodyName&) const = default;
 };
 
-// The table as it lies on disk: entries keep their place from commit to commit, so that a change
-// touches few blocks. Unused places hold no entry.
-class TableImage {
- public:
-  // Makes this image hold exactly `extents` and `retired`, moving none that were there before.
-  void update(const std::vector<Extent>& extents, const std::vector<Extent>& retired);
-
-  // In disk order; state good marks an unused place.
-  [[nodiscard]] const std::vector<Extent>& entries() const { return entries_; }
-  static TableImage of(std::vector<Extent> entries) { return TableImage(std::move(entries)); }
-  TableImage() = default;
-
- private:
-  explicit TableImage(std::vector<Extent> entries) : entries_(std::move(entries)) {}
-  std::vector<Extent> entries_;
-};
-
 // How many entries fit beside the other sections. The optional ones that this version knows give
 // way to entries, so they do not count.
 [[nodiscard]] std::size_t table_capacity(const std::vector<UnknownSection>& unknown);
 
-// Whole blocks, kBodyBlocks at most. Requires table.entries().size() <= table_capacity(unknown) and
-// texts within their limits (longer fingerprint texts are cut). `content.extents` and `retired` are
-// not looked at: `table` holds them. A copy record that names another commit is left out, and so
-// are optional sections for which there is no room.
-[[nodiscard]] std::vector<std::byte> encode_body(const BodyName& name, const Content& content,
-                                                 const TableImage& table);
+// The blocks of one body, kBodyBlocks at most: those of the records first, then those of the table.
+struct EncodedBody {
+  BodyBlocks blocks;
+  std::size_t table_block = 0;  // the first one of the table
+  std::uint32_t crc = 0;        // CRC32C of all bytes, as the seal names it
+
+  // All blocks one after another.
+  [[nodiscard]] std::vector<std::byte> bytes() const;
+};
+
+// Encodes the records, and of the table what changed since `table` was last encoded. Requires
+// table.entries().size() <= table_capacity(records.unknown) and texts within their limits (longer
+// fingerprint texts are cut). A copy record that names another commit is left out, and so are
+// optional sections for which there is no room.
+[[nodiscard]] EncodedBody encode_body(const BodyName& name, const Records& records,
+                                      TableImage& table);
+
+// The bytes of a body whose entries lie as `content` lists them, whether or not they contradict
+// each other: for tests, fuzzers and whoever else makes a body by hand.
+[[nodiscard]] std::vector<std::byte> encoded_body(const BodyName& name, const Content& content);
+
+// Can the records of `body` be decoded again, as those of the set that it names? What would not be
+// read back as it was meant must not be written.
+[[nodiscard]] bool records_decode(const EncodedBody& body);
+
+// Does all that `extents` claim lie where the identity says that there is something: on main, and
+// on the spare outside of the copies of the metadata?
+[[nodiscard]] bool extents_fit(const Identity& identity, std::span<const Extent> extents);
 
 struct DecodedBody {
   BodyName name;
   Content content;
-  TableImage table;
+  std::vector<Extent> entries;  // of the table in disk order; state good marks an unused place
 };
 
 enum class BodyFault {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What one commit says about a set, in memory: identity, configuration, health and table.
+// What one commit says about a set, in memory: its records (identity, configuration, health, and
+// the optional sections) and its table. A running set keeps the table elsewhere (src/table), in a
+// form that requests can search.
 #pragma once
 
 #include <array>
@@ -111,20 +113,26 @@ struct UnknownSection {
   bool operator==(const UnknownSection&) const = default;
 };
 
-struct Content {
+// Everything but the table.
+struct Records {
   Identity identity;
   Configuration configuration;
   Health health;
-  // Sorted by main sector, disjoint; every state but good and retired.
-  std::vector<Extent> extents;
-  // Retired spare sectors, sorted by spare sector, disjoint.
-  std::vector<Extent> retired;
   // Optional sections. When there is no room for them beside the table, they are left out of what
   // is written: first the evidence, then the history, then the facts.
   std::optional<CopyRecord> copy;
   std::optional<RecordedFacts> facts;
   std::optional<Evidence> evidence;
   std::vector<UnknownSection> unknown;
+
+  bool operator==(const Records&) const = default;
+};
+
+struct Content : Records {
+  // Sorted by main sector, disjoint; every state but good and retired.
+  std::vector<Extent> extents;
+  // Retired spare sectors, sorted by spare sector, disjoint.
+  std::vector<Extent> retired;
 
   bool operator==(const Content&) const = default;
 };

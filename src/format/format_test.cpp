@@ -65,9 +65,7 @@ Content some_content() {
 }
 
 std::vector<std::byte> encoded(const Content& content, const BodyName& name) {
-  TableImage table;
-  table.update(content.extents, content.retired);
-  return encode_body(name, content, table);
+  return encoded_body(name, content);
 }
 
 BodyName name_for(const Content& content) {
@@ -276,18 +274,61 @@ TEST(TableImage, EntriesKeepTheirPlaceSoThatAChangeTouchesFewBlocks) {
   std::vector<Extent> extents;
   for (std::uint64_t i = 0; i < 1'000; ++i) extents.push_back(Extent(State::lost, {{i * 16}, {8}}));
   TableImage table;
-  table.update(extents, {});
+  ASSERT_TRUE(table.apply(table.change_to(extents, {})));
   const std::vector<Extent> before = table.entries();
   extents.erase(extents.begin() + 500);
   extents.push_back(Extent(State::remapped, {{8}, {8}}, {20'000}));
   std::sort(extents.begin(), extents.end(),
             [](const Extent& a, const Extent& b) { return a.main().first < b.main().first; });
-  table.update(extents, {});
+  ASSERT_TRUE(table.apply(table.change_to(extents, {})));
   std::size_t changed = 0;
   for (std::size_t i = 0; i < before.size(); ++i)
     changed += before[i] == table.entries()[i] ? 0U : 1U;
   EXPECT_EQ(changed, 1U);
   EXPECT_EQ(table.entries().size(), before.size());
+}
+
+TEST(TableImage, OfAChangedEntryItsBlockAloneIsEncodedAnew) {
+  const Content content = some_content();
+  std::vector<Extent> extents;
+  for (std::uint64_t i = 0; i < 1'000; ++i) extents.push_back(Extent(State::lost, {{i * 16}, {8}}));
+  TableImage table;
+  ASSERT_TRUE(table.apply(table.change_to(extents, {})));
+  const EncodedBody before = encode_body(name_for(content), content, table);
+  const Extent gone(State::gone, extents[400].main());
+  ASSERT_TRUE(table.apply({{extents[400]}, {gone}}));
+  const EncodedBody after = encode_body(name_for(content), content, table);
+  ASSERT_EQ(after.blocks.size(), before.blocks.size());
+  ASSERT_EQ(after.table_block, before.table_block);
+  std::size_t shared = 0;
+  for (std::size_t i = before.table_block; i < before.blocks.size(); ++i) {
+    shared += before.blocks[i] == after.blocks[i] ? 1U : 0U;
+  }
+  EXPECT_EQ(shared, before.blocks.size() - before.table_block - 1);
+  EXPECT_EQ(after.crc, crc32c(after.bytes()));
+  extents[400] = gone;
+  const auto decoded = decode_body(after.bytes());
+  ASSERT_TRUE(std::holds_alternative<DecodedBody>(decoded));
+  EXPECT_EQ(std::get<DecodedBody>(decoded).content.extents, extents);
+}
+
+TEST(TableImage, OfTwoExtentsInOnePlaceOfTheSpareNothingIsTaken) {
+  TableImage table;
+  const Extent a(State::remapped, {{0}, {8}}, {20'000});
+  const Extent b(State::remapped, {{100}, {8}}, {20'100});
+  const Extent retired(State::retired, {{0}, {4}}, {20'200});
+  ASSERT_TRUE(table.apply({{}, {a, b, retired}}));
+  const std::vector<Extent> before = table.entries();
+  for (const std::uint64_t place : {19'993U, 20'007U, 20'099U, 20'107U, 20'203U}) {
+    const Extent twice(State::remapped, {{500}, {8}}, {place});
+    // Also where the same change gives up another place, or one that is taken again.
+    EXPECT_FALSE(table.apply({{}, {twice}})) << place;
+    EXPECT_FALSE(table.apply({{}, {Extent(State::lost, {{900}, {1}}), twice}})) << place;
+    EXPECT_EQ(table.entries(), before);
+  }
+  EXPECT_TRUE(table.apply({{a}, {Extent(State::remapped, {{500}, {8}}, {20'004})}}));
+  EXPECT_FALSE(table.apply({{b}, {Extent(State::remapped, {{600}, {8}}, {20'010})}}));
+  EXPECT_TRUE(table.apply({{b}, {Extent(State::remapped, {{600}, {8}}, {20'012})}}));
 }
 
 TEST(Extent, SlicesKeepTheDataWhereItIs) {

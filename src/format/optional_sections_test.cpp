@@ -40,8 +40,8 @@ Content full_content() {
   return content;
 }
 
-Content there_and_back(const Content& content, const BodyName& name, const TableImage& table = {}) {
-  const auto decoded = decode_body(encode_body(name, content, table));
+Content there_and_back(const Content& content, const BodyName& name) {
+  const auto decoded = decode_body(encoded_body(name, content));
   EXPECT_TRUE(std::holds_alternative<DecodedBody>(decoded));
   return std::get<DecodedBody>(decoded).content;
 }
@@ -49,7 +49,7 @@ Content there_and_back(const Content& content, const BodyName& name, const Table
 // The content as a program carries it along that knows none of these sections: `from` is what it
 // opened, and it writes the commit `to`.
 Content carried_along(const Content& content, const BodyName& from, const BodyName& to) {
-  auto body = encode_body(from, content, {});
+  auto body = encoded_body(from, content);
   Content old = std::get<DecodedBody>(decode_body(body)).content;
   Content raw = old;
   raw.copy.reset();
@@ -169,9 +169,7 @@ TEST(OptionalSections, GiveWayToATableThatNeedsTheirRoom) {
   for (std::uint64_t i = 0; i < most; ++i) {
     content.extents.push_back(Extent(State::lost, {{i * 2}, {1}}));
   }
-  TableImage table;
-  table.update(content.extents, {});
-  const Content back = there_and_back(content, commit(41, 3), table);
+  const Content back = there_and_back(content, commit(41, 3));
   EXPECT_EQ(back.extents.size(), most);
   EXPECT_EQ(back.facts, content.facts) << "the last to go";
   EXPECT_FALSE(back.evidence);
@@ -181,7 +179,7 @@ TEST(OptionalSections, GiveWayToATableThatNeedsTheirRoom) {
 TEST(OptionalSections, TheHealthSectionHoldsNoEventOfALaterKind) {
   Content content = full_content();
   content.health.events = {event_of(EventKind::died, 1)};
-  const auto decoded = decode_body(encode_body(commit(41, 3), content, {}));
+  const auto decoded = decode_body(encoded_body(commit(41, 3), content));
   EXPECT_EQ(std::get<BodyFault>(decoded), BodyFault::section)
       << "a program of version 1 would call the slot torn";
 }

@@ -78,9 +78,7 @@ BodyName some_name() {
 }
 
 Bytes body_of(const BodyName& name, const Content& content = some_content()) {
-  TableImage table;
-  table.update(content.extents, content.retired);
-  return encode_body(name, content, table);
+  return encoded_body(name, content);
 }
 
 // By the page's row for the payload.

@@ -1,53 +1,188 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <algorithm>
-#include <tuple>
-#include <unordered_map>
+#include "format/table_image.hpp"
 
-#include "format/body.hpp"
+#include <algorithm>
+#include <array>
+
+#include "base/assert.hpp"
+#include "base/checksum.hpp"
+#include "base/endian.hpp"
+#include "format/bytes.hpp"
+#include "format/sections.hpp"
 
 namespace dmremap::format {
 
 namespace {
 
-// Where an entry must be looked for: entries are disjoint, so this is unique.
+// Entries are disjoint, so where one begins is its name.
 std::uint64_t key_of(const Extent& extent) {
   return extent.state() == State::retired ? extent.spare().first.value | std::uint64_t{1} << 63U
                                           : extent.main().first.value;
 }
 
+bool names_spare(const Extent& extent) {
+  return extent.state() == State::retired || extent.state() == State::remapped;
+}
+
 }  // namespace
 
-void TableImage::update(const std::vector<Extent>& extents, const std::vector<Extent>& retired) {
-  std::unordered_map<std::uint64_t, const Extent*> wanted;
-  wanted.reserve(extents.size() + retired.size());
-  for (const auto* list : {&extents, &retired}) {
-    for (const Extent& extent : *list) wanted.emplace(key_of(extent), &extent);
-  }
-  std::vector<std::size_t> unused;
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    Extent& entry = entries_[i];
-    const auto found = entry.state() == State::good ? wanted.end() : wanted.find(key_of(entry));
-    if (found == wanted.end()) {
-      entry = Extent{};
-      unused.push_back(i);
+BodyBlock::BodyBlock(std::size_t index, std::span<const std::byte, 8> set_tag,
+                     std::span<const std::byte> payload)
+    : bytes_(kBlockBytes) {
+  DMREMAP_ASSERT(payload.size() == kPayloadBytes);
+  const auto block = bytes_.span();
+  store_le(block, 4, static_cast<std::uint32_t>(index));
+  put_bytes(block, 8, set_tag);
+  put_bytes(block, kBlockHeaderBytes, payload);
+  store_le(block, 0, crc32c(block.subspan(4)));
+  crc_ = crc32c(block);
+  payload_crc_ = crc32c(payload);
+}
+
+BodyBlock::BodyBlock(std::span<const std::byte> bytes) : bytes_(kBlockBytes) {
+  DMREMAP_ASSERT(bytes.size() == kBlockBytes);
+  put_bytes(bytes_.span(), 0, bytes);
+  crc_ = crc32c(bytes);
+  payload_crc_ = crc32c(payload());
+}
+
+TableImage::TableImage(std::vector<Extent> entries) : entries_(std::move(entries)) {
+  places_.reserve(entries_.size());
+  for (std::size_t place = 0; place < entries_.size(); ++place) {
+    const Extent& entry = entries_[place];
+    if (entry.state() == State::good) {
+      unused_.insert(place);
       continue;
     }
-    entry = *found->second;  // the same key: changed in place
-    wanted.erase(found);
+    places_.emplace(key_of(entry), place);
+    if (names_spare(entry)) spare_.emplace(entry.spare().first.value, entry.spare().end().value);
   }
-  // Added in the order of the lists, lowest places first: equal histories give equal images.
-  std::size_t next = 0;
-  for (const auto* list : {&extents, &retired}) {
-    for (const Extent& extent : *list) {
-      if (wanted.count(key_of(extent)) == 0) continue;
-      if (next < unused.size()) {
-        entries_[unused[next++]] = extent;
-      } else {
-        entries_.push_back(extent);
-      }
+}
+
+TableChange TableImage::change_to(std::span<const Extent> extents,
+                                  std::span<const Extent> retired) const {
+  TableChange out;
+  std::unordered_map<std::uint64_t, const Extent*> wanted;
+  wanted.reserve(extents.size() + retired.size());
+  for (const auto list : {extents, retired}) {
+    for (const Extent& extent : list) {
+      wanted.emplace(key_of(extent), &extent);
+      const auto known = places_.find(key_of(extent));
+      if (known == places_.end() || entries_[known->second] != extent) out.added.push_back(extent);
     }
   }
-  while (!entries_.empty() && entries_.back().state() == State::good) entries_.pop_back();
+  for (const Extent& entry : entries_) {
+    if (entry.state() == State::good) continue;
+    const auto found = wanted.find(key_of(entry));
+    if (found == wanted.end() || *found->second != entry) out.removed.push_back(entry);
+  }
+  return out;
+}
+
+// Only the spare needs this look: a table holds every sector of main once, but a mistake could give
+// one sector of the spare to two of main, and then both would read what was written last.
+bool TableImage::claim_spare(const TableChange& change) {
+  for (const Extent& extent : change.removed) {
+    if (names_spare(extent)) spare_.erase(extent.spare().first.value);
+  }
+  std::vector<std::uint64_t> claimed;
+  for (const Extent& extent : change.added) {
+    if (!names_spare(extent)) continue;
+    const std::uint64_t first = extent.spare().first.value;
+    const std::uint64_t end = extent.spare().end().value;
+    const auto next = spare_.lower_bound(first);
+    const bool taken = (next != spare_.end() && next->first < end) ||
+                       (next != spare_.begin() && std::prev(next)->second > first);
+    if (!taken) {
+      spare_.emplace_hint(next, first, end);
+      claimed.push_back(first);
+      continue;
+    }
+    for (const std::uint64_t mine : claimed) spare_.erase(mine);
+    for (const Extent& gone : change.removed) {
+      if (names_spare(gone)) spare_.emplace(gone.spare().first.value, gone.spare().end().value);
+    }
+    return false;
+  }
+  return true;
+}
+
+bool TableImage::apply(const TableChange& change) {
+  if (!claim_spare(change)) return false;
+  std::unordered_map<std::uint64_t, const Extent*> arriving;
+  for (const Extent& extent : change.added) arriving.emplace(key_of(extent), &extent);
+  for (const Extent& extent : change.removed) {
+    const auto known = places_.find(key_of(extent));
+    DMREMAP_ASSERT(known != places_.end());
+    const std::size_t place = known->second;
+    const auto successor = arriving.find(key_of(extent));
+    if (successor != arriving.end()) {
+      put(place, *successor->second);
+      arriving.erase(successor);
+      continue;
+    }
+    places_.erase(known);
+    put(place, Extent{});
+    unused_.insert(place);
+  }
+  for (const Extent& extent : change.added) {
+    if (arriving.erase(key_of(extent)) == 0) continue;
+    std::size_t place = entries_.size();
+    if (unused_.empty()) {
+      entries_.emplace_back();
+    } else {
+      place = *unused_.begin();
+      unused_.erase(unused_.begin());
+    }
+    const bool is_new = places_.emplace(key_of(extent), place).second;
+    DMREMAP_ASSERT(is_new);
+    put(place, extent);
+  }
+  while (!entries_.empty() && entries_.back().state() == State::good) {
+    put(entries_.size() - 1, Extent{});
+    entries_.pop_back();
+    unused_.erase(entries_.size());
+  }
+  return true;
+}
+
+void TableImage::put(std::size_t place, const Extent& extent) {
+  entries_[place] = extent;
+  if (place / kBlockEntries < blocks_.size()) blocks_[place / kBlockEntries].reset();
+}
+
+std::shared_ptr<const BodyBlock> TableImage::encode(std::size_t block) const {
+  std::array<std::byte, kPayloadBytes> payload{};
+  const std::size_t begin = block * kBlockEntries;
+  const std::size_t end = std::min(begin + kBlockEntries, entries_.size());
+  for (std::size_t place = begin; place < end; ++place) {
+    ExtentCodec::pack(entries_[place],
+                      std::span(payload).subspan((place - begin) * kEntryBytes, kEntryBytes));
+  }
+  return std::make_shared<const BodyBlock>(first_block_ + block, set_tag_, payload);
+}
+
+const BodyBlocks& TableImage::blocks(std::size_t first, std::span<const std::byte, 8> set_tag) {
+  if (first != first_block_ || !std::ranges::equal(set_tag, set_tag_)) {
+    blocks_.clear();
+    first_block_ = first;
+    std::ranges::copy(set_tag, set_tag_.begin());
+  }
+  blocks_.resize((entries_.size() + kBlockEntries - 1) / kBlockEntries);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (!blocks_[i]) blocks_[i] = encode(i);
+  }
+  return blocks_;
+}
+
+std::uint32_t TableImage::crc() const {
+  static const Crc32cJoin kJoin(kPayloadBytes);
+  std::uint32_t out = crc32c({});
+  if (blocks_.empty()) return out;
+  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) out = kJoin(out, blocks_[i]->payload_crc());
+  // The last one holds as many entries as there are, and behind them zeros that do not count.
+  const std::size_t left = (entries_.size() - (blocks_.size() - 1) * kBlockEntries) * kEntryBytes;
+  return Crc32cJoin(left)(out, crc32c(blocks_.back()->payload().first(left)));
 }
 
 }  // namespace dmremap::format

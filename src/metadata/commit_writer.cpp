@@ -14,8 +14,10 @@ bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::span<const std::byte> block_of(const CommitImage& image, std::size_t index) {
-  return image.body.span().subspan(index * kBlockBytes, kBlockBytes);
+// Commits share the blocks that did not change; equal ones that were encoded twice are few.
+bool equal(const std::shared_ptr<const format::BodyBlock>& a,
+           const std::shared_ptr<const format::BodyBlock>& b) {
+  return a == b || equal(a->bytes(), b->bytes());
 }
 
 std::pair<std::uint64_t, std::uint64_t> order_of(const format::Seal& seal) {
@@ -39,18 +41,26 @@ CopySet failed_copies(std::span<const io::WriteOp> ops, std::span<const unsigned
 
 std::shared_ptr<const CommitImage> make_image(const format::Seal& seal,
                                               std::span<const std::byte> body) {
-  auto image = std::make_shared<CommitImage>(CommitImage{seal, AlignedBuffer(body.size())});
-  std::copy(body.begin(), body.end(), image->body.span().begin());
+  auto image = std::make_shared<CommitImage>(CommitImage{seal, {}});
+  for (; !body.empty(); body = body.subspan(kBlockBytes)) {
+    image->blocks.push_back(std::make_shared<const format::BodyBlock>(body.first(kBlockBytes)));
+  }
   return image;
+}
+
+std::shared_ptr<const CommitImage> make_image(format::Seal seal, format::EncodedBody body) {
+  seal.body_blocks = static_cast<std::uint32_t>(body.blocks.size());
+  seal.body_crc = body.crc;
+  return std::make_shared<const CommitImage>(CommitImage{seal, std::move(body.blocks)});
 }
 
 std::vector<CommitWriter::BlockRun> CommitWriter::missing_blocks(const CommitImage& image,
                                                                  unsigned copy) const {
   const auto& known = known_[copy][format::column_of(image.seal.sequence)];
-  const std::size_t known_blocks = known ? known->seal.body_blocks : 0;
+  const std::size_t known_blocks = known ? known->blocks.size() : 0;
   std::vector<BlockRun> runs;
-  for (std::size_t i = 0; i < image.seal.body_blocks; ++i) {
-    if (i < known_blocks && equal(block_of(*known, i), block_of(image, i))) continue;
+  for (std::size_t i = 0; i < image.blocks.size(); ++i) {
+    if (i < known_blocks && equal(known->blocks[i], image.blocks[i])) continue;
     if (!runs.empty() && runs.back().second == i) {
       ++runs.back().second;
     } else {
@@ -69,9 +79,13 @@ CopySet CommitWriter::write_bodies(const CommitImage& image, CopySet copies) {
     const Sector body = format::body_sector(positions_, at);
     written_[copy] = missing_blocks(image, copy);
     known_[copy][at.slot].reset();
-    for (const auto& [first, end] : written_[copy]) {
-      ops.push_back({body + blocks_to_sectors(first),
-                     image.body.span().subspan(first * kBlockBytes, (end - first) * kBlockBytes)});
+    for (const BlockRun& run : written_[copy]) {
+      const std::span<std::byte> bytes = bytes_of(run);
+      for (std::size_t i = run.first; i < run.second; ++i) {
+        std::ranges::copy(image.blocks[i]->bytes(),
+                          bytes.subspan((i - run.first) * kBlockBytes).begin());
+      }
+      ops.push_back({body + blocks_to_sectors(run.first), bytes});
       copy_of.push_back(copy);
     }
   }
@@ -98,16 +112,16 @@ CopySet CommitWriter::write_seals(const CommitImage& image, CopySet copies) {
 }
 
 std::vector<CommitWriter::Expected> CommitWriter::written(const CommitImage& image,
-                                                          CopySet copies) const {
+                                                          CopySet copies) {
   std::vector<Expected> out;
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (!copies.contains(copy)) continue;
     const auto at = address(image, copy);
     out.push_back({copy, format::slot_sector(positions_, at),
                    seal_blocks_.span().subspan(copy * kBlockBytes, kBlockBytes)});
-    for (const auto& [first, end] : written_[copy]) {
-      out.push_back({copy, format::body_sector(positions_, at) + blocks_to_sectors(first),
-                     image.body.span().subspan(first * kBlockBytes, (end - first) * kBlockBytes)});
+    for (const BlockRun& run : written_[copy]) {
+      out.push_back({copy, format::body_sector(positions_, at) + blocks_to_sectors(run.first),
+                     bytes_of(run)});
     }
   }
   return out;
@@ -159,7 +173,12 @@ CommitWriter::CopyNow CommitWriter::look_at_copy(const CommitImage& image, unsig
   if (!device_.read(format::body_sector(positions_, address(image, copy)), back).ok()) {
     return CopyNow::unreadable;
   }
-  return equal(back, image.body.span()) ? CopyNow::whole : CopyNow::wrong;
+  for (std::size_t i = 0; i < image.blocks.size(); ++i) {
+    if (!equal(back.subspan(i * kBlockBytes, kBlockBytes), image.blocks[i]->bytes())) {
+      return CopyNow::wrong;
+    }
+  }
+  return CopyNow::whole;
 }
 
 void CommitWriter::forget(unsigned copy) {

@@ -21,20 +21,26 @@
 
 #include "base/aligned_buffer.hpp"
 #include "base/result.hpp"
+#include "format/body.hpp"
 #include "format/seal.hpp"
 #include "io/block_device.hpp"
 #include "metadata/quorum.hpp"
 
 namespace dmremap::metadata {
 
-// A commit ready to be written anywhere: the seal but for its place, and the body blocks.
+// A commit ready to be written anywhere: the seal but for its place, and the body blocks, which it
+// shares with the commits before it as far as they did not change.
 struct CommitImage {
   format::Seal seal;
-  AlignedBuffer body;
+  format::BodyBlocks blocks;
 };
 
+// Of a body as it was read; its size is a multiple of a block's.
 [[nodiscard]] std::shared_ptr<const CommitImage> make_image(const format::Seal& seal,
                                                             std::span<const std::byte> body);
+// `seal` but for the count of blocks and the checksum, which are those of `body`.
+[[nodiscard]] std::shared_ptr<const CommitImage> make_image(format::Seal seal,
+                                                            format::EncodedBody body);
 
 // Not thread-safe.
 class CommitWriter {
@@ -81,9 +87,14 @@ class CommitWriter {
     std::span<const std::byte> bytes;
   };
   void compare(std::span<const Expected> batch, CopySet& failed);
-  [[nodiscard]] std::vector<Expected> written(const CommitImage& image, CopySet copies) const;
+  [[nodiscard]] std::vector<Expected> written(const CommitImage& image, CopySet copies);
   [[nodiscard]] std::span<std::byte> seal_block(unsigned copy) {
     return seal_blocks_.span().subspan(copy * format::kBlockBytes, format::kBlockBytes);
+  }
+  // The part of write_buffer_ where the blocks of `run` lie while they are written.
+  [[nodiscard]] std::span<std::byte> bytes_of(const std::pair<std::size_t, std::size_t>& run) {
+    return write_buffer_.span().subspan(run.first * format::kBlockBytes,
+                                        (run.second - run.first) * format::kBlockBytes);
   }
   // Runs of blocks of `image` that the slot is not known to hold: [first, end) pairs.
   using BlockRun = std::pair<std::size_t, std::size_t>;
@@ -100,6 +111,9 @@ class CommitWriter {
   std::array<std::vector<BlockRun>, format::kCopies> written_{};
   bool has_sealed_ = false;
   AlignedBuffer seal_blocks_{format::kCopies * format::kBlockBytes};
+  // What is written of the body, each block where it lies in a body: the copies mostly lack the
+  // same blocks, and what adjoins is one write.
+  AlignedBuffer write_buffer_{format::kBodyBytes};
   AlignedBuffer read_back_{format::kBodyBytes};
 };
 

@@ -34,7 +34,7 @@ TEST(Promise9, EveryStepOfOpenAndCommitMayBeTheLast) {
         ASSERT_TRUE(store);
         for (std::size_t n = 1; n <= 3; ++n) {
           begun = n;
-          ASSERT_TRUE((*store)->commit(with_extents(rig.content, n * 200, 24'000)));
+          ASSERT_TRUE(commit(**store, with_extents(rig.content, n * 200, 24'000)));
           acknowledged = n;
         }
       } catch (const sim::PowerCut&) {
@@ -73,7 +73,7 @@ TEST(Promise9, APowerCutAfterAKillTakesNothingBackThatWasSeen) {
       const auto store = Store::activate(rig.spare, *found, *found->content, rig.random, rig.clock);
       EXPECT_TRUE(store);
       acknowledged = found->content->extents.size();
-      EXPECT_TRUE((*store)->commit(with_extents(rig.content, to_commit, 24'000)));
+      EXPECT_TRUE(commit(**store, with_extents(rig.content, to_commit, 24'000)));
       acknowledged = to_commit;
     } catch (const sim::PowerCut&) {
       ++cuts;
@@ -100,7 +100,7 @@ TEST(Promise9, APowerCutAfterAKillTakesNothingBackThatWasSeen) {
 TEST(Promise9, EveryStepOfARepairMayBeTheLast) {
   StoreRig rig(kSmallest);
   ASSERT_TRUE(rig.create());
-  ASSERT_TRUE((*rig.open())->commit(with_extents(rig.content, 40, 24'000)));
+  ASSERT_TRUE(commit(**rig.open(), with_extents(rig.content, 40, 24'000)));
   const std::vector<std::byte> healthy = rig.image();
   std::mt19937_64 coin(5);
   for (const std::vector<unsigned>& dead :
@@ -133,7 +133,7 @@ TEST(Promise9, EveryStepOfARepairMayBeTheLast) {
 TEST(Promise9, ASpareGivenToANewSetIsTheOldOnesOrTheNewOnesOrNobodys) {
   StoreRig rig(kSmallest);
   ASSERT_TRUE(rig.create());
-  ASSERT_TRUE((*rig.open())->commit(with_extents(rig.content, 40, 24'000)));
+  ASSERT_TRUE(commit(**rig.open(), with_extents(rig.content, 40, 24'000)));
   const Uuid old_set = rig.content.identity.set_uuid;
   const std::vector<std::byte> healthy = rig.image();
   rig.content = first_content(kSmallest, 9);
@@ -251,7 +251,7 @@ class Life {
       if (!store) return true;
       acknowledged_ = extents;
       for (std::uint64_t n = dice_() % 5; n > 0; --n) {
-        if (!(*store)->commit(content(++begun_))) return true;
+        if (!commit(**store, content(++begun_))) return true;
         acknowledged_ = begun_;
       }
     } catch (const sim::PowerCut&) {

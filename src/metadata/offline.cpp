@@ -303,15 +303,16 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
     ++erased;
   }
   SpareStore store(spare, survey.positions, random, clock);
-  store.start_from(kept->body.table, keep);
+  store.start_from(kept->body.entries, keep);
   // The column of what is kept stays as it is until its successor is acknowledged.
   ++next.sequence;
   if (format::column_of(next.sequence) == format::column_of(kept->image->seal.sequence)) {
     ++next.sequence;
   }
   next.term = last_term + 1;
+  const table::Table table(resolved.extents, resolved.retired);
   for (unsigned step = 0; step < 2; ++step) {
-    auto done = store.advance(next, resolved);
+    auto done = store.advance(next, resolved, table);
     if (!done) return done;
     ++next.sequence;
   }

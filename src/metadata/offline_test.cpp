@@ -18,7 +18,7 @@ class Offline : public ::testing::Test {
  protected:
   Offline() : rig_(format::kMinSpareSize) {
     EXPECT_TRUE(rig_.create());
-    EXPECT_TRUE((*rig_.open())->commit(with_extents(rig_.content, 40, kFirstData)));
+    EXPECT_TRUE(commit(**rig_.open(), with_extents(rig_.content, 40, kFirstData)));
     healthy_ = rig_.image();
   }
 

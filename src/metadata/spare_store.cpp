@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "base/checksum.hpp"
+#include "base/assert.hpp"
 
 namespace dmremap::metadata {
 
@@ -14,23 +14,8 @@ namespace {
 // The last sequence and term that are ever given out: beyond, order would wrap.
 constexpr std::uint64_t kLastNumber = std::numeric_limits<std::uint64_t>::max() - 1;
 
-std::shared_ptr<const CommitImage> build_image(format::Seal seal, const format::Content& content,
-                                               const format::TableImage& table) {
-  const format::BodyName name{seal.set_uuid, seal.sequence, seal.term,
-                              seal.commit,   seal.parent,   seal.wall_ns};
-  const std::vector<std::byte> body = format::encode_body(name, content, table);
-  seal.body_blocks = static_cast<std::uint32_t>(body.size() / format::kBlockBytes);
-  seal.body_crc = crc32c(body);
-  return make_image(seal, body);
-}
-
-// What would not be read back as it was meant must not be written: it would take the place of
-// commits that can be read, and its own seals would make the set doubtful.
-bool is_readable(const CommitImage& image, const format::Content& content) {
-  const auto decoded = format::decode_body(image.body.span());
-  const auto* body = std::get_if<format::DecodedBody>(&decoded);
-  return body != nullptr && body->content.extents.size() == content.extents.size() &&
-         body->content.retired.size() == content.retired.size();
+std::pair<SectorCount, SectorCount> sizes_of(const format::Records& records) {
+  return {records.identity.main.size, records.identity.spare.size};
 }
 
 }  // namespace
@@ -52,7 +37,7 @@ void erase_seals(io::BlockDevice& spare, const format::CopyPositions& positions)
   (void)spare.flush();
 }
 
-Result<CommitName> SpareStore::commit(const format::Content& content) {
+Result<CommitName> SpareStore::commit(const format::Records& records, const table::Table& table) {
   if (auto reason = read_only_reason(); !reason.empty()) {
     return fail(ErrorCode::read_only, reason, spare_.path());
   }
@@ -63,7 +48,7 @@ Result<CommitName> SpareStore::commit(const format::Content& content) {
   }
   format::Seal seal = last_->seal;
   seal.sequence += 1;
-  return advance(seal, content);
+  return advance(seal, records, table);
 }
 
 Result<void> SpareStore::check_alone() {
@@ -100,8 +85,8 @@ std::string SpareStore::read_only_reason() const {
 // is only in the drive's cache is made durable first: the bodies of the activation overwrite the
 // commit before it.
 Result<void> SpareStore::settle(const std::shared_ptr<const CommitImage>& winner,
-                                const format::TableImage& table, CopySet holders) {
-  table_ = table;
+                                const std::vector<format::Extent>& entries, CopySet holders) {
+  start_from(entries, {});
   if (!spare_.flush().ok()) return go_read_only("a flush of the spare failed");
   const CopySet missing = kAllCopies - holders;
   if (missing.size() > 0) {
@@ -117,30 +102,64 @@ Result<void> SpareStore::settle(const std::shared_ptr<const CommitImage>& winner
   return {};
 }
 
-// Writes the commit that `seal` names (sequence and term set; id, parent and time are given here)
-// until a quorum holds it, byte for byte the same, twice at most.
-Result<CommitName> SpareStore::advance(format::Seal seal, const format::Content& content) {
-  format::TableImage table = table_;
-  table.update(content.extents, content.retired);
-  if (table.entries().size() > format::table_capacity(content.unknown)) {
+Result<CommitName> SpareStore::advance(const format::Seal& seal, const format::Records& records,
+                                       const table::Table& table) {
+  const format::TableChange change =
+      table_ ? table.change_from(*table_) : image_.change_to(table.extents(), table.retired());
+  // What would not be read back as it was meant must not be written: it would take the place of
+  // commits that can be read, and its own seals would make the set doubtful.
+  if (!is_sound(records, table, change) || !image_.apply(change)) {
+    return fail(ErrorCode::internal, "what is to be committed contradicts itself", spare_.path(),
+                "nothing was written; please report this");
+  }
+  DMREMAP_ASSERT(image_.used() == table.size() + table.retired().size());
+  auto done = write(seal, records);
+  if (done) {
+    table_ = table;
+    sizes_ = sizes_of(records);
+  } else {
+    // Back to the last commit, where the next one begins.
+    const bool undone = image_.apply({change.added, change.removed});
+    DMREMAP_ASSERT(undone);
+  }
+  return done;
+}
+
+bool SpareStore::is_sound(const format::Records& records, const table::Table& table,
+                          const format::TableChange& change) const {
+  if (table_ && sizes_ == sizes_of(records)) {
+    return format::extents_fit(records.identity, change.added);
+  }
+  return format::extents_fit(records.identity, table.extents()) &&
+         format::extents_fit(records.identity, table.retired());
+}
+
+// The commit's id, parent and time are given here. Until a quorum holds it, it is written byte for
+// byte the same, twice at most.
+Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& records) {
+  if (image_.entries().size() > format::table_capacity(records.unknown)) {
     return fail(ErrorCode::metadata_full,
-                fmt::format("the table holds {} extents and is full",
-                            content.extents.size() + content.retired.size()),
-                spare_.path(), "replace the disk; the set goes on with what is mapped");
+                fmt::format("the table holds {} extents and is full", image_.used()), spare_.path(),
+                "replace the disk; the set goes on with what is mapped");
   }
   seal.parent = last_ ? last_->seal.commit : parent_;
   seal.commit = random_.commit_id();
   seal.wall_ns = clock_.wall_ns();
-  const auto image = build_image(seal, content, table);
-  if (!is_readable(*image, content)) {
+  const format::BodyName name{seal.set_uuid, seal.sequence, seal.term,
+                              seal.commit,   seal.parent,   seal.wall_ns};
+  format::EncodedBody body = format::encode_body(name, records, image_);
+  if (!format::records_decode(body)) {
     return fail(ErrorCode::internal, "what is to be committed contradicts itself", spare_.path(),
                 "nothing was written; please report this");
   }
+  const auto image = make_image(seal, std::move(body));
   CopySet held;
   bool sealed = false;
   for (int attempt = 0; attempt < 2 && !contains_quorum(held); ++attempt) {
     const auto verified = writer_.write(image, kAllCopies);
     sealed = sealed || writer_.has_sealed();
+    // A flush failed. A crash from here on leaves the last commit whole in its own column, and this
+    // one perhaps on some copies: its number is never given to other content.
     if (!verified) return tl::unexpected(go_read_only(verified.error().what).error());
     held = *verified;
   }
@@ -152,13 +171,13 @@ Result<CommitName> SpareStore::advance(format::Seal seal, const format::Content&
     return tl::unexpected(
         go_read_only(fmt::format("a commit reached only {} copies", held.size())).error());
   }
-  table_ = std::move(table);
   acknowledge(image, held);
   return name_of(image->seal);
 }
 
-void SpareStore::start_from(const format::TableImage& table, CommitId parent) {
-  table_ = table;
+void SpareStore::start_from(const std::vector<format::Extent>& entries, CommitId parent) {
+  table_.reset();
+  image_ = format::TableImage(entries);
   parent_ = parent;
 }
 

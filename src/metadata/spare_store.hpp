@@ -6,7 +6,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -30,28 +33,35 @@ class SpareStore final : public Store {
              Clock& clock)
       : spare_(spare), writer_(spare, positions), random_(random), clock_(clock) {}
 
-  Result<CommitName> commit(const format::Content& content) override;
+  Result<CommitName> commit(const format::Records& records, const table::Table& table) override;
   Result<void> check_alone() override;
   [[nodiscard]] CommitName current() const override;
   [[nodiscard]] CopyCount copies() const override;
   [[nodiscard]] std::string read_only_reason() const override;
 
   // The winner onto a quorum of its own column, before the other column is touched. `holders` hold
-  // it already.
+  // it already; `entries` is its table as it lies on disk.
   Result<void> settle(const std::shared_ptr<const CommitImage>& winner,
-                      const format::TableImage& table, CopySet holders);
+                      const std::vector<format::Extent>& entries, CopySet holders);
 
   // Writes the commit that `seal` names (sequence and term set; id and time are given here, and the
   // parent, unless this is the first) until a quorum holds it, byte for byte the same, twice at
   // most.
-  Result<CommitName> advance(format::Seal seal, const format::Content& content);
-  // Where a first `advance` finds the table and the parent of what it writes.
-  void start_from(const format::TableImage& table, CommitId parent);
+  Result<CommitName> advance(const format::Seal& seal, const format::Records& records,
+                             const table::Table& table);
+  // Where a first `advance` finds the table, as it lies on disk, and the parent of what it writes.
+  void start_from(const std::vector<format::Extent>& entries, CommitId parent);
 
   // The copies verified to hold the current commit; contains a quorum.
   [[nodiscard]] CopySet held() const { return held_; }
 
  private:
+  // Writes what image_ holds now as the commit that `seal` names.
+  Result<CommitName> write(format::Seal seal, const format::Records& records);
+  // Could the change to the table, or the whole table where the devices changed in size, be read
+  // back as it is meant?
+  [[nodiscard]] bool is_sound(const format::Records& records, const table::Table& table,
+                              const format::TableChange& change) const;
   void acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held);
   // The copy whose turn it is to be looked at.
   [[nodiscard]] unsigned next_to_look_at() const;
@@ -69,7 +79,12 @@ class SpareStore final : public Store {
   CommitWriter writer_;
   Random& random_;
   Clock& clock_;
-  format::TableImage table_;
+  // The table of the last commit: as it is in memory (none: image_ is of another program's run) and
+  // as it lies on disk.
+  std::optional<table::Table> table_;
+  format::TableImage image_;
+  // Of main and the spare, when all of table_ was seen to lie on them.
+  std::pair<SectorCount, SectorCount> sizes_;
   CommitId parent_;
   std::shared_ptr<const CommitImage> last_;
   CopySet held_;

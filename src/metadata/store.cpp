@@ -34,8 +34,9 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
   seal.positions = positions;
   seal.term = 1;
   // Sequence 1 seals slots B, sequence 2 slots A: no slot keeps what lay there before.
+  const table::Table table(content.extents, content.retired);
   for (seal.sequence = 1; seal.sequence <= 2; ++seal.sequence) {
-    const auto done = store.advance(seal, content);
+    const auto done = store.advance(seal, content, table);
     if (done && store.held() == kAllCopies) continue;
     erase_seals(spare, positions);
     return fail(ErrorCode::io,
@@ -74,10 +75,12 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
     next.term += 1;
     auto store = std::make_unique<SpareStore>(spare, survey.positions, random, clock);
     const auto image = make_image(slot.seal.seal, reader.body_bytes());
-    if (auto settled = store->settle(image, slot.body->table, survey.decision.holders); !settled) {
+    if (auto settled = store->settle(image, slot.body->entries, survey.decision.holders);
+        !settled) {
       return tl::unexpected(settled.error());
     }
-    const auto active = store->advance(next, content);
+    const auto active =
+        store->advance(next, content, table::Table(content.extents, content.retired));
     if (!active) return tl::unexpected(active.error());
     return store;
   }
@@ -85,8 +88,8 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
               "check cable, power and the kernel log");
 }
 
-std::size_t table_capacity(const format::Content& content) {
-  return format::table_capacity(content.unknown);
+std::size_t table_capacity(const format::Records& records) {
+  return format::table_capacity(records.unknown);
 }
 
 }  // namespace dmremap::metadata

@@ -26,6 +26,7 @@
 #include "io/block_device.hpp"
 #include "metadata/commit_name.hpp"
 #include "metadata/survey.hpp"
+#include "table/table.hpp"
 
 namespace dmremap::metadata {
 
@@ -57,12 +58,13 @@ class Store {
 
   virtual ~Store() = default;
 
-  // Makes `content` durable. Before it returns an error the set is either unchanged on disk or
-  // uncertain; uncertain makes the store read-only. Errors: metadata_full and internal (content
-  // that contradicts itself) write nothing and leave the store usable, and so does metadata_commit
-  // where the spare did not answer and no seal was written: then read_only_reason() stays empty,
-  // and a later commit may succeed; read_only, metadata_exhausted.
-  virtual Result<CommitName> commit(const format::Content& content) = 0;
+  // Makes `records` and `table` durable. What the table shares with that of the last commit is
+  // neither encoded nor written again. Before it returns an error the set is either unchanged on
+  // disk or uncertain; uncertain makes the store read-only. Errors: metadata_full and internal
+  // (content that contradicts itself) write nothing and leave the store usable, and so does
+  // metadata_commit where the spare did not answer and no seal was written: then read_only_reason()
+  // stays empty, and a later commit may succeed; read_only, metadata_exhausted.
+  virtual Result<CommitName> commit(const format::Records& records, const table::Table& table) = 0;
 
   // A quick look for another program that writes to the spare, for who is about to write data where
   // the last commit says that there is room. Error metadata_commit: the store is read-only, or,
@@ -79,6 +81,6 @@ class Store {
 };
 
 // How many table entries (extents + retired) fit a slot.
-[[nodiscard]] std::size_t table_capacity(const format::Content& content);
+[[nodiscard]] std::size_t table_capacity(const format::Records& records);
 
 }  // namespace dmremap::metadata

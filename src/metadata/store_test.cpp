@@ -40,7 +40,7 @@ TEST_F(StoreTest, AnActivationTakesTheNextSequenceAndTerm) {
   ASSERT_TRUE(store);
   EXPECT_EQ((*store)->current().sequence, 3U);
   EXPECT_EQ((*store)->current().term, 2U);
-  const auto next = (*store)->commit(with_extents(first_content(), 1));
+  const auto next = commit(**store, with_extents(first_content(), 1));
   ASSERT_TRUE(next);
   EXPECT_EQ(next->sequence, 4U);
   EXPECT_EQ(next->term, 2U);
@@ -48,7 +48,7 @@ TEST_F(StoreTest, AnActivationTakesTheNextSequenceAndTerm) {
 
 TEST_F(StoreTest, WhatWasCommittedIsWhatIsFound) {
   const format::Content content = with_extents(first_content(), 500);
-  ASSERT_TRUE((*open())->commit(content));
+  ASSERT_TRUE(commit(**open(), content));
   const auto found = survey(spare_);
   ASSERT_TRUE(found && found->content);
   EXPECT_EQ(found->content->extents, content.extents);
@@ -64,7 +64,7 @@ TEST_F(StoreTest, ACommitOfOneRemapWritesAtMost16KiBACopy) {
       if (request.kind == sim::Request::Kind::write) sectors += request.range.count.value;
       return io::kIoOk;
     });
-    ASSERT_TRUE((*store)->commit(with_extents(first_content(), n)));
+    ASSERT_TRUE(commit(**store, with_extents(first_content(), n)));
     if (n > 2) {
       ASSERT_LE(sectors * kSectorBytes, kKiB * 8 * 16) << n << " extents";
     }
@@ -80,15 +80,15 @@ TEST_F(StoreTest, AFullTableIsAClearStateAndNothingIsWritten) {
   for (std::uint64_t i = 0; i < capacity; ++i) {
     content.extents.push_back(format::Extent(format::State::lost, {{i * 16}, {8}}));
   }
-  ASSERT_TRUE((*store)->commit(content));
+  ASSERT_TRUE(commit(**store, content));
   const std::vector<std::byte> before = spare_.contents();
   content.extents.push_back(format::Extent(format::State::lost, {{capacity * 16}, {8}}));
-  const auto full = (*store)->commit(content);
+  const auto full = commit(**store, content);
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, ErrorCode::metadata_full);
   EXPECT_EQ(spare_.contents(), before);
   content.extents.pop_back();
-  EXPECT_TRUE((*store)->commit(content));
+  EXPECT_TRUE(commit(**store, content));
 }
 
 TEST_F(StoreTest, ASetKnowsOfItsFirstExtentsFromTheStart) {
@@ -199,11 +199,11 @@ TEST_F(StoreTest, ACommitThatMissesItsQuorumEndsWritingForGood) {
       spare_.fail_writes({copy + SectorCount{slot}, format::kBlockSectors}, EIO);
     }
   }
-  const auto missed = (*store)->commit(with_extents(first_content(), 1));
+  const auto missed = commit(**store, with_extents(first_content(), 1));
   ASSERT_FALSE(missed);
   EXPECT_EQ(missed.error().code, ErrorCode::metadata_commit);
   spare_.clear_faults();
-  const auto after = (*store)->commit(with_extents(first_content(), 1));
+  const auto after = commit(**store, with_extents(first_content(), 1));
   ASSERT_FALSE(after);
   EXPECT_EQ(after.error().code, ErrorCode::read_only);
 }
@@ -214,22 +214,22 @@ TEST_F(StoreTest, AFailedFlushEndsWriting) {
   spare_.set_hook([](const sim::Request& request) {
     return request.kind == sim::Request::Kind::flush ? io::IoStatus{EIO} : io::kIoOk;
   });
-  EXPECT_FALSE((*store)->commit(with_extents(first_content(), 1)));
+  EXPECT_FALSE(commit(**store, with_extents(first_content(), 1)));
   spare_.set_hook({});
   EXPECT_FALSE((*store)->read_only_reason().empty());
-  EXPECT_FALSE((*store)->commit(with_extents(first_content(), 1)));
+  EXPECT_FALSE(commit(**store, with_extents(first_content(), 1)));
 }
 
 TEST_F(StoreTest, ADroppedWriteCostsACopyNotTheSet) {
   const auto store = open();
   ASSERT_TRUE(store);
   const std::vector<std::byte> before = spare_.contents();
-  ASSERT_TRUE((*store)->commit(with_extents(first_content(), 1)));
+  ASSERT_TRUE(commit(**store, with_extents(first_content(), 1)));
   // Copy 3 loses what it acknowledged and returned.
   spare_.poke({4096},
               std::span(before).subspan(std::size_t{4096} * 512, format::kCopySectors.bytes()));
   for (std::uint64_t n = 2; n < 12; ++n) {
-    ASSERT_TRUE((*store)->commit(with_extents(first_content(), n)));
+    ASSERT_TRUE(commit(**store, with_extents(first_content(), n)));
   }
   EXPECT_EQ((*store)->copies().good, 8U);
 }
@@ -239,10 +239,10 @@ TEST_F(StoreTest, AForeignWriterIsNoticedAndWritingEnds) {
   ASSERT_TRUE(first);
   const auto second = open();  // bypassed the lock
   ASSERT_TRUE(second);
-  const auto commit = (*first)->commit(with_extents(first_content(), 1));
-  ASSERT_FALSE(commit);
+  const auto first_commit = commit(**first, with_extents(first_content(), 1));
+  ASSERT_FALSE(first_commit);
   EXPECT_FALSE((*first)->read_only_reason().empty());
-  EXPECT_TRUE((*second)->commit(with_extents(first_content(), 1)));
+  EXPECT_TRUE(commit(**second, with_extents(first_content(), 1)));
 }
 
 TEST_F(StoreTest, CreateOnASpareThatCannotHoldEveryCopyFailsAndLeavesNoSet) {

@@ -129,7 +129,7 @@ class RunningEngine final : public Engine {
     return remap::backfill(path_, *remapper_, fill);
   }
 
-  Result<void> commit_record(std::function<void(format::Content&)> edit) override {
+  Result<void> commit_record(const RecordEdit& edit) override {
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
     switch (remapper_->run_record(edit)) {
       case Outcome::done:

@@ -181,6 +181,9 @@ struct Backfilled {
   bool operator==(const Backfilled&) const = default;
 };
 
+// Changes the records of a commit; `table` is the table of that very commit.
+using RecordEdit = std::function<void(format::Records& records, const table::Table& table)>;
+
 // Thread-safe.
 class Engine {
  public:
@@ -238,9 +241,9 @@ class Engine {
   // Errors: usage, read_only, tripped, timeout, spare_full, metadata_full, metadata_commit.
   virtual Result<Backfilled> backfill(const Backfill& fill) = 0;
 
-  // Commits the current table with `edit` applied to the content's identity and health (events are
-  // filled in as always); for the set's own records: clean stop, file system UUID.
-  virtual Result<void> commit_record(std::function<void(format::Content&)> edit) = 0;
+  // Commits the current table with the records changed by `edit` (events are filled in as always);
+  // for the set's own records: clean stop, file system UUID.
+  virtual Result<void> commit_record(const RecordEdit& edit) = 0;
 
   [[nodiscard]] virtual EngineCounts counts() const = 0;
   // counts().writes, of which none is in flight any more: whatever a user changes from here on

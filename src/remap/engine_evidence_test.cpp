@@ -247,16 +247,16 @@ TEST_F(EngineEvidence, ARecordTakesTheEvidenceOfNowAlong) {
   FakeStore fake;
   rig.evidence = {rig.block_hash(0), rig.block_hash(kFar)};
   rig.start_with(&fake);
-  ASSERT_TRUE(rig.engine->commit_record([](format::Content&) {}));
+  ASSERT_TRUE(rig.engine->commit_record([](format::Records&, const table::Table&) {}));
   ASSERT_TRUE(fake.last.evidence);
   EXPECT_EQ(from_format(*fake.last.evidence), rig.evidence);
   ASSERT_EQ(rig.write(0, 8, 2), 0);
   ASSERT_TRUE(rig.engine->relocate({{5'000}, {8}}));
   EXPECT_EQ(from_format(*fake.last.evidence), rig.evidence) << "not renewed within a minute";
-  ASSERT_TRUE(rig.engine->commit_record([](format::Content&) {}));
+  ASSERT_TRUE(rig.engine->commit_record([](format::Records&, const table::Table&) {}));
   EXPECT_EQ(from_format(*fake.last.evidence), (std::vector<BlockHash>{rig.evidence[1]}));
   ASSERT_EQ(rig.write(kFar, 8, 2), 0);
-  ASSERT_TRUE(rig.engine->commit_record([](format::Content&) {}));
+  ASSERT_TRUE(rig.engine->commit_record([](format::Records&, const table::Table&) {}));
   EXPECT_FALSE(fake.last.evidence) << "nothing is certain";
   rig.stop();
 }

@@ -438,7 +438,7 @@ TEST_F(EngineWrite, ErrorsThatBlameTheRequestOrTheHostAreReturnedAndChangeNothin
 }
 
 TEST_F(EngineWrite, CommitRecordKeepsWhatTheSetSaysAboutItself) {
-  EXPECT_TRUE(rig.engine->commit_record([](format::Content& content) {
+  EXPECT_TRUE(rig.engine->commit_record([](format::Records& content, const table::Table&) {
     content.health.clean = true;
     content.identity.main.fs_uuid = "f00";
   }));

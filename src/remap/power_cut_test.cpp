@@ -64,7 +64,9 @@ class Life {
     settle(442, 2, 12);
     fill(440, 8, 13);  // but 442 and 443, which are lost no more
     write(445, 1, 14, true);
-    if (rig_.engine->commit_record([](format::Content& c) { c.health.clean = true; })) return;
+    if (rig_.engine->commit_record(
+            [](format::Records& c, const table::Table&) { c.health.clean = true; }))
+      return;
   }
 
   [[nodiscard]] std::uint64_t steps() const { return steps_; }

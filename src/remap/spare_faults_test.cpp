@@ -294,7 +294,7 @@ TEST(FullTable, Promise2_ALostSectorStaysAnErrorAndIsRecordedWhenThereIsRoom) {
   EXPECT_EQ(rig.events.count(EventKind::table_full), 1U);
   // One more fits: with the next commit, whoever asks for that.
   store.capacity = 2;
-  EXPECT_TRUE(rig.engine->commit_record([](format::Content&) {}));
+  EXPECT_TRUE(rig.engine->commit_record([](format::Records&, const table::Table&) {}));
   EXPECT_EQ(store.last.extents.size(), 2U);
   EXPECT_TRUE(rig.engine->conditions().table_full);
   // A write ends a lost sector as ever, on main, since the table has no room for another place.

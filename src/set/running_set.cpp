@@ -210,7 +210,7 @@ class HeldSet final : public RunningSet {
       return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
     }
     const std::lock_guard lock(copy_mutex_);
-    if (!holds(copy, engine_->extents())) {
+    if (!holds(copy, table::Table(engine_->extents(), {}))) {
       return fail(ErrorCode::copy_outdated, "was written to while it was copied", name(),
                   "end all use of it, and copy it again");
     }
@@ -298,7 +298,7 @@ class HeldSet final : public RunningSet {
   }
 
   // What main is known by now, into what is committed.
-  void record_facts(format::Content& content) const {
+  void record_facts(format::Records& content) const {
     discovery::RecordedMain main = main_.recorded();
     content.identity.main = std::move(main.fingerprint);
     if (!content.facts) content.facts.emplace();
@@ -334,8 +334,8 @@ class HeldSet final : public RunningSet {
                                   : unsaved_ ? "cached writes were lost at stop"
                                              : "main did not take the last flush"));
     // By the table of this very commit: what a job before it relocated is not in the copy.
-    return engine_->commit_record([=, this](format::Content& content) {
-      const auto lacks = clean ? copy_still_made(content.extents) : std::nullopt;
+    return engine_->commit_record([=, this](format::Records& content, const table::Table& table) {
+      const auto lacks = clean ? copy_still_made(table) : std::nullopt;
       if (lacks) {
         content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
       }
@@ -346,9 +346,8 @@ class HeldSet final : public RunningSet {
   }
 
   // Is all that the set serves in the copy, but what was lost then and is now?
-  [[nodiscard]] bool holds(const CopyMade& copy, const std::vector<format::Extent>& extents) const {
+  [[nodiscard]] bool holds(const CopyMade& copy, const table::Table& table) const {
     if (copy.since.run != run_ || copy.since.writes != engine_->counts().writes) return false;
-    const table::Table table(extents, {});
     return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
       for (Sector at = range.first; at < range.end();) {
         const table::Piece piece = table.piece_at(at, range.end());
@@ -360,10 +359,9 @@ class HeldSet final : public RunningSet {
   }
 
   // How many sectors it lacks; none: there is no copy, or it is outdated.
-  [[nodiscard]] std::optional<SectorCount> copy_still_made(
-      const std::vector<format::Extent>& extents) {
+  [[nodiscard]] std::optional<SectorCount> copy_still_made(const table::Table& table) {
     const std::lock_guard lock(copy_mutex_);
-    if (!copy_ || !holds(*copy_, extents)) return std::nullopt;
+    if (!copy_ || !holds(*copy_, table)) return std::nullopt;
     SectorCount out;
     for (const SectorRange& range : copy_->left_out) out = out + range.count;
     return out;
@@ -400,8 +398,8 @@ class HeldSet final : public RunningSet {
     const format::Fingerprint after = merged(before, seen->fingerprint);
     if (after.fs_uuid == before.fs_uuid && after.fs_type == before.fs_type) return true;
     look_at_facts(*seen);
-    const auto recorded =
-        engine_->commit_record([this](format::Content& content) { record_facts(content); });
+    const auto recorded = engine_->commit_record(
+        [this](format::Records& content, const table::Table&) { record_facts(content); });
     if (!recorded) log(Severity::warning, recorded.error().message());
     return true;
   }

@@ -43,6 +43,36 @@ void append_joined(std::vector<Extent>& to, const Extent& extent) {
   }
 }
 
+void append_extents(const Leaf& leaf, std::vector<Extent>& to) {
+  for (std::size_t i = 0; i < leaf.size(); ++i) to.push_back(leaf[i]);
+}
+
+std::uint64_t by_main(const Extent& extent) {
+  return extent.main().first.value;
+}
+
+std::uint64_t by_spare(const Extent& extent) {
+  return extent.spare().first.value;
+}
+
+// Of two lists that are sorted by `order`, what only one of them holds.
+template <typename Order>
+format::TableChange difference(std::span<const Extent> before, std::span<const Extent> now,
+                               const Order& order) {
+  format::TableChange out;
+  auto old = before.begin();
+  for (const Extent& extent : now) {
+    for (; old != before.end() && order(*old) < order(extent); ++old) out.removed.push_back(*old);
+    if (old != before.end() && *old == extent) {
+      ++old;
+      continue;
+    }
+    out.added.push_back(extent);
+  }
+  out.removed.insert(out.removed.end(), old, before.end());
+  return out;
+}
+
 }  // namespace
 
 Table::Table() : Table(std::span<const Extent>{}, std::span<const Extent>{}) {}
@@ -213,8 +243,30 @@ Table Table::with_retired(const Extent& extent) const {
 std::vector<Extent> Table::extents() const {
   std::vector<Extent> out;
   out.reserve(top_->extents);
-  for (const Leaf& leaf : top_->leaves) {
-    for (std::size_t i = 0; i < leaf.size(); ++i) out.push_back(leaf[i]);
+  for (const Leaf& leaf : top_->leaves) append_extents(leaf, out);
+  return out;
+}
+
+format::TableChange Table::change_from(const Table& before) const {
+  const std::vector<Leaf>& old = before.top_->leaves;
+  const std::vector<Leaf>& now = top_->leaves;
+  std::vector<Extent> removed;
+  std::vector<Extent> added;
+  // A leaf that both share begins where it began: two walks by first sector meet at it.
+  for (std::size_t i = 0, j = 0; i < old.size() || j < now.size();) {
+    if (i < old.size() && j < now.size() && old[i].identity() == now[j].identity()) {
+      ++i;
+      ++j;
+      continue;
+    }
+    const bool is_old = j == now.size() || (i < old.size() && old[i].first() <= now[j].first());
+    append_extents(is_old ? old[i++] : now[j++], is_old ? removed : added);
+  }
+  format::TableChange out = difference(removed, added, by_main);
+  if (retired_ != before.retired_) {
+    const format::TableChange retired = difference(*before.retired_, *retired_, by_spare);
+    out.removed.insert(out.removed.end(), retired.removed.begin(), retired.removed.end());
+    out.added.insert(out.added.end(), retired.added.begin(), retired.added.end());
   }
   return out;
 }

@@ -15,6 +15,7 @@
 
 #include "base/units.hpp"
 #include "format/extent.hpp"
+#include "format/table_image.hpp"
 #include "table/leaf.hpp"
 
 namespace dmremap::table {
@@ -69,6 +70,10 @@ class Table {
   [[nodiscard]] const StateCounts& counts() const { return top_->counts; }
   [[nodiscard]] std::vector<format::Extent> extents() const;
   [[nodiscard]] const std::vector<format::Extent>& retired() const { return *retired_; }
+
+  // What makes this table of `before`. Leaves that both share are not looked into, so that it costs
+  // a glance at each leaf and the extents of those that changed.
+  [[nodiscard]] format::TableChange change_from(const Table& before) const;
 
   // For tests of sharing: how many leaves of this table are also in `other`, and how many there
   // are.

@@ -233,5 +233,55 @@ TEST(Table, RetiredSpareSectorsAreKeptSortedAndJoined) {
   EXPECT_EQ(table.counts().retired, 17U);
 }
 
+// By a look at every extent of both.
+format::TableChange change_by_hand(const Table& before, const Table& now) {
+  const auto lacks = [](const std::vector<Extent>& list, const Extent& extent) {
+    return std::ranges::find(list, extent) == list.end();
+  };
+  const auto old_ones = before.extents();
+  const auto new_ones = now.extents();
+  format::TableChange out;
+  for (const Extent& e : old_ones) {
+    if (lacks(new_ones, e)) out.removed.push_back(e);
+  }
+  for (const Extent& e : before.retired()) {
+    if (lacks(now.retired(), e)) out.removed.push_back(e);
+  }
+  for (const Extent& e : new_ones) {
+    if (lacks(old_ones, e)) out.added.push_back(e);
+  }
+  for (const Extent& e : now.retired()) {
+    if (lacks(before.retired(), e)) out.added.push_back(e);
+  }
+  return out;
+}
+
+RC_GTEST_PROP(Table, TheChangeFromAnotherIsWhatOnlyOneOfThemHolds, ()) {
+  Table now;
+  for (std::uint64_t i = 0; i < 900; ++i) {
+    now = now.replaced({{i * 8}, {4}}, std::array{extent(State::remapped, i * 8, 4, i * 4, 1)});
+  }
+  RC_ASSERT(now.leaves() > 3U);
+  Table before = now;
+  const int steps = *rc::gen::inRange(0, 12);
+  for (int step = 0; step < steps; ++step) {
+    if (*rc::gen::inRange(0, 4) == 0) before = now;
+    const auto first = *rc::gen::inRange<std::uint64_t>(0, 7'300);
+    const auto count = *rc::gen::element<std::uint64_t>(1, 4, 30, 2'500);
+    if (*rc::gen::inRange(0, 5) == 0) {
+      const auto number = static_cast<std::uint64_t>(step);
+      now = now.with_retired(Extent(State::retired, {{0}, {1}}, {20'000 + 3 * number}));
+    }
+    const State state = any_state();
+    const auto with = extent(state, first, count, 9'000, 2);
+    now = state == State::good ? now.replaced({{first}, {count}}, {})
+                               : now.replaced({{first}, {count}}, std::array{with});
+  }
+  const format::TableChange change = now.change_from(before);
+  const format::TableChange expected = change_by_hand(before, now);
+  RC_ASSERT(change.removed == expected.removed);
+  RC_ASSERT(change.added == expected.added);
+}
+
 }  // namespace
 }  // namespace dmremap::table

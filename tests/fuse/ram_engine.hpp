@@ -128,7 +128,7 @@ class RamEngine : public remap::Engine {
   Result<table::Marked> mark_known_bad(const table::KnownBad& /*list*/, bool /*dry*/) override {
     return fail(ErrorCode::not_supported, "memory does not go bad");
   }
-  Result<void> commit_record(std::function<void(format::Content&)> /*edit*/) override { return {}; }
+  Result<void> commit_record(const remap::RecordEdit& /*edit*/) override { return {}; }
   [[nodiscard]] remap::EngineCounts counts() const override {
     remap::EngineCounts counts;
     counts.reads = reads_.load();

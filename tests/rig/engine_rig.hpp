@@ -242,13 +242,16 @@ class Rig {
 // A store that keeps its commits in memory and fails on command.
 class FakeStore final : public metadata::Store {
  public:
-  Result<metadata::CommitName> commit(const format::Content& content) override {
+  Result<metadata::CommitName> commit(const format::Records& records,
+                                      const table::Table& table) override {
     if (before) before();
     if (fail_with != ErrorCode::internal) return dmremap::fail(fail_with, "on command");
-    if (content.extents.size() + content.retired.size() > capacity) {
+    if (table.size() + table.retired().size() > capacity) {
       return dmremap::fail(ErrorCode::metadata_full, "full");
     }
-    last = content;
+    static_cast<format::Records&>(last) = records;
+    last.extents = table.extents();
+    last.retired = table.retired();
     ++name.sequence;
     return name;
   }

@@ -67,11 +67,8 @@ inline format::Seal seal_of(const format::Content& content, std::uint64_t sequen
 
 // A whole slot of the commit that `seal` names, on every copy.
 inline void lay(sim::SimDevice& spare, format::Seal seal, const format::Content& content) {
-  format::TableImage table;
-  table.update(content.extents, content.retired);
-  const std::vector<std::byte> body = format::encode_body(
-      {seal.set_uuid, seal.sequence, seal.term, seal.commit, seal.parent, seal.wall_ns}, content,
-      table);
+  const std::vector<std::byte> body = format::encoded_body(
+      {seal.set_uuid, seal.sequence, seal.term, seal.commit, seal.parent, seal.wall_ns}, content);
   seal.body_blocks = static_cast<std::uint32_t>(body.size() / format::kBlockBytes);
   seal.body_crc = crc32c(body);
   seal.slot = static_cast<std::uint8_t>(format::column_of(seal.sequence));
@@ -84,6 +81,10 @@ inline void lay(sim::SimDevice& spare, format::Seal seal, const format::Content&
     spare.poke(format::slot_sector(seal.positions, at), block);
     spare.poke(format::body_sector(seal.positions, at), body);
   }
+}
+
+inline Result<CommitName> commit(Store& store, const format::Content& content) {
+  return store.commit(content, table::Table(content.extents, content.retired));
 }
 
 class StoreRig {

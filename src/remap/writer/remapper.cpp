@@ -62,8 +62,6 @@ Remapper::Remapper(DataPath& path, metadata::Store& store, table::Allocator allo
       mutex_(path.scheduling),
       wake_(path.scheduling),
       finished_(path.scheduling) {
-  base_.extents.clear();
-  base_.retired.clear();
   note_spare_use();
   thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
@@ -92,7 +90,7 @@ Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns) {
   return submit(job);
 }
 
-Outcome Remapper::run_record(const std::function<void(format::Content&)>& edit) {
+Outcome Remapper::run_record(const RecordEdit& edit) {
   Job job;
   job.record = &edit;
   return submit(job);
@@ -215,22 +213,18 @@ bool Remapper::is_of_list(const Job& job) {
 }
 
 Remapper::Recording Remapper::record(const Jobs& jobs, const table::Table& table) {
-  format::Content content = base_;
-  content.extents = table.extents();
-  content.retired = table.retired();
-  if (path_.observer != nullptr) path_.observer->fill_health(content.health);
+  format::Records records = base_;
+  if (path_.observer != nullptr) path_.observer->fill_health(records.health);
   for (const Job* job : jobs) {
-    if (job->record != nullptr) (*job->record)(content);
+    if (job->record != nullptr) (*job->record)(records, table);
   }
-  renew_evidence(content, jobs);
+  renew_evidence(records, jobs);
   // No other flush of the spare meanwhile: it could take the error that the commit must see.
   auto alone = path_.spare_gate.exclusive();
-  const auto committed = store_.commit(content);
+  const auto committed = store_.commit(records, table);
   alone.unlock();
   if (committed) {
-    base_ = std::move(content);
-    base_.extents.clear();
-    base_.retired.clear();
+    base_ = std::move(records);
     return Recording::done;
   }
   return committed.error().code == ErrorCode::metadata_full ? Recording::full : Recording::failed;
@@ -333,13 +327,13 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
 
 // With the records of a set (its activation's successor, its stop) and else at most once a minute:
 // it is a block of its own in every copy.
-void Remapper::renew_evidence(format::Content& content, const Jobs& jobs) {
+void Remapper::renew_evidence(format::Records& records, const Jobs& jobs) {
   const std::uint64_t now_ns = path_.clock.monotonic_ns();
   const bool record =
       std::ranges::any_of(jobs, [](const Job* job) { return job->record != nullptr; });
   if (!record && evidence_at_ns_ && now_ns - *evidence_at_ns_ < kEvidenceEveryNs) return;
   evidence_at_ns_ = now_ns;
-  content.evidence = to_format(path_.evidence_now());
+  records.evidence = to_format(path_.evidence_now());
 }
 
 void Remapper::lose_store() {

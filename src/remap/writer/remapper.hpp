@@ -35,8 +35,8 @@ class Remapper {
   // place on the spare is looked for any longer; by default as long as a request has.
   [[nodiscard]] Outcome run(std::span<const Item> items);
   [[nodiscard]] Outcome run(std::span<const Item> items, std::uint64_t deadline_ns);
-  // Commits the current table with the content's identity and health changed by `edit`.
-  [[nodiscard]] Outcome run_record(const std::function<void(format::Content&)>& edit);
+  // Commits the current table with the records changed by `edit`.
+  [[nodiscard]] Outcome run_record(const RecordEdit& edit);
 
   // Whether the spare takes writes now.
   [[nodiscard]] SpareTrial run_trial();
@@ -47,7 +47,7 @@ class Remapper {
  private:
   struct Job {
     std::span<const Item> items;
-    const std::function<void(format::Content&)>* record = nullptr;
+    const RecordEdit* record = nullptr;
     std::uint64_t deadline_ns = 0;
     SpareTrial* trial = nullptr;  // to be filled; such a job has nothing else to do
     Outcome outcome = Outcome::failed;
@@ -74,7 +74,7 @@ class Remapper {
   Recording record_less(Job& job, Change& change, table::Table& live);
   [[nodiscard]] std::vector<SectorRange> marks_that_may_wait(const Job& job,
                                                              const table::Table& table) const;
-  void renew_evidence(format::Content& content, const Jobs& jobs);
+  void renew_evidence(format::Records& records, const Jobs& jobs);
   // If the store went read-only, so does the set.
   void lose_store();
   void publish(const Change& change, const table::Table& table);
@@ -90,7 +90,7 @@ class Remapper {
   // What a full table had no room for: in force, and part of the next commit that has room.
   std::vector<format::Extent> unrecorded_bad_;  // as Change::bad()
   std::vector<SectorRange> unrecorded_marks_;   // lost and gone sectors of table_
-  format::Content base_;                        // without extents
+  format::Records base_;                        // of the last commit
   unsigned use_percent_told_ = 0;
   std::optional<std::uint64_t> evidence_at_ns_;  // when a commit last took it along
 

@@ -155,7 +155,7 @@ class Simulation {
       if (stage.engine) {
         main_settled_ = checked_flush(stage) == 0;
         (void)stage.engine->commit_record(
-            [](format::Content& content) { content.health.clean = true; });
+            [](format::Records& content, const table::Table&) { content.health.clean = true; });
         if (stage.store) (void)stage.spare_wire->flush();
       }
       ++stage.report.clean_stops;
