@@ -2,6 +2,7 @@
 #include "frontend/byte_disk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -282,6 +283,35 @@ TEST(WriteGate, ASteadyStreamOfSharersDoesNotStarveTheExclusiveOne) {
   done.store(true);
   for (auto& sharer : sharers) sharer.join();
   EXPECT_TRUE(had_it);
+}
+
+TEST(WriteGate, NoTwoPassesThatConflictAreHeldAtOnce) {
+  constexpr std::uint64_t kBlocks = 4;
+  constexpr int kExclusive = 1'000;
+  WriteGate gate;
+  std::array<std::atomic<int>, kBlocks> held{};
+  std::atomic<int> conflicts{0};
+  const auto run = [&](unsigned seed) {
+    std::mt19937 random(seed);
+    for (int i = 0; i < 4'000; ++i) {
+      const bool alone = random() % 4 == 0;
+      const std::uint64_t first = random() % kBlocks;
+      const std::uint64_t end = alone ? first + 1 : first + 1 + random() % (kBlocks - first);
+      const WriteGate::Pass pass(gate, alone ? Access::exclusive : Access::shared, first * 4096,
+                                 end * 4096);
+      for (std::uint64_t b = first; b < end; ++b) {
+        const int before = held[b].fetch_add(alone ? kExclusive : 1);
+        if (alone ? before != 0 : before >= kExclusive) ++conflicts;
+      }
+      if (random() % 8 == 0) std::this_thread::yield();
+      for (std::uint64_t b = first; b < end; ++b) held[b].fetch_sub(alone ? kExclusive : 1);
+    }
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (unsigned seed = 0; seed < 4; ++seed) threads.emplace_back(run, seed);
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(conflicts.load(), 0);
 }
 
 TEST(ByteDiskGate, APartOfABadBlockThatTakesLongHoldsUpNoWriteElsewhere) {
