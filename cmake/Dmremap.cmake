@@ -8,6 +8,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 
+# Without it nothing but the product is configured, and what only tests, benches and fuzzers need may
+# be missing.
+option(BUILD_TESTING "tests, benches and fuzzers too" ON)
 set(DMREMAP_SANITIZE "" CACHE STRING "value of -fsanitize=, or empty")
 # Off for whoever packages this with a compiler that has warnings of its own; the presets set it.
 option(DMREMAP_WERROR "make warnings errors" OFF)
@@ -43,8 +46,10 @@ endif()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
-find_package(GTest REQUIRED)
-include(GoogleTest)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3)
@@ -62,18 +67,27 @@ function(dmremap_library name)
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
 
+# What is installed, and nothing else: what `make build` builds (packaging/).
+add_custom_target(product)
+
 # All unit test programs; and those labelled `threads`, which are worth a build under
 # ThreadSanitizer.
 add_custom_target(unit_tests)
 add_custom_target(thread_tests)
 
-# dmremap_test(NAME SOURCES a_test.cpp ... DEPENDS lib ... [LABELS l ...]): the unit tests of one
-# directory as one program, every TEST known to ctest by its own name. No test takes more than 30 s on
-# an idle machine, also under the sanitizers, and none is given less than ten times of that.
+# dmremap_test(NAME SOURCES a_test.cpp ... DEPENDS lib ... [LABELS l ...] [DEFINITIONS A=b ...]
+# [INCLUDES directory ...]): the unit tests of one directory as one program, every TEST known to ctest by
+# its own name. No test takes more than 30 s on an idle machine, also under the sanitizers, and none is
+# given less than ten times of that.
 function(dmremap_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS;DEFINITIONS;INCLUDES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE ${ARG_DEFINITIONS})
+  target_include_directories(${name} PRIVATE ${ARG_INCLUDES})
   # One word: gtest_discover_tests takes a list apart into property names. ctest -L is a regex.
   string(JOIN "-" label unit ${ARG_LABELS})
   gtest_discover_tests(${name} PROPERTIES LABELS ${label} TIMEOUT 300
@@ -98,5 +112,6 @@ function(dmremap_manual_of program section)
     COMMENT "Making the manual of ${program}"
     VERBATIM)
   add_custom_target(manual_${program} ALL DEPENDS ${directory}.stamp)
+  add_dependencies(product manual_${program})
   set_property(GLOBAL APPEND PROPERTY DMREMAP_MANUALS ${directory})
 endfunction()
