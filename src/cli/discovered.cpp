@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/discovered.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/lookup.hpp"
 
 namespace dmremap::cli {

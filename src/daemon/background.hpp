@@ -3,6 +3,8 @@
 #pragma once
 
 #include "base/result.hpp"
+
+#include <nlohmann/json.hpp>
 #include "daemon/serving.hpp"
 
 namespace dmremap::daemon {
