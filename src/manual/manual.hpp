@@ -8,7 +8,7 @@
 
 #include "manual/prose.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): not ours
 class App;
 }  // namespace CLI
 
