@@ -2,9 +2,9 @@
 // Serving a set in the background: the caller's process waits until I/O is served, or has failed.
 #pragma once
 
-#include "base/result.hpp"
-
 #include <nlohmann/json.hpp>
+
+#include "base/result.hpp"
 #include "daemon/serving.hpp"
 
 namespace dmremap::daemon {
