@@ -8,10 +8,11 @@ export DESTDIR
 # What needs root when the rest does not: the demo mounts file systems and attaches loop devices.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo check check-exhaustive soak canaries bench fuzz format lint install packages
+.PHONY: help build demo check check-exhaustive soak canaries bench fuzz format lint install packages \
+  check-packages
 
 help:
-	@echo 'make build    install what is missing, build build/bin/dmremap and build/bin/dmremap-lab'
+	@echo 'make build    install what is missing, build the programs: build/bin/dmremap, build/bin/dmremap-lab'
 	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
 	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
 	@echo 'make check-exhaustive  the quorum rule over all states and three million lives'
@@ -24,30 +25,38 @@ help:
 packages:
 	@tools/install-packages
 
+# Those of tests, benches, fuzzers and linters too.
+check-packages:
+	@tools/install-packages --checks
+
 build: packages
 	@tools/build release
 
 demo: build
 	@$(AS_ROOT) python3 demo/demo.py
 
-check: packages
+check: check-packages
 	@tools/check
 
-check-exhaustive: build
+check-exhaustive: check-packages
+	@tools/build release quorum_test quorum-table
 	@DMREMAP_EXHAUSTIVE=1 build/bin/quorum_test
 	@build/bin/quorum-table --exhaustive
 
 # At least 10 million requests and 100,000 crashes; from another seed every day.
-soak: build
+soak: check-packages
+	@tools/build release simulate
 	@build/bin/simulate --seed $$(date +%Y%m%d000000) --seeds 100000000 --requests 10000000 \
 	  --crashes 100000 --complete
 
 # After how many seeds each trap is found.
-canaries: build
+canaries: check-packages
+	@tools/build release canaries
 	@for canary in build/bin/canary_*; do \
 	  printf '%-42s ' "$${canary#build/bin/canary_}"; "$$canary" --canary --seeds 20000 --threads 1; done
 
-bench: build
+bench: check-packages
+	@tools/build release product benches
 	@$(AS_ROOT) python3 bench/frontend.py
 	@$(AS_ROOT) python3 bench/nbd.py
 	@build/bin/bench_metadata
@@ -55,13 +64,13 @@ bench: build
 	@build/bin/bench_engine
 	@python3 bench/instructions.py build/bin/bench_instructions
 
-fuzz: packages
+fuzz: check-packages
 	@tools/fuzz
 
-format: packages
+format: check-packages
 	@tools/sources cpp | xargs -0 clang-format-14 -i
 
-lint: packages
+lint: check-packages
 	@tools/lint
 
 install: build

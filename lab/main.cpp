@@ -8,7 +8,6 @@
 #include <sstream>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -17,7 +16,7 @@
 #include "base/parse.hpp"
 #include "control.hpp"
 #include "fault_text.hpp"
-#include "manual/manual.hpp"
+#include "manual/command_line.hpp"
 #include "mount_point.hpp"
 #include "service.hpp"
 
@@ -216,37 +215,37 @@ Result<void> run_stop(const Arguments& given) {
 }
 
 // Declares every command; the one that was given ends up in `chosen`.
-void declare_commands(CLI::App& app, Arguments& given, Command& chosen) {
-  app.require_subcommand(1);
+void declare_commands(manual::Verb app, Arguments& given, Command& chosen) {
+  app.require_verb();
   const auto command = [&](const char* name, const char* what,
                            Result<void> (*run)(const Arguments&)) {
-    CLI::App* const sub = app.add_subcommand(name, what);
-    sub->callback([&given, &chosen, run] { chosen = [&given, run] { return run(given); }; });
+    manual::Verb sub = app.add_verb(name, what);
+    sub.when_given([&given, &chosen, run] { chosen = [&given, run] { return run(given); }; });
     return sub;
   };
-  const auto mountfile = [&given](CLI::App* sub) {
-    sub->add_option("MOUNTFILE", given.mountfile, "where the disk appears")->required();
+  const auto mountfile = [&given](manual::Verb sub) {
+    sub.add_option("MOUNTFILE", given.mountfile, "where the disk appears").required();
     return sub;
   };
-  CLI::App* const serve =
+  manual::Verb serve =
       command("serve", "serve an image as a disk that fails on command", run_serve);
-  serve->add_option("IMAGE", given.image, "a regular file or block device")->required();
+  serve.add_option("IMAGE", given.image, "a regular file or block device").required();
   mountfile(serve);
   serve
-      ->add_option("--faults", given.fault_file,
-                   "start with the faults of a list or ddrescue mapfile")
-      ->type_name("FILE");
-  serve->add_flag("--background", given.background, "return once the disk is there");
+      .add_option("--faults", given.fault_file,
+                  "start with the faults of a list or ddrescue mapfile")
+      .type_name("FILE");
+  serve.add_flag("--background", given.background, "return once the disk is there");
 
-  CLI::App* const fault = mountfile(command("fault", "make sectors bad", run_fault));
+  manual::Verb fault = mountfile(command("fault", "make sectors bad", run_fault));
   fault
-      ->add_option("KIND", given.kinds,
-                   "read[:ERRNO] write[:ERRNO] until-written slow:MS flaky:P, joined by +")
-      ->required();
-  fault->add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT")->required();
+      .add_option("KIND", given.kinds,
+                  "read[:ERRNO] write[:ERRNO] until-written slow:MS flaky:P, joined by +")
+      .required();
+  fault.add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT").required();
 
   mountfile(command("clear", "make sectors good again; all, or a range", run_clear))
-      ->add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT");
+      .add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT");
   mountfile(command("unplug", "answer everything with ENODEV", [](const Arguments& a) {
     return tell(a, {{"op", "unplug"}});
   }));
@@ -254,12 +253,12 @@ void declare_commands(CLI::App& app, Arguments& given, Command& chosen) {
     return tell(a, {{"op", "replug"}});
   }));
   mountfile(command("show", "faults and counters", run_show))
-      ->add_flag("--json", given.as_json, "as JSON");
-  CLI::App* const save = mountfile(command("save", "write the faults to a file", run_save));
-  save->add_option("FILE", given.fault_file, "the file to write")->required();
-  save->add_option("--format", given.form, "list keeps every kind, ddrescue only read faults")
-      ->check(CLI::IsMember({"list", "ddrescue"}))
-      ->type_name("list|ddrescue");
+      .add_flag("--json", given.as_json, "as JSON");
+  manual::Verb save = mountfile(command("save", "write the faults to a file", run_save));
+  save.add_option("FILE", given.fault_file, "the file to write").required();
+  save.add_option("--format", given.form, "list keeps every kind, ddrescue only read faults")
+      .one_of({"list", "ddrescue"})
+      .type_name("list|ddrescue");
   mountfile(command("stop", "unmount and end", run_stop));
 }
 
@@ -295,18 +294,18 @@ int report(const Error& error, bool as_json) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Serves an image as a disk that fails on command", "dmremap-lab");
-  app.set_version_flag("--version", "dmremap-lab " DMREMAP_VERSION);
+  using Kind = manual::Parsed::Kind;
+  manual::Program program("dmremap-lab", "Serves an image as a disk that fails on command",
+                          "dmremap-lab " DMREMAP_VERSION);
+  manual::Verb app = program.top();
   Arguments given;
   Command chosen;
-  manual::describe(app, about());  // first: the commands take the form of their help from it
+  app.describe(about());  // first: the commands take the form of their help from it
   declare_commands(app, given, chosen);
-  if (manual::describes_itself(app, argc, argv)) return 0;
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return report(Error{ErrorCode::usage, error.what(), {}, "see dmremap-lab --help"},
+  const manual::Parsed parsed = program.parse(argc, argv);
+  if (parsed.kind == Kind::answered) return parsed.exit_code;
+  if (parsed.kind == Kind::wrong) {
+    return report(Error{ErrorCode::usage, parsed.problem, {}, "see dmremap-lab --help"},
                   given.as_json);
   }
   if (given.background) {

@@ -82,7 +82,7 @@ def what_is_missing(root, fuse, loop, programs):
             return "needs loop devices: load the loop module, or pass /dev/loop-control"
     for program in programs:
         if shutil.which(program) is None:
-            return f"needs {program}: see packaging/debian-packages.txt"
+            return f"needs {program}: see packaging/debian-packages*.txt"
     return None
 
 

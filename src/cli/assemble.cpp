@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/discovered.hpp"
 #include "cli/common/export_choice.hpp"
@@ -187,21 +188,20 @@ cannot be started is named with the reason, and the others are started all the s
 
 }  // namespace
 
-void add_assemble(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_assemble(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "assemble",
       "Find a set, or all, and start what is whole; says of each what was done or why not");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set");
-  verb->add_flag("--all", arguments->all, "every set that is found");
-  verb->add_option("--export", arguments->exports, "as of start; may be repeated")
-      ->type_name("auto|block|fuse|nbd")
-      ->expected(1)
-      ->take_all();
-  verb->add_flag("--read-only", arguments->read_only, "write nothing, anywhere");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set");
+  verb.add_flag("--all", arguments->all, "every set that is found");
+  verb.add_option("--export", arguments->exports, "as of start; may be repeated")
+      .type_name("auto|block|fuse|nbd")
+      .repeated();
+  verb.add_flag("--read-only", arguments->read_only, "write nothing, anywhere");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

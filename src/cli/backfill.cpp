@@ -234,23 +234,23 @@ are filled with `--gone` only.
 
 }  // namespace
 
-void add_backfill(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_backfill(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "backfill", "Give lost sectors of a running set their data from an image of main");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option("IMAGE", arguments->image,
-                   "an image of main, not older than what was last written to these sectors")
-      ->required();
-  verb->add_option("--mapfile", arguments->mapfile,
-                   "of the rescue by ddrescue: only what it calls finished is taken")
-      ->type_name("FILE");
-  verb->add_flag("--gone", arguments->gone,
-                 "gone sectors too, which had newer contents than main and so the image");
-  verb->add_flag("--dry-run", arguments->dry_run, "say what would be filled, change nothing");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set").required();
+  verb.add_option("IMAGE", arguments->image,
+                  "an image of main, not older than what was last written to these sectors")
+      .required();
+  verb.add_option("--mapfile", arguments->mapfile,
+                  "of the rescue by ddrescue: only what it calls finished is taken")
+      .type_name("FILE");
+  verb.add_flag("--gone", arguments->gone,
+                "gone sectors too, which had newer contents than main and so the image");
+  verb.add_flag("--dry-run", arguments->dry_run, "say what would be filled, change nothing");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -157,14 +157,14 @@ int run_export(const Arguments& arguments) {
   return kDone;
 }
 
-void add_common(CLI::App& verb, Arguments& arguments, const char* file, const char* format,
+void add_common(manual::Verb verb, Arguments& arguments, const char* file, const char* format,
                 const char* formats) {
-  verb.add_option("NAME", arguments.name, "the set")->required();
-  verb.add_option("FILE", arguments.file, file)->required();
-  verb.add_option("--format", arguments.list.format, format)->type_name(formats);
+  verb.add_option("NAME", arguments.name, "the set").required();
+  verb.add_option("FILE", arguments.file, file).required();
+  verb.add_option("--format", arguments.list.format, format).type_name(formats);
   verb.add_option("--block-size", arguments.list.block_size,
                   "of a badblocks list, as its -b (1024); KiB, MiB")
-      ->type_name("SIZE");
+      .type_name("SIZE");
   verb.add_flag("--json", arguments.json, "JSON instead of text");
 }
 
@@ -207,29 +207,28 @@ a rescue and is overwritten only with --force.
 
 }  // namespace
 
-void add_bad(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb =
-      app.add_subcommand("bad", "Exchange lists of known-bad sectors with other tools");
-  verb->require_subcommand(1);
-  manual::describe(*verb, prose());
+void add_bad(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb("bad", "Exchange lists of known-bad sectors with other tools");
+  verb.require_verb();
+  verb.describe(prose());
 
   const auto import = std::make_shared<Arguments>();
-  CLI::App* importing = verb->add_subcommand(
+  manual::Verb importing = verb.add_verb(
       "import", "Mark what a list says is bad as lost, and what it doubts as suspect");
-  add_common(*importing, *import, "the list", "of the list; else its text shows",
+  add_common(importing, *import, "the list", "of the list; else its text shows",
              "ddrescue|badblocks|md|kernel");
-  add_list_options(*importing, import->list, "--");
-  importing->add_flag("--dry-run", import->dry_run, "say what would change, change nothing");
-  importing->callback([&chosen, import] { chosen = [import] { return run_import(*import); }; });
+  add_list_options(importing, import->list, "--");
+  importing.add_flag("--dry-run", import->dry_run, "say what would change, change nothing");
+  importing.when_given([&chosen, import] { chosen = [import] { return run_import(*import); }; });
 
   const auto exported = std::make_shared<Arguments>();
-  CLI::App* exporting = verb->add_subcommand(
+  manual::Verb exporting = verb.add_verb(
       "export", "Write the sectors that are bad on main as a list; ddrescue goes on from it");
-  add_common(*exporting, *exported, "where to", "of the list (ddrescue)", "ddrescue|badblocks");
-  exporting->add_flag("--complete", exported->complete,
-                      "in a mapfile: what is not bad, suspect sectors too, counts as finished (+)");
-  exporting->add_flag("--force", exported->force, "overwrite the mapfile of a rescue");
-  exporting->callback(
+  add_common(exporting, *exported, "where to", "of the list (ddrescue)", "ddrescue|badblocks");
+  exporting.add_flag("--complete", exported->complete,
+                     "in a mapfile: what is not bad, suspect sectors too, counts as finished (+)");
+  exporting.add_flag("--force", exported->force, "overwrite the mapfile of a rescue");
+  exporting.when_given(
       [&chosen, exported] { chosen = [exported] { return run_export(*exported); }; });
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/examined.hpp"
 #include "cli/common/output.hpp"
@@ -178,16 +179,16 @@ problem is one line that says what to do. Nothing is written.
 
 }  // namespace
 
-void add_check(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_check(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "check",
       "Whether the metadata of a set is sound, and its devices the right ones; reads only");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("DEVICE", arguments->devices, "the spare, and main if it is to be checked too")
-      ->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("DEVICE", arguments->devices, "the spare, and main if it is to be checked too")
+      .required();
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

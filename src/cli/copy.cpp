@@ -364,22 +364,22 @@ changes is none. After `dmremap stop`, with nothing written in between, `dmremap
 
 }  // namespace
 
-void add_copy(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_copy(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "copy", "Copy a running set onto a healthy disk or into a file, verified and resumable");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set; its device may not be in use")->required();
-  verb->add_option("TARGET", arguments->target,
-                   "a disk or partition at least as large, or a file, made if it is not there")
-      ->required();
-  verb->add_option("--mapfile", arguments->mapfile,
-                   "how far the copy is, as ddrescue has it; of a file: TARGET.map")
-      ->type_name("FILE");
-  verb->add_flag("--force", arguments->force,
-                 "overwrite a file, a file system or a partition table on TARGET");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set; its device may not be in use").required();
+  verb.add_option("TARGET", arguments->target,
+                  "a disk or partition at least as large, or a file, made if it is not there")
+      .required();
+  verb.add_option("--mapfile", arguments->mapfile,
+                  "how far the copy is, as ddrescue has it; of a file: TARGET.map")
+      .type_name("FILE");
+  verb.add_flag("--force", arguments->force,
+                "overwrite a file, a file system or a partition table on TARGET");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
@@ -176,39 +177,39 @@ the spare.
 
 }  // namespace
 
-void add_create(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_create(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "create", "Make a set: metadata goes to SPARE, nothing to MAIN, which may be mounted");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->options.name, "how the set is to be called")
-      ->type_name("NEW")
-      ->required();
-  verb->add_option("MAIN", arguments->options.main_path, "the failing disk or image")->required();
-  verb->add_option("SPARE", arguments->options.spare_path, "the device or image for replacements")
-      ->required();
-  verb->add_option("--spare-size", arguments->spare_size,
-                   "make SPARE as a file of this size (KiB, MiB, GiB, TiB)")
-      ->type_name("SIZE");
-  verb->add_flag("--force", arguments->options.force,
-                 "overwrite a file system, partition table or damaged metadata on SPARE");
-  verb->add_option("--destroy", arguments->destroy, "overwrite the set with this UUID on SPARE")
-      ->type_name("UUID");
-  verb->add_option("--discard-data", arguments->discard_data,
-                   "MAIN was main of this set, and what its spare holds is given up")
-      ->type_name("UUID");
-  verb->add_option("--known-bad", arguments->known_bad_path,
-                   "sectors of MAIN that are lost from the start: a list as `bad import` takes it")
-      ->type_name("FILE");
-  verb->add_option("--known-bad-format", arguments->known_bad.format,
-                   "of that list; else its text shows")
-      ->type_name("ddrescue|badblocks|md|kernel");
-  verb->add_option("--known-bad-block-size", arguments->known_bad.block_size,
-                   "what badblocks was given as -b (1024)")
-      ->type_name("SIZE");
-  add_list_options(*verb, arguments->known_bad, "--known-bad-");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->options.name, "how the set is to be called")
+      .type_name("NEW")
+      .required();
+  verb.add_option("MAIN", arguments->options.main_path, "the failing disk or image").required();
+  verb.add_option("SPARE", arguments->options.spare_path, "the device or image for replacements")
+      .required();
+  verb.add_option("--spare-size", arguments->spare_size,
+                  "make SPARE as a file of this size (KiB, MiB, GiB, TiB)")
+      .type_name("SIZE");
+  verb.add_flag("--force", arguments->options.force,
+                "overwrite a file system, partition table or damaged metadata on SPARE");
+  verb.add_option("--destroy", arguments->destroy, "overwrite the set with this UUID on SPARE")
+      .type_name("UUID");
+  verb.add_option("--discard-data", arguments->discard_data,
+                  "MAIN was main of this set, and what its spare holds is given up")
+      .type_name("UUID");
+  verb.add_option("--known-bad", arguments->known_bad_path,
+                  "sectors of MAIN that are lost from the start: a list as `bad import` takes it")
+      .type_name("FILE");
+  verb.add_option("--known-bad-format", arguments->known_bad.format,
+                  "of that list; else its text shows")
+      .type_name("ddrescue|badblocks|md|kernel");
+  verb.add_option("--known-bad-block-size", arguments->known_bad.block_size,
+                  "what badblocks was given as -b (1024)")
+      .type_name("SIZE");
+  add_list_options(verb, arguments->known_bad, "--known-bad-");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/discovered.hpp"
 #include "cli/common/lookup.hpp"
@@ -129,17 +130,17 @@ and tells for each which spare and which main belong together, and why, or why n
 
 }  // namespace
 
-void add_discover(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_discover(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "discover", "The sets on these devices, or on all, and why one is not whole; only looks");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("DEVICE", arguments->devices,
-                   "block devices or images; none: every block device, and where sets were seen");
-  CLI::Option* pairs = verb->add_flag("--pairs", arguments->pairs,
-                                      "a line of KEY=\"value\" a set, for scripts; \\xNN in them");
-  verb->add_flag("--json", arguments->json, "JSON instead of text")->excludes(pairs);
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("DEVICE", arguments->devices,
+                  "block devices or images; none: every block device, and where sets were seen");
+  const manual::Option pairs = verb.add_flag(
+      "--pairs", arguments->pairs, "a line of KEY=\"value\" a set, for scripts; \\xNN in them");
+  verb.add_flag("--json", arguments->json, "JSON instead of text").excludes(pairs);
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

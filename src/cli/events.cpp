@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -115,14 +116,14 @@ kept in the metadata, so that they outlive the process and are told of a stopped
 
 }  // namespace
 
-void add_events(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand("events", "What happened to a set, oldest first");
+void add_events(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb("events", "What happened to a set, oldest first");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_flag("-f,--follow", arguments->follow, "go on showing events as they happen");
-  verb->add_flag("--json", arguments->json, "JSON; with --follow one object a line");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set").required();
+  verb.add_flag("-f,--follow", arguments->follow, "go on showing events as they happen");
+  verb.add_flag("--json", arguments->json, "JSON; with --follow one object a line");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "cli/common/examined.hpp"
@@ -181,14 +182,14 @@ copies and their two slots a verdict: `good`, `stale`, `torn`, `corrupt`, `mispl
 
 }  // namespace
 
-void add_examine(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_examine(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "examine", "Every metadata copy with its verdict, the winner and why; reads only");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("DEVICE", arguments->devices, "any of the devices of a set")->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("DEVICE", arguments->devices, "any of the devices of a set").required();
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -160,17 +160,17 @@ Reads only; the set may run or not.
 
 }  // namespace
 
-void add_explain(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_explain(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "explain",
       "One sector: its state, where its data is, why, and what a request to it would do");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option("SECTOR", arguments->sector, "of the device, counted from 0, 512 bytes each")
-      ->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set").required();
+  verb.add_option("SECTOR", arguments->sector, "of the device, counted from 0, 512 bytes each")
+      .required();
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

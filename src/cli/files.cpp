@@ -164,19 +164,19 @@ mounted: the device of the set, or of the partition, does in place of the mount 
 
 }  // namespace
 
-void add_files(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
-      "files", "Which files lie on lost, gone or suspect sectors; reads no file");
+void add_files(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb =
+      app.add_verb("files", "Which files lie on lost, gone or suspect sectors; reads no file");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option(
+  verb.add_option("NAME", arguments->name, "the set").required();
+  verb.add_option(
           "MOUNTPOINT", arguments->mount_point,
           "where its device, or a partition of it, is mounted; of NTFS, exFAT and FAT also the "
           "device itself")
-      ->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+      .required();
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

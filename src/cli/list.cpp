@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/host_view.hpp"
 #include "cli/common/lookup.hpp"
@@ -100,13 +101,13 @@ died; `dmremap start` clears away what it left.
 
 }  // namespace
 
-void add_list(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb =
-      app.add_subcommand("list", "The running sets; exit status 4 if one needs attention");
+void add_list(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb =
+      app.add_verb("list", "The running sets; exit status 4 if one needs attention");
   const auto as_json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *as_json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, as_json] { chosen = [as_json] { return run(*as_json); }; });
+  verb.add_flag("--json", *as_json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, as_json] { chosen = [as_json] { return run(*as_json); }; });
 }
 
 }  // namespace dmremap::cli

@@ -3,8 +3,6 @@
 #include <exception>
 #include <string_view>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 
@@ -21,12 +19,10 @@ bool asks_for_json(int argc, char** argv) {
   return std::any_of(argv, argv + argc, [](std::string_view arg) { return arg == "--json"; });
 }
 
-int usage_error(const CLI::App& app, const CLI::ParseError& error, bool json) {
-  const auto given = app.get_subcommands();
-  std::string verbs;
-  for (const CLI::App* verb : given) verbs += (verbs.empty() ? "" : " ") + verb->get_name();
+int usage_error(const dmremap::manual::Parsed& parsed, bool json) {
+  const std::string& verbs = parsed.verbs;
   const std::string help = "dmremap " + (verbs.empty() ? "" : verbs + " ");
-  std::string what = error.what();
+  std::string what = parsed.problem;
   const auto line_end = what.find('\n');
   if (line_end != std::string::npos) what.resize(line_end);
   return dmremap::cli::report(Error{ErrorCode::usage, what, verbs.empty() ? "command line" : verbs,
@@ -36,10 +32,10 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, bool json) {
 
 int run(int argc, char** argv) {
   using namespace dmremap::cli;
-  CLI::App app(kAbout, "dmremap");
-  app.set_version_flag("--version", "dmremap " DMREMAP_VERSION);
-  app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
+  using Kind = dmremap::manual::Parsed::Kind;
+  dmremap::manual::Program program("dmremap", kAbout, "dmremap " DMREMAP_VERSION);
+  dmremap::manual::Verb app = program.top();
+  app.require_verb();
   Chosen chosen;
   add_create(app, chosen);
   add_start(app, chosen);
@@ -63,14 +59,10 @@ int run(int argc, char** argv) {
   add_release(app, chosen);
   add_discover(app, chosen);
   add_assemble(app, chosen);
-  dmremap::manual::describe(app, about());
-  if (dmremap::manual::describes_itself(app, argc, argv)) return kDone;
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return usage_error(app, error, asks_for_json(argc, argv));
-  }
+  app.describe(about());
+  const dmremap::manual::Parsed parsed = program.parse(argc, argv);
+  if (parsed.kind == Kind::answered) return parsed.exit_code;
+  if (parsed.kind == Kind::wrong) return usage_error(parsed, asks_for_json(argc, argv));
   return chosen();
 }
 

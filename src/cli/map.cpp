@@ -135,17 +135,17 @@ the states apart, colour only adds to them, on a terminal and unless `NO_COLOR` 
 
 }  // namespace
 
-void add_map(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand("map", "A picture of the disk by the state of its sectors");
+void add_map(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb("map", "A picture of the disk by the state of its sectors");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_option("--svg", arguments->svg, "write the picture to a file instead, as SVG")
-      ->type_name("FILE");
-  verb->add_option("--png", arguments->png, "write the picture to a file instead, as PNG")
-      ->type_name("FILE");
-  verb->add_flag("--json", arguments->json, "JSON: counts, and the ranges that are not good");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set").required();
+  verb.add_option("--svg", arguments->svg, "write the picture to a file instead, as SVG")
+      .type_name("FILE");
+  verb.add_option("--png", arguments->png, "write the picture to a file instead, as PNG")
+      .type_name("FILE");
+  verb.add_flag("--json", arguments->json, "JSON: counts, and the ranges that are not good");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/examined.hpp"
 #include "cli/common/output.hpp"
@@ -135,20 +136,20 @@ unremap`, or give it up by naming the set.
 
 }  // namespace
 
-void add_release(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_release(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "release", "End a stopped set: erase its metadata and free the spare; main is not touched");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
-      ->required();
-  verb->add_flag("--copied", arguments->copied,
-                 "a verified `dmremap copy` was made, and nothing written since");
-  verb->add_option("--discard-data", arguments->discard,
-                   "give up what the spare holds of the set with this UUID")
-      ->type_name("UUID");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+      .required();
+  verb.add_flag("--copied", arguments->copied,
+                "a verified `dmremap copy` was made, and nothing written since");
+  verb.add_option("--discard-data", arguments->discard,
+                  "give up what the spare holds of the set with this UUID")
+      .type_name("UUID");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

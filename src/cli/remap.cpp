@@ -2,6 +2,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -53,13 +54,13 @@ that are already remapped, lost or gone stay as they are.
 
 }  // namespace
 
-void add_remap(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
-      "remap", "Move sectors to the spare by hand; what cannot be read becomes lost");
+void add_remap(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb =
+      app.add_verb("remap", "Move sectors to the spare by hand; what cannot be read becomes lost");
   const auto arguments = std::make_shared<RangeArguments>();
-  add_range_arguments(*verb, *arguments);
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  add_range_arguments(verb, *arguments);
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

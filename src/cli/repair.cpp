@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "cli/common/examined.hpp"
@@ -108,16 +109,16 @@ resolve`. It may be interrupted and run again. `dmremap start` mends damage by i
 
 }  // namespace
 
-void add_repair(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_repair(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "repair", "Mend the damaged metadata slots of a stopped set in their own places");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
-      ->required();
-  verb->add_flag("--dry-run", arguments->dry_run, "say what would be mended, write nothing");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+      .required();
+  verb.add_flag("--dry-run", arguments->dry_run, "say what would be mended, write nothing");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "cli/common/examined.hpp"
@@ -193,24 +194,24 @@ back later. First bring back what is missing, and copy the spare: this cannot be
 
 }  // namespace
 
-void add_resolve(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_resolve(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "resolve", "End a fork, or a doubt that cannot be settled, by naming the commit to keep");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
-      ->required();
-  verb->add_option("--keep", arguments->keep, "the commit, as `dmremap examine` shows it")
-      ->type_name("COMMIT")
-      ->required()
-      ->check([](const std::string& text) {
+  verb.add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+      .required();
+  verb.add_option("--keep", arguments->keep, "the commit, as `dmremap examine` shows it")
+      .type_name("COMMIT")
+      .required()
+      .check([](const std::string& text) {
         const bool fine = text.size() >= 4 && text.size() <= 32 &&
                           text.find_first_not_of("0123456789abcdef") == std::string::npos;
         return fine ? std::string() : std::string("a commit is 4 to 32 hexadecimal digits");
       });
-  verb->add_flag("--dry-run", arguments->dry_run, "say what may be lost, write nothing");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_flag("--dry-run", arguments->dry_run, "say what may be lost, write nothing");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/export_choice.hpp"
 #include "cli/common/lookup.hpp"
@@ -169,43 +170,42 @@ device is taken where it was, with the contents that it had at a clean stop.
 
 }  // namespace
 
-void add_start(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_start(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "start", "Serve a set in the background; prints where, one line for each export");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME|DEVICE", arguments->what,
-                   "the set by its name, or its devices in any order (with a '/' in them)")
-      ->required();
-  verb->add_option("--export", arguments->exports,
-                   "how it is offered (auto: block if possible, else fuse, else nbd); may be "
-                   "repeated, but for nbd")
-      ->type_name("auto|block|fuse|nbd")
-      ->expected(1)
-      ->take_all();
-  verb->add_option(
+  verb.add_option("NAME|DEVICE", arguments->what,
+                  "the set by its name, or its devices in any order (with a '/' in them)")
+      .required();
+  verb.add_option("--export", arguments->exports,
+                  "how it is offered (auto: block if possible, else fuse, else nbd); may be "
+                  "repeated, but for nbd")
+      .type_name("auto|block|fuse|nbd")
+      .repeated();
+  verb.add_option(
           "--mount", arguments->mount,
           "serve the FUSE file here, in directories that others cannot change; made if absent")
-      ->type_name("PATH");
-  verb->add_option(
+      .type_name("PATH");
+  verb.add_option(
           "--socket", arguments->socket,
           "with --export nbd: the Unix socket, in directories that others cannot change; else "
           "one in the runtime directory")
-      ->type_name("PATH");
-  verb->add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
-  verb->add_flag("--stale-ok", arguments->open.stale_ok,
-                 "with --read-only: serve a doubtful or forked set too");
-  verb->add_flag("--degraded", arguments->open.degraded, "start although a device is missing");
-  verb->add_option(
+      .type_name("PATH");
+  verb.add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
+  verb.add_flag("--stale-ok", arguments->open.stale_ok,
+                "with --read-only: serve a doubtful or forked set too");
+  verb.add_flag("--degraded", arguments->open.degraded, "start although a device is missing");
+  verb.add_option(
           "--accept-main", arguments->open.accept_main,
           "this is main, though what is recorded cannot prove it; recorded, so that once is "
           "enough")
-      ->type_name("PATH");
-  verb->add_flag("--accept-main-changed", arguments->open.accept_main_changed,
-                 "start although main was changed since the last stop");
-  verb->add_flag("--foreground", arguments->foreground, "stay in the foreground");
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+      .type_name("PATH");
+  verb.add_flag("--accept-main-changed", arguments->open.accept_main_changed,
+                "start although main was changed since the last stop");
+  verb.add_flag("--foreground", arguments->foreground, "stay in the foreground");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -65,14 +66,14 @@ whom, and the set goes on.
 
 }  // namespace
 
-void add_stop(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb =
-      app.add_subcommand("stop", "Flush, detach and end a set; refused while its device is in use");
+void add_stop(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb =
+      app.add_verb("stop", "Flush, detach and end a set; refused while its device is in use");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME", arguments->name, "the set")->required();
-  verb->add_flag("--json", arguments->json, "JSON instead of text");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME", arguments->name, "the set").required();
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -208,20 +208,20 @@ else must be known is said on stderr.
 
 }  // namespace
 
-void add_table(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_table(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "table",
       "The set as a table for `dmsetup create`: the data without this program; reads only");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("NAME|DEVICE", arguments->what,
-                   "the set; or its spare, and main if it is not found by itself")
-      ->required();
-  verb->add_option("--accept-main", arguments->accept_main,
-                   "this is main, though what is recorded cannot prove it")
-      ->type_name("PATH");
-  verb->add_flag("--json", arguments->json, "JSON instead of the table");
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.add_option("NAME|DEVICE", arguments->what,
+                  "the set; or its spare, and main if it is not found by itself")
+      .required();
+  verb.add_option("--accept-main", arguments->accept_main,
+                  "this is main, though what is recorded cannot prove it")
+      .type_name("PATH");
+  verb.add_flag("--json", arguments->json, "JSON instead of the table");
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

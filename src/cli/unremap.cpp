@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -103,13 +104,13 @@ mapping is dropped. What main refuses or returns different stays remapped, and n
 
 }  // namespace
 
-void add_unremap(CLI::App& app, Chosen& chosen) {
-  CLI::App* verb = app.add_subcommand(
+void add_unremap(manual::Verb app, Chosen& chosen) {
+  manual::Verb verb = app.add_verb(
       "unremap", "Bring the data of remapped sectors back to main, verified, and free their place");
   const auto arguments = std::make_shared<RangeArguments>();
-  add_range_arguments(*verb, *arguments);
-  manual::describe(*verb, prose());
-  verb->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  add_range_arguments(verb, *arguments);
+  verb.describe(prose());
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

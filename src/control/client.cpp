@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/client.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "control/protocol.hpp"
 #include "control/unix_socket.hpp"
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/result.hpp"
 #include "control/line_socket.hpp"

@@ -2,6 +2,7 @@
 #include "control/protocol.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace dmremap::control {
 namespace {

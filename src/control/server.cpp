@@ -7,6 +7,7 @@
 #include <list>
 #include <thread>
 
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>

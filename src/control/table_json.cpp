@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include <nlohmann/json.hpp>
+
 #include "base/parse.hpp"
 
 namespace dmremap::control {

@@ -2,6 +2,8 @@
 // Serving a set in the background: the caller's process waits until I/O is served, or has failed.
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include "base/result.hpp"
 #include "daemon/serving.hpp"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"

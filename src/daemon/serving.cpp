@@ -11,6 +11,7 @@
 #include <shared_mutex>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "manual/manual.hpp"
 
-#include <algorithm>
 #include <memory>
-#include <string_view>
 #include <utility>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "manual/words.hpp"
 
@@ -28,6 +28,9 @@ class Help final : public CLI::FormatterBase {
  private:
   Prose prose_;
 };
+
+// None: it was not described.
+const Prose* prose_of(const CLI::App& app);
 
 std::string row(const std::string& left, const std::string& right) {
   constexpr std::size_t kColumn = 24;
@@ -103,12 +106,6 @@ void add_prose(json& out, const Prose& prose) {
   }
 }
 
-}  // namespace
-
-void describe(CLI::App& app, Prose prose) {
-  app.formatter(std::make_shared<Help>(std::move(prose)));
-}
-
 const Prose* prose_of(const CLI::App& app) {
   const auto formatter = app.get_formatter();
   // A verb that was not described has its parent's.
@@ -134,12 +131,16 @@ json to_json(const CLI::App& app) {
   return out;
 }
 
-bool describes_itself(const CLI::App& app, int argc, const char* const* argv) {
-  if (argc != 2 || std::string_view(argv[1]) != "--describe") return false;
+}  // namespace
+
+void describe(CLI::App& app, Prose prose) {
+  app.formatter(std::make_shared<Help>(std::move(prose)));
+}
+
+std::string description_of(const CLI::App& app) {
   json out = to_json(app);
   out["version"] = app.version();
-  fmt::print("{}\n", out.dump(2));
-  return true;
+  return out.dump(2);
 }
 
 }  // namespace dmremap::manual

@@ -5,9 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
+#include "manual/prose.hpp"
 
-#include "manual/manual.hpp"
+namespace CLI {  // NOLINT(readability-identifier-naming): not ours
+class App;
+class Option;
+}  // namespace CLI
 
 namespace dmremap::manual {
 

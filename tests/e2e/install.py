@@ -31,6 +31,7 @@ def install(t):
               "share/bash-completion/completions/dmremap-lab",
               "lib/systemd/system/dmremap@.service",
               "share/doc/dm-remap/README.md", "share/doc/dm-remap/LICENSE",
+              "share/doc/dm-remap/CHANGELOG.md", "share/doc/dm-remap/SECURITY.md",
               "share/doc/dm-remap/docs/recovery.md", "share/doc/dm-remap/docs/schema/status.json"}
     equal(sorted(wanted - found), [], "what is missing")
     strange = {path for path in found - wanted if not path.startswith("share/doc/dm-remap/")}

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A drive that takes 7 s over each failed read or write of its bad blocks, and 20 s over a healthy
 one: a request that meets them is answered by its deadline, and all other requests go on unharmed
-meanwhile. What is known to be lost is answered at once."""
+meanwhile. What is known to be lost is answered at once.
 
+A request that lasts until its deadline lasts half a minute, so each case has a disk and a set of its
+own, and all of them run at once."""
+
+import concurrent.futures
 import errno
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -129,9 +134,9 @@ def expect_refused_in_time(what, requests, others, before):
     check(min(r.seconds for r in requests) > SLOW_S - 1, f"{what}: the drive was slow")
 
 
-def expect_lost_at_once(disk, device):
+def expect_lost_at_once(disk, device, bad_reads):
     slow_before = disk.show()["counts"]["delayed"]
-    for sector in BAD_READS:
+    for sector in bad_reads:
         for first, count in ((sector, BLOCK_SECTORS), (megabyte_of(sector), MIB_SECTORS)):
             request = Request(device, first, count)
             equal(request.answer(), errno.EIO, "what is lost")
@@ -144,27 +149,57 @@ def expect_lost_at_once(disk, device):
     equal(disk.show()["counts"]["delayed"], slow_before, "requests that met a bad block")
 
 
-def slow_bad_block(t):
-    disk = t.lab(size=(OTHERS_FROM + OTHERS_MIB) * MIB, fill="old")
-    dm = product.Product(t, disk.path, t.path("spare"))
-    dm.create("--spare-size", "32MiB")
-    device = dm.start("block")
-    for sector in BAD_READS:
-        disk.fault(f"slow:{SLOW_S * 1000}+read", f"{sector}+{BLOCK_SECTORS}")
-    before = expect_unharmed("before", watch_others(t, device, 6))
+class Case:
+    """A disk with its set and how the others fared before anything was asked of the bad blocks."""
 
-    others = watch_others(t, device, ANSWERED_S)
-    what = "one bad megabyte"
-    expect_refused_in_time(what, [Request(device, megabyte_of(BAD_READS[0]))], others, before)
+    def __init__(self, t, name, image, bad_reads):
+        self.t, self.name, self.bad_reads = t, name, bad_reads
+        self.disk = t.lab(image=shutil.copyfile(image, t.path(f"{name}.img")))
+        self.dm = product.Product(t, self.disk.path, t.path(f"{name}.spare"))
+        self.dm.create("--spare-size", "32MiB")
+        self.device = self.dm.start("block")
+        for sector in bad_reads:
+            self.disk.fault(f"slow:{SLOW_S * 1000}+read", f"{sector}+{BLOCK_SECTORS}")
+        self.before = None
 
-    others = watch_others(t, device, ANSWERED_S)
-    what = "three bad megabytes, 12 readers"
-    expect_refused_in_time(what, [Request(device, megabyte_of(BAD_READS[1 + reader % 3]))
-                                  for reader in range(12)], others, before)
+    def watch_others(self, seconds):
+        return watch_others(self.t, self.device, seconds)
 
+    def measure_before(self):
+        self.before = expect_unharmed(f"{self.name}, before", self.watch_others(6))
+
+    def read_refused_in_time(self, readers):
+        others = self.watch_others(ANSWERED_S)
+        requests = [Request(self.device, megabyte_of(self.bad_reads[at % len(self.bad_reads)]))
+                    for at in range(readers)]
+        expect_refused_in_time(self.name, requests, others, self.before)
+
+    def expect_lost(self):
+        lost = BLOCK_SECTORS * len(self.bad_reads)
+        support.wait_until(lambda: self.dm.status()["lost_sectors"] == lost,
+                           f"{self.name}: the lost are listed", 90)
+        expect_lost_at_once(self.disk, self.device, self.bad_reads)
+        equal(self.dm.status()["lost_sectors"], lost, f"{self.name}: lost sectors, and none more")
+
+
+def one_bad_megabyte(case):
+    case.measure_before()
+    case.read_refused_in_time(readers=1)
+    case.expect_lost()
+
+
+def three_bad_megabytes(case):
+    case.measure_before()
+    case.read_refused_in_time(readers=12)
+    case.expect_lost()
+
+
+def slow_write_and_hung_read(case):
+    case.measure_before()
+    disk, device = case.disk, case.device
     disk.fault(f"slow:{SLOW_S * 1000}+write", f"{BAD_WRITE}+{BLOCK_SECTORS}")
     disk.fault(f"slow:{HUNG_S * 1000}", f"{HUNG}+{BLOCK_SECTORS}")
-    others = watch_others(t, device, WRITTEN_S)
+    others = case.watch_others(WRITTEN_S)
     written = pattern(megabyte_of(BAD_WRITE), MIB_SECTORS, "new")
     write = Request(device, megabyte_of(BAD_WRITE), data=written)
     hung = Request(device, megabyte_of(HUNG))
@@ -174,17 +209,23 @@ def slow_bad_block(t):
     print(f"hung read: right after {hung.seconds:.1f} s; write over a bad block: acknowledged "
           f"after {write.seconds:.1f} s", flush=True)
     check(hung.seconds > HUNG_S - 1, "the drive hung")
-    halted = expect_unharmed("a slow write and a hung read", others, before)["worst"]
+    halted = expect_unharmed("a slow write and a hung read", others, case.before)["worst"]
     check(write.seconds < WRITTEN_S + halted, "the write took too long")
     disk.clear(f"{HUNG}+{BLOCK_SECTORS}")
     reread = Request(device, megabyte_of(BAD_WRITE))
     equal(reread.answer(), None, "the answer of reading back")
     equal_bytes(reread.data, written, "what was written over the bad block")
+    case.expect_lost()
 
-    lost = BLOCK_SECTORS * len(BAD_READS)
-    support.wait_until(lambda: dm.status()["lost_sectors"] == lost, "the lost are listed", 90)
-    expect_lost_at_once(disk, device)
-    equal(dm.status()["lost_sectors"], lost, "lost sectors, and none more")
+
+def slow_bad_block(t):
+    image = t.image("old.img", (OTHERS_FROM + OTHERS_MIB) * MIB, fill="old")
+    runs = [(one_bad_megabyte, Case(t, "one bad megabyte", image, BAD_READS[:1])),
+            (three_bad_megabytes, Case(t, "three bad megabytes", image, BAD_READS[1:])),
+            (slow_write_and_hung_read, Case(t, "slow write, hung read", image, []))]
+    with concurrent.futures.ThreadPoolExecutor(len(runs)) as pool:
+        for ended in [pool.submit(run, case) for run, case in runs]:
+            ended.result()
 
 
 support.run_test(slow_bad_block, root=True, fuse=True, loop=True, programs=["fio"])

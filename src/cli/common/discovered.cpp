@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/discovered.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/common/lookup.hpp"
 
 namespace dmremap::cli {

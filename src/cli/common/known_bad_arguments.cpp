@@ -44,19 +44,19 @@ Result<transfer::KnownBadForm> parse_form(const KnownBadArguments& arguments) {
 
 }  // namespace
 
-void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::string& prefix) {
+void add_list_options(manual::Verb verb, KnownBadArguments& arguments, const std::string& prefix) {
   verb.add_option(prefix + "device", arguments.device,
                   "of a kernel log: whose errors, by the name that main had then")
-      ->type_name("DISK");
-  CLI::Option* const offset =
+      .type_name("DISK");
+  const manual::Option offset =
       verb.add_option(prefix + "offset", arguments.offset,
                       "the list is of a partition that begins at this sector of main; negative: of "
                       "the whole disk, and main begins there")
-          ->type_name("SECTOR");
+          .type_name("SECTOR");
   verb.add_option(prefix + "partition", arguments.partition,
                   "the list is of this partition of main; or, if it is main, of its whole disk")
-      ->type_name("DEVICE")
-      ->excludes(offset);
+      .type_name("DEVICE")
+      .excludes(offset);
   verb.add_flag(prefix + "round", arguments.round,
                 "round ranges out to physical blocks of main: fewer entries in the table");
 }

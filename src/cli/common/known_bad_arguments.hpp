@@ -4,9 +4,8 @@
 
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/parse.hpp"
+#include "manual/command_line.hpp"
 #include "transfer/known_bad_source.hpp"
 
 namespace dmremap::cli {
@@ -22,7 +21,7 @@ struct KnownBadArguments {
 };
 
 // The options of a list that is read, each with `prefix` before its name ("--" or "--known-bad-").
-void add_list_options(CLI::App& verb, KnownBadArguments& arguments, const std::string& prefix);
+void add_list_options(manual::Verb verb, KnownBadArguments& arguments, const std::string& prefix);
 
 // Of a list that the table has no room for: names --round, unless it was given.
 [[nodiscard]] Error with_round_hint(Error error, const KnownBadArguments& arguments,

@@ -9,10 +9,10 @@
 
 namespace dmremap::cli {
 
-void add_range_arguments(CLI::App& verb, RangeArguments& arguments) {
-  verb.add_option("NAME", arguments.name, "the set")->required();
+void add_range_arguments(manual::Verb verb, RangeArguments& arguments) {
+  verb.add_option("NAME", arguments.name, "the set").required();
   verb.add_option("RANGE", arguments.range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
-      ->required();
+      .required();
   verb.add_flag("--json", arguments.json, "JSON instead of text");
 }
 

@@ -17,7 +17,7 @@ struct RangeArguments {
   bool json = false;
 };
 
-void add_range_arguments(CLI::App& verb, RangeArguments& arguments);
+void add_range_arguments(manual::Verb verb, RangeArguments& arguments);
 
 struct RangeOfSet {
   SectorRange range;  // not held against the size of the set

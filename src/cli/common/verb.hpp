@@ -5,9 +5,7 @@
 
 #include <functional>
 
-#include <CLI/CLI.hpp>
-
-#include "manual/manual.hpp"
+#include "manual/command_line.hpp"
 
 namespace dmremap::cli {
 
@@ -17,27 +15,27 @@ using Chosen = std::function<int()>;
 // What the manual says of the program as a whole.
 [[nodiscard]] manual::Prose about();
 
-void add_create(CLI::App& app, Chosen& chosen);
-void add_start(CLI::App& app, Chosen& chosen);
-void add_stop(CLI::App& app, Chosen& chosen);
-void add_list(CLI::App& app, Chosen& chosen);
-void add_status(CLI::App& app, Chosen& chosen);
-void add_events(CLI::App& app, Chosen& chosen);
-void add_explain(CLI::App& app, Chosen& chosen);
-void add_table(CLI::App& app, Chosen& chosen);
-void add_map(CLI::App& app, Chosen& chosen);
-void add_files(CLI::App& app, Chosen& chosen);
-void add_examine(CLI::App& app, Chosen& chosen);
-void add_check(CLI::App& app, Chosen& chosen);
-void add_repair(CLI::App& app, Chosen& chosen);
-void add_resolve(CLI::App& app, Chosen& chosen);
-void add_remap(CLI::App& app, Chosen& chosen);
-void add_unremap(CLI::App& app, Chosen& chosen);
-void add_bad(CLI::App& app, Chosen& chosen);
-void add_backfill(CLI::App& app, Chosen& chosen);
-void add_copy(CLI::App& app, Chosen& chosen);
-void add_release(CLI::App& app, Chosen& chosen);
-void add_discover(CLI::App& app, Chosen& chosen);
-void add_assemble(CLI::App& app, Chosen& chosen);
+void add_create(manual::Verb app, Chosen& chosen);
+void add_start(manual::Verb app, Chosen& chosen);
+void add_stop(manual::Verb app, Chosen& chosen);
+void add_list(manual::Verb app, Chosen& chosen);
+void add_status(manual::Verb app, Chosen& chosen);
+void add_events(manual::Verb app, Chosen& chosen);
+void add_explain(manual::Verb app, Chosen& chosen);
+void add_table(manual::Verb app, Chosen& chosen);
+void add_map(manual::Verb app, Chosen& chosen);
+void add_files(manual::Verb app, Chosen& chosen);
+void add_examine(manual::Verb app, Chosen& chosen);
+void add_check(manual::Verb app, Chosen& chosen);
+void add_repair(manual::Verb app, Chosen& chosen);
+void add_resolve(manual::Verb app, Chosen& chosen);
+void add_remap(manual::Verb app, Chosen& chosen);
+void add_unremap(manual::Verb app, Chosen& chosen);
+void add_bad(manual::Verb app, Chosen& chosen);
+void add_backfill(manual::Verb app, Chosen& chosen);
+void add_copy(manual::Verb app, Chosen& chosen);
+void add_release(manual::Verb app, Chosen& chosen);
+void add_discover(manual::Verb app, Chosen& chosen);
+void add_assemble(manual::Verb app, Chosen& chosen);
 
 }  // namespace dmremap::cli
