@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The table that requests see now, and holds on it.
+// The table that requests see now, and the holds and watches on ranges of it.
 //
-// Who may change the state of a sector
-//  - A user's write, through the remapper, while its request is pinned: it brings the data along,
-//  so
-//    any order with other writes in flight is right.
-//  - Everyone else (a failed read that finds a sector lost, a relocation, a failed flush) only
-//  under
-//    a hold: take it, drain the requests that began before, look at the state, read the device
-//    again, let the remapper bind, let go. Writes, discards and zeroes that overlap a hold wait for
-//    it unpinned; reads go on. So nothing a user was told is written can be overtaken by a decision
-//    made from an older read.
-//  - Reading a bad sector may take a minute, for which no write should wait. Whoever does watches
-//    first: publish the watch, drain, read; then hold, drain, and if no write was noted and the
-//    table says the same as before, what was read is as good as read under the hold.
-// A pinned request waits for devices and for the remapper, never for a hold; the remapper waits for
-// devices only. Hence no deadlock.
+// Who may change the state of a sector:
+//
+// A user's write may, through the remapper, while its request is pinned. It brings the data along,
+// so any order among writes in flight is right.
+//
+// All others (a failed read that finds a sector lost, a relocation, a failed flush) may only under
+// a hold: take the hold, drain the requests that began before it, look at the state, read the
+// device again, have the remapper bind, let go. Writes, discards and zeroes that overlap a hold
+// wait for it, unpinned; reads go on. So no decision made from an older read can overtake a write
+// that its user was told of. The steps stand in one place: remap/writer/quiesced_range.hpp.
+//
+// Reading a bad sector may take a minute, and no write should wait for that. So the reader takes a
+// watch first: publish the watch, drain, read; then hold and drain. If no write was noted meanwhile
+// and the table says the same as before, what was read is as good as read under the hold.
+//
+// A pinned request waits for devices and for the remapper, never for a hold, and the remapper waits
+// for devices only. Hence there is no deadlock.
 #pragma once
 
 #include <chrono>

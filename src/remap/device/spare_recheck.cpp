@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/device/spare_recheck.hpp"
 
+#include "remap/writer/quiesced_range.hpp"
+
 namespace dmremap::remap {
 
 namespace {
@@ -48,10 +50,11 @@ io::IoStatus SpareRecheck::read(SectorRange unit) {
 }
 
 void SpareRecheck::move(const std::vector<SectorRange>& well) {
-  const table::LiveTable::Hold hold = path_.live.hold(well);
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  // A write may have come since it was read: what is moved is read under the hold.
-  const table::Table table = path_.live.table();
+  // Main has no part in it, and may be away.
+  auto quiesced = quiesce(path_, remapper_, well, NeedsMain::no);
+  if (!quiesced) return;
+  // A write may have come since it was read: what is moved is read again now.
+  const table::Table& table = quiesced->table();
   std::vector<Item> items;
   auto left = buffer_.span();
   for (const SectorRange& unit : well) {
@@ -66,8 +69,7 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
     }
     items.push_back({Item::Kind::move, unit, data, EIO});
   }
-  if (items.empty()) return;
-  if (!main_may_help(remapper_.run(items))) return;
+  if (!main_may_help(quiesced->bind(items))) return;
   // There is no other place, and this one reads: it may as well serve again.
   for (const Item& item : items) {
     path_.failing.clear(item.range);
@@ -79,16 +81,15 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
 void SpareRecheck::give_up(const std::vector<GivenUp>& units) {
   std::vector<SectorRange> ranges;
   for (const GivenUp& one : units) ranges.push_back(one.unit);
-  const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  const table::Table table = path_.live.table();
+  auto quiesced = quiesce(path_, remapper_, std::move(ranges), NeedsMain::no);
+  if (!quiesced) return;
   std::vector<Item> items;
   for (const GivenUp& one : units) {
-    if (still_failing(table, one.unit)) {
+    if (still_failing(quiesced->table(), one.unit)) {
       items.push_back({Item::Kind::give_up, one.unit, {}, one.error});
     }
   }
-  if (!items.empty()) (void)remapper_.run(items);
+  (void)quiesced->bind(items);
 }
 
 }  // namespace dmremap::remap

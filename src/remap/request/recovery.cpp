@@ -19,16 +19,6 @@ constexpr std::uint64_t kLongestUnrecordedNs = 200'000'000;
 // A block that somebody writes to all the time is not looked at for ever.
 constexpr unsigned kLooks = 3;
 
-// Does the table say the same of the range?
-bool same(const table::Table& a, const table::Table& b, SectorRange range) {
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = a.piece_at(at, range.end());
-    if (piece != b.piece_at(at, range.end())) return false;
-    at = piece.main.end();
-  }
-  return true;
-}
-
 // The device is not there, or the request itself is at fault.
 bool concludes_nothing(int error) {
   const Judgement judgement = judge(error);
@@ -54,8 +44,7 @@ void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, i
 
 // A block that did not read as a whole, unit by unit.
 struct Recovery::Examined {
-  table::LiveTable::Watch watch;
-  table::Table before;               // when the watch began
+  WatchedRange block;
   std::vector<SectorRange> read;     // on main, at once
   std::vector<SectorRange> weak;     // on main, in the end
   std::vector<SectorRange> bad;      // main could not
@@ -125,11 +114,11 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
   }
 }
 
-int Recovery::examine(table::LiveTable::Watch watch, Attempt& attempt) {
+int Recovery::examine(WatchedRange watched, Attempt& attempt) {
   if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
-  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}, {}, true});
+  attempt.examined.push_back({std::move(watched), {}, {}, {}, {}, true});
   Examined& examined = attempt.examined.back();
-  const SectorRange block = examined.watch.range();
+  const SectorRange block = examined.block.range();
   int last = 0;
   for (Sector at = block.first; at < block.end() && !attempt.stop; at = at + path_.unit()) {
     if (const int error = read_unit({at, path_.unit()}, examined, attempt); error != 0) {
@@ -142,11 +131,10 @@ int Recovery::examine(table::LiveTable::Watch watch, Attempt& attempt) {
 int Recovery::take_apart(SectorRange block, Attempt& attempt) {
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   for (unsigned look = 0; look < kLooks; ++look) {
-    if (auto watch = path_.live.watch(block)) {
-      if (!path_.live.drain(*watch, path_.clock, deadline_ns)) break;
-      return examine(std::move(*watch), attempt);
-    }
-    // Somebody else is at it. Let go of what they may be waiting for.
+    auto watched = WatchedRange::begin(path_, block, deadline_ns);
+    if (watched) return examine(std::move(*watched), attempt);
+    if (watched.error() == WatchFailure::timeout) break;
+    // Another thread reads it already. Let go of what that may be waiting for.
     record(attempt);
     if (!path_.wait_unwatched(block, deadline_ns)) break;
     const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
@@ -202,14 +190,12 @@ void Recovery::note_failing(SectorRange range, int error) {
   }
 }
 
-// Requires that all is held and drained.
-void Recovery::bind(Attempt& attempt) {
-  const table::Table now = path_.live.table();
+// `quiesced` holds all that was examined.
+void Recovery::bind(QuiescedRange& quiesced, const Attempt& attempt) {
   std::vector<Item> marks;
   std::vector<Item> moves;
   for (const Examined& examined : attempt.examined) {
-    const SectorRange block = examined.watch.range();
-    if (examined.watch.written() || !same(examined.before, now, block)) continue;
+    if (!examined.block.is_undisturbed(quiesced)) continue;
     const Item::Kind bad =
         attempt.verdict == Verdict::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
     for (const SectorRange& part : examined.bad) {
@@ -232,8 +218,8 @@ void Recovery::bind(Attempt& attempt) {
   }
   // Two jobs: a spare without room must not keep a loss from being recorded. Whatever becomes of
   // them, the data that was read is right and the rest is an error.
-  if (!marks.empty()) (void)remapper_->run(marks);
-  if (!moves.empty()) (void)remapper_->run(moves);
+  (void)quiesced.bind(marks);
+  (void)quiesced.bind(moves);
 }
 
 void Recovery::record(Attempt& attempt) {
@@ -251,9 +237,10 @@ void Recovery::record(Attempt& attempt) {
     }
     std::vector<SectorRange> ranges;
     ranges.reserve(examined.size());
-    for (const Examined& one : examined) ranges.push_back(one.watch.range());
-    const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-    if (path_.live.drain(hold, path_.clock, path_.deadline_from_now())) bind(attempt);
+    for (const Examined& one : examined) ranges.push_back(one.block.range());
+    // What the spare or main's cache lost is recorded also while main is away.
+    auto quiesced = quiesce(path_, *remapper_, std::move(ranges), NeedsMain::no);
+    if (quiesced) bind(*quiesced, attempt);
   }
   examined.clear();
 }

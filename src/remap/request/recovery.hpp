@@ -13,6 +13,7 @@
 #include <span>
 
 #include "remap/data_path.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 #include "table/route.hpp"
 
@@ -43,11 +44,11 @@ class Recovery {
 
   Reading read_once(SectorRange range, std::span<std::byte> out);
   int take_apart(SectorRange block, Attempt& attempt);
-  int examine(table::LiveTable::Watch watch, Attempt& attempt);
+  int examine(WatchedRange watched, Attempt& attempt);
   int read_unit(SectorRange unit, Examined& examined, Attempt& attempt);
   void record(Attempt& attempt);
   void note_failing(SectorRange range, int error);
-  void bind(Attempt& attempt);
+  void bind(QuiescedRange& quiesced, const Attempt& attempt);
 
   DataPath& path_;
   Remapper* remapper_;

@@ -197,13 +197,13 @@ io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
                              std::uint64_t deadline_ns) {
   std::vector<SectorRange> ranges;
   for (const Item& item : items) ranges.push_back(item.range);
-  const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return refusal;
-  const table::Table table = path_.live.table();
+  // The spare may have the data in the end, without main.
+  auto quiesced = quiesce(path_, *remapper_, std::move(ranges), NeedsMain::no, deadline_ns);
+  if (!quiesced) return refusal;
   io::IoStatus status;
   for (const Item& item : items) {
     path_.live.note_write(item.range);
-    status = heal(item, table, refusal);
+    status = heal(*quiesced, item, refusal);
     if (!status.ok()) break;
   }
   // No pin told of it while it wrote: whoever counted the writes meanwhile has to notice.
@@ -211,10 +211,10 @@ io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
   return status;
 }
 
-io::IoStatus WritePath::heal(const Item& item, const table::Table& table, io::IoStatus refusal) {
+io::IoStatus WritePath::heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal) {
   io::IoStatus status;
   std::vector<Item> healed;
-  table::for_each_stretch(table, item.range, [&](const table::Stretch& stretch) {
+  table::for_each_stretch(quiesced.table(), item.range, [&](const table::Stretch& stretch) {
     const auto data = part_of(item.data, item.range, stretch.range);
     // Main has just refused it; asking again helps no one.
     if (stretch.place == table::Place::main && item.cause != 0) status = refusal;
@@ -240,7 +240,7 @@ io::IoStatus WritePath::heal(const Item& item, const table::Table& table, io::Io
     return true;
   });
   if (!status.ok()) return status;
-  return healed.empty() ? io::kIoOk : status_of(remapper_->run(healed));
+  return status_of(quiesced.bind(healed));
 }
 
 io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mark,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "remap/data_path.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 #include "table/route.hpp"
 
@@ -53,7 +54,7 @@ class WritePath {
                            Patience patience, Rest& rest);
   io::IoStatus zero_stretch(const table::Stretch& stretch, bool& by_hand);
   io::IoStatus heal(std::span<const Item> items, io::IoStatus refusal, std::uint64_t deadline_ns);
-  io::IoStatus heal(const Item& item, const table::Table& table, io::IoStatus refusal);
+  io::IoStatus heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal);
   io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
                              FlushGate::Mark spare_mark);
 

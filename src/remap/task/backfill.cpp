@@ -3,16 +3,13 @@
 
 #include <vector>
 
-#include "table/known_bad.hpp"
+#include "remap/writer/quiesced_range.hpp"
 
 namespace dmremap::remap {
 
 namespace {
 
 using format::State;
-
-// Every write beside the clean regions looks through all of them.
-constexpr std::size_t kMostHolds = 256;
 
 // Whether the extent at `sector` was bound after `as_of`. Only the low halves of sequences are
 // kept: this holds for 2^31 commits.
@@ -44,24 +41,16 @@ void sort_out(const table::Table& table, SectorRange range, std::span<const std:
 }  // namespace
 
 Result<Backfilled> backfill(DataPath& path, Remapper& remapper, const Backfill& fill) {
-  if (!path.writable()) return error_of(Outcome::read_only, path);
-  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  auto quiesced = quiesce(path, remapper, fill.ranges, NeedsMain::yes);
+  if (!quiesced) return error_of(quiesced.error(), path);
   Backfilled done;
-  if (fill.ranges.empty()) return done;
-  const table::LiveTable::Hold hold =
-      path.live.hold(table::covering({fill.ranges, {}}, kMostHolds));
-  if (!path.live.drain(hold, path.clock, path.deadline_from_now())) {
-    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
-  }
-  const table::Table table = path.live.table();
   std::vector<Item> items;
   std::span<const std::byte> left = fill.data;
   for (const SectorRange& range : fill.ranges) {
-    sort_out(table, range, left.first(range.count.bytes()), fill, items, done);
+    sort_out(quiesced->table(), range, left.first(range.count.bytes()), fill, items, done);
     left = left.subspan(range.count.bytes());
   }
-  if (items.empty()) return done;
-  if (const Outcome outcome = remapper.run(items); outcome != Outcome::done) {
+  if (const Outcome outcome = quiesced->bind(items); outcome != Outcome::done) {
     return error_of(outcome, path);
   }
   return done;

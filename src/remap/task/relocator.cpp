@@ -67,19 +67,14 @@ Result<Relocation> Relocator::relocate(SectorRange range) {
 }
 
 Result<void> Relocator::relocate_held(SectorRange range, Relocation& done) {
-  if (!path_.writable()) return error_of(Outcome::read_only, path_);
-  if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   AlignedBuffer buffer(range.count.bytes());
-  const table::LiveTable::Hold hold = path_.live.hold({range});
-  if (!path_.live.drain(hold, path_.clock, deadline_ns)) {
-    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
-  }
-  const table::Table table = path_.live.table();
+  auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes, deadline_ns);
+  if (!quiesced) return error_of(quiesced.error(), path_);
   Found found;
   found.buffer = buffer.span();
   for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = table.piece_at(at, range.end());
+    const table::Piece piece = quiesced->table().piece_at(at, range.end());
     at = piece.main.end();
     if (piece.state == State::remapped || piece.state == State::gone) {
       done.untouched = done.untouched + piece.main.count;
@@ -88,7 +83,7 @@ Result<void> Relocator::relocate_held(SectorRange range, Relocation& done) {
     read_stretch(piece.main, buffer.span(), range, deadline_ns, found);
     if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
   }
-  return bind(range, found, table, done);
+  return bind(*quiesced, range, found, done);
 }
 
 void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
@@ -115,7 +110,7 @@ void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, Sec
   for (const SectorRange& bad : narrowing.failing()) append_run(found.bad, bad);
 }
 
-Result<void> Relocator::bind(SectorRange whole, const Found& found, const table::Table& table,
+Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole, const Found& found,
                              Relocation& done) {
   std::vector<Item> moves;
   for (const SectorRange& part : found.read) {
@@ -127,21 +122,19 @@ Result<void> Relocator::bind(SectorRange whole, const Found& found, const table:
       marks.push_back({Item::Kind::mark_lost, part, {}, found.error});
     }
   }
-  if (!marks.empty()) {
-    if (const Outcome outcome = remapper_.run(marks); outcome != Outcome::done) {
-      return error_of(outcome, path_);
-    }
+  // First, and apart: a spare without room must not keep a loss from being recorded.
+  if (const Outcome outcome = quiesced.bind(marks); outcome != Outcome::done) {
+    return error_of(outcome, path_);
   }
   for (const SectorRange& part : found.bad) {
     for (Sector at = part.first; at < part.end();) {
-      const table::Piece piece = table.piece_at(at, part.end());
+      const table::Piece piece = quiesced.table().piece_at(at, part.end());
       auto& sum = piece.state == State::lost ? done.untouched : done.lost;
       sum = sum + piece.main.count;
       at = piece.main.end();
     }
   }
-  if (moves.empty()) return {};
-  if (const Outcome outcome = remapper_.run(moves); outcome != Outcome::done) {
+  if (const Outcome outcome = quiesced.bind(moves); outcome != Outcome::done) {
     return error_of(outcome, path_);
   }
   for (const Item& move : moves) done.relocated = done.relocated + move.range.count;
@@ -191,19 +184,18 @@ void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
     if (judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
     return;
   }
-  const table::LiveTable::Hold hold = path_.live.hold({range});
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  const table::Table table = path_.live.table();
+  auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);
+  if (!quiesced) return;
   std::vector<Item> moves;
   for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = table.piece_at(at, range.end());
+    const table::Piece piece = quiesced->table().piece_at(at, range.end());
     at = piece.main.end();
     if (piece.state != State::lost) continue;
     const auto data = part_of(out, range, piece.main);
     if (!path_.read_main(piece.main.first, data).ok()) continue;
     moves.push_back({Item::Kind::relocate, piece.main, data, EIO});
   }
-  if (!moves.empty()) (void)remapper_.run(moves);
+  (void)quiesced->bind(moves);
 }
 
 }  // namespace dmremap::remap

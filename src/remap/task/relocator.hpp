@@ -7,6 +7,7 @@
 #include "remap/data_path.hpp"
 #include "remap/device/spare_recheck.hpp"
 #include "remap/task/suspects.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 
 namespace dmremap::remap {
@@ -28,7 +29,7 @@ class Relocator {
   Result<void> relocate_held(SectorRange range, Relocation& done);
   void read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
                     std::uint64_t deadline_ns, Found& found);
-  Result<void> bind(SectorRange whole, const Found& found, const table::Table& table,
+  Result<void> bind(QuiescedRange& quiesced, SectorRange whole, const Found& found,
                     Relocation& done);
   void recheck(SectorRange range, std::span<std::byte> buffer);
   void loop();

@@ -7,6 +7,7 @@
 
 #include "remap/request/narrow.hpp"
 #include "remap/task/slowness.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -58,7 +59,7 @@ void Suspects::examine(const GoOn& go_on) {
   for (Sector at = range.first; at < range.end();) {
     const SectorRange block = block_of(at);
     at = block.end();
-    if (!served_by_main(block)) continue;
+    if (!served_by_main(path_.live.table(), block)) continue;
     if (!go_on()) return;
     const Timed read = read_timed(block);
     if (read.error != 0) {
@@ -141,32 +142,31 @@ std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const Go
   return out;
 }
 
-bool Suspects::served_by_main(SectorRange range) const {
-  const table::Stretch first = table::stretch_at(path_.live.table(), range.first, range.end());
+bool Suspects::served_by_main(const table::Table& table, SectorRange range) {
+  const table::Stretch first = table::stretch_at(table, range.first, range.end());
   return first.place == table::Place::main && first.range == range;
 }
 
 // Under a hold, because nobody's data comes along.
 void Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
-  if (ranges.empty() || !path_.writable() || path_.breaker.tripped()) return;
-  const table::LiveTable::Hold hold = path_.live.hold(ranges);
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  if (ranges.empty()) return;
+  auto quiesced = quiesce(path_, remapper_, ranges, NeedsMain::yes);
+  if (!quiesced) return;
   std::vector<Item> items;
   items.reserve(ranges.size());
   for (const SectorRange& range : ranges) items.push_back({kind, range, {}, kCause});
-  (void)remapper_.run(items);
+  (void)quiesced->bind(items);
 }
 
 // Read while it is watched and not held, since it is slow; nothing moves if a write came meanwhile.
 void Suspects::move(SectorRange range) {
-  const auto watch = path_.live.watch(range);
-  if (!watch || !path_.live.drain(*watch, path_.clock, path_.deadline_from_now())) return;
-  if (!served_by_main(range) || read_timed(range).error != 0) return;
-  const table::LiveTable::Hold hold = path_.live.hold({range});
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  if (watch->written() || !path_.writable() || !served_by_main(range)) return;
+  const auto watched = WatchedRange::begin(path_, range, path_.deadline_from_now());
+  if (!watched || !served_by_main(watched->table(), range)) return;
+  if (read_timed(range).error != 0) return;
+  auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);
+  if (!quiesced || !watched->is_undisturbed(*quiesced)) return;
   const Item item{Item::Kind::relocate, range, buffer_.span().first(range.count.bytes()), kCause};
-  (void)remapper_.run({&item, 1});
+  (void)quiesced->bind({&item, 1});
 }
 
 }  // namespace dmremap::remap

@@ -56,7 +56,7 @@ class Suspects {
   void take_failed(SectorRange range, int error, const GoOn& go_on);
   // Times of good blocks before and behind `range`.
   std::vector<std::uint64_t> time_neighbours(SectorRange range, const GoOn& go_on);
-  [[nodiscard]] bool served_by_main(SectorRange range) const;
+  [[nodiscard]] static bool served_by_main(const table::Table& table, SectorRange range);
   void mark(Item::Kind kind, const std::vector<SectorRange>& ranges);
   void move(SectorRange range);
 

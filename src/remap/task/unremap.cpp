@@ -8,6 +8,7 @@
 
 #include "base/aligned_buffer.hpp"
 #include "remap/request/narrow.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -19,13 +20,14 @@ using Runs = std::vector<SectorRange>;
 // Held at once, so that a long way back delays a write by little.
 constexpr SectorCount kChunk{2048};
 
-// One chunk on its way back. Requires that the caller holds it, drained.
+// One chunk on its way back.
 class WayBack {
  public:
-  WayBack(DataPath& path, SectorRange chunk)
+  // `quiesced` holds the chunk and outlives this.
+  WayBack(DataPath& path, const QuiescedRange& quiesced, SectorRange chunk)
       : path_(path),
         chunk_(chunk),
-        table_(path.live.table()),
+        table_(quiesced.table()),
         deadline_ns_(path.deadline_from_now()),
         data_(chunk.count.bytes()) {}
 
@@ -133,7 +135,7 @@ class WayBack {
 
   DataPath& path_;
   const SectorRange chunk_;
-  const table::Table table_;
+  const table::Table& table_;
   const std::uint64_t deadline_ns_;
   AlignedBuffer data_;
   int error_ = ETIMEDOUT;  // unless something else goes wrong, something was not tried
@@ -164,32 +166,25 @@ void count(const table::Table& table, SectorRange chunk, const Runs& back, int e
 }
 
 Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk, Returned& done) {
-  if (!path.writable()) return error_of(Outcome::read_only, path);
-  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
-  const table::LiveTable::Hold hold = path.live.hold({chunk});
-  if (!path.live.drain(hold, path.clock, path.deadline_from_now())) {
-    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
-  }
-  const table::Table table = path.live.table();
-  WayBack way(path, chunk);
+  auto quiesced = quiesce(path, remapper, {chunk}, NeedsMain::yes);
+  if (!quiesced) return error_of(quiesced.error(), path);
+  WayBack way(path, *quiesced, chunk);
   const Runs back = way.copy_and_verify();
   if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
   std::vector<Item> items;
   for (const SectorRange& run : back) items.push_back({Item::Kind::unmap, run, {}, 0});
-  if (!items.empty()) {
-    if (const Outcome outcome = remapper.run(items); outcome != Outcome::done) {
-      return error_of(outcome, path);
-    }
+  if (const Outcome outcome = quiesced->bind(items); outcome != Outcome::done) {
+    return error_of(outcome, path);
   }
-  count(table, chunk, back, way.error(), done);
+  count(quiesced->table(), chunk, back, way.error(), done);
   return {};
 }
 
 }  // namespace
 
 Result<Returned> unremap(DataPath& path, Remapper& remapper, SectorRange range) {
-  if (!path.writable()) return error_of(Outcome::read_only, path);
-  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  // Also where nothing is remapped: what a chunk would be refused for is said at once.
+  if (const auto refusal = why_not_quiesce(path, NeedsMain::yes)) return error_of(*refusal, path);
   Returned done;
   // What is not remapped now is not waited for.
   const table::Table table = path.live.table();
