@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "table/route.hpp"
 
+#include <algorithm>
+
 namespace dmremap::table {
 
 Place place_of(format::State state) {
@@ -31,8 +33,8 @@ Stretch stretch_at(const Table& table, Sector at, Sector end) {
 }
 
 bool any_nowhere(const Table& table, SectorRange range) {
-  return !for_each_stretch(table, range,
-                           [](const Stretch& s) { return s.place != Place::nowhere; });
+  return std::ranges::any_of(stretches(table, range),
+                             [](const Stretch& s) { return s.place == Place::nowhere; });
 }
 
 }  // namespace dmremap::table

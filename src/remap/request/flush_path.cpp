@@ -9,8 +9,6 @@
 
 namespace dmremap::remap {
 
-namespace {}  // namespace
-
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
   FlushHeard shared;
@@ -80,12 +78,11 @@ void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {
   std::vector<SectorRange> unread;
   {
     const table::Pins::Pin pin = path_.live.pin(range);
-    table::for_each_stretch(path_.live.snapshot().table, range, [&](const table::Stretch& stretch) {
-      if (stretch.place != table::Place::main) return true;
+    for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+      if (stretch.place != table::Place::main) continue;
       const auto out = part_of(buffer, range, stretch.range);
       if (!path_.read_main(stretch.range.first, out).ok()) unread.push_back(stretch.range);
-      return true;
-    });
+    }
   }
   for (const SectorRange& part : unread) {
     if (path_.breaker.tripped()) return;

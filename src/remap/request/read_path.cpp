@@ -73,7 +73,7 @@ io::IoStatus ReadPath::attempt(const table::Table& table, SectorRange range,
                                std::span<std::byte> out, std::vector<Unread>& unread) {
   io::IoStatus status;
   bool spare_used = false;
-  table::for_each_stretch(table, range, [&](const table::Stretch& stretch) {
+  for (const table::Stretch& stretch : table::stretches(table, range)) {
     const auto part = part_of(out, range, stretch.range);
     if (stretch.place == table::Place::spare) {
       spare_used = true;
@@ -81,8 +81,8 @@ io::IoStatus ReadPath::attempt(const table::Table& table, SectorRange range,
     } else {
       status = read_main(stretch.range, part, unread);
     }
-    return status.ok();
-  });
+    if (!status.ok()) break;
+  }
   if (spare_used) path_.remapped_reads.fetch_add(1, std::memory_order_relaxed);
   return status;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
@@ -69,7 +70,7 @@ Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> ou
   const table::Pins::Pin pin = path_.live.pin(range);
   if (path_.live.clean(range)) return {path_.read_main(range.first, out), table::Place::main};
   Reading reading;
-  table::for_each_stretch(path_.live.snapshot().table, range, [&](const table::Stretch& stretch) {
+  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
     const auto part = part_of(out, range, stretch.range);
     reading.place = stretch.place;
     switch (stretch.place) {
@@ -87,8 +88,8 @@ Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> ou
         reading.status = {EIO};
         break;
     }
-    return reading.status.ok();
-  });
+    if (!reading.status.ok()) break;
+  }
   return reading;
 }
 
@@ -120,10 +121,9 @@ int Recovery::examine(WatchedRange watched, Attempt& attempt) {
   Examined& examined = attempt.examined.back();
   const SectorRange block = examined.block.range();
   int last = 0;
-  for (Sector at = block.first; at < block.end() && !attempt.stop; at = at + path_.unit()) {
-    if (const int error = read_unit({at, path_.unit()}, examined, attempt); error != 0) {
-      last = error;
-    }
+  for (const SectorRange unit : blocks_in(block, path_.unit())) {
+    if (attempt.stop) break;
+    if (const int error = read_unit(unit, examined, attempt); error != 0) last = error;
   }
   return last;
 }
@@ -150,15 +150,12 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdi
   attempt.out = out;
   attempt.verdict = verdict;
   int last = 0;
-  const std::uint64_t block_sectors = path_.block().value;
-  for (Sector at = range.first; at < range.end() && !attempt.stop;) {
+  for (const SectorRange block : blocks_in(range, path_.block())) {
+    if (attempt.stop) break;
     if (!wanted()) {
       last = ETIMEDOUT;
       break;
     }
-    const SectorRange block =
-        SectorRange{{align_down(at.value, block_sectors)}, {block_sectors}}.intersect(range);
-    at = block.end();
     const Reading reading = read_once(block, part_of(out, range, block));
     if (const int error = reading.status.error; error != 0) {
       if (concludes_nothing(error)) {
@@ -180,8 +177,7 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdi
 // The spare has the only copy: the binding stays, and the spare is asked again.
 void Recovery::note_failing(SectorRange range, int error) {
   std::vector<SectorRange> fresh;
-  for (Sector at = range.first; at < range.end(); at = at + path_.unit()) {
-    const SectorRange unit{at, path_.unit()};
+  for (const SectorRange unit : blocks_in(range, path_.unit())) {
     if (path_.failing.note(unit, error, path_.clock.monotonic_ns())) append_run(fresh, unit);
   }
   for (const SectorRange& run : fresh) {

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/sector_parts.hpp"
+
 namespace dmremap::remap {
 
 namespace {
@@ -232,9 +234,7 @@ void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {
 
 void Retries::work(Task& task, std::span<std::byte> buffer) {
   for (const Unread& part : task.parts) {
-    for (Sector at = part.range.first; at < part.range.end();) {
-      const SectorRange chunk{at, std::min(kLongest, part.range.end() - at)};
-      at = chunk.end();
+    for (const SectorRange chunk : chunks_of(part.range, kLongest)) {
       // Others have found out meanwhile.
       if (task.late && path_.known_unreadable(path_.live.table(), chunk)) continue;
       const auto read = buffer.first(chunk.count.bytes());

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
@@ -82,32 +83,39 @@ io::IoStatus WritePath::take_failed(table::Pins::Pin pin, SectorRange range,
   return status.ok() ? take_rest(std::move(pin), rest, deadline_ns) : status;
 }
 
+std::optional<table::Pins::Pin> WritePath::pin_unheld(SectorRange range) {
+  for (;;) {
+    if (!path_.writable()) return std::nullopt;
+    table::Pins::Pin pin = path_.live.pin(range);
+    if (path_.live.clean(range) || !path_.live.snapshot().held(range)) return pin;
+    // The holder drains what is pinned: waiting with the pin would be waiting for each other.
+    pin.release();
+    path_.live.wait_unheld(range);
+  }
+}
+
+void WritePath::announce_write(table::Pins::Pin& pin, SectorRange range) const {
+  pin.count_write();
+  path_.live.snapshot().note_write(range);
+}
+
 io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
                                        std::uint64_t deadline_of_request) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   const FlushGate::Mark main_mark = path_.main_gate.mark();
   const FlushGate::Mark spare_mark = path_.spare_gate.mark();
-  for (;;) {
-    if (!path_.writable()) return kReadOnly;
-    table::Pins::Pin pin = path_.live.pin(range);
-    const table::Snapshot& now = path_.live.snapshot();
-    if (now.held(range)) {
-      pin.release();
-      path_.live.wait_unheld(range);
-      continue;
-    }
-    pin.count_write();
-    now.note_write(range);
-    Rest rest;
-    io::IoStatus status;
-    table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
-      status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
-      return status.ok();
-    });
-    if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
-    if (status.ok()) status = take_rest(std::move(pin), rest, deadline_ns);
-    return status.ok() && fua ? flush_touched(rest, main_mark, spare_mark) : status;
+  auto pin = pin_unheld(range);
+  if (!pin) return kReadOnly;
+  announce_write(*pin, range);
+  Rest rest;
+  io::IoStatus status;
+  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+    status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
+    if (!status.ok()) break;
   }
+  if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+  if (status.ok()) status = take_rest(std::move(*pin), rest, deadline_ns);
+  return status.ok() && fua ? flush_touched(rest, main_mark, spare_mark) : status;
 }
 
 io::IoStatus WritePath::take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns) {
@@ -212,35 +220,33 @@ io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
 }
 
 io::IoStatus WritePath::heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal) {
-  io::IoStatus status;
   std::vector<Item> healed;
-  table::for_each_stretch(quiesced.table(), item.range, [&](const table::Stretch& stretch) {
+  for (const table::Stretch& stretch : table::stretches(quiesced.table(), item.range)) {
     const auto data = part_of(item.data, item.range, stretch.range);
+    const bool on_spare = stretch.place == table::Place::spare;
+    if (on_spare && path_.write_spare(stretch.spare, data).ok()) continue;
     // Main has just refused it; asking again helps no one.
-    if (stretch.place == table::Place::main && item.cause != 0) status = refusal;
-    if (stretch.place == table::Place::spare && path_.write_spare(stretch.spare, data).ok())
-      return true;
-    if (!status.ok()) return false;
-    const FlushGate::Mark mark = path_.main_gate.mark();
-    status = path_.write_held_main(stretch.range.first, data);
-    if (status.ok()) {
-      status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
-    }
-    AlignedBuffer back(data.size());
-    if (status.ok()) status = path_.read_main(stretch.range.first, back.span());
-    if (!status.ok()) {
-      (void)path_.find_main(status.error);
-      return false;
-    }
-    if (!std::ranges::equal(back.span(), data)) {
-      status = {EIO};
-      return false;
-    }
+    if (stretch.place == table::Place::main && item.cause != 0) return refusal;
+    const io::IoStatus status = write_and_verify(stretch.range.first, data);
+    if (!status.ok()) return status;
     healed.push_back({Item::Kind::heal, stretch.range, {}, item.cause});
-    return true;
-  });
-  if (!status.ok()) return status;
+  }
   return status_of(quiesced.bind(healed));
+}
+
+io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte> data) {
+  const FlushGate::Mark mark = path_.main_gate.mark();
+  AlignedBuffer back(data.size());
+  io::IoStatus status = path_.write_held_main(first, data);
+  if (status.ok()) {
+    status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
+  }
+  if (status.ok()) status = path_.read_main(first, back.span());
+  if (!status.ok()) {
+    (void)path_.find_main(status.error);
+    return status;
+  }
+  return std::ranges::equal(back.span(), data) ? io::kIoOk : io::IoStatus{EIO};
 }
 
 io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mark,
@@ -271,76 +277,42 @@ io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_han
 
 io::IoStatus WritePath::write_zeroes(SectorRange range) {
   std::vector<SectorRange> by_hand;
-  for (;;) {
-    if (!path_.writable()) return kReadOnly;
-    table::Pins::Pin pin = path_.live.pin(range);
-    if (path_.live.clean(range)) {
-      pin.count_write();
-      bool failed = false;
-      const io::IoStatus status = zero_stretch({range, table::Place::main, {}}, failed);
-      if (!status.ok()) return status;
-      if (failed) by_hand.push_back(range);
-      break;
-    }
-    const table::Snapshot& now = path_.live.snapshot();
-    if (now.held(range)) {
-      pin.release();
-      path_.live.wait_unheld(range);
-      continue;
-    }
+  {
+    auto pin = pin_unheld(range);
+    if (!pin) return kReadOnly;
+    const table::Table& table = path_.live.snapshot().table;
     // The kernel then writes zeros instead, and those heal exactly what they cover.
-    if (table::any_nowhere(now.table, range)) return {EOPNOTSUPP};
-    pin.count_write();
-    now.note_write(range);
-    io::IoStatus status;
-    table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
+    if (table::any_nowhere(table, range)) return {EOPNOTSUPP};
+    announce_write(*pin, range);
+    for (const table::Stretch& stretch : table::stretches(table, range)) {
       bool failed = false;
-      status = zero_stretch(stretch, failed);
+      const io::IoStatus status = zero_stretch(stretch, failed);
+      if (!status.ok()) return status;
       if (failed) append_run(by_hand, stretch.range);
-      return status.ok();
-    });
-    if (!status.ok()) return status;
-    break;
+    }
   }
   // As writes of zeros, each with its own pin.
   const auto zeroes = path_.zeroes.span();
-  for (const SectorRange& part : by_hand) {
-    for (Sector at = part.first; at < part.end();) {
-      const SectorCount left = part.end() - at;
-      const SectorCount count = std::min(left, SectorCount::from_bytes(zeroes.size()));
-      const io::IoStatus status = write(at, zeroes.first(count.bytes()), false);
+  for (const SectorRange& run : by_hand) {
+    for (const SectorRange part : chunks_of(run, SectorCount::from_bytes(zeroes.size()))) {
+      const io::IoStatus status = write(part.first, zeroes.first(part.count.bytes()), false);
       if (!status.ok()) return status;
-      at = at + count;
     }
   }
   return io::kIoOk;
 }
 
 io::IoStatus WritePath::discard(SectorRange range) {
-  for (;;) {
-    if (!path_.writable()) return kReadOnly;
-    table::Pins::Pin pin = path_.live.pin(range);
-    io::IoStatus status;
-    if (path_.live.clean(range)) {
-      pin.count_write();
-      status = path_.discard_main(range);
-    } else {
-      const table::Snapshot& now = path_.live.snapshot();
-      if (now.held(range)) {
-        pin.release();
-        path_.live.wait_unheld(range);
-        continue;
-      }
-      pin.count_write();
-      now.note_write(range);
-      table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
-        if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
-        return status.ok();
-      });
-    }
-    if (!status.ok() && judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
-    return status;
+  auto pin = pin_unheld(range);
+  if (!pin) return kReadOnly;
+  announce_write(*pin, range);
+  io::IoStatus status;
+  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+    if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
+    if (!status.ok()) break;
   }
+  if (!status.ok() && judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+  return status;
 }
 
 }  // namespace dmremap::remap

@@ -3,6 +3,7 @@
 // the units that main refuses move (promise 5).
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,13 @@ class WritePath {
     std::uint64_t slowest_ns = 0;
   };
 
+  // A pin under which `range` may be written, zeroed or discarded: nothing holds a part of it.
+  // Waits for holders, without a pin. Nothing: the set is read-only. Says nothing yet of a write.
+  std::optional<table::Pins::Pin> pin_unheld(SectorRange range);
+  // Call before the first byte is changed: the write counts, and those who watch a part of the
+  // range notice it.
+  void announce_write(table::Pins::Pin& pin, SectorRange range) const;
+
   // Apart from the clean write, which pays for nothing it does not need.
   io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
                            int error, std::uint64_t deadline_of_request);
@@ -55,6 +63,8 @@ class WritePath {
   io::IoStatus zero_stretch(const table::Stretch& stretch, bool& by_hand);
   io::IoStatus heal(std::span<const Item> items, io::IoStatus refusal, std::uint64_t deadline_ns);
   io::IoStatus heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal);
+  // On main, durable and read back the same. Requires that the caller holds the range.
+  io::IoStatus write_and_verify(Sector first, std::span<const std::byte> data);
   io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
                              FlushGate::Mark spare_mark);
 

@@ -22,9 +22,7 @@ bool is_newer(const table::Table& table, Sector sector, std::uint64_t as_of) {
 // What may be filled of one range. Requires that it is held and drained.
 void sort_out(const table::Table& table, SectorRange range, std::span<const std::byte> data,
               const Backfill& fill, std::vector<Item>& items, Backfilled& done) {
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = table.piece_at(at, range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : table.pieces(range)) {
     const SectorCount count = piece.main.count;
     const bool nowhere = piece.state == State::lost || piece.state == State::gone;
     if (!nowhere || is_newer(table, piece.main.first, fill.as_of)) {

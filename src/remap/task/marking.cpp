@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/task/marking.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "base/sector_parts.hpp"
 #include "remap/writer/quiesced_range.hpp"
 
 namespace dmremap::remap {
@@ -14,10 +14,8 @@ namespace {
 void append_items(std::vector<Item>& items, Item::Kind kind,
                   const std::vector<SectorRange>& ranges) {
   for (const SectorRange& range : ranges) {
-    for (Sector at = range.first; at < range.end();) {
-      const SectorRange part{at, std::min(range.end() - at, table::kLongestMark)};
+    for (const SectorRange part : chunks_of(range, table::kLongestMark)) {
       items.push_back({kind, part, {}, 0});
-      at = part.end();
     }
   }
 }

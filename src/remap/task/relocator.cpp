@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 #include "table/route.hpp"
 
@@ -58,9 +59,7 @@ bool Relocator::stopping() {
 
 Result<Relocation> Relocator::relocate(SectorRange range) {
   Relocation done;
-  for (Sector at = range.first; at < range.end();) {
-    const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
-    at = chunk.end();
+  for (const SectorRange chunk : chunks_of(range, kChunk)) {
     if (const auto moved = relocate_held(chunk, done); !moved) return tl::unexpected(moved.error());
   }
   return done;
@@ -73,9 +72,7 @@ Result<void> Relocator::relocate_held(SectorRange range, Relocation& done) {
   if (!quiesced) return error_of(quiesced.error(), path_);
   Found found;
   found.buffer = buffer.span();
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = quiesced->table().piece_at(at, range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : quiesced->table().pieces(range)) {
     if (piece.state == State::remapped || piece.state == State::gone) {
       done.untouched = done.untouched + piece.main.count;
       continue;
@@ -127,11 +124,9 @@ Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole, const F
     return error_of(outcome, path_);
   }
   for (const SectorRange& part : found.bad) {
-    for (Sector at = part.first; at < part.end();) {
-      const table::Piece piece = quiesced.table().piece_at(at, part.end());
+    for (const table::Piece& piece : quiesced.table().pieces(part)) {
       auto& sum = piece.state == State::lost ? done.untouched : done.lost;
       sum = sum + piece.main.count;
-      at = piece.main.end();
     }
   }
   if (const Outcome outcome = quiesced.bind(moves); outcome != Outcome::done) {
@@ -165,13 +160,9 @@ void Relocator::recheck_lost() {
   AlignedBuffer buffer(path_.block().bytes());
   for (const format::Extent& extent : path_.live.table().extents()) {
     if (extent.state() != State::lost) continue;
-    const SectorRange main = extent.main();
-    for (Sector at = main.first; at < main.end();) {
+    for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (stopping() || !path_.writable() || path_.breaker.tripped()) return;
-      const Sector block_end{align_down(at.value, path_.block().value) + path_.block().value};
-      const SectorRange part{at, std::min(main.end(), block_end) - at};
       recheck(part, buffer.span());
-      at = part.end();
     }
   }
 }
@@ -187,9 +178,7 @@ void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
   auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);
   if (!quiesced) return;
   std::vector<Item> moves;
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = quiesced->table().piece_at(at, range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : quiesced->table().pieces(range)) {
     if (piece.state != State::lost) continue;
     const auto data = part_of(out, range, piece.main);
     if (!path_.read_main(piece.main.first, data).ok()) continue;

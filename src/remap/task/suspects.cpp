@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 #include "remap/task/slowness.hpp"
 #include "remap/writer/quiesced_range.hpp"
@@ -56,9 +57,10 @@ void Suspects::examine(const GoOn& go_on) {
   const SectorRange range = places_.front().range;
   places_.pop_front();
   std::vector<std::pair<SectorRange, std::uint64_t>> long_ones;
-  for (Sector at = range.first; at < range.end();) {
-    const SectorRange block = block_of(at);
-    at = block.end();
+  // Whole blocks: a part of one may be in the drive's cache while the rest is slow.
+  const SectorRange disk{{0}, path_.geometry.size};
+  const SectorRange whole = rounded_out(range, path_.block()).intersect(disk);
+  for (const SectorRange block : blocks_in(whole, path_.block())) {
     if (!served_by_main(path_.live.table(), block)) continue;
     if (!go_on()) return;
     const Timed read = read_timed(block);
@@ -79,10 +81,7 @@ void Suspects::recheck(const GoOn& go_on) {
   for (const format::Extent& extent : path_.live.table().extents()) {
     if (extent.state() != State::suspect) continue;
     std::vector<SectorRange> well;
-    const SectorRange main = extent.main();
-    for (Sector at = main.first; at < main.end();) {
-      const SectorRange part = block_of(at).intersect(main);
-      at = part.end();
+    for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (!go_on()) return;
       const Timed read = read_timed(part);
       if (read.error != 0) {
@@ -95,12 +94,6 @@ void Suspects::recheck(const GoOn& go_on) {
     }
     mark(Item::Kind::clear_suspect, well);
   }
-}
-
-SectorRange Suspects::block_of(Sector sector) const {
-  const std::uint64_t sectors = path_.block().value;
-  const SectorRange block{{align_down(sector.value, sectors)}, {sectors}};
-  return block.intersect({{0}, path_.geometry.size});
 }
 
 Suspects::Timed Suspects::read_timed(SectorRange range) {
@@ -122,9 +115,7 @@ void Suspects::take_failed(SectorRange range, int error, const GoOn& go_on) {
 
 std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const GoOn& go_on) {
   const std::uint64_t sectors = path_.block().value;
-  const SectorRange here{
-      {align_down(range.first.value, sectors)},
-      {align_up(range.end().value, sectors) - align_down(range.first.value, sectors)}};
+  const SectorRange here = rounded_out(range, path_.block());
   std::vector<Sector> around;
   for (std::uint64_t i = 1; i <= kNeighbours; ++i) {
     const SectorCount away{i * sectors};

@@ -51,7 +51,6 @@ class Suspects {
   };
 
   void note(SectorRange range);
-  [[nodiscard]] SectorRange block_of(Sector sector) const;
   Timed read_timed(SectorRange range);
   void take_failed(SectorRange range, int error, const GoOn& go_on);
   // Times of good blocks before and behind `range`.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 #include "remap/writer/quiesced_range.hpp"
 #include "table/route.hpp"
@@ -86,15 +87,14 @@ class WayBack {
 
   Runs read_spare() {
     Runs good;
-    table::for_each_stretch(table_, chunk_, [&](const table::Stretch& stretch) {
-      if (stretch.place != table::Place::spare) return true;
+    for (const table::Stretch& stretch : table::stretches(table_, chunk_)) {
+      if (stretch.place != table::Place::spare) continue;
       const auto attempt = [&](SectorRange part) {
         return path_.read_spare(stretch.spare + (part.first - stretch.range.first), data(part));
       };
       sift(
           stretch.range, attempt, [this](int error) { return path_.find_spare(error); }, good);
-      return !stop_;
-    });
+    }
     return good;
   }
 
@@ -121,8 +121,7 @@ class WayBack {
     }
     Runs same;
     for (const SectorRange& run : readable) {
-      for (Sector at = run.first; at < run.end(); at = at + path_.unit()) {
-        const SectorRange unit{at, path_.unit()};
+      for (const SectorRange unit : blocks_in(run, path_.unit())) {
         if (std::ranges::equal(data(unit), part_of(back.span(), chunk_, unit))) {
           append_run(same, unit);
         } else {

@@ -12,12 +12,9 @@ namespace dmremap::remap {
 namespace {
 
 bool same(const table::Table& a, const table::Table& b, SectorRange range) {
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = a.piece_at(at, range.end());
-    if (piece != b.piece_at(at, range.end())) return false;
-    at = piece.main.end();
-  }
-  return true;
+  return std::ranges::all_of(a.pieces(range), [&](const table::Piece& piece) {
+    return piece == b.piece_at(piece.main.first, range.end());
+  });
 }
 
 }  // namespace

@@ -245,9 +245,7 @@ std::vector<SectorRange> Remapper::marks_that_may_wait(const Job& job,
   std::vector<SectorRange> gone;
   std::vector<SectorRange> lost;
   const auto add = [&](SectorRange range) {
-    for (Sector at = range.first; at < range.end();) {
-      const table::Piece piece = table.piece_at(at, range.end());
-      at = piece.main.end();
+    for (const table::Piece& piece : table.pieces(range)) {
       if (piece.state == format::State::gone) gone.push_back(piece.main);
       if (piece.state == format::State::lost) lost.push_back(piece.main);
     }
