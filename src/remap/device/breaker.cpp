@@ -7,25 +7,8 @@
 
 namespace dmremap::remap {
 
-Judgement judge(int error) {
-  if (error == kTripped.error) return Judgement::trip;
-  switch (io::classify(error)) {
-    case io::Fault::media:
-      return Judgement::media;
-    case io::Fault::device:
-      return Judgement::trip;
-    case io::Fault::unknown:
-      return Judgement::probe;
-    case io::Fault::unsupported:
-    case io::Fault::no_space:
-    case io::Fault::caller:
-      break;
-  }
-  return Judgement::refuse;
-}
-
 std::string trip_reason(std::string_view device, int error) {
-  if (judge(error) == Judgement::probe) {
+  if (io::classify(error) == io::Fault::unknown) {
     return fmt::format("{} fails everywhere ({})", device, io::errno_name(error));
   }
   return fmt::format("{} gives {}", device, io::errno_name(error));

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "remap/device/breaker.hpp"
+#include "io/status.hpp"
 
 namespace dmremap::remap {
 
@@ -44,7 +44,7 @@ std::uint64_t FailingPlaces::delay_ns(unsigned asks) const {
 void FailingPlaces::count(Account& account, int error, std::uint64_t now_ns) const {
   ++account.asks;
   account.error = error;
-  if (judge(error) != Judgement::media) {
+  if (io::classify(error) != io::Fault::media) {
     account.media_errors = 0;
   } else if (account.media_errors++ == 0) {
     account.media_since_ns = now_ns;

@@ -31,7 +31,7 @@ void SpareRecheck::ask(const GoOn& go_on) {
     const std::uint64_t now_ns = path_.clock.monotonic_ns();
     if (status.ok()) {
       well.push_back(unit);
-    } else if (path_.find_spare(status.error) != Finding::media) {
+    } else if (path_.diagnose_spare(status.error) != io::Fault::media) {
       path_.failing.put_off(unit, now_ns);
     } else if (path_.failing.note_again(unit, status.error, now_ns)) {
       given_up.push_back({unit, status.error});

@@ -68,8 +68,8 @@ void SpareWatch::look() {
 }
 
 SpareTrial SpareWatch::trial_by_reading() {
-  const Finding finding = path_.find_spare(EIO);
-  return finding == Finding::gone ? trial_of(finding, EIO) : SpareTrial{};
+  const io::Fault fault = path_.diagnose_spare(EIO);
+  return fault == io::Fault::device ? trial_of(fault, EIO) : SpareTrial{};
 }
 
 }  // namespace dmremap::remap

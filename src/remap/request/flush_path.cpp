@@ -64,7 +64,7 @@ void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doub
   if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
   // Nothing can be read back from a device that is not there. It is when main is here again: a
   // flush fails then, too.
-  if (!flushed.ok() && path_.find_main(flushed.error) == Finding::gone) {
+  if (!flushed.ok() && path_.diagnose_main(flushed.error) == io::Fault::device) {
     return path_.evidence.cancel_flush();
   }
   path_.covered.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });

@@ -18,7 +18,7 @@ namespace dmremap::remap {
     const io::IoStatus status = path_.read_main(range.first, out);
     if (status.ok()) [[likely]]
       return {.status = status};
-    if (path_.find_main(status.error) != Finding::media) return {.status = status};
+    if (path_.diagnose_main(status.error) != io::Fault::media) return {.status = status};
     unread.push_back({range, out});
     return {};
   }
@@ -91,7 +91,7 @@ io::IoStatus ReadPath::read_main(SectorRange range, std::span<std::byte> out,
                                  std::vector<Unread>& unread) {
   const io::IoStatus status = path_.read_main(range.first, out);
   if (status.ok()) return status;
-  if (path_.find_main(status.error) != Finding::media) return status;
+  if (path_.diagnose_main(status.error) != io::Fault::media) return status;
   unread.push_back({range, out});
   return io::kIoOk;
 }
@@ -100,7 +100,7 @@ io::IoStatus ReadPath::read_spare(SectorRange range, Sector spare, std::span<std
                                   std::vector<Unread>& unread) {
   const io::IoStatus status = path_.read_spare(spare, out);
   if (status.ok()) return status;
-  if (path_.find_spare(status.error) != Finding::media) return status;
+  if (path_.diagnose_spare(status.error) != io::Fault::media) return status;
   unread.push_back({range, out});
   return io::kIoOk;
 }

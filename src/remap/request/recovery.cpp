@@ -22,8 +22,7 @@ constexpr unsigned kLooks = 3;
 
 // The device is not there, or the request itself is at fault.
 bool concludes_nothing(int error) {
-  const Judgement judgement = judge(error);
-  return judgement == Judgement::trip || judgement == Judgement::refuse;
+  return !io::may_be_the_sector(io::classify(error));
 }
 
 void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, int cause,
@@ -104,7 +103,7 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
     if (!on_main) examined.all_on_main = false;
     if (error == 0 || reading.place == table::Place::nowhere) return error;
     if (concludes_nothing(error)) {
-      if (on_main) (void)path_.find_main(error);
+      if (on_main) (void)path_.diagnose_main(error);
       attempt.stop = true;
       return error;
     }
@@ -159,7 +158,7 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdi
     const Reading reading = read_once(block, part_of(out, range, block));
     if (const int error = reading.status.error; error != 0) {
       if (concludes_nothing(error)) {
-        if (reading.place == table::Place::main) (void)path_.find_main(error);
+        if (reading.place == table::Place::main) (void)path_.diagnose_main(error);
         last = error;
         break;
       }
@@ -224,11 +223,11 @@ void Recovery::record(Attempt& attempt) {
   if (recording && !examined.empty()) {
     // The devices may have gone while they were asked: then their failures mean nothing.
     if (attempt.last_main_error != 0 &&
-        path_.find_main(attempt.last_main_error) != Finding::media) {
+        path_.diagnose_main(attempt.last_main_error) != io::Fault::media) {
       for (Examined& one : examined) one.bad.clear();
     }
     if (attempt.last_spare_error != 0 &&
-        path_.find_spare(attempt.last_spare_error) != Finding::media) {
+        path_.diagnose_spare(attempt.last_spare_error) != io::Fault::media) {
       for (Examined& one : examined) one.spoiled.clear();
     }
     std::vector<SectorRange> ranges;

@@ -144,8 +144,8 @@ io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
       const io::IoStatus status = path_.write_spare(stretch.spare, data);
       if (status.ok()) return status;
       // A spare image without room below may have room elsewhere, and main may take it back.
-      const bool no_space = io::classify(status.error) == io::Fault::no_space;
-      if (!no_space && path_.find_spare(status.error) != Finding::media) return status;
+      const io::Fault fault = path_.diagnose_spare(status.error);
+      if (fault != io::Fault::no_space && fault != io::Fault::media) return status;
       rest.items.push_back({Item::Kind::store, stretch.range, data, status.error});
       return io::kIoOk;
     }
@@ -168,8 +168,7 @@ io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte>
 
 io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
                                     Patience patience, Rest& rest) {
-  Finding finding = path_.find_main(error);
-  if (finding != Finding::media) return {error};
+  if (path_.diagnose_main(error) != io::Fault::media) return {error};
   Narrowing narrowing(range, path_.block(), path_.unit());
   bool asked_since = true;
   // The next failure may take as long as the slowest so far: none is begun that might end too late.
@@ -184,11 +183,10 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
     if (status.ok()) continue;
     error = status.error;
     asked_since = false;
-    if (judge(error) == Judgement::trip || judge(error) == Judgement::refuse) break;
+    if (!io::may_be_the_sector(io::classify(error))) break;
   }
   // The device may have gone while its parts were tried: then their failures mean nothing.
-  if (!asked_since) finding = path_.find_main(error);
-  if (finding != Finding::media) return {error};
+  if (!asked_since && path_.diagnose_main(error) != io::Fault::media) return {error};
   // Out of time: what was not tried goes to the spare like what failed.
   std::vector<SectorRange> bad = narrowing.failing();
   for (const SectorRange& untried : narrowing.untried()) append_run(bad, untried);
@@ -243,7 +241,7 @@ io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte
   }
   if (status.ok()) status = path_.read_main(first, back.span());
   if (!status.ok()) {
-    (void)path_.find_main(status.error);
+    (void)path_.diagnose_main(status.error);
     return status;
   }
   return std::ranges::equal(back.span(), data) ? io::kIoOk : io::IoStatus{EIO};
@@ -254,7 +252,7 @@ io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mar
   io::IoStatus status;
   if (rest.main_touched) {
     status = path_.main_gate.flush_since(main_mark, [this] { return path_.flush_main_device(); });
-    if (!status.ok()) (void)path_.find_main(status.error);
+    if (!status.ok()) (void)path_.diagnose_main(status.error);
   }
   if (status.ok() && rest.spare_touched) {
     status =
@@ -267,9 +265,8 @@ io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_han
   if (stretch.place == table::Place::main) {
     const io::IoStatus status = path_.zero_main(stretch.range);
     if (status.ok()) return status;
-    const bool real =
-        judge(status.error) == Judgement::media || judge(status.error) == Judgement::probe;
-    if (!real && path_.find_main(status.error) != Finding::media) return status;
+    const bool real = io::may_be_the_sector(io::classify(status.error));
+    if (!real && path_.diagnose_main(status.error) != io::Fault::media) return status;
   }
   by_hand = true;
   return io::kIoOk;
@@ -311,7 +308,8 @@ io::IoStatus WritePath::discard(SectorRange range) {
     if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
     if (!status.ok()) break;
   }
-  if (!status.ok() && judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+  if (!status.ok() && io::classify(status.error) == io::Fault::device)
+    (void)path_.diagnose_main(status.error);
   return status;
 }
 

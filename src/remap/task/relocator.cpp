@@ -91,7 +91,7 @@ void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, Sec
     return;
   }
   found.error = status.error;
-  if (path_.find_main(status.error) != Finding::media) return;
+  if (path_.diagnose_main(status.error) != io::Fault::media) return;
   Narrowing narrowing(range, path_.block(), path_.unit());
   while (path_.clock.monotonic_ns() < deadline_ns && !path_.breaker.tripped()) {
     const auto part = narrowing.next();
@@ -114,7 +114,7 @@ Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole, const F
     moves.push_back({Item::Kind::relocate, part, part_of(found.buffer, whole, part), 0});
   }
   std::vector<Item> marks;
-  if (!found.bad.empty() && path_.find_main(found.error) == Finding::media) {
+  if (!found.bad.empty() && path_.diagnose_main(found.error) == io::Fault::media) {
     for (const SectorRange& part : found.bad) {
       marks.push_back({Item::Kind::mark_lost, part, {}, found.error});
     }
@@ -172,7 +172,7 @@ void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
   // that.
   const auto out = buffer.first(range.count.bytes());
   if (const io::IoStatus status = path_.read_main(range.first, out); !status.ok()) {
-    if (judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+    if (io::classify(status.error) == io::Fault::device) (void)path_.diagnose_main(status.error);
     return;
   }
   auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);

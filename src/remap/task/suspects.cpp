@@ -108,7 +108,7 @@ Suspects::Timed Suspects::read_timed(SectorRange range) {
 
 // Whoever settles failed reads finds out what of it is lost.
 void Suspects::take_failed(SectorRange range, int error, const GoOn& go_on) {
-  if (path_.find_main(error) != Finding::media) return;
+  if (path_.diagnose_main(error) != io::Fault::media) return;
   const auto out = buffer_.span().first(range.count.bytes());
   (void)recovery_.settle(range, out, Recovery::Verdict::lost, go_on);
 }

@@ -42,7 +42,7 @@ class WayBack {
     if (!flushed.ok()) {
       // Final for what it covered, whatever a later one says.
       fail_with(flushed.error);
-      (void)path_.find_main(flushed.error);
+      (void)path_.diagnose_main(flushed.error);
       return {};
     }
     return verify(written);
@@ -52,7 +52,7 @@ class WayBack {
 
  private:
   using Attempt = std::function<io::IoStatus(SectorRange)>;
-  using Find = std::function<Finding(int)>;
+  using Diagnosis = std::function<io::Fault(int)>;
 
   [[nodiscard]] std::span<std::byte> data(SectorRange part) {
     return part_of(data_.span(), chunk_, part);
@@ -60,12 +60,12 @@ class WayBack {
   void fail_with(int error) { error_ = error; }
 
   // Appends to `good` what of `run` succeeds: whole, or in parts.
-  void sift(SectorRange run, const Attempt& attempt, const Find& find, Runs& good) {
+  void sift(SectorRange run, const Attempt& attempt, const Diagnosis& diagnose, Runs& good) {
     if (stop_) return;
     const io::IoStatus whole = attempt(run);
     if (whole.ok()) return append_run(good, run);
     fail_with(whole.error);
-    stop_ = find(whole.error) != Finding::media;
+    stop_ = diagnose(whole.error) != io::Fault::media;
     Narrowing narrowing(run, path_.block(), path_.unit());
     bool failed = false;
     while (!stop_ && path_.clock.monotonic_ns() < deadline_ns_) {
@@ -79,10 +79,10 @@ class WayBack {
       }
       failed = true;
       fail_with(status.error);
-      stop_ = judge(status.error) == Judgement::trip || judge(status.error) == Judgement::refuse;
+      stop_ = !io::may_be_the_sector(io::classify(status.error));
     }
     // The device may have gone while its parts were tried.
-    if (failed) stop_ = find(error_) != Finding::media || stop_;
+    if (failed) stop_ = diagnose(error_) != io::Fault::media || stop_;
   }
 
   Runs read_spare() {
@@ -93,7 +93,7 @@ class WayBack {
         return path_.read_spare(stretch.spare + (part.first - stretch.range.first), data(part));
       };
       sift(
-          stretch.range, attempt, [this](int error) { return path_.find_spare(error); }, good);
+          stretch.range, attempt, [this](int error) { return path_.diagnose_spare(error); }, good);
     }
     return good;
   }
@@ -103,7 +103,7 @@ class WayBack {
     for (const SectorRange& run : runs) {
       sift(
           run, [this](SectorRange part) { return path_.write_held_main(part.first, data(part)); },
-          [this](int error) { return path_.find_main(error); }, good);
+          [this](int error) { return path_.diagnose_main(error); }, good);
     }
     return good;
   }
@@ -117,7 +117,7 @@ class WayBack {
           [&](SectorRange part) {
             return path_.read_main(part.first, part_of(back.span(), chunk_, part));
           },
-          [this](int error) { return path_.find_main(error); }, readable);
+          [this](int error) { return path_.diagnose_main(error); }, readable);
     }
     Runs same;
     for (const SectorRange& run : readable) {

@@ -247,10 +247,9 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
 
 // What an error of the spare comes to; done: its sectors are to blame.
 Outcome Change::refused(int error) {
-  const Finding finding = path_.find_spare(error);
-  if (finding == Finding::media) return Outcome::done;
-  const bool no_space = io::classify(error) == io::Fault::no_space;
-  return no_space ? Outcome::spare_no_space : Outcome::failed;
+  const io::Fault fault = path_.diagnose_spare(error);
+  if (fault == io::Fault::media) return Outcome::done;
+  return fault == io::Fault::no_space ? Outcome::spare_no_space : Outcome::failed;
 }
 
 bool Change::out_of_time() const {

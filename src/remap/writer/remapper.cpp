@@ -111,8 +111,8 @@ SpareTrial Remapper::try_spare_now() {
   if (store_.check_alone()) return remap::try_spare(path_, allocator_);
   lose_store();
   // Its metadata is not ours, or cannot be read. A device that is there says so otherwise.
-  const Finding finding = path_.find_spare(EIO);
-  if (finding == Finding::gone) return {SpareState::away, "the spare does not answer"};
+  if (path_.diagnose_spare(EIO) == io::Fault::device)
+    return {SpareState::away, "the spare does not answer"};
   return {SpareState::refuses, "the metadata on the spare cannot be read"};
 }
 
