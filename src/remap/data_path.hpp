@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <string>
@@ -26,6 +27,9 @@
 #include "table/live_table.hpp"
 
 namespace dmremap::remap {
+
+// Whether a task that takes long is still wanted; it is asked before each of its reads.
+using ContinueCheck = std::function<bool()>;
 
 // Thread-safe.
 class DataPath {

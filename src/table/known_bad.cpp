@@ -94,8 +94,8 @@ Result<KnownBad> fit_to_main(const KnownBad& list, const io::Geometry& main) {
   return out;
 }
 
-Marked count_marks(const KnownBad& list, const Table& table) {
-  Marked out;
+MarkReport count_marks(const KnownBad& list, const Table& table) {
+  MarkReport out;
   const auto count = [&](const Ranges& ranges, SectorCount& marked, auto changes) {
     for (const SectorRange& range : ranges) {
       for (const Piece& piece : table.pieces(range)) {

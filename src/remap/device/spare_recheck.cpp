@@ -22,9 +22,9 @@ bool SpareRecheck::still_failing(const table::Table& table, SectorRange unit) co
   return piece.state == State::remapped && piece.main == unit && path_.failing.any(unit);
 }
 
-void SpareRecheck::ask(const GoOn& go_on) {
+void SpareRecheck::ask(const ContinueCheck& go_on) {
   std::vector<SectorRange> well;
-  std::vector<GivenUp> given_up;
+  std::vector<DeadUnit> given_up;
   for (const SectorRange& unit : path_.failing.due(path_.clock.monotonic_ns(), kMostAtOnce)) {
     if (!go_on()) return;
     const io::IoStatus status = read(unit);
@@ -78,13 +78,13 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
   }
 }
 
-void SpareRecheck::give_up(const std::vector<GivenUp>& units) {
+void SpareRecheck::give_up(const std::vector<DeadUnit>& units) {
   std::vector<SectorRange> ranges;
-  for (const GivenUp& one : units) ranges.push_back(one.unit);
+  for (const DeadUnit& one : units) ranges.push_back(one.unit);
   auto quiesced = quiesce(path_, remapper_, std::move(ranges), NeedsMain::no);
   if (!quiesced) return;
   std::vector<Item> items;
-  for (const GivenUp& one : units) {
+  for (const DeadUnit& one : units) {
     if (still_failing(quiesced->table(), one.unit)) {
       items.push_back({Item::Kind::give_up, one.unit, {}, one.error});
     }

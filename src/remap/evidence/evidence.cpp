@@ -78,8 +78,8 @@ void ContentEvidence::drop_locked(const Predicate& concerned) {
   if (pending_ && concerned(*pending_)) pending_.reset();
 }
 
-ContentEvidence::Barred& ContentEvidence::barred_locked() {
-  if (!barred_) barred_ = std::make_unique<Barred>(main_size_);
+ContentEvidence::BarredRegions& ContentEvidence::barred_locked() {
+  if (!barred_) barred_ = std::make_unique<BarredRegions>(main_size_);
   return *barred_;
 }
 
@@ -114,7 +114,7 @@ void ContentEvidence::cancel_flush() {
 
 void ContentEvidence::abandon_flush() {
   const std::lock_guard lock(mutex_);
-  Barred& barred = barred_locked();
+  BarredRegions& barred = barred_locked();
   covered_.copy_to(barred.for_good);
   covered_.clear();
   barred.flushing.move_to(barred.for_good);
@@ -130,7 +130,7 @@ void ContentEvidence::flush_failed() {
   // Whatever the device had taken by then and not made durable. Requests in flight may have been
   // answered by the device, and not be entered yet.
   if (!durable_.load()) all_barred_ = true;
-  Barred& barred = barred_locked();
+  BarredRegions& barred = barred_locked();
   for (const SectorRange range : pins_.ranges_in_flight()) {
     const SectorRange on_main = range.intersect({{0}, main_size_});
     if (!on_main.empty()) barred.for_good.add(on_main);

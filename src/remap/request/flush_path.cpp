@@ -86,7 +86,7 @@ void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {
   }
   for (const SectorRange& part : unread) {
     if (path_.breaker.tripped()) return;
-    (void)recovery_.settle(part, part_of(buffer, range, part), Recovery::Verdict::gone,
+    (void)recovery_.settle(part, part_of(buffer, range, part), Recovery::LossState::gone,
                            [&] { return path_.clock.monotonic_ns() < deadline_ns; });
   }
 }

@@ -43,7 +43,7 @@ void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, i
 }  // namespace
 
 // A block that did not read as a whole, unit by unit.
-struct Recovery::Examined {
+struct Recovery::ExaminedBlock {
   WatchedRange block;
   std::vector<SectorRange> read;     // on main, at once
   std::vector<SectorRange> weak;     // on main, in the end
@@ -53,11 +53,11 @@ struct Recovery::Examined {
 };
 
 // One settling in progress.
-struct Recovery::Attempt {
+struct Recovery::Settlement {
   SectorRange range;
   std::span<std::byte> out;
-  Verdict verdict = Verdict::lost;
-  std::vector<Examined> examined;
+  LossState loss_state = LossState::lost;
+  std::vector<ExaminedBlock> examined;
   std::uint64_t examined_since_ns = 0;
   int last_main_error = 0;   // of a bad unit
   int last_spare_error = 0;  // of a spoiled one
@@ -65,10 +65,10 @@ struct Recovery::Attempt {
 };
 
 // Pinned, so that what is read is what the place that was looked up holds.
-Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> out) {
+Recovery::ReadResult Recovery::read_once(SectorRange range, std::span<std::byte> out) {
   const table::Pins::Pin pin = path_.live.pin(range);
   if (path_.live.clean(range)) return {path_.read_main(range.first, out), table::Place::main};
-  Reading reading;
+  ReadResult reading;
   for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
     const auto part = part_of(out, range, stretch.range);
     reading.place = stretch.place;
@@ -93,10 +93,10 @@ Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> ou
 }
 
 // The errno, 0 if it was read.
-int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) {
-  const auto out = part_of(attempt.out, attempt.range, unit);
+int Recovery::read_unit(SectorRange unit, ExaminedBlock& examined, Settlement& settlement) {
+  const auto out = part_of(settlement.out, settlement.range, unit);
   for (unsigned tries = 1;; ++tries) {
-    const Reading reading = read_once(unit, out);
+    const ReadResult reading = read_once(unit, out);
     const int error = reading.status.error;
     const bool on_main = reading.place == table::Place::main;
     if (error == 0 && on_main) append_run(tries > 1 ? examined.weak : examined.read, unit);
@@ -104,72 +104,72 @@ int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) 
     if (error == 0 || reading.place == table::Place::nowhere) return error;
     if (concludes_nothing(error)) {
       if (on_main) (void)path_.diagnose_main(error);
-      attempt.stop = true;
+      settlement.stop = true;
       return error;
     }
     if (tries < std::max(1U, on_main ? path_.policy.read_retries : 2U)) continue;
     append_run(on_main ? examined.bad : examined.spoiled, unit);
-    (on_main ? attempt.last_main_error : attempt.last_spare_error) = error;
+    (on_main ? settlement.last_main_error : settlement.last_spare_error) = error;
     return error;
   }
 }
 
-int Recovery::examine(WatchedRange watched, Attempt& attempt) {
-  if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
-  attempt.examined.push_back({std::move(watched), {}, {}, {}, {}, true});
-  Examined& examined = attempt.examined.back();
+int Recovery::examine(WatchedRange watched, Settlement& settlement) {
+  if (settlement.examined.empty()) settlement.examined_since_ns = path_.clock.monotonic_ns();
+  settlement.examined.push_back({std::move(watched), {}, {}, {}, {}, true});
+  ExaminedBlock& examined = settlement.examined.back();
   const SectorRange block = examined.block.range();
   int last = 0;
   for (const SectorRange unit : blocks_in(block, path_.unit())) {
-    if (attempt.stop) break;
-    if (const int error = read_unit(unit, examined, attempt); error != 0) last = error;
+    if (settlement.stop) break;
+    if (const int error = read_unit(unit, examined, settlement); error != 0) last = error;
   }
   return last;
 }
 
-int Recovery::take_apart(SectorRange block, Attempt& attempt) {
+int Recovery::take_apart(SectorRange block, Settlement& settlement) {
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   for (unsigned look = 0; look < kLooks; ++look) {
     auto watched = WatchedRange::begin(path_, block, deadline_ns);
-    if (watched) return examine(std::move(*watched), attempt);
+    if (watched) return examine(std::move(*watched), settlement);
     if (watched.error() == WatchFailure::timeout) break;
     // Another thread reads it already. Let go of what that may be waiting for.
-    record(attempt);
+    record(settlement);
     if (!path_.wait_unwatched(block, deadline_ns)) break;
-    const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
+    const ReadResult again = read_once(block, part_of(settlement.out, settlement.range, block));
     if (again.status.ok() || again.place == table::Place::nowhere) return again.status.error;
   }
   return ETIMEDOUT;
 }
 
-io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
-                              const std::function<bool()>& wanted) {
-  Attempt attempt;
-  attempt.range = range;
-  attempt.out = out;
-  attempt.verdict = verdict;
+io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
+                              const ContinueCheck& wanted) {
+  Settlement settlement;
+  settlement.range = range;
+  settlement.out = out;
+  settlement.loss_state = loss_state;
   int last = 0;
   for (const SectorRange block : blocks_in(range, path_.block())) {
-    if (attempt.stop) break;
+    if (settlement.stop) break;
     if (!wanted()) {
       last = ETIMEDOUT;
       break;
     }
-    const Reading reading = read_once(block, part_of(out, range, block));
+    const ReadResult reading = read_once(block, part_of(out, range, block));
     if (const int error = reading.status.error; error != 0) {
       if (concludes_nothing(error)) {
         if (reading.place == table::Place::main) (void)path_.diagnose_main(error);
         last = error;
         break;
       }
-      if (const int left = take_apart(block, attempt); left != 0) last = left;
+      if (const int left = take_apart(block, settlement); left != 0) last = left;
     }
     const bool long_enough =
-        !attempt.examined.empty() &&
-        path_.clock.monotonic_ns() - attempt.examined_since_ns >= kLongestUnrecordedNs;
-    if (long_enough || attempt.examined.size() >= kMostExamined) record(attempt);
+        !settlement.examined.empty() &&
+        path_.clock.monotonic_ns() - settlement.examined_since_ns >= kLongestUnrecordedNs;
+    if (long_enough || settlement.examined.size() >= kMostExamined) record(settlement);
   }
-  record(attempt);
+  record(settlement);
   return {last};
 }
 
@@ -186,21 +186,22 @@ void Recovery::note_failing(SectorRange range, int error) {
 }
 
 // `quiesced` holds all that was examined.
-void Recovery::bind(QuiescedRange& quiesced, const Attempt& attempt) {
+void Recovery::bind(QuiescedRange& quiesced, const Settlement& settlement) {
   std::vector<Item> marks;
   std::vector<Item> moves;
-  for (const Examined& examined : attempt.examined) {
+  for (const ExaminedBlock& examined : settlement.examined) {
     if (!examined.block.is_undisturbed(quiesced)) continue;
     const Item::Kind bad =
-        attempt.verdict == Verdict::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
+        settlement.loss_state == LossState::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
     for (const SectorRange& part : examined.bad) {
-      append_item(marks, bad, part, attempt.last_main_error);
+      append_item(marks, bad, part, settlement.last_main_error);
     }
-    for (const SectorRange& part : examined.spoiled) note_failing(part, attempt.last_spare_error);
-    if (attempt.verdict == Verdict::gone) continue;
+    for (const SectorRange& part : examined.spoiled)
+      note_failing(part, settlement.last_spare_error);
+    if (settlement.loss_state == LossState::gone) continue;
     for (const SectorRange& part : examined.weak) {
       append_item(moves, Item::Kind::relocate, part, EIO,
-                  part_of(attempt.out, attempt.range, part));
+                  part_of(settlement.out, settlement.range, part));
     }
     // A block that did not read as a whole while each of its units does is weak. With a bad unit in
     // it, or one that is elsewhere, that was the cause, and its neighbours stay where they are.
@@ -208,7 +209,7 @@ void Recovery::bind(QuiescedRange& quiesced, const Attempt& attempt) {
     if (!weak_block) continue;
     for (const SectorRange& part : examined.read) {
       append_item(moves, Item::Kind::relocate, part, EIO,
-                  part_of(attempt.out, attempt.range, part));
+                  part_of(settlement.out, settlement.range, part));
     }
   }
   // Two jobs: a spare without room must not keep a loss from being recorded. Whatever becomes of
@@ -217,25 +218,25 @@ void Recovery::bind(QuiescedRange& quiesced, const Attempt& attempt) {
   (void)quiesced.bind(moves);
 }
 
-void Recovery::record(Attempt& attempt) {
-  auto& examined = attempt.examined;
-  const bool recording = remapper_ != nullptr && path_.writable() && !attempt.stop;
+void Recovery::record(Settlement& settlement) {
+  auto& examined = settlement.examined;
+  const bool recording = remapper_ != nullptr && path_.writable() && !settlement.stop;
   if (recording && !examined.empty()) {
     // The devices may have gone while they were asked: then their failures mean nothing.
-    if (attempt.last_main_error != 0 &&
-        path_.diagnose_main(attempt.last_main_error) != io::Fault::media) {
-      for (Examined& one : examined) one.bad.clear();
+    if (settlement.last_main_error != 0 &&
+        path_.diagnose_main(settlement.last_main_error) != io::Fault::media) {
+      for (ExaminedBlock& one : examined) one.bad.clear();
     }
-    if (attempt.last_spare_error != 0 &&
-        path_.diagnose_spare(attempt.last_spare_error) != io::Fault::media) {
-      for (Examined& one : examined) one.spoiled.clear();
+    if (settlement.last_spare_error != 0 &&
+        path_.diagnose_spare(settlement.last_spare_error) != io::Fault::media) {
+      for (ExaminedBlock& one : examined) one.spoiled.clear();
     }
     std::vector<SectorRange> ranges;
     ranges.reserve(examined.size());
-    for (const Examined& one : examined) ranges.push_back(one.block.range());
+    for (const ExaminedBlock& one : examined) ranges.push_back(one.block.range());
     // What the spare or main's cache lost is recorded also while main is away.
     auto quiesced = quiesce(path_, *remapper_, std::move(ranges), NeedsMain::no);
-    if (quiesced) bind(*quiesced, attempt);
+    if (quiesced) bind(*quiesced, settlement);
   }
   examined.clear();
 }

@@ -25,30 +25,30 @@ class Recovery {
   Recovery(DataPath& path, Remapper* remapper) : path_(path), remapper_(remapper) {}
 
   // What an unreadable sector of main becomes.
-  enum class Verdict { lost, gone };
+  enum class LossState { lost, gone };
 
   // Reads `range` into `out`, which holds as many bytes, from wherever its sectors are now. Before
   // each block `wanted` is asked whether to go on. The caller has no pin. Success: all data is in
   // `out`. An error: something could not be read, or was not asked in time; what was found out is
   // recorded, durably, before this returns. Errors: also those of a device that is not there.
-  io::IoStatus settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
-                      const std::function<bool()>& wanted);
+  io::IoStatus settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
+                      const ContinueCheck& wanted);
 
  private:
-  struct Examined;  // recovery.cpp
-  struct Attempt;
-  struct Reading {
+  struct ExaminedBlock;  // recovery.cpp
+  struct Settlement;
+  struct ReadResult {
     io::IoStatus status;
     table::Place place = table::Place::main;  // of the part that failed
   };
 
-  Reading read_once(SectorRange range, std::span<std::byte> out);
-  int take_apart(SectorRange block, Attempt& attempt);
-  int examine(WatchedRange watched, Attempt& attempt);
-  int read_unit(SectorRange unit, Examined& examined, Attempt& attempt);
-  void record(Attempt& attempt);
+  ReadResult read_once(SectorRange range, std::span<std::byte> out);
+  int take_apart(SectorRange block, Settlement& settlement);
+  int examine(WatchedRange watched, Settlement& settlement);
+  int read_unit(SectorRange unit, ExaminedBlock& examined, Settlement& settlement);
+  void record(Settlement& settlement);
   void note_failing(SectorRange range, int error);
-  void bind(QuiescedRange& quiesced, const Attempt& attempt);
+  void bind(QuiescedRange& quiesced, const Settlement& settlement);
 
   DataPath& path_;
   Remapper* remapper_;

@@ -59,11 +59,11 @@ void Retries::stop() {
 }
 
 // Nobody waits for it, and the memory of its parts is gone.
-void Retries::put_off_locked(const Task& task) {
+void Retries::put_off_locked(const RetryTask& task) {
   if (!path_.writable() || std::ranges::count_if(waiting_, kIsLate) >= kMostLate) return;
-  const auto again = std::make_shared<Task>();
+  const auto again = std::make_shared<RetryTask>();
   again->late = true;
-  for (const Unread& part : task.parts) {
+  for (const UnreadPart& part : task.parts) {
     const bool there = std::ranges::any_of(waiting_, [&](const auto& other) {
       return other->late && other->parts.front().range.overlaps(part.range);
     });
@@ -75,13 +75,13 @@ void Retries::put_off_locked(const Task& task) {
 }
 
 // Its deadline has passed.
-void Retries::expire_locked(const std::shared_ptr<Task>& task) {
+void Retries::expire_locked(const std::shared_ptr<RetryTask>& task) {
   task->abandoned = true;
   if (std::erase(waiting_, task) != 0) put_off_locked(*task);
 }
 
 // False: its deadline has passed, nobody may wait for it.
-bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns) {
+bool Retries::add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns) {
   if (path_.clock.monotonic_ns() >= deadline_ns) {
     put_off_locked(*task);
     return false;
@@ -92,8 +92,8 @@ bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadli
   return true;
 }
 
-io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline_ns) {
-  const auto task = std::make_shared<Task>();
+io::IoStatus Retries::read(std::span<const UnreadPart> parts, std::uint64_t deadline_ns) {
+  const auto task = std::make_shared<RetryTask>();
   task->parts.assign(parts.begin(), parts.end());
   std::unique_lock lock(mutex_);
   if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
@@ -109,7 +109,7 @@ io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline
 
 std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t deadline_ns,
                                                 const Engine::Later& later) {
-  const auto task = std::make_shared<Task>();
+  const auto task = std::make_shared<RetryTask>();
   task->parts.push_back({range, {}});
   const std::lock_guard lock(mutex_);
   if (!add_locked(task, deadline_ns)) return io::IoStatus{ETIMEDOUT};
@@ -151,7 +151,7 @@ void Retries::watch_deadlines() {
 // What somebody watches would keep a thread waiting for another, and so would what covers all that
 // another works on: it is left for later, and the others go first. Only running work watches, so it
 // ends.
-bool Retries::ready_locked(const Task& task) const {
+bool Retries::ready_locked(const RetryTask& task) const {
   if (!task.later && !task.late) return true;
   const SectorRange range = task.parts.front().range;
   const bool worked_on = std::ranges::any_of(running_, [range](const auto& other) {
@@ -162,7 +162,7 @@ bool Retries::ready_locked(const Task& task) const {
 }
 
 // What somebody waits for goes first.
-std::shared_ptr<Retries::Task> Retries::take_locked() {
+std::shared_ptr<Retries::RetryTask> Retries::take_locked() {
   const auto first_ready = [this](bool late) {
     return std::ranges::find_if(waiting_, [this, late](const auto& task) {
       return task->late == late && ready_locked(*task);
@@ -182,10 +182,11 @@ std::shared_ptr<Retries::Task> Retries::take_locked() {
 }
 
 // That the whole of it is an error from now on, at once.
-bool Retries::found_out(const Task& task) const {
+bool Retries::found_out(const RetryTask& task) const {
   const table::Table table = path_.live.table();
-  return std::ranges::any_of(
-      task.parts, [&](const Unread& part) { return path_.known_unreadable(table, part.range); });
+  return std::ranges::any_of(task.parts, [&](const UnreadPart& part) {
+    return path_.known_unreadable(table, part.range);
+  });
 }
 
 void Retries::loop(std::span<std::byte> buffer) {
@@ -217,28 +218,28 @@ void Retries::loop(std::span<std::byte> buffer) {
   }
 }
 
-bool Retries::wanted(const Task& task) {
+bool Retries::wanted(const RetryTask& task) {
   const std::lock_guard lock(mutex_);
   return !stopping_ && !task.abandoned && path_.clock.monotonic_ns() < task.until_ns;
 }
 
-void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {
+void Retries::work_for_later(RetryTask& task, std::span<std::byte> buffer) {
   const SectorRange range = task.parts.front().range;
   if (path_.known_unreadable(path_.live.table(), range)) {
     task.status = {EIO};
     return;
   }
-  task.status = recovery_.settle(range, buffer.first(range.count.bytes()), Recovery::Verdict::lost,
-                                 [this, &task] { return wanted(task); });
+  task.status = recovery_.settle(range, buffer.first(range.count.bytes()),
+                                 Recovery::LossState::lost, [this, &task] { return wanted(task); });
 }
 
-void Retries::work(Task& task, std::span<std::byte> buffer) {
-  for (const Unread& part : task.parts) {
+void Retries::work(RetryTask& task, std::span<std::byte> buffer) {
+  for (const UnreadPart& part : task.parts) {
     for (const SectorRange chunk : chunks_of(part.range, kLongest)) {
       // Others have found out meanwhile.
       if (task.late && path_.known_unreadable(path_.live.table(), chunk)) continue;
       const auto read = buffer.first(chunk.count.bytes());
-      const io::IoStatus status = recovery_.settle(chunk, read, Recovery::Verdict::lost,
+      const io::IoStatus status = recovery_.settle(chunk, read, Recovery::LossState::lost,
                                                    [this, &task] { return wanted(task); });
       if (!status.ok()) task.status = status;
       if (task.late) continue;

@@ -77,10 +77,10 @@ io::IoStatus WritePath::take_failed(table::Pins::Pin pin, SectorRange range,
                                     std::uint64_t deadline_of_request) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
-  Rest rest;
-  const io::IoStatus status =
-      narrow_main(range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, rest);
-  return status.ok() ? take_rest(std::move(pin), rest, deadline_ns) : status;
+  Remainder remainder;
+  const io::IoStatus status = narrow_main(
+      range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, remainder);
+  return status.ok() ? take_remainder(std::move(pin), remainder, deadline_ns) : status;
 }
 
 std::optional<table::Pins::Pin> WritePath::pin_unheld(SectorRange range) {
@@ -107,38 +107,39 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
   auto pin = pin_unheld(range);
   if (!pin) return kReadOnly;
   announce_write(*pin, range);
-  Rest rest;
+  Remainder remainder;
   io::IoStatus status;
   for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
-    status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
+    status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, remainder);
     if (!status.ok()) break;
   }
-  if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
-  if (status.ok()) status = take_rest(std::move(*pin), rest, deadline_ns);
-  return status.ok() && fua ? flush_touched(rest, main_mark, spare_mark) : status;
+  if (remainder.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+  if (status.ok()) status = take_remainder(std::move(*pin), remainder, deadline_ns);
+  return status.ok() && fua ? flush_touched(remainder, main_mark, spare_mark) : status;
 }
 
-io::IoStatus WritePath::take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns) {
-  if (rest.items.empty()) return io::kIoOk;
-  const Outcome outcome = remapper_->run(rest.items, deadline_ns);
+io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainder,
+                                       std::uint64_t deadline_ns) {
+  if (remainder.items.empty()) return io::kIoOk;
+  const Outcome outcome = remapper_->run(remainder.items, deadline_ns);
   pin.release();
   const bool help = main_may_help(outcome);
-  rest.main_touched = rest.main_touched || help;
-  rest.spare_touched = true;  // the remapper may have found a sector there already
-  return help ? heal(rest.items, status_of(outcome), deadline_ns) : status_of(outcome);
+  remainder.main_touched = remainder.main_touched || help;
+  remainder.spare_touched = true;  // the remapper may have found a sector there already
+  return help ? heal(remainder.items, status_of(outcome), deadline_ns) : status_of(outcome);
 }
 
 io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
                                       std::span<const std::byte> data, std::uint64_t deadline_ns,
-                                      Rest& rest) {
+                                      Remainder& remainder) {
   switch (stretch.place) {
     case table::Place::main:
-      return write_main(stretch.range, data, deadline_ns, rest);
+      return write_main(stretch.range, data, deadline_ns, remainder);
     case table::Place::spare: {
-      rest.spare_touched = true;
+      remainder.spare_touched = true;
       if (path_.failing.any(stretch.range)) {
         // What was written there could not be read: what comes now goes to another place.
-        rest.items.push_back({Item::Kind::store, stretch.range, data, EIO});
+        remainder.items.push_back({Item::Kind::store, stretch.range, data, EIO});
         return io::kIoOk;
       }
       const io::IoStatus status = path_.write_spare(stretch.spare, data);
@@ -146,40 +147,40 @@ io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
       // A spare image without room below may have room elsewhere, and main may take it back.
       const io::Fault fault = path_.diagnose_spare(status.error);
       if (fault != io::Fault::no_space && fault != io::Fault::media) return status;
-      rest.items.push_back({Item::Kind::store, stretch.range, data, status.error});
+      remainder.items.push_back({Item::Kind::store, stretch.range, data, status.error});
       return io::kIoOk;
     }
     case table::Place::nowhere:
-      rest.items.push_back({Item::Kind::store, stretch.range, data, 0});
+      remainder.items.push_back({Item::Kind::store, stretch.range, data, 0});
       break;
   }
   return io::kIoOk;
 }
 
 io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte> data,
-                                   std::uint64_t deadline_ns, Rest& rest) {
-  rest.main_touched = true;
+                                   std::uint64_t deadline_ns, Remainder& remainder) {
+  remainder.main_touched = true;
   const std::uint64_t begun_ns = path_.clock.monotonic_ns();
   const io::IoStatus status = path_.write_main(range.first, data);
   if (status.ok()) return status;
   const std::uint64_t took_ns = path_.clock.monotonic_ns() - begun_ns;
-  return narrow_main(range, data, status.error, {deadline_ns, took_ns}, rest);
+  return narrow_main(range, data, status.error, {deadline_ns, took_ns}, remainder);
 }
 
 io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
-                                    Patience patience, Rest& rest) {
+                                    DeadlineBudget budget, Remainder& remainder) {
   if (path_.diagnose_main(error) != io::Fault::media) return {error};
   Narrowing narrowing(range, path_.block(), path_.unit());
   bool asked_since = true;
   // The next failure may take as long as the slowest so far: none is begun that might end too late.
   std::uint64_t now_ns = path_.clock.monotonic_ns();
-  while (now_ns + patience.slowest_ns < patience.deadline_ns) {
+  while (now_ns + budget.slowest_ns < budget.deadline_ns) {
     const auto part = narrowing.next();
     if (!part) break;
     const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
     narrowing.report(status.ok());
     const std::uint64_t begun_ns = std::exchange(now_ns, path_.clock.monotonic_ns());
-    patience.slowest_ns = std::max(patience.slowest_ns, now_ns - begun_ns);
+    budget.slowest_ns = std::max(budget.slowest_ns, now_ns - begun_ns);
     if (status.ok()) continue;
     error = status.error;
     asked_since = false;
@@ -191,7 +192,7 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
   std::vector<SectorRange> bad = narrowing.failing();
   for (const SectorRange& untried : narrowing.untried()) append_run(bad, untried);
   for (const SectorRange& part : bad) {
-    rest.items.push_back({Item::Kind::store, part, part_of(data, range, part), error});
+    remainder.items.push_back({Item::Kind::store, part, part_of(data, range, part), error});
   }
   return io::kIoOk;
 }
@@ -247,14 +248,14 @@ io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte
   return std::ranges::equal(back.span(), data) ? io::kIoOk : io::IoStatus{EIO};
 }
 
-io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+io::IoStatus WritePath::flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
                                       FlushGate::Mark spare_mark) {
   io::IoStatus status;
-  if (rest.main_touched) {
+  if (remainder.main_touched) {
     status = path_.main_gate.flush_since(main_mark, [this] { return path_.flush_main_device(); });
     if (!status.ok()) (void)path_.diagnose_main(status.error);
   }
-  if (status.ok() && rest.spare_touched) {
+  if (status.ok() && remainder.spare_touched) {
     status =
         path_.spare_gate.flush_since(spare_mark, [this] { return path_.flush_spare_device(); });
   }

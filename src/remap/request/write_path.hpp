@@ -26,13 +26,13 @@ class WritePath {
 
  private:
   // What of a request the remapper has to take, and what a FUA must flush.
-  struct Rest {
+  struct Remainder {
     std::vector<Item> items;
     bool main_touched = false;
     bool spare_touched = false;
   };
   // How long main may still be tried, and how long a try has taken so far.
-  struct Patience {
+  struct DeadlineBudget {
     std::uint64_t deadline_ns = 0;
     std::uint64_t slowest_ns = 0;
   };
@@ -52,20 +52,21 @@ class WritePath {
   io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
                               std::uint64_t deadline_of_request);
   // Lets go of `pin` when the remapper has what it could take.
-  io::IoStatus take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns);
+  io::IoStatus take_remainder(table::Pins::Pin pin, Remainder& remainder,
+                              std::uint64_t deadline_ns);
 
   io::IoStatus write_stretch(const table::Stretch& stretch, std::span<const std::byte> data,
-                             std::uint64_t deadline_ns, Rest& rest);
+                             std::uint64_t deadline_ns, Remainder& remainder);
   io::IoStatus write_main(SectorRange range, std::span<const std::byte> data,
-                          std::uint64_t deadline_ns, Rest& rest);
+                          std::uint64_t deadline_ns, Remainder& remainder);
   io::IoStatus narrow_main(SectorRange range, std::span<const std::byte> data, int error,
-                           Patience patience, Rest& rest);
+                           DeadlineBudget budget, Remainder& remainder);
   io::IoStatus zero_stretch(const table::Stretch& stretch, bool& by_hand);
   io::IoStatus heal(std::span<const Item> items, io::IoStatus refusal, std::uint64_t deadline_ns);
   io::IoStatus heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal);
   // On main, durable and read back the same. Requires that the caller holds the range.
   io::IoStatus write_and_verify(Sector first, std::span<const std::byte> data);
-  io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+  io::IoStatus flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
                              FlushGate::Mark spare_mark);
 
   DataPath& path_;

@@ -21,7 +21,7 @@ bool is_newer(const table::Table& table, Sector sector, std::uint64_t as_of) {
 
 // What may be filled of one range. Requires that it is held and drained.
 void sort_out(const table::Table& table, SectorRange range, std::span<const std::byte> data,
-              const Backfill& fill, std::vector<Item>& items, Backfilled& done) {
+              const Backfill& fill, std::vector<Item>& items, BackfillReport& done) {
   for (const table::Piece& piece : table.pieces(range)) {
     const SectorCount count = piece.main.count;
     const bool nowhere = piece.state == State::lost || piece.state == State::gone;
@@ -38,10 +38,10 @@ void sort_out(const table::Table& table, SectorRange range, std::span<const std:
 
 }  // namespace
 
-Result<Backfilled> backfill(DataPath& path, Remapper& remapper, const Backfill& fill) {
+Result<BackfillReport> backfill(DataPath& path, Remapper& remapper, const Backfill& fill) {
   auto quiesced = quiesce(path, remapper, fill.ranges, NeedsMain::yes);
   if (!quiesced) return error_of(quiesced.error(), path);
-  Backfilled done;
+  BackfillReport done;
   std::vector<Item> items;
   std::span<const std::byte> left = fill.data;
   for (const SectorRange& range : fill.ranges) {

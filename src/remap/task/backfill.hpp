@@ -15,6 +15,7 @@ namespace dmremap::remap {
 
 // As Engine::backfill. Requires ranges inside main, in whole logical blocks, sorted and disjoint,
 // and as much data. The caller has no pin and no hold.
-[[nodiscard]] Result<Backfilled> backfill(DataPath& path, Remapper& remapper, const Backfill& fill);
+[[nodiscard]] Result<BackfillReport> backfill(DataPath& path, Remapper& remapper,
+                                              const Backfill& fill);
 
 }  // namespace dmremap::remap

@@ -22,12 +22,12 @@ void append_items(std::vector<Item>& items, Item::Kind kind,
 
 }  // namespace
 
-Result<table::Marked> mark(DataPath& path, Remapper& remapper, const table::KnownBad& list) {
+Result<table::MarkReport> mark(DataPath& path, Remapper& remapper, const table::KnownBad& list) {
   std::vector<SectorRange> ranges = list.lost;
   ranges.insert(ranges.end(), list.suspect.begin(), list.suspect.end());
   auto quiesced = quiesce(path, remapper, std::move(ranges), NeedsMain::yes);
   if (!quiesced) return error_of(quiesced.error(), path);
-  const table::Marked out = table::count_marks(list, quiesced->table());
+  const table::MarkReport out = table::count_marks(list, quiesced->table());
   std::vector<Item> items;
   append_items(items, Item::Kind::mark_lost, list.lost);
   append_items(items, Item::Kind::mark_suspect, list.suspect);

@@ -14,7 +14,7 @@ namespace dmremap::remap {
 
 // One commit, or none if nothing changes. Requires a fitted list. The caller has no pin and no
 // hold. Errors as Engine::mark_known_bad.
-[[nodiscard]] Result<table::Marked> mark(DataPath& path, Remapper& remapper,
-                                         const table::KnownBad& list);
+[[nodiscard]] Result<table::MarkReport> mark(DataPath& path, Remapper& remapper,
+                                             const table::KnownBad& list);
 
 }  // namespace dmremap::remap

@@ -22,7 +22,7 @@ constexpr SectorCount kChunk{2048};
 
 }  // namespace
 
-struct Relocator::Found {
+struct Relocator::ChunkRead {
   std::span<std::byte> buffer;
   std::vector<SectorRange> read;
   std::vector<SectorRange> bad;
@@ -57,40 +57,40 @@ bool Relocator::stopping() {
   return stopping_;
 }
 
-Result<Relocation> Relocator::relocate(SectorRange range) {
-  Relocation done;
+Result<RelocationReport> Relocator::relocate(SectorRange range) {
+  RelocationReport done;
   for (const SectorRange chunk : chunks_of(range, kChunk)) {
     if (const auto moved = relocate_held(chunk, done); !moved) return tl::unexpected(moved.error());
   }
   return done;
 }
 
-Result<void> Relocator::relocate_held(SectorRange range, Relocation& done) {
+Result<void> Relocator::relocate_held(SectorRange range, RelocationReport& done) {
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   AlignedBuffer buffer(range.count.bytes());
   auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes, deadline_ns);
   if (!quiesced) return error_of(quiesced.error(), path_);
-  Found found;
-  found.buffer = buffer.span();
+  ChunkRead chunk_read;
+  chunk_read.buffer = buffer.span();
   for (const table::Piece& piece : quiesced->table().pieces(range)) {
     if (piece.state == State::remapped || piece.state == State::gone) {
       done.untouched = done.untouched + piece.main.count;
       continue;
     }
-    read_stretch(piece.main, buffer.span(), range, deadline_ns, found);
+    read_stretch(piece.main, buffer.span(), range, deadline_ns, chunk_read);
     if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
   }
-  return bind(*quiesced, range, found, done);
+  return bind(*quiesced, range, chunk_read, done);
 }
 
 void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
-                             std::uint64_t deadline_ns, Found& found) {
+                             std::uint64_t deadline_ns, ChunkRead& chunk_read) {
   io::IoStatus status = path_.read_main(range.first, part_of(buffer, whole, range));
   if (status.ok()) {
-    append_run(found.read, range);
+    append_run(chunk_read.read, range);
     return;
   }
-  found.error = status.error;
+  chunk_read.error = status.error;
   if (path_.diagnose_main(status.error) != io::Fault::media) return;
   Narrowing narrowing(range, path_.block(), path_.unit());
   while (path_.clock.monotonic_ns() < deadline_ns && !path_.breaker.tripped()) {
@@ -99,31 +99,31 @@ void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, Sec
     status = path_.read_main(part->first, part_of(buffer, whole, *part));
     narrowing.report(status.ok());
     if (status.ok()) {
-      append_run(found.read, *part);
+      append_run(chunk_read.read, *part);
     } else {
-      found.error = status.error;
+      chunk_read.error = status.error;
     }
   }
-  for (const SectorRange& bad : narrowing.failing()) append_run(found.bad, bad);
+  for (const SectorRange& bad : narrowing.failing()) append_run(chunk_read.bad, bad);
 }
 
-Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole, const Found& found,
-                             Relocation& done) {
+Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole,
+                             const ChunkRead& chunk_read, RelocationReport& done) {
   std::vector<Item> moves;
-  for (const SectorRange& part : found.read) {
-    moves.push_back({Item::Kind::relocate, part, part_of(found.buffer, whole, part), 0});
+  for (const SectorRange& part : chunk_read.read) {
+    moves.push_back({Item::Kind::relocate, part, part_of(chunk_read.buffer, whole, part), 0});
   }
   std::vector<Item> marks;
-  if (!found.bad.empty() && path_.diagnose_main(found.error) == io::Fault::media) {
-    for (const SectorRange& part : found.bad) {
-      marks.push_back({Item::Kind::mark_lost, part, {}, found.error});
+  if (!chunk_read.bad.empty() && path_.diagnose_main(chunk_read.error) == io::Fault::media) {
+    for (const SectorRange& part : chunk_read.bad) {
+      marks.push_back({Item::Kind::mark_lost, part, {}, chunk_read.error});
     }
   }
   // First, and apart: a spare without room must not keep a loss from being recorded.
   if (const Outcome outcome = quiesced.bind(marks); outcome != Outcome::done) {
     return error_of(outcome, path_);
   }
-  for (const SectorRange& part : found.bad) {
+  for (const SectorRange& part : chunk_read.bad) {
     for (const table::Piece& piece : quiesced.table().pieces(part)) {
       auto& sum = piece.state == State::lost ? done.untouched : done.lost;
       sum = sum + piece.main.count;

@@ -48,11 +48,11 @@ void Suspects::look() {
 void Suspects::note(SectorRange range) {
   if (range.empty() || range.count > kLongestPlace || places_.size() >= kMostPlaces) return;
   const bool noted = std::ranges::any_of(
-      places_, [range](const Seen& place) { return place.range.overlaps(range); });
+      places_, [range](const SlowPlace& place) { return place.range.overlaps(range); });
   if (!noted) places_.push_back({range, path_.clock.monotonic_ns()});
 }
 
-void Suspects::examine(const GoOn& go_on) {
+void Suspects::examine(const ContinueCheck& go_on) {
   if (places_.empty() || path_.clock.monotonic_ns() - places_.front().seen_ns < kRestNs) return;
   const SectorRange range = places_.front().range;
   places_.pop_front();
@@ -63,7 +63,7 @@ void Suspects::examine(const GoOn& go_on) {
   for (const SectorRange block : blocks_in(whole, path_.block())) {
     if (!served_by_main(path_.live.table(), block)) continue;
     if (!go_on()) return;
-    const Timed read = read_timed(block);
+    const TimedRead read = read_timed(block);
     if (read.error != 0) {
       take_failed(block, read.error, go_on);
     } else if (read.ns >= kSlowReadNs) {
@@ -77,13 +77,13 @@ void Suspects::examine(const GoOn& go_on) {
   mark(Item::Kind::mark_suspect, slow);
 }
 
-void Suspects::recheck(const GoOn& go_on) {
+void Suspects::recheck(const ContinueCheck& go_on) {
   for (const format::Extent& extent : path_.live.table().extents()) {
     if (extent.state() != State::suspect) continue;
     std::vector<SectorRange> well;
     for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (!go_on()) return;
-      const Timed read = read_timed(part);
+      const TimedRead read = read_timed(part);
       if (read.error != 0) {
         take_failed(part, read.error, go_on);
       } else if (far_slower(read.ns, time_neighbours(part, go_on))) {
@@ -96,7 +96,7 @@ void Suspects::recheck(const GoOn& go_on) {
   }
 }
 
-Suspects::Timed Suspects::read_timed(SectorRange range) {
+Suspects::TimedRead Suspects::read_timed(SectorRange range) {
   const std::uint64_t pauses = path_.clock.pauses();
   const std::uint64_t begun_ns = path_.clock.monotonic_ns();
   const io::IoStatus status =
@@ -107,13 +107,14 @@ Suspects::Timed Suspects::read_timed(SectorRange range) {
 }
 
 // Whoever settles failed reads finds out what of it is lost.
-void Suspects::take_failed(SectorRange range, int error, const GoOn& go_on) {
+void Suspects::take_failed(SectorRange range, int error, const ContinueCheck& go_on) {
   if (path_.diagnose_main(error) != io::Fault::media) return;
   const auto out = buffer_.span().first(range.count.bytes());
-  (void)recovery_.settle(range, out, Recovery::Verdict::lost, go_on);
+  (void)recovery_.settle(range, out, Recovery::LossState::lost, go_on);
 }
 
-std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const GoOn& go_on) {
+std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range,
+                                                     const ContinueCheck& go_on) {
   const std::uint64_t sectors = path_.block().value;
   const SectorRange here = rounded_out(range, path_.block());
   std::vector<Sector> around;
@@ -128,7 +129,7 @@ std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const Go
     const SectorRange block{first, {sectors}};
     if (!disk.contains(block) || path_.live.table().any(block)) continue;
     if (!go_on()) break;
-    if (const Timed read = read_timed(block); read.error == 0) out.push_back(read.ns);
+    if (const TimedRead read = read_timed(block); read.error == 0) out.push_back(read.ns);
   }
   return out;
 }

@@ -31,30 +31,28 @@ class Suspects {
   static constexpr std::chrono::milliseconds kLookEvery{500};
   void look();
 
-  // Whether to go on; asked before each read.
-  using GoOn = std::function<bool()>;
   // Measures one of the places that were seen long enough ago, and lists what is far slower than
   // its neighbours. May take as long as a drive takes to read or to fail.
-  void examine(const GoOn& go_on);
+  void examine(const ContinueCheck& go_on);
   // Reads what is listed: what fails becomes lost, what is slow again moves to the spare while it
   // can still be read, and all else is good.
-  void recheck(const GoOn& go_on);
+  void recheck(const ContinueCheck& go_on);
 
  private:
-  struct Seen {
+  struct SlowPlace {
     SectorRange range;
     std::uint64_t seen_ns = 0;
   };
-  struct Timed {
+  struct TimedRead {
     int error = 0;
     std::uint64_t ns = 0;
   };
 
   void note(SectorRange range);
-  Timed read_timed(SectorRange range);
-  void take_failed(SectorRange range, int error, const GoOn& go_on);
+  TimedRead read_timed(SectorRange range);
+  void take_failed(SectorRange range, int error, const ContinueCheck& go_on);
   // Times of good blocks before and behind `range`.
-  std::vector<std::uint64_t> time_neighbours(SectorRange range, const GoOn& go_on);
+  std::vector<std::uint64_t> time_neighbours(SectorRange range, const ContinueCheck& go_on);
   [[nodiscard]] static bool served_by_main(const table::Table& table, SectorRange range);
   void mark(Item::Kind kind, const std::vector<SectorRange>& ranges);
   void move(SectorRange range);
@@ -64,7 +62,7 @@ class Suspects {
   Recovery& recovery_;
   AlignedBuffer buffer_;  // one block
   std::vector<table::Pins::InFlight> last_look_;
-  std::deque<Seen> places_;
+  std::deque<SlowPlace> places_;
 };
 
 }  // namespace dmremap::remap

@@ -22,10 +22,10 @@ using Runs = std::vector<SectorRange>;
 constexpr SectorCount kChunk{2048};
 
 // One chunk on its way back.
-class WayBack {
+class CopyBack {
  public:
   // `quiesced` holds the chunk and outlives this.
-  WayBack(DataPath& path, const QuiescedRange& quiesced, SectorRange chunk)
+  CopyBack(DataPath& path, const QuiescedRange& quiesced, SectorRange chunk)
       : path_(path),
         chunk_(chunk),
         table_(quiesced.table()),
@@ -143,7 +143,7 @@ class WayBack {
 
 // Adds up what is not in `back`. Requires the table before the change.
 void count(const table::Table& table, SectorRange chunk, const Runs& back, int error,
-           Returned& done) {
+           UnremapReport& done) {
   Sector at = chunk.first;
   auto next = back.begin();
   while (at < chunk.end()) {
@@ -164,27 +164,28 @@ void count(const table::Table& table, SectorRange chunk, const Runs& back, int e
   }
 }
 
-Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk, Returned& done) {
+Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk,
+                          UnremapReport& done) {
   auto quiesced = quiesce(path, remapper, {chunk}, NeedsMain::yes);
   if (!quiesced) return error_of(quiesced.error(), path);
-  WayBack way(path, *quiesced, chunk);
-  const Runs back = way.copy_and_verify();
+  CopyBack copy_back(path, *quiesced, chunk);
+  const Runs back = copy_back.copy_and_verify();
   if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
   std::vector<Item> items;
   for (const SectorRange& run : back) items.push_back({Item::Kind::unmap, run, {}, 0});
   if (const Outcome outcome = quiesced->bind(items); outcome != Outcome::done) {
     return error_of(outcome, path);
   }
-  count(quiesced->table(), chunk, back, way.error(), done);
+  count(quiesced->table(), chunk, back, copy_back.error(), done);
   return {};
 }
 
 }  // namespace
 
-Result<Returned> unremap(DataPath& path, Remapper& remapper, SectorRange range) {
+Result<UnremapReport> unremap(DataPath& path, Remapper& remapper, SectorRange range) {
   // Also where nothing is remapped: what a chunk would be refused for is said at once.
   if (const auto refusal = why_not_quiesce(path, NeedsMain::yes)) return error_of(*refusal, path);
-  Returned done;
+  UnremapReport done;
   // What is not remapped now is not waited for.
   const table::Table table = path.live.table();
   for (Sector at = range.first; at < range.end();) {
