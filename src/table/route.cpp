@@ -25,7 +25,9 @@ Stretch stretch_at(const Table& table, Sector at, Sector end) {
   Stretch out{first.main, place_of(first.state), first.spare};
   while (out.range.end() < end) {
     const Piece next = table.piece_at(out.range.end(), end);
+    // Suspect and good sectors are one stretch: main serves both.
     if (place_of(next.state) != out.place) break;
+    // Neighbours on main need not be neighbours on the spare.
     if (out.place == Place::spare && next.spare != out.spare + out.range.count) break;
     out.range.count = out.range.count + next.main.count;
   }

@@ -21,6 +21,7 @@ std::string Breaker::reason() const {
 
 bool Breaker::trip(std::string reason) {
   const std::lock_guard lock(mutex_);
+  // The first reason stays: what fails afterwards fails because of it.
   if (tripped_.load()) return false;
   reason_ = std::move(reason);
   tripped_.store(true);
@@ -29,6 +30,7 @@ bool Breaker::trip(std::string reason) {
 
 bool Breaker::explain(std::string refusal) {
   const std::lock_guard lock(mutex_);
+  // Said once, not with every look for main.
   if (!tripped_.load() || refusal == refusal_) return false;
   refusal_ = std::move(refusal);
   return true;

@@ -26,11 +26,13 @@ void SpareRecheck::ask(const ContinueCheck& go_on) {
   std::vector<SectorRange> well;
   std::vector<DeadUnit> given_up;
   for (const SectorRange& unit : path_.failing.due(path_.clock.monotonic_ns(), kMostAtOnce)) {
+    // What was read so far is forgotten, and is due again.
     if (!go_on()) return;
     const io::IoStatus status = read(unit);
     const std::uint64_t now_ns = path_.clock.monotonic_ns();
     if (status.ok()) {
       well.push_back(unit);
+      // The spare as a whole is away or refuses: that says nothing of this sector.
     } else if (path_.diagnose_spare(status.error) != io::Fault::media) {
       path_.failing.put_off(unit, now_ns);
     } else if (path_.failing.note_again(unit, status.error, now_ns)) {
@@ -67,6 +69,7 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
       path_.failing.put_off(unit, path_.clock.monotonic_ns());
       break;
     }
+    // A crash before the commit leaves the former place, which still has the data.
     items.push_back({Item::Kind::move, unit, data, EIO});
   }
   if (!main_may_help(quiesced->bind(items))) return;

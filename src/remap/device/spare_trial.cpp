@@ -33,6 +33,7 @@ SpareTrial trial_of(io::Fault fault, int error) {
 }
 
 SpareTrial try_spare(DataPath& path, table::Allocator& allocator) {
+  // The trial leaves no trace in where the next remap looks for a place.
   const Sector position = allocator.position();
   std::vector<SectorRange> taken;
   std::optional<SpareTrial> failed;

@@ -57,6 +57,7 @@ void SpareWatch::look() {
   const bool unflushed = path_.spare_gate.is_unflushed();
   const SpareTrial found =
       remapper_ != nullptr && path_.writable() ? remapper_->run_trial() : trial_by_reading();
+  // The failures of the trial itself are signs as well, and need no look of their own.
   signs_seen_ = signs + found.failures;
   in_trouble_ = found.state != SpareState::answers;
   next_look_ns_ = path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());

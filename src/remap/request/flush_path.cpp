@@ -43,6 +43,7 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
     end_flush(flushed, doubtful);
     return flushed;
   });
+  // Outside the gate: reading back may take minutes, and other flushes need not wait for it.
   if (doubtful.empty()) return flush;
   const std::uint64_t gone_before = path_.live.table().counts().gone;
   AlignedBuffer buffer(table::kRegionSectors.bytes());

@@ -17,6 +17,7 @@ namespace dmremap::remap {
     const io::IoStatus status = path_.read_main(range.first, out);
     if (status.ok()) [[likely]]
       return {.status = status};
+    // Anything but a bad sector is the answer itself; nothing is asked again.
     if (path_.diagnose_main(status.error) != io::Fault::media) return {.status = status};
     unread.push_back({range, out});
     return {};
@@ -76,6 +77,7 @@ io::IoStatus ReadPath::read_stretches(const table::Table& table, SectorRange ran
   for (const table::Stretch& stretch : table::stretches(table, range)) {
     const auto part = part_of(out, range, stretch.range);
     if (stretch.place == table::Place::spare) {
+      // Counted once a request, however many stretches of it the spare serves.
       spare_used = true;
       status = read_spare(stretch.range, stretch.spare, part, unread);
     } else {

@@ -23,7 +23,7 @@ class ReadPath {
  private:
   struct ReadAttempt {
     io::IoStatus status;
-    bool watched = false;  // somebody looks into it: nothing was read
+    bool watched = false;  // another thread reads its bad sectors: nothing was read
   };
   ReadAttempt try_once(SectorRange range, std::span<std::byte> out,
                        std::vector<UnreadPart>& unread);

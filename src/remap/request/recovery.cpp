@@ -99,14 +99,18 @@ int Recovery::read_unit(SectorRange unit, ExaminedBlock& examined, Settlement& s
     const ReadResult reading = read_once(unit, out);
     const int error = reading.status.error;
     const bool on_main = reading.place == table::Place::main;
+    // What read only when asked again is weak, and moves while it still can.
     if (error == 0 && on_main) append_run(tries > 1 ? examined.weak : examined.read, unit);
     if (!on_main) examined.all_on_main = false;
     if (error == 0 || reading.place == table::Place::nowhere) return error;
+    // Nothing is concluded of this block, nor of those that were examined before it: they may have
+    // failed for the same reason.
     if (concludes_nothing(error)) {
       if (on_main) (void)path_.diagnose_main(error);
       settlement.stop = true;
       return error;
     }
+    // The spare is asked twice, whatever the policy says of main.
     if (tries < std::max(1U, on_main ? path_.policy.read_retries : 2U)) continue;
     append_run(on_main ? examined.bad : examined.spoiled, unit);
     (on_main ? settlement.last_main_error : settlement.last_spare_error) = error;
@@ -130,12 +134,14 @@ int Recovery::examine(WatchedRange watched, Settlement& settlement) {
 int Recovery::take_apart(SectorRange block, Settlement& settlement) {
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   for (unsigned look = 0; look < kLooks; ++look) {
+    // Not held: each read may take a minute, and writes go on meanwhile.
     auto watched = WatchedRange::begin(path_, block, deadline_ns);
     if (watched) return examine(std::move(*watched), settlement);
     if (watched.error() == WatchFailure::timeout) break;
     // Another thread reads it already. Let go of what that may be waiting for.
     record(settlement);
     if (!path_.wait_unwatched(block, deadline_ns)) break;
+    // The other one has settled it by now, in most cases: then this is a read like any other.
     const ReadResult again = read_once(block, part_of(settlement.out, settlement.range, block));
     if (again.status.ok() || again.place == table::Place::nowhere) return again.status.error;
   }
@@ -157,6 +163,7 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossS
     }
     const ReadResult reading = read_once(block, part_of(out, range, block));
     if (const int error = reading.status.error; error != 0) {
+      // The device or the request is at fault, not the sector.
       if (concludes_nothing(error)) {
         if (reading.place == table::Place::main) (void)path_.diagnose_main(error);
         last = error;
@@ -167,6 +174,8 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossS
     const bool long_enough =
         !settlement.examined.empty() &&
         path_.clock.monotonic_ns() - settlement.examined_since_ns >= kLongestUnrecordedNs;
+    // A crash before this forgets what was examined: the sectors are asked again when they are
+    // read.
     if (long_enough || settlement.examined.size() >= kMostExamined) record(settlement);
   }
   record(settlement);
@@ -190,6 +199,8 @@ void Recovery::bind(QuiescedRange& quiesced, const Settlement& settlement) {
   std::vector<Item> marks;
   std::vector<Item> moves;
   for (const ExaminedBlock& examined : settlement.examined) {
+    // A write came while it was read: what was found out is of older contents, and so counts for
+    // nothing. The write itself has settled the sector.
     if (!examined.block.is_undisturbed(quiesced)) continue;
     const Item::Kind bad =
         settlement.loss_state == LossState::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
@@ -198,6 +209,7 @@ void Recovery::bind(QuiescedRange& quiesced, const Settlement& settlement) {
     }
     for (const SectorRange& part : examined.spoiled)
       note_failing(part, settlement.last_spare_error);
+    // What main still reads after a flush failed stays where it is.
     if (settlement.loss_state == LossState::gone) continue;
     for (const SectorRange& part : examined.weak) {
       append_item(moves, Item::Kind::relocate, part, EIO,

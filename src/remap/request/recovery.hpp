@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What to do with sectors that could not be read: find out which, by physical block first and then
-// by unit, and record that they are lost (main held the newest version) or gone (a spare did, or
-// main's cache lost it), or note that they are failing (failing_places.hpp: a spare holds it). What
-// could be read after all moves to the spare.
+// Settles sectors that could not be read: finds out which they are, by physical block first and
+// then by unit, and records that they are lost (main held the newest version) or gone (a spare did,
+// or main's cache lost it), or notes that they are failing (failing_places.hpp: a spare holds
+// them). What can be read after all moves to the spare.
 //
-// Each read may take a bad drive a minute, so none is made under a hold: the block is watched
-// (live_table.hpp) while it is read again, and held only to record what came of it. Nothing is
-// recorded if a write came meanwhile.
+// Each read may take a bad drive a minute, so none is made while writes are held off: the block is
+// watched while it is read again, and quiesced only to record what came of it
+// (quiesced_range.hpp). Nothing is recorded if a write came meanwhile.
 #pragma once
 
 #include <functional>

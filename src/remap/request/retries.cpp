@@ -54,6 +54,7 @@ void Retries::stop() {
   for (Thread& thread : threads_) thread.join();
   threads_.clear();
   if (timer_.joinable()) timer_.join();
+  // Each was promised one answer, and no thread is left to give another.
   for (const auto& task : owed_) task->later({EIO}, {});
   owed_.clear();
 }
@@ -77,11 +78,13 @@ void Retries::put_off_locked(const RetryTask& task) {
 // Its deadline has passed.
 void Retries::expire_locked(const std::shared_ptr<RetryTask>& task) {
   task->abandoned = true;
+  // One that a thread works on is put off by that thread, if it finds nothing out.
   if (std::erase(waiting_, task) != 0) put_off_locked(*task);
 }
 
 // False: its deadline has passed, nobody may wait for it.
 bool Retries::add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns) {
+  // The first attempt took all of its time.
   if (path_.clock.monotonic_ns() >= deadline_ns) {
     put_off_locked(*task);
     return false;
@@ -115,6 +118,7 @@ std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t
   if (!add_locked(task, deadline_ns)) return io::IoStatus{ETIMEDOUT};
   task->later = later;
   owed_.push_back(task);
+  // The timer sleeps until the soonest deadline it knows of.
   if (deadline_ns < soonest_ns_) timer_wake_.notify_one();
   return std::nullopt;
 }
@@ -175,6 +179,7 @@ std::shared_ptr<Retries::RetryTask> Retries::take_locked() {
   if (found == waiting_.end()) return nullptr;
   auto task = *found;
   waiting_.erase(found);
+  // Nobody waits for it, but it must end: it has as long as a request that came now.
   if (task->late) task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
   running_.push_back(task);
   if (!waiting_.empty()) wake_.notify_all();
@@ -210,6 +215,7 @@ void Retries::loop(std::span<std::byte> buffer) {
     if (task->abandoned && !found_out(*task)) put_off_locked(*task);
     task->done = true;
     finished_.notify_all();
+    // Else the timer has taken it from there, and has answered it.
     if (std::erase(owed_, task) == 0) continue;
     lock.unlock();
     const std::size_t read = task->status.ok() ? task->parts.front().range.count.bytes() : 0;
@@ -244,6 +250,7 @@ void Retries::work(RetryTask& task, std::span<std::byte> buffer) {
       if (!status.ok()) task.status = status;
       if (task.late) continue;
       const std::lock_guard lock(mutex_);
+      // Under the lock that the caller gives its buffer back under: it is still there.
       if (task.abandoned) return;
       std::ranges::copy(read, part_of(part.out, part.range, chunk).begin());
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Failed reads are asked again by a few threads of their own, so that a request is answered by its
-// deadline however long the drive takes, and bad sectors cannot occupy all threads of a front end:
-// those that take their answer later wait for nothing. A request that was answered by its deadline
-// is given up after the block in hand. If nothing was found out by then, it is looked into once
-// more when there is time, so that whoever asks again need not wait in vain again.
+// A few threads that ask failed reads again, so that a request is answered by its deadline however
+// long the drive takes, and bad sectors cannot occupy all threads of a front end: a front end that
+// takes its answers later waits for nothing. Once a request was answered because its deadline
+// passed, its reads end after the block in hand. If nothing was found out by then, its sectors are
+// read once more when a thread has time, so that the next request for them need not wait in vain.
 #pragma once
 
 #include <cstdint>

@@ -39,6 +39,7 @@ io::IoStatus status_of(Outcome outcome) {
 io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua) {
   const std::uint64_t deadline_ns = path_.deadline_of_request();
   const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  // The clean write: one bit test under a pin, then main. All else is out of its way.
   if (!fua) [[likely]] {
     if (!path_.writable()) return kReadOnly;
     table::Pins::Pin pin = path_.live.pin(range);
@@ -76,6 +77,8 @@ io::IoStatus WritePath::take_failed(table::Pins::Pin pin, SectorRange range,
                                     std::span<const std::byte> data, int error,
                                     std::uint64_t deadline_of_request) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  // The deadline tells when the request began: the first attempt was not timed, for the sake of
+  // those that succeed.
   const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
   Remainder remainder;
   const io::IoStatus status = narrow_main(
@@ -102,6 +105,7 @@ void WritePath::announce_write(table::Pins::Pin& pin, SectorRange range) const {
 io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
                                        std::uint64_t deadline_of_request) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  // Before the first byte is written, so that a FUA hears of any flush that failed since.
   const FlushGate::Mark main_mark = path_.main_gate.mark();
   const FlushGate::Mark spare_mark = path_.spare_gate.mark();
   auto pin = pin_unheld(range);
@@ -114,6 +118,7 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
     if (!status.ok()) break;
   }
   if (remainder.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+  // Still pinned: whoever holds the range afterwards finds what the remapper bound.
   if (status.ok()) status = take_remainder(std::move(*pin), remainder, deadline_ns);
   return status.ok() && fua ? flush_touched(remainder, main_mark, spare_mark) : status;
 }
@@ -122,6 +127,7 @@ io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainde
                                        std::uint64_t deadline_ns) {
   if (remainder.items.empty()) return io::kIoOk;
   const Outcome outcome = remapper_->run(remainder.items, deadline_ns);
+  // Healing takes a hold of its own, and a hold waits for pins.
   pin.release();
   const bool help = main_may_help(outcome);
   remainder.main_touched = remainder.main_touched || help;
@@ -150,6 +156,7 @@ io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
       remainder.items.push_back({Item::Kind::store, stretch.range, data, status.error});
       return io::kIoOk;
     }
+    // There is no version to go on with: the data that came is the sector from now on.
     case table::Place::nowhere:
       remainder.items.push_back({Item::Kind::store, stretch.range, data, 0});
       break;
@@ -170,6 +177,7 @@ io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte>
 io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
                                     DeadlineBudget budget, Remainder& remainder) {
   if (path_.diagnose_main(error) != io::Fault::media) return {error};
+  // Only the units that main refuses move (promise 5).
   Narrowing narrowing(range, path_.block(), path_.unit());
   bool asked_since = true;
   // The next failure may take as long as the slowest so far: none is begun that might end too late.
@@ -202,6 +210,7 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
 // where main has just refused it, too.
 io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
                              std::uint64_t deadline_ns) {
+  // All parts are held as one: held one by one, two such writes could wait for each other.
   std::vector<SectorRange> ranges;
   for (const Item& item : items) ranges.push_back(item.range);
   // The spare may have the data in the end, without main.
@@ -223,9 +232,12 @@ io::IoStatus WritePath::heal(QuiescedRange& quiesced, const Item& item, io::IoSt
   for (const table::Stretch& stretch : table::stretches(quiesced.table(), item.range)) {
     const auto data = part_of(item.data, item.range, stretch.range);
     const bool on_spare = stretch.place == table::Place::spare;
+    // Its place on the spare may take the data by now.
     if (on_spare && path_.write_spare(stretch.spare, data).ok()) continue;
     // Main has just refused it; asking again helps no one.
     if (stretch.place == table::Place::main && item.cause != 0) return refusal;
+    // A crash from here to the commit leaves the former state: the write was not acknowledged, and
+    // an error or the older data is right. After the commit main holds it, durable.
     const io::IoStatus status = write_and_verify(stretch.range.first, data);
     if (!status.ok()) return status;
     healed.push_back({Item::Kind::heal, stretch.range, {}, item.cause});
@@ -235,6 +247,7 @@ io::IoStatus WritePath::heal(QuiescedRange& quiesced, const Item& item, io::IoSt
 
 io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte> data) {
   const FlushGate::Mark mark = path_.main_gate.mark();
+  // A sector that took a write and does not read it back would be a loss that nobody was told of.
   AlignedBuffer back(data.size());
   io::IoStatus status = path_.write_held_main(first, data);
   if (status.ok()) {
@@ -251,6 +264,7 @@ io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte
 io::IoStatus WritePath::flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
                                       FlushGate::Mark spare_mark) {
   io::IoStatus status;
+  // Main before the spare; either failure fails the request.
   if (remainder.main_touched) {
     status = path_.main_gate.flush_since(main_mark, [this] { return path_.flush_main_device(); });
     if (!status.ok()) (void)path_.diagnose_main(status.error);
@@ -263,6 +277,7 @@ io::IoStatus WritePath::flush_touched(const Remainder& remainder, FlushGate::Mar
 }
 
 io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_hand) {
+  // A sector on the spare, or one that main refuses, gets its zeros by an ordinary write.
   if (stretch.place == table::Place::main) {
     const io::IoStatus status = path_.zero_main(stretch.range);
     if (status.ok()) return status;
@@ -306,9 +321,11 @@ io::IoStatus WritePath::discard(SectorRange range) {
   announce_write(*pin, range);
   io::IoStatus status;
   for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+    // A discard never changes the state of a lost, gone or remapped sector.
     if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
     if (!status.ok()) break;
   }
+  // A refused discard loses nothing. Only what says that main is gone is followed up.
   if (!status.ok() && io::classify(status.error) == io::Fault::device)
     (void)path_.diagnose_main(status.error);
   return status;

@@ -25,13 +25,13 @@ class WritePath {
   io::IoStatus discard(SectorRange range);
 
  private:
-  // What of a request the remapper has to take, and what a FUA must flush.
+  // The parts of a request that must be remapped, and the devices that a FUA must flush.
   struct Remainder {
     std::vector<Item> items;
     bool main_touched = false;
     bool spare_touched = false;
   };
-  // How long main may still be tried, and how long a try has taken so far.
+  // How long main may still be tried, and how long its slowest answer has taken so far.
   struct DeadlineBudget {
     std::uint64_t deadline_ns = 0;
     std::uint64_t slowest_ns = 0;
@@ -44,7 +44,8 @@ class WritePath {
   // range notice it.
   void announce_write(table::Pins::Pin& pin, SectorRange range) const;
 
-  // Apart from the clean write, which pays for nothing it does not need.
+  // The data of a write that main refused. A function of its own, so that the clean write pays for
+  // nothing that it does not need.
   io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
                            int error, std::uint64_t deadline_of_request);
   io::IoStatus write_among_bad(table::Pins::Pin& pin, SectorRange range,

@@ -24,6 +24,8 @@ void sort_out(const table::Table& table, SectorRange range, std::span<const std:
               const Backfill& fill, std::vector<Item>& items, BackfillReport& done) {
   for (const table::Piece& piece : table.pieces(range)) {
     const SectorCount count = piece.main.count;
+    // A sector that a user wrote since the image was read is not lost any more, and stays. One that
+    // was written and lost again has other contents than the image: its commit is newer.
     const bool nowhere = piece.state == State::lost || piece.state == State::gone;
     if (!nowhere || is_newer(table, piece.main.first, fill.as_of)) {
       done.unchanged = done.unchanged + count;

@@ -66,6 +66,7 @@ Result<RelocationReport> Relocator::relocate(SectorRange range) {
 }
 
 Result<void> Relocator::relocate_held(SectorRange range, RelocationReport& done) {
+  // For the wait and for the reads under the hold, since user writes wait for both.
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   AlignedBuffer buffer(range.count.bytes());
   auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes, deadline_ns);
@@ -73,10 +74,12 @@ Result<void> Relocator::relocate_held(SectorRange range, RelocationReport& done)
   ChunkRead chunk_read;
   chunk_read.buffer = buffer.span();
   for (const table::Piece& piece : quiesced->table().pieces(range)) {
+    // A remapped sector is where it should be, and of a gone one main holds something older.
     if (piece.state == State::remapped || piece.state == State::gone) {
       done.untouched = done.untouched + piece.main.count;
       continue;
     }
+    // Lost sectors are asked again: main may read them by now.
     read_stretch(piece.main, buffer.span(), range, deadline_ns, chunk_read);
     if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
   }
@@ -92,6 +95,7 @@ void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, Sec
   }
   chunk_read.error = status.error;
   if (path_.diagnose_main(status.error) != io::Fault::media) return;
+  // What is not tried by the deadline is neither moved nor marked: nothing is known of it.
   Narrowing narrowing(range, path_.block(), path_.unit());
   while (path_.clock.monotonic_ns() < deadline_ns && !path_.breaker.tripped()) {
     const auto part = narrowing.next();
@@ -114,6 +118,7 @@ Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole,
     moves.push_back({Item::Kind::relocate, part, part_of(chunk_read.buffer, whole, part), 0});
   }
   std::vector<Item> marks;
+  // Main may have gone while it was read. Then its failures say nothing of its sectors.
   if (!chunk_read.bad.empty() && path_.diagnose_main(chunk_read.error) == io::Fault::media) {
     for (const SectorRange& part : chunk_read.bad) {
       marks.push_back({Item::Kind::mark_lost, part, {}, chunk_read.error});
@@ -125,6 +130,7 @@ Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole,
   }
   for (const SectorRange& part : chunk_read.bad) {
     for (const table::Piece& piece : quiesced.table().pieces(part)) {
+      // Counted by the table of before the marks: what was lost already has not become so now.
       auto& sum = piece.state == State::lost ? done.untouched : done.lost;
       sum = sum + piece.main.count;
     }
@@ -145,8 +151,10 @@ void Relocator::loop() {
   while (!wake_.wait_for(lock, Suspects::kLookEvery, [this] { return stopping_; })) {
     lock.unlock();
     suspects_.look();
+    // Also while the breaker is open: it is the spare that is asked.
     spare_recheck_.ask([this] { return !stopping() && path_.writable(); });
     if (go_on()) suspects_.examine(go_on);
+    // Seldom: each read of a bad sector may take the drive a minute and wear it further.
     if (path_.clock.monotonic_ns() >= due_ns) {
       recheck_lost();
       if (go_on()) suspects_.recheck(go_on);
@@ -158,6 +166,7 @@ void Relocator::loop() {
 
 void Relocator::recheck_lost() {
   AlignedBuffer buffer(path_.block().bytes());
+  // As the table is now; what changes meanwhile is looked at again under the hold.
   for (const format::Extent& extent : path_.live.table().extents()) {
     if (extent.state() != State::lost) continue;
     for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
@@ -179,6 +188,7 @@ void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
   if (!quiesced) return;
   std::vector<Item> moves;
   for (const table::Piece& piece : quiesced->table().pieces(range)) {
+    // A write may have come since: what moves is read again while nothing can write.
     if (piece.state != State::lost) continue;
     const auto data = part_of(out, range, piece.main);
     if (!path_.read_main(piece.main.first, data).ok()) continue;

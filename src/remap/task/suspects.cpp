@@ -40,6 +40,7 @@ void Suspects::look() {
   for (const table::Pins::InFlight& one : now) {
     if (std::ranges::find(last_look_, one) != last_look_.end()) lasting.push_back(one.range);
   }
+  // Only what the last look showed too, of the same request, has lasted from one to the next.
   last_look_ = std::move(now);
   if (lasting.size() > kMostAtOnce) return;
   for (const SectorRange& range : lasting) note(range);
@@ -54,6 +55,7 @@ void Suspects::note(SectorRange range) {
 
 void Suspects::examine(const ContinueCheck& go_on) {
   if (places_.empty() || path_.clock.monotonic_ns() - places_.front().seen_ns < kRestNs) return;
+  // One place a call, since each of its blocks may take as long as the drive tries.
   const SectorRange range = places_.front().range;
   places_.pop_front();
   std::vector<std::pair<SectorRange, std::uint64_t>> long_ones;
@@ -67,6 +69,7 @@ void Suspects::examine(const ContinueCheck& go_on) {
     if (read.error != 0) {
       take_failed(block, read.error, go_on);
     } else if (read.ns >= kSlowReadNs) {
+      // Only what takes long by itself is worth the time of its neighbours.
       long_ones.emplace_back(block, read.ns);
     }
   }
@@ -85,6 +88,7 @@ void Suspects::recheck(const ContinueCheck& go_on) {
       if (!go_on()) return;
       const TimedRead read = read_timed(part);
       if (read.error != 0) {
+        // It reads no more: the measurement ends, and recovery settles what is lost.
         take_failed(part, read.error, go_on);
       } else if (far_slower(read.ns, time_neighbours(part, go_on))) {
         move(part);
@@ -127,6 +131,7 @@ std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range,
   const SectorRange disk{{0}, path_.geometry.size};
   for (const Sector& first : around) {
     const SectorRange block{first, {sectors}};
+    // A block that is itself listed or elsewhere is no measure of what is usual.
     if (!disk.contains(block) || path_.live.table().any(block)) continue;
     if (!go_on()) break;
     if (const TimedRead read = read_timed(block); read.error == 0) out.push_back(read.ns);
@@ -152,6 +157,7 @@ void Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
 
 // Read while it is watched and not held, since it is slow; nothing moves if a write came meanwhile.
 void Suspects::move(SectorRange range) {
+  // Slow as it is, it is read only once: the data that moves is what this read returns.
   const auto watched = WatchedRange::begin(path_, range, path_.deadline_from_now());
   if (!watched || !served_by_main(watched->table(), range)) return;
   if (read_timed(range).error != 0) return;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Sectors that main still reads, but far slower than their neighbours: found, listed as suspect,
-// and looked at again.
+// Finds sectors that main still reads, but far slower than their neighbours, lists them as suspect,
+// and measures them again later.
 //
-// A clean request pays nothing for it: who looks finds it in flight at two looks in a row. What
-// was seen so is only where to look; whether it is slow is measured later, block by block and with
-// its neighbours, when the drive no longer has it in its cache and what else was going on is over.
+// A clean request pays nothing for it: a slow one is in flight at two looks in a row. That only
+// says where to measure. Whether a place is slow is measured later, block by block and against its
+// neighbours, when the drive no longer has it in its cache and other load is over.
 #pragma once
 
 #include <chrono>

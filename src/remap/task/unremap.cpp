@@ -21,7 +21,7 @@ using Runs = std::vector<SectorRange>;
 // Held at once, so that a long way back delays a write by little.
 constexpr SectorCount kChunk{2048};
 
-// One chunk on its way back.
+// Copies one chunk from the spare back to main, and proves that it is there.
 class CopyBack {
  public:
   // `quiesced` holds the chunk and outlives this.
@@ -34,17 +34,21 @@ class CopyBack {
 
   // The runs of which main now has, durably, what the spare has.
   Runs copy_and_verify() {
+    // Taken before the first write, so that a flush of another that fails meanwhile fails this one.
+    // A crash from here to the commit leaves the mapping, and what main holds below it does not
+    // matter.
     const FlushGate::Mark mark = path_.main_gate.mark();
     const Runs written = write(read_spare());
     if (written.empty()) return {};
     const io::IoStatus flushed =
         path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
     if (!flushed.ok()) {
-      // Final for what it covered, whatever a later one says.
+      // Final for what it covered, whatever a later flush says: nothing that was written counts.
       fail_with(flushed.error);
       (void)path_.diagnose_main(flushed.error);
       return {};
     }
+    // Only after the flush: before it, main may answer from a cache that it then fails to write.
     return verify(written);
   }
 
@@ -66,6 +70,7 @@ class CopyBack {
     if (whole.ok()) return append_run(good, run);
     fail_with(whole.error);
     stop_ = diagnose(whole.error) != io::Fault::media;
+    // Only the bad units stay on the spare (promise 5).
     Narrowing narrowing(run, path_.block(), path_.unit());
     bool failed = false;
     while (!stop_ && path_.clock.monotonic_ns() < deadline_ns_) {
@@ -109,6 +114,7 @@ class CopyBack {
   }
 
   Runs verify(const Runs& runs) {
+    // Into another buffer: a read that leaves it untouched must not pass for one that agrees.
     AlignedBuffer back(chunk_.count.bytes());
     Runs readable;
     for (const SectorRange& run : runs) {
@@ -125,6 +131,7 @@ class CopyBack {
         if (std::ranges::equal(data(unit), part_of(back.span(), chunk_, unit))) {
           append_run(same, unit);
         } else {
+          // Main took the data and shows something else. No errno says that, so it is told as 0.
           fail_with(0);
         }
       }
@@ -170,7 +177,11 @@ Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk,
   if (!quiesced) return error_of(quiesced.error(), path);
   CopyBack copy_back(path, *quiesced, chunk);
   const Runs back = copy_back.copy_and_verify();
+  // Main left in the middle of it. What was verified before is not brought back either: whether it
+  // is the same main that comes back is not known yet.
   if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  // The commit is the step that counts. A crash before it leaves the mapping, after it main, and
+  // both hold the same. The spare sectors are free once no request that began before can name them.
   std::vector<Item> items;
   for (const SectorRange& run : back) items.push_back({Item::Kind::unmap, run, {}, 0});
   if (const Outcome outcome = quiesced->bind(items); outcome != Outcome::done) {
@@ -195,6 +206,8 @@ Result<UnremapReport> unremap(DataPath& path, Remapper& remapper, SectorRange ra
       at = piece.main.end();
       continue;
     }
+    // From here to the end of the chunk whatever the pieces are, so that a table of many small
+    // extents does not take a hold for each.
     const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
     at = chunk.end();
     if (const auto back = return_chunk(path, remapper, chunk, done); !back) {
