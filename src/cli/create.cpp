@@ -115,7 +115,7 @@ void print(const set::Created& created, bool json) {
   fmt::print("created {}: {} ({}), spare {} (room for {})\n", identity.name,
              printable(created.main_path), human_size(identity.main.size.value),
              printable(created.spare_path), human_size(created.spare_data.value));
-  if (created.known_bad != table::Marked{}) {
+  if (created.known_bad != table::MarkReport{}) {
     fmt::print("{} sectors are known to be lost, {} to be suspect\n", created.known_bad.lost.value,
                created.known_bad.suspect.value);
   }

@@ -41,10 +41,11 @@ class Service {
   virtual std::vector<format::Event> events(std::uint64_t after,
                                             std::chrono::milliseconds timeout) = 0;
   // Error not_running if they end before the range does; what is done by then stays done.
-  virtual Result<remap::Relocation> relocate(SectorRange range, const StopCondition& stop) = 0;
-  virtual Result<remap::Returned> unremap(SectorRange range, const StopCondition& stop) = 0;
-  virtual Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
-  virtual Result<remap::Backfilled> backfill(const remap::Backfill& fill) = 0;
+  virtual Result<remap::RelocationReport> relocate(SectorRange range,
+                                                   const StopCondition& stop) = 0;
+  virtual Result<remap::UnremapReport> unremap(SectorRange range, const StopCondition& stop) = 0;
+  virtual Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
+  virtual Result<remap::BackfillReport> backfill(const remap::Backfill& fill) = 0;
   // Waits for the writes in flight.
   virtual Result<set::Moment> settle() = 0;
   // A verified copy was made: the clean stop is to record it.

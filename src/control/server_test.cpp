@@ -41,24 +41,24 @@ class FakeSet final : public Service {
     return out;
   }
 
-  Result<remap::Relocation> relocate(SectorRange range, const StopCondition& stop) override {
+  Result<remap::RelocationReport> relocate(SectorRange range, const StopCondition& stop) override {
     while (range.first.value == 777 && !stop()) std::this_thread::sleep_for(milliseconds(1));
     if (range.first.value == 777) ended_early.store(true);
     if (range.first.value == 666) return fail(ErrorCode::spare_full, "the spare is full");
-    return remap::Relocation{range.count, {0}, {0}};
+    return remap::RelocationReport{range.count, {0}, {0}};
   }
 
-  Result<remap::Returned> unremap(SectorRange range, const StopCondition& /*stop*/) override {
-    return remap::Returned{range.count, {1}, {2}, {2050}, EIO};
+  Result<remap::UnremapReport> unremap(SectorRange range, const StopCondition& /*stop*/) override {
+    return remap::UnremapReport{range.count, {1}, {2}, {2050}, EIO};
   }
-  Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
+  Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     marked = list;
-    return table::Marked{{dry_run ? 1U : 2U}, {3}, {4}};
+    return table::MarkReport{{dry_run ? 1U : 2U}, {3}, {4}};
   }
-  Result<remap::Backfilled> backfill(const remap::Backfill& fill) override {
+  Result<remap::BackfillReport> backfill(const remap::Backfill& fill) override {
     filled = fill;
     filled_data.assign(fill.data.begin(), fill.data.end());
-    return remap::Backfilled{{7}, {fill.gone_too ? 1U : 0U}, {2}};
+    return remap::BackfillReport{{7}, {fill.gone_too ? 1U : 0U}, {2}};
   }
   Result<set::Moment> settle() override {
     if (in_use) return fail(ErrorCode::device_in_use, "a write does not end", "data", "wait");

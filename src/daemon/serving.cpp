@@ -73,9 +73,9 @@ class Serving final : public control::Service {
     return set_->events().wait_since(after, timeout);
   }
 
-  Result<remap::Relocation> relocate(SectorRange range,
-                                     const control::StopCondition& stop) override {
-    remap::Relocation sum;
+  Result<remap::RelocationReport> relocate(SectorRange range,
+                                           const control::StopCondition& stop) override {
+    remap::RelocationReport sum;
     const auto step = [&](SectorRange part) -> Result<void> {
       const auto done = set_->engine().relocate(part);
       if (!done) return tl::unexpected(done.error());
@@ -90,8 +90,9 @@ class Serving final : public control::Service {
     return sum;
   }
 
-  Result<remap::Returned> unremap(SectorRange range, const control::StopCondition& stop) override {
-    remap::Returned sum;
+  Result<remap::UnremapReport> unremap(SectorRange range,
+                                       const control::StopCondition& stop) override {
+    remap::UnremapReport sum;
     const auto step = [&](SectorRange part) -> Result<void> {
       const auto done = set_->engine().unremap(part);
       if (!done) return tl::unexpected(done.error());
@@ -108,13 +109,13 @@ class Serving final : public control::Service {
     return sum;
   }
 
-  Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
+  Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     const std::shared_lock lock(mutex_);
     if (auto may = check_change({}); !may) return tl::unexpected(may.error());
     return set_->engine().mark_known_bad(list, dry_run);
   }
 
-  Result<remap::Backfilled> backfill(const remap::Backfill& fill) override {
+  Result<remap::BackfillReport> backfill(const remap::Backfill& fill) override {
     const std::shared_lock lock(mutex_);
     if (auto may = check_change({}); !may) return tl::unexpected(may.error());
     return set_->engine().backfill(fill);

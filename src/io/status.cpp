@@ -18,6 +18,7 @@ Fault classify(int error) {
     case ENXIO:
     case ENOLINK:
     case ETIMEDOUT:
+    case ESHUTDOWN:
       return Fault::device;
     case EOPNOTSUPP:
     case ENOTTY:

@@ -21,7 +21,7 @@ inline constexpr IoStatus kIoOk{};
 // Linux, block/blk-core.c, blk_errors[]).
 enum class Fault : std::uint8_t {
   media,        // this sector: ENODATA, EILSEQ
-  device,       // the device or the way to it: ENODEV, ENXIO, ENOLINK, ETIMEDOUT
+  device,       // the device or the way to it: ENODEV, ENXIO, ENOLINK, ETIMEDOUT, ESHUTDOWN
   unknown,      // EIO: many drivers, USB bridges, FUSE and loop give it for everything: probe
   unsupported,  // EOPNOTSUPP, ENOTTY, ENOSYS: the operation, not the data
   no_space,     // ENOSPC, EDQUOT: the file system under an image is full
@@ -29,6 +29,10 @@ enum class Fault : std::uint8_t {
 };
 
 [[nodiscard]] Fault classify(int error);
+// True if the sector itself may be to blame, so that trying its neighbours one by one may help.
+[[nodiscard]] constexpr bool may_be_the_sector(Fault fault) {
+  return fault == Fault::media || fault == Fault::unknown;
+}
 [[nodiscard]] std::string_view name_of(Fault fault);
 
 // "EIO", "ENODATA": valid for ever. "errno 999" where there is no name: valid until this thread's

@@ -14,7 +14,7 @@ TEST(Classify, OnlyWhatTheKernelCallsAMediumErrorIsOne) {
 }
 
 TEST(Classify, ADeviceThatVanishedIsNoBadSector) {
-  for (const int error : {ENODEV, ENXIO, ENOLINK, ETIMEDOUT}) {
+  for (const int error : {ENODEV, ENXIO, ENOLINK, ETIMEDOUT, ESHUTDOWN}) {
     EXPECT_EQ(classify(error), Fault::device) << errno_name(error);
   }
 }
@@ -23,6 +23,15 @@ TEST(Classify, PlainEioMustBeProbed) {
   EXPECT_EQ(classify(EIO), Fault::unknown);
   EXPECT_EQ(classify(EREMOTEIO), Fault::unknown);
   EXPECT_EQ(classify(12345), Fault::unknown);
+}
+
+TEST(Classify, OnlyWhatASectorMayBeToBlameForIsNarrowedDown) {
+  for (const int error : {ENODATA, EILSEQ, EIO}) {
+    EXPECT_TRUE(may_be_the_sector(classify(error))) << errno_name(error);
+  }
+  for (const int error : {ENODEV, ENXIO, ENOLINK, ETIMEDOUT, EINVAL, EROFS, ENOSPC, EOPNOTSUPP}) {
+    EXPECT_FALSE(may_be_the_sector(classify(error))) << errno_name(error);
+  }
 }
 
 TEST(Classify, WhatTheDataHadNoPartInIsKeptApart) {

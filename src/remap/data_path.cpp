@@ -114,7 +114,7 @@ io::IoStatus DataPath::flush_main_device() {
   if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().flush();
   // A device that is not there has not answered: what it holds in its cache the next flush covers.
-  if (!status.ok() && judge(status.error) != Judgement::trip) evidence.flush_failed();
+  if (!status.ok() && io::classify(status.error) != io::Fault::device) evidence.flush_failed();
   return status;
 }
 
@@ -141,23 +141,25 @@ std::string DataPath::changed_contents() const {
   return changed_contents_;
 }
 
-Finding DataPath::find_main(int error) {
-  if (breaker.tripped() || error == kTripped.error) return Finding::gone;
-  switch (judge(error)) {
-    case Judgement::media:
-      return Finding::media;
-    case Judgement::refuse:
+io::Fault DataPath::diagnose_main(int error) {
+  if (breaker.tripped() || error == kTripped.error) return io::Fault::device;
+  switch (const io::Fault fault = io::classify(error)) {
+    case io::Fault::media:
+      return io::Fault::media;
+    case io::Fault::unsupported:
+    case io::Fault::no_space:
+    case io::Fault::caller:
       // Promise 6: a main that takes no writes but reads loses none of its data; what was to be
       // written is remapped like what a bad sector did not take.
-      return refuses_writes(error) ? Finding::media : Finding::refused;
-    case Judgement::trip:
+      return refuses_writes(error) ? io::Fault::media : fault;
+    case io::Fault::device:
       break;
-    case Judgement::probe:
-      if (reads_well(main_device())) return Finding::media;
+    case io::Fault::unknown:
+      if (reads_well(main_device())) return io::Fault::media;
       break;
   }
   trip(error);
-  return Finding::gone;
+  return io::Fault::device;
 }
 
 bool DataPath::refuses_writes(int error) {
@@ -210,7 +212,7 @@ io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data
   if (spare_trouble.is_withheld()) return {ENXIO};
   const io::IoStatus status = spare_.write(first, data);
   // What a device that is gone did not take is not in its cache.
-  if (status.ok() || judge(status.error) != Judgement::trip) spare_gate.written();
+  if (status.ok() || io::classify(status.error) != io::Fault::device) spare_gate.written();
   return noted(status);
 }
 
@@ -219,7 +221,7 @@ io::IoStatus DataPath::flush_spare_device() {
 }
 
 io::IoStatus DataPath::noted(io::IoStatus status) {
-  if (!status.ok()) spare_trouble.sign(judge(status.error) == Judgement::trip);
+  if (!status.ok()) spare_trouble.sign(io::classify(status.error) == io::Fault::device);
   return status;
 }
 
@@ -240,19 +242,11 @@ bool DataPath::known_unreadable(const table::Table& table, SectorRange range) co
   return table::any_nowhere(table, range) || failing.any(range);
 }
 
-Finding DataPath::find_spare(int error) {
-  switch (judge(error)) {
-    case Judgement::media:
-      return Finding::media;
-    case Judgement::refuse:
-      return Finding::refused;
-    case Judgement::trip:
-      return Finding::gone;
-    case Judgement::probe:
-      break;
-  }
+io::Fault DataPath::diagnose_spare(int error) {
+  const io::Fault fault = io::classify(error);
+  if (fault != io::Fault::unknown) return fault;
   const bool alive = spare_probe_.alive(spare_, [](SectorRange) { return true; });
-  return alive ? Finding::media : Finding::gone;
+  return alive ? io::Fault::media : io::Fault::device;
 }
 
 void DataPath::emit(format::EventKind kind, Severity severity, SectorRange range, int error,

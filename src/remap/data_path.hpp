@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <string>
@@ -27,12 +28,8 @@
 
 namespace dmremap::remap {
 
-// What an error of a device comes to.
-enum class Finding {
-  media,    // the sector is bad: narrow, remap, mark
-  gone,     // the device is not there: change nothing
-  refused,  // the request or the host is to blame: pass it on, change nothing
-};
+// Whether a task that takes long is still wanted; it is asked before each of its reads.
+using ContinueCheck = std::function<bool()>;
 
 // Thread-safe.
 class DataPath {
@@ -45,8 +42,11 @@ class DataPath {
   io::IoStatus zero_main(SectorRange range);
   io::IoStatus discard_main(SectorRange range);
   io::IoStatus flush_main_device();
-  // Classifies, probes and trips. Call after the request has failed.
-  Finding find_main(int error);
+  // What an error of main comes to, never `unknown`: where the errno says nothing, main is probed.
+  // `media`: the sector is bad; narrow, remap, mark. `device`: main is not there, and the breaker
+  // is open now; change nothing. All else is the request's or the host's doing; pass it on. Call
+  // after the request has failed, without a lock.
+  io::Fault diagnose_main(int error);
   // Opens the breaker for what was seen without a request; does nothing while it is open.
   void trip_because(std::string reason);
   // Does `device` read where main did when the set was opened?
@@ -67,7 +67,8 @@ class DataPath {
   io::IoStatus read_spare(Sector first, std::span<std::byte> out);
   io::IoStatus write_spare(Sector first, std::span<const std::byte> data);
   io::IoStatus flush_spare_device();
-  Finding find_spare(int error);
+  // As diagnose_main; nothing trips.
+  io::Fault diagnose_spare(int error);
 
   void emit(format::EventKind kind, Severity severity, SectorRange range, int error,
             std::string text);

@@ -88,7 +88,7 @@ class RunningEngine final : public Engine {
   }
   void begin_hearing(FlushHeard& heard) const override { flush_.begin_hearing(heard); }
 
-  Result<Relocation> relocate(SectorRange range) override {
+  Result<RelocationReport> relocate(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {
       return fail(ErrorCode::usage, "the range is not whole blocks inside main");
     }
@@ -96,7 +96,7 @@ class RunningEngine final : public Engine {
     return relocator_->relocate(range);
   }
 
-  Result<Returned> unremap(SectorRange range) override {
+  Result<UnremapReport> unremap(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {
       return fail(ErrorCode::usage, "the range is not whole blocks inside main");
     }
@@ -104,7 +104,7 @@ class RunningEngine final : public Engine {
     return remap::unremap(path_, *remapper_, range);
   }
 
-  Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
+  Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     const auto fitted = table::fit_to_main(list, path_.geometry);
     if (!fitted) return tl::unexpected(fitted.error());
     if (dry_run) return table::count_marks(*fitted, path_.live.table());
@@ -112,7 +112,7 @@ class RunningEngine final : public Engine {
     return mark(path_, *remapper_, *fitted);
   }
 
-  Result<Backfilled> backfill(const Backfill& fill) override {
+  Result<BackfillReport> backfill(const Backfill& fill) override {
     SectorCount sum;
     Sector at;
     for (const SectorRange& range : fill.ranges) {

@@ -149,14 +149,14 @@ struct Conditions {
 };
 
 // What became of the sectors a relocation was asked for.
-struct Relocation {
+struct RelocationReport {
   SectorCount relocated;
   SectorCount lost;       // main could not read them: now listed as lost
   SectorCount untouched;  // already remapped, gone or lost
 };
 
 // What became of the sectors that were to go back to main.
-struct Returned {
+struct UnremapReport {
   SectorCount returned;   // main serves them again, their spare sectors are free
   SectorCount kept;       // still remapped, as before: some step of the way back failed
   SectorCount untouched;  // were not remapped
@@ -173,12 +173,12 @@ struct Backfill {
 };
 
 // What became of them.
-struct Backfilled {
+struct BackfillReport {
   SectorCount filled;     // the spare serves them now
   SectorCount kept_gone;  // gone, and they were not to be filled
   SectorCount unchanged;  // neither lost nor gone, or lost only since `as_of`
 
-  bool operator==(const Backfilled&) const = default;
+  bool operator==(const BackfillReport&) const = default;
 };
 
 // Changes the records of a commit; `table` is the table of that very commit.
@@ -224,22 +224,22 @@ class Engine {
   // Moves good, suspect and lost sectors of the range to the spare while they can be read; what
   // cannot be read becomes lost. Waits for requests in flight on the range and holds off writes
   // that overlap. Errors: read_only, tripped, spare_full, metadata_full, metadata_commit.
-  virtual Result<Relocation> relocate(SectorRange range) = 0;
+  virtual Result<RelocationReport> relocate(SectorRange range) = 0;
 
   // Writes what the spare holds for remapped sectors of the range back to main, flushes, reads it
   // back and compares, and only then drops the mapping. Waits and holds off as relocate does.
   // Errors: read_only, tripped, timeout, metadata_commit; what came back before one stays back.
-  virtual Result<Returned> unremap(SectorRange range) = 0;
+  virtual Result<UnremapReport> unremap(SectorRange range) = 0;
 
   // Takes over a list from elsewhere, rounded out to logical blocks, in one commit: all or nothing.
   // `dry_run`: only says what that would change. Errors: usage (not on main), read_only, tripped,
   // timeout, metadata_full, metadata_commit.
-  virtual Result<table::Marked> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
+  virtual Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
 
   // Puts the data of lost sectors on the spare, in one commit: all or nothing. What is not lost any
   // more stays as it is, so a user's write always wins. Waits and holds off as relocate does.
   // Errors: usage, read_only, tripped, timeout, spare_full, metadata_full, metadata_commit.
-  virtual Result<Backfilled> backfill(const Backfill& fill) = 0;
+  virtual Result<BackfillReport> backfill(const Backfill& fill) = 0;
 
   // Commits the current table with the records changed by `edit` (events are filled in as always);
   // for the set's own records: clean stop, file system UUID.

@@ -68,7 +68,7 @@ TEST(EngineRearm, ReplugCarriesOn) {
 }
 
 TEST(EngineRearm, RequestsThatWaitedInLineDoNotTripAClosedBreaker) {
-  EXPECT_EQ(judge(kTripped.error), Judgement::trip);
+  EXPECT_EQ(io::classify(kTripped.error), io::Fault::device);
   Rig rig;
   Reopener reopener;
   rig.evidence = {rig.block_hash(30'000)};

@@ -33,7 +33,7 @@ struct Created {
   std::string main_path;         // absolute
   std::string spare_path;        // absolute
   SectorCount spare_data;        // what the spare can take
-  table::Marked known_bad;
+  table::MarkReport known_bad;
   std::vector<std::string> warnings;  // for people, one line each
 };
 

@@ -349,12 +349,9 @@ class HeldSet final : public RunningSet {
   [[nodiscard]] bool holds(const CopyMade& copy, const table::Table& table) const {
     if (copy.since.run != run_ || copy.since.writes != engine_->counts().writes) return false;
     return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
-      for (Sector at = range.first; at < range.end();) {
-        const table::Piece piece = table.piece_at(at, range.end());
-        if (table::place_of(piece.state) != table::Place::nowhere) return false;
-        at = piece.main.end();
-      }
-      return true;
+      return std::ranges::all_of(table.pieces(range), [](const table::Piece& piece) {
+        return table::place_of(piece.state) == table::Place::nowhere;
+      });
     });
   }
 

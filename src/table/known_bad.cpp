@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/sector_parts.hpp"
+
 namespace dmremap::table {
 
 namespace {
@@ -68,15 +70,13 @@ Result<Ranges> fit(const Ranges& ranges, const io::Geometry& main) {
 void append_extents(std::vector<Extent>& out, const Ranges& ranges, State state,
                     std::uint64_t wall_ns) {
   for (const SectorRange& range : ranges) {
-    for (Sector at = range.first; at < range.end();) {
-      const SectorRange part{at, std::min(range.end() - at, kLongestMark)};
+    for (const SectorRange part : chunks_of(range, kLongestMark)) {
       const Extent next = Extent(state, part).with_evidence(0, 1, wall_ns);
       if (!out.empty() && out.back().joins(next)) {
         out.back() = out.back().joined(next);
       } else {
         out.push_back(next);
       }
-      at = part.end();
     }
   }
 }
@@ -94,15 +94,13 @@ Result<KnownBad> fit_to_main(const KnownBad& list, const io::Geometry& main) {
   return out;
 }
 
-Marked count_marks(const KnownBad& list, const Table& table) {
-  Marked out;
+MarkReport count_marks(const KnownBad& list, const Table& table) {
+  MarkReport out;
   const auto count = [&](const Ranges& ranges, SectorCount& marked, auto changes) {
     for (const SectorRange& range : ranges) {
-      for (Sector at = range.first; at < range.end();) {
-        const Piece piece = table.piece_at(at, range.end());
+      for (const Piece& piece : table.pieces(range)) {
         SectorCount& sum = changes(piece.state) ? marked : out.unchanged;
         sum = sum + piece.main.count;
-        at = piece.main.end();
       }
     }
   };

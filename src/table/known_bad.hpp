@@ -26,12 +26,12 @@ struct KnownBad {
 inline constexpr SectorCount kLongestMark{std::uint64_t{1} << 23U};
 
 // What a list changes, in sectors.
-struct Marked {
+struct MarkReport {
   SectorCount lost;       // good and suspect sectors that become lost
   SectorCount suspect;    // good sectors that become suspect
   SectorCount unchanged;  // in a state already that says as much, or more
 
-  bool operator==(const Marked&) const = default;
+  bool operator==(const MarkReport&) const = default;
 };
 
 // Rounded out to main's logical blocks, in order, disjoint; what is both is lost. Error: usage, for
@@ -39,7 +39,7 @@ struct Marked {
 [[nodiscard]] Result<KnownBad> fit_to_main(const KnownBad& list, const io::Geometry& main);
 
 // The rest requires a fitted list.
-[[nodiscard]] Marked count_marks(const KnownBad& list, const Table& table);
+[[nodiscard]] MarkReport count_marks(const KnownBad& list, const Table& table);
 
 // The table of a set that knows of nothing else, as its first commit holds it.
 [[nodiscard]] std::vector<format::Extent> extents_of(const KnownBad& list, std::uint64_t wall_ns);

@@ -53,8 +53,8 @@ TEST(KnownBad, WhatIsKnownBetterStaysAsItIs) {
                           Extent(State::gone, {{20}, {10}}),
                           Extent(State::remapped, {{30}, {10}}, {5000})},
       {});
-  EXPECT_EQ(count_marks({{{{0}, {50}}}, {}}, table), (Marked{{20}, {0}, {30}}));
-  EXPECT_EQ(count_marks({{}, {{{0}, {50}}}}, table), (Marked{{0}, {10}, {40}}));
+  EXPECT_EQ(count_marks({{{{0}, {50}}}, {}}, table), (MarkReport{{20}, {0}, {30}}));
+  EXPECT_EQ(count_marks({{}, {{{0}, {50}}}}, table), (MarkReport{{0}, {10}, {40}}));
 }
 
 TEST(KnownBad, LongRunsAreSeveralEntries) {

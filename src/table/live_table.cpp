@@ -15,6 +15,7 @@ LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& sche
       mutex_(scheduling),
       released_(scheduling),
       published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}})) {
+  // From the start on a clear bit means that main serves all of the region.
   for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
 }
 
@@ -32,6 +33,7 @@ void LiveTable::clear_unused_locked(SectorRange range) {
   const auto unused = [&now](SectorRange sectors) {
     return !now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors);
   };
+  // A bit is cleared only when nothing is left of table, holds and watches in what it stands for.
   const std::uint64_t last = region_of(range.end() - SectorCount{1});
   for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
     const SectorRange sectors = range_of_region(region);
@@ -50,6 +52,8 @@ void LiveTable::clear_unused_locked(SectorRange range) {
 
 std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange> changed) {
   const std::lock_guard lock(mutex_);
+  // Bits are set before the snapshot is out and cleared after: a request that pins itself in
+  // between looks at the table once too often, and never once too seldom.
   for (const SectorRange& range : changed) regions_.set(range);
   Snapshot next = published_.current();
   next.table = table;
@@ -60,6 +64,7 @@ std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange
 
 LiveTable::Hold LiveTable::hold(std::vector<SectorRange> ranges) {
   std::unique_lock lock(mutex_);
+  // All or none, so that no two holders wait for each other with parts of what they want.
   released_.wait(lock, [&] {
     return std::ranges::none_of(
         ranges, [this](const SectorRange& range) { return published_.current().held(range); });
@@ -83,10 +88,13 @@ void LiveTable::release(const std::vector<SectorRange>& ranges) {
     publish_locked(std::move(next));
     for (const SectorRange& range : ranges) clear_unused_locked(range);
   }
+  // Outside the lock, which those that wake up take at once.
   released_.notify_all();
 }
 
 bool LiveTable::drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const {
+  // One deadline for all ranges. A request that came after the hold has seen it, and is not in the
+  // way.
   return std::ranges::all_of(hold.ranges_, [&](const SectorRange& range) {
     return pins_.drain(range, clock, deadline_ns);
   });
@@ -105,8 +113,9 @@ void LiveTable::note_write(SectorRange range) const {
 std::optional<LiveTable::Watch> LiveTable::watch(SectorRange range) {
   const std::lock_guard lock(mutex_);
   Snapshot next = published_.current();
+  // One reader is enough for a bad sector, and the drive is slow enough as it is.
   if (next.watched(range)) return std::nullopt;
-  auto watched = std::make_shared<Watched>();
+  auto watched = std::make_shared<WatchRecord>();
   watched->range = range;
   regions_.set(range);
   next.watches.push_back(watched);
@@ -114,7 +123,7 @@ std::optional<LiveTable::Watch> LiveTable::watch(SectorRange range) {
   return Watch(*this, std::move(watched));
 }
 
-void LiveTable::release(const std::shared_ptr<Watched>& watched) {
+void LiveTable::release(const std::shared_ptr<WatchRecord>& watched) {
   {
     const std::lock_guard lock(mutex_);
     Snapshot next = published_.current();

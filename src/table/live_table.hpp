@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The table that requests see now, and holds on it.
+// The table that requests see now, and the holds and watches on ranges of it.
 //
-// Who may change the state of a sector
-//  - A user's write, through the remapper, while its request is pinned: it brings the data along,
-//  so
-//    any order with other writes in flight is right.
-//  - Everyone else (a failed read that finds a sector lost, a relocation, a failed flush) only
-//  under
-//    a hold: take it, drain the requests that began before, look at the state, read the device
-//    again, let the remapper bind, let go. Writes, discards and zeroes that overlap a hold wait for
-//    it unpinned; reads go on. So nothing a user was told is written can be overtaken by a decision
-//    made from an older read.
-//  - Reading a bad sector may take a minute, for which no write should wait. Whoever does watches
-//    first: publish the watch, drain, read; then hold, drain, and if no write was noted and the
-//    table says the same as before, what was read is as good as read under the hold.
-// A pinned request waits for devices and for the remapper, never for a hold; the remapper waits for
-// devices only. Hence no deadlock.
+// Who may change the state of a sector:
+//
+// A user's write may, through the remapper, while its request is pinned. It brings the data along,
+// so any order among writes in flight is right.
+//
+// All others (a failed read that finds a sector lost, a relocation, a failed flush) may only under
+// a hold: take the hold, drain the requests that began before it, look at the state, read the
+// device again, have the remapper bind, let go. Writes, discards and zeroes that overlap a hold
+// wait for it, unpinned; reads go on. So no decision made from an older read can overtake a write
+// that its user was told of. The steps stand in one place: remap/writer/quiesced_range.hpp.
+//
+// Reading a bad sector may take a minute, and no write should wait for that. So the reader takes a
+// watch first: publish the watch, drain, read; then hold and drain. If no write was noted meanwhile
+// and the table says the same as before, what was read is as good as read under the hold.
+//
+// A pinned request waits for devices and for the remapper, never for a hold, and the remapper waits
+// for devices only. Hence there is no deadlock.
 #pragma once
 
 #include <chrono>
@@ -40,9 +42,10 @@ class LiveTable {
 
   // The order matters: pin first, then look.
   [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }
-  // Nothing but good, unheld sectors in the regions that `range` touches. Requires a pin.
+  // True if main serves all of `range` and nothing holds or watches a part of it, as far as the
+  // regions that it touches tell. Requires a pin.
   [[nodiscard]] bool clean(SectorRange range) const { return !regions_.any(range); }
-  // For who holds a range and writes to main under it.
+  // For a caller that writes to main in a range that it holds, and so has no pin.
   void note_write(SectorRange range) const;
   // Valid while the caller's pin lives.
   [[nodiscard]] const Snapshot& snapshot() const { return published_.current(); }
@@ -74,7 +77,7 @@ class LiveTable {
   // Waits for the requests in flight that began before the hold and touch it. False: not by then.
   [[nodiscard]] bool drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const;
   // Waits until nothing holds a part of `range`. The caller has no pin. No deadline: a write fails
-  // only when nothing can take it (promise 4), and who holds lets go by a deadline of its own.
+  // only when nothing can take it (promise 4), and each holder lets go by a deadline of its own.
   void wait_unheld(SectorRange range);
 
   // Notes writes to a range, for as long as it exists.
@@ -88,16 +91,16 @@ class LiveTable {
 
    private:
     friend class LiveTable;
-    Watch(LiveTable& owner, std::shared_ptr<Watched> watched)
+    Watch(LiveTable& owner, std::shared_ptr<WatchRecord> watched)
         : owner_(&owner), watched_(std::move(watched)) {}
     LiveTable* owner_;
-    std::shared_ptr<Watched> watched_;
+    std::shared_ptr<WatchRecord> watched_;
   };
-  // Nothing, if somebody watches a part of `range` already. What began before it may still write:
-  // drain.
+  // Nothing if a part of `range` is watched already. Requests that began before the watch may still
+  // write without noting it: drain them.
   [[nodiscard]] std::optional<Watch> watch(SectorRange range);
   [[nodiscard]] bool drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const;
-  // Waits until nobody watches a part of `range`. False: not within `longest`. The caller has no
+  // Waits until nothing watches a part of `range`. False: not within `longest`. The caller has no
   // pin.
   [[nodiscard]] bool wait_unwatched(SectorRange range, std::chrono::nanoseconds longest);
 
@@ -107,7 +110,7 @@ class LiveTable {
   std::uint64_t publish_locked(Snapshot next);
   void clear_unused_locked(SectorRange range);
   void release(const std::vector<SectorRange>& ranges);
-  void release(const std::shared_ptr<Watched>& watched);
+  void release(const std::shared_ptr<WatchRecord>& watched);
 
   Pins pins_;
   RegionMap regions_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "table/route.hpp"
 
+#include <algorithm>
+
 namespace dmremap::table {
 
 Place place_of(format::State state) {
@@ -23,7 +25,9 @@ Stretch stretch_at(const Table& table, Sector at, Sector end) {
   Stretch out{first.main, place_of(first.state), first.spare};
   while (out.range.end() < end) {
     const Piece next = table.piece_at(out.range.end(), end);
+    // Suspect and good sectors are one stretch: main serves both.
     if (place_of(next.state) != out.place) break;
+    // Neighbours on main need not be neighbours on the spare.
     if (out.place == Place::spare && next.spare != out.spare + out.range.count) break;
     out.range.count = out.range.count + next.main.count;
   }
@@ -31,8 +35,8 @@ Stretch stretch_at(const Table& table, Sector at, Sector end) {
 }
 
 bool any_nowhere(const Table& table, SectorRange range) {
-  return !for_each_stretch(table, range,
-                           [](const Stretch& s) { return s.place != Place::nowhere; });
+  return std::ranges::any_of(stretches(table, range),
+                             [](const Stretch& s) { return s.place == Place::nowhere; });
 }
 
 }  // namespace dmremap::table

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "table/table.hpp"
+#include "table/walk.hpp"
 
 namespace dmremap::table {
 
@@ -28,16 +29,12 @@ struct Stretch {
 // evidence. Requires at < end.
 [[nodiscard]] Stretch stretch_at(const Table& table, Sector at, Sector end);
 
-// Calls visit(stretch) for all of `range`, in order, until it returns false. True: all visited.
-template <typename Visit>
-bool for_each_stretch(const Table& table, SectorRange range, const Visit& visit) {
-  for (Sector at = range.first; at < range.end();) {
-    const Stretch stretch = stretch_at(table, at, range.end());
-    if (!visit(stretch)) return false;
-    at = stretch.range.end();
-  }
-  return true;
+// All stretches of `range`, in order, for a loop. The table must outlive it.
+using Stretches = Walk<Stretch, &stretch_at, &Stretch::range>;
+[[nodiscard]] inline Stretches stretches(const Table& table, SectorRange range) {
+  return {table, range};
 }
+Stretches stretches(const Table&& table, SectorRange range) = delete;
 
 // Is any sector of `range` lost or gone?
 [[nodiscard]] bool any_nowhere(const Table& table, SectorRange range);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How requests see one state of the table from start to end without locks, and how a writer learns
-// that those who saw an older one are done.
+// that those who saw an older one are done. The field calls it epoch-based reclamation, or RCU.
 //
 // A request claims a slot of a fixed array, announces its range there, and only then looks at
 // anything shared (region bits, the current snapshot). A writer publishes first and then looks at
@@ -24,9 +24,9 @@
 
 namespace dmremap::table {
 
-// A range that somebody reads again and again without holding writes off, and wants to know whether
-// one came (live_table.hpp).
-struct Watched {
+// A range that is read without holding writes off, and whether a write came meanwhile
+// (live_table.hpp).
+struct WatchRecord {
   SectorRange range;
   std::atomic<bool> written{false};
 };
@@ -37,7 +37,7 @@ struct Snapshot {
   // Ranges of main that someone settles (live_table.hpp): writes, zeroes and discards that overlap
   // one wait.
   std::vector<SectorRange> holds;
-  std::vector<std::shared_ptr<Watched>> watches;
+  std::vector<std::shared_ptr<WatchRecord>> watches;
 
   [[nodiscard]] bool held(SectorRange range) const {
     for (const SectorRange& hold : holds) {

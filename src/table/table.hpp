@@ -17,6 +17,7 @@
 #include "format/extent.hpp"
 #include "format/table_image.hpp"
 #include "table/leaf.hpp"
+#include "table/walk.hpp"
 
 namespace dmremap::table {
 
@@ -53,6 +54,10 @@ class Table {
   // The first piece of [at, end): from `at` to where its state, place or extent ends. Requires
   // at < end.
   [[nodiscard]] Piece piece_at(Sector at, Sector end) const;
+  // All pieces of `range`, in order, for a loop. The table must outlive it.
+  class Pieces;
+  [[nodiscard]] Pieces pieces(SectorRange range) const&;
+  Pieces pieces(SectorRange range) const&& = delete;
   // Does any extent overlap `range`?
   [[nodiscard]] bool any(SectorRange range) const;
   // The extent that covers `sector`.
@@ -100,5 +105,14 @@ class Table {
   std::shared_ptr<const Top> top_;
   std::shared_ptr<const std::vector<format::Extent>> retired_;
 };
+
+class Table::Pieces : public Walk<Piece, &Table::piece_at, &Piece::main> {
+ public:
+  using Walk::Walk;
+};
+
+inline Table::Pieces Table::pieces(SectorRange range) const& {
+  return {*this, range};
+}
 
 }  // namespace dmremap::table

@@ -52,8 +52,8 @@ Cells cells_of(const Table& table) {
 // What the table says through the call that requests use.
 Cells cells_by_pieces(const Table& table, std::uint64_t from, std::uint64_t to) {
   Cells out;
-  for (Sector at{from}; at < Sector{to};) {
-    const Piece piece = table.piece_at(at, {to});
+  Sector at{from};
+  for (const Piece& piece : table.pieces({{from}, {to - from}})) {
     RC_ASSERT(piece.main.first == at);
     RC_ASSERT(!piece.main.empty());
     for (std::uint64_t i = 0; i < piece.main.count.value; ++i) {
@@ -62,6 +62,7 @@ Cells cells_by_pieces(const Table& table, std::uint64_t from, std::uint64_t to) 
     }
     at = piece.main.end();
   }
+  RC_ASSERT(at == Sector{to});
   return out;
 }
 
@@ -166,7 +167,7 @@ RC_GTEST_PROP(Route, StretchesCoverTheRangeAndMergeWhatOneRequestCanServe, ()) {
   Sector at{from};
   std::optional<Stretch> last;
   bool nowhere = false;
-  for_each_stretch(table, {{from}, {to - from}}, [&](const Stretch& stretch) {
+  for (const Stretch& stretch : stretches(table, {{from}, {to - from}})) {
     RC_ASSERT(stretch.range.first == at);
     for (std::uint64_t i = 0; i < stretch.range.count.value; ++i) {
       const Cell& cell = cells[at.value + i];
@@ -178,8 +179,7 @@ RC_GTEST_PROP(Route, StretchesCoverTheRangeAndMergeWhatOneRequestCanServe, ()) {
     last = stretch;
     nowhere = nowhere || stretch.place == Place::nowhere;
     at = stretch.range.end();
-    return true;
-  });
+  }
   RC_ASSERT(at == Sector{to});
   RC_ASSERT(any_nowhere(table, {{from}, {to - from}}) == nowhere);
 }
@@ -191,6 +191,21 @@ TEST(Table, SplitsAnExtentExactlyAtSectorResolution) {
   EXPECT_EQ(table.piece_at({100}, {108}), (Piece{{{100}, {3}}, State::remapped, {5000}}));
   EXPECT_EQ(table.piece_at({103}, {108}), (Piece{{{103}, {1}}, State::lost, {}}));
   EXPECT_EQ(table.piece_at({104}, {108}), (Piece{{{104}, {4}}, State::remapped, {5004}}));
+}
+
+TEST(Table, AWalkShowsThePiecesOfItsRangeAndNoMore) {
+  const Extent burst = extent(State::remapped, 100, 8, 5000, 1);
+  const Extent hole = extent(State::lost, 103, 1, 0, 2);
+  const Table table = Table({&burst, 1}, {}).replaced({{103}, {1}}, {&hole, 1});
+  std::vector<Piece> seen;
+  for (const Piece& piece : table.pieces({{98}, {8}})) seen.push_back(piece);
+  EXPECT_EQ(seen, (std::vector<Piece>{{{{98}, {2}}, State::good, {}},
+                                      {{{100}, {3}}, State::remapped, {5000}},
+                                      {{{103}, {1}}, State::lost, {}},
+                                      {{{104}, {2}}, State::remapped, {5004}}}));
+  EXPECT_TRUE(table.pieces({{100}, {0}}).begin() == std::default_sentinel);
+  EXPECT_TRUE(stretches(table, {{100}, {0}}).begin() == std::default_sentinel);
+  static_assert(std::ranges::input_range<Table::Pieces> && std::ranges::input_range<Stretches>);
 }
 
 TEST(Table, AMillionExtentsShareAllButAFewLeavesWithTheirSuccessor) {

@@ -116,16 +116,16 @@ class RamEngine : public remap::Engine {
     heard.main.store(failed_flushes_.load());
   }
 
-  Result<remap::Relocation> relocate(SectorRange /*range*/) override {
+  Result<remap::RelocationReport> relocate(SectorRange /*range*/) override {
     return fail(ErrorCode::not_supported, "memory does not move");
   }
-  Result<remap::Returned> unremap(SectorRange /*range*/) override {
+  Result<remap::UnremapReport> unremap(SectorRange /*range*/) override {
     return fail(ErrorCode::not_supported, "memory does not move");
   }
-  Result<remap::Backfilled> backfill(const remap::Backfill& /*fill*/) override {
+  Result<remap::BackfillReport> backfill(const remap::Backfill& /*fill*/) override {
     return fail(ErrorCode::not_supported, "memory loses nothing");
   }
-  Result<table::Marked> mark_known_bad(const table::KnownBad& /*list*/, bool /*dry*/) override {
+  Result<table::MarkReport> mark_known_bad(const table::KnownBad& /*list*/, bool /*dry*/) override {
     return fail(ErrorCode::not_supported, "memory does not go bad");
   }
   Result<void> commit_record(const remap::RecordEdit& /*edit*/) override { return {}; }

@@ -7,25 +7,8 @@
 
 namespace dmremap::remap {
 
-Judgement judge(int error) {
-  if (error == kTripped.error) return Judgement::trip;
-  switch (io::classify(error)) {
-    case io::Fault::media:
-      return Judgement::media;
-    case io::Fault::device:
-      return Judgement::trip;
-    case io::Fault::unknown:
-      return Judgement::probe;
-    case io::Fault::unsupported:
-    case io::Fault::no_space:
-    case io::Fault::caller:
-      break;
-  }
-  return Judgement::refuse;
-}
-
 std::string trip_reason(std::string_view device, int error) {
-  if (judge(error) == Judgement::probe) {
+  if (io::classify(error) == io::Fault::unknown) {
     return fmt::format("{} fails everywhere ({})", device, io::errno_name(error));
   }
   return fmt::format("{} gives {}", device, io::errno_name(error));
@@ -38,6 +21,7 @@ std::string Breaker::reason() const {
 
 bool Breaker::trip(std::string reason) {
   const std::lock_guard lock(mutex_);
+  // The first reason stays: what fails afterwards fails because of it.
   if (tripped_.load()) return false;
   reason_ = std::move(reason);
   tripped_.store(true);
@@ -46,6 +30,7 @@ bool Breaker::trip(std::string reason) {
 
 bool Breaker::explain(std::string refusal) {
   const std::lock_guard lock(mutex_);
+  // Said once, not with every look for main.
   if (!tripped_.load() || refusal == refusal_) return false;
   refusal_ = std::move(refusal);
   return true;

@@ -15,18 +15,9 @@
 
 namespace dmremap::remap {
 
-// What a request to main gets while the breaker is tripped: an errno that no disk gives, so that
-// one who waited in line does not trip a breaker that was closed meanwhile.
+// What a request to main gets while the breaker is tripped: an errno that no disk gives, so that a
+// request that waited in line does not trip a breaker that was closed meanwhile.
 inline constexpr io::IoStatus kTripped{ESHUTDOWN};
-
-// What an errno alone says. Pure.
-enum class Judgement {
-  media,   // this sector
-  trip,    // the device
-  probe,   // ask the device before concluding
-  refuse,  // the request or the host: pass the error on, change nothing
-};
-[[nodiscard]] Judgement judge(int error);
 
 // "main gives ENODEV".
 [[nodiscard]] std::string trip_reason(std::string_view device, int error);

@@ -16,13 +16,15 @@ constexpr io::Geometry kDisk{{80'000}, 512, 4096};
 constexpr auto kAny = [](SectorRange) { return true; };
 
 TEST(Breaker, OnlyMediaErrorsRemap) {
-  for (const int error : {ENODATA, EILSEQ}) EXPECT_EQ(judge(error), Judgement::media);
+  using io::Fault;
+  for (const int error : {ENODATA, EILSEQ}) EXPECT_EQ(io::classify(error), Fault::media);
   for (const int error : {ENODEV, ENXIO, ENOLINK, ETIMEDOUT}) {
-    EXPECT_EQ(judge(error), Judgement::trip);
+    EXPECT_EQ(io::classify(error), Fault::device);
   }
-  EXPECT_EQ(judge(EIO), Judgement::probe);
+  EXPECT_EQ(io::classify(EIO), Fault::unknown);
   for (const int error : {EINVAL, EROFS, ENOSPC, EOPNOTSUPP}) {
-    EXPECT_EQ(judge(error), Judgement::refuse);
+    const Fault fault = io::classify(error);
+    EXPECT_FALSE(io::may_be_the_sector(fault) || fault == Fault::device) << error;
   }
 }
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "remap/device/breaker.hpp"
+#include "io/status.hpp"
 
 namespace dmremap::remap {
 
@@ -22,6 +22,7 @@ bool FailingPlaces::any(SectorRange range) const {
   const std::lock_guard lock(mutex_);
   auto next = accounts_.lower_bound(range.first.value);
   if (next != accounts_.end() && next->first < range.end().value) return true;
+  // Entries are disjoint, so of those that begin earlier only the last can reach into the range.
   if (next == accounts_.begin()) return false;
   --next;
   return next->first + next->second.count > range.first.value;
@@ -44,7 +45,8 @@ std::uint64_t FailingPlaces::delay_ns(unsigned asks) const {
 void FailingPlaces::count(Account& account, int error, std::uint64_t now_ns) const {
   ++account.asks;
   account.error = error;
-  if (judge(error) != Judgement::media) {
+  // A cable or a controller gives any errno but these, and may be well tomorrow.
+  if (io::classify(error) != io::Fault::media) {
     account.media_errors = 0;
   } else if (account.media_errors++ == 0) {
     account.media_since_ns = now_ns;
@@ -55,6 +57,7 @@ void FailingPlaces::count(Account& account, int error, std::uint64_t now_ns) con
 bool FailingPlaces::note(SectorRange unit, int error, std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   const auto [at, is_new] = accounts_.try_emplace(unit.first.value);
+  // Known already: reads of users must not hurry the count along.
   if (!is_new) return false;
   at->second.count = unit.count.value;
   count(at->second, error, now_ns);
@@ -72,6 +75,7 @@ std::vector<SectorRange> FailingPlaces::due(std::uint64_t now_ns, std::size_t mo
       found.emplace_back(account.due_ns, SectorRange{{first}, {account.count}});
     }
   }
+  // Those that wait longest go first, or a few that are always due would keep out the rest.
   std::ranges::sort(found);
   std::vector<SectorRange> out;
   for (const auto& one : found) {
@@ -92,6 +96,7 @@ bool FailingPlaces::note_again(SectorRange unit, int error, std::uint64_t now_ns
 void FailingPlaces::put_off(SectorRange unit, std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   const auto at = accounts_.find(unit.first.value);
+  // Soon, and without counting: the device was not there to be asked.
   if (at != accounts_.end()) at->second.due_ns = now_ns + delay_ns(2);
 }
 

@@ -4,6 +4,7 @@
 namespace dmremap::remap {
 
 void FlushGate::fail(int error) {
+  // Before the count: whoever sees the failure finds its errno.
   last_error_.store(error);
   failures_.fetch_add(1);
 }
@@ -12,6 +13,8 @@ io::IoStatus FlushGate::flush_locked(Mark since, const std::function<io::IoStatu
   // Cleared before, not after: a write that ends meanwhile may not be covered.
   written_.store(false);
   if (const io::IoStatus status = flush(); !status.ok()) fail(status.error);
+  // A failure since the mark counts even if this flush went well: the kernel reports a lost write
+  // to one caller only, and drops it from the cache.
   if (failures_.load() == since) return io::kIoOk;
   return {last_error_.load()};
 }

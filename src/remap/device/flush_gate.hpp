@@ -26,21 +26,20 @@ class FlushGate {
 
   // `flush` reaches the device. Fails if it fails, or if any flush failed since the mark.
   io::IoStatus flush_since(Mark since, const std::function<io::IoStatus()>& flush);
-  // For a flush that a user asked for who has heard of the failures up to `heard`: fails if there
-  // was one since. `only_if_written`: skip the device if nothing was written since its last good
-  // flush.
+  // A flush for a user that has heard of the failures up to `heard`: fails if there was one since.
+  // `only_if_written`: skip the device if nothing was written since its last good flush.
   struct UserFlush {
     io::IoStatus status;
     Mark failures = 0;  // that the status speaks of
   };
   UserFlush user_flush(Mark heard, bool only_if_written,
                        const std::function<io::IoStatus()>& flush);
-  // The failures that some user has heard of: where one begins who comes now, and what those share
-  // who are not told apart.
+  // The failures that some user has heard of. A user that comes now begins with these, and users
+  // that are not told apart share them.
   [[nodiscard]] Mark reported() const { return reported_.load(); }
   // A user is about to be told of them.
   void told(Mark failures) { raise(reported_, failures); }
-  // One who keeps an account of what it has `heard`.
+  // The same for a user with a record of its own of what it has `heard`.
   void told(Mark failures, std::atomic<Mark>& heard) {
     told(failures);
     raise(heard, failures);
@@ -52,7 +51,7 @@ class FlushGate {
   }
   // True if something was written that no good flush has covered since.
   [[nodiscard]] bool is_unflushed() const { return written_.load(); }
-  // Did one fail that no user knows of?
+  // True if a flush failed and the failure has not been reported to any user yet.
   [[nodiscard]] bool failed_untold() const { return failures_.load() != reported_.load(); }
   // What was written up to now may not be durable, whatever later flushes say.
   void fail(int error);

@@ -30,6 +30,7 @@ Probe::Probe(io::BlockDevice& device, const std::vector<Sector>& candidates,
     const auto unit = nearest_usable(wanted, device.geometry().size, [&](SectorRange other) {
       return usable(other) && std::ranges::find(units_, other) == units_.end();
     });
+    // Only what reads while the device is well says something when it does not read later.
     if (unit && device.read(unit->first, buffer_.span()).ok()) units_.push_back(*unit);
   }
 }
@@ -57,6 +58,7 @@ bool Probe::ask(io::BlockDevice& device, const std::function<bool(SectorRange)>&
   }
   Tally tally(units.size());
   for (const SectorRange& unit : units) {
+    // A device that is gone may take seconds for each failure.
     if (tally.alive()) break;
     tally.add(device.read(unit.first, buffer_.span()).ok());
   }
@@ -66,6 +68,7 @@ bool Probe::ask(io::BlockDevice& device, const std::function<bool(SectorRange)>&
 bool Probe::alive(io::BlockDevice& device, const std::function<bool(SectorRange)>& usable) {
   const std::uint64_t before = begun_.load();
   const std::lock_guard lock(mutex_);
+  // Another probe began after this call, and so after the failure: its answer is as good.
   if (begun_.load() > before) return last_alive_;
   begun_.fetch_add(1);
   last_alive_ = ask(device, usable);

@@ -31,6 +31,7 @@ void Rearm::loop() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
     if (!path_.breaker.tripped()) continue;
+    // Without the lock, for which nobody should wait while devices are opened.
     lock.unlock();
     look();
     lock.lock();
@@ -50,6 +51,7 @@ void Rearm::look() {
   const std::string refusal = reads || !same_size ? refusal_of(**device) : std::string();
   if (reads && refusal.empty()) return path_.rearm(**device);
   explain(refusal);
+  // The reopener may let go of it.
   reopener_.refuse(**device);
 }
 
@@ -67,6 +69,7 @@ std::string Rearm::refusal_of(io::BlockDevice& device) {
         "that was main, or stop the set and start it with --accept-main-changed",
         device.path(), found.mismatch->first.value);
   }
+  // Silence is no proof: with nothing to compare, a clone looks like main.
   if (found.compared == 0) {
     return fmt::format(
         "{} is there, but nothing proves that it is main as it was left: stop the set and start "

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/device/spare_recheck.hpp"
 
+#include "remap/writer/quiesced_range.hpp"
+
 namespace dmremap::remap {
 
 namespace {
@@ -20,16 +22,18 @@ bool SpareRecheck::still_failing(const table::Table& table, SectorRange unit) co
   return piece.state == State::remapped && piece.main == unit && path_.failing.any(unit);
 }
 
-void SpareRecheck::ask(const GoOn& go_on) {
+void SpareRecheck::ask(const ContinueCheck& go_on) {
   std::vector<SectorRange> well;
-  std::vector<GivenUp> given_up;
+  std::vector<DeadUnit> given_up;
   for (const SectorRange& unit : path_.failing.due(path_.clock.monotonic_ns(), kMostAtOnce)) {
+    // What was read so far is forgotten, and is due again.
     if (!go_on()) return;
     const io::IoStatus status = read(unit);
     const std::uint64_t now_ns = path_.clock.monotonic_ns();
     if (status.ok()) {
       well.push_back(unit);
-    } else if (path_.find_spare(status.error) != Finding::media) {
+      // The spare as a whole is away or refuses: that says nothing of this sector.
+    } else if (path_.diagnose_spare(status.error) != io::Fault::media) {
       path_.failing.put_off(unit, now_ns);
     } else if (path_.failing.note_again(unit, status.error, now_ns)) {
       given_up.push_back({unit, status.error});
@@ -48,10 +52,11 @@ io::IoStatus SpareRecheck::read(SectorRange unit) {
 }
 
 void SpareRecheck::move(const std::vector<SectorRange>& well) {
-  const table::LiveTable::Hold hold = path_.live.hold(well);
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  // A write may have come since it was read: what is moved is read under the hold.
-  const table::Table table = path_.live.table();
+  // Main has no part in it, and may be away.
+  auto quiesced = quiesce(path_, remapper_, well, NeedsMain::no);
+  if (!quiesced) return;
+  // A write may have come since it was read: what is moved is read again now.
+  const table::Table& table = quiesced->table();
   std::vector<Item> items;
   auto left = buffer_.span();
   for (const SectorRange& unit : well) {
@@ -64,10 +69,10 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
       path_.failing.put_off(unit, path_.clock.monotonic_ns());
       break;
     }
+    // A crash before the commit leaves the former place, which still has the data.
     items.push_back({Item::Kind::move, unit, data, EIO});
   }
-  if (items.empty()) return;
-  if (!main_may_help(remapper_.run(items))) return;
+  if (!main_may_help(quiesced->bind(items))) return;
   // There is no other place, and this one reads: it may as well serve again.
   for (const Item& item : items) {
     path_.failing.clear(item.range);
@@ -76,19 +81,18 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
   }
 }
 
-void SpareRecheck::give_up(const std::vector<GivenUp>& units) {
+void SpareRecheck::give_up(const std::vector<DeadUnit>& units) {
   std::vector<SectorRange> ranges;
-  for (const GivenUp& one : units) ranges.push_back(one.unit);
-  const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  const table::Table table = path_.live.table();
+  for (const DeadUnit& one : units) ranges.push_back(one.unit);
+  auto quiesced = quiesce(path_, remapper_, std::move(ranges), NeedsMain::no);
+  if (!quiesced) return;
   std::vector<Item> items;
-  for (const GivenUp& one : units) {
-    if (still_failing(table, one.unit)) {
+  for (const DeadUnit& one : units) {
+    if (still_failing(quiesced->table(), one.unit)) {
       items.push_back({Item::Kind::give_up, one.unit, {}, one.error});
     }
   }
-  if (!items.empty()) (void)remapper_.run(items);
+  (void)quiesced->bind(items);
 }
 
 }  // namespace dmremap::remap

@@ -19,19 +19,17 @@ class SpareRecheck {
  public:
   SpareRecheck(DataPath& path, Remapper& remapper);
 
-  // Whether to go on; asked before each read.
-  using GoOn = std::function<bool()>;
   // Asks what is due, a few units at most. Takes as long as the spare takes to read or to fail.
-  void ask(const GoOn& go_on);
+  void ask(const ContinueCheck& go_on);
 
  private:
-  struct GivenUp {
+  struct DeadUnit {
     SectorRange unit;
     int error = 0;
   };
   io::IoStatus read(SectorRange unit);
   void move(const std::vector<SectorRange>& well);
-  void give_up(const std::vector<GivenUp>& units);
+  void give_up(const std::vector<DeadUnit>& units);
   [[nodiscard]] bool still_failing(const table::Table& table, SectorRange unit) const;
 
   DataPath& path_;

@@ -26,19 +26,14 @@ io::IoStatus write_durably(DataPath& path, Sector at) {
 
 }  // namespace
 
-SpareTrial trial_of(Finding finding, int error) {
-  switch (finding) {
-    case Finding::gone:
-      return {SpareState::away, trip_reason("the spare", error)};
-    case Finding::media:
-    case Finding::refused:
-      break;
-  }
+SpareTrial trial_of(io::Fault fault, int error) {
+  if (fault == io::Fault::device) return {SpareState::away, trip_reason("the spare", error)};
   return {SpareState::refuses,
           fmt::format("the spare takes no writes ({})", io::errno_name(error))};
 }
 
 SpareTrial try_spare(DataPath& path, table::Allocator& allocator) {
+  // The trial leaves no trace in where the next remap looks for a place.
   const Sector position = allocator.position();
   std::vector<SectorRange> taken;
   std::optional<SpareTrial> failed;
@@ -55,9 +50,9 @@ SpareTrial try_spare(DataPath& path, table::Allocator& allocator) {
       break;
     }
     ++failures;
-    const Finding finding = path.find_spare(status.error);
-    failed = trial_of(finding, status.error);
-    if (finding != Finding::media) break;
+    const io::Fault fault = path.diagnose_spare(status.error);
+    failed = trial_of(fault, status.error);
+    if (fault != io::Fault::media) break;
   }
   for (auto run = taken.rbegin(); run != taken.rend(); ++run) allocator.give_back(*run);
   allocator.go_to(position);

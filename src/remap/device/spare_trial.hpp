@@ -21,8 +21,8 @@ struct SpareTrial {
 // program writes to the spare. Leaves the allocator as it was.
 [[nodiscard]] SpareTrial try_spare(DataPath& path, table::Allocator& allocator);
 
-// What an error of the spare comes to once the device was asked (DataPath::find_spare). `error`
+// What an error of the spare comes to once the device was asked (DataPath::diagnose_spare). `error`
 // is of a write.
-[[nodiscard]] SpareTrial trial_of(Finding finding, int error);
+[[nodiscard]] SpareTrial trial_of(io::Fault fault, int error);
 
 }  // namespace dmremap::remap

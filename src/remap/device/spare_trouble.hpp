@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How the spare answers, for the conditions of the set. Whoever meets an error of the spare leaves
-// a sign, which costs nothing and concludes nothing: SpareWatch looks into it (spare_watch.hpp).
+// How the spare answers, for the conditions of the set. A request that meets an error of the spare
+// leaves a sign, which costs nothing and concludes nothing; SpareWatch follows it up
+// (spare_watch.hpp).
 #pragma once
 
 #include <atomic>

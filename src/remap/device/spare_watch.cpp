@@ -57,6 +57,7 @@ void SpareWatch::look() {
   const bool unflushed = path_.spare_gate.is_unflushed();
   const SpareTrial found =
       remapper_ != nullptr && path_.writable() ? remapper_->run_trial() : trial_by_reading();
+  // The failures of the trial itself are signs as well, and need no look of their own.
   signs_seen_ = signs + found.failures;
   in_trouble_ = found.state != SpareState::answers;
   next_look_ns_ = path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());
@@ -68,8 +69,8 @@ void SpareWatch::look() {
 }
 
 SpareTrial SpareWatch::trial_by_reading() {
-  const Finding finding = path_.find_spare(EIO);
-  return finding == Finding::gone ? trial_of(finding, EIO) : SpareTrial{};
+  const io::Fault fault = path_.diagnose_spare(EIO);
+  return fault == io::Fault::device ? trial_of(fault, EIO) : SpareTrial{};
 }
 
 }  // namespace dmremap::remap

@@ -75,11 +75,12 @@ void ContentEvidence::drop_locked(const Predicate& concerned) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].number != 0 && concerned(entries_[i].known.block)) store_locked(i, {});
   }
+  // What is being read right now may have been read before the change.
   if (pending_ && concerned(*pending_)) pending_.reset();
 }
 
-ContentEvidence::Barred& ContentEvidence::barred_locked() {
-  if (!barred_) barred_ = std::make_unique<Barred>(main_size_);
+ContentEvidence::BarredRegions& ContentEvidence::barred_locked() {
+  if (!barred_) barred_ = std::make_unique<BarredRegions>(main_size_);
   return *barred_;
 }
 
@@ -97,6 +98,7 @@ void ContentEvidence::end_flush() {
   const std::lock_guard lock(mutex_);
   covered_.clear();
   if (barred_) barred_->flushing.clear();
+  // Durable now, and so worth sampling.
   recent_.insert(recent_.end(), flushing_recent_.begin(), flushing_recent_.end());
   if (recent_.size() > kRecentWrites) {
     recent_.erase(recent_.begin(), recent_.end() - static_cast<std::ptrdiff_t>(kRecentWrites));
@@ -108,13 +110,15 @@ void ContentEvidence::end_flush() {
 
 void ContentEvidence::cancel_flush() {
   const std::lock_guard lock(mutex_);
+  // The device was not there and so has not lost them: they are as dirty as before.
   covered_.move_to(dirty_);
   if (barred_) barred_->flushing.move_to(barred_->until_flush);
 }
 
 void ContentEvidence::abandon_flush() {
   const std::lock_guard lock(mutex_);
-  Barred& barred = barred_locked();
+  BarredRegions& barred = barred_locked();
+  // For good: no later flush can make durable what this one may have dropped.
   covered_.copy_to(barred.for_good);
   covered_.clear();
   barred.flushing.move_to(barred.for_good);
@@ -129,8 +133,9 @@ void ContentEvidence::flush_failed() {
   const std::lock_guard lock(mutex_);
   // Whatever the device had taken by then and not made durable. Requests in flight may have been
   // answered by the device, and not be entered yet.
+  // Before the first good flush nobody knows what an earlier run left unwritten, and where.
   if (!durable_.load()) all_barred_ = true;
-  Barred& barred = barred_locked();
+  BarredRegions& barred = barred_locked();
   for (const SectorRange range : pins_.ranges_in_flight()) {
     const SectorRange on_main = range.intersect({{0}, main_size_});
     if (!on_main.empty()) barred.for_good.add(on_main);
@@ -144,6 +149,7 @@ void ContentEvidence::flush_failed() {
 void ContentEvidence::void_range(SectorRange range) {
   const std::lock_guard lock(mutex_);
   drop_locked([range](SectorRange block) { return block.overlaps(range); });
+  // A discard or a failed write may take effect later, up to the next flush.
   barred_locked().until_flush.add(range);
 }
 
@@ -194,6 +200,8 @@ std::size_t ContentEvidence::place_for_locked(const Entry& entry) const {
     if (!oldest || other.number < entries_[*oldest].number) oldest = i;
   }
   if (free && (!entry.recent || recent < kMostRecent || !oldest)) return *free;
+  // Room is made by the oldest of those that come and go with writes, so that the blocks that are
+  // always sampled stay.
   return oldest.value_or(0);
 }
 

@@ -100,14 +100,14 @@ class ContentEvidence {
     std::uint64_t number = 0;  // 0: none
   };
   // Regions in which nothing is taken up. Made when the first is needed.
-  struct Barred {
-    explicit Barred(SectorCount size) : until_flush(size), flushing(size), for_good(size) {}
+  struct BarredRegions {
+    explicit BarredRegions(SectorCount size) : until_flush(size), flushing(size), for_good(size) {}
     table::DirtyRegions until_flush;  // changed without being dirty
     table::DirtyRegions flushing;     // those of them that the flush in progress covers
     table::DirtyRegions for_good;     // a flush failed
   };
 
-  Barred& barred_locked();
+  BarredRegions& barred_locked();
   [[nodiscard]] bool usable_locked(SectorRange block) const;
   [[nodiscard]] bool holds_locked(const Entry& entry, std::span<const SectorRange> in_flight) const;
   void store_locked(std::size_t at, const Entry& entry);
@@ -123,7 +123,7 @@ class ContentEvidence {
   mutable Mutex mutex_;  // no I/O is done under it
   std::array<Entry, kMostEvidence> entries_{};
   std::uint64_t last_number_ = 0;
-  std::unique_ptr<Barred> barred_;
+  std::unique_ptr<BarredRegions> barred_;
   bool all_barred_ = false;
   std::optional<SectorRange> pending_;  // between begin and publish, unless voided
   std::vector<Sector> flushing_recent_;

@@ -37,6 +37,7 @@ std::optional<format::Evidence> to_format(std::span<const BlockHash> evidence) {
   format::Evidence out;
   out.block = evidence.front().block.count;
   for (const BlockHash& known : evidence) {
+    // The section has one length for all of its blocks.
     if (known.block.count != out.block || out.blocks.size() == kMostEvidence) continue;
     out.blocks.push_back({known.block.first, known.hash});
   }
@@ -59,6 +60,7 @@ EvidenceComparison compare_evidence(io::BlockDevice& device, std::span<const Blo
     // Contents that read wrong once, on the bus say, are not other contents.
     if (now && *now != known.hash) now = read_hash(device, known.block);
     if (!now) continue;
+    // Counts as compared also where it differs: a mismatch is an answer.
     ++out.compared;
     if (*now == known.hash) continue;
     out.mismatch = known.block;

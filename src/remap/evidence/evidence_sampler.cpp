@@ -104,6 +104,7 @@ void EvidenceSampler::recheck() {
   for (int round = 0; round < 2; ++round) {
     const auto now = read(known.block);
     if (!now || *now == known.hash) return;
+    // Asked after the read: a write that came meanwhile has voided the entry by now.
     if (!path_.evidence.holds(known) || !served_by_main(known.block)) return;
   }
   // It must not keep main from being taken back when it was away.

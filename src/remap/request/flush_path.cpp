@@ -9,8 +9,6 @@
 
 namespace dmremap::remap {
 
-namespace {}  // namespace
-
 io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
   FlushHeard shared;
@@ -45,6 +43,7 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
     end_flush(flushed, doubtful);
     return flushed;
   });
+  // Outside the gate: reading back may take minutes, and other flushes need not wait for it.
   if (doubtful.empty()) return flush;
   const std::uint64_t gone_before = path_.live.table().counts().gone;
   AlignedBuffer buffer(table::kRegionSectors.bytes());
@@ -66,7 +65,7 @@ void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doub
   if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
   // Nothing can be read back from a device that is not there. It is when main is here again: a
   // flush fails then, too.
-  if (!flushed.ok() && path_.find_main(flushed.error) == Finding::gone) {
+  if (!flushed.ok() && path_.diagnose_main(flushed.error) == io::Fault::device) {
     return path_.evidence.cancel_flush();
   }
   path_.covered.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
@@ -80,16 +79,15 @@ void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {
   std::vector<SectorRange> unread;
   {
     const table::Pins::Pin pin = path_.live.pin(range);
-    table::for_each_stretch(path_.live.snapshot().table, range, [&](const table::Stretch& stretch) {
-      if (stretch.place != table::Place::main) return true;
+    for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+      if (stretch.place != table::Place::main) continue;
       const auto out = part_of(buffer, range, stretch.range);
       if (!path_.read_main(stretch.range.first, out).ok()) unread.push_back(stretch.range);
-      return true;
-    });
+    }
   }
   for (const SectorRange& part : unread) {
     if (path_.breaker.tripped()) return;
-    (void)recovery_.settle(part, part_of(buffer, range, part), Recovery::Verdict::gone,
+    (void)recovery_.settle(part, part_of(buffer, range, part), Recovery::LossState::gone,
                            [&] { return path_.clock.monotonic_ns() < deadline_ns; });
   }
 }

@@ -7,6 +7,7 @@ namespace dmremap::remap {
 
 void append_run(std::vector<SectorRange>& runs, SectorRange range) {
   if (!runs.empty() && runs.back().end() == range.first) {
+    // One run instead of two is one entry of the table instead of two.
     runs.back().count = runs.back().count + range.count;
   } else {
     runs.push_back(range);
@@ -32,6 +33,7 @@ SectorRange Narrowing::block_at(Sector sector) const {
 }
 
 void Narrowing::descend(SectorRange block) {
+  // There is nothing smaller to try.
   if (block.count <= unit_ || unit_ == block_) {
     append_run(failing_, block);
   } else {
@@ -41,6 +43,7 @@ void Narrowing::descend(SectorRange block) {
 
 std::optional<SectorRange> Narrowing::next() {
   DMREMAP_ASSERT(!trying_);
+  // The block that was begun is finished first, so that the failing runs come in order.
   if (!units_left_.empty()) {
     trying_ = SectorRange{units_left_.first, unit_};
     units_left_ = {trying_->end(), units_left_.count - unit_};
@@ -61,6 +64,7 @@ void Narrowing::report(bool ok) {
 
 std::vector<SectorRange> Narrowing::untried() const {
   std::vector<SectorRange> out;
+  // A part that was handed out and not reported on counts as not tried.
   if (trying_) append_run(out, *trying_);
   if (!units_left_.empty()) append_run(out, units_left_);
   if (!blocks_left_.empty()) append_run(out, blocks_left_);

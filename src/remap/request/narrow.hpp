@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which units of a failed request are bad: by main's physical block first, then by unit (promise
-// 5). Decides what to try next; whoever issues the I/O reports how it went. Tries no part twice
-// that went well.
+// Finds out which units of a failed request are bad: by main's physical block first, then by unit
+// (promise 5). It decides what to try next, and the caller that does the I/O reports how it went.
+// No part that went well is tried twice.
 #pragma once
 
 #include <optional>

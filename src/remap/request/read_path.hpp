@@ -21,20 +21,22 @@ class ReadPath {
                                             const Engine::Later& later);
 
  private:
-  struct Tried {
+  struct ReadAttempt {
     io::IoStatus status;
-    bool watched = false;  // somebody looks into it: nothing was read
+    bool watched = false;  // another thread reads its bad sectors: nothing was read
   };
-  Tried try_once(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
+  ReadAttempt try_once(SectorRange range, std::span<std::byte> out,
+                       std::vector<UnreadPart>& unread);
   // Where not all of the region is good.
-  Tried try_among_bad(table::Pins::Pin& pin, SectorRange range, std::span<std::byte> out,
-                      std::vector<Unread>& unread);
+  ReadAttempt try_among_bad(table::Pins::Pin& pin, SectorRange range, std::span<std::byte> out,
+                            std::vector<UnreadPart>& unread);
   // What fails for its sectors' sake goes to `unread`; anything else is the outcome.
-  io::IoStatus attempt(const table::Table& table, SectorRange range, std::span<std::byte> out,
-                       std::vector<Unread>& unread);
-  io::IoStatus read_main(SectorRange range, std::span<std::byte> out, std::vector<Unread>& unread);
+  io::IoStatus read_stretches(const table::Table& table, SectorRange range,
+                              std::span<std::byte> out, std::vector<UnreadPart>& unread);
+  io::IoStatus read_main(SectorRange range, std::span<std::byte> out,
+                         std::vector<UnreadPart>& unread);
   io::IoStatus read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
-                          std::vector<Unread>& unread);
+                          std::vector<UnreadPart>& unread);
 
   DataPath& path_;
   Retries& retries_;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
@@ -19,20 +20,9 @@ constexpr std::uint64_t kLongestUnrecordedNs = 200'000'000;
 // A block that somebody writes to all the time is not looked at for ever.
 constexpr unsigned kLooks = 3;
 
-// Does the table say the same of the range?
-bool same(const table::Table& a, const table::Table& b, SectorRange range) {
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = a.piece_at(at, range.end());
-    if (piece != b.piece_at(at, range.end())) return false;
-    at = piece.main.end();
-  }
-  return true;
-}
-
 // The device is not there, or the request itself is at fault.
 bool concludes_nothing(int error) {
-  const Judgement judgement = judge(error);
-  return judgement == Judgement::trip || judgement == Judgement::refuse;
+  return !io::may_be_the_sector(io::classify(error));
 }
 
 void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, int cause,
@@ -53,9 +43,8 @@ void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, i
 }  // namespace
 
 // A block that did not read as a whole, unit by unit.
-struct Recovery::Examined {
-  table::LiveTable::Watch watch;
-  table::Table before;               // when the watch began
+struct Recovery::ExaminedBlock {
+  WatchedRange block;
   std::vector<SectorRange> read;     // on main, at once
   std::vector<SectorRange> weak;     // on main, in the end
   std::vector<SectorRange> bad;      // main could not
@@ -64,11 +53,11 @@ struct Recovery::Examined {
 };
 
 // One settling in progress.
-struct Recovery::Attempt {
+struct Recovery::Settlement {
   SectorRange range;
   std::span<std::byte> out;
-  Verdict verdict = Verdict::lost;
-  std::vector<Examined> examined;
+  LossState loss_state = LossState::lost;
+  std::vector<ExaminedBlock> examined;
   std::uint64_t examined_since_ns = 0;
   int last_main_error = 0;   // of a bad unit
   int last_spare_error = 0;  // of a spoiled one
@@ -76,11 +65,11 @@ struct Recovery::Attempt {
 };
 
 // Pinned, so that what is read is what the place that was looked up holds.
-Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> out) {
+Recovery::ReadResult Recovery::read_once(SectorRange range, std::span<std::byte> out) {
   const table::Pins::Pin pin = path_.live.pin(range);
   if (path_.live.clean(range)) return {path_.read_main(range.first, out), table::Place::main};
-  Reading reading;
-  table::for_each_stretch(path_.live.snapshot().table, range, [&](const table::Stretch& stretch) {
+  ReadResult reading;
+  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
     const auto part = part_of(out, range, stretch.range);
     reading.place = stretch.place;
     switch (stretch.place) {
@@ -98,102 +87,105 @@ Recovery::Reading Recovery::read_once(SectorRange range, std::span<std::byte> ou
         reading.status = {EIO};
         break;
     }
-    return reading.status.ok();
-  });
+    if (!reading.status.ok()) break;
+  }
   return reading;
 }
 
 // The errno, 0 if it was read.
-int Recovery::read_unit(SectorRange unit, Examined& examined, Attempt& attempt) {
-  const auto out = part_of(attempt.out, attempt.range, unit);
+int Recovery::read_unit(SectorRange unit, ExaminedBlock& examined, Settlement& settlement) {
+  const auto out = part_of(settlement.out, settlement.range, unit);
   for (unsigned tries = 1;; ++tries) {
-    const Reading reading = read_once(unit, out);
+    const ReadResult reading = read_once(unit, out);
     const int error = reading.status.error;
     const bool on_main = reading.place == table::Place::main;
+    // What read only when asked again is weak, and moves while it still can.
     if (error == 0 && on_main) append_run(tries > 1 ? examined.weak : examined.read, unit);
     if (!on_main) examined.all_on_main = false;
     if (error == 0 || reading.place == table::Place::nowhere) return error;
+    // Nothing is concluded of this block, nor of those that were examined before it: they may have
+    // failed for the same reason.
     if (concludes_nothing(error)) {
-      if (on_main) (void)path_.find_main(error);
-      attempt.stop = true;
+      if (on_main) (void)path_.diagnose_main(error);
+      settlement.stop = true;
       return error;
     }
+    // The spare is asked twice, whatever the policy says of main.
     if (tries < std::max(1U, on_main ? path_.policy.read_retries : 2U)) continue;
     append_run(on_main ? examined.bad : examined.spoiled, unit);
-    (on_main ? attempt.last_main_error : attempt.last_spare_error) = error;
+    (on_main ? settlement.last_main_error : settlement.last_spare_error) = error;
     return error;
   }
 }
 
-int Recovery::examine(table::LiveTable::Watch watch, Attempt& attempt) {
-  if (attempt.examined.empty()) attempt.examined_since_ns = path_.clock.monotonic_ns();
-  attempt.examined.push_back({std::move(watch), path_.live.table(), {}, {}, {}, {}, true});
-  Examined& examined = attempt.examined.back();
-  const SectorRange block = examined.watch.range();
+int Recovery::examine(WatchedRange watched, Settlement& settlement) {
+  if (settlement.examined.empty()) settlement.examined_since_ns = path_.clock.monotonic_ns();
+  settlement.examined.push_back({std::move(watched), {}, {}, {}, {}, true});
+  ExaminedBlock& examined = settlement.examined.back();
+  const SectorRange block = examined.block.range();
   int last = 0;
-  for (Sector at = block.first; at < block.end() && !attempt.stop; at = at + path_.unit()) {
-    if (const int error = read_unit({at, path_.unit()}, examined, attempt); error != 0) {
-      last = error;
-    }
+  for (const SectorRange unit : blocks_in(block, path_.unit())) {
+    if (settlement.stop) break;
+    if (const int error = read_unit(unit, examined, settlement); error != 0) last = error;
   }
   return last;
 }
 
-int Recovery::take_apart(SectorRange block, Attempt& attempt) {
+int Recovery::take_apart(SectorRange block, Settlement& settlement) {
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   for (unsigned look = 0; look < kLooks; ++look) {
-    if (auto watch = path_.live.watch(block)) {
-      if (!path_.live.drain(*watch, path_.clock, deadline_ns)) break;
-      return examine(std::move(*watch), attempt);
-    }
-    // Somebody else is at it. Let go of what they may be waiting for.
-    record(attempt);
+    // Not held: each read may take a minute, and writes go on meanwhile.
+    auto watched = WatchedRange::begin(path_, block, deadline_ns);
+    if (watched) return examine(std::move(*watched), settlement);
+    if (watched.error() == WatchFailure::timeout) break;
+    // Another thread reads it already. Let go of what that may be waiting for.
+    record(settlement);
     if (!path_.wait_unwatched(block, deadline_ns)) break;
-    const Reading again = read_once(block, part_of(attempt.out, attempt.range, block));
+    // The other one has settled it by now, in most cases: then this is a read like any other.
+    const ReadResult again = read_once(block, part_of(settlement.out, settlement.range, block));
     if (again.status.ok() || again.place == table::Place::nowhere) return again.status.error;
   }
   return ETIMEDOUT;
 }
 
-io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
-                              const std::function<bool()>& wanted) {
-  Attempt attempt;
-  attempt.range = range;
-  attempt.out = out;
-  attempt.verdict = verdict;
+io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
+                              const ContinueCheck& wanted) {
+  Settlement settlement;
+  settlement.range = range;
+  settlement.out = out;
+  settlement.loss_state = loss_state;
   int last = 0;
-  const std::uint64_t block_sectors = path_.block().value;
-  for (Sector at = range.first; at < range.end() && !attempt.stop;) {
+  for (const SectorRange block : blocks_in(range, path_.block())) {
+    if (settlement.stop) break;
     if (!wanted()) {
       last = ETIMEDOUT;
       break;
     }
-    const SectorRange block =
-        SectorRange{{align_down(at.value, block_sectors)}, {block_sectors}}.intersect(range);
-    at = block.end();
-    const Reading reading = read_once(block, part_of(out, range, block));
+    const ReadResult reading = read_once(block, part_of(out, range, block));
     if (const int error = reading.status.error; error != 0) {
+      // The device or the request is at fault, not the sector.
       if (concludes_nothing(error)) {
-        if (reading.place == table::Place::main) (void)path_.find_main(error);
+        if (reading.place == table::Place::main) (void)path_.diagnose_main(error);
         last = error;
         break;
       }
-      if (const int left = take_apart(block, attempt); left != 0) last = left;
+      if (const int left = take_apart(block, settlement); left != 0) last = left;
     }
     const bool long_enough =
-        !attempt.examined.empty() &&
-        path_.clock.monotonic_ns() - attempt.examined_since_ns >= kLongestUnrecordedNs;
-    if (long_enough || attempt.examined.size() >= kMostExamined) record(attempt);
+        !settlement.examined.empty() &&
+        path_.clock.monotonic_ns() - settlement.examined_since_ns >= kLongestUnrecordedNs;
+    // A crash before this forgets what was examined: the sectors are asked again when they are
+    // read.
+    if (long_enough || settlement.examined.size() >= kMostExamined) record(settlement);
   }
-  record(attempt);
+  record(settlement);
   return {last};
 }
 
 // The spare has the only copy: the binding stays, and the spare is asked again.
 void Recovery::note_failing(SectorRange range, int error) {
   std::vector<SectorRange> fresh;
-  for (Sector at = range.first; at < range.end(); at = at + path_.unit()) {
-    const SectorRange unit{at, path_.unit()};
+  for (const SectorRange unit : blocks_in(range, path_.unit())) {
     if (path_.failing.note(unit, error, path_.clock.monotonic_ns())) append_run(fresh, unit);
   }
   for (const SectorRange& run : fresh) {
@@ -202,24 +194,26 @@ void Recovery::note_failing(SectorRange range, int error) {
   }
 }
 
-// Requires that all is held and drained.
-void Recovery::bind(Attempt& attempt) {
-  const table::Table now = path_.live.table();
+// `quiesced` holds all that was examined.
+void Recovery::bind(QuiescedRange& quiesced, const Settlement& settlement) {
   std::vector<Item> marks;
   std::vector<Item> moves;
-  for (const Examined& examined : attempt.examined) {
-    const SectorRange block = examined.watch.range();
-    if (examined.watch.written() || !same(examined.before, now, block)) continue;
+  for (const ExaminedBlock& examined : settlement.examined) {
+    // A write came while it was read: what was found out is of older contents, and so counts for
+    // nothing. The write itself has settled the sector.
+    if (!examined.block.is_undisturbed(quiesced)) continue;
     const Item::Kind bad =
-        attempt.verdict == Verdict::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
+        settlement.loss_state == LossState::gone ? Item::Kind::mark_gone : Item::Kind::mark_lost;
     for (const SectorRange& part : examined.bad) {
-      append_item(marks, bad, part, attempt.last_main_error);
+      append_item(marks, bad, part, settlement.last_main_error);
     }
-    for (const SectorRange& part : examined.spoiled) note_failing(part, attempt.last_spare_error);
-    if (attempt.verdict == Verdict::gone) continue;
+    for (const SectorRange& part : examined.spoiled)
+      note_failing(part, settlement.last_spare_error);
+    // What main still reads after a flush failed stays where it is.
+    if (settlement.loss_state == LossState::gone) continue;
     for (const SectorRange& part : examined.weak) {
       append_item(moves, Item::Kind::relocate, part, EIO,
-                  part_of(attempt.out, attempt.range, part));
+                  part_of(settlement.out, settlement.range, part));
     }
     // A block that did not read as a whole while each of its units does is weak. With a bad unit in
     // it, or one that is elsewhere, that was the cause, and its neighbours stay where they are.
@@ -227,33 +221,34 @@ void Recovery::bind(Attempt& attempt) {
     if (!weak_block) continue;
     for (const SectorRange& part : examined.read) {
       append_item(moves, Item::Kind::relocate, part, EIO,
-                  part_of(attempt.out, attempt.range, part));
+                  part_of(settlement.out, settlement.range, part));
     }
   }
   // Two jobs: a spare without room must not keep a loss from being recorded. Whatever becomes of
   // them, the data that was read is right and the rest is an error.
-  if (!marks.empty()) (void)remapper_->run(marks);
-  if (!moves.empty()) (void)remapper_->run(moves);
+  (void)quiesced.bind(marks);
+  (void)quiesced.bind(moves);
 }
 
-void Recovery::record(Attempt& attempt) {
-  auto& examined = attempt.examined;
-  const bool recording = remapper_ != nullptr && path_.writable() && !attempt.stop;
+void Recovery::record(Settlement& settlement) {
+  auto& examined = settlement.examined;
+  const bool recording = remapper_ != nullptr && path_.writable() && !settlement.stop;
   if (recording && !examined.empty()) {
     // The devices may have gone while they were asked: then their failures mean nothing.
-    if (attempt.last_main_error != 0 &&
-        path_.find_main(attempt.last_main_error) != Finding::media) {
-      for (Examined& one : examined) one.bad.clear();
+    if (settlement.last_main_error != 0 &&
+        path_.diagnose_main(settlement.last_main_error) != io::Fault::media) {
+      for (ExaminedBlock& one : examined) one.bad.clear();
     }
-    if (attempt.last_spare_error != 0 &&
-        path_.find_spare(attempt.last_spare_error) != Finding::media) {
-      for (Examined& one : examined) one.spoiled.clear();
+    if (settlement.last_spare_error != 0 &&
+        path_.diagnose_spare(settlement.last_spare_error) != io::Fault::media) {
+      for (ExaminedBlock& one : examined) one.spoiled.clear();
     }
     std::vector<SectorRange> ranges;
     ranges.reserve(examined.size());
-    for (const Examined& one : examined) ranges.push_back(one.watch.range());
-    const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-    if (path_.live.drain(hold, path_.clock, path_.deadline_from_now())) bind(attempt);
+    for (const ExaminedBlock& one : examined) ranges.push_back(one.block.range());
+    // What the spare or main's cache lost is recorded also while main is away.
+    auto quiesced = quiesce(path_, *remapper_, std::move(ranges), NeedsMain::no);
+    if (quiesced) bind(*quiesced, settlement);
   }
   examined.clear();
 }

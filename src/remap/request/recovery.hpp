@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What to do with sectors that could not be read: find out which, by physical block first and then
-// by unit, and record that they are lost (main held the newest version) or gone (a spare did, or
-// main's cache lost it), or note that they are failing (failing_places.hpp: a spare holds it). What
-// could be read after all moves to the spare.
+// Settles sectors that could not be read: finds out which they are, by physical block first and
+// then by unit, and records that they are lost (main held the newest version) or gone (a spare did,
+// or main's cache lost it), or notes that they are failing (failing_places.hpp: a spare holds
+// them). What can be read after all moves to the spare.
 //
-// Each read may take a bad drive a minute, so none is made under a hold: the block is watched
-// (live_table.hpp) while it is read again, and held only to record what came of it. Nothing is
-// recorded if a write came meanwhile.
+// Each read may take a bad drive a minute, so none is made while writes are held off: the block is
+// watched while it is read again, and quiesced only to record what came of it
+// (quiesced_range.hpp). Nothing is recorded if a write came meanwhile.
 #pragma once
 
 #include <functional>
 #include <span>
 
 #include "remap/data_path.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 #include "table/route.hpp"
 
@@ -24,30 +25,30 @@ class Recovery {
   Recovery(DataPath& path, Remapper* remapper) : path_(path), remapper_(remapper) {}
 
   // What an unreadable sector of main becomes.
-  enum class Verdict { lost, gone };
+  enum class LossState { lost, gone };
 
   // Reads `range` into `out`, which holds as many bytes, from wherever its sectors are now. Before
   // each block `wanted` is asked whether to go on. The caller has no pin. Success: all data is in
   // `out`. An error: something could not be read, or was not asked in time; what was found out is
   // recorded, durably, before this returns. Errors: also those of a device that is not there.
-  io::IoStatus settle(SectorRange range, std::span<std::byte> out, Verdict verdict,
-                      const std::function<bool()>& wanted);
+  io::IoStatus settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
+                      const ContinueCheck& wanted);
 
  private:
-  struct Examined;  // recovery.cpp
-  struct Attempt;
-  struct Reading {
+  struct ExaminedBlock;  // recovery.cpp
+  struct Settlement;
+  struct ReadResult {
     io::IoStatus status;
     table::Place place = table::Place::main;  // of the part that failed
   };
 
-  Reading read_once(SectorRange range, std::span<std::byte> out);
-  int take_apart(SectorRange block, Attempt& attempt);
-  int examine(table::LiveTable::Watch watch, Attempt& attempt);
-  int read_unit(SectorRange unit, Examined& examined, Attempt& attempt);
-  void record(Attempt& attempt);
+  ReadResult read_once(SectorRange range, std::span<std::byte> out);
+  int take_apart(SectorRange block, Settlement& settlement);
+  int examine(WatchedRange watched, Settlement& settlement);
+  int read_unit(SectorRange unit, ExaminedBlock& examined, Settlement& settlement);
+  void record(Settlement& settlement);
   void note_failing(SectorRange range, int error);
-  void bind(Attempt& attempt);
+  void bind(QuiescedRange& quiesced, const Settlement& settlement);
 
   DataPath& path_;
   Remapper* remapper_;

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/sector_parts.hpp"
+
 namespace dmremap::remap {
 
 namespace {
@@ -52,16 +54,17 @@ void Retries::stop() {
   for (Thread& thread : threads_) thread.join();
   threads_.clear();
   if (timer_.joinable()) timer_.join();
+  // Each was promised one answer, and no thread is left to give another.
   for (const auto& task : owed_) task->later({EIO}, {});
   owed_.clear();
 }
 
 // Nobody waits for it, and the memory of its parts is gone.
-void Retries::put_off_locked(const Task& task) {
+void Retries::put_off_locked(const RetryTask& task) {
   if (!path_.writable() || std::ranges::count_if(waiting_, kIsLate) >= kMostLate) return;
-  const auto again = std::make_shared<Task>();
+  const auto again = std::make_shared<RetryTask>();
   again->late = true;
-  for (const Unread& part : task.parts) {
+  for (const UnreadPart& part : task.parts) {
     const bool there = std::ranges::any_of(waiting_, [&](const auto& other) {
       return other->late && other->parts.front().range.overlaps(part.range);
     });
@@ -73,13 +76,15 @@ void Retries::put_off_locked(const Task& task) {
 }
 
 // Its deadline has passed.
-void Retries::expire_locked(const std::shared_ptr<Task>& task) {
+void Retries::expire_locked(const std::shared_ptr<RetryTask>& task) {
   task->abandoned = true;
+  // One that a thread works on is put off by that thread, if it finds nothing out.
   if (std::erase(waiting_, task) != 0) put_off_locked(*task);
 }
 
 // False: its deadline has passed, nobody may wait for it.
-bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns) {
+bool Retries::add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns) {
+  // The first attempt took all of its time.
   if (path_.clock.monotonic_ns() >= deadline_ns) {
     put_off_locked(*task);
     return false;
@@ -90,8 +95,8 @@ bool Retries::add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadli
   return true;
 }
 
-io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline_ns) {
-  const auto task = std::make_shared<Task>();
+io::IoStatus Retries::read(std::span<const UnreadPart> parts, std::uint64_t deadline_ns) {
+  const auto task = std::make_shared<RetryTask>();
   task->parts.assign(parts.begin(), parts.end());
   std::unique_lock lock(mutex_);
   if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
@@ -107,12 +112,13 @@ io::IoStatus Retries::read(std::span<const Unread> parts, std::uint64_t deadline
 
 std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t deadline_ns,
                                                 const Engine::Later& later) {
-  const auto task = std::make_shared<Task>();
+  const auto task = std::make_shared<RetryTask>();
   task->parts.push_back({range, {}});
   const std::lock_guard lock(mutex_);
   if (!add_locked(task, deadline_ns)) return io::IoStatus{ETIMEDOUT};
   task->later = later;
   owed_.push_back(task);
+  // The timer sleeps until the soonest deadline it knows of.
   if (deadline_ns < soonest_ns_) timer_wake_.notify_one();
   return std::nullopt;
 }
@@ -149,7 +155,7 @@ void Retries::watch_deadlines() {
 // What somebody watches would keep a thread waiting for another, and so would what covers all that
 // another works on: it is left for later, and the others go first. Only running work watches, so it
 // ends.
-bool Retries::ready_locked(const Task& task) const {
+bool Retries::ready_locked(const RetryTask& task) const {
   if (!task.later && !task.late) return true;
   const SectorRange range = task.parts.front().range;
   const bool worked_on = std::ranges::any_of(running_, [range](const auto& other) {
@@ -160,7 +166,7 @@ bool Retries::ready_locked(const Task& task) const {
 }
 
 // What somebody waits for goes first.
-std::shared_ptr<Retries::Task> Retries::take_locked() {
+std::shared_ptr<Retries::RetryTask> Retries::take_locked() {
   const auto first_ready = [this](bool late) {
     return std::ranges::find_if(waiting_, [this, late](const auto& task) {
       return task->late == late && ready_locked(*task);
@@ -173,6 +179,7 @@ std::shared_ptr<Retries::Task> Retries::take_locked() {
   if (found == waiting_.end()) return nullptr;
   auto task = *found;
   waiting_.erase(found);
+  // Nobody waits for it, but it must end: it has as long as a request that came now.
   if (task->late) task->until_ns = path_.clock.monotonic_ns() + path_.request_deadline_ns;
   running_.push_back(task);
   if (!waiting_.empty()) wake_.notify_all();
@@ -180,10 +187,11 @@ std::shared_ptr<Retries::Task> Retries::take_locked() {
 }
 
 // That the whole of it is an error from now on, at once.
-bool Retries::found_out(const Task& task) const {
+bool Retries::found_out(const RetryTask& task) const {
   const table::Table table = path_.live.table();
-  return std::ranges::any_of(
-      task.parts, [&](const Unread& part) { return path_.known_unreadable(table, part.range); });
+  return std::ranges::any_of(task.parts, [&](const UnreadPart& part) {
+    return path_.known_unreadable(table, part.range);
+  });
 }
 
 void Retries::loop(std::span<std::byte> buffer) {
@@ -207,6 +215,7 @@ void Retries::loop(std::span<std::byte> buffer) {
     if (task->abandoned && !found_out(*task)) put_off_locked(*task);
     task->done = true;
     finished_.notify_all();
+    // Else the timer has taken it from there, and has answered it.
     if (std::erase(owed_, task) == 0) continue;
     lock.unlock();
     const std::size_t read = task->status.ok() ? task->parts.front().range.count.bytes() : 0;
@@ -215,34 +224,33 @@ void Retries::loop(std::span<std::byte> buffer) {
   }
 }
 
-bool Retries::wanted(const Task& task) {
+bool Retries::wanted(const RetryTask& task) {
   const std::lock_guard lock(mutex_);
   return !stopping_ && !task.abandoned && path_.clock.monotonic_ns() < task.until_ns;
 }
 
-void Retries::work_for_later(Task& task, std::span<std::byte> buffer) {
+void Retries::work_for_later(RetryTask& task, std::span<std::byte> buffer) {
   const SectorRange range = task.parts.front().range;
   if (path_.known_unreadable(path_.live.table(), range)) {
     task.status = {EIO};
     return;
   }
-  task.status = recovery_.settle(range, buffer.first(range.count.bytes()), Recovery::Verdict::lost,
-                                 [this, &task] { return wanted(task); });
+  task.status = recovery_.settle(range, buffer.first(range.count.bytes()),
+                                 Recovery::LossState::lost, [this, &task] { return wanted(task); });
 }
 
-void Retries::work(Task& task, std::span<std::byte> buffer) {
-  for (const Unread& part : task.parts) {
-    for (Sector at = part.range.first; at < part.range.end();) {
-      const SectorRange chunk{at, std::min(kLongest, part.range.end() - at)};
-      at = chunk.end();
+void Retries::work(RetryTask& task, std::span<std::byte> buffer) {
+  for (const UnreadPart& part : task.parts) {
+    for (const SectorRange chunk : chunks_of(part.range, kLongest)) {
       // Others have found out meanwhile.
       if (task.late && path_.known_unreadable(path_.live.table(), chunk)) continue;
       const auto read = buffer.first(chunk.count.bytes());
-      const io::IoStatus status = recovery_.settle(chunk, read, Recovery::Verdict::lost,
+      const io::IoStatus status = recovery_.settle(chunk, read, Recovery::LossState::lost,
                                                    [this, &task] { return wanted(task); });
       if (!status.ok()) task.status = status;
       if (task.late) continue;
       const std::lock_guard lock(mutex_);
+      // Under the lock that the caller gives its buffer back under: it is still there.
       if (task.abandoned) return;
       std::ranges::copy(read, part_of(part.out, part.range, chunk).begin());
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Failed reads are asked again by a few threads of their own, so that a request is answered by its
-// deadline however long the drive takes, and bad sectors cannot occupy all threads of a front end:
-// those that take their answer later wait for nothing. A request that was answered by its deadline
-// is given up after the block in hand. If nothing was found out by then, it is looked into once
-// more when there is time, so that whoever asks again need not wait in vain again.
+// A few threads that ask failed reads again, so that a request is answered by its deadline however
+// long the drive takes, and bad sectors cannot occupy all threads of a front end: a front end that
+// takes its answers later waits for nothing. Once a request was answered because its deadline
+// passed, its reads end after the block in hand. If nothing was found out by then, its sectors are
+// read once more when a thread has time, so that the next request for them need not wait in vain.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 namespace dmremap::remap {
 
 // A part of a request that failed to read.
-struct Unread {
+struct UnreadPart {
   SectorRange range;         // whole units
   std::span<std::byte> out;  // the request's own
 };
@@ -32,7 +32,7 @@ class Retries {
 
   // Waits until all is read or settled, or until the deadline: then ETIMEDOUT. The caller has no
   // pin.
-  io::IoStatus read(std::span<const Unread> parts, std::uint64_t deadline_ns);
+  io::IoStatus read(std::span<const UnreadPart> parts, std::uint64_t deadline_ns);
 
   // What a thread's buffer takes.
   static constexpr SectorCount kLongest{2048};
@@ -46,9 +46,9 @@ class Retries {
   void stop();
 
  private:
-  struct Task {
-    std::vector<Unread> parts;  // of one that is answered later: all of it, and no memory
-    Engine::Later later;        // none: somebody waits
+  struct RetryTask {
+    std::vector<UnreadPart> parts;  // of one that is answered later: all of it, and no memory
+    Engine::Later later;            // none: somebody waits
     std::uint64_t until_ns = 0;
     io::IoStatus status;
     bool done = false;
@@ -58,19 +58,19 @@ class Retries {
     // be.
     bool late = false;
   };
-  using Tasks = std::deque<std::shared_ptr<Task>>;
+  using RetryTasks = std::deque<std::shared_ptr<RetryTask>>;
 
-  bool add_locked(const std::shared_ptr<Task>& task, std::uint64_t deadline_ns);
+  bool add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns);
   void loop(std::span<std::byte> buffer);
-  void put_off_locked(const Task& task);
-  void expire_locked(const std::shared_ptr<Task>& task);
-  [[nodiscard]] bool found_out(const Task& task) const;
-  [[nodiscard]] bool ready_locked(const Task& task) const;
-  std::shared_ptr<Task> take_locked();
+  void put_off_locked(const RetryTask& task);
+  void expire_locked(const std::shared_ptr<RetryTask>& task);
+  [[nodiscard]] bool found_out(const RetryTask& task) const;
+  [[nodiscard]] bool ready_locked(const RetryTask& task) const;
+  std::shared_ptr<RetryTask> take_locked();
   void watch_deadlines();
-  void work_for_later(Task& task, std::span<std::byte> buffer);
-  void work(Task& task, std::span<std::byte> buffer);
-  [[nodiscard]] bool wanted(const Task& task);
+  void work_for_later(RetryTask& task, std::span<std::byte> buffer);
+  void work(RetryTask& task, std::span<std::byte> buffer);
+  [[nodiscard]] bool wanted(const RetryTask& task);
 
   DataPath& path_;
   Recovery& recovery_;
@@ -78,9 +78,9 @@ class Retries {
   Condition wake_;
   Condition finished_;
   Condition timer_wake_;
-  Tasks waiting_;
-  Tasks running_;
-  Tasks owed_;                                    // to be answered later, and not answered yet
+  RetryTasks waiting_;
+  RetryTasks running_;
+  RetryTasks owed_;                               // to be answered later, and not answered yet
   std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
   bool stopping_ = false;
   std::vector<AlignedBuffer> buffers_;  // one a thread, made before anything goes wrong

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
@@ -38,6 +39,7 @@ io::IoStatus status_of(Outcome outcome) {
 io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua) {
   const std::uint64_t deadline_ns = path_.deadline_of_request();
   const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  // The clean write: one bit test under a pin, then main. All else is out of its way.
   if (!fua) [[likely]] {
     if (!path_.writable()) return kReadOnly;
     table::Pins::Pin pin = path_.live.pin(range);
@@ -75,117 +77,130 @@ io::IoStatus WritePath::take_failed(table::Pins::Pin pin, SectorRange range,
                                     std::span<const std::byte> data, int error,
                                     std::uint64_t deadline_of_request) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  // The deadline tells when the request began: the first attempt was not timed, for the sake of
+  // those that succeed.
   const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
-  Rest rest;
-  const io::IoStatus status =
-      narrow_main(range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, rest);
-  return status.ok() ? take_rest(std::move(pin), rest, deadline_ns) : status;
+  Remainder remainder;
+  const io::IoStatus status = narrow_main(
+      range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, remainder);
+  return status.ok() ? take_remainder(std::move(pin), remainder, deadline_ns) : status;
+}
+
+std::optional<table::Pins::Pin> WritePath::pin_unheld(SectorRange range) {
+  for (;;) {
+    if (!path_.writable()) return std::nullopt;
+    table::Pins::Pin pin = path_.live.pin(range);
+    if (path_.live.clean(range) || !path_.live.snapshot().held(range)) return pin;
+    // The holder drains what is pinned: waiting with the pin would be waiting for each other.
+    pin.release();
+    path_.live.wait_unheld(range);
+  }
+}
+
+void WritePath::announce_write(table::Pins::Pin& pin, SectorRange range) const {
+  pin.count_write();
+  path_.live.snapshot().note_write(range);
 }
 
 io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
                                        std::uint64_t deadline_of_request) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  // Before the first byte is written, so that a FUA hears of any flush that failed since.
   const FlushGate::Mark main_mark = path_.main_gate.mark();
   const FlushGate::Mark spare_mark = path_.spare_gate.mark();
-  for (;;) {
-    if (!path_.writable()) return kReadOnly;
-    table::Pins::Pin pin = path_.live.pin(range);
-    const table::Snapshot& now = path_.live.snapshot();
-    if (now.held(range)) {
-      pin.release();
-      path_.live.wait_unheld(range);
-      continue;
-    }
-    pin.count_write();
-    now.note_write(range);
-    Rest rest;
-    io::IoStatus status;
-    table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
-      status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, rest);
-      return status.ok();
-    });
-    if (rest.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
-    if (status.ok()) status = take_rest(std::move(pin), rest, deadline_ns);
-    return status.ok() && fua ? flush_touched(rest, main_mark, spare_mark) : status;
+  auto pin = pin_unheld(range);
+  if (!pin) return kReadOnly;
+  announce_write(*pin, range);
+  Remainder remainder;
+  io::IoStatus status;
+  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+    status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, remainder);
+    if (!status.ok()) break;
   }
+  if (remainder.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
+  // Still pinned: whoever holds the range afterwards finds what the remapper bound.
+  if (status.ok()) status = take_remainder(std::move(*pin), remainder, deadline_ns);
+  return status.ok() && fua ? flush_touched(remainder, main_mark, spare_mark) : status;
 }
 
-io::IoStatus WritePath::take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns) {
-  if (rest.items.empty()) return io::kIoOk;
-  const Outcome outcome = remapper_->run(rest.items, deadline_ns);
+io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainder,
+                                       std::uint64_t deadline_ns) {
+  if (remainder.items.empty()) return io::kIoOk;
+  const Outcome outcome = remapper_->run(remainder.items, deadline_ns);
+  // Healing takes a hold of its own, and a hold waits for pins.
   pin.release();
   const bool help = main_may_help(outcome);
-  rest.main_touched = rest.main_touched || help;
-  rest.spare_touched = true;  // the remapper may have found a sector there already
-  return help ? heal(rest.items, status_of(outcome), deadline_ns) : status_of(outcome);
+  remainder.main_touched = remainder.main_touched || help;
+  remainder.spare_touched = true;  // the remapper may have found a sector there already
+  return help ? heal(remainder.items, status_of(outcome), deadline_ns) : status_of(outcome);
 }
 
 io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
                                       std::span<const std::byte> data, std::uint64_t deadline_ns,
-                                      Rest& rest) {
+                                      Remainder& remainder) {
   switch (stretch.place) {
     case table::Place::main:
-      return write_main(stretch.range, data, deadline_ns, rest);
+      return write_main(stretch.range, data, deadline_ns, remainder);
     case table::Place::spare: {
-      rest.spare_touched = true;
+      remainder.spare_touched = true;
       if (path_.failing.any(stretch.range)) {
         // What was written there could not be read: what comes now goes to another place.
-        rest.items.push_back({Item::Kind::store, stretch.range, data, EIO});
+        remainder.items.push_back({Item::Kind::store, stretch.range, data, EIO});
         return io::kIoOk;
       }
       const io::IoStatus status = path_.write_spare(stretch.spare, data);
       if (status.ok()) return status;
       // A spare image without room below may have room elsewhere, and main may take it back.
-      const bool no_space = io::classify(status.error) == io::Fault::no_space;
-      if (!no_space && path_.find_spare(status.error) != Finding::media) return status;
-      rest.items.push_back({Item::Kind::store, stretch.range, data, status.error});
+      const io::Fault fault = path_.diagnose_spare(status.error);
+      if (fault != io::Fault::no_space && fault != io::Fault::media) return status;
+      remainder.items.push_back({Item::Kind::store, stretch.range, data, status.error});
       return io::kIoOk;
     }
+    // There is no version to go on with: the data that came is the sector from now on.
     case table::Place::nowhere:
-      rest.items.push_back({Item::Kind::store, stretch.range, data, 0});
+      remainder.items.push_back({Item::Kind::store, stretch.range, data, 0});
       break;
   }
   return io::kIoOk;
 }
 
 io::IoStatus WritePath::write_main(SectorRange range, std::span<const std::byte> data,
-                                   std::uint64_t deadline_ns, Rest& rest) {
-  rest.main_touched = true;
+                                   std::uint64_t deadline_ns, Remainder& remainder) {
+  remainder.main_touched = true;
   const std::uint64_t begun_ns = path_.clock.monotonic_ns();
   const io::IoStatus status = path_.write_main(range.first, data);
   if (status.ok()) return status;
   const std::uint64_t took_ns = path_.clock.monotonic_ns() - begun_ns;
-  return narrow_main(range, data, status.error, {deadline_ns, took_ns}, rest);
+  return narrow_main(range, data, status.error, {deadline_ns, took_ns}, remainder);
 }
 
 io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte> data, int error,
-                                    Patience patience, Rest& rest) {
-  Finding finding = path_.find_main(error);
-  if (finding != Finding::media) return {error};
+                                    DeadlineBudget budget, Remainder& remainder) {
+  if (path_.diagnose_main(error) != io::Fault::media) return {error};
+  // Only the units that main refuses move (promise 5).
   Narrowing narrowing(range, path_.block(), path_.unit());
   bool asked_since = true;
   // The next failure may take as long as the slowest so far: none is begun that might end too late.
   std::uint64_t now_ns = path_.clock.monotonic_ns();
-  while (now_ns + patience.slowest_ns < patience.deadline_ns) {
+  while (now_ns + budget.slowest_ns < budget.deadline_ns) {
     const auto part = narrowing.next();
     if (!part) break;
     const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
     narrowing.report(status.ok());
     const std::uint64_t begun_ns = std::exchange(now_ns, path_.clock.monotonic_ns());
-    patience.slowest_ns = std::max(patience.slowest_ns, now_ns - begun_ns);
+    budget.slowest_ns = std::max(budget.slowest_ns, now_ns - begun_ns);
     if (status.ok()) continue;
     error = status.error;
     asked_since = false;
-    if (judge(error) == Judgement::trip || judge(error) == Judgement::refuse) break;
+    if (!io::may_be_the_sector(io::classify(error))) break;
   }
   // The device may have gone while its parts were tried: then their failures mean nothing.
-  if (!asked_since) finding = path_.find_main(error);
-  if (finding != Finding::media) return {error};
+  if (!asked_since && path_.diagnose_main(error) != io::Fault::media) return {error};
   // Out of time: what was not tried goes to the spare like what failed.
   std::vector<SectorRange> bad = narrowing.failing();
   for (const SectorRange& untried : narrowing.untried()) append_run(bad, untried);
   for (const SectorRange& part : bad) {
-    rest.items.push_back({Item::Kind::store, part, part_of(data, range, part), error});
+    remainder.items.push_back({Item::Kind::store, part, part_of(data, range, part), error});
   }
   return io::kIoOk;
 }
@@ -195,15 +210,16 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
 // where main has just refused it, too.
 io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
                              std::uint64_t deadline_ns) {
+  // All parts are held as one: held one by one, two such writes could wait for each other.
   std::vector<SectorRange> ranges;
   for (const Item& item : items) ranges.push_back(item.range);
-  const table::LiveTable::Hold hold = path_.live.hold(std::move(ranges));
-  if (!path_.live.drain(hold, path_.clock, deadline_ns)) return refusal;
-  const table::Table table = path_.live.table();
+  // The spare may have the data in the end, without main.
+  auto quiesced = quiesce(path_, *remapper_, std::move(ranges), NeedsMain::no, deadline_ns);
+  if (!quiesced) return refusal;
   io::IoStatus status;
   for (const Item& item : items) {
     path_.live.note_write(item.range);
-    status = heal(item, table, refusal);
+    status = heal(*quiesced, item, refusal);
     if (!status.ok()) break;
   }
   // No pin told of it while it wrote: whoever counted the writes meanwhile has to notice.
@@ -211,46 +227,49 @@ io::IoStatus WritePath::heal(std::span<const Item> items, io::IoStatus refusal,
   return status;
 }
 
-io::IoStatus WritePath::heal(const Item& item, const table::Table& table, io::IoStatus refusal) {
-  io::IoStatus status;
+io::IoStatus WritePath::heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal) {
   std::vector<Item> healed;
-  table::for_each_stretch(table, item.range, [&](const table::Stretch& stretch) {
+  for (const table::Stretch& stretch : table::stretches(quiesced.table(), item.range)) {
     const auto data = part_of(item.data, item.range, stretch.range);
+    const bool on_spare = stretch.place == table::Place::spare;
+    // Its place on the spare may take the data by now.
+    if (on_spare && path_.write_spare(stretch.spare, data).ok()) continue;
     // Main has just refused it; asking again helps no one.
-    if (stretch.place == table::Place::main && item.cause != 0) status = refusal;
-    if (stretch.place == table::Place::spare && path_.write_spare(stretch.spare, data).ok())
-      return true;
-    if (!status.ok()) return false;
-    const FlushGate::Mark mark = path_.main_gate.mark();
-    status = path_.write_held_main(stretch.range.first, data);
-    if (status.ok()) {
-      status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
-    }
-    AlignedBuffer back(data.size());
-    if (status.ok()) status = path_.read_main(stretch.range.first, back.span());
-    if (!status.ok()) {
-      (void)path_.find_main(status.error);
-      return false;
-    }
-    if (!std::ranges::equal(back.span(), data)) {
-      status = {EIO};
-      return false;
-    }
+    if (stretch.place == table::Place::main && item.cause != 0) return refusal;
+    // A crash from here to the commit leaves the former state: the write was not acknowledged, and
+    // an error or the older data is right. After the commit main holds it, durable.
+    const io::IoStatus status = write_and_verify(stretch.range.first, data);
+    if (!status.ok()) return status;
     healed.push_back({Item::Kind::heal, stretch.range, {}, item.cause});
-    return true;
-  });
-  if (!status.ok()) return status;
-  return healed.empty() ? io::kIoOk : status_of(remapper_->run(healed));
+  }
+  return status_of(quiesced.bind(healed));
 }
 
-io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte> data) {
+  const FlushGate::Mark mark = path_.main_gate.mark();
+  // A sector that took a write and does not read it back would be a loss that nobody was told of.
+  AlignedBuffer back(data.size());
+  io::IoStatus status = path_.write_held_main(first, data);
+  if (status.ok()) {
+    status = path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
+  }
+  if (status.ok()) status = path_.read_main(first, back.span());
+  if (!status.ok()) {
+    (void)path_.diagnose_main(status.error);
+    return status;
+  }
+  return std::ranges::equal(back.span(), data) ? io::kIoOk : io::IoStatus{EIO};
+}
+
+io::IoStatus WritePath::flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
                                       FlushGate::Mark spare_mark) {
   io::IoStatus status;
-  if (rest.main_touched) {
+  // Main before the spare; either failure fails the request.
+  if (remainder.main_touched) {
     status = path_.main_gate.flush_since(main_mark, [this] { return path_.flush_main_device(); });
-    if (!status.ok()) (void)path_.find_main(status.error);
+    if (!status.ok()) (void)path_.diagnose_main(status.error);
   }
-  if (status.ok() && rest.spare_touched) {
+  if (status.ok() && remainder.spare_touched) {
     status =
         path_.spare_gate.flush_since(spare_mark, [this] { return path_.flush_spare_device(); });
   }
@@ -258,12 +277,12 @@ io::IoStatus WritePath::flush_touched(const Rest& rest, FlushGate::Mark main_mar
 }
 
 io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_hand) {
+  // A sector on the spare, or one that main refuses, gets its zeros by an ordinary write.
   if (stretch.place == table::Place::main) {
     const io::IoStatus status = path_.zero_main(stretch.range);
     if (status.ok()) return status;
-    const bool real =
-        judge(status.error) == Judgement::media || judge(status.error) == Judgement::probe;
-    if (!real && path_.find_main(status.error) != Finding::media) return status;
+    const bool real = io::may_be_the_sector(io::classify(status.error));
+    if (!real && path_.diagnose_main(status.error) != io::Fault::media) return status;
   }
   by_hand = true;
   return io::kIoOk;
@@ -271,76 +290,45 @@ io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_han
 
 io::IoStatus WritePath::write_zeroes(SectorRange range) {
   std::vector<SectorRange> by_hand;
-  for (;;) {
-    if (!path_.writable()) return kReadOnly;
-    table::Pins::Pin pin = path_.live.pin(range);
-    if (path_.live.clean(range)) {
-      pin.count_write();
-      bool failed = false;
-      const io::IoStatus status = zero_stretch({range, table::Place::main, {}}, failed);
-      if (!status.ok()) return status;
-      if (failed) by_hand.push_back(range);
-      break;
-    }
-    const table::Snapshot& now = path_.live.snapshot();
-    if (now.held(range)) {
-      pin.release();
-      path_.live.wait_unheld(range);
-      continue;
-    }
+  {
+    auto pin = pin_unheld(range);
+    if (!pin) return kReadOnly;
+    const table::Table& table = path_.live.snapshot().table;
     // The kernel then writes zeros instead, and those heal exactly what they cover.
-    if (table::any_nowhere(now.table, range)) return {EOPNOTSUPP};
-    pin.count_write();
-    now.note_write(range);
-    io::IoStatus status;
-    table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
+    if (table::any_nowhere(table, range)) return {EOPNOTSUPP};
+    announce_write(*pin, range);
+    for (const table::Stretch& stretch : table::stretches(table, range)) {
       bool failed = false;
-      status = zero_stretch(stretch, failed);
+      const io::IoStatus status = zero_stretch(stretch, failed);
+      if (!status.ok()) return status;
       if (failed) append_run(by_hand, stretch.range);
-      return status.ok();
-    });
-    if (!status.ok()) return status;
-    break;
+    }
   }
   // As writes of zeros, each with its own pin.
   const auto zeroes = path_.zeroes.span();
-  for (const SectorRange& part : by_hand) {
-    for (Sector at = part.first; at < part.end();) {
-      const SectorCount left = part.end() - at;
-      const SectorCount count = std::min(left, SectorCount::from_bytes(zeroes.size()));
-      const io::IoStatus status = write(at, zeroes.first(count.bytes()), false);
+  for (const SectorRange& run : by_hand) {
+    for (const SectorRange part : chunks_of(run, SectorCount::from_bytes(zeroes.size()))) {
+      const io::IoStatus status = write(part.first, zeroes.first(part.count.bytes()), false);
       if (!status.ok()) return status;
-      at = at + count;
     }
   }
   return io::kIoOk;
 }
 
 io::IoStatus WritePath::discard(SectorRange range) {
-  for (;;) {
-    if (!path_.writable()) return kReadOnly;
-    table::Pins::Pin pin = path_.live.pin(range);
-    io::IoStatus status;
-    if (path_.live.clean(range)) {
-      pin.count_write();
-      status = path_.discard_main(range);
-    } else {
-      const table::Snapshot& now = path_.live.snapshot();
-      if (now.held(range)) {
-        pin.release();
-        path_.live.wait_unheld(range);
-        continue;
-      }
-      pin.count_write();
-      now.note_write(range);
-      table::for_each_stretch(now.table, range, [&](const table::Stretch& stretch) {
-        if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
-        return status.ok();
-      });
-    }
-    if (!status.ok() && judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
-    return status;
+  auto pin = pin_unheld(range);
+  if (!pin) return kReadOnly;
+  announce_write(*pin, range);
+  io::IoStatus status;
+  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
+    // A discard never changes the state of a lost, gone or remapped sector.
+    if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
+    if (!status.ok()) break;
   }
+  // A refused discard loses nothing. Only what says that main is gone is followed up.
+  if (!status.ok() && io::classify(status.error) == io::Fault::device)
+    (void)path_.diagnose_main(status.error);
+  return status;
 }
 
 }  // namespace dmremap::remap

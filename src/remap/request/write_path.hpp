@@ -3,10 +3,12 @@
 // the units that main refuses move (promise 5).
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "remap/data_path.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 #include "table/route.hpp"
 
@@ -23,19 +25,27 @@ class WritePath {
   io::IoStatus discard(SectorRange range);
 
  private:
-  // What of a request the remapper has to take, and what a FUA must flush.
-  struct Rest {
+  // The parts of a request that must be remapped, and the devices that a FUA must flush.
+  struct Remainder {
     std::vector<Item> items;
     bool main_touched = false;
     bool spare_touched = false;
   };
-  // How long main may still be tried, and how long a try has taken so far.
-  struct Patience {
+  // How long main may still be tried, and how long its slowest answer has taken so far.
+  struct DeadlineBudget {
     std::uint64_t deadline_ns = 0;
     std::uint64_t slowest_ns = 0;
   };
 
-  // Apart from the clean write, which pays for nothing it does not need.
+  // A pin under which `range` may be written, zeroed or discarded: nothing holds a part of it.
+  // Waits for holders, without a pin. Nothing: the set is read-only. Says nothing yet of a write.
+  std::optional<table::Pins::Pin> pin_unheld(SectorRange range);
+  // Call before the first byte is changed: the write counts, and those who watch a part of the
+  // range notice it.
+  void announce_write(table::Pins::Pin& pin, SectorRange range) const;
+
+  // The data of a write that main refused. A function of its own, so that the clean write pays for
+  // nothing that it does not need.
   io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
                            int error, std::uint64_t deadline_of_request);
   io::IoStatus write_among_bad(table::Pins::Pin& pin, SectorRange range,
@@ -43,18 +53,21 @@ class WritePath {
   io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
                               std::uint64_t deadline_of_request);
   // Lets go of `pin` when the remapper has what it could take.
-  io::IoStatus take_rest(table::Pins::Pin pin, Rest& rest, std::uint64_t deadline_ns);
+  io::IoStatus take_remainder(table::Pins::Pin pin, Remainder& remainder,
+                              std::uint64_t deadline_ns);
 
   io::IoStatus write_stretch(const table::Stretch& stretch, std::span<const std::byte> data,
-                             std::uint64_t deadline_ns, Rest& rest);
+                             std::uint64_t deadline_ns, Remainder& remainder);
   io::IoStatus write_main(SectorRange range, std::span<const std::byte> data,
-                          std::uint64_t deadline_ns, Rest& rest);
+                          std::uint64_t deadline_ns, Remainder& remainder);
   io::IoStatus narrow_main(SectorRange range, std::span<const std::byte> data, int error,
-                           Patience patience, Rest& rest);
+                           DeadlineBudget budget, Remainder& remainder);
   io::IoStatus zero_stretch(const table::Stretch& stretch, bool& by_hand);
   io::IoStatus heal(std::span<const Item> items, io::IoStatus refusal, std::uint64_t deadline_ns);
-  io::IoStatus heal(const Item& item, const table::Table& table, io::IoStatus refusal);
-  io::IoStatus flush_touched(const Rest& rest, FlushGate::Mark main_mark,
+  io::IoStatus heal(QuiescedRange& quiesced, const Item& item, io::IoStatus refusal);
+  // On main, durable and read back the same. Requires that the caller holds the range.
+  io::IoStatus write_and_verify(Sector first, std::span<const std::byte> data);
+  io::IoStatus flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
                              FlushGate::Mark spare_mark);
 
   DataPath& path_;

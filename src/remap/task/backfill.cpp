@@ -3,16 +3,13 @@
 
 #include <vector>
 
-#include "table/known_bad.hpp"
+#include "remap/writer/quiesced_range.hpp"
 
 namespace dmremap::remap {
 
 namespace {
 
 using format::State;
-
-// Every write beside the clean regions looks through all of them.
-constexpr std::size_t kMostHolds = 256;
 
 // Whether the extent at `sector` was bound after `as_of`. Only the low halves of sequences are
 // kept: this holds for 2^31 commits.
@@ -24,11 +21,11 @@ bool is_newer(const table::Table& table, Sector sector, std::uint64_t as_of) {
 
 // What may be filled of one range. Requires that it is held and drained.
 void sort_out(const table::Table& table, SectorRange range, std::span<const std::byte> data,
-              const Backfill& fill, std::vector<Item>& items, Backfilled& done) {
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = table.piece_at(at, range.end());
-    at = piece.main.end();
+              const Backfill& fill, std::vector<Item>& items, BackfillReport& done) {
+  for (const table::Piece& piece : table.pieces(range)) {
     const SectorCount count = piece.main.count;
+    // A sector that a user wrote since the image was read is not lost any more, and stays. One that
+    // was written and lost again has other contents than the image: its commit is newer.
     const bool nowhere = piece.state == State::lost || piece.state == State::gone;
     if (!nowhere || is_newer(table, piece.main.first, fill.as_of)) {
       done.unchanged = done.unchanged + count;
@@ -43,25 +40,17 @@ void sort_out(const table::Table& table, SectorRange range, std::span<const std:
 
 }  // namespace
 
-Result<Backfilled> backfill(DataPath& path, Remapper& remapper, const Backfill& fill) {
-  if (!path.writable()) return error_of(Outcome::read_only, path);
-  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
-  Backfilled done;
-  if (fill.ranges.empty()) return done;
-  const table::LiveTable::Hold hold =
-      path.live.hold(table::covering({fill.ranges, {}}, kMostHolds));
-  if (!path.live.drain(hold, path.clock, path.deadline_from_now())) {
-    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
-  }
-  const table::Table table = path.live.table();
+Result<BackfillReport> backfill(DataPath& path, Remapper& remapper, const Backfill& fill) {
+  auto quiesced = quiesce(path, remapper, fill.ranges, NeedsMain::yes);
+  if (!quiesced) return error_of(quiesced.error(), path);
+  BackfillReport done;
   std::vector<Item> items;
   std::span<const std::byte> left = fill.data;
   for (const SectorRange& range : fill.ranges) {
-    sort_out(table, range, left.first(range.count.bytes()), fill, items, done);
+    sort_out(quiesced->table(), range, left.first(range.count.bytes()), fill, items, done);
     left = left.subspan(range.count.bytes());
   }
-  if (items.empty()) return done;
-  if (const Outcome outcome = remapper.run(items); outcome != Outcome::done) {
+  if (const Outcome outcome = quiesced->bind(items); outcome != Outcome::done) {
     return error_of(outcome, path);
   }
   return done;

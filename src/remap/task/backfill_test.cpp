@@ -28,17 +28,17 @@ class BackfillTest : public ::testing::Test {
     ASSERT_LT(rig.read(first, count), 0);
     ASSERT_EQ(rig.read(first), -EIO);
   }
-  Result<Backfilled> try_fill(const Ranges& ranges, int with, bool gone_too = false) {
+  Result<BackfillReport> try_fill(const Ranges& ranges, int with, bool gone_too = false) {
     std::uint64_t sectors = 0;
     for (const SectorRange& range : ranges) sectors += range.count.value;
     const auto data = pattern(sectors, with);
     return rig.engine->backfill({ranges, data, as_of, gone_too});
   }
-  Backfilled fill(const Ranges& ranges, int with, bool gone_too = false) {
+  BackfillReport fill(const Ranges& ranges, int with, bool gone_too = false) {
     as_of = rig.store ? rig.store->current().sequence : as_of;
     const auto done = try_fill(ranges, with, gone_too);
     EXPECT_TRUE(done) << done.error().message();
-    return done.value_or(Backfilled{});
+    return done.value_or(BackfillReport{});
   }
 
   Rig rig{{kMainSize, 512, 4096}, {32'768}};
@@ -46,7 +46,7 @@ class BackfillTest : public ::testing::Test {
 };
 
 TEST_F(BackfillTest, Promise2_LostSectorsReadWhatTheImageHas) {
-  EXPECT_EQ(fill({{{100}, {16}}}, 5), (Backfilled{{16}, {0}, {0}}));
+  EXPECT_EQ(fill({{{100}, {16}}}, 5), (BackfillReport{{16}, {0}, {0}}));
   EXPECT_EQ(rig.read(100, 16), 5);
   EXPECT_EQ(rig.table().lost, 0U);
   EXPECT_EQ(rig.in_state(State::remapped), (Ranges{{{100}, {16}}}));
@@ -57,7 +57,7 @@ TEST_F(BackfillTest, Promise2_LostSectorsReadWhatTheImageHas) {
 }
 
 TEST_F(BackfillTest, Promise2_WhatTheImageLacksStaysLost) {
-  EXPECT_EQ(fill({{{102}, {2}}, {{110}, {1}}}, 5), (Backfilled{{3}, {0}, {0}}));
+  EXPECT_EQ(fill({{{102}, {2}}, {{110}, {1}}}, 5), (BackfillReport{{3}, {0}, {0}}));
   EXPECT_EQ(rig.read(102, 2), 5);
   EXPECT_EQ(rig.read(110), 5);
   EXPECT_EQ(rig.read(101), -EIO);
@@ -68,7 +68,7 @@ TEST_F(BackfillTest, Promise1_OnlyLostSectorsAreTouched) {
   ASSERT_EQ(rig.write(104, 4, 7), 0);
   ASSERT_TRUE(rig.engine->relocate({{120}, {4}}));
   ASSERT_TRUE(rig.engine->mark_known_bad({{}, {{{124}, {4}}}}, false));
-  EXPECT_EQ(fill({{{90}, {50}}}, 5), (Backfilled{{12}, {0}, {38}}));
+  EXPECT_EQ(fill({{{90}, {50}}}, 5), (BackfillReport{{12}, {0}, {38}}));
   EXPECT_EQ(rig.read(104, 4), 7) << "written since it was lost";
   EXPECT_EQ(rig.read(90, 10), 1) << "good";
   EXPECT_EQ(rig.read(120, 8), 1) << "remapped, suspect";
@@ -78,9 +78,9 @@ TEST_F(BackfillTest, Promise1_OnlyLostSectorsAreTouched) {
 
 TEST_F(BackfillTest, Promise1_GoneSectorsAreFilledOnlyWhenAsked) {
   rig.make_gone(200);
-  EXPECT_EQ(fill({{{200}, {1}}}, 5), (Backfilled{{0}, {1}, {0}}));
+  EXPECT_EQ(fill({{{200}, {1}}}, 5), (BackfillReport{{0}, {1}, {0}}));
   EXPECT_EQ(rig.read(200), -EIO);
-  EXPECT_EQ(fill({{{200}, {1}}}, 5, true), (Backfilled{{1}, {0}, {0}}));
+  EXPECT_EQ(fill({{{200}, {1}}}, 5, true), (BackfillReport{{1}, {0}, {0}}));
   EXPECT_EQ(rig.read(200), 5);
 }
 
@@ -93,7 +93,7 @@ TEST_F(BackfillTest, Promise1_WhatWasWrittenAndLostAgainIsNotInTheImage) {
   lose(104, 4);
   const auto done = try_fill({{{100}, {16}}}, 5);
   ASSERT_TRUE(done);
-  EXPECT_EQ(*done, (Backfilled{{12}, {0}, {4}}));
+  EXPECT_EQ(*done, (BackfillReport{{12}, {0}, {4}}));
   EXPECT_EQ(rig.read(104), -EIO);
   EXPECT_EQ(rig.read(100), 5);
 }
@@ -114,7 +114,7 @@ TEST_F(BackfillTest, Promise1_AWriteInFlightIsWaitedForAndWins) {
   std::thread filler([&] {
     const auto done = try_fill({{{100}, {16}}}, 5);
     ASSERT_TRUE(done);
-    EXPECT_EQ(*done, (Backfilled{{8}, {0}, {8}}));
+    EXPECT_EQ(*done, (BackfillReport{{8}, {0}, {8}}));
     filled = true;
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(50));

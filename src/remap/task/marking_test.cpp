@@ -18,16 +18,16 @@ using sim::Request;
 class Marking : public ::testing::Test {
  protected:
   void SetUp() override { rig.start(); }
-  table::Marked mark(const table::KnownBad& list) {
+  table::MarkReport mark(const table::KnownBad& list) {
     const auto done = rig.engine->mark_known_bad(list, false);
     EXPECT_TRUE(done) << done.error().message();
-    return done.value_or(table::Marked{});
+    return done.value_or(table::MarkReport{});
   }
   Rig rig;
 };
 
 TEST_F(Marking, Promise2_ListedSectorsFailAtOnceAndMainIsNotAsked) {
-  EXPECT_EQ(mark({{{{100}, {8}}}, {}}), (table::Marked{{8}, {0}, {0}}));
+  EXPECT_EQ(mark({{{{100}, {8}}}, {}}), (table::MarkReport{{8}, {0}, {0}}));
   std::atomic<int> asked{0};
   rig.main.set_hook([&](const Request&) -> io::IoStatus {
     ++asked;
@@ -52,7 +52,7 @@ TEST_F(Marking, AWriteHealsExactlyWhatItCovers) {
 }
 
 TEST_F(Marking, SuspectSectorsReadOn) {
-  EXPECT_EQ(mark({{}, {{{100}, {8}}}}), (table::Marked{{0}, {8}, {0}}));
+  EXPECT_EQ(mark({{}, {{{100}, {8}}}}), (table::MarkReport{{0}, {8}, {0}}));
   EXPECT_EQ(rig.read(96, 16), 1);
   EXPECT_EQ(rig.table().suspect, 8U);
   rig.restart();
@@ -64,12 +64,12 @@ TEST_F(Marking, SuspectMayBecomeLostAndNothingElseChanges) {
   rig.make_gone(110);
   mark({{{{120}, {4}}}, {{{130}, {4}}}});
   const table::KnownBad everything{{{{96}, {48}}}, {}};
-  EXPECT_EQ(mark(everything), (table::Marked{{48 - 8 - 1 - 4}, {0}, {8 + 1 + 4}}));
+  EXPECT_EQ(mark(everything), (table::MarkReport{{48 - 8 - 1 - 4}, {0}, {8 + 1 + 4}}));
   EXPECT_EQ(rig.in_state(State::remapped), (Ranges{{{100}, {8}}}));
   EXPECT_EQ(rig.in_state(State::gone), (Ranges{{{110}, {1}}}));
   EXPECT_EQ(rig.table().suspect, 0U);
   EXPECT_EQ(rig.read(100, 8), 1);
-  EXPECT_EQ(mark({{}, everything.lost}), (table::Marked{{0}, {0}, {48}}))
+  EXPECT_EQ(mark({{}, everything.lost}), (table::MarkReport{{0}, {0}, {48}}))
       << "lost is never taken back";
 }
 
@@ -78,15 +78,15 @@ TEST_F(Marking, TheSameListTwiceIsOneCommit) {
   const std::uint64_t before = rig.store->current().sequence;
   mark(list);
   EXPECT_EQ(rig.store->current().sequence, before + 1) << "one commit for the whole list";
-  EXPECT_EQ(mark(list), (table::Marked{{0}, {0}, {24}}));
+  EXPECT_EQ(mark(list), (table::MarkReport{{0}, {0}, {24}}));
   EXPECT_EQ(rig.store->current().sequence, before + 1);
-  EXPECT_EQ(mark({}), table::Marked{});
+  EXPECT_EQ(mark({}), table::MarkReport{});
 }
 
 TEST_F(Marking, ADryRunChangesNothing) {
   const auto would = rig.engine->mark_known_bad({{{{100}, {8}}}, {{{104}, {8}}}}, true);
   ASSERT_TRUE(would);
-  EXPECT_EQ(*would, (table::Marked{{8}, {4}, {0}}));
+  EXPECT_EQ(*would, (table::MarkReport{{8}, {4}, {0}}));
   EXPECT_EQ(rig.table().lost, 0U);
   EXPECT_EQ(rig.read(100, 8), 1);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 #include "table/route.hpp"
 
@@ -21,7 +22,7 @@ constexpr SectorCount kChunk{2048};
 
 }  // namespace
 
-struct Relocator::Found {
+struct Relocator::ChunkRead {
   std::span<std::byte> buffer;
   std::vector<SectorRange> read;
   std::vector<SectorRange> bad;
@@ -56,50 +57,45 @@ bool Relocator::stopping() {
   return stopping_;
 }
 
-Result<Relocation> Relocator::relocate(SectorRange range) {
-  Relocation done;
-  for (Sector at = range.first; at < range.end();) {
-    const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
-    at = chunk.end();
+Result<RelocationReport> Relocator::relocate(SectorRange range) {
+  RelocationReport done;
+  for (const SectorRange chunk : chunks_of(range, kChunk)) {
     if (const auto moved = relocate_held(chunk, done); !moved) return tl::unexpected(moved.error());
   }
   return done;
 }
 
-Result<void> Relocator::relocate_held(SectorRange range, Relocation& done) {
-  if (!path_.writable()) return error_of(Outcome::read_only, path_);
-  if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
+Result<void> Relocator::relocate_held(SectorRange range, RelocationReport& done) {
+  // For the wait and for the reads under the hold, since user writes wait for both.
   const std::uint64_t deadline_ns = path_.deadline_from_now();
   AlignedBuffer buffer(range.count.bytes());
-  const table::LiveTable::Hold hold = path_.live.hold({range});
-  if (!path_.live.drain(hold, path_.clock, deadline_ns)) {
-    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
-  }
-  const table::Table table = path_.live.table();
-  Found found;
-  found.buffer = buffer.span();
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = table.piece_at(at, range.end());
-    at = piece.main.end();
+  auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes, deadline_ns);
+  if (!quiesced) return error_of(quiesced.error(), path_);
+  ChunkRead chunk_read;
+  chunk_read.buffer = buffer.span();
+  for (const table::Piece& piece : quiesced->table().pieces(range)) {
+    // A remapped sector is where it should be, and of a gone one main holds something older.
     if (piece.state == State::remapped || piece.state == State::gone) {
       done.untouched = done.untouched + piece.main.count;
       continue;
     }
-    read_stretch(piece.main, buffer.span(), range, deadline_ns, found);
+    // Lost sectors are asked again: main may read them by now.
+    read_stretch(piece.main, buffer.span(), range, deadline_ns, chunk_read);
     if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
   }
-  return bind(range, found, table, done);
+  return bind(*quiesced, range, chunk_read, done);
 }
 
 void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
-                             std::uint64_t deadline_ns, Found& found) {
+                             std::uint64_t deadline_ns, ChunkRead& chunk_read) {
   io::IoStatus status = path_.read_main(range.first, part_of(buffer, whole, range));
   if (status.ok()) {
-    append_run(found.read, range);
+    append_run(chunk_read.read, range);
     return;
   }
-  found.error = status.error;
-  if (path_.find_main(status.error) != Finding::media) return;
+  chunk_read.error = status.error;
+  if (path_.diagnose_main(status.error) != io::Fault::media) return;
+  // What is not tried by the deadline is neither moved nor marked: nothing is known of it.
   Narrowing narrowing(range, path_.block(), path_.unit());
   while (path_.clock.monotonic_ns() < deadline_ns && !path_.breaker.tripped()) {
     const auto part = narrowing.next();
@@ -107,41 +103,39 @@ void Relocator::read_stretch(SectorRange range, std::span<std::byte> buffer, Sec
     status = path_.read_main(part->first, part_of(buffer, whole, *part));
     narrowing.report(status.ok());
     if (status.ok()) {
-      append_run(found.read, *part);
+      append_run(chunk_read.read, *part);
     } else {
-      found.error = status.error;
+      chunk_read.error = status.error;
     }
   }
-  for (const SectorRange& bad : narrowing.failing()) append_run(found.bad, bad);
+  for (const SectorRange& bad : narrowing.failing()) append_run(chunk_read.bad, bad);
 }
 
-Result<void> Relocator::bind(SectorRange whole, const Found& found, const table::Table& table,
-                             Relocation& done) {
+Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole,
+                             const ChunkRead& chunk_read, RelocationReport& done) {
   std::vector<Item> moves;
-  for (const SectorRange& part : found.read) {
-    moves.push_back({Item::Kind::relocate, part, part_of(found.buffer, whole, part), 0});
+  for (const SectorRange& part : chunk_read.read) {
+    moves.push_back({Item::Kind::relocate, part, part_of(chunk_read.buffer, whole, part), 0});
   }
   std::vector<Item> marks;
-  if (!found.bad.empty() && path_.find_main(found.error) == Finding::media) {
-    for (const SectorRange& part : found.bad) {
-      marks.push_back({Item::Kind::mark_lost, part, {}, found.error});
+  // Main may have gone while it was read. Then its failures say nothing of its sectors.
+  if (!chunk_read.bad.empty() && path_.diagnose_main(chunk_read.error) == io::Fault::media) {
+    for (const SectorRange& part : chunk_read.bad) {
+      marks.push_back({Item::Kind::mark_lost, part, {}, chunk_read.error});
     }
   }
-  if (!marks.empty()) {
-    if (const Outcome outcome = remapper_.run(marks); outcome != Outcome::done) {
-      return error_of(outcome, path_);
-    }
+  // First, and apart: a spare without room must not keep a loss from being recorded.
+  if (const Outcome outcome = quiesced.bind(marks); outcome != Outcome::done) {
+    return error_of(outcome, path_);
   }
-  for (const SectorRange& part : found.bad) {
-    for (Sector at = part.first; at < part.end();) {
-      const table::Piece piece = table.piece_at(at, part.end());
+  for (const SectorRange& part : chunk_read.bad) {
+    for (const table::Piece& piece : quiesced.table().pieces(part)) {
+      // Counted by the table of before the marks: what was lost already has not become so now.
       auto& sum = piece.state == State::lost ? done.untouched : done.lost;
       sum = sum + piece.main.count;
-      at = piece.main.end();
     }
   }
-  if (moves.empty()) return {};
-  if (const Outcome outcome = remapper_.run(moves); outcome != Outcome::done) {
+  if (const Outcome outcome = quiesced.bind(moves); outcome != Outcome::done) {
     return error_of(outcome, path_);
   }
   for (const Item& move : moves) done.relocated = done.relocated + move.range.count;
@@ -157,8 +151,10 @@ void Relocator::loop() {
   while (!wake_.wait_for(lock, Suspects::kLookEvery, [this] { return stopping_; })) {
     lock.unlock();
     suspects_.look();
+    // Also while the breaker is open: it is the spare that is asked.
     spare_recheck_.ask([this] { return !stopping() && path_.writable(); });
     if (go_on()) suspects_.examine(go_on);
+    // Seldom: each read of a bad sector may take the drive a minute and wear it further.
     if (path_.clock.monotonic_ns() >= due_ns) {
       recheck_lost();
       if (go_on()) suspects_.recheck(go_on);
@@ -170,15 +166,12 @@ void Relocator::loop() {
 
 void Relocator::recheck_lost() {
   AlignedBuffer buffer(path_.block().bytes());
+  // As the table is now; what changes meanwhile is looked at again under the hold.
   for (const format::Extent& extent : path_.live.table().extents()) {
     if (extent.state() != State::lost) continue;
-    const SectorRange main = extent.main();
-    for (Sector at = main.first; at < main.end();) {
+    for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (stopping() || !path_.writable() || path_.breaker.tripped()) return;
-      const Sector block_end{align_down(at.value, path_.block().value) + path_.block().value};
-      const SectorRange part{at, std::min(main.end(), block_end) - at};
       recheck(part, buffer.span());
-      at = part.end();
     }
   }
 }
@@ -188,22 +181,20 @@ void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
   // that.
   const auto out = buffer.first(range.count.bytes());
   if (const io::IoStatus status = path_.read_main(range.first, out); !status.ok()) {
-    if (judge(status.error) == Judgement::trip) (void)path_.find_main(status.error);
+    if (io::classify(status.error) == io::Fault::device) (void)path_.diagnose_main(status.error);
     return;
   }
-  const table::LiveTable::Hold hold = path_.live.hold({range});
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  const table::Table table = path_.live.table();
+  auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);
+  if (!quiesced) return;
   std::vector<Item> moves;
-  for (Sector at = range.first; at < range.end();) {
-    const table::Piece piece = table.piece_at(at, range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : quiesced->table().pieces(range)) {
+    // A write may have come since: what moves is read again while nothing can write.
     if (piece.state != State::lost) continue;
     const auto data = part_of(out, range, piece.main);
     if (!path_.read_main(piece.main.first, data).ok()) continue;
     moves.push_back({Item::Kind::relocate, piece.main, data, EIO});
   }
-  if (!moves.empty()) (void)remapper_.run(moves);
+  (void)quiesced->bind(moves);
 }
 
 }  // namespace dmremap::remap

@@ -7,6 +7,7 @@
 #include "remap/data_path.hpp"
 #include "remap/device/spare_recheck.hpp"
 #include "remap/task/suspects.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 
 namespace dmremap::remap {
@@ -18,18 +19,18 @@ class Relocator {
   ~Relocator();
 
   // As Engine::relocate.
-  Result<Relocation> relocate(SectorRange range);
+  Result<RelocationReport> relocate(SectorRange range);
   // One round over the lost sectors.
   void recheck_lost();
   void stop();
 
  private:
-  struct Found;
-  Result<void> relocate_held(SectorRange range, Relocation& done);
+  struct ChunkRead;
+  Result<void> relocate_held(SectorRange range, RelocationReport& done);
   void read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
-                    std::uint64_t deadline_ns, Found& found);
-  Result<void> bind(SectorRange whole, const Found& found, const table::Table& table,
-                    Relocation& done);
+                    std::uint64_t deadline_ns, ChunkRead& chunk_read);
+  Result<void> bind(QuiescedRange& quiesced, SectorRange whole, const ChunkRead& chunk_read,
+                    RelocationReport& done);
   void recheck(SectorRange range, std::span<std::byte> buffer);
   void loop();
   [[nodiscard]] bool stopping();

@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 #include "remap/task/slowness.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -38,6 +40,7 @@ void Suspects::look() {
   for (const table::Pins::InFlight& one : now) {
     if (std::ranges::find(last_look_, one) != last_look_.end()) lasting.push_back(one.range);
   }
+  // Only what the last look showed too, of the same request, has lasted from one to the next.
   last_look_ = std::move(now);
   if (lasting.size() > kMostAtOnce) return;
   for (const SectorRange& range : lasting) note(range);
@@ -46,24 +49,27 @@ void Suspects::look() {
 void Suspects::note(SectorRange range) {
   if (range.empty() || range.count > kLongestPlace || places_.size() >= kMostPlaces) return;
   const bool noted = std::ranges::any_of(
-      places_, [range](const Seen& place) { return place.range.overlaps(range); });
+      places_, [range](const SlowPlace& place) { return place.range.overlaps(range); });
   if (!noted) places_.push_back({range, path_.clock.monotonic_ns()});
 }
 
-void Suspects::examine(const GoOn& go_on) {
+void Suspects::examine(const ContinueCheck& go_on) {
   if (places_.empty() || path_.clock.monotonic_ns() - places_.front().seen_ns < kRestNs) return;
+  // One place a call, since each of its blocks may take as long as the drive tries.
   const SectorRange range = places_.front().range;
   places_.pop_front();
   std::vector<std::pair<SectorRange, std::uint64_t>> long_ones;
-  for (Sector at = range.first; at < range.end();) {
-    const SectorRange block = block_of(at);
-    at = block.end();
-    if (!served_by_main(block)) continue;
+  // Whole blocks: a part of one may be in the drive's cache while the rest is slow.
+  const SectorRange disk{{0}, path_.geometry.size};
+  const SectorRange whole = rounded_out(range, path_.block()).intersect(disk);
+  for (const SectorRange block : blocks_in(whole, path_.block())) {
+    if (!served_by_main(path_.live.table(), block)) continue;
     if (!go_on()) return;
-    const Timed read = read_timed(block);
+    const TimedRead read = read_timed(block);
     if (read.error != 0) {
       take_failed(block, read.error, go_on);
     } else if (read.ns >= kSlowReadNs) {
+      // Only what takes long by itself is worth the time of its neighbours.
       long_ones.emplace_back(block, read.ns);
     }
   }
@@ -74,17 +80,15 @@ void Suspects::examine(const GoOn& go_on) {
   mark(Item::Kind::mark_suspect, slow);
 }
 
-void Suspects::recheck(const GoOn& go_on) {
+void Suspects::recheck(const ContinueCheck& go_on) {
   for (const format::Extent& extent : path_.live.table().extents()) {
     if (extent.state() != State::suspect) continue;
     std::vector<SectorRange> well;
-    const SectorRange main = extent.main();
-    for (Sector at = main.first; at < main.end();) {
-      const SectorRange part = block_of(at).intersect(main);
-      at = part.end();
+    for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (!go_on()) return;
-      const Timed read = read_timed(part);
+      const TimedRead read = read_timed(part);
       if (read.error != 0) {
+        // It reads no more: the measurement ends, and recovery settles what is lost.
         take_failed(part, read.error, go_on);
       } else if (far_slower(read.ns, time_neighbours(part, go_on))) {
         move(part);
@@ -96,13 +100,7 @@ void Suspects::recheck(const GoOn& go_on) {
   }
 }
 
-SectorRange Suspects::block_of(Sector sector) const {
-  const std::uint64_t sectors = path_.block().value;
-  const SectorRange block{{align_down(sector.value, sectors)}, {sectors}};
-  return block.intersect({{0}, path_.geometry.size});
-}
-
-Suspects::Timed Suspects::read_timed(SectorRange range) {
+Suspects::TimedRead Suspects::read_timed(SectorRange range) {
   const std::uint64_t pauses = path_.clock.pauses();
   const std::uint64_t begun_ns = path_.clock.monotonic_ns();
   const io::IoStatus status =
@@ -113,17 +111,16 @@ Suspects::Timed Suspects::read_timed(SectorRange range) {
 }
 
 // Whoever settles failed reads finds out what of it is lost.
-void Suspects::take_failed(SectorRange range, int error, const GoOn& go_on) {
-  if (path_.find_main(error) != Finding::media) return;
+void Suspects::take_failed(SectorRange range, int error, const ContinueCheck& go_on) {
+  if (path_.diagnose_main(error) != io::Fault::media) return;
   const auto out = buffer_.span().first(range.count.bytes());
-  (void)recovery_.settle(range, out, Recovery::Verdict::lost, go_on);
+  (void)recovery_.settle(range, out, Recovery::LossState::lost, go_on);
 }
 
-std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const GoOn& go_on) {
+std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range,
+                                                     const ContinueCheck& go_on) {
   const std::uint64_t sectors = path_.block().value;
-  const SectorRange here{
-      {align_down(range.first.value, sectors)},
-      {align_up(range.end().value, sectors) - align_down(range.first.value, sectors)}};
+  const SectorRange here = rounded_out(range, path_.block());
   std::vector<Sector> around;
   for (std::uint64_t i = 1; i <= kNeighbours; ++i) {
     const SectorCount away{i * sectors};
@@ -134,39 +131,40 @@ std::vector<std::uint64_t> Suspects::time_neighbours(SectorRange range, const Go
   const SectorRange disk{{0}, path_.geometry.size};
   for (const Sector& first : around) {
     const SectorRange block{first, {sectors}};
+    // A block that is itself listed or elsewhere is no measure of what is usual.
     if (!disk.contains(block) || path_.live.table().any(block)) continue;
     if (!go_on()) break;
-    if (const Timed read = read_timed(block); read.error == 0) out.push_back(read.ns);
+    if (const TimedRead read = read_timed(block); read.error == 0) out.push_back(read.ns);
   }
   return out;
 }
 
-bool Suspects::served_by_main(SectorRange range) const {
-  const table::Stretch first = table::stretch_at(path_.live.table(), range.first, range.end());
+bool Suspects::served_by_main(const table::Table& table, SectorRange range) {
+  const table::Stretch first = table::stretch_at(table, range.first, range.end());
   return first.place == table::Place::main && first.range == range;
 }
 
 // Under a hold, because nobody's data comes along.
 void Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
-  if (ranges.empty() || !path_.writable() || path_.breaker.tripped()) return;
-  const table::LiveTable::Hold hold = path_.live.hold(ranges);
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
+  if (ranges.empty()) return;
+  auto quiesced = quiesce(path_, remapper_, ranges, NeedsMain::yes);
+  if (!quiesced) return;
   std::vector<Item> items;
   items.reserve(ranges.size());
   for (const SectorRange& range : ranges) items.push_back({kind, range, {}, kCause});
-  (void)remapper_.run(items);
+  (void)quiesced->bind(items);
 }
 
 // Read while it is watched and not held, since it is slow; nothing moves if a write came meanwhile.
 void Suspects::move(SectorRange range) {
-  const auto watch = path_.live.watch(range);
-  if (!watch || !path_.live.drain(*watch, path_.clock, path_.deadline_from_now())) return;
-  if (!served_by_main(range) || read_timed(range).error != 0) return;
-  const table::LiveTable::Hold hold = path_.live.hold({range});
-  if (!path_.live.drain(hold, path_.clock, path_.deadline_from_now())) return;
-  if (watch->written() || !path_.writable() || !served_by_main(range)) return;
+  // Slow as it is, it is read only once: the data that moves is what this read returns.
+  const auto watched = WatchedRange::begin(path_, range, path_.deadline_from_now());
+  if (!watched || !served_by_main(watched->table(), range)) return;
+  if (read_timed(range).error != 0) return;
+  auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);
+  if (!quiesced || !watched->is_undisturbed(*quiesced)) return;
   const Item item{Item::Kind::relocate, range, buffer_.span().first(range.count.bytes()), kCause};
-  (void)remapper_.run({&item, 1});
+  (void)quiesced->bind({&item, 1});
 }
 
 }  // namespace dmremap::remap

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Sectors that main still reads, but far slower than their neighbours: found, listed as suspect,
-// and looked at again.
+// Finds sectors that main still reads, but far slower than their neighbours, lists them as suspect,
+// and measures them again later.
 //
-// A clean request pays nothing for it: who looks finds it in flight at two looks in a row. What
-// was seen so is only where to look; whether it is slow is measured later, block by block and with
-// its neighbours, when the drive no longer has it in its cache and what else was going on is over.
+// A clean request pays nothing for it: a slow one is in flight at two looks in a row. That only
+// says where to measure. Whether a place is slow is measured later, block by block and against its
+// neighbours, when the drive no longer has it in its cache and other load is over.
 #pragma once
 
 #include <chrono>
@@ -31,32 +31,29 @@ class Suspects {
   static constexpr std::chrono::milliseconds kLookEvery{500};
   void look();
 
-  // Whether to go on; asked before each read.
-  using GoOn = std::function<bool()>;
   // Measures one of the places that were seen long enough ago, and lists what is far slower than
   // its neighbours. May take as long as a drive takes to read or to fail.
-  void examine(const GoOn& go_on);
+  void examine(const ContinueCheck& go_on);
   // Reads what is listed: what fails becomes lost, what is slow again moves to the spare while it
   // can still be read, and all else is good.
-  void recheck(const GoOn& go_on);
+  void recheck(const ContinueCheck& go_on);
 
  private:
-  struct Seen {
+  struct SlowPlace {
     SectorRange range;
     std::uint64_t seen_ns = 0;
   };
-  struct Timed {
+  struct TimedRead {
     int error = 0;
     std::uint64_t ns = 0;
   };
 
   void note(SectorRange range);
-  [[nodiscard]] SectorRange block_of(Sector sector) const;
-  Timed read_timed(SectorRange range);
-  void take_failed(SectorRange range, int error, const GoOn& go_on);
+  TimedRead read_timed(SectorRange range);
+  void take_failed(SectorRange range, int error, const ContinueCheck& go_on);
   // Times of good blocks before and behind `range`.
-  std::vector<std::uint64_t> time_neighbours(SectorRange range, const GoOn& go_on);
-  [[nodiscard]] bool served_by_main(SectorRange range) const;
+  std::vector<std::uint64_t> time_neighbours(SectorRange range, const ContinueCheck& go_on);
+  [[nodiscard]] static bool served_by_main(const table::Table& table, SectorRange range);
   void mark(Item::Kind kind, const std::vector<SectorRange>& ranges);
   void move(SectorRange range);
 
@@ -65,7 +62,7 @@ class Suspects {
   Recovery& recovery_;
   AlignedBuffer buffer_;  // one block
   std::vector<table::Pins::InFlight> last_look_;
-  std::deque<Seen> places_;
+  std::deque<SlowPlace> places_;
 };
 
 }  // namespace dmremap::remap

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
+#include "remap/writer/quiesced_range.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -19,29 +21,34 @@ using Runs = std::vector<SectorRange>;
 // Held at once, so that a long way back delays a write by little.
 constexpr SectorCount kChunk{2048};
 
-// One chunk on its way back. Requires that the caller holds it, drained.
-class WayBack {
+// Copies one chunk from the spare back to main, and proves that it is there.
+class CopyBack {
  public:
-  WayBack(DataPath& path, SectorRange chunk)
+  // `quiesced` holds the chunk and outlives this.
+  CopyBack(DataPath& path, const QuiescedRange& quiesced, SectorRange chunk)
       : path_(path),
         chunk_(chunk),
-        table_(path.live.table()),
+        table_(quiesced.table()),
         deadline_ns_(path.deadline_from_now()),
         data_(chunk.count.bytes()) {}
 
   // The runs of which main now has, durably, what the spare has.
   Runs copy_and_verify() {
+    // Taken before the first write, so that a flush of another that fails meanwhile fails this one.
+    // A crash from here to the commit leaves the mapping, and what main holds below it does not
+    // matter.
     const FlushGate::Mark mark = path_.main_gate.mark();
     const Runs written = write(read_spare());
     if (written.empty()) return {};
     const io::IoStatus flushed =
         path_.main_gate.flush_since(mark, [this] { return path_.flush_main_device(); });
     if (!flushed.ok()) {
-      // Final for what it covered, whatever a later one says.
+      // Final for what it covered, whatever a later flush says: nothing that was written counts.
       fail_with(flushed.error);
-      (void)path_.find_main(flushed.error);
+      (void)path_.diagnose_main(flushed.error);
       return {};
     }
+    // Only after the flush: before it, main may answer from a cache that it then fails to write.
     return verify(written);
   }
 
@@ -49,7 +56,7 @@ class WayBack {
 
  private:
   using Attempt = std::function<io::IoStatus(SectorRange)>;
-  using Find = std::function<Finding(int)>;
+  using Diagnosis = std::function<io::Fault(int)>;
 
   [[nodiscard]] std::span<std::byte> data(SectorRange part) {
     return part_of(data_.span(), chunk_, part);
@@ -57,12 +64,13 @@ class WayBack {
   void fail_with(int error) { error_ = error; }
 
   // Appends to `good` what of `run` succeeds: whole, or in parts.
-  void sift(SectorRange run, const Attempt& attempt, const Find& find, Runs& good) {
+  void sift(SectorRange run, const Attempt& attempt, const Diagnosis& diagnose, Runs& good) {
     if (stop_) return;
     const io::IoStatus whole = attempt(run);
     if (whole.ok()) return append_run(good, run);
     fail_with(whole.error);
-    stop_ = find(whole.error) != Finding::media;
+    stop_ = diagnose(whole.error) != io::Fault::media;
+    // Only the bad units stay on the spare (promise 5).
     Narrowing narrowing(run, path_.block(), path_.unit());
     bool failed = false;
     while (!stop_ && path_.clock.monotonic_ns() < deadline_ns_) {
@@ -76,23 +84,22 @@ class WayBack {
       }
       failed = true;
       fail_with(status.error);
-      stop_ = judge(status.error) == Judgement::trip || judge(status.error) == Judgement::refuse;
+      stop_ = !io::may_be_the_sector(io::classify(status.error));
     }
     // The device may have gone while its parts were tried.
-    if (failed) stop_ = find(error_) != Finding::media || stop_;
+    if (failed) stop_ = diagnose(error_) != io::Fault::media || stop_;
   }
 
   Runs read_spare() {
     Runs good;
-    table::for_each_stretch(table_, chunk_, [&](const table::Stretch& stretch) {
-      if (stretch.place != table::Place::spare) return true;
+    for (const table::Stretch& stretch : table::stretches(table_, chunk_)) {
+      if (stretch.place != table::Place::spare) continue;
       const auto attempt = [&](SectorRange part) {
         return path_.read_spare(stretch.spare + (part.first - stretch.range.first), data(part));
       };
       sift(
-          stretch.range, attempt, [this](int error) { return path_.find_spare(error); }, good);
-      return !stop_;
-    });
+          stretch.range, attempt, [this](int error) { return path_.diagnose_spare(error); }, good);
+    }
     return good;
   }
 
@@ -101,12 +108,13 @@ class WayBack {
     for (const SectorRange& run : runs) {
       sift(
           run, [this](SectorRange part) { return path_.write_held_main(part.first, data(part)); },
-          [this](int error) { return path_.find_main(error); }, good);
+          [this](int error) { return path_.diagnose_main(error); }, good);
     }
     return good;
   }
 
   Runs verify(const Runs& runs) {
+    // Into another buffer: a read that leaves it untouched must not pass for one that agrees.
     AlignedBuffer back(chunk_.count.bytes());
     Runs readable;
     for (const SectorRange& run : runs) {
@@ -115,15 +123,15 @@ class WayBack {
           [&](SectorRange part) {
             return path_.read_main(part.first, part_of(back.span(), chunk_, part));
           },
-          [this](int error) { return path_.find_main(error); }, readable);
+          [this](int error) { return path_.diagnose_main(error); }, readable);
     }
     Runs same;
     for (const SectorRange& run : readable) {
-      for (Sector at = run.first; at < run.end(); at = at + path_.unit()) {
-        const SectorRange unit{at, path_.unit()};
+      for (const SectorRange unit : blocks_in(run, path_.unit())) {
         if (std::ranges::equal(data(unit), part_of(back.span(), chunk_, unit))) {
           append_run(same, unit);
         } else {
+          // Main took the data and shows something else. No errno says that, so it is told as 0.
           fail_with(0);
         }
       }
@@ -133,7 +141,7 @@ class WayBack {
 
   DataPath& path_;
   const SectorRange chunk_;
-  const table::Table table_;
+  const table::Table& table_;
   const std::uint64_t deadline_ns_;
   AlignedBuffer data_;
   int error_ = ETIMEDOUT;  // unless something else goes wrong, something was not tried
@@ -142,7 +150,7 @@ class WayBack {
 
 // Adds up what is not in `back`. Requires the table before the change.
 void count(const table::Table& table, SectorRange chunk, const Runs& back, int error,
-           Returned& done) {
+           UnremapReport& done) {
   Sector at = chunk.first;
   auto next = back.begin();
   while (at < chunk.end()) {
@@ -163,34 +171,32 @@ void count(const table::Table& table, SectorRange chunk, const Runs& back, int e
   }
 }
 
-Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk, Returned& done) {
-  if (!path.writable()) return error_of(Outcome::read_only, path);
+Result<void> return_chunk(DataPath& path, Remapper& remapper, SectorRange chunk,
+                          UnremapReport& done) {
+  auto quiesced = quiesce(path, remapper, {chunk}, NeedsMain::yes);
+  if (!quiesced) return error_of(quiesced.error(), path);
+  CopyBack copy_back(path, *quiesced, chunk);
+  const Runs back = copy_back.copy_and_verify();
+  // Main left in the middle of it. What was verified before is not brought back either: whether it
+  // is the same main that comes back is not known yet.
   if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
-  const table::LiveTable::Hold hold = path.live.hold({chunk});
-  if (!path.live.drain(hold, path.clock, path.deadline_from_now())) {
-    return fail(ErrorCode::timeout, "a request in flight there does not end", {}, "try again");
-  }
-  const table::Table table = path.live.table();
-  WayBack way(path, chunk);
-  const Runs back = way.copy_and_verify();
-  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
+  // The commit is the step that counts. A crash before it leaves the mapping, after it main, and
+  // both hold the same. The spare sectors are free once no request that began before can name them.
   std::vector<Item> items;
   for (const SectorRange& run : back) items.push_back({Item::Kind::unmap, run, {}, 0});
-  if (!items.empty()) {
-    if (const Outcome outcome = remapper.run(items); outcome != Outcome::done) {
-      return error_of(outcome, path);
-    }
+  if (const Outcome outcome = quiesced->bind(items); outcome != Outcome::done) {
+    return error_of(outcome, path);
   }
-  count(table, chunk, back, way.error(), done);
+  count(quiesced->table(), chunk, back, copy_back.error(), done);
   return {};
 }
 
 }  // namespace
 
-Result<Returned> unremap(DataPath& path, Remapper& remapper, SectorRange range) {
-  if (!path.writable()) return error_of(Outcome::read_only, path);
-  if (path.breaker.tripped()) return error_of(Outcome::tripped, path);
-  Returned done;
+Result<UnremapReport> unremap(DataPath& path, Remapper& remapper, SectorRange range) {
+  // Also where nothing is remapped: what a chunk would be refused for is said at once.
+  if (const auto refusal = why_not_quiesce(path, NeedsMain::yes)) return error_of(*refusal, path);
+  UnremapReport done;
   // What is not remapped now is not waited for.
   const table::Table table = path.live.table();
   for (Sector at = range.first; at < range.end();) {
@@ -200,6 +206,8 @@ Result<Returned> unremap(DataPath& path, Remapper& remapper, SectorRange range) 
       at = piece.main.end();
       continue;
     }
+    // From here to the end of the chunk whatever the pieces are, so that a table of many small
+    // extents does not take a hold for each.
     const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
     at = chunk.end();
     if (const auto back = return_chunk(path, remapper, chunk, done); !back) {

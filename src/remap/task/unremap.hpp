@@ -16,6 +16,6 @@
 namespace dmremap::remap {
 
 // As Engine::unremap. The caller has no pin and no hold.
-[[nodiscard]] Result<Returned> unremap(DataPath& path, Remapper& remapper, SectorRange range);
+[[nodiscard]] Result<UnremapReport> unremap(DataPath& path, Remapper& remapper, SectorRange range);
 
 }  // namespace dmremap::remap

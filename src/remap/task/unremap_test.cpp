@@ -26,12 +26,12 @@ class Unremap : public ::testing::Test {
     capacity = rig.table().spare_capacity;
     ASSERT_EQ(rig.table().spare_free, capacity - 16);
   }
-  Returned back(std::uint64_t first, std::uint64_t count) {
+  UnremapReport back(std::uint64_t first, std::uint64_t count) {
     const auto done = rig.engine->unremap({{first}, {count}});
     EXPECT_TRUE(done) << done.error().message();
-    return done.value_or(Returned{});
+    return done.value_or(UnremapReport{});
   }
-  void expect_all_kept(const Returned& done, int error) {
+  void expect_all_kept(const UnremapReport& done, int error) {
     EXPECT_EQ(done.returned.value, 0U);
     EXPECT_EQ(done.kept.value, 16U);
     EXPECT_EQ(done.first_kept, Sector{100});
@@ -51,7 +51,7 @@ class Unremap : public ::testing::Test {
 };
 
 TEST_F(Unremap, Promise1_MainServesTheSameDataAgain) {
-  const Returned done = back(90, 40);
+  const UnremapReport done = back(90, 40);
   EXPECT_EQ(done.returned.value, 16U);
   EXPECT_EQ(done.kept.value, 0U);
   EXPECT_EQ(done.untouched.value, 24U);
@@ -108,7 +108,7 @@ TEST_F(Unremap, LostGoneSuspectAndGoodSectorsAreNotTouched) {
 
 TEST_F(Unremap, WhatMainStillRefusesStaysRemapped) {
   rig.main.fail_writes({{104}, {8}}, EIO);
-  const Returned done = back(100, 16);
+  const UnremapReport done = back(100, 16);
   EXPECT_EQ(done.returned.value, 8U);
   EXPECT_EQ(done.kept.value, 8U);
   EXPECT_EQ(done.first_kept, Sector{104});
@@ -125,7 +125,7 @@ TEST_F(Unremap, WhatMainCannotReadBackStaysRemapped) {
 TEST_F(Unremap, Promise1_WhatMainReadsBackDifferentStaysRemapped) {
   // The drive acknowledges and drops it.
   rig.main.set_landing([](const Request&) { return std::nullopt; });
-  const Returned done = back(100, 16);
+  const UnremapReport done = back(100, 16);
   rig.main.set_landing({});
   expect_all_kept(done, 0);
 }
@@ -138,7 +138,7 @@ TEST_F(Unremap, OneWrongSectorKeepsOnlyItself) {
     }
     return {};
   });
-  const Returned done = back(100, 16);
+  const UnremapReport done = back(100, 16);
   rig.main.set_hook({});
   EXPECT_EQ(done.returned.value, 15U);
   EXPECT_EQ(done.first_kept, Sector{109});
@@ -154,7 +154,7 @@ TEST_F(Unremap, Promise3_AFailedFlushKeepsTheMapping) {
 
 TEST_F(Unremap, WhatTheSpareCannotReadIsNotWrittenToMain) {
   rig.spare.fail_reads(rig.spare_of(103), EIO);
-  const Returned done = back(100, 16);
+  const UnremapReport done = back(100, 16);
   EXPECT_EQ(done.first_kept, Sector{103});
   EXPECT_GE(done.returned.value, 8U);
   EXPECT_EQ(rig.on_main(103), 1);

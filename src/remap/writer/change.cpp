@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
 #include "table/route.hpp"
 
@@ -125,19 +126,17 @@ Outcome Change::apply(const Item& item) {
 Outcome Change::store(const Item& item) {
   Outcome outcome = Outcome::done;
   const table::Table before = table_;
-  table::for_each_stretch(before, item.range, [&](const table::Stretch& stretch) {
+  for (const table::Stretch& stretch : table::stretches(before, item.range)) {
     outcome = stretch.place == table::Place::spare ? rewrite(item, stretch.range, stretch.spare)
                                                    : place(item, stretch.range);
-    return outcome == Outcome::done;
-  });
+    if (outcome != Outcome::done) break;
+  }
   return outcome;
 }
 
 Outcome Change::relocate(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (piece.state == State::remapped || piece.state == State::gone) continue;
     if (const Outcome outcome = place(item, piece.main); outcome != Outcome::done) return outcome;
   }
@@ -146,9 +145,7 @@ Outcome Change::relocate(const Item& item) {
 
 Outcome Change::fill(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (table::place_of(piece.state) != table::Place::nowhere) continue;
     if (const Outcome outcome = place(item, piece.main); outcome != Outcome::done) return outcome;
   }
@@ -158,9 +155,7 @@ Outcome Change::fill(const Item& item) {
 void Change::mark(const Item& item) {
   const bool gone = item.kind == Item::Kind::mark_gone;
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (item.kind == Item::Kind::mark_suspect) {
       if (piece.state == State::good) bind(item, piece.main, State::suspect, {});
       continue;
@@ -173,9 +168,7 @@ void Change::mark(const Item& item) {
 
 void Change::give_up(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (piece.state != State::remapped) continue;
     bind(item, piece.main, State::gone, {});
     retire({piece.spare, piece.main.count}, item.cause);
@@ -185,18 +178,14 @@ void Change::give_up(const Item& item) {
 
 void Change::clear_suspect(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (piece.state == State::suspect) make_good(piece.main);
   }
 }
 
 void Change::heal(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (piece.state == State::good) continue;
     make_good(piece.main);
     if (piece.state == State::remapped) retire({piece.spare, piece.main.count}, item.cause);
@@ -206,9 +195,7 @@ void Change::heal(const Item& item) {
 
 void Change::unmap(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (piece.state != State::remapped) continue;
     make_good(piece.main);
     freed_.push_back({piece.spare, piece.main.count});
@@ -218,9 +205,7 @@ void Change::unmap(const Item& item) {
 
 Outcome Change::move(const Item& item) {
   const table::Table before = table_;
-  for (Sector at = item.range.first; at < item.range.end();) {
-    const table::Piece piece = before.piece_at(at, item.range.end());
-    at = piece.main.end();
+  for (const table::Piece& piece : before.pieces(item.range)) {
     if (piece.state != State::remapped) continue;
     const Outcome outcome = replace(item, piece.main, piece.spare, item.cause);
     if (outcome != Outcome::done) return outcome;
@@ -245,9 +230,8 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
     if (whole.ok()) return Outcome::done;
     if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
   }
-  for (Sector at = part.first; at < part.end(); at = at + path_.unit()) {
-    const SectorRange unit{at, path_.unit()};
-    const Sector place_now = spare + (at - part.first);
+  for (const SectorRange unit : blocks_in(part, path_.unit())) {
+    const Sector place_now = spare + (unit.first - part.first);
     int cause = item.cause;
     if (!failing || !path_.failing.any(unit)) {
       const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
@@ -263,10 +247,9 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
 
 // What an error of the spare comes to; done: its sectors are to blame.
 Outcome Change::refused(int error) {
-  const Finding finding = path_.find_spare(error);
-  if (finding == Finding::media) return Outcome::done;
-  const bool no_space = io::classify(error) == io::Fault::no_space;
-  return no_space ? Outcome::spare_no_space : Outcome::failed;
+  const io::Fault fault = path_.diagnose_spare(error);
+  if (fault == io::Fault::media) return Outcome::done;
+  return fault == io::Fault::no_space ? Outcome::spare_no_space : Outcome::failed;
 }
 
 bool Change::out_of_time() const {
@@ -320,20 +303,18 @@ Outcome Change::place_once(const Item& item, SectorRange run, Sector spare,
 // A run that was refused as a whole, unit by unit until the search wants to be elsewhere.
 Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io::IoStatus whole,
                             std::vector<SectorRange>& left) {
-  for (Sector at = run.first; at < run.end();) {
-    const SectorRange unit{at, path_.unit()};
-    const SectorRange place_now{spare + (at - run.first), unit.count};
+  for (const SectorRange unit : blocks_in(run, path_.unit())) {
+    const SectorRange place_now{spare + (unit.first - run.first), unit.count};
     const io::IoStatus status =
         unit == run ? whole
                     : path_.write_spare(place_now.first, part_of(item.data, item.range, unit));
-    at = unit.end();
     if (status.ok()) {
       search_.report_success();
       allocated_.push_back(place_now);
       bind(item, unit, State::remapped, place_now.first);
       continue;
     }
-    const SectorRange untried{place_now.end(), run.end() - at};
+    const SectorRange untried{place_now.end(), run.end() - unit.end()};
     if (const Outcome outcome = refused(status.error); outcome != Outcome::done) {
       allocator_.give_back(place_now);
       allocator_.give_back(untried);
@@ -345,7 +326,7 @@ Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io:
     hopeless_ = !jump;
     if (jump && jump->value == 0 && !out_of_time()) continue;
     allocator_.give_back(untried);
-    if (!untried.empty()) append_run(left, {at, untried.count});
+    if (!untried.empty()) append_run(left, {unit.end(), untried.count});
     if (jump) allocator_.skip(*jump);
     return Outcome::done;
   }

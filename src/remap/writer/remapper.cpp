@@ -109,8 +109,8 @@ SpareTrial Remapper::try_spare_now() {
   if (store_.check_alone()) return remap::try_spare(path_, allocator_);
   lose_store();
   // Its metadata is not ours, or cannot be read. A device that is there says so otherwise.
-  const Finding finding = path_.find_spare(EIO);
-  if (finding == Finding::gone) return {SpareState::away, "the spare does not answer"};
+  if (path_.diagnose_spare(EIO) == io::Fault::device)
+    return {SpareState::away, "the spare does not answer"};
   return {SpareState::refuses, "the metadata on the spare cannot be read"};
 }
 
@@ -239,9 +239,7 @@ std::vector<SectorRange> Remapper::marks_that_may_wait(const Job& job,
   std::vector<SectorRange> gone;
   std::vector<SectorRange> lost;
   const auto add = [&](SectorRange range) {
-    for (Sector at = range.first; at < range.end();) {
-      const table::Piece piece = table.piece_at(at, range.end());
-      at = piece.main.end();
+    for (const table::Piece& piece : table.pieces(range)) {
       if (piece.state == format::State::gone) gone.push_back(piece.main);
       if (piece.state == format::State::lost) lost.push_back(piece.main);
     }
