@@ -4,32 +4,67 @@
 #pragma once
 
 #include <algorithm>
-#include <ranges>
+#include <cstddef>
+#include <iterator>
 
 #include "base/units.hpp"
 
 namespace dmremap {
 
+// A range cut at one boundary and at every `size` sectors behind it. An input range; no standard
+// view, because the clang that fuzzes and lints cannot read those of its standard library.
+class SectorParts {
+ public:
+  class Iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = SectorRange;
+    using difference_type = std::ptrdiff_t;
+
+    constexpr Iterator() = default;
+    constexpr Iterator(SectorRange range, Sector boundary, SectorCount size)
+        : at_(range.first), end_(range.end()), boundary_(boundary), size_(size) {}
+
+    [[nodiscard]] constexpr SectorRange operator*() const {
+      return {at_, std::min(boundary_, end_) - at_};
+    }
+    constexpr Iterator& operator++() {
+      at_ = std::min(boundary_, end_);
+      boundary_ = boundary_ + size_;
+      return *this;
+    }
+    constexpr void operator++(int) { ++*this; }
+    friend constexpr bool operator==(const Iterator& iterator, std::default_sentinel_t /*end*/) {
+      return iterator.at_ == iterator.end_;
+    }
+
+   private:
+    Sector at_;
+    Sector end_;
+    Sector boundary_;
+    SectorCount size_;
+  };
+
+  constexpr SectorParts(SectorRange range, Sector boundary, SectorCount size)
+      : begin_(range, boundary, size) {}
+
+  [[nodiscard]] constexpr Iterator begin() const { return begin_; }
+  [[nodiscard]] static constexpr std::default_sentinel_t end() { return {}; }
+
+ private:
+  Iterator begin_;
+};
+
 // The blocks that `range` touches, in order, each cut to the range. Blocks begin at multiples of
 // their size. Requires block > 0.
-[[nodiscard]] inline auto blocks_in(SectorRange range, SectorCount block) {
-  const std::uint64_t first = range.first.value / block.value;
-  const std::uint64_t end =
-      range.empty() ? first : (range.end().value + block.value - 1) / block.value;
-  return std::views::iota(first, end) | std::views::transform([range, block](std::uint64_t number) {
-           return SectorRange{{number * block.value}, block}.intersect(range);
-         });
+[[nodiscard]] constexpr SectorParts blocks_in(SectorRange range, SectorCount block) {
+  return {range, Sector{align_down(range.first.value, block.value)} + block, block};
 }
 
 // Parts of `longest` sectors from the beginning of the range, and what is left. Requires
 // longest > 0.
-[[nodiscard]] inline auto chunks_of(SectorRange range, SectorCount longest) {
-  const std::uint64_t parts = (range.count.value + longest.value - 1) / longest.value;
-  return std::views::iota(std::uint64_t{0}, parts) |
-         std::views::transform([range, longest](std::uint64_t number) {
-           const SectorCount before{number * longest.value};
-           return SectorRange{range.first + before, std::min(longest, range.count - before)};
-         });
+[[nodiscard]] constexpr SectorParts chunks_of(SectorRange range, SectorCount longest) {
+  return {range, range.first + longest, longest};
 }
 
 // `range` extended to whole blocks.

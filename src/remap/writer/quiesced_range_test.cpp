@@ -12,7 +12,6 @@ namespace dmremap::remap {
 namespace {
 
 using format::State;
-using table::Piece;
 
 constexpr SectorRange kRange{{100}, {8}};
 constexpr SectorRange kBehind{{108}, {8}};
