@@ -13,7 +13,9 @@ using format::State;
 static_assert(format::kMaxExtentSectors < std::uint64_t{1} << 24U, "3 + 5 + 16 bits of length");
 static_assert(static_cast<unsigned>(State::retired) < 8, "3 bits of state");
 
-Leaf::Leaf(std::span<const Extent> extents) {
+Leaf::Leaf(std::span<const Extent> extents) : Leaf(pack(extents)) {}
+
+std::shared_ptr<const std::byte[]> Leaf::pack(std::span<const Extent> extents) {
   const std::size_t n = extents.size();
   DMREMAP_ASSERT(n >= 1 && n <= kExtents);
   auto bytes = std::make_shared_for_overwrite<std::byte[]>(kStartsAt + n * kExtentBytes);
@@ -34,14 +36,14 @@ Leaf::Leaf(std::span<const Extent> extents) {
     put(kStartsAt + 14 * n + 4 * i, parts.bound_sequence);
     put(kStartsAt + 18 * n + 4 * i, parts.bound_time);
   }
-  bytes_ = std::move(bytes);
+  return bytes;
 }
 
-std::size_t Leaf::last_begun(Sector sector) const {
+std::size_t LeafView::last_begun(Sector sector) const {
   const std::uint64_t from_first = std::min((sector - first()).value, kSpan.value - 1);
   // As large as a start there can be, whatever the length.
   const auto key = static_cast<std::uint32_t>(from_first << kCountHighBits | 7U);
-  const std::byte* at = bytes_.get() + kStartsAt;
+  const std::byte* at = bytes_ + kStartsAt;
   for (std::size_t n = size(); n > 1;) {
     const std::size_t half = n / 2;
     std::uint32_t start = 0;
@@ -49,16 +51,16 @@ std::size_t Leaf::last_begun(Sector sector) const {
     at = half_the_time(start <= key) ? at + 4 * half : at;
     n -= half;
   }
-  return static_cast<std::size_t>(at - (bytes_.get() + kStartsAt)) / 4;
+  return static_cast<std::size_t>(at - (bytes_ + kStartsAt)) / 4;
 }
 
-SectorRange Leaf::main(std::size_t i) const {
+SectorRange LeafView::main(std::size_t i) const {
   const std::uint64_t high = start(i) & ((1U << kCountHighBits) - 1);
   const std::uint64_t middle = word(i) >> kCountMiddleShift & kCountMiddleMask;
   return {first_of(i), {high << 21U | middle << 16U | count_low(i)}};
 }
 
-Extent Leaf::operator[](std::size_t i) const {
+Extent LeafView::operator[](std::size_t i) const {
   const SectorRange range = main(i);
   const std::size_t n = size();
   return Extent(Extent::Parts{range.first, static_cast<std::uint32_t>(range.count.value),

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/units.hpp"
 #include "format/extent.hpp"
@@ -28,15 +29,12 @@ namespace dmremap::table {
   return __builtin_expect_with_probability(static_cast<long>(condition), 1L, 0.5) != 0;
 }
 
-// A value: copying shares. Any number of threads may read one.
-class Leaf {
+// The bytes of a leaf that something else keeps alive. Any number of threads may read one.
+class LeafView {
  public:
   static constexpr std::size_t kExtents = 256;
   // All extents of a leaf begin within 256 GiB of the first.
   static constexpr SectorCount kSpan{std::uint64_t{1} << 29U};
-
-  // Requires 1 to kExtents extents, sorted and disjoint, that begin within kSpan.
-  explicit Leaf(std::span<const format::Extent> extents);
 
   [[nodiscard]] std::size_t size() const { return load<std::uint32_t>(kSizeAt); }
   [[nodiscard]] Sector first() const { return {load<std::uint64_t>(0)}; }
@@ -55,16 +53,18 @@ class Leaf {
   [[nodiscard]] format::Extent operator[](std::size_t i) const;
 
   // The same for two leaves that share their memory.
-  [[nodiscard]] const void* identity() const { return bytes_.get(); }
+  [[nodiscard]] const void* identity() const { return bytes_; }
   // Begins to bring in what a search reads, all at once.
   void prefetch() const {
     constexpr std::size_t kLine = 64;
     for (std::size_t at = 0; at < kStartsAt + kExtents * 4; at += kLine) {
-      __builtin_prefetch(bytes_.get() + at);
+      __builtin_prefetch(bytes_ + at);
     }
   }
 
- private:
+ protected:
+  explicit LeafView(const std::byte* bytes) : bytes_(bytes) {}
+
   static constexpr std::size_t kSizeAt = 8;
   static constexpr std::size_t kStartsAt = 12;
   static constexpr std::size_t kExtentBytes = 22;
@@ -77,7 +77,7 @@ class Leaf {
   template <typename T>
   [[nodiscard]] T load(std::size_t at) const {
     T value;
-    std::memcpy(&value, bytes_.get() + at, sizeof value);
+    std::memcpy(&value, bytes_ + at, sizeof value);
     return value;
   }
   [[nodiscard]] std::uint32_t start(std::size_t i) const {
@@ -90,7 +90,21 @@ class Leaf {
     return load<std::uint16_t>(kStartsAt + 12 * size() + 2 * i);
   }
 
-  std::shared_ptr<const std::byte[]> bytes_;
+  const std::byte* bytes_;
+};
+
+// A leaf with its memory. A value: copying shares.
+class Leaf : public LeafView {
+ public:
+  // Requires 1 to kExtents extents, sorted and disjoint, that begin within kSpan.
+  explicit Leaf(std::span<const format::Extent> extents);
+
+ private:
+  explicit Leaf(std::shared_ptr<const std::byte[]> memory)
+      : LeafView(memory.get()), memory_(std::move(memory)) {}
+  static std::shared_ptr<const std::byte[]> pack(std::span<const format::Extent> extents);
+
+  std::shared_ptr<const std::byte[]> memory_;
 };
 
 }  // namespace dmremap::table

@@ -43,7 +43,7 @@ void append_joined(std::vector<Extent>& to, const Extent& extent) {
   }
 }
 
-void append_extents(const Leaf& leaf, std::vector<Extent>& to) {
+void append_extents(const LeafView& leaf, std::vector<Extent>& to) {
   for (std::size_t i = 0; i < leaf.size(); ++i) to.push_back(leaf[i]);
 }
 
@@ -85,13 +85,19 @@ Table::Table(std::span<const Extent> extents, std::span<const Extent> retired) {
     append_joined(joined, extent);
   }
   auto top = std::make_shared<Top>();
-  append_leaves(*top, joined);
+  const LeafGroup leaves = make_leaves(*top, joined);
+  for (const Leaf& leaf : leaves) {
+    top->firsts.push_back(leaf.first().value);
+    top->leaves.push_back(leaf);
+  }
+  append_groups(*top, leaves);
   for (const Extent& extent : retired) top->counts.retired += extent.spare().count.value;
   top_ = std::move(top);
   retired_ = std::make_shared<const std::vector<Extent>>(retired.begin(), retired.end());
 }
 
-void Table::append_leaves(Top& top, const std::vector<Extent>& extents) {
+Table::LeafGroup Table::make_leaves(Top& top, const std::vector<Extent>& extents) {
+  LeafGroup out;
   std::span<const Extent> rest(extents);
   while (!rest.empty()) {
     const std::size_t leaves = (rest.size() + kLeafExtents - 1) / kLeafExtents;
@@ -101,13 +107,23 @@ void Table::append_leaves(Top& top, const std::vector<Extent>& extents) {
         rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(share),
         [first](const Extent& extent) { return extent.main().first - first < Leaf::kSpan; });
     const auto part = rest.first(static_cast<std::size_t>(end - rest.begin()));
-    top.firsts.push_back(first.value);
-    top.leaves.emplace_back(part);
+    out.emplace_back(part);
     rest = rest.subspan(part.size());
   }
   top.extents += extents.size();
   for (const Extent& extent : extents) {
     sectors_of(top.counts, extent.state()) += extent.main().count.value;
+  }
+  return out;
+}
+
+void Table::append_groups(Top& top, const LeafGroup& leaves) {
+  const std::size_t groups = (leaves.size() + kGroupLeaves - 1) / kGroupLeaves;
+  for (std::size_t i = 0; i < groups; ++i) {
+    const auto at = [&](std::size_t group) {
+      return leaves.begin() + static_cast<std::ptrdiff_t>(leaves.size() * group / groups);
+    };
+    top.groups.push_back(std::make_shared<const LeafGroup>(at(i), at(i + 1)));
   }
 }
 
@@ -126,7 +142,7 @@ Table::There Table::look(Sector sector) const {
     n -= half;
   }
   const auto at = static_cast<std::size_t>(last_begun - firsts);
-  const Leaf& leaf = top.leaves[at];
+  const LeafView& leaf = top.leaves[at];
   if (leaves > kManyLeaves) leaf.prefetch();
   const std::size_t index = leaf.last_begun(sector);
   if (leaf.main(index).contains(sector)) return {&leaf, index, std::nullopt};
@@ -187,7 +203,7 @@ Table Table::replaced(SectorRange range, std::span<const Extent> extents) const 
   top->counts = old.counts;
   top->extents = old.extents;
   for (std::size_t i = from; i < to; ++i) {
-    const Leaf& leaf = old.leaves[i];
+    const LeafView& leaf = old.leaves[i];
     top->extents -= leaf.size();
     for (std::size_t j = 0; j < leaf.size(); ++j) {
       const Extent extent = leaf[j];
@@ -205,18 +221,53 @@ Table Table::replaced(SectorRange range, std::span<const Extent> extents) const 
   insert_before(range.end());
   DMREMAP_ASSERT(next == extents.end());
 
-  top->firsts.reserve(old.firsts.size() + 2);
-  top->leaves.reserve(old.leaves.size() + 2);
-  const auto at = [](std::size_t i) { return static_cast<std::ptrdiff_t>(i); };
-  top->firsts.assign(begin, begin + at(from));
-  top->leaves.assign(old.leaves.begin(), old.leaves.begin() + at(from));
-  append_leaves(*top, merged);
-  top->firsts.insert(top->firsts.end(), begin + at(to), old.firsts.end());
-  top->leaves.insert(top->leaves.end(), old.leaves.begin() + at(to), old.leaves.end());
+  replace_leaves(old, {from, to}, make_leaves(*top, merged), *top);
 
   Table out = *this;
   out.top_ = std::move(top);
   return out;
+}
+
+// `now` gets the leaves of `old`, those of `range` replaced by `leaves`.
+void Table::replace_leaves(const Top& old, LeafRange range, const LeafGroup& leaves, Top& now) {
+  const auto at = [](std::size_t i) { return static_cast<std::ptrdiff_t>(i); };
+  now.firsts.reserve(old.firsts.size() + leaves.size());
+  now.leaves.reserve(old.leaves.size() + leaves.size());
+  now.firsts.assign(old.firsts.begin(), old.firsts.begin() + at(range.from));
+  now.leaves.assign(old.leaves.begin(), old.leaves.begin() + at(range.from));
+  for (const Leaf& leaf : leaves) {
+    now.firsts.push_back(leaf.first().value);
+    now.leaves.push_back(leaf);
+  }
+  now.firsts.insert(now.firsts.end(), old.firsts.begin() + at(range.to), old.firsts.end());
+  now.leaves.insert(now.leaves.end(), old.leaves.begin() + at(range.to), old.leaves.end());
+
+  // The groups that own a replaced leaf become new ones, with their other leaves and the new ones.
+  std::size_t first_group = 0;
+  std::size_t end = 0;  // of the leaves whose groups were passed
+  while (first_group + 1 < old.groups.size() &&
+         end + old.groups[first_group]->size() <= range.from) {
+    end += old.groups[first_group++]->size();
+  }
+  LeafGroup before;
+  LeafGroup after;
+  std::size_t end_group = first_group;
+  const auto is_small = [&] {
+    return before.size() + leaves.size() + after.size() < kGroupLeaves / 4;
+  };
+  while (end_group < old.groups.size() &&
+         (end_group == first_group || end < range.to || is_small())) {
+    for (const Leaf& leaf : *old.groups[end_group++]) {
+      if (end < range.from) before.push_back(leaf);
+      if (end >= range.to) after.push_back(leaf);
+      ++end;
+    }
+  }
+  before.insert(before.end(), leaves.begin(), leaves.end());
+  before.insert(before.end(), after.begin(), after.end());
+  now.groups.assign(old.groups.begin(), old.groups.begin() + at(first_group));
+  append_groups(now, before);
+  now.groups.insert(now.groups.end(), old.groups.begin() + at(end_group), old.groups.end());
 }
 
 Table Table::with_retired(const Extent& extent) const {
@@ -243,13 +294,13 @@ Table Table::with_retired(const Extent& extent) const {
 std::vector<Extent> Table::extents() const {
   std::vector<Extent> out;
   out.reserve(top_->extents);
-  for (const Leaf& leaf : top_->leaves) append_extents(leaf, out);
+  for (const LeafView& leaf : top_->leaves) append_extents(leaf, out);
   return out;
 }
 
 format::TableChange Table::change_from(const Table& before) const {
-  const std::vector<Leaf>& old = before.top_->leaves;
-  const std::vector<Leaf>& now = top_->leaves;
+  const std::vector<LeafView>& old = before.top_->leaves;
+  const std::vector<LeafView>& now = top_->leaves;
   std::vector<Extent> removed;
   std::vector<Extent> added;
   // A leaf that both share begins where it began: two walks by first sector meet at it.
@@ -271,11 +322,18 @@ format::TableChange Table::change_from(const Table& before) const {
   return out;
 }
 
+std::size_t Table::owned_leaves() const {
+  std::size_t out = 0;
+  for (const auto& group : top_->groups) out += group->size();
+  return out;
+}
+
 std::size_t Table::leaves_shared_with(const Table& other) const {
   std::unordered_set<const void*> mine;
-  for (const Leaf& leaf : top_->leaves) mine.insert(leaf.identity());
+  for (const LeafView& leaf : top_->leaves) mine.insert(leaf.identity());
   return static_cast<std::size_t>(std::ranges::count_if(
-      other.top_->leaves, [&mine](const Leaf& leaf) { return mine.contains(leaf.identity()); }));
+      other.top_->leaves,
+      [&mine](const LeafView& leaf) { return mine.contains(leaf.identity()); }));
 }
 
 }  // namespace dmremap::table

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table of a set, immutable: what is not good on main, and where it is. Changing it makes a new
 // table that shares all leaves but the touched ones, so that publishing a change to a table of a
-// million extents copies some kilobytes.
+// million extents copies some kilobytes. What a search reads of the leaves, where each begins and
+// where its bytes are, is two flat lists, which are copied as a whole. Counting who shares a leaf
+// would cost more than that copy: the count is kept for groups of leaves.
 //
 // Invariants: extents are sorted by main sector, disjoint and not empty; no two neighbours join
 // (format::Extent::joins); a leaf holds 1 to kLeafExtents of them (leaf.hpp).
@@ -45,6 +47,7 @@ struct StateCounts {
 class Table {
  public:
   static constexpr std::size_t kLeafExtents = Leaf::kExtents;
+  static constexpr std::size_t kGroupLeaves = 64;
 
   Table();
   // Requires `extents` sorted by main sector and disjoint, `retired` sorted by spare sector and
@@ -84,23 +87,37 @@ class Table {
   // are.
   [[nodiscard]] std::size_t leaves_shared_with(const Table& other) const;
   [[nodiscard]] std::size_t leaves() const { return top_->leaves.size(); }
+  // How many are kept alive by this table: no more than there are.
+  [[nodiscard]] std::size_t owned_leaves() const;
 
  private:
+  // Neighbouring leaves, which live as long as any table that shares one of them. About
+  // kGroupLeaves.
+  using LeafGroup = std::vector<Leaf>;
   struct Top {
     std::vector<std::uint64_t> firsts;  // first main sector of each leaf
-    std::vector<Leaf> leaves;
+    std::vector<LeafView> leaves;
+    std::vector<std::shared_ptr<const LeafGroup>> groups;  // the owners of `leaves`, in their order
     std::size_t extents = 0;
     StateCounts counts;
   };
   // What there is at a sector: an extent that covers it, or where the next one begins.
   struct There {
-    const Leaf* leaf = nullptr;  // of the extent, null: none covers it
+    const LeafView* leaf = nullptr;  // of the extent, null: none covers it
     std::size_t index = 0;
     std::optional<Sector> next;
   };
 
   [[nodiscard]] There look(Sector sector) const;
-  static void append_leaves(Top& top, const std::vector<format::Extent>& extents);
+  // The leaves of `extents`; counts them in `top`.
+  static LeafGroup make_leaves(Top& top, const std::vector<format::Extent>& extents);
+  struct LeafRange {
+    std::size_t from;
+    std::size_t to;
+  };
+  static void replace_leaves(const Top& old, LeafRange range, const LeafGroup& leaves, Top& now);
+  // Makes `leaves` the owners of the leaves that follow in `top`.
+  static void append_groups(Top& top, const LeafGroup& leaves);
 
   std::shared_ptr<const Top> top_;
   std::shared_ptr<const std::vector<format::Extent>> retired_;

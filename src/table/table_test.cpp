@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <random>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -269,6 +270,33 @@ format::TableChange change_by_hand(const Table& before, const Table& now) {
     if (lacks(before.retired(), e)) out.added.push_back(e);
   }
   return out;
+}
+
+// A leaf is kept by groups that tables share: it must live as long as any table that names it, and
+// nothing must be kept that no table names any more.
+TEST(Table, OfManyVersionsEachKeepsItsLeavesAndNoMore) {
+  std::vector<Extent> extents;
+  for (std::uint64_t i = 0; i < 60'000; ++i) {
+    extents.push_back(extent(State::remapped, i * 8, 4, i * 4, 1));
+  }
+  Table table(extents, {});
+  ASSERT_GT(table.leaves(), 3 * Table::kGroupLeaves);
+  std::vector<Table> versions;
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 400; ++round) {
+    const std::uint64_t first = random() % 60'000;
+    const std::uint64_t count = round % 20 == 0 ? 9'000 : 1 + random() % 30;
+    const std::uint64_t at = first * 8 + 4;
+    const std::uint64_t length = std::min<std::uint64_t>(count * 8, 480'000 - at);
+    table = round % 3 == 0
+                ? table.replaced({{at}, {length}}, {})
+                : table.replaced({{at}, {4}}, std::array{extent(State::gone, at, 4, 0, 2)});
+    ASSERT_TRUE(well_formed(table)) << round;
+    ASSERT_EQ(table.owned_leaves(), table.leaves()) << round;
+    versions.push_back(table);
+    if (versions.size() > 8) versions.erase(versions.begin());
+  }
+  for (const Table& version : versions) EXPECT_TRUE(well_formed(version));
 }
 
 RC_GTEST_PROP(Table, TheChangeFromAnotherIsWhatOnlyOneOfThemHolds, ()) {
