@@ -51,15 +51,32 @@ void LiveTable::clear_unused_locked(SectorRange range) {
 }
 
 std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange> changed) {
-  const std::lock_guard lock(mutex_);
-  // Bits are set before the snapshot is out and cleared after: a request that pins itself in
-  // between looks at the table once too often, and never once too seldom.
-  for (const SectorRange& range : changed) regions_.set(range);
-  Snapshot next = published_.current();
-  next.table = table;
-  const std::uint64_t epoch = publish_locked(std::move(next));
-  for (const SectorRange& range : changed) clear_unused_locked(range);
+  std::uint64_t epoch = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    // Bits are set before the snapshot is out and cleared after: a request that pins itself in
+    // between looks at the table once too often, and never once too seldom.
+    for (const SectorRange& range : changed) regions_.set(range);
+    Snapshot next = published_.current();
+    next.table = table;
+    epoch = publish_locked(std::move(next));
+    for (const SectorRange& range : changed) clear_unused_locked(range);
+  }
+  for (TableSubscriber* subscriber : subscribers_) subscriber->on_table(table, changed);
   return epoch;
+}
+
+bool LiveTable::drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const {
+  return pins_.drain(range, clock, deadline_ns) &&
+         std::ranges::all_of(sources_, [&](const PinSource* source) {
+           return source->drain(range, clock, deadline_ns);
+         });
+}
+
+std::uint64_t LiveTable::oldest_request() const {
+  std::uint64_t out = pins_.oldest();
+  for (const PinSource* source : sources_) out = std::min(out, source->oldest());
+  return out;
 }
 
 LiveTable::Hold LiveTable::hold(std::vector<SectorRange> ranges) {
@@ -95,9 +112,8 @@ void LiveTable::release(const std::vector<SectorRange>& ranges) {
 bool LiveTable::drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns) const {
   // One deadline for all ranges. A request that came after the hold has seen it, and is not in the
   // way.
-  return std::ranges::all_of(hold.ranges_, [&](const SectorRange& range) {
-    return pins_.drain(range, clock, deadline_ns);
-  });
+  return std::ranges::all_of(
+      hold.ranges_, [&](const SectorRange& range) { return drain(range, clock, deadline_ns); });
 }
 
 void LiveTable::wait_unheld(SectorRange range) {
@@ -135,7 +151,7 @@ void LiveTable::release(const std::shared_ptr<WatchRecord>& watched) {
 }
 
 bool LiveTable::drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const {
-  return pins_.drain(watch.range(), clock, deadline_ns);
+  return drain(watch.range(), clock, deadline_ns);
 }
 
 bool LiveTable::wait_unwatched(SectorRange range, std::chrono::nanoseconds longest) {

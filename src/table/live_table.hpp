@@ -33,12 +33,42 @@
 
 namespace dmremap::table {
 
+// Requests in flight that do not announce themselves in this process: those that a kernel target
+// sends to main by itself. Thread-safe.
+class PinSource {
+ public:
+  // Waits until no request is in flight any more that touches `range` and began before the call.
+  // One that begins later sees what was published and held before. False: not by `deadline_ns`.
+  [[nodiscard]] virtual bool drain(SectorRange range, Clock& clock,
+                                   std::uint64_t deadline_ns) const = 0;
+  // Every request in flight saw what was published in this epoch, or later.
+  [[nodiscard]] virtual std::uint64_t oldest() const = 0;
+
+ protected:
+  ~PinSource() = default;
+};
+
+// Told of every table by the thread that publishes it: after requests see it, and before whoever
+// asked for the change is answered. Must not hold, watch or publish, nor wait for a request.
+class TableSubscriber {
+ public:
+  // `changed`: where `table` differs from the one before.
+  virtual void on_table(const Table& table, std::span<const SectorRange> changed) = 0;
+
+ protected:
+  ~TableSubscriber() = default;
+};
+
 // Thread-safe.
 class LiveTable {
  public:
   // `pins`: as for Pins.
   LiveTable(SectorCount main_size, const Table& table, Scheduling& scheduling,
             std::span<std::byte> pins = {});
+
+  // Both outlive this; call before the first request. Own requests need no source.
+  void add(const PinSource& source) { sources_.push_back(&source); }
+  void add(TableSubscriber& subscriber) { subscribers_.push_back(&subscriber); }
 
   // The order matters: pin first, then look.
   [[nodiscard]] Pins::Pin pin(SectorRange range) { return pins_.pin(range); }
@@ -104,7 +134,13 @@ class LiveTable {
   // pin.
   [[nodiscard]] bool wait_unwatched(SectorRange range, std::chrono::nanoseconds longest);
 
+  // The requests of this process.
   [[nodiscard]] const Pins& pins() const { return pins_; }
+  // Waits for the requests in flight, of every source, that began before the call and touch
+  // `range`. False: not by then.
+  [[nodiscard]] bool drain(SectorRange range, Clock& clock, std::uint64_t deadline_ns) const;
+  // Every request in flight, of every source, began in this epoch or later.
+  [[nodiscard]] std::uint64_t oldest_request() const;
 
  private:
   std::uint64_t publish_locked(Snapshot next);
@@ -113,6 +149,8 @@ class LiveTable {
   void release(const std::shared_ptr<WatchRecord>& watched);
 
   Pins pins_;
+  std::vector<const PinSource*> sources_;
+  std::vector<TableSubscriber*> subscribers_;
   RegionMap regions_;
   mutable Mutex mutex_;  // publishing; no I/O is done under it
   Condition released_;
