@@ -10,8 +10,7 @@ Terabytes::Terabytes(std::uint64_t extents) {
   while (blocks.size() < extents) {
     while (blocks.size() < extents) blocks.push_back(below(kDiskSize.value / kRequest.value));
     std::ranges::sort(blocks);
-    const auto twice = std::ranges::unique(blocks);
-    blocks.erase(twice.begin(), twice.end());
+    blocks.erase(std::unique(blocks.begin(), blocks.end()), blocks.end());
   }
   extents_.reserve(extents);
   for (const std::uint64_t block : blocks) {

@@ -118,15 +118,15 @@ Result<ExportKind> parse_export(const std::string& text) {
               "use `block`, `fuse`, `nbd` or `auto`");
 }
 
-Result<std::unique_ptr<Exports>> start_exports(remap::Engine& engine,
+Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk,
                                                const ExportOptions& options) {
   auto fuse = fuse::FuseFrontend::start(
-      engine, {options.mount_path, options.read_only, options.punch_holes});
+      disk, {options.mount_path, options.read_only, options.punch_holes});
   if (!fuse) return tl::unexpected(fuse.error());
   fuse::LoopOptions loop;
   loop.backing_path = (*fuse)->path();
   loop.stable_link = options.stable_link;
-  loop.logical_block_bytes = engine.geometry().logical_block_bytes;
+  loop.logical_block_bytes = disk.geometry().logical_block_bytes;
   loop.read_only = options.read_only;
   auto made = std::make_unique<LocalExports>(std::move(*fuse), options, std::move(loop));
   const bool must = asks_for(options, ExportKind::block);

@@ -10,7 +10,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.hpp"
-#include "remap/engine.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::daemon {
 
@@ -44,8 +44,8 @@ class Exports {
 };
 
 // A FUSE file, and a loop device over it where one was asked for. Serves before it returns.
-// `engine` outlives it. `ended`: the file was unmounted from outside.
-Result<std::unique_ptr<Exports>> start_exports(remap::Engine& engine, const ExportOptions& options);
+// `disk` outlives it. `ended`: the file was unmounted from outside.
+Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk, const ExportOptions& options);
 
 // Whether this process may use FUSE at all, which the exports above are made with.
 [[nodiscard]] bool can_mount();

@@ -77,7 +77,7 @@ class Serving final : public control::Service {
                                            const control::StopCondition& stop) override {
     remap::RelocationReport sum;
     const auto step = [&](SectorRange part) -> Result<void> {
-      const auto done = set_->engine().relocate(part);
+      const auto done = set_->admin().relocate(part);
       if (!done) return tl::unexpected(done.error());
       sum.relocated = sum.relocated + done->relocated;
       sum.lost = sum.lost + done->lost;
@@ -94,7 +94,7 @@ class Serving final : public control::Service {
                                        const control::StopCondition& stop) override {
     remap::UnremapReport sum;
     const auto step = [&](SectorRange part) -> Result<void> {
-      const auto done = set_->engine().unremap(part);
+      const auto done = set_->admin().unremap(part);
       if (!done) return tl::unexpected(done.error());
       if (sum.kept.value == 0) sum.first_kept = done->first_kept;
       if (done->kept.value != 0) sum.error = done->error;
@@ -112,13 +112,13 @@ class Serving final : public control::Service {
   Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     const std::shared_lock lock(mutex_);
     if (auto may = check_change({}); !may) return tl::unexpected(may.error());
-    return set_->engine().mark_known_bad(list, dry_run);
+    return set_->admin().mark_known_bad(list, dry_run);
   }
 
   Result<remap::BackfillReport> backfill(const remap::Backfill& fill) override {
     const std::shared_lock lock(mutex_);
     if (auto may = check_change({}); !may) return tl::unexpected(may.error());
-    return set_->engine().backfill(fill);
+    return set_->admin().backfill(fill);
   }
 
   Result<set::Moment> settle() override {
@@ -136,10 +136,10 @@ class Serving final : public control::Service {
   Result<control::DiskMap> disk_map() override {
     const std::shared_lock lock(mutex_);
     if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
-    const remap::Engine& engine = set_->engine();
+    const remap::Admin& engine = set_->admin();
     const std::uint64_t sequence = set_->status().sequence;  // before the table, as it says
-    return control::DiskMap{engine.geometry().size, engine.extents(), engine.geometry().unit(),
-                            sequence, engine.failing()};
+    return control::DiskMap{set_->disk().geometry().size, engine.extents(),
+                            set_->disk().geometry().unit(), sequence, engine.failing()};
   }
 
   Result<void> stop() override {
@@ -200,7 +200,7 @@ class Serving final : public control::Service {
       return fail(ErrorCode::read_only, "was started read-only", set_->name(),
                   "start it without --read-only");
     }
-    const SectorRange disk{{0}, set_->engine().geometry().size};
+    const SectorRange disk{{0}, set_->disk().geometry().size};
     if (disk.contains(range)) return {};
     return fail(
         ErrorCode::usage,
@@ -453,7 +453,7 @@ Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runti
   const EndSignals signals;
   const auto export_it = [&](set::RunningSet& set) {
     const std::string& name = set.name();
-    return start_exports(set.engine(),
+    return start_exports(set.disk(),
                          {options.exports, mount_path_of(name, options, runtime), stable_link(name),
                           options.open.read_only, !io::zeroes_by_writing(set.status().main_path)});
   };

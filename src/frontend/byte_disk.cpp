@@ -21,10 +21,10 @@ int upward(io::IoStatus status) {
 
 }  // namespace
 
-ByteDisk::ByteDisk(remap::Engine& engine)
-    : engine_(engine),
-      unit_bytes_(engine.geometry().logical_block_bytes),
-      size_bytes_(engine.geometry().size.bytes()) {}
+ByteDisk::ByteDisk(remap::Disk& disk)
+    : disk_(disk),
+      unit_bytes_(disk.geometry().logical_block_bytes),
+      size_bytes_(disk.geometry().size.bytes()) {}
 
 ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
                                      const Scratch& scratch) {
@@ -34,7 +34,7 @@ ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
   const std::uint64_t first = align_down(offset, unit_bytes_);
   const std::uint64_t last = align_up(end, unit_bytes_);  // the disk is whole units
   const auto whole = scratch.payload.first(last - first);
-  if (const int error = upward(engine_.read(sector_at(first), whole)); error != 0) {
+  if (const int error = upward(disk_.read(sector_at(first), whole)); error != 0) {
     return {.error = error, .bytes = {}};
   }
   return {.error = 0, .bytes = whole.subspan(offset - first, end - offset)};
@@ -43,13 +43,13 @@ ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
 std::optional<ByteDisk::ReadOutcome> ByteDisk::read_or_later(std::uint64_t offset,
                                                              std::size_t length,
                                                              const Scratch& scratch,
-                                                             const remap::Engine::Later& later) {
+                                                             const remap::Disk::Later& later) {
   const bool whole_blocks = offset % unit_bytes_ == 0 && length % unit_bytes_ == 0;
   if (!whole_blocks || length == 0 || is_too_long(length, scratch) || offset >= size_bytes_) {
     return read(offset, length, scratch);
   }
   const auto out = scratch.payload.first(std::min<std::uint64_t>(length, size_bytes_ - offset));
-  const auto status = engine_.read_or_later(sector_at(offset), out, later);
+  const auto status = disk_.read_or_later(sector_at(offset), out, later);
   if (!status) return std::nullopt;
   if (const int error = upward(*status); error != 0)
     return ReadOutcome{.error = error, .bytes = {}};
@@ -70,19 +70,19 @@ ByteDisk::WriteOutcome ByteDisk::write(std::uint64_t offset, std::span<const std
 }
 
 int ByteDisk::read_blocks(std::uint64_t offset, std::span<std::byte> out) {
-  return upward(engine_.read(sector_at(offset), out));
+  return upward(disk_.read(sector_at(offset), out));
 }
 
 int ByteDisk::write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
   const WriteGate::Pass beside(gate_, WriteGate::Access::shared, offset, offset + data.size());
-  return upward(engine_.write(sector_at(offset), data, fua));
+  return upward(disk_.write(sector_at(offset), data, fua));
 }
 
 int ByteDisk::discard(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t first = align_up(offset, unit_bytes_);
   const std::uint64_t end = align_down(offset + length, unit_bytes_);
   if (first >= end) return 0;
-  const auto status = engine_.discard({sector_at(first), SectorCount::from_bytes(end - first)});
+  const auto status = disk_.discard({sector_at(first), SectorCount::from_bytes(end - first)});
   return status.ok() || status.error == EOPNOTSUPP ? 0 : EIO;
 }
 
@@ -100,16 +100,16 @@ ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
   const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, last);
   const auto edge = scratch.edge;
   if (head != 0) {
-    const int error = upward(engine_.read(sector_at(first), edge));
+    const int error = upward(disk_.read(sector_at(first), edge));
     if (error != 0) return {.error = error, .bytes = 0};
     std::memcpy(whole.data(), edge.data(), head);
   }
   if (tail != 0) {
-    const int error = upward(engine_.read(sector_at(last - unit_bytes_), edge));
+    const int error = upward(disk_.read(sector_at(last - unit_bytes_), edge));
     if (error != 0) return {.error = error, .bytes = 0};
     std::memcpy(whole.data() + whole.size() - tail, edge.data() + unit_bytes_ - tail, tail);
   }
-  const int error = upward(engine_.write(sector_at(first), whole, fua));
+  const int error = upward(disk_.write(sector_at(first), whole, fua));
   return {.error = error, .bytes = error == 0 ? data.size() : 0};
 }
 
@@ -124,7 +124,7 @@ int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, const Scr
   if (inner < inner_end) {
     const WriteGate::Pass beside(gate_, WriteGate::Access::shared, inner, inner_end);
     const auto status =
-        engine_.write_zeroes({sector_at(inner), SectorCount::from_bytes(inner_end - inner)});
+        disk_.write_zeroes({sector_at(inner), SectorCount::from_bytes(inner_end - inner)});
     if (!status.ok()) return status.error == EOPNOTSUPP ? EOPNOTSUPP : EIO;
   }
   if (offset < inner) {
@@ -141,13 +141,13 @@ int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length,
   DMREMAP_ASSERT(offset - first + length <= unit_bytes_);
   const auto edge = scratch.edge;
   const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, first + unit_bytes_);
-  if (const int error = upward(engine_.read(sector_at(first), edge)); error != 0) return error;
+  if (const int error = upward(disk_.read(sector_at(first), edge)); error != 0) return error;
   std::memset(edge.data() + (offset - first), 0, length);
-  return upward(engine_.write(sector_at(first), edge, false));
+  return upward(disk_.write(sector_at(first), edge, false));
 }
 
 int ByteDisk::flush_for(remap::FlushHeard& heard) {
-  return upward(engine_.flush_for(heard));
+  return upward(disk_.flush_for(heard));
 }
 
 }  // namespace dmremap::frontend

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The engine as a file: bytes at any offset and of any length, over a disk of whole logical blocks.
+// The virtual disk as a file: bytes at any offset and of any length, over a disk of whole logical blocks.
 //
 // Invariants
 //  - A request is answered whole or with an error, never short but at the end of the disk.
@@ -13,7 +13,7 @@
 #include <span>
 
 #include "frontend/write_gate.hpp"
-#include "remap/engine.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::frontend {
 
@@ -27,8 +27,8 @@ struct Scratch {
 // Thread-safe, each request with its own Scratch.
 class ByteDisk {
  public:
-  // `engine` outlives this object.
-  explicit ByteDisk(remap::Engine& engine);
+  // `disk` outlives this object.
+  explicit ByteDisk(remap::Disk& disk);
 
   struct ReadOutcome {
     int error = 0;  // an errno
@@ -41,15 +41,15 @@ class ByteDisk {
   };
 
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
-  [[nodiscard]] const io::Geometry& geometry() const { return engine_.geometry(); }
+  [[nodiscard]] const io::Geometry& geometry() const { return disk_.geometry(); }
 
   // Reads into the payload. EINVAL: it is longer than the scratch is made for.
   ReadOutcome read(std::uint64_t offset, std::size_t length, const Scratch& scratch);
-  // As remap::Engine::read_or_later; waits for what is not whole blocks. `later` may be given any
+  // As remap::Disk::read_or_later; waits for what is not whole blocks. `later` may be given any
   // errno.
   std::optional<ReadOutcome> read_or_later(std::uint64_t offset, std::size_t length,
                                            const Scratch& scratch,
-                                           const remap::Engine::Later& later);
+                                           const remap::Disk::Later& later);
   // `data` may lie in the payload, which is clobbered.
   // Parts of logical blocks are read, changed and written while no other write of them runs.
   WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,
@@ -57,9 +57,9 @@ class ByteDisk {
   // What of the range lies on the disk reads as zeros afterwards. Returns an errno. On EOPNOTSUPP
   // nothing was changed.
   int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
-  // As remap::Engine's: `heard` is the account of whoever asks.
+  // As remap::Disk's: `heard` is the account of whoever asks.
   int flush_for(remap::FlushHeard& heard);
-  void begin_hearing(remap::FlushHeard& heard) const { engine_.begin_hearing(heard); }
+  void begin_hearing(remap::FlushHeard& heard) const { disk_.begin_hearing(heard); }
 
   // Whole logical blocks of the disk, of any length, without a Scratch. Each returns an errno.
   [[nodiscard]] bool is_whole_blocks(std::uint64_t offset, std::uint64_t length) const {
@@ -79,7 +79,7 @@ class ByteDisk {
     return length + 2 * unit_bytes_ > scratch.payload.size();
   }
 
-  remap::Engine& engine_;
+  remap::Disk& disk_;
   std::uint64_t unit_bytes_;
   std::uint64_t size_bytes_;
   WriteGate gate_;

@@ -16,12 +16,12 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/fuse/ram_engine.hpp"
+#include "tests/fuse/ram_disk.hpp"
 
 namespace dmremap::frontend {
 namespace {
 
-using fuse::RamEngine;
+using fuse::RamDisk;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -65,7 +65,7 @@ class ByteDiskTest : public testing::TestWithParam<std::uint32_t> {
   [[nodiscard]] bool is_untouched() { return std::ranges::equal(engine.bytes(), before); }
 
   std::uint32_t unit = GetParam();
-  RamEngine engine{geometry(unit)};
+  RamDisk engine{geometry(unit)};
   ByteDisk disk{engine};
   Memory memory{unit};
   std::vector<std::byte> before;
@@ -165,9 +165,9 @@ TEST_P(ByteDiskTest, ForcedUnitAccessReachesTheEngine) {
 }
 
 // Answers every read later.
-class LaterEngine final : public RamEngine {
+class LaterEngine final : public RamDisk {
  public:
-  using RamEngine::RamEngine;
+  using RamDisk::RamDisk;
   std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
                                             const Later& answer) override {
     asked = {first, SectorCount::from_bytes(out.size())};
@@ -199,15 +199,15 @@ TEST(ByteDiskLater, OnlyReadsOfWholeBlocksAreAnsweredLaterAndNeverPastTheEnd) {
 }
 
 // Stops the first write to block 0 before it reaches the memory.
-class PausingEngine final : public RamEngine {
+class PausingEngine final : public RamDisk {
  public:
-  using RamEngine::RamEngine;
+  using RamDisk::RamDisk;
   io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
     if (first == Sector{0} && !paused_.exchange(true)) {
       at_write.release();
       go_on.acquire();
     }
-    return RamEngine::write(first, data, fua);
+    return RamDisk::write(first, data, fua);
   }
   std::binary_semaphore at_write{0};
   std::binary_semaphore go_on{0};

@@ -180,7 +180,7 @@ Result<void> Plugin::bring_up() {
   daemon::ServeObserver& observer =
       reporter_ ? static_cast<daemon::ServeObserver&>(*reporter_) : by_hand;
   const auto export_it = [this](set::RunningSet& set) -> Result<std::unique_ptr<daemon::Exports>> {
-    disk_ = std::make_unique<nbd::NbdDisk>(set.engine(), io::zeroes_fast(set.status().main_path));
+    disk_ = std::make_unique<nbd::NbdDisk>(set.disk(), io::zeroes_fast(set.status().main_path));
     return std::make_unique<NbdExports>(*this, set.name());
   };
   auto served = daemon::ServedSet::start(options_, *runtime_, observer, export_it);

@@ -58,11 +58,18 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       spare_probe_(
           *parts.spare, spare_candidates(content.identity.spare.size),
           [](SectorRange) { return true; }, scheduling),
-      read_only_(parts.store == nullptr) {}
+      read_only_(parts.store == nullptr) {
+  live.add(failing);
+  for (const table::PinSource* source : parts.pin_sources) live.add(*source);
+  for (table::TableSubscriber* subscriber : parts.subscribers) live.add(*subscriber);
+}
 
 io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {
   if (breaker.tripped()) return kTripped;
-  const io::IoStatus status = main_device().read(first, out);
+  return end_main_read(main_device().read(first, out));
+}
+
+io::IoStatus DataPath::end_main_read(io::IoStatus status) {
   if (!status.ok()) count(main_read_errors);
   return status;
 }
@@ -70,7 +77,10 @@ io::IoStatus DataPath::read_main(Sector first, std::span<std::byte> out) {
 io::IoStatus DataPath::write_main(Sector first, std::span<const std::byte> data) {
   if (breaker.tripped()) return kTripped;
   const io::IoStatus status = main_device().write(first, data);
-  const SectorRange range{first, SectorCount::from_bytes(data.size())};
+  return end_main_write({first, SectorCount::from_bytes(data.size())}, status);
+}
+
+io::IoStatus DataPath::end_main_write(SectorRange range, io::IoStatus status) {
   if (!status.ok()) [[unlikely]] {
     note_failed_write(range);
   } else {
@@ -92,7 +102,10 @@ io::IoStatus DataPath::write_held_main(Sector first, std::span<const std::byte> 
 
 io::IoStatus DataPath::zero_main(SectorRange range) {
   if (breaker.tripped()) return kTripped;
-  const io::IoStatus status = main_device().write_zeroes(range);
+  return end_main_zero(range, main_device().write_zeroes(range));
+}
+
+io::IoStatus DataPath::end_main_zero(SectorRange range, io::IoStatus status) {
   if (status.ok()) {
     dirty.add(range);
     return status;
@@ -104,7 +117,10 @@ io::IoStatus DataPath::zero_main(SectorRange range) {
 
 io::IoStatus DataPath::discard_main(SectorRange range) {
   if (breaker.tripped()) return kTripped;
-  const io::IoStatus status = main_device().discard(range);
+  return end_main_discard(range, main_device().discard(range));
+}
+
+io::IoStatus DataPath::end_main_discard(SectorRange range, io::IoStatus status) {
   // Whether it is done now, later or never is up to the device.
   evidence.void_range(range);
   return status;

@@ -42,6 +42,16 @@ class DataPath {
   io::IoStatus zero_main(SectorRange range);
   io::IoStatus discard_main(SectorRange range);
   io::IoStatus flush_main_device();
+  // Main for a request that somebody else issues, pinned; null while the breaker is tripped. What
+  // became of it is then said by one of the following, before the pin is released: they take
+  // account of it as the calls above do, and return `status`.
+  [[nodiscard]] io::BlockDevice* main_unless_tripped() {
+    return breaker.tripped() ? nullptr : &main_device();
+  }
+  io::IoStatus end_main_read(io::IoStatus status);
+  io::IoStatus end_main_write(SectorRange range, io::IoStatus status);
+  io::IoStatus end_main_zero(SectorRange range, io::IoStatus status);
+  io::IoStatus end_main_discard(SectorRange range, io::IoStatus status);
   // What an error of main comes to, never `unknown`: where the errno says nothing, main is probed.
   // `media`: the sector is bad; narrow, remap, mark. `device`: main is not there, and the breaker
   // is open now; change nothing. All else is the request's or the host's doing; pass it on. Call

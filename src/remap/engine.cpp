@@ -14,6 +14,7 @@
 #include "remap/evidence/evidence_sampler.hpp"
 #include "remap/request/flush_path.hpp"
 #include "remap/request/read_path.hpp"
+#include "remap/request/request_queue.hpp"
 #include "remap/request/write_path.hpp"
 #include "remap/task/backfill.hpp"
 #include "remap/task/marking.hpp"
@@ -40,7 +41,8 @@ class RunningEngine final : public Engine {
         retries_(path_, recovery_),
         read_(path_, retries_),
         write_(path_, remapper_.get()),
-        flush_(path_, recovery_) {
+        flush_(path_, recovery_),
+        queue_(*this, path_, read_, write_) {
     if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
     if (parts.evidence_interval_ms != 0) {
       sampler_ = std::make_unique<EvidenceSampler>(
@@ -87,6 +89,26 @@ class RunningEngine final : public Engine {
     return remapper_ ? flush_.flush_for(heard) : io::kIoOk;
   }
   void begin_hearing(FlushHeard& heard) const override { flush_.begin_hearing(heard); }
+
+  std::optional<DirectRequest> begin(const Request& request) override {
+    const bool is_flush = request.kind == Request::Kind::flush;
+    const bool is_read = request.kind == Request::Kind::read;
+    const bool has_buffer = is_read || request.kind == Request::Kind::write;
+    const std::size_t bytes = is_read ? request.out.size() : request.data.size();
+    if (!is_flush && (!fits(request.range.first, request.range.count.bytes()) ||
+                      (has_buffer && bytes != request.range.count.bytes()))) {
+      request.done->complete({EINVAL});
+      return std::nullopt;
+    }
+    if (!is_flush && request.range.empty()) {
+      request.done->complete(io::kIoOk);
+      return std::nullopt;
+    }
+    return queue_.begin(request);
+  }
+  std::optional<io::IoStatus> finish(DirectRequest direct, io::IoStatus status) override {
+    return queue_.finish(std::move(direct), status);
+  }
 
   Result<RelocationReport> relocate(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {
@@ -167,7 +189,7 @@ class RunningEngine final : public Engine {
     const std::uint64_t writes = path_.live.pins().writes();
     const std::uint64_t deadline_ns =
         path_.clock.monotonic_ns() + std::chrono::nanoseconds(kSettlePatience).count();
-    if (!path_.live.pins().drain({{0}, path_.geometry.size}, path_.clock, deadline_ns)) {
+    if (!path_.live.drain({{0}, path_.geometry.size}, path_.clock, deadline_ns)) {
       return std::nullopt;
     }
     return writes;
@@ -253,6 +275,7 @@ class RunningEngine final : public Engine {
   }
 
   void stop() override {
+    queue_.stop();
     if (rearm_) rearm_->stop();
     if (sampler_) sampler_->stop();
     spare_watch_->stop();
@@ -287,6 +310,7 @@ class RunningEngine final : public Engine {
   ReadPath read_;
   WritePath write_;
   FlushPath flush_;
+  RequestQueue queue_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;

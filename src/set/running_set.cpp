@@ -44,7 +44,7 @@ class Recorder final : public remap::Observer {
         write_errors_(stored.main_write_errors) {}
 
   // The counters belong to the life of the set; the engine counts this run.
-  void count_with(const remap::Engine& engine) { engine_.store(&engine); }
+  void count_with(const remap::Admin& engine) { engine_.store(&engine); }
 
   void on_event(format::Event event) override {
     std::string where;
@@ -57,7 +57,7 @@ class Recorder final : public remap::Observer {
   }
   void fill_health(format::Health& health) override {
     events_.fill_health(health);
-    const remap::Engine* engine = engine_.load();
+    const remap::Admin* engine = engine_.load();
     if (engine == nullptr) return;
     // counts() only loads counters: safe in the middle of a commit.
     const remap::EngineCounts counts = engine->counts();
@@ -70,7 +70,7 @@ class Recorder final : public remap::Observer {
   std::string name_;
   const std::uint64_t read_errors_;
   const std::uint64_t write_errors_;
-  std::atomic<const remap::Engine*> engine_ = nullptr;
+  std::atomic<const remap::Admin*> engine_ = nullptr;
 };
 
 format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
@@ -161,7 +161,8 @@ class HeldSet final : public RunningSet {
     return {};
   }
 
-  remap::Engine& engine() override { return *engine_; }
+  remap::Disk& disk() override { return *engine_; }
+  remap::Admin& admin() override { return *engine_; }
   const std::string& name() const override { return content_.identity.name; }
   bool read_only() const override { return read_only_; }
   EventLog& events() override { return events_; }

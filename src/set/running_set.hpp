@@ -58,7 +58,9 @@ class RunningSet {
                                                   Random& random);
   virtual ~RunningSet() = default;
 
-  [[nodiscard]] virtual remap::Engine& engine() = 0;
+  // What front ends serve, and what is done to it beside. Live as long as the set.
+  [[nodiscard]] virtual remap::Disk& disk() = 0;
+  [[nodiscard]] virtual remap::Admin& admin() = 0;
   [[nodiscard]] virtual const std::string& name() const = 0;
   [[nodiscard]] virtual bool read_only() const = 0;
   [[nodiscard]] virtual Status status() const = 0;

@@ -22,7 +22,7 @@
 #include "base/process.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
-#include "tests/fuse/ram_engine.hpp"
+#include "tests/fuse/ram_disk.hpp"
 
 namespace {
 
@@ -32,7 +32,7 @@ using dmremap::SectorCount;
 using dmremap::SectorRange;
 using dmremap::fuse::FuseFrontend;
 using dmremap::fuse::LoopDevice;
-using dmremap::fuse::RamEngine;
+using dmremap::fuse::RamDisk;
 using nlohmann::json;
 
 json as_json(const Error& error) {
@@ -49,7 +49,7 @@ json as_json(const Result<void>& result) {
 
 class Server {
  public:
-  Server(RamEngine& engine, std::unique_ptr<FuseFrontend> front, std::unique_ptr<LoopDevice> loop)
+  Server(RamDisk& engine, std::unique_ptr<FuseFrontend> front, std::unique_ptr<LoopDevice> loop)
       : engine_(engine), front_(std::move(front)), loop_(std::move(loop)) {}
 
   // False when there is nothing more to serve.
@@ -125,7 +125,7 @@ class Server {
             {"ended", front_->ended()}};
   }
 
-  RamEngine& engine_;
+  RamDisk& engine_;
   std::unique_ptr<FuseFrontend> front_;
   std::unique_ptr<LoopDevice> loop_;
 };
@@ -152,7 +152,7 @@ int run(int argc, char** argv) {
 
   // Without what could not be had: these tests also run as an ordinary user.
   (void)dmremap::protect_io_process();
-  RamEngine engine({.size = SectorCount::from_bytes(size_bytes),
+  RamDisk engine({.size = SectorCount::from_bytes(size_bytes),
                     .logical_block_bytes = loop.logical_block_bytes,
                     .physical_block_bytes = 4096});
   if (auto cleared = dmremap::fuse::clear_leftovers(front.mount_path, loop.stable_link); !cleared) {

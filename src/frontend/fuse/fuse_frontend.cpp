@@ -121,9 +121,9 @@ Result<Session> mount_session(Served& served, const MountFile& file) {
 
 class Frontend final : public FuseFrontend {
  public:
-  Frontend(remap::Engine& engine, const Options& options, MountFile file)
+  Frontend(remap::Disk& disk, const Options& options, MountFile file)
       : file_(std::move(file)),
-        disk_(engine),
+        disk_(disk),
         served_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
     ::clock_gettime(CLOCK_REALTIME, &served_.since);
   }
@@ -286,7 +286,7 @@ Result<void> FuseFrontend::check_device() {
   }
 }
 
-Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Engine& engine,
+Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Disk& disk,
                                                           const Options& options) {
   fuse_set_log_func(take_complaint);
   install_wake_signal();
@@ -296,7 +296,7 @@ Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Engine& engine,
   }
   auto file = MountFile::provide(options.mount_path);
   if (!file) return tl::unexpected(file.error());
-  auto frontend = std::make_unique<Frontend>(engine, options, std::move(*file));
+  auto frontend = std::make_unique<Frontend>(disk, options, std::move(*file));
   if (auto running = frontend->run(options.threads); !running) {
     return tl::unexpected(running.error());
   }

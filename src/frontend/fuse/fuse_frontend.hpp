@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "remap/engine.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::fuse {
 
@@ -27,9 +27,9 @@ struct Options {
 // Thread-safe.
 class FuseFrontend {
  public:
-  // Mounts, starts the threads and serves. `engine` outlives this object. Clears away a dead mount
+  // Mounts, starts the threads and serves. `disk` outlives this object. Clears away a dead mount
   // on the same path first if nothing uses it; error leftovers_in_use if something does.
-  static Result<std::unique_ptr<FuseFrontend>> start(remap::Engine& engine, const Options& options);
+  static Result<std::unique_ptr<FuseFrontend>> start(remap::Disk& disk, const Options& options);
   // Whether FUSE is here and may be used. Errors: not_supported, permission.
   static Result<void> check_device();
   // Unmounts if still mounted, ends the threads, removes the mount file if it made it.

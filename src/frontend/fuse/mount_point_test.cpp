@@ -11,7 +11,7 @@
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_control.hpp"
 #include "frontend/fuse/loop_device.hpp"
-#include "tests/fuse/ram_engine.hpp"
+#include "tests/fuse/ram_disk.hpp"
 
 namespace dmremap::fuse {
 namespace {
@@ -74,7 +74,7 @@ TEST_F(PlaceTest, ALinkThatPointsToAnotherFilesLoopDeviceIsALeftover) {
 }
 
 TEST_F(PlaceTest, ADirectoryCannotBecomeTheDisk) {
-  RamEngine engine({.size = {2048}, .logical_block_bytes = 512, .physical_block_bytes = 512});
+  RamDisk engine({.size = {2048}, .logical_block_bytes = 512, .physical_block_bytes = 512});
   const auto front = FuseFrontend::start(engine, {.mount_path = directory / "real"});
   ASSERT_FALSE(front);
   // Where there is no FUSE, that is what is said first.

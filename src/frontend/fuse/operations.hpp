@@ -13,7 +13,7 @@
 
 #include "frontend/byte_disk.hpp"
 #include "frontend/fuse/request_memory.hpp"
-#include "remap/engine.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::fuse {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "remap/engine.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::nbd {
 

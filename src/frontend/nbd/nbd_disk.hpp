@@ -17,7 +17,7 @@
 
 #include "base/aligned_buffer.hpp"
 #include "frontend/byte_disk.hpp"
-#include "remap/engine.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::nbd {
 
@@ -37,8 +37,8 @@ struct ZeroWanted {
 // Thread-safe. Offsets and lengths are bytes inside the disk. All requests return an errno.
 class NbdDisk {
  public:
-  // `engine` outlives this object. `zeroes_fast`: main zeroes a range without writing it.
-  NbdDisk(remap::Engine& engine, bool zeroes_fast);
+  // `disk` outlives this object. `zeroes_fast`: main zeroes a range without writing it.
+  NbdDisk(remap::Disk& disk, bool zeroes_fast);
 
   [[nodiscard]] std::uint64_t size_bytes() const { return disk_.size_bytes(); }
   [[nodiscard]] BlockSizes block_sizes() const;

@@ -10,7 +10,7 @@
 
 #include "frontend/nbd/clients.hpp"
 #include "frontend/nbd/listening.hpp"
-#include "tests/fuse/ram_engine.hpp"
+#include "tests/fuse/ram_disk.hpp"
 
 namespace dmremap::nbd {
 namespace {
@@ -29,7 +29,7 @@ class NbdDiskTest : public testing::TestWithParam<std::uint32_t> {
   [[nodiscard]] bool is_as_modelled() { return std::ranges::equal(engine.bytes(), model); }
 
   std::uint32_t unit = GetParam();
-  fuse::RamEngine engine{{.size = SectorCount::from_bytes(kDiskBytes),
+  fuse::RamDisk engine{{.size = SectorCount::from_bytes(kDiskBytes),
                           .logical_block_bytes = unit,
                           .physical_block_bytes = std::max(unit, 4096U)}};
   NbdDisk disk{engine, true};

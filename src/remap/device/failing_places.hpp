@@ -16,9 +16,11 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "base/units.hpp"
+#include "table/live_table.hpp"
 
 namespace dmremap::remap {
 
@@ -28,7 +30,7 @@ struct FailingPlace {
 };
 
 // Thread-safe.
-class FailingPlaces {
+class FailingPlaces final : public table::TableSubscriber {
  public:
   static constexpr unsigned kAsksBeforeGone = 8;
   static constexpr std::uint64_t kRechecksBeforeGone = 24;
@@ -51,6 +53,9 @@ class FailingPlaces {
   void put_off(SectorRange unit, std::uint64_t now_ns);
   // The sectors have another state or place now, or read well.
   void clear(SectorRange range);
+  void on_table(const table::Table& /*table*/, std::span<const SectorRange> changed) override {
+    for (const SectorRange& range : changed) clear(range);
+  }
 
  private:
   struct Account {

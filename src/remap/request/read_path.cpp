@@ -60,7 +60,7 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
 }
 
 std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std::byte> out,
-                                                    const Engine::Later& later) {
+                                                    const Disk::Later& later) {
   const SectorRange range{first, SectorCount::from_bytes(out.size())};
   if (range.count > Retries::kLongest) return read(first, out);
   const std::uint64_t deadline_ns = path_.deadline_of_request();
@@ -68,6 +68,19 @@ std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std:
   const ReadAttempt attempt = try_once(range, out, unread);
   if (!attempt.status.ok() || (unread.empty() && !attempt.watched)) return attempt.status;
   return retries_.read_later(range, path_.true_deadline(deadline_ns), later);
+}
+
+std::optional<io::IoStatus> ReadPath::take_failed(SectorRange range, std::span<std::byte> out,
+                                                  int error, std::uint64_t deadline_of_request,
+                                                  const Disk::Later& later) {
+  // Anything but a bad sector is the answer itself; nothing is asked again.
+  if (path_.diagnose_main(error) != io::Fault::media) return io::IoStatus{error};
+  const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
+  if (range.count > Retries::kLongest) {
+    const UnreadPart part{range, out};
+    return retries_.read({&part, 1}, deadline_ns);
+  }
+  return retries_.read_later(range, deadline_ns, later);
 }
 
 io::IoStatus ReadPath::read_stretches(const table::Table& table, SectorRange range,

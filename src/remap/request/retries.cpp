@@ -111,7 +111,7 @@ io::IoStatus Retries::read(std::span<const UnreadPart> parts, std::uint64_t dead
 }
 
 std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t deadline_ns,
-                                                const Engine::Later& later) {
+                                                const Disk::Later& later) {
   const auto task = std::make_shared<RetryTask>();
   task->parts.push_back({range, {}});
   const std::lock_guard lock(mutex_);

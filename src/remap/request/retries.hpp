@@ -37,10 +37,10 @@ class Retries {
   // What a thread's buffer takes.
   static constexpr SectorCount kLongest{2048};
   // Reads the whole range, at most kLongest, from wherever it is, and has `later` called as
-  // Engine::read_or_later says, by the deadline; past it already: returns ETIMEDOUT instead. Reads
+  // Disk::read_or_later says, by the deadline; past it already: returns ETIMEDOUT instead. Reads
   // of what somebody watches may come here too.
   std::optional<io::IoStatus> read_later(SectorRange range, std::uint64_t deadline_ns,
-                                         const Engine::Later& later);
+                                         const Disk::Later& later);
 
   // No request is in flight or comes after.
   void stop();
@@ -48,7 +48,7 @@ class Retries {
  private:
   struct RetryTask {
     std::vector<UnreadPart> parts;  // of one that is answered later: all of it, and no memory
-    Engine::Later later;            // none: somebody waits
+    Disk::Later later;              // none: somebody waits
     std::uint64_t until_ns = 0;
     io::IoStatus status;
     bool done = false;

@@ -24,6 +24,11 @@ class WritePath {
   io::IoStatus write_zeroes(SectorRange range);
   io::IoStatus discard(SectorRange range);
 
+  // The data of a write that main refused with `error`, whoever issued it; `pin` is the request's.
+  // A function of its own, so that the clean write pays for nothing that it does not need.
+  io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
+                           int error, std::uint64_t deadline_of_request);
+
  private:
   // The parts of a request that must be remapped, and the devices that a FUA must flush.
   struct Remainder {
@@ -44,10 +49,6 @@ class WritePath {
   // range notice it.
   void announce_write(table::Pins::Pin& pin, SectorRange range) const;
 
-  // The data of a write that main refused. A function of its own, so that the clean write pays for
-  // nothing that it does not need.
-  io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
-                           int error, std::uint64_t deadline_of_request);
   io::IoStatus write_among_bad(table::Pins::Pin& pin, SectorRange range,
                                std::span<const std::byte> data, std::uint64_t deadline_ns);
   io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,

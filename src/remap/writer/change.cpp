@@ -265,7 +265,7 @@ Outcome Change::place(const Item& item, SectorRange part) {
     const SectorCount wanted = search_.feeling() ? path_.unit() : next.count;
     std::optional<SectorRange> run = allocator_.allocate(wanted);
     if (!run) {
-      allocator_.reclaim(path_.live.pins().oldest());
+      allocator_.reclaim(path_.live.oldest_request());
       run = allocator_.allocate(wanted);
     }
     if (!run) return Outcome::spare_full;

@@ -87,10 +87,42 @@ io::IoStatus read_or_later(Stage& stage, Sector first, std::span<std::byte> out)
   return *answer->status;
 }
 
+// As a ring with one thread: what is direct goes to its device from here, what is not is answered
+// by a thread of the engine.
+io::IoStatus begin_and_finish(Stage& stage, remap::Request request) {
+  struct Answer final : remap::Completion {
+    explicit Answer(World& world) : mutex(world), come(world) {}
+    void complete(io::IoStatus with) override {
+      const std::lock_guard lock(mutex);
+      if (status) throw Broken("a request is answered twice");
+      status = with;
+      come.notify_one();
+    }
+    Mutex mutex;
+    Condition come;
+    std::optional<io::IoStatus> status;
+  };
+  Answer answer(stage.world);
+  request.done = &answer;
+  if (auto direct = stage.engine->begin(request)) {
+    const io::IoStatus status = remap::issue(*direct);
+    if (const auto now = stage.engine->finish(std::move(*direct), status)) return *now;
+  }
+  std::unique_lock lock(answer.mutex);
+  answer.come.wait(lock, [&answer] { return answer.status.has_value(); });
+  return *answer.status;
+}
+
+// One way or the other of a front end; `number` is of the request.
+io::IoStatus run(Stage& stage, const remap::Request& request, std::uint64_t number) {
+  return number % 2 == 0 ? remap::run(*stage.engine, request) : begin_and_finish(stage, request);
+}
+
 void zero(Stage& stage, SectorRange range) {
   ++stage.report.zeroes;
   const auto write = stage.checker.begin_zeroes(range);
-  const io::IoStatus status = stage.engine->write_zeroes(range);
+  const io::IoStatus status =
+      run(stage, {.kind = remap::Request::Kind::zeroes, .range = range}, stage.report.zeroes);
   if (stage.crashed()) return;
   stage.look_for_losses();
   stage.say(
@@ -101,7 +133,8 @@ void zero(Stage& stage, SectorRange range) {
 void discard(Stage& stage, SectorRange range) {
   ++stage.report.discards;
   const auto write = stage.checker.begin_zeroes(range);
-  const io::IoStatus status = stage.engine->discard(range);
+  const io::IoStatus status =
+      run(stage, {.kind = remap::Request::Kind::discard, .range = range}, stage.report.discards);
   if (stage.crashed()) return;
   stage.say(
       fmt::format("discard {}+{}: errno {}", range.first.value, range.count.value, status.error));
@@ -147,8 +180,9 @@ int checked_read(Stage& stage, SectorRange range) {
   const std::uint64_t begun_ns = usable_ns();
   const std::uint64_t stood_still = stage.stood_still_ns;
   AlignedBuffer buffer(range.count.bytes());
-  const io::IoStatus status = begun % 2 == 0 ? stage.engine->read(range.first, buffer.span())
-                                             : read_or_later(stage, range.first, buffer.span());
+  const io::IoStatus status = begun % 3 == 2
+                                  ? read_or_later(stage, range.first, buffer.span())
+                                  : run(stage, {.range = range, .out = buffer.span()}, begun % 3);
   if (stage.crashed()) return EIO;
   stage.look_for_losses();
   stage.say(
@@ -182,7 +216,10 @@ int checked_write(Stage& stage, SectorRange range, bool fua) {
   const auto write = stage.checker.begin_write(range);
   AlignedBuffer buffer(range.count.bytes());
   put_stamp(buffer.span(), range.first, write.stamp);
-  const io::IoStatus status = stage.engine->write(range.first, buffer.span(), fua);
+  const io::IoStatus status =
+      run(stage,
+          {.kind = remap::Request::Kind::write, .range = range, .data = buffer.span(), .fua = fua},
+          write.stamp);
   if (stage.crashed()) return EIO;
   stage.look_for_losses();
   stage.say(fmt::format("write {} {}+{}{}: errno {}", write.stamp, range.first.value,
@@ -207,7 +244,8 @@ int checked_write(Stage& stage, SectorRange range, bool fua) {
 int checked_flush(Stage& stage) {
   ++stage.report.flushes;
   const Checker::Tick begun = stage.checker.begin_flush();
-  const io::IoStatus status = stage.engine->flush();
+  const io::IoStatus status =
+      run(stage, {.kind = remap::Request::Kind::flush, .range = {}}, stage.report.flushes);
   if (stage.crashed()) return EIO;
   stage.look_for_losses();
   stage.say(fmt::format("flush: errno {}", status.error));

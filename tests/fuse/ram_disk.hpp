@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// An engine over memory whose sectors fail on command: what front ends are tested with, apart from
+// A disk over memory whose sectors fail on command: what front ends are tested with, apart from
 // everything that the real engine does.
 #pragma once
 
@@ -15,15 +15,17 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
-#include "remap/engine.hpp"
+#include "remap/admin.hpp"
+#include "remap/disk.hpp"
 
 namespace dmremap::fuse {
 
 // Thread-safe; of overlapping requests each 64 KiB piece is one's or the other's.
-class RamEngine : public remap::Engine {
+class RamDisk : public remap::Disk {
  public:
-  explicit RamEngine(const io::Geometry& geometry)
+  explicit RamDisk(const io::Geometry& geometry)
       : geometry_(geometry), bytes_(geometry.size.bytes()) {}
+  virtual ~RamDisk() = default;
 
   // What befalls requests that touch a range.
   struct Faults {
@@ -116,20 +118,7 @@ class RamEngine : public remap::Engine {
     heard.main.store(failed_flushes_.load());
   }
 
-  Result<remap::RelocationReport> relocate(SectorRange /*range*/) override {
-    return fail(ErrorCode::not_supported, "memory does not move");
-  }
-  Result<remap::UnremapReport> unremap(SectorRange /*range*/) override {
-    return fail(ErrorCode::not_supported, "memory does not move");
-  }
-  Result<remap::BackfillReport> backfill(const remap::Backfill& /*fill*/) override {
-    return fail(ErrorCode::not_supported, "memory loses nothing");
-  }
-  Result<table::MarkReport> mark_known_bad(const table::KnownBad& /*list*/, bool /*dry*/) override {
-    return fail(ErrorCode::not_supported, "memory does not go bad");
-  }
-  Result<void> commit_record(const remap::RecordEdit& /*edit*/) override { return {}; }
-  [[nodiscard]] remap::EngineCounts counts() const override {
+  [[nodiscard]] remap::EngineCounts counts() const {
     remap::EngineCounts counts;
     counts.reads = reads_.load();
     counts.writes = writes_.load();
@@ -137,16 +126,12 @@ class RamEngine : public remap::Engine {
     return counts;
   }
   [[nodiscard]] unsigned zeroings() const { return zeroings_.load(); }
-  [[nodiscard]] remap::TableCounts table_counts() const override { return {}; }
-  [[nodiscard]] remap::Conditions conditions() const override { return {}; }
-  [[nodiscard]] std::vector<format::Extent> extents() const override { return {}; }
-  void stop() override {}
 
  private:
   // Counts the requests under way at once.
   class Presence {
    public:
-    explicit Presence(RamEngine& engine) : engine_(engine) {
+    explicit Presence(RamDisk& engine) : engine_(engine) {
       const unsigned now = engine_.busy_.fetch_add(1) + 1;
       unsigned most = engine_.busiest_.load();
       while (now > most && !engine_.busiest_.compare_exchange_weak(most, now)) {
@@ -157,7 +142,7 @@ class RamEngine : public remap::Engine {
     Presence& operator=(const Presence&) = delete;
 
    private:
-    RamEngine& engine_;
+    RamDisk& engine_;
   };
 
   static bool touches(const std::vector<SectorRange>& ranges, SectorRange range) {
