@@ -39,7 +39,7 @@ class RuntimeDir {
     return file(name, ".memory");
   }
   [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
-  // What outlives a run that is killed (set/run_memory.hpp).
+  // What outlives a run that is killed (discovery/run_memory.hpp).
   [[nodiscard]] std::string memory(const std::string& name) const { return file(name, ".memory"); }
   // Where it is kept what was last known of each set; outlives a boot, unless the runtime directory
   // was named by the environment and no other place for it was.

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "discovery/main_choice.hpp"
+#include "discovery/main_evidence.hpp"
 #include "discovery/main_print.hpp"
 #include "io/usage.hpp"
 #include "set/held_main.hpp"
-#include "set/main_evidence.hpp"
 
 namespace dmremap::set {
 
@@ -121,8 +121,8 @@ Result<void> check_print(Opening& opening, const discovery::IdentityVerdict& ver
 Result<void> check_evidence(Opening& opening, const discovery::IdentityVerdict& verdict,
                             const OpenOptions& options) {
   const format::Content& content = opening.content();
-  const LeftEvidence left =
-      evidence_left(content, *opening.survey.decision.winner, options.memory_path);
+  const discovery::LeftEvidence left =
+      discovery::evidence_left(content, *opening.survey.decision.winner, options.memory_path);
   const auto compared = remap::compare_evidence(*opening.main, left.blocks);
   if (!compared.mismatch) {
     opening.evidence = left.blocks;

@@ -14,13 +14,13 @@
 #include "discovery/device_facts.hpp"
 #include "discovery/identity.hpp"
 #include "discovery/main_print.hpp"
+#include "discovery/run_memory.hpp"
 #include "io/file_device.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
 #include "set/device_watch.hpp"
 #include "set/held_main.hpp"
 #include "set/opening.hpp"
-#include "set/run_memory.hpp"
 #include "table/route.hpp"
 #include "table/table.hpp"
 
@@ -282,15 +282,15 @@ class HeldSet final : public RunningSet {
   // Without it a run that is killed leaves no evidence, and the next start knows less.
   void make_memory() {
     if (!store_ || memory_path_.empty()) return;
-    if (!lies_in_memory(memory_path_)) {
+    if (!discovery::lies_in_memory(memory_path_)) {
       log(Severity::info,
           "the runtime directory is on a disk: a run that is killed leaves no "
           "evidence of what main held");
       return;
     }
-    auto made =
-        RunMemory::make(memory_path_, {content_.identity.set_uuid, boot_id(),
-                                       store_->current().term, main_.device()->geometry().size});
+    auto made = discovery::RunMemory::make(
+        memory_path_, {content_.identity.set_uuid, discovery::boot_id(), store_->current().term,
+                       main_.device()->geometry().size});
     if (made) {
       memory_.emplace(std::move(*made));
     } else {
@@ -421,7 +421,7 @@ class HeldSet final : public RunningSet {
   Recorder recorder_;
   const std::vector<remap::BlockHash> evidence_;  // as opened
   const std::string memory_path_;
-  std::optional<RunMemory> memory_;  // outlives the engine
+  std::optional<discovery::RunMemory> memory_;  // outlives the engine
   const bool main_accepted_;
   const bool main_changed_;
   const bool read_only_;

@@ -33,7 +33,8 @@ struct OpenOptions {
   // The user says that this device is main, though what is recorded cannot prove it. Empty: not
   // said. It is recorded, so that once is enough.
   std::string accept_main;
-  // Where a run keeps what is worth having after it was killed (run_memory.hpp). Empty: nowhere.
+  // Where a run keeps what is worth having after it was killed (discovery/run_memory.hpp). Empty:
+  // nowhere.
   std::string memory_path;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "set/run_memory.hpp"
+#include "discovery/run_memory.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,7 +22,7 @@
 #include "base/file_descriptor.hpp"
 #include "remap/engine_memory.hpp"
 
-namespace dmremap::set {
+namespace dmremap::discovery {
 
 namespace {
 
@@ -145,4 +145,4 @@ void RunMemory::remove() {
   (void)::unlink(path_.c_str());
 }
 
-}  // namespace dmremap::set
+}  // namespace dmremap::discovery

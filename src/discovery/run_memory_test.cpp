@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "set/run_memory.hpp"
+#include "discovery/run_memory.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -15,7 +15,7 @@
 #include "metadata/store.hpp"
 #include "rig/engine_rig.hpp"
 
-namespace dmremap::set {
+namespace dmremap::discovery {
 namespace {
 
 namespace fs = std::filesystem;
@@ -155,4 +155,4 @@ TEST_F(RunMemoryFile, AnyBytesAreAnAnswer) {
 }
 
 }  // namespace
-}  // namespace dmremap::set
+}  // namespace dmremap::discovery

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "set/main_evidence.hpp"
+#include "discovery/main_evidence.hpp"
 
 #include <algorithm>
 #include <optional>
 
-#include "set/run_memory.hpp"
+#include "discovery/run_memory.hpp"
 
-namespace dmremap::set {
+namespace dmremap::discovery {
 
 LeftEvidence evidence_left(const format::Content& content, const metadata::CommitName& winner,
                            const std::string& memory_path) {
@@ -30,4 +30,4 @@ LeftEvidence evidence_left(const format::Content& content, const metadata::Commi
   return out;
 }
 
-}  // namespace dmremap::set
+}  // namespace dmremap::discovery

@@ -13,7 +13,7 @@
 #include "metadata/commit_name.hpp"
 #include "remap/evidence/evidence_check.hpp"
 
-namespace dmremap::set {
+namespace dmremap::discovery {
 
 struct LeftEvidence {
   std::vector<remap::BlockHash> blocks;  // of sectors that main still serves
@@ -25,4 +25,4 @@ struct LeftEvidence {
                                          const metadata::CommitName& winner,
                                          const std::string& memory_path);
 
-}  // namespace dmremap::set
+}  // namespace dmremap::discovery

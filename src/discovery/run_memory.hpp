@@ -28,7 +28,7 @@
 #include "base/uuid.hpp"
 #include "remap/evidence/evidence_check.hpp"
 
-namespace dmremap::set {
+namespace dmremap::discovery {
 
 // Whose run it is.
 struct RunName {
@@ -89,4 +89,4 @@ class RunMemory {
   std::span<std::byte> file_;  // mapped
 };
 
-}  // namespace dmremap::set
+}  // namespace dmremap::discovery
