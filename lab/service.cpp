@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
-#include "base/process.hpp"
 #include "control.hpp"
 #include "fuse_server.hpp"
 #include "mount_point.hpp"
+#include "os/process.hpp"
 
 namespace dmremap::lab {
 
@@ -105,7 +105,7 @@ Result<void> serve(const ServeOptions& options,
   if (!signals) return tl::unexpected(signals.error());
   // The image is written through the page cache, perhaps for a file system on this very disk.
   // Without the right to ask for it the lab works, but may stall when memory is short.
-  static_cast<void>(become_io_flusher());
+  static_cast<void>(os::become_io_flusher());
 
   const auto mount_file = MountFile::take(options.mountfile);
   if (!mount_file) return tl::unexpected(mount_file.error());

@@ -21,7 +21,7 @@
 #include "cli/common/verb.hpp"
 #include "control/protocol.hpp"
 #include "control/table_json.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 #include "transfer/copy_target.hpp"
 #include "transfer/copying.hpp"
 #include "transfer/known_bad_file.hpp"
@@ -146,10 +146,10 @@ Result<void> check_mapfile(const std::string& mapfile, const std::string& target
   };
   std::vector<std::string> taken = parts_of(status);
   taken.push_back(target);
-  const auto storage = io::storage_of(mapfile);
+  const auto storage = os::storage_of(mapfile);
   for (const std::string& other : taken) {
     const bool same =
-        storage ? storage == io::storage_of(other) : place_of(mapfile) == place_of(other);
+        storage ? storage == os::storage_of(other) : place_of(mapfile) == place_of(other);
     if (!same) continue;
     return fail(ErrorCode::same_device, fmt::format("is {}, which is no mapfile", other), mapfile,
                 "give another --mapfile, on another disk");

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "discovery/hints.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::control {
 
@@ -45,19 +45,19 @@ tl::unexpected<Error> with_hint(Error error) {
 
 // The directory that the runtime directory lies in; made, if need be, below directories that others
 // cannot change.
-Result<io::TrustedDirectory> open_parent(const fs::path& path) {
-  const auto trust = io::PathTrust::no_foreign_changes;
+Result<os::TrustedDirectory> open_parent(const fs::path& path) {
+  const auto trust = os::PathTrust::no_foreign_changes;
   const fs::path parent = path.parent_path();
   fs::path existing = parent;
   std::error_code error;
   while (existing.has_relative_path() && !fs::exists(existing, error)) {
     existing = existing.parent_path();
   }
-  auto opened = io::TrustedDirectory::open(existing.string(), trust);
+  auto opened = os::TrustedDirectory::open(existing.string(), trust);
   if (!opened || existing == parent) return opened;
   fs::create_directories(parent, error);
   if (error) return fail_errno(error.value(), "make the directory", parent.string());
-  return io::TrustedDirectory::open(parent.string(), trust);
+  return os::TrustedDirectory::open(parent.string(), trust);
 }
 
 std::string from_variable(const char* variable) {
@@ -173,7 +173,7 @@ Result<void> RuntimeDir::make() const {
   if (::mkdirat(parent->fd(), name.c_str(), 0700) != 0 && errno != EEXIST) {
     return fail_errno(errno, "make the runtime directory", path_, kOwnDirectory);
   }
-  const auto opened = io::TrustedDirectory::open(path_, io::PathTrust::no_foreign_changes);
+  const auto opened = os::TrustedDirectory::open(path_, os::PathTrust::no_foreign_changes);
   if (!opened) return with_hint(opened.error());
   struct stat st {};
   if (::fstat(opened->fd(), &st) != 0) return fail_errno(errno, "open", path_);

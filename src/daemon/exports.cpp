@@ -9,7 +9,7 @@
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_point.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::daemon {
 
@@ -73,7 +73,7 @@ Result<void> LocalExports::stop() {
   // The loop device holds one handle; another one is somebody who would be cut off half-way.
   if (loop_ && fuse_->open_handles() > 1) {
     return fail(ErrorCode::device_in_use,
-                fmt::format("is in use: {}", fmt::join(io::uses_of(fuse_->path()), ", ")),
+                fmt::format("is in use: {}", fmt::join(os::uses_of(fuse_->path()), ", ")),
                 fuse_->path(), "end that use first");
   }
   if (loop_) {

@@ -25,7 +25,7 @@
 #include "control/protocol.hpp"
 #include "daemon/end_signals.hpp"
 #include "daemon/reporter.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::daemon {
 
@@ -69,7 +69,7 @@ std::string find_nbdkit() {
 // it, by the path: so nobody else may be able to exchange anything on the way.
 Result<std::string> clear_socket(const std::string& wanted) {
   const auto directory =
-      io::TrustedDirectory::open_parent_of(wanted, io::PathTrust::no_foreign_changes);
+      os::TrustedDirectory::open_parent_of(wanted, os::PathTrust::no_foreign_changes);
   if (!directory) {
     Error error = directory.error();
     if (error.code == ErrorCode::no_such_device) error.code = ErrorCode::io;

@@ -19,7 +19,6 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "base/process.hpp"
 #include "control/server.hpp"
 #include "daemon/end_signals.hpp"
 #include "daemon/stepwise.hpp"
@@ -27,7 +26,8 @@
 #include "discovery/hints.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "io/file_geometry.hpp"
-#include "io/usage.hpp"
+#include "os/process.hpp"
+#include "os/usage.hpp"
 #include "set/opening.hpp"
 #include "set/spare_room.hpp"
 
@@ -275,7 +275,7 @@ void remove_mount_file(const std::string& path) {
 }
 
 void note_missing_protection() {
-  for (const std::string& text : protect_io_process()) {
+  for (const std::string& text : os::protect_io_process()) {
     log(Severity::info, "less protected against memory shortage: " + text);
   }
 }
@@ -312,7 +312,7 @@ set::OpenOptions open_options(const std::string& name, const ServeOptions& optio
 
 // A device that takes no writes can still be served read-only.
 Error with_way_round(Error error) {
-  const auto storage = io::storage_of(error.where);
+  const auto storage = os::storage_of(error.where);
   if (error.code != ErrorCode::device_read_only || !storage || !storage->is_block_device()) {
     return error;
   }
@@ -348,7 +348,7 @@ Result<std::unique_ptr<Serving>> bring_up(const discovery::Spare& spare,
   }
   hints.remember(name, {members->main_path, members->spare_path, mount_path, members->set_uuid,
                         (*set)->recorded_main()});
-  reserve_heap();
+  os::reserve_heap();
   std::string warning = options.open.read_only ? "" : set::lack_of_room(members->spare_path);
   if (!warning.empty()) log(Severity::warning, warning);
   return std::make_unique<Serving>(std::move(*set), std::move(*exports), std::move(warning));

@@ -23,9 +23,9 @@ std::string absolute(const std::string& path) {
   return error ? path : made.lexically_normal().string();
 }
 
-std::vector<io::Storage> beneath_path(const std::string& path) {
-  const auto storage = io::storage_of(path);
-  return storage ? io::beneath(*storage) : std::vector<io::Storage>{};
+std::vector<os::Storage> beneath_path(const std::string& path) {
+  const auto storage = os::storage_of(path);
+  return storage ? os::beneath(*storage) : std::vector<os::Storage>{};
 }
 
 struct Found {
@@ -89,10 +89,10 @@ class Candidates {
         shared_(discovery::shared_facts(discovery::names_of_disks())),
         spare_(beneath_path(spare.path)),
         search_(search),
-        accepted_(search.accept_main.empty() ? std::nullopt : io::storage_of(search.accept_main)) {}
+        accepted_(search.accept_main.empty() ? std::nullopt : os::storage_of(search.accept_main)) {}
 
   void add(const std::string& path, bool named) {
-    const auto storage = io::storage_of(path);
+    const auto storage = os::storage_of(path);
     if (!storage || is_known(*storage, named) || is_excluded(*storage)) return;
     auto facts = discovery::gather_facts(path);
     if (!facts) return;
@@ -105,7 +105,7 @@ class Candidates {
   }
 
   [[nodiscard]] bool is_likely(const std::string& path) const {
-    const auto storage = io::storage_of(path);
+    const auto storage = os::storage_of(path);
     if (!storage || is_excluded(*storage)) return false;
     return discovery::may_be_device(path, recorded_.fingerprint.size, recorded_.facts);
   }
@@ -113,7 +113,7 @@ class Candidates {
   [[nodiscard]] std::vector<MainCandidate> take() { return std::move(found_); }
 
  private:
-  bool is_known(const io::Storage& storage, bool named) {
+  bool is_known(const os::Storage& storage, bool named) {
     for (MainCandidate& one : found_) {
       if (one.device.beneath.empty() || one.device.beneath.front() != storage) continue;
       one.named = one.named || named;
@@ -122,9 +122,9 @@ class Candidates {
     return false;
   }
 
-  [[nodiscard]] bool is_excluded(const io::Storage& storage) const {
-    const auto below = io::beneath(storage);
-    const auto lies_below = [&](const io::Storage& other) {
+  [[nodiscard]] bool is_excluded(const os::Storage& storage) const {
+    const auto below = os::beneath(storage);
+    const auto lies_below = [&](const os::Storage& other) {
       return std::ranges::find(below, other) != below.end();
     };
     if (std::ranges::any_of(search_.never, lies_below)) return true;
@@ -134,9 +134,9 @@ class Candidates {
 
   discovery::RecordedMain recorded_;
   discovery::SharedFacts shared_;
-  std::vector<io::Storage> spare_;
+  std::vector<os::Storage> spare_;
   const MainSearch& search_;
-  std::optional<io::Storage> accepted_;
+  std::optional<os::Storage> accepted_;
   std::vector<MainCandidate> found_;
 };
 

@@ -50,7 +50,7 @@ SpareFact fact_of(const Seen& seen) {
   if (seen.survey.content) out.name = seen.survey.content->identity.name;
   out.set_uuid = seen.survey.set_uuid.value_or(Uuid{});
   out.spare_uuid = seen.survey.spare_uuid.value_or(Uuid{});
-  if (const auto storage = io::storage_of(seen.path)) out.beneath = io::beneath(*storage);
+  if (const auto storage = os::storage_of(seen.path)) out.beneath = os::beneath(*storage);
   return out;
 }
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::io {
 
@@ -34,14 +34,14 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& path) 
 // Where a file is, or would be: an entry of a directory that is held. Links are behind us, but
 // those of procfs (/dev/stdout leads to one), which only the kernel can follow.
 struct Place {
-  io::TrustedDirectory directory;
+  os::TrustedDirectory directory;
   std::string name;
   bool is_kernel_link = false;
 
   [[nodiscard]] std::string path() const { return directory.entry(name); }
 };
 
-bool is_in_procfs(const io::TrustedDirectory& directory) {
+bool is_in_procfs(const os::TrustedDirectory& directory) {
   struct statfs where {};
   return ::fstatfs(directory.fd(), &where) == 0 && where.f_type == PROC_SUPER_MAGIC;
 }
@@ -51,7 +51,7 @@ bool is_in_procfs(const io::TrustedDirectory& directory) {
 Result<Place> find_place(const std::string& path) {
   std::string at = path;
   for (int links = 0; links < 40; ++links) {
-    auto directory = io::TrustedDirectory::open_parent_of(at, io::PathTrust::no_foreign_links);
+    auto directory = os::TrustedDirectory::open_parent_of(at, os::PathTrust::no_foreign_links);
     if (!directory) return tl::unexpected(directory.error());
     const fs::path name = fs::path(at).filename();
     struct stat st {};

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::cli {
 
@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::chrono::milliseconds kPatience{1000};
-constexpr std::string_view kAttached = "attached to ";  // of io::uses_of
+constexpr std::string_view kAttached = "attached to ";  // of os::uses_of
 
 std::string text_at(const json& object, const char* key) {
   const auto at = object.find(key);
@@ -43,14 +43,14 @@ tl::unexpected<Error> in_use(const std::string& where, const std::vector<std::st
 
 // Of what is served there, by others than this process and the set's own loop device.
 std::vector<std::string> uses_beside_own(const std::string& where) {
-  std::vector<std::string> uses = io::uses_of(where);
-  const auto node = io::storage_of(where);
+  std::vector<std::string> uses = os::uses_of(where);
+  const auto node = os::storage_of(where);
   if (!node || !node->is_block_device()) return uses;
-  const auto backing = io::loop_backing(node->device);
+  const auto backing = os::loop_backing(node->device);
   if (!backing) return uses;
-  for (std::string& use : io::uses_of(backing->path)) {
+  for (std::string& use : os::uses_of(backing->path)) {
     const bool own =
-        use.starts_with(kAttached) && io::storage_of(use.substr(kAttached.size())) == node;
+        use.starts_with(kAttached) && os::storage_of(use.substr(kAttached.size())) == node;
     if (!own) uses.push_back(std::move(use));
   }
   return uses;
@@ -81,7 +81,7 @@ Result<CopySource> CopySource::open(const json& status) {
   CopySource out;
   if (!read_only && !block.empty()) {
     out.hold_ = FileDescriptor(::open(where.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
-    if (!out.hold_.valid() && errno == EBUSY) return in_use(where, io::uses_of(where));
+    if (!out.hold_.valid() && errno == EBUSY) return in_use(where, os::uses_of(where));
     if (!out.hold_.valid()) return fail_errno(errno, "open", where, "try it as root");
   }
   if (!read_only) {

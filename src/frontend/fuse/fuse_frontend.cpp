@@ -27,7 +27,7 @@
 #include "frontend/fuse/mount_point.hpp"
 #include "frontend/fuse/operations.hpp"
 #include "io/file_device.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::fuse {
 
@@ -251,7 +251,7 @@ Result<void> Frontend::unmount_unused() {
     auto done = file_.unmount(Unmounting::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }
-  const auto uses = io::uses_of(path());
+  const auto uses = os::uses_of(path());
   return fail(ErrorCode::device_in_use,
               uses.empty() ? fmt::format("in use: opened {} times", open_handles())
                            : fmt::format("in use: {}", fmt::join(uses, ", ")),

@@ -11,7 +11,7 @@
 #include "frontend/fuse/loop_control.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_point.hpp"
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::fuse {
 
@@ -42,7 +42,7 @@ void clear_link(const std::string& link, const std::string& mount_path) {
 std::vector<std::string> loops_over(const std::string& backing_path) {
   const std::string wanted = canonical(backing_path);
   std::vector<std::string> nodes;
-  for (const std::string& name : io::names_in("/sys/block")) {
+  for (const std::string& name : os::names_in("/sys/block")) {
     if (!name.starts_with("loop")) continue;
     std::string node = "/dev/" + name;
     if (backing_file_of(node) == wanted) nodes.push_back(std::move(node));
@@ -53,7 +53,7 @@ std::vector<std::string> loops_over(const std::string& backing_path) {
 Result<void> clear_leftovers(const std::string& mount_path, const std::string& stable_link) {
   // Before anything is looked at: what other users can exchange must not be unmounted.
   const auto directory =
-      io::TrustedDirectory::open_parent_of(mount_path, io::PathTrust::no_foreign_changes);
+      os::TrustedDirectory::open_parent_of(mount_path, os::PathTrust::no_foreign_changes);
   if (!directory && directory.error().code == ErrorCode::permission) {
     return tl::unexpected(directory.error());
   }

@@ -8,7 +8,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 #include "frontend/fuse/mount_point.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::fuse {
 
@@ -30,9 +30,9 @@ class MountFile {
   void remove();
 
  private:
-  MountFile(io::TrustedDirectory directory, std::string name, FileDescriptor file, bool is_new);
+  MountFile(os::TrustedDirectory directory, std::string name, FileDescriptor file, bool is_new);
 
-  io::TrustedDirectory directory_;
+  os::TrustedDirectory directory_;
   std::string name_;
   std::string path_;
   FileDescriptor file_;  // O_PATH

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::fuse {
 
@@ -61,7 +61,7 @@ namespace {
 std::optional<std::string> mounted_type(const std::string& path) {
   const std::string wanted = canonical(path);
   std::optional<std::string> type;
-  for (const auto& mount : io::parse_mountinfo(io::read_attribute("/proc/self/mountinfo"))) {
+  for (const auto& mount : os::parse_mountinfo(os::read_attribute("/proc/self/mountinfo"))) {
     if (mount.mount_point == wanted) type = mount.fs_type;
   }
   return type;
@@ -85,7 +85,7 @@ MountState mount_state(const std::string& path) {
   return errno == ENOTCONN || errno == ECONNABORTED ? MountState::dead : MountState::alive;
 }
 
-Result<void> unmount(const io::TrustedDirectory& directory, const std::string& name,
+Result<void> unmount(const os::TrustedDirectory& directory, const std::string& name,
                      Unmounting how) {
   const bool lazy = how == Unmounting::detached;
   const std::string path = (std::filesystem::path(directory.path()) / name).string();

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::fuse {
 
@@ -35,7 +35,7 @@ enum class Unmounting {
 
 // Unmounts what is mounted at `name` in the directory that is held: as root by umount2(2), else by
 // fusermount3(1). Errors: device_in_use without saying who; permission.
-Result<void> unmount(const io::TrustedDirectory& directory, const std::string& name,
+Result<void> unmount(const os::TrustedDirectory& directory, const std::string& name,
                      Unmounting how);
 
 }  // namespace dmremap::fuse

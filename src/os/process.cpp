@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/process.hpp"
+#include "os/process.hpp"
 
 #include <array>
 #include <cerrno>
@@ -21,7 +21,7 @@
 
 #include "base/file_descriptor.hpp"
 
-namespace dmremap {
+namespace dmremap::os {
 
 namespace {
 
@@ -130,4 +130,4 @@ std::vector<std::string> protect_io_process() {
   return missing;
 }
 
-}  // namespace dmremap
+}  // namespace dmremap::os

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/process.hpp"
+#include "os/process.hpp"
 
 #include <fstream>
 #include <functional>
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace dmremap {
+namespace dmremap::os {
 namespace {
 
 // In a process of its own: what is arranged lasts as long as the process.
@@ -57,4 +57,4 @@ TEST(Process, WhatCouldNotBeHadIsSaidInWords) {
 }
 
 }  // namespace
-}  // namespace dmremap
+}  // namespace dmremap::os

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-namespace dmremap::io {
+namespace dmremap::os {
 
 // The whole of a small file, without white space around it.
 [[nodiscard]] std::string read_attribute(const std::string& path);
@@ -20,4 +20,4 @@ namespace dmremap::io {
 // "<sys>/dev/block/8:1".
 [[nodiscard]] std::string sysfs_directory_of(dev_t device, const std::string& sys = "/sys");
 
-}  // namespace dmremap::io
+}  // namespace dmremap::os

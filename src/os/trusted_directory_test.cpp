@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace dmremap::io {
+namespace dmremap::os {
 namespace {
 
 namespace fs = std::filesystem;
@@ -104,4 +104,4 @@ TEST_F(TrustedDirectoryTest, ALinkOfAnotherUsersIsNeverFollowed) {
 }
 
 }  // namespace
-}  // namespace dmremap::io
+}  // namespace dmremap::os

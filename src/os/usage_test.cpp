@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace dmremap::io {
+namespace dmremap::os {
 namespace {
 
 namespace fs = std::filesystem;
@@ -176,4 +176,4 @@ TEST(Storage, OnlyDevicesAndFilesAreStorage) {
 }
 
 }  // namespace
-}  // namespace dmremap::io
+}  // namespace dmremap::os

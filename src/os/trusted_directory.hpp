@@ -14,7 +14,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 
-namespace dmremap::io {
+namespace dmremap::os {
 
 // How much of a path may be in the hands of other users, that is of anybody but root and the user
 // this process runs as.
@@ -53,4 +53,4 @@ class TrustedDirectory {
   std::string path_;
 };
 
-}  // namespace dmremap::io
+}  // namespace dmremap::os

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
-namespace dmremap::io {
+namespace dmremap::os {
 
 std::string read_attribute(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -53,4 +53,4 @@ std::string sysfs_directory_of(dev_t device, const std::string& sys) {
   return fmt::format("{}/dev/block/{}:{}", sys, major(device), minor(device));
 }
 
-}  // namespace dmremap::io
+}  // namespace dmremap::os

@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-namespace dmremap::io {
+namespace dmremap::os {
 
 // Where the kernel's views are mounted; tests put a made-up tree here.
 struct KernelViews {
@@ -85,4 +85,4 @@ struct LoopBacking {
 // Two different block devices of which one disk holds both.
 [[nodiscard]] bool are_on_same_disk(dev_t a, dev_t b, const KernelViews& views = {});
 
-}  // namespace dmremap::io
+}  // namespace dmremap::os

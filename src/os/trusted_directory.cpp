@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/trusted_directory.hpp"
+#include "os/trusted_directory.hpp"
 
 #include <array>
 #include <cerrno>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace dmremap::io {
+namespace dmremap::os {
 
 namespace {
 
@@ -141,4 +141,4 @@ std::string TrustedDirectory::entry(const std::string& name) const {
   return fmt::format("/proc/self/fd/{}/{}", fd_.get(), name);
 }
 
-}  // namespace dmremap::io
+}  // namespace dmremap::os

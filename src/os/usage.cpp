@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,9 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
-namespace dmremap::io {
+namespace dmremap::os {
 
 namespace {
 
@@ -271,4 +271,4 @@ bool are_on_same_disk(dev_t a, dev_t b, const KernelViews& views) {
   return a != b && whole_disk_of(a, views) == whole_disk_of(b, views);
 }
 
-}  // namespace dmremap::io
+}  // namespace dmremap::os

@@ -9,7 +9,7 @@
 
 #include "base/result.hpp"
 
-namespace dmremap {
+namespace dmremap::os {
 
 // Each is for the whole process, to be called before it starts threads. Errors: permission,
 // not_supported; the process can go on, less protected.
@@ -35,4 +35,4 @@ void reserve_heap();
 // All of them; what could not be had, in words for the log.
 [[nodiscard]] std::vector<std::string> protect_io_process();
 
-}  // namespace dmremap
+}  // namespace dmremap::os
