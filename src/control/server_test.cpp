@@ -417,6 +417,26 @@ TEST(Client, ASetThatEndsWithoutAnswerIsNotRunning) {
   std::filesystem::remove_all(directory);
 }
 
+// As a server does that takes no more clients: it does not wait for what they want.
+TEST(Client, AnAnswerThatCameBeforeTheRequestIsHeard) {
+  std::string directory = testing::TempDir() + "dmremap-client-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const std::string path = directory + "/data.sock";
+  {
+    const auto listener = listen_at(path);
+    auto client = Client::connect(path);
+    ASSERT_TRUE(client);
+    LineSocket other(FileDescriptor(::accept(listener->get(), nullptr, nullptr)));
+    const Error busy{ErrorCode::timeout, "too many clients at once", {}, "try again"};
+    ASSERT_TRUE(other.write_line(to_line(make_answer(busy)), kLong));
+    { const LineSocket closed = std::move(other); }
+    const auto answer = client->call(make_request("ping"), kLong);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().what, "too many clients at once");
+  }
+  std::filesystem::remove_all(directory);
+}
+
 TEST(Client, ASetThatDoesNotAnswerIsATimeout) {
   std::string directory = testing::TempDir() + "dmremap-client-XXXXXX";
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
