@@ -11,9 +11,9 @@
 #include "cli/common/export_choice.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
 #include "daemon/background.hpp"
 #include "daemon/nbd_server.hpp"
+#include "os/json_line.hpp"
 
 namespace dmremap::cli {
 
@@ -42,7 +42,7 @@ json json_of(const Outcome& outcome) {
           {"uuid", to_string(outcome.set.uuid)},
           {"outcome", what},
           {"exports", outcome.exports},
-          {"error", outcome.error ? control::to_json(*outcome.error) : json()}};
+          {"error", outcome.error ? os::to_json(*outcome.error) : json()}};
 }
 
 void print_text(const Outcome& outcome) {

@@ -12,6 +12,7 @@
 #include "control/server.hpp"
 #include "control/table_json.hpp"
 #include "io/file_device.hpp"
+#include "os/json_line.hpp"
 #include "transfer/known_bad_file.hpp"
 
 namespace dmremap::cli {
@@ -54,7 +55,7 @@ Result<json> mark_request(const transfer::KnownBadMarks& marks, const Arguments&
   request["lost"] = control::to_json(marks.sectors.lost);
   request["suspect"] = control::to_json(marks.sectors.suspect);
   request["dry_run"] = arguments.dry_run;
-  if (control::to_line(request).size() >= control::kMaxRequestBytes) {
+  if (os::to_line(request).size() >= control::kMaxRequestBytes) {
     return fail(ErrorCode::metadata_full,
                 fmt::format("has {} areas, more than the table of a set can hold",
                             marks.sectors.lost.size() + marks.sectors.suspect.size()),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
 #include "daemon/nbd_server.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::cli {
 
@@ -26,12 +26,6 @@ struct Arguments {
   bool foreground = false;
   bool json = false;
 };
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
 
 Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
                           const Arguments& arguments) {
@@ -56,9 +50,9 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
   if (!exports) return tl::unexpected(exports.error());
   options.exports = std::move(*exports);
   if (auto fit = check_places(options.exports, arguments); !fit) return tl::unexpected(fit.error());
-  if (!arguments.mount.empty()) options.mount_path = absolute(arguments.mount);
+  if (!arguments.mount.empty()) options.mount_path = os::absolute(arguments.mount);
   if (!arguments.open.accept_main.empty()) {
-    options.open.accept_main = absolute(arguments.open.accept_main);
+    options.open.accept_main = os::absolute(arguments.open.accept_main);
   }
 
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
@@ -73,7 +67,7 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
       return fail(ErrorCode::usage, "is neither the only name nor a device", device,
                   "a device has a '/' in it: ./" + device);
     }
-    options.devices.push_back(absolute(device));
+    options.devices.push_back(os::absolute(device));
   }
   return options;
 }
@@ -124,7 +118,7 @@ int run(const Arguments& arguments) {
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
   if (wants_nbd(options->exports)) {
-    const std::string socket = arguments.socket.empty() ? "" : absolute(arguments.socket);
+    const std::string socket = arguments.socket.empty() ? "" : os::absolute(arguments.socket);
     return run_nbd({*options, socket, arguments.foreground}, *runtime, arguments.json);
   }
   if (arguments.foreground) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/client.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
 #include "control/protocol.hpp"
-#include "control/unix_socket.hpp"
+#include "os/json_line.hpp"
+#include "os/unix_socket.hpp"
 
 namespace dmremap::control {
 
@@ -20,9 +22,14 @@ Result<nlohmann::json> answer_in(const Result<std::optional<std::string>>& line)
 }  // namespace
 
 Result<Client> Client::connect(const std::string& socket_path) {
-  auto socket = connect_to(socket_path);
+  auto socket = os::connect_to(socket_path);
+  if (!socket && socket.error().code == ErrorCode::not_running) {
+    return fail(ErrorCode::not_running, "no such set is running",
+                std::filesystem::path(socket_path).stem(),
+                "see `dmremap list`, or start it with `dmremap start`");
+  }
   if (!socket) return tl::unexpected(socket.error());
-  if (!is_peer_trusted(socket->get())) {
+  if (!os::is_peer_trusted(socket->get())) {
     return fail(ErrorCode::permission, "someone else answers on the control socket", socket_path,
                 "set DMREMAP_RUNTIME_DIR to a directory of your own");
   }
@@ -30,7 +37,7 @@ Result<Client> Client::connect(const std::string& socket_path) {
 }
 
 Result<nlohmann::json> Client::call(const nlohmann::json& request, Milliseconds timeout) {
-  const auto sent = lines_.write_line(to_line(request), timeout);
+  const auto sent = lines_.write_line(os::to_line(request), timeout);
   const auto line = lines_.read_line(kMaxAnswerBytes, timeout);
   // A server that takes no more clients says so and closes: its answer is heard though the request
   // could not be sent any more.

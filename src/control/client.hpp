@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
-#include "control/line_socket.hpp"
+#include "os/line_socket.hpp"
 
 namespace dmremap::control {
 
@@ -27,7 +27,7 @@ class Client {
 
  private:
   explicit Client(FileDescriptor socket) : lines_(std::move(socket)) {}
-  LineSocket lines_;
+  os::LineSocket lines_;
 };
 
 }  // namespace dmremap::control

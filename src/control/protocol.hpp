@@ -40,13 +40,6 @@ inline constexpr std::size_t kMaxAnswerBytes = std::size_t{16} * 1024 * 1024;
 [[nodiscard]] nlohmann::json make_answer();
 [[nodiscard]] nlohmann::json make_answer(const Error& error);
 
-// The value of "error" in answers and in what `--json` prints.
-[[nodiscard]] nlohmann::json to_json(const Error& error);
-[[nodiscard]] Error error_from_json(const nlohmann::json& json);
-
-// One line, without the line end. Bytes that are no UTF-8 (a path may hold any) are replaced.
-[[nodiscard]] std::string to_line(const nlohmann::json& json);
-
 // Errors: protocol, for what is no request or answer of this version.
 [[nodiscard]] Result<nlohmann::json> parse_request(std::string_view line);
 // An answer that carries an error is that error.

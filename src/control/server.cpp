@@ -15,10 +15,11 @@
 #include "base/base64.hpp"
 #include "base/log.hpp"
 #include "base/parse.hpp"
-#include "control/line_socket.hpp"
 #include "control/protocol.hpp"
 #include "control/table_json.hpp"
-#include "control/unix_socket.hpp"
+#include "os/json_line.hpp"
+#include "os/line_socket.hpp"
+#include "os/unix_socket.hpp"
 #include "set/status.hpp"
 
 namespace dmremap::control {
@@ -181,7 +182,7 @@ class Connection {
 
  private:
   bool send(const json& answer) {
-    return lines_.write_line(to_line(answer), kPatience).has_value();
+    return lines_.write_line(os::to_line(answer), kPatience).has_value();
   }
 
   // False: the connection is done.
@@ -225,7 +226,7 @@ class Connection {
     return true;
   }
 
-  LineSocket lines_;
+  os::LineSocket lines_;
   Service& service_;
 };
 
@@ -278,10 +279,11 @@ class UnixServer final : public Server {
       client.thread.join();
       return true;
     });
-    if (!is_peer_trusted(socket.get())) return;
+    if (!os::is_peer_trusted(socket.get())) return;
     if (clients_.size() >= kMaxClients) {
       const Error busy{ErrorCode::timeout, "too many clients at once", {}, "try again"};
-      (void)LineSocket(std::move(socket)).write_line(to_line(make_answer(busy)), milliseconds(100));
+      (void)os::LineSocket(std::move(socket))
+          .write_line(os::to_line(make_answer(busy)), milliseconds(100));
       return;
     }
     Client& client = clients_.emplace_back();
@@ -314,7 +316,7 @@ class UnixServer final : public Server {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(const std::string& socket_path, Service& service) {
-  auto listener = listen_at(socket_path);
+  auto listener = os::listen_at(socket_path);
   if (!listener) return tl::unexpected(listener.error());
   FileDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return fail_errno(errno, "make an eventfd", socket_path);

@@ -16,10 +16,11 @@
 
 #include "base/base64.hpp"
 #include "control/client.hpp"
-#include "control/line_socket.hpp"
 #include "control/protocol.hpp"
 #include "control/table_json.hpp"
-#include "control/unix_socket.hpp"
+#include "os/json_line.hpp"
+#include "os/line_socket.hpp"
+#include "os/unix_socket.hpp"
 
 namespace dmremap::control {
 namespace {
@@ -133,7 +134,7 @@ class ServerTest : public testing::Test {
     if (!client) return tl::unexpected(client.error());
     return client->call(request, kLong);
   }
-  LineSocket raw() { return LineSocket(std::move(*connect_to(path_))); }
+  os::LineSocket raw() { return os::LineSocket(std::move(*os::connect_to(path_))); }
 
   FakeSet set_;
   std::string directory_;
@@ -168,7 +169,7 @@ TEST_F(ServerTest, ARemapWhoseClientHungUpIsEnded) {
     auto request = make_request("remap");
     request["first"] = 777;
     request["count"] = 8;
-    ASSERT_TRUE(client.write_line(to_line(request), kLong));
+    ASSERT_TRUE(client.write_line(os::to_line(request), kLong));
     std::this_thread::sleep_for(milliseconds(20));
     EXPECT_FALSE(set_.ended_early);
   }
@@ -230,7 +231,7 @@ TEST_F(ServerTest, TheDataOfABackfillArrivesAsItWasSent) {
   request["data"] = to_base64(data);
   request["as_of"] = 41;
   request["gone"] = true;
-  ASSERT_LT(to_line(request).size(), kMaxRequestBytes);
+  ASSERT_LT(os::to_line(request).size(), kMaxRequestBytes);
   const auto answer = call(request);
   ASSERT_TRUE(answer) << answer.error().message();
   EXPECT_EQ((*answer)["filled_sectors"], 7);
@@ -324,7 +325,7 @@ TEST_F(ServerTest, AFollowerGetsEventsAsTheyHappen) {
 }
 
 TEST_F(ServerTest, GarbageIsAnsweredWithAnErrorAndHarmsNobodyElse) {
-  LineSocket lines = raw();
+  os::LineSocket lines = raw();
   for (const char* garbage : {"", "garbage", "{\"version\":9,\"verb\":\"stop\"}",
                               "{\"version\":1,\"verb\":\"format-disk\"}"}) {
     ASSERT_TRUE(lines.write_line(garbage, kLong));
@@ -336,7 +337,7 @@ TEST_F(ServerTest, GarbageIsAnsweredWithAnErrorAndHarmsNobodyElse) {
 }
 
 TEST_F(ServerTest, AnEndlessLineIsCutOff) {
-  LineSocket lines = raw();
+  os::LineSocket lines = raw();
   const std::string endless(kMaxRequestBytes * 4, 'x');
   (void)lines.write_line(endless, kLong);
   const auto answer = lines.read_line(kMaxAnswerBytes, kLong);
@@ -347,7 +348,7 @@ TEST_F(ServerTest, AnEndlessLineIsCutOff) {
 }
 
 TEST_F(ServerTest, ClientsThatSayNothingDoNotKeepItFromEnding) {
-  std::vector<LineSocket> silent;
+  std::vector<os::LineSocket> silent;
   silent.reserve(Server::kMaxClients);
   for (int i = 0; i < 5; ++i) silent.push_back(raw());
   EXPECT_TRUE(call(make_request("ping")));
@@ -356,7 +357,7 @@ TEST_F(ServerTest, ClientsThatSayNothingDoNotKeepItFromEnding) {
 }
 
 TEST_F(ServerTest, TooManyClientsAreToldSo) {
-  std::vector<LineSocket> silent;
+  std::vector<os::LineSocket> silent;
   silent.reserve(Server::kMaxClients);
   for (unsigned i = 0; i < Server::kMaxClients; ++i) silent.push_back(raw());
   const auto answer = call(make_request("ping"));
@@ -375,7 +376,7 @@ TEST_F(ServerTest, TooManyClientsAreToldSo) {
 TEST_F(ServerTest, TheSocketOfADeadRunIsReplacedAndMeansNotRunning) {
   server_.reset();
   {
-    const auto dead = listen_at(path_);  // closed without being removed, as by kill -9
+    const auto dead = os::listen_at(path_);  // closed without being removed, as by kill -9
     ASSERT_TRUE(dead);
   }
   ASSERT_TRUE(std::filesystem::exists(path_));
@@ -407,7 +408,7 @@ TEST(Client, ASetThatEndsWithoutAnswerIsNotRunning) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const std::string path = directory + "/data.sock";
   {
-    const auto listener = listen_at(path);
+    const auto listener = os::listen_at(path);
     auto client = Client::connect(path);
     ASSERT_TRUE(client);
     const FileDescriptor other(::accept(listener->get(), nullptr, nullptr));
@@ -423,13 +424,13 @@ TEST(Client, AnAnswerThatCameBeforeTheRequestIsHeard) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const std::string path = directory + "/data.sock";
   {
-    const auto listener = listen_at(path);
+    const auto listener = os::listen_at(path);
     auto client = Client::connect(path);
     ASSERT_TRUE(client);
-    LineSocket other(FileDescriptor(::accept(listener->get(), nullptr, nullptr)));
+    os::LineSocket other(FileDescriptor(::accept(listener->get(), nullptr, nullptr)));
     const Error busy{ErrorCode::timeout, "too many clients at once", {}, "try again"};
-    ASSERT_TRUE(other.write_line(to_line(make_answer(busy)), kLong));
-    { const LineSocket closed = std::move(other); }
+    ASSERT_TRUE(other.write_line(os::to_line(make_answer(busy)), kLong));
+    { const os::LineSocket closed = std::move(other); }
     const auto answer = client->call(make_request("ping"), kLong);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().what, "too many clients at once");
@@ -442,7 +443,7 @@ TEST(Client, ASetThatDoesNotAnswerIsATimeout) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const std::string path = directory + "/data.sock";
   {
-    const auto listener = listen_at(path);
+    const auto listener = os::listen_at(path);
     auto client = Client::connect(path);
     ASSERT_TRUE(client);
     EXPECT_EQ(client->call(make_request("ping"), milliseconds(50)).error().code,

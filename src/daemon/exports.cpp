@@ -8,7 +8,7 @@
 #include "base/log.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
-#include "frontend/fuse/mount_point.hpp"
+#include "os/mount_point.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::daemon {
@@ -82,7 +82,7 @@ Result<void> LocalExports::stop() {
     loop_.reset();
   }
   auto stopped = fuse_->stop();
-  if (!stopped && is_offered_as_block() && fuse::is_mounted(fuse_->path())) {
+  if (!stopped && is_offered_as_block() && os::is_mounted(fuse_->path())) {
     // Somebody was quicker than we: go on as before, as far as that can be had. Where the file was
     // taken out of the tree there is nothing of ours to attach.
     if (auto attached = attach(); !attached) log(Severity::error, attached.error().message());

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/serving.hpp"
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -9,9 +8,9 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <utility>
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -20,12 +19,12 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "control/server.hpp"
-#include "daemon/end_signals.hpp"
 #include "daemon/stepwise.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/hints.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "io/file_geometry.hpp"
+#include "os/event_loop.hpp"
 #include "os/process.hpp"
 #include "os/usage.hpp"
 #include "set/opening.hpp"
@@ -39,7 +38,7 @@ using std::chrono::milliseconds;
 
 // Where /dev cannot be written to, the link is left out.
 constexpr const char* kStableLinks = "/dev/dm-remap/";
-constexpr int kLookEveryMs = 1000;
+constexpr milliseconds kLookEvery{1000};
 
 // The most that is relocated by hand at once: what the engine itself takes at once.
 constexpr SectorCount kLargestRelocation{2048};
@@ -217,34 +216,51 @@ class Serving final : public control::Service {
   nlohmann::json last_status_;
 };
 
-// Until somebody stops the set. A device in use is never taken away by a signal: what is not yet
-// written back would be lost.
-Result<void> wait_for_end(ServedSet& serving, const EndSignals& signals) {
-  bool cut_off_is_known = false;
-  while (true) {
-    std::array<pollfd, 2> fds{{{serving.stopped_fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
-    if (::poll(fds.data(), fds.size(), kLookEveryMs) < 0 && errno != EINTR) {
-      return fail_errno(errno, "wait for the end", {});
-    }
-    if (fds[0].revents != 0) return serving.stop();
-    const auto signal = signals.take();
-    const bool asked = signal && *signal != SIGHUP;
-    if (!asked && !serving.cut_off()) continue;
-    // The log says it once; the attempts go on.
-    const bool is_news = asked || !cut_off_is_known;
-    if (!asked) cut_off_is_known = true;
-    if (is_news) {
-      log(Severity::info, asked ? fmt::format("ending on signal {}", *signal)
-                                : "the device was unmounted, or cut off from the kernel: ending");
-    }
-    auto stopped = serving.stop();
-    if (!stopped && stopped.error().code == ErrorCode::device_in_use) {
-      if (is_news) log(Severity::error, "not stopped: " + stopped.error().message());
-      continue;
-    }
-    return stopped;
+// Ends a set when it is asked to by a signal, or when nobody can reach it any more. A device in use
+// is never taken away: what is not yet written back would be lost. Then the set goes on.
+class Ending {
+ public:
+  // `loop` runs until the set has been stopped.
+  Ending(ServedSet& set, os::EventLoop& loop) : set_(set), loop_(loop) {}
+
+  void on_signal(int number) {
+    if (number == SIGHUP) return;
+    log(Severity::info, fmt::format("ending on signal {}", number));
+    try_to_stop(true);
   }
-}
+  // Now and then.
+  void look() {
+    if (!set_.cut_off()) return;
+    // The log says it once; the attempts go on.
+    const bool is_news = !std::exchange(cut_off_is_known_, true);
+    if (is_news)
+      log(Severity::info, "the device was unmounted, or cut off from the kernel: ending");
+    try_to_stop(is_news);
+  }
+  // Somebody else stopped it, by the control socket.
+  void on_stopped() { end(set_.stop()); }
+
+  [[nodiscard]] const Result<void>& outcome() const { return outcome_; }
+
+ private:
+  void try_to_stop(bool is_news) {
+    auto stopped = set_.stop();
+    if (stopped || stopped.error().code != ErrorCode::device_in_use) {
+      end(std::move(stopped));
+    } else if (is_news) {
+      log(Severity::error, "not stopped: " + stopped.error().message());
+    }
+  }
+  void end(Result<void> outcome) {
+    outcome_ = std::move(outcome);
+    loop_.end();
+  }
+
+  ServedSet& set_;
+  os::EventLoop& loop_;
+  bool cut_off_is_known_ = false;
+  Result<void> outcome_;
+};
 
 Result<discovery::Spare> find_spare(const ServeOptions& options, const discovery::Hints& hints) {
   return options.devices.empty() ? discovery::find_spare(options.name, hints)
@@ -448,7 +464,13 @@ Result<std::string> name_to_start(const ServeOptions& options, const control::Ru
 
 Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runtime,
                    ServeObserver& observer) {
-  const EndSignals signals;
+  auto loop = os::EventLoop::make();
+  if (!loop) return tl::unexpected(loop.error());
+  std::optional<Ending> ending;
+  // A signal that comes before the set is up waits until the loop runs.
+  auto watched = loop->on_signals(kEndSignals, [&](int number) { ending->on_signal(number); });
+  if (!watched) return watched;
+  ::signal(SIGPIPE, SIG_IGN);
   const auto export_it = [&](set::RunningSet& set) {
     const std::string& name = set.name();
     return start_exports(set.engine(),
@@ -457,7 +479,11 @@ Result<void> serve(const ServeOptions& options, const control::RuntimeDir& runti
   };
   auto served = ServedSet::start(options, runtime, observer, export_it);
   if (!served) return tl::unexpected(served.error());
-  return wait_for_end(**served, signals);
+  ending.emplace(**served, *loop);
+  watched = loop->on_readable((*served)->stopped_fd(), [&] { ending->on_stopped(); });
+  if (watched) watched = loop->every(kLookEvery, [&] { ending->look(); });
+  if (watched) watched = loop->run();
+  return watched ? ending->outcome() : watched;
 }
 
 }  // namespace dmremap::daemon

@@ -2,7 +2,9 @@
 // The process of a running set: from the devices' names to the end of the set.
 #pragma once
 
+#include <csignal>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +34,9 @@ class ServeObserver {
   // I/O is served: {"name","exports"}. False: whoever wanted the set is gone; end it again.
   virtual bool serving(const nlohmann::json& what) = 0;
 };
+
+// The signals that end a daemon; one whose terminal goes away stays.
+inline constexpr std::initializer_list<int> kEndSignals{SIGTERM, SIGINT, SIGHUP};
 
 // Offers the open set, which outlives what is returned.
 using ExportMaker = std::function<Result<std::unique_ptr<Exports>>(set::RunningSet& set)>;

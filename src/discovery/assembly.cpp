@@ -2,7 +2,6 @@
 #include "discovery/assembly.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -10,18 +9,13 @@
 
 #include "discovery/candidates.hpp"
 #include "io/file_device.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::discovery {
 
 namespace {
 
 constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
 
 std::vector<os::Storage> beneath_path(const std::string& path) {
   const auto storage = os::storage_of(path);
@@ -157,7 +151,7 @@ Result<Spare> find_spare(const std::vector<std::string>& paths) {
   std::vector<std::pair<std::string, metadata::Survey>> blank;
   std::optional<Error> unread;
   for (const std::string& given : paths) {
-    const std::string path = absolute(given);
+    const std::string path = os::absolute(given);
     const auto device = io::FileDevice::open(path, kLook);
     if (!device) return tl::unexpected(device.error());
     auto survey = metadata::survey(**device);
@@ -177,7 +171,7 @@ Result<Spare> find_spare(const std::vector<std::string>& paths) {
   auto spare = take_chosen(found, fmt::format("{}", fmt::join(paths, ", ")));
   if (!spare) return spare;
   for (const std::string& given : paths) {
-    if (absolute(given) != spare->path) spare->others.push_back(absolute(given));
+    if (os::absolute(given) != spare->path) spare->others.push_back(os::absolute(given));
   }
   return spare;
 }

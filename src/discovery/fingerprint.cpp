@@ -10,6 +10,7 @@
 
 #include "discovery/hardware.hpp"
 #include "discovery/probe.hpp"
+#include "os/path.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -124,9 +125,7 @@ Result<Fingerprint> take_fingerprint(const io::FileDevice& device, const Content
   }
   fingerprint.fs_type = contents.type;
   fingerprint.fs_uuid = contents.uuid;
-  std::error_code error;
-  const auto path = std::filesystem::absolute(device.path(), error);
-  fingerprint.path_hint = error ? device.path() : path.lexically_normal().string();
+  fingerprint.path_hint = os::absolute(device.path());
   cut_to_stored(fingerprint);
   return fingerprint;
 }

@@ -32,9 +32,8 @@ bool is_read_from_device(const std::string& fs_type) {
 
 // The last one mounted there is the one that is seen.
 std::optional<os::Mount> mount_at(const std::string& path, const os::KernelViews& views) {
-  const std::string text = os::read_attribute(views.proc + "/self/mountinfo");
   std::optional<os::Mount> out;
-  for (os::Mount& mount : os::parse_mountinfo(text)) {
+  for (os::Mount& mount : os::read_mounts(views.proc + "/self/mountinfo")) {
     if (mount.mount_point == path) out = std::move(mount);
   }
   return out;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "os/descriptor_io.hpp"
 #include "os/trusted_directory.hpp"
 
 namespace dmremap::io {
@@ -20,16 +21,6 @@ namespace dmremap::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail_errno(errno, "write it", path);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return {};
-}
 
 // Where a file is, or would be: an entry of a directory that is held. Links are behind us, but
 // those of procfs (/dev/stdout leads to one), which only the kernel can follow.
@@ -81,7 +72,7 @@ Result<void> replace(const Place& place, const std::string& path, std::string_vi
   std::string draft = place.path() + ".XXXXXX";
   const FileDescriptor file(::mkostemp(draft.data(), O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, "create a file beside it", path);
-  auto done = write_all(file.get(), bytes, path);
+  auto done = os::write_all(file.get(), bytes, path);
   if (done && (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 ||
                ::rename(draft.c_str(), place.path().c_str()) != 0)) {
     done = fail_errno(errno, "write it", path);
@@ -122,7 +113,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes) {
   if (::fstat(file.get(), &opened) != 0) return fail_errno(errno, "look at", path);
   if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
     return fail_errno(EAGAIN, "write it", path);
-  return write_all(file.get(), bytes, path);
+  return os::write_all(file.get(), bytes, path);
 }
 
 }  // namespace dmremap::io

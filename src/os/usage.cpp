@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -30,44 +29,8 @@ std::optional<Storage> look_at(int directory, const char* path, unsigned int* mo
   return Storage{makedev(facts.stx_dev_major, facts.stx_dev_minor), facts.stx_ino};
 }
 
-// Space, tab, newline and backslash are octal escapes in mountinfo and swaps (proc(5)).
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto is_octal = [&](std::size_t at) { return text[at] >= '0' && text[at] <= '7'; };
-    if (text[i] == '\\' && i + 3 < text.size() && is_octal(i + 1) && is_octal(i + 2) &&
-        is_octal(i + 3)) {
-      const int value = (text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0');
-      out.push_back(static_cast<char>(value));
-      i += 3;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
-
-std::optional<Mount> parse_mount_line(const std::string& line) {
-  // 36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw
-  std::istringstream words(line);
-  std::string id;
-  std::string parent;
-  std::string number;
-  std::string root;
-  std::string mount_point;
-  std::string word;
-  if (!(words >> id >> parent >> number >> root >> mount_point)) return std::nullopt;
-  while (words >> word && word != "-") {
-  }
-  std::string fs_type;
-  std::string source;
-  const auto device = parse_device_number(number);
-  if (!(words >> fs_type >> source) || !device) return std::nullopt;
-  return Mount{*device, unescape(mount_point), fs_type, unescape(source)};
-}
-
 std::vector<Mount> mounts(const KernelViews& views) {
-  return parse_mountinfo(read_attribute(views.proc + "/self/mountinfo"));
+  return read_mounts(views.proc + "/self/mountinfo");
 }
 
 bool is_mount_of(const Mount& mount, dev_t device) {
@@ -128,15 +91,6 @@ std::optional<Storage> storage_of(const std::string& path) {
   return storage;
 }
 
-std::vector<Mount> parse_mountinfo(std::string_view text) {
-  std::vector<Mount> mounts;
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line);) {
-    if (auto mount = parse_mount_line(line)) mounts.push_back(std::move(*mount));
-  }
-  return mounts;
-}
-
 std::vector<std::string> mounts_of(dev_t device, const KernelViews& views) {
   std::vector<std::string> mount_points;
   for (Mount& mount : mounts(views)) {
@@ -156,10 +110,8 @@ std::vector<std::string> holders_of(dev_t device, const KernelViews& views) {
 }
 
 bool is_swap(const Storage& storage, const KernelViews& views) {
-  std::istringstream lines(read_attribute(views.proc + "/swaps"));
-  for (std::string line; std::getline(lines, line);) {
-    const std::string path = unescape(line.substr(0, line.find_first_of(" \t")));
-    if (path.starts_with('/') && storage_of(path) == storage) return true;
+  for (const std::string& path : read_swaps(views.proc + "/swaps")) {
+    if (storage_of(path) == storage) return true;
   }
   return false;
 }

@@ -7,10 +7,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
+
+#include "os/mount_table.hpp"
 
 namespace dmremap::os {
 
@@ -33,16 +34,6 @@ struct Storage {
 
 // Nothing if the path names neither or cannot be looked at.
 [[nodiscard]] std::optional<Storage> storage_of(const std::string& path);
-
-struct Mount {
-  dev_t device = 0;
-  std::string mount_point;
-  std::string fs_type;
-  std::string source;
-};
-
-// The lines of /proc/self/mountinfo (proc(5)); lines that make no sense are left out.
-[[nodiscard]] std::vector<Mount> parse_mountinfo(std::string_view text);
 
 // Mount points of the block device, in mount order. A file system with device numbers of its own
 // (btrfs) is found by its source.

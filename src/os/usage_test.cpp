@@ -122,13 +122,17 @@ TEST_F(UsageTest, MountsAreFoundByDeviceWithTheirNamesUnescaped) {
 }
 
 TEST_F(UsageTest, MountLinesThatMakeNoSenseAreLeftOut) {
-  EXPECT_TRUE(parse_mountinfo("").empty());
-  EXPECT_TRUE(
-      parse_mountinfo("1 2 3\nx y z:1 / / rw - ext4 /dev/x rw\n\n1 2 8:1 / /a rw\n").empty());
-  const auto mounts = parse_mountinfo("36 35 98:0 /m /mnt rw - ext3 /dev/root rw");
+  const auto mounts_in = [&](const std::string& text) {
+    put(root_ / "mountinfo", text);
+    return read_mounts(root_ / "mountinfo");
+  };
+  EXPECT_TRUE(read_mounts(root_ / "none").empty());
+  EXPECT_TRUE(mounts_in("").empty());
+  EXPECT_TRUE(mounts_in("1 2 3\nx y z:1 / / rw - ext4 /dev/x rw\n\n1 2 8:1 / /a rw\n").empty());
+  const auto mounts = mounts_in("1 2 3\n36 35 98:0 /m /mnt rw - ext3 /dev/vd2 rw");
   ASSERT_EQ(mounts.size(), 1U);
   EXPECT_EQ(mounts[0].fs_type, "ext3");
-  EXPECT_EQ(mounts[0].source, "/dev/root");
+  EXPECT_EQ(mounts[0].source, "/dev/vd2");
   EXPECT_EQ(mounts[0].device, makedev(98, 0));
 }
 

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <string_view>
 
 #include <fcntl.h>
@@ -20,6 +19,7 @@
 #include "base/log.hpp"
 #include "discovery/hints.hpp"
 #include "io/file_geometry.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::plugin {
 
@@ -37,12 +37,6 @@ Result<bool> parse_flag(const std::string& key, const std::string& value) {
   }
   return fail(ErrorCode::usage, "is neither true nor false", key + "=" + value,
               "give " + key + "=true");
-}
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
 }
 
 // Signals are for nbdkit's threads, which know what to do with them.
@@ -105,7 +99,7 @@ class Plugin::ByHand final : public daemon::ServeObserver {
 
 Result<void> Plugin::add_device(const std::string& value) {
   if (value.find('/') != std::string::npos) {
-    options_.devices.push_back(absolute(value));
+    options_.devices.push_back(os::absolute(value));
     return {};
   }
   if (!options_.name.empty()) {
@@ -132,7 +126,7 @@ Result<void> Plugin::configure(const std::string& key, const std::string& value)
   }
   if (key == "device") return add_device(value);
   if (key == "accept-main") {
-    options_.open.accept_main = absolute(value);
+    options_.open.accept_main = os::absolute(value);
     return {};
   }
   if (key == "report-fd") {
@@ -153,7 +147,7 @@ Result<void> Plugin::configured() {
   auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
   runtime_ = std::move(*runtime);
-  if (report_fd_ >= 0) reporter_.emplace(FileDescriptor(report_fd_), *runtime_);
+  if (report_fd_ >= 0) reporter_.emplace(os::Announcement(FileDescriptor(report_fd_)), *runtime_);
   if (options_.name.empty() == options_.devices.empty()) {
     return fail(ErrorCode::usage,
                 options_.name.empty() ? "no set is named" : "a name and devices are given", {},

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -20,6 +19,7 @@
 #include "io/undo.hpp"
 #include "metadata/store.hpp"
 #include "metadata/survey.hpp"
+#include "os/path.hpp"
 #include "os/usage.hpp"
 #include "set/spare_file.hpp"
 
@@ -32,12 +32,6 @@ using Device = std::unique_ptr<io::FileDevice>;
 // Superblocks lie near the ends of a device: 4 KiB to 128 KiB from the start, the last 128 KiB for
 // RAID members and the second partition table.
 constexpr std::uint64_t kSignatureBytes = kMiB;
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
 
 Result<Device> open_main(const std::string& path) {
   auto main = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
@@ -248,9 +242,9 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
   content.identity.created_ns = clock.wall_ns();
   content.facts = format::RecordedFacts{main.facts, spare_facts->facts, false};
   content.identity.main = main.fingerprint;
-  content.identity.main.path_hint = absolute(options.main_path);
+  content.identity.main.path_hint = os::absolute(options.main_path);
   content.identity.spare = std::move(spare_facts->fingerprint);
-  content.identity.spare.path_hint = absolute(options.spare_path);
+  content.identity.spare.path_hint = os::absolute(options.spare_path);
   return content;
 }
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "frontend/fuse/loop_device.hpp"
-#include "frontend/fuse/mount_point.hpp"
+#include "os/path.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -20,7 +20,7 @@ std::vector<std::string> mounts_over(const std::string& mount_path) {
   for (const std::string& loop : fuse::loops_over(mount_path)) {
     const auto storage = os::storage_of(loop);
     if (!storage) continue;
-    for (const os::Mount& mount : os::parse_mountinfo(os::read_attribute("/proc/self/mountinfo"))) {
+    for (const os::Mount& mount : os::read_mounts()) {
       if (os::whole_disk_of(mount.device) == storage->device) out.push_back(mount.mount_point);
     }
     // A file system with device numbers of its own is found by its source.
@@ -53,7 +53,7 @@ std::string death_of(const control::RuntimeDir& runtime, const std::string& name
       hint && !hint->mount_path.empty() ? hint->mount_path : runtime.mount_file(name);
   const std::string gone =
       *pid == 0 ? "its process is gone" : fmt::format("process {} is gone", *pid);
-  const auto mounts = mounts_over(fuse::canonical(mount_path));
+  const auto mounts = mounts_over(os::canonical(mount_path));
   if (mounts.empty()) return fmt::format("{}: dmremap start {}", gone, name);
   return fmt::format("{}, still mounted on {}: umount {}, then dmremap start {}", gone,
                      fmt::join(mounts, " and "), fmt::join(mounts, " "), name);

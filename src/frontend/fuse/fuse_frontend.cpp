@@ -24,7 +24,6 @@
 #include "base/log.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
-#include "frontend/fuse/mount_point.hpp"
 #include "frontend/fuse/operations.hpp"
 #include "io/file_device.hpp"
 #include "os/usage.hpp"
@@ -88,7 +87,7 @@ Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool re
   // The session takes the connection over and closes it (libfuse, fuse_session_mount).
   const std::string name = fmt::format("/dev/fd/{}", connection->get());
   if (fuse_session_mount(session, name.c_str()) != 0) {
-    (void)file.unmount(Unmounting::detached);
+    (void)file.unmount(os::Unmounting::detached);
     return fail(ErrorCode::io, "libfuse does not take the mount", file.path());
   }
   (void)connection->release();
@@ -130,9 +129,10 @@ class Frontend final : public FuseFrontend {
 
   ~Frontend() override {
     // Ended does not mean unmounted: the connection may have broken and left a dead mount.
-    const bool mounted = ended() ? mount_state(path()) == MountState::dead : is_mounted(path());
+    const bool mounted = ended() ? os::mount_state(path(), kFileSystemType) == os::MountState::dead
+                                 : os::is_mounted(path());
     if (session_ && mounted) {
-      if (auto done = file_.unmount(Unmounting::detached); !done) {
+      if (auto done = file_.unmount(os::Unmounting::detached); !done) {
         log(Severity::warning, done.error().message());
       }
     }
@@ -242,13 +242,14 @@ Result<void> Frontend::unmount_unused() {
     // An aborted connection has no users any more, though no release tells of the handles it had;
     // what it leaves in the file tree answers nobody.
     if (ended()) {
-      return mount_state(path()) == MountState::dead ? file_.unmount(Unmounting::detached)
-                                                     : Result<void>();
+      return os::mount_state(path(), kFileSystemType) == os::MountState::dead
+                 ? file_.unmount(os::Unmounting::detached)
+                 : Result<void>();
     }
     if (open_handles() > 0) continue;
     // Somebody took it out of the tree (umount -l): what stands there now is not ours to unmount.
-    if (!is_mounted(path())) return {};
-    auto done = file_.unmount(Unmounting::if_unused);
+    if (!os::is_mounted(path())) return {};
+    auto done = file_.unmount(os::Unmounting::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }
   const auto uses = os::uses_of(path());

@@ -18,7 +18,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
 #include "frontend/fuse/loop_control.hpp"
-#include "frontend/fuse/mount_point.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::fuse {
 
@@ -200,7 +200,7 @@ Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& option
   auto node = configure_free_loop(options, backing);
   if (!node) return tl::unexpected(node.error());
   // From here on the destructor detaches it.
-  auto device = std::make_unique<Attachment>(*node, canonical(options.backing_path), status,
+  auto device = std::make_unique<Attachment>(*node, os::canonical(options.backing_path), status,
                                              options.read_only);
   if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {
     return tl::unexpected(right.error());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "control/unix_socket.hpp"
+#include "os/unix_socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-namespace dmremap::control {
+namespace dmremap::os {
 
 namespace fs = std::filesystem;
 
@@ -76,14 +76,13 @@ Result<FileDescriptor> listen_at(const std::string& path) {
 }
 
 Result<FileDescriptor> connect_to(const std::string& path) {
-  constexpr const char* kHint = "see `dmremap list`, or start it with `dmremap start`";
   auto address = short_address(path);
   FileDescriptor made = make_socket();
   if (!address || !made.valid() ||
       ::connect(made.get(), generic(*address), sizeof address->address) != 0) {
     const int error = errno;
     if (!address || error == ENOENT || error == ECONNREFUSED || error == ENOTSOCK) {
-      return fail(ErrorCode::not_running, "no such set is running", fs::path(path).stem(), kHint);
+      return fail(ErrorCode::not_running, "nobody listens there", path);
     }
     return fail_errno(error, "connect to the control socket", path);
   }
@@ -97,4 +96,4 @@ bool is_peer_trusted(int socket) {
   return peer.uid == 0 || peer.uid == ::geteuid();
 }
 
-}  // namespace dmremap::control
+}  // namespace dmremap::os

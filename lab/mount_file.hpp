@@ -10,17 +10,12 @@
 
 namespace dmremap::lab {
 
-enum class MountState {
-  none,   // nothing is mounted there
-  dead,   // a FUSE mount whose server is gone
-  alive,  // a mount that answers
-};
+// The lab's mounts in /proc/mounts.
+inline constexpr const char* kFileSystemType = "fuse.dmremap-lab";
 
 // The absolute path as the kernel will name it. Resolves the directory only: the file itself may
 // be absent, or a dead mount that nothing can look at. Errors: no_such_device, usage.
 [[nodiscard]] Result<std::string> absolute_path(const std::string& path);
-
-[[nodiscard]] MountState mount_state(const std::string& path);
 
 // Refused (device_in_use) while anyone has the mounted file open.
 [[nodiscard]] Result<void> unmount(const std::string& path);

@@ -10,7 +10,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 
-namespace dmremap::control {
+namespace dmremap::os {
 
 // One thread at a time.
 class LineSocket {
@@ -40,4 +40,4 @@ class LineSocket {
   std::string buffer_;
 };
 
-}  // namespace dmremap::control
+}  // namespace dmremap::os

@@ -9,7 +9,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 
-namespace dmremap::control {
+namespace dmremap::os {
 
 // Mode 0600, listening, non-blocking. Replaces whatever socket is there: the caller holds the pid
 // file, so it is a dead one's.
@@ -21,4 +21,4 @@ Result<FileDescriptor> connect_to(const std::string& path);
 // Whether the process at the other end is ours or root's.
 [[nodiscard]] bool is_peer_trusted(int socket);
 
-}  // namespace dmremap::control
+}  // namespace dmremap::os

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "control/line_socket.hpp"
+#include "os/line_socket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-namespace dmremap::control {
+namespace dmremap::os {
 
 using std::chrono::steady_clock;
 
@@ -20,7 +20,7 @@ Result<void> LineSocket::wait_for(short events, Deadline deadline) const {
     const int ready = ::poll(fds.data(), fds.size(), wait_ms);
     if (ready < 0 && errno != EINTR) return fail_errno(errno, "wait for the socket", {});
     if (ready < 0) continue;
-    if (fds[1].revents != 0) return fail(ErrorCode::not_running, "the set is being stopped");
+    if (fds[1].revents != 0) return fail(ErrorCode::not_running, "the server is being stopped");
     if (fds[0].revents != 0) return {};
     if (steady_clock::now() >= deadline) return fail(ErrorCode::timeout, "no answer in time");
   }
@@ -85,4 +85,4 @@ bool LineSocket::is_woken() const {
   return wake_fd_ >= 0 && ::poll(&fd, 1, 0) > 0;
 }
 
-}  // namespace dmremap::control
+}  // namespace dmremap::os
