@@ -15,8 +15,8 @@ struct sd_event;
 
 namespace dmremap::os {
 
-// Belongs to one thread, and to the process that made it: make it after a fork. What it calls runs
-// in run(), one after the other; an exception ends the loop with an error.
+// Of one thread at a time, and of the process that made it: make it after a fork. What it calls
+// runs in run(), one after the other; an exception ends the loop with an error.
 class EventLoop {
  public:
   [[nodiscard]] static Result<EventLoop> make();

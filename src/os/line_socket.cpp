@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace dmremap::os {
 
@@ -42,7 +44,7 @@ Result<std::optional<std::string>> LineSocket::read_line(std::size_t max_bytes,
 
     if (auto ready = wait_for(POLLIN, deadline); !ready) return tl::unexpected(ready.error());
     std::array<char, 16384> chunk;
-    const ssize_t got = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    const ssize_t got = receive(chunk);
     if (got == 0) return std::optional<std::string>();
     if (got > 0) {
       buffer_.append(chunk.data(), static_cast<std::size_t>(got));
@@ -54,15 +56,54 @@ Result<std::optional<std::string>> LineSocket::read_line(std::size_t max_bytes,
   }
 }
 
-Result<void> LineSocket::write_line(std::string_view line, Milliseconds timeout) {
+ssize_t LineSocket::receive(std::span<char> into) {
+  iovec text{into.data(), into.size()};
+  // Room for one descriptor: the kernel closes what more there is.
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = CMSG_LEN(sizeof(int));
+  const ssize_t got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0) return got;
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int passed = -1;
+    std::memcpy(&passed, CMSG_DATA(header), sizeof passed);
+    descriptor_ = FileDescriptor(passed);
+  }
+  return got;
+}
+
+ssize_t LineSocket::send(std::string_view bytes, int descriptor) const {
+  iovec text{const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_LEN(sizeof(int));
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  }
+  return ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+Result<void> LineSocket::write_line(std::string_view line, Milliseconds timeout, int descriptor) {
   const Deadline deadline = steady_clock::now() + timeout;
   std::string out(line);
   out += '\n';
   std::string_view left = out;
   while (!left.empty()) {
-    const ssize_t put =
-        ::send(socket_.get(), left.data(), left.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t put = send(left, descriptor);
     if (put >= 0) {
+      descriptor = -1;  // it goes with the first bytes
       left.remove_prefix(static_cast<std::size_t>(put));
     } else if (errno == EAGAIN) {
       if (auto ready = wait_for(POLLOUT, deadline); !ready) return ready;
