@@ -82,8 +82,8 @@ Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
     if (!is_running(runtime, name)) continue;
     const auto status = running_status(runtime, name);
     if (!status) continue;
-    std::vector<std::string> paths{status->at("main").at("path")};
-    for (const auto& spare : status->at("spares")) paths.push_back(spare.at("path"));
+    std::vector<std::string> paths{status->main.path};
+    for (const auto& spare : status->spares) paths.push_back(spare.path);
     for (const std::string& path : paths) {
       if (os::storage_of(path) != main) continue;
       return fail(ErrorCode::device_in_use, "belongs to the running set " + name, options.main_path,

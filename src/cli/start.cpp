@@ -39,8 +39,8 @@ Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
   return {};
 }
 
-Result<daemon::ServeOptions> parse(const Arguments& arguments) {
-  daemon::ServeOptions options;
+Result<daemon::StartOptions> parse(const Arguments& arguments) {
+  daemon::StartOptions options;
   options.open = arguments.open;
   if (arguments.open.stale_ok && !arguments.open.read_only) {
     return fail(ErrorCode::usage, "needs --read-only", "--stale-ok",
@@ -72,25 +72,21 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
   return options;
 }
 
-void print(const nlohmann::json& served, bool json) {
-  for (const auto& text : served.value("warnings", nlohmann::json::array())) {
-    warn(text.get<std::string>());
-  }
+void print(const control::StartReport& served, bool json) {
+  for (const std::string& text : served.warnings) warn(text);
   if (json) {
     print_json(served);
   } else {
-    for (const auto& entry : served["exports"]) {
-      fmt::print("{}\n", entry["where"].get<std::string>());
-    }
+    for (const control::ExportReport& entry : served.exports) fmt::print("{}\n", entry.where);
   }
   std::fflush(stdout);
 }
 
-class Foreground final : public daemon::ServeObserver {
+class Foreground final : public daemon::StartObserver {
  public:
   explicit Foreground(bool json) : json_(json) {}
   void named(const std::string&) override {}
-  bool serving(const nlohmann::json& what) override {
+  bool serving(const control::StartReport& what) override {
     print(what, json_);
     return true;
   }
@@ -123,10 +119,10 @@ int run(const Arguments& arguments) {
   }
   if (arguments.foreground) {
     Foreground observer(arguments.json);
-    const auto ended = daemon::serve(*options, *runtime, observer);
+    const auto ended = daemon::run_daemon(*options, *runtime, observer);
     return ended ? kDone : report(ended.error(), arguments.json);
   }
-  const daemon::Background background = daemon::serve_in_background(*options, *runtime);
+  const daemon::Background background = daemon::start_in_background(*options, *runtime);
   if (background.is_child) return background.ended ? kDone : kFailed;
   if (!background.served) return report(background.served.error(), arguments.json);
   print(*background.served, arguments.json);

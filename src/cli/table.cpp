@@ -100,13 +100,13 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
 Result<Source> of_running(const std::string& name) {
   auto disk = view_of(name);
   if (!disk) return tl::unexpected(disk.error());
-  if (disk->doubtful()) {
+  if (disk->status.doubtful) {
     return fail(ErrorCode::metadata_doubtful,
                 "doubtful: a later table may be hidden, and this one would give old data", name,
                 kResolve);
   }
-  Source out{{{"name", disk->text("name")}, {"uuid", disk->text("uuid")}},
-             {disk->main_path(), disk->spare_path()},
+  Source out{{{"name", disk->status.name}, {"uuid", to_string(disk->status.uuid)}},
+             {disk->status.main.path, disk->spare_path()},
              std::move(disk->map),
              {}};
   out.notes.push_back(name +

@@ -36,8 +36,9 @@ Result<Client> Client::connect(const std::string& socket_path) {
   return Client(std::move(*socket));
 }
 
-Result<nlohmann::json> Client::call(const nlohmann::json& request, Milliseconds timeout) {
-  const auto sent = lines_.write_line(os::to_line(request), timeout);
+Result<nlohmann::json> Client::exchange(const nlohmann::json& request, Milliseconds timeout,
+                                        int data) {
+  const auto sent = lines_.write_line(os::to_line(request), timeout, data);
   const auto line = lines_.read_line(kMaxAnswerBytes, timeout);
   // A server that takes no more clients says so and closes: its answer is heard though the request
   // could not be sent any more.
@@ -46,7 +47,7 @@ Result<nlohmann::json> Client::call(const nlohmann::json& request, Milliseconds 
   return answer_in(line);
 }
 
-Result<nlohmann::json> Client::next(Milliseconds timeout) {
+Result<nlohmann::json> Client::next_answer(Milliseconds timeout) {
   return answer_in(lines_.read_line(kMaxAnswerBytes, timeout));
 }
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "os/json_line.hpp"
 
 namespace dmremap::control {
@@ -39,6 +41,13 @@ json make_answer() {
 
 json make_answer(const Error& error) {
   return {{"version", kProtocolVersion}, {"ok", false}, {"error", os::to_json(error)}};
+}
+
+Error malformed_message(const std::exception& why) {
+  return {ErrorCode::protocol,
+          fmt::format("a message of another version of dm-remap ({})", why.what()),
+          {},
+          "use the dmremap that started the set, or stop it and start it again"};
 }
 
 Result<json> parse_request(std::string_view line) {

@@ -7,7 +7,6 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
-#include "control/protocol.hpp"
 #include "daemon/reporter.hpp"
 #include "os/background.hpp"
 #include "os/descriptor_io.hpp"
@@ -17,9 +16,7 @@ namespace dmremap::daemon {
 
 namespace {
 
-using nlohmann::json;
-
-Result<void> run_child(os::Announcement announcement, const ServeOptions& options,
+Result<void> run_child(os::Announcement announcement, const StartOptions& options,
                        const control::RuntimeDir& runtime) {
   // The child inherits the caller's open files; a daemon must not keep them open.
   os::close_all_but(announcement.fd());
@@ -29,7 +26,7 @@ Result<void> run_child(os::Announcement announcement, const ServeOptions& option
   Reporter reporter(std::move(announcement), runtime);
   Result<void> ended;
   try {
-    ended = serve(options, runtime, reporter);
+    ended = run_daemon(options, runtime, reporter);
   } catch (const std::exception& error) {
     ended = fail(ErrorCode::internal, error.what(), {}, "report this");
   }
@@ -40,25 +37,22 @@ Result<void> run_child(os::Announcement announcement, const ServeOptions& option
   return ended;
 }
 
-Result<json> wait_for_child(const os::BackgroundFork& parent) {
+Result<control::StartReport> wait_for_child(const os::BackgroundFork& parent) {
   const std::string said = os::read_to_end(parent.announced.get());
   if (said.empty()) {
     const std::string end = os::end_in_words(os::wait_for(parent.child_pid));
     return fail(ErrorCode::internal, "the process that was to serve the set " + end, {},
                 "see its log in the runtime directory");
   }
-  auto answer = control::parse_answer(said);
-  if (!answer) {
-    // It ends by itself; when it has, nothing of it is left.
-    (void)os::wait_for(parent.child_pid);
-    return tl::unexpected(answer.error());
-  }
-  return (*answer)["served"];
+  auto served = report_in(said);
+  // It ends by itself; when it has, nothing of it is left.
+  if (!served) (void)os::wait_for(parent.child_pid);
+  return served;
 }
 
 }  // namespace
 
-Background serve_in_background(const ServeOptions& options, const control::RuntimeDir& runtime) {
+Background start_in_background(const StartOptions& options, const control::RuntimeDir& runtime) {
   Background out;
   auto fork = os::fork_to_background();
   if (!fork) {

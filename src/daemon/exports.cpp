@@ -28,7 +28,7 @@ class LocalExports final : public Exports {
         fuse_(std::move(fuse)) {}
 
   Result<void> attach();
-  [[nodiscard]] nlohmann::json to_json() const override;
+  [[nodiscard]] std::vector<control::ExportReport> reports() const override;
   Result<void> stop() override;
   [[nodiscard]] bool ended() const override { return fuse_->ended(); }
   [[nodiscard]] std::optional<Error> unsaved() const override { return unsaved_; }
@@ -53,16 +53,15 @@ Result<void> LocalExports::attach() {
   return {};
 }
 
-nlohmann::json LocalExports::to_json() const {
-  nlohmann::json out = nlohmann::json::array();
+std::vector<control::ExportReport> LocalExports::reports() const {
+  std::vector<control::ExportReport> out;
   for (const ExportKind kind : options_.kinds) {
     if (kind != ExportKind::fuse && loop_) {
       const std::string& stable = loop_->stable();
-      out.push_back({{"kind", "block"},
-                     {"where", loop_->node()},
-                     {"stable", stable.empty() ? nlohmann::json() : nlohmann::json(stable)}});
+      out.push_back({"block", loop_->node(),
+                     stable.empty() ? std::nullopt : std::optional<std::string>(stable)});
     } else {
-      out.push_back({{"kind", "fuse"}, {"where", fuse_->path()}, {"stable", fuse_->path()}});
+      out.push_back({"fuse", fuse_->path(), fuse_->path()});
     }
   }
   return out;

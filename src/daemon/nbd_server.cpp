@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
-#include "control/protocol.hpp"
+#include "daemon/reporter.hpp"
 #include "os/descriptor_io.hpp"
 #include "os/event_loop.hpp"
 #include "os/spawn.hpp"
@@ -33,8 +33,6 @@ namespace dmremap::daemon {
 namespace fs = std::filesystem;
 
 namespace {
-
-using nlohmann::json;
 
 constexpr const char* kPluginFile = "nbdkit-dmremap-plugin.so";
 
@@ -161,8 +159,8 @@ std::string last_complaint(const FileDescriptor& complaints) {
 
 // `what` is served, or why not. In the background the process that was spawned ends as soon as the
 // one that serves goes its own way.
-Result<json> wait_until_served(const Starting& starting, const std::string& socket,
-                               bool foreground) {
+Result<control::StartReport> wait_until_served(const Starting& starting, const std::string& socket,
+                                               bool foreground) {
   const std::string said = os::read_to_end(starting.report.get());
   if (said.empty() || !foreground) {
     const std::string how = os::end_in_words(os::wait_for(starting.pid));
@@ -172,12 +170,9 @@ Result<json> wait_until_served(const Starting& starting, const std::string& sock
                   "see that nbdkit works here, or use another --export");
     }
   }
-  auto answer = control::parse_answer(said);
-  if (!answer) {
-    if (foreground) (void)os::wait_for(starting.pid);
-    return tl::unexpected(answer.error());
-  }
-  return (*answer)["served"];
+  auto served = report_in(said);
+  if (!served && foreground) (void)os::wait_for(starting.pid);
+  return served;
 }
 
 // What must hold before nbdkit is asked; the socket.
@@ -203,7 +198,8 @@ Result<void> check_nbd_server() {
   return {};
 }
 
-Result<json> start_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime) {
+Result<control::StartReport> start_nbd_server(const NbdOptions& options,
+                                              const control::RuntimeDir& runtime) {
   const auto socket = prepare(options, runtime);
   if (!socket) return tl::unexpected(socket.error());
   const auto starting = spawn(options, *socket);
@@ -212,7 +208,7 @@ Result<json> start_nbd_server(const NbdOptions& options, const control::RuntimeD
 }
 
 Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime,
-                            ServeObserver& observer) {
+                            StartObserver& observer) {
   auto loop = os::EventLoop::make();
   if (!loop) return tl::unexpected(loop.error());
   Starting nbdkit;

@@ -4,23 +4,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "control/messages.hpp"
 #include "control/protocol.hpp"
 #include "os/descriptor_io.hpp"
 #include "os/json_line.hpp"
 
 namespace dmremap::daemon {
 
-using nlohmann::json;
-
 void Reporter::named(const std::string& name) {
   log_path_ = runtime_.log(name);
   log_is_new_ = log_to_runtime_dir(runtime_, name);
 }
 
-bool Reporter::serving(const json& what) {
-  json answer = control::make_answer();
-  answer["served"] = what;
-  const bool told = announcement_.say(os::to_line(answer));
+bool Reporter::serving(const control::StartReport& what) {
+  const bool told = announcement_.say(os::to_line(control::answer_of(control::StartReply{what})));
   announcement_.close();
   return told;
 }
@@ -29,6 +26,14 @@ void Reporter::failed(const Error& error) {
   if (has_told()) return;
   if (log_is_new_) ::unlink(log_path_.c_str());
   (void)announcement_.say(os::to_line(control::make_answer(error)));
+}
+
+Result<control::StartReport> report_in(const std::string& said) {
+  const auto answer = control::parse_answer(said);
+  if (!answer) return tl::unexpected(answer.error());
+  const auto reply = control::message_in<control::StartReply>(*answer);
+  if (!reply) return tl::unexpected(reply.error());
+  return reply->served;
 }
 
 bool log_to_runtime_dir(const control::RuntimeDir& runtime, const std::string& name) {

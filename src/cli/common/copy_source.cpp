@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/copy_source.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string_view>
@@ -17,19 +16,13 @@ namespace dmremap::cli {
 
 namespace {
 
-using nlohmann::json;
-
 constexpr std::chrono::milliseconds kPatience{1000};
 constexpr std::string_view kAttached = "attached to ";  // of os::uses_of
 
-std::string text_at(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
-std::string where_of(const json& status, std::string_view kind) {
-  for (const json& entry : status.value("exports", json::array())) {
-    if (text_at(entry, "kind") == kind) return text_at(entry, "where");
+// Empty: it is not served so.
+std::string where_of(const control::SetReport& status, std::string_view kind) {
+  for (const control::ExportReport& one : status.exports) {
+    if (one.kind == kind) return one.where;
   }
   return {};
 }
@@ -69,14 +62,13 @@ std::vector<std::string> lasting_uses(const std::string& where) {
 
 }  // namespace
 
-Result<CopySource> CopySource::open(const json& status) {
-  const json conditions = status.value("conditions", json::array());
-  const bool read_only = std::ranges::find(conditions, json("read-only")) != conditions.end();
+Result<CopySource> CopySource::open(const control::SetReport& status) {
+  const bool read_only = status.has_condition("read-only");
   const std::string block = where_of(status, "block");
   const std::string where = block.empty() ? where_of(status, "fuse") : block;
   if (where.empty()) {
     return fail(ErrorCode::not_supported, "is served neither as a block device nor as a file",
-                text_at(status, "name"), "start it with --export block or --export fuse");
+                status.name, "start it with --export block or --export fuse");
   }
   CopySource out;
   if (!read_only && !block.empty()) {
@@ -97,14 +89,10 @@ Result<CopySource> CopySource::open(const json& status) {
   return out;
 }
 
-std::vector<std::string> parts_of(const json& status) {
-  std::vector<std::string> out{text_at(status.value("main", json::object()), "path")};
-  for (const json& spare : status.value("spares", json::array())) {
-    out.push_back(text_at(spare, "path"));
-  }
-  for (const json& entry : status.value("exports", json::array())) {
-    out.push_back(text_at(entry, "where"));
-  }
+std::vector<std::string> parts_of(const control::SetReport& status) {
+  std::vector<std::string> out{status.main.path};
+  for (const control::SpareReport& spare : status.spares) out.push_back(spare.path);
+  for (const control::ExportReport& one : status.exports) out.push_back(one.where);
   return out;
 }
 
