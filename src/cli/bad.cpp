@@ -58,12 +58,12 @@ Result<control::MarkRequest> mark_request(const transfer::KnownBadMarks& marks,
   return request;
 }
 
-struct Imported {
+struct ImportResult {
   control::MarkReply marked;
   SectorCount left_out;  // of the list, not on main
 };
 
-Result<Imported> import(const Arguments& arguments) {
+Result<ImportResult> import(const Arguments& arguments) {
   auto source = parse(arguments.list);
   if (!source) return tl::unexpected(source.error());
   source->path = arguments.file;
@@ -82,7 +82,7 @@ Result<Imported> import(const Arguments& arguments) {
   auto answer = client->call(*request, kWorkTime);
   if (!answer) return tl::unexpected(with_round_hint(answer.error(), arguments.list, "--"));
   for (const std::string& text : marks->warnings) warn(text);
-  return Imported{*answer, marks->left_out};
+  return ImportResult{*answer, marks->left_out};
 }
 
 int run_import(const Arguments& arguments) {

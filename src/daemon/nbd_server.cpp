@@ -124,16 +124,16 @@ std::vector<std::string> command_line(const NbdOptions& options, const std::stri
 }
 
 // nbdkit, as its parent sees it until it serves.
-struct Starting {
+struct NbdkitProcess {
   pid_t pid = 0;
   FileDescriptor report;      // what the plugin tells
   FileDescriptor complaints;  // what nbdkit printed before it had the set's log
 };
 
-Result<Starting> spawn(const NbdOptions& options, const std::string& socket) {
+Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket) {
   auto pipe = os::make_pipe();
   if (!pipe) return tl::unexpected(pipe.error());
-  Starting out;
+  NbdkitProcess out;
   out.report = std::move(pipe->reading);
   out.complaints = FileDescriptor(::memfd_create("nbdkit", MFD_CLOEXEC));
   if (!out.complaints.valid()) return fail_errno(errno, "make a file in memory", {});
@@ -159,19 +159,19 @@ std::string last_complaint(const FileDescriptor& complaints) {
 
 // `what` is served, or why not. In the background the process that was spawned ends as soon as the
 // one that serves goes its own way.
-Result<control::StartReport> wait_until_served(const Starting& starting, const std::string& socket,
-                                               bool foreground) {
-  const std::string said = os::read_to_end(starting.report.get());
+Result<control::StartReport> wait_until_served(const NbdkitProcess& nbdkit,
+                                               const std::string& socket, bool foreground) {
+  const std::string said = os::read_to_end(nbdkit.report.get());
   if (said.empty() || !foreground) {
-    const std::string how = os::end_in_words(os::wait_for(starting.pid));
+    const std::string how = os::end_in_words(os::wait_for(nbdkit.pid));
     if (said.empty()) {
-      const std::string why = last_complaint(starting.complaints);
+      const std::string why = last_complaint(nbdkit.complaints);
       return fail(ErrorCode::io, "nbdkit does not serve: " + (why.empty() ? how : why), socket,
                   "see that nbdkit works here, or use another --export");
     }
   }
   auto served = report_in(said);
-  if (!served && foreground) (void)os::wait_for(starting.pid);
+  if (!served && foreground) (void)os::wait_for(nbdkit.pid);
   return served;
 }
 
@@ -211,7 +211,7 @@ Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir
                             StartObserver& observer) {
   auto loop = os::EventLoop::make();
   if (!loop) return tl::unexpected(loop.error());
-  Starting nbdkit;
+  NbdkitProcess nbdkit;
   const auto pass_on = [&](int number) {
     if (number != SIGHUP) ::kill(nbdkit.pid, SIGTERM);
   };
