@@ -15,16 +15,15 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
+#include "os/line_socket.hpp"
 
 namespace dmremap::lab {
 
 inline constexpr int kProtocolVersion = 1;
 
-[[nodiscard]] nlohmann::json to_json(const Error& error);
-
 // Where a lab keeps what belongs to one mount file. `prefix` + ".sock", ".log".
 struct RuntimeFiles {
-  std::string directory;  // $DMREMAP_RUNTIME_DIR, /run/dmremap or $XDG_RUNTIME_DIR/dmremap
+  std::string directory;  // os::runtime_directory
   std::string stem;       // lab-HASH, of the absolute path of the mount file
 
   [[nodiscard]] std::string socket() const { return directory + "/" + stem + ".sock"; }
@@ -32,8 +31,6 @@ struct RuntimeFiles {
 
   // `mountfile` is absolute. Makes nothing. Error usage: there is no place for runtime files.
   static Result<RuntimeFiles> of(const std::string& mountfile);
-  // Makes the directory, mode 0700.
-  [[nodiscard]] Result<void> make_directory() const;
 };
 
 // The serving end. Belongs to one thread.
@@ -71,10 +68,10 @@ class ControlClient {
   [[nodiscard]] Result<void> wait_for_end(std::chrono::milliseconds limit) const;
 
  private:
-  ControlClient(std::string mountfile, FileDescriptor fd, FileDescriptor process)
-      : mountfile_(std::move(mountfile)), fd_(std::move(fd)), process_(std::move(process)) {}
+  ControlClient(std::string mountfile, os::LineSocket lines, FileDescriptor process)
+      : mountfile_(std::move(mountfile)), lines_(std::move(lines)), process_(std::move(process)) {}
   std::string mountfile_;
-  FileDescriptor fd_;
+  os::LineSocket lines_;
   FileDescriptor process_;  // a pidfd
 };
 

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/runtime_directory.hpp"
+
 namespace dmremap::lab {
 namespace {
 
@@ -22,7 +24,7 @@ class ControlTest : public ::testing::Test {
     std::string base = ::testing::TempDir() + "dmremap-lab-XXXXXX";
     base_ = ::mkdtemp(base.data());
     files_ = {base_ + "/" + std::string(120, 'd'), "lab-0123"};
-    EXPECT_TRUE(files_.make_directory());
+    EXPECT_TRUE(os::make_runtime_directory(files_.directory));
   }
   ~ControlTest() override { std::filesystem::remove_all(base_); }
 

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mount_point.hpp"
+#include "mount_file.hpp"
 
 namespace dmremap::lab {
 

@@ -4,20 +4,26 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <sstream>
 #include <string>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <sys/wait.h>
 
-#include "background.hpp"
 #include "base/parse.hpp"
 #include "control.hpp"
 #include "fault_text.hpp"
 #include "manual/command_line.hpp"
-#include "mount_point.hpp"
+#include "mount_file.hpp"
+#include "os/background.hpp"
+#include "os/descriptor_io.hpp"
+#include "os/json_line.hpp"
+#include "os/mount_point.hpp"
+#include "os/spawn.hpp"
 #include "service.hpp"
 
 namespace dmremap::lab {
@@ -66,6 +72,8 @@ struct Arguments {
   std::string form = "list";
   bool background = false;
   bool as_json = false;
+  // In the background process: tells the command that it can return.
+  std::shared_ptr<os::Announcement> announcement;
 };
 
 Result<std::string> read_file(const std::string& path) {
@@ -78,6 +86,28 @@ Result<std::string> read_file(const std::string& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// From now on what is printed goes to the log.
+Result<void> go_to_background(os::Announcement& announcement, const std::string& mountfile) {
+  const std::string path = RuntimeFiles::of(mountfile)->log();
+  const FileDescriptor log(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.valid()) return fail_errno(errno, "open the log", path);
+  if (auto left = os::leave_terminal(log); !left) return left;
+  if (!announcement.say("ready")) {
+    return fail(ErrorCode::io, "the command that started the lab is gone", path);
+  }
+  announcement.close();
+  return {};
+}
+
+// In the process that the user started, once the disk is there or its process has ended.
+int wait_until_served(const os::BackgroundFork& parent) {
+  if (!os::read_to_end(parent.announced.get()).empty()) return 0;
+  const int status = os::wait_for(parent.child_pid);
+  // The process has said why. It ended before it was ready: that is no success.
+  return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1;
 }
 
 Result<void> run_serve(const Arguments& given) {
@@ -94,7 +124,7 @@ Result<void> run_serve(const Arguments& given) {
   return serve(options, [&](const Disk& disk) -> Result<void> {
     fmt::print("{}: {} sectors, served at {}\n", disk.image(), disk.size().value, *mountfile);
     std::fflush(stdout);
-    return given.background ? leave_terminal(RuntimeFiles::of(*mountfile)->log()) : Result<void>{};
+    return given.announcement ? go_to_background(*given.announcement, *mountfile) : Result<void>{};
   });
 }
 
@@ -206,7 +236,7 @@ Result<void> run_stop(const Arguments& given) {
   auto client = connect(given);
   if (!client) {
     const bool died = client.error().code == ErrorCode::not_running &&
-                      mount_state(*mountfile) == MountState::dead;
+                      os::mount_state(*mountfile, kFileSystemType) == os::MountState::dead;
     return died ? clear_away_dead(*mountfile) : tl::unexpected(client.error());
   }
   const auto answer = client->ask({{"op", "stop"}});
@@ -285,8 +315,8 @@ dmremap(8) is trusted with a real disk.
 
 int report(const Error& error, bool as_json) {
   if (as_json) {
-    const json line{{"error", to_json(error)}};
-    fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, json::error_handler_t::replace));
+    const json line{{"error", os::to_json(error)}};
+    fmt::print(stderr, "{}\n", os::to_line(line));
   } else {
     fmt::print(stderr, "dmremap-lab: {}\n", error.message());
   }
@@ -309,8 +339,10 @@ int run(int argc, char** argv) {
                   given.as_json);
   }
   if (given.background) {
-    // Before there are threads: fork(2) takes only the one that calls it along.
-    if (const std::optional<int> status = split_off()) return *status;
+    auto fork = os::fork_to_background();
+    if (!fork) return report(fork.error(), given.as_json);
+    if (!fork->child) return wait_until_served(*fork);
+    given.announcement = std::make_shared<os::Announcement>(std::move(*fork->child));
   }
   const auto done = chosen();
   return done ? 0 : report(done.error(), given.as_json);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "service.hpp"
 
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <thread>
@@ -11,14 +9,15 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.hpp"
-#include "base/process.hpp"
 #include "control.hpp"
 #include "fuse_server.hpp"
-#include "mount_point.hpp"
+#include "mount_file.hpp"
+#include "os/event_loop.hpp"
+#include "os/process.hpp"
+#include "os/runtime_directory.hpp"
 
 namespace dmremap::lab {
 
@@ -30,18 +29,6 @@ using nlohmann::json;
 // not be in a moment.
 constexpr std::chrono::milliseconds kBusyPatience{2000};
 constexpr std::chrono::milliseconds kBusyPause{20};
-
-// Blocked in every thread that is made later; read from the descriptor.
-Result<FileDescriptor> catch_signals(const std::string& where) {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&signals, number);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  FileDescriptor fd(::signalfd(-1, &signals, SFD_CLOEXEC));
-  if (!fd.valid()) return fail_errno(errno, "catch signals", where);
-  return fd;
-}
 
 Result<void> unmount_when_unused(const std::string& path) {
   const auto give_up = std::chrono::steady_clock::now() + kBusyPatience;
@@ -66,25 +53,17 @@ void end_by_signal(const std::string& path) {
   static_cast<void>(detach(path));
 }
 
-enum class Ending { unmounted, by_signal };
-
-Ending answer_until_the_end(Disk& disk, const std::string& mountfile, ControlSocket& control,
-                            int ended, int signals) {
+Result<void> answer_until_the_end(os::EventLoop& loop, Disk& disk, const std::string& mountfile,
+                                  ControlSocket& control, int unmounted) {
   const ControlSocket::Answer answer = [&](const json& request) -> Result<json> {
     if (request.at("op") != "stop") return answer_request(disk, mountfile, request);
     const auto gone = unmount_when_unused(mountfile);
     if (!gone) return tl::unexpected(gone.error());
     return json::object();
   };
-  while (true) {
-    std::array<pollfd, 3> watched{{{.fd = control.descriptor(), .events = POLLIN, .revents = 0},
-                                   {.fd = ended, .events = POLLIN, .revents = 0},
-                                   {.fd = signals, .events = POLLIN, .revents = 0}}};
-    if (::poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (watched[0].revents != 0) control.serve_one(answer);
-    if (watched[1].revents != 0) return Ending::unmounted;
-    if (watched[2].revents != 0) return Ending::by_signal;
-  }
+  auto watched = loop.on_readable(control.descriptor(), [&] { control.serve_one(answer); });
+  if (watched) watched = loop.on_readable(unmounted, [&] { loop.end(); });
+  return watched ? loop.run() : watched;
 }
 
 }  // namespace
@@ -100,12 +79,21 @@ Result<void> serve(const ServeOptions& options,
   if (auto added = (*disk)->add_faults(options.faults); !added) return added;
   const auto files = RuntimeFiles::of(options.mountfile);
   if (!files) return tl::unexpected(files.error());
-  if (auto made = files->make_directory(); !made) return made;
-  const auto signals = catch_signals(options.mountfile);
-  if (!signals) return tl::unexpected(signals.error());
+  if (auto made = os::make_runtime_directory(files->directory); !made) return made;
+  auto loop = os::EventLoop::make();
+  if (!loop) return tl::unexpected(loop.error());
+  bool by_signal = false;
+  const auto on_signal = [&](int) {
+    by_signal = true;
+    loop->end();
+  };
+  // Before there are threads: those take no signals then.
+  auto watched = loop->on_signals({SIGTERM, SIGINT, SIGHUP}, on_signal);
+  if (!watched) return watched;
+  ::signal(SIGPIPE, SIG_IGN);
   // The image is written through the page cache, perhaps for a file system on this very disk.
   // Without the right to ask for it the lab works, but may stall when memory is short.
-  static_cast<void>(become_io_flusher());
+  static_cast<void>(os::become_io_flusher());
 
   const auto mount_file = MountFile::take(options.mountfile);
   if (!mount_file) return tl::unexpected(mount_file.error());
@@ -114,13 +102,11 @@ Result<void> serve(const ServeOptions& options,
   auto server = FuseServer::start(**disk, options.mountfile);
   if (!server) return tl::unexpected(server.error());
 
-  Ending ending = Ending::by_signal;
   auto told = ready(**disk);
   if (told) {
-    ending = answer_until_the_end(**disk, options.mountfile, *control, (*server)->ended(),
-                                  signals->get());
+    told = answer_until_the_end(*loop, **disk, options.mountfile, *control, (*server)->ended());
   }
-  if (ending == Ending::by_signal) end_by_signal(options.mountfile);
+  if (!told || by_signal) end_by_signal(options.mountfile);
   ::unlink(files->log().c_str());
   (*disk)->set_unplugged(true);
   pollfd ended{.fd = (*server)->ended(), .events = POLLIN, .revents = 0};

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,9 +13,9 @@
 #include "cli/common/export_choice.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
 #include "daemon/background.hpp"
 #include "daemon/nbd_server.hpp"
+#include "os/json_line.hpp"
 
 namespace dmremap::cli {
 
@@ -32,7 +33,7 @@ struct Arguments {
 
 struct Outcome {
   discovery::DiscoveredSet set;
-  json exports = json::array();
+  std::vector<control::ExportReport> exports;
   std::optional<Error> error;
 };
 
@@ -43,7 +44,7 @@ json json_of(const Outcome& outcome) {
           {"uuid", to_string(outcome.set.uuid)},
           {"outcome", what},
           {"exports", outcome.exports},
-          {"error", outcome.error ? control::to_json(*outcome.error) : json()}};
+          {"error", outcome.error ? os::to_json(*outcome.error) : json()}};
 }
 
 void print_text(const Outcome& outcome) {
@@ -55,8 +56,8 @@ void print_text(const Outcome& outcome) {
     fmt::print("{}: runs already\n", name);
   } else {
     fmt::print("{}: started", name);
-    for (const json& entry : outcome.exports) {
-      fmt::print(" {}", printable(entry.value("where", std::string())));
+    for (const control::ExportReport& one : outcome.exports) {
+      fmt::print(" {}", printable(one.where));
     }
     fmt::print("\n");
   }
@@ -106,15 +107,15 @@ Result<std::vector<Outcome>> find(const Arguments& arguments, const control::Run
 }
 
 // True: this is the process that served the set, and it has ended.
-bool start(Outcome& outcome, const daemon::ServeOptions& how, const control::RuntimeDir& runtime,
+bool start(Outcome& outcome, const daemon::StartOptions& how, const control::RuntimeDir& runtime,
            int& ended) {
-  daemon::ServeOptions options = how;
+  daemon::StartOptions options = how;
   options.devices = {outcome.set.spare, outcome.set.main};
-  Result<json> served;
+  Result<control::StartReport> served;
   if (wants_nbd(options.exports)) {
     served = daemon::start_nbd_server({options, {}, false}, runtime);
   } else {
-    daemon::Background background = daemon::serve_in_background(options, runtime);
+    daemon::Background background = daemon::start_in_background(options, runtime);
     if (background.is_child) {
       ended = background.ended ? kDone : kFailed;
       return true;
@@ -122,7 +123,7 @@ bool start(Outcome& outcome, const daemon::ServeOptions& how, const control::Run
     served = std::move(background.served);
   }
   if (served) {
-    outcome.exports = served->value("exports", json::array());
+    outcome.exports = std::move(served->exports);
   } else {
     outcome.error = served.error();
   }
@@ -142,7 +143,7 @@ int run(const Arguments& arguments) {
   }
   auto exports = parse_exports(arguments.exports);
   if (!exports) return report(exports.error(), arguments.json);
-  daemon::ServeOptions options;
+  daemon::StartOptions options;
   options.open.read_only = arguments.read_only;
   options.exports = std::move(*exports);
   const auto runtime = control::RuntimeDir::from_environment();

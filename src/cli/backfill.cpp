@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The image is read here and sent to the set, so that the set's process never waits for a file that
-// may lie on its own device (promise 11).
+// The image is read here, and the set gets its data as a sealed file in memory: so the set's
+// process never waits for a file that may lie on its own device (promise 11).
 #include <cerrno>
 #include <memory>
 
@@ -8,26 +8,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "base/base64.hpp"
 #include "base/file_descriptor.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
-#include "control/table_json.hpp"
+#include "control/messages.hpp"
+#include "os/sealed_memory.hpp"
 #include "transfer/backfill_plan.hpp"
 #include "transfer/known_bad_file.hpp"
 
 namespace dmremap::cli {
 
 namespace {
-
-using nlohmann::json;
-
-// In base64 with the ranges around it, less than control::kMaxRequestBytes. A multiple of every
-// logical block.
-constexpr SectorCount kBatch{1024};
 
 struct Arguments {
   std::string name;
@@ -114,29 +107,34 @@ std::vector<SectorRange> read_batch(const Image& image, const std::vector<Sector
   return out;
 }
 
+// Hands a batch with its data to the set. It has a connection of its own: reading the image may
+// take longer than the set waits.
+Result<control::BackfillReply> send(const control::RuntimeDir& runtime, const std::string& name,
+                                    const control::BackfillRequest& request,
+                                    const std::vector<std::byte>& data) {
+  const auto sealed = os::seal(data);
+  if (!sealed) return tl::unexpected(sealed.error());
+  auto client = connect(runtime, name);
+  if (!client) return tl::unexpected(client.error());
+  return client->call(request, kWorkTime, sealed->get());
+}
+
 // An error ends it: what was filled before stays filled.
-void send(const control::RuntimeDir& runtime, const Image& image, const control::DiskMap& map,
-          const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
-  for (const auto& batch : transfer::batches_of(fill, kBatch)) {
+void send_all(const control::RuntimeDir& runtime, const Image& image, const control::DiskMap& map,
+              const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
+  for (const auto& batch : transfer::batches_of(fill, control::BackfillRequest::kMostSectors)) {
     std::vector<std::byte> data;
-    const auto ranges = read_batch(image, batch, map.unit, data, sum);
-    if (ranges.empty()) continue;
-    json request = control::make_request("backfill");
-    request["ranges"] = control::to_json(ranges);
-    request["data"] = to_base64(data);
-    request["as_of"] = map.sequence;
-    request["gone"] = arguments.gone;
-    // Each has a connection of its own: reading the image may take longer than the set waits.
-    auto client = connect(runtime, arguments.name);
-    const auto answer = client ? client->call(request, kWorkTime) : tl::unexpected(client.error());
-    if (!answer) {
-      sum.ended = answer.error();
+    const control::BackfillRequest request{
+        {read_batch(image, batch, map.unit, data, sum)}, map.sequence, arguments.gone};
+    if (request.ranges.ranges.empty()) continue;
+    const auto reply = send(runtime, arguments.name, request, data);
+    if (!reply) {
+      sum.ended = reply.error();
       return;
     }
-    const auto number = [&](const char* field) { return answer->value(field, std::uint64_t{0}); };
-    sum.filled += number("filled_sectors");
-    sum.kept_gone += number("kept_gone_sectors");
-    sum.unchanged += number("unchanged_sectors");
+    sum.filled += reply->filled_sectors.value;
+    sum.kept_gone += reply->kept_gone_sectors.value;
+    sum.unchanged += reply->unchanged_sectors.value;
   }
 }
 
@@ -158,7 +156,7 @@ Result<Sum> backfill(const Arguments& arguments) {
   if (arguments.dry_run) {
     sum.filled = plan.filling.value;
   } else {
-    send(*runtime, *image, *map, plan.fill, arguments, sum);
+    send_all(*runtime, *image, *map, plan.fill, arguments, sum);
   }
   return sum;
 }

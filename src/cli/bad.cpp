@@ -8,17 +8,15 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
+#include "control/messages.hpp"
 #include "control/protocol.hpp"
-#include "control/server.hpp"
-#include "control/table_json.hpp"
 #include "io/file_device.hpp"
+#include "os/json_line.hpp"
 #include "transfer/known_bad_file.hpp"
 
 namespace dmremap::cli {
 
 namespace {
-
-using nlohmann::json;
 
 struct Arguments {
   std::string name;
@@ -38,23 +36,20 @@ int report_for(Error error, const Arguments& arguments) {
 // --- import ----------------------------------------------------------------------------------
 
 // Main as the set has it; its physical block only where the list is rounded to it.
-Result<io::Geometry> geometry_of(const json& status, bool physical) {
-  const std::uint64_t size = status.value("size_sectors", std::uint64_t{0});
-  io::Geometry out{{size}, 512, 512};
+Result<io::Geometry> geometry_of(const control::SetReport& status, bool physical) {
+  io::Geometry out{{status.size_sectors}, 512, 512};
   if (!physical) return out;
-  const auto main = io::FileDevice::open(status.at("main").value("path", std::string()),
-                                         {io::Access::read_only, io::Holding::shared});
+  const auto main =
+      io::FileDevice::open(status.main.path, {io::Access::read_only, io::Holding::shared});
   if (!main) return tl::unexpected(main.error());
   out.physical_block_bytes = (*main)->geometry().physical_block_bytes;
   return out;
 }
 
-Result<json> mark_request(const transfer::KnownBadMarks& marks, const Arguments& arguments) {
-  json request = control::make_request("mark");
-  request["lost"] = control::to_json(marks.sectors.lost);
-  request["suspect"] = control::to_json(marks.sectors.suspect);
-  request["dry_run"] = arguments.dry_run;
-  if (control::to_line(request).size() >= control::kMaxRequestBytes) {
+Result<control::MarkRequest> mark_request(const transfer::KnownBadMarks& marks,
+                                          const Arguments& arguments) {
+  control::MarkRequest request{{marks.sectors.lost}, {marks.sectors.suspect}, arguments.dry_run};
+  if (os::to_line(control::request_of(request)).size() >= control::kMaxRequestBytes) {
     return fail(ErrorCode::metadata_full,
                 fmt::format("has {} areas, more than the table of a set can hold",
                             marks.sectors.lost.size() + marks.sectors.suspect.size()),
@@ -63,7 +58,12 @@ Result<json> mark_request(const transfer::KnownBadMarks& marks, const Arguments&
   return request;
 }
 
-Result<json> import(const Arguments& arguments) {
+struct ImportResult {
+  control::MarkReply marked;
+  SectorCount left_out;  // of the list, not on main
+};
+
+Result<ImportResult> import(const Arguments& arguments) {
   auto source = parse(arguments.list);
   if (!source) return tl::unexpected(source.error());
   source->path = arguments.file;
@@ -73,8 +73,7 @@ Result<json> import(const Arguments& arguments) {
   if (!status) return tl::unexpected(status.error());
   const auto geometry = geometry_of(*status, source->round);
   if (!geometry) return tl::unexpected(geometry.error());
-  const auto marks =
-      transfer::read_marks(*source, status->at("main").value("path", std::string()), *geometry);
+  const auto marks = transfer::read_marks(*source, status->main.path, *geometry);
   if (!marks) return tl::unexpected(marks.error());
   const auto request = mark_request(*marks, arguments);
   if (!request) return tl::unexpected(with_round_hint(request.error(), arguments.list, "--"));
@@ -83,27 +82,26 @@ Result<json> import(const Arguments& arguments) {
   auto answer = client->call(*request, kWorkTime);
   if (!answer) return tl::unexpected(with_round_hint(answer.error(), arguments.list, "--"));
   for (const std::string& text : marks->warnings) warn(text);
-  (*answer)["left_out_sectors"] = marks->left_out.value;
-  return answer;
+  return ImportResult{*answer, marks->left_out};
 }
 
 int run_import(const Arguments& arguments) {
   const auto done = import(arguments);
   if (!done) return report_for(done.error(), arguments);
-  const auto sectors = [&](const char* field) { return done->value(field, std::uint64_t{0}); };
+  const control::MarkReply& marked = done->marked;
   if (arguments.json) {
     print_json({{"name", arguments.name},
-                {"lost_sectors", sectors("lost_sectors")},
-                {"suspect_sectors", sectors("suspect_sectors")},
-                {"unchanged_sectors", sectors("unchanged_sectors")},
-                {"left_out_sectors", sectors("left_out_sectors")},
+                {"lost_sectors", marked.lost_sectors},
+                {"suspect_sectors", marked.suspect_sectors},
+                {"unchanged_sectors", marked.unchanged_sectors},
+                {"left_out_sectors", done->left_out},
                 {"dry_run", arguments.dry_run}});
   } else {
     fmt::print("{}{} sectors marked lost, {} suspect, {} left as they were\n",
-               arguments.dry_run ? "would be: " : "", sectors("lost_sectors"),
-               sectors("suspect_sectors"), sectors("unchanged_sectors"));
-    if (sectors("left_out_sectors") > 0) {
-      fmt::print("{} sectors of the list are not on main: left out\n", sectors("left_out_sectors"));
+               arguments.dry_run ? "would be: " : "", marked.lost_sectors.value,
+               marked.suspect_sectors.value, marked.unchanged_sectors.value);
+    if (done->left_out.value > 0) {
+      fmt::print("{} sectors of the list are not on main: left out\n", done->left_out.value);
     }
   }
   return kDone;

@@ -19,9 +19,8 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
-#include "control/table_json.hpp"
-#include "io/usage.hpp"
+#include "control/messages.hpp"
+#include "os/usage.hpp"
 #include "transfer/copy_target.hpp"
 #include "transfer/copying.hpp"
 #include "transfer/known_bad_file.hpp"
@@ -30,7 +29,6 @@ namespace dmremap::cli {
 
 namespace {
 
-using nlohmann::json;
 using Status = transfer::CopyMap::Status;
 
 struct Arguments {
@@ -60,11 +58,6 @@ std::vector<SectorRange> lost_in(const control::DiskMap& map) {
   return out;
 }
 
-bool has_condition(const json& status, const char* condition) {
-  const json conditions = status.value("conditions", json::array());
-  return std::ranges::find(conditions, json(condition)) != conditions.end();
-}
-
 class Watch final : public transfer::CopyObserver {
  public:
   Watch(const control::RuntimeDir& runtime, const Arguments& arguments, std::string mapfile,
@@ -90,7 +83,7 @@ class Watch final : public transfer::CopyObserver {
   Result<std::vector<SectorRange>> lost_now() override {
     const auto status = running_status(runtime_, arguments_.name);
     if (!status) return tl::unexpected(status.error());
-    if (has_condition(*status, "tripped")) {
+    if (status->has_condition("tripped")) {
       return fail(ErrorCode::tripped, "main is not there", arguments_.name,
                   "connect it; the same command goes on where this one ended");
     }
@@ -138,7 +131,7 @@ struct Begun {
 
 // A map is written over whatever is there, by whatever name.
 Result<void> check_mapfile(const std::string& mapfile, const std::string& target,
-                           const json& status) {
+                           const control::SetReport& status) {
   namespace fs = std::filesystem;
   std::error_code error;
   const auto place_of = [&](const std::string& path) {
@@ -146,10 +139,10 @@ Result<void> check_mapfile(const std::string& mapfile, const std::string& target
   };
   std::vector<std::string> taken = parts_of(status);
   taken.push_back(target);
-  const auto storage = io::storage_of(mapfile);
+  const auto storage = os::storage_of(mapfile);
   for (const std::string& other : taken) {
     const bool same =
-        storage ? storage == io::storage_of(other) : place_of(mapfile) == place_of(other);
+        storage ? storage == os::storage_of(other) : place_of(mapfile) == place_of(other);
     if (!same) continue;
     return fail(ErrorCode::same_device, fmt::format("is {}, which is no mapfile", other), mapfile,
                 "give another --mapfile, on another disk");
@@ -196,17 +189,14 @@ struct Done {
 };
 
 // When no write is in flight: what comes later is counted. Without the target.
-Result<transfer::CopyStamp> settle(const Arguments& arguments, const json& status) {
+Result<transfer::CopyStamp> settle(const Arguments& arguments, const Uuid& set_uuid) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
   auto client = connect(*runtime, arguments.name);
   if (!client) return tl::unexpected(client.error());
-  const auto answer = client->call(control::make_request("settle"), kWorkTime);
+  const auto answer = client->call(control::SettleRequest{}, kWorkTime);
   if (!answer) return tl::unexpected(answer.error());
-  const auto set_uuid = parse_uuid(status.value("uuid", std::string()));
-  const auto run = parse_uuid(answer->value("run", std::string()));
-  if (!set_uuid || !run) return fail(ErrorCode::protocol, "says of no run", arguments.name);
-  return transfer::CopyStamp{*set_uuid, *run, answer->value("writes", std::uint64_t{0}), {}};
+  return transfer::CopyStamp{set_uuid, answer->run, answer->writes, {}};
 }
 
 Result<void> note_copy(const Arguments& arguments, const transfer::CopyStamp& stamp,
@@ -215,10 +205,7 @@ Result<void> note_copy(const Arguments& arguments, const transfer::CopyStamp& st
   if (!runtime) return tl::unexpected(runtime.error());
   auto client = connect(*runtime, arguments.name);
   if (!client) return tl::unexpected(client.error());
-  json request = control::make_request("copied");
-  request["run"] = to_string(stamp.run);
-  request["writes"] = stamp.writes;
-  request["left_out"] = control::to_json(map.in(Status::bad));
+  const control::CopiedRequest request{stamp.run, stamp.writes, {map.in(Status::bad)}};
   const auto answer = client->call(request, kAnswerTime);
   return answer ? Result<void>() : tl::unexpected(answer.error());
 }
@@ -264,7 +251,7 @@ Result<Done> copy(const Arguments& arguments) {
   if (auto apart = check_mapfile(*mapfile, arguments.target, *status); !apart) {
     return tl::unexpected(apart.error());
   }
-  auto settled = settle(arguments, *status);
+  auto settled = settle(arguments, status->uuid);
   if (!settled) return tl::unexpected(settled.error());
   transfer::CopyStamp stamp = std::move(*settled);
   stamp.target = transfer::target_identity(arguments.target);
@@ -305,7 +292,7 @@ void print(const Done& done, const Arguments& arguments) {
                 {"copied_sectors", finished},
                 {"resumed_sectors", done.resumed},
                 {"left_out_sectors", left_out},
-                {"left_out", control::to_json(done.map.in(Status::bad))},
+                {"left_out", control::ranges_to_json(done.map.in(Status::bad))},
                 {"unread_sectors", done.map.count(Status::non_trimmed).value},
                 {"recorded", done.recorded}});
     return;

@@ -13,7 +13,7 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::cli {
 
@@ -77,16 +77,16 @@ Result<void> check_name_is_free(const control::RuntimeDir& runtime,
 // twice.
 Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
                                     const set::CreateOptions& options) {
-  const auto main = io::storage_of(options.main_path);
+  const auto main = os::storage_of(options.main_path);
   if (!main) return {};  // said better when it is opened
   for (const std::string& name : runtime.names()) {
     if (!is_running(runtime, name)) continue;
     const auto status = running_status(runtime, name);
     if (!status) continue;
-    std::vector<std::string> paths{status->at("main").at("path")};
-    for (const auto& spare : status->at("spares")) paths.push_back(spare.at("path"));
+    std::vector<std::string> paths{status->main.path};
+    for (const auto& spare : status->spares) paths.push_back(spare.path);
     for (const std::string& path : paths) {
-      if (io::storage_of(path) != main) continue;
+      if (os::storage_of(path) != main) continue;
       return fail(ErrorCode::device_in_use, "belongs to the running set " + name, options.main_path,
                   "stop that set first, or give another device");
     }

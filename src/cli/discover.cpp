@@ -8,7 +8,7 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
+#include "os/json_line.hpp"
 
 namespace dmremap::cli {
 
@@ -38,14 +38,11 @@ json json_of(const discovery::DiscoveredSet& set) {
                      {"reason", in_words(main.verdict)}});
   }
   const auto path = [](const std::string& text) { return text.empty() ? json() : json(text); };
-  return {{"name", path(set.name)},
-          {"uuid", to_string(set.uuid)},
-          {"state", state_of(set)},
-          {"spare", path(set.spare)},
-          {"main", path(set.main)},
-          {"spares", set.spares},
-          {"mains", std::move(mains)},
-          {"problem", set.problem ? control::to_json(*set.problem) : json()}};
+  return {
+      {"name", path(set.name)},    {"uuid", to_string(set.uuid)},
+      {"state", state_of(set)},    {"spare", path(set.spare)},
+      {"main", path(set.main)},    {"spares", set.spares},
+      {"mains", std::move(mains)}, {"problem", set.problem ? os::to_json(*set.problem) : json()}};
 }
 
 // As `lsblk --pairs` does: whatever a shell could take for more than a character is \xNN, so that a
@@ -95,7 +92,7 @@ int run(const Arguments& arguments) {
     json sets = json::array();
     for (const auto& set : found.sets) sets.push_back(json_of(set));
     json others = json::array();
-    for (const Error& error : found.others) others.push_back(control::to_json(error));
+    for (const Error& error : found.others) others.push_back(os::to_json(error));
     print_json({{"sets", std::move(sets)}, {"others", std::move(others)}});
     return kDone;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <cstdio>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,14 +10,12 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
-#include "set/status.hpp"
+#include "control/messages.hpp"
+#include "os/json_line.hpp"
 
 namespace dmremap::cli {
 
 namespace {
-
-using nlohmann::json;
 
 // A follower has no deadline; this is only how often it looks whether to go on waiting.
 constexpr std::chrono::hours kFollowTime{1};
@@ -26,22 +26,21 @@ struct Arguments {
   bool json = false;
 };
 
-void print_text(const json& event) {
+using Events = std::vector<control::EventReport>;
+
+void print_text(const control::EventReport& event) {
   std::string where;
-  if (event["sector"].is_number()) {
-    where = fmt::format(" {}+{}", event["sector"].get<std::uint64_t>(),
-                        event.value("count", std::uint64_t{0}));
-  }
-  const std::string text = printable(event.value("text", ""));
-  fmt::print("{} {:<7} {}{}{}{}\n", event.value("time", ""), event.value("severity", ""),
-             event.value("kind", ""), where, text.empty() ? "" : " ", text);
+  if (event.sector) where = fmt::format(" {}+{}", event.sector->value, event.count.value);
+  const std::string text = printable(event.text);
+  fmt::print("{} {:<7} {}{}{}{}\n", event.time, event.severity, event.kind, where,
+             text.empty() ? "" : " ", text);
 }
 
 // With --follow each event is a JSON object on its own line: an array would never end.
-void print_batch(const json& events, const Arguments& arguments) {
-  for (const json& event : events) {
+void print_batch(const Events& events, const Arguments& arguments) {
+  for (const control::EventReport& event : events) {
     if (arguments.json) {
-      fmt::print("{}\n", event.dump(-1, ' ', false, json::error_handler_t::replace));
+      fmt::print("{}\n", os::to_line(event));
     } else {
       print_text(event);
     }
@@ -49,7 +48,7 @@ void print_batch(const json& events, const Arguments& arguments) {
   std::fflush(stdout);
 }
 
-void print_whole(const json& events, const Arguments& arguments) {
+void print_whole(const Events& events, const Arguments& arguments) {
   if (arguments.json) {
     print_json({{"name", arguments.name}, {"events", events}});
   } else {
@@ -57,27 +56,25 @@ void print_whole(const json& events, const Arguments& arguments) {
   }
 }
 
-int follow(control::Client& client, json answer, const Arguments& arguments) {
+int follow(control::Client& client, Events events, const Arguments& arguments) {
   while (true) {
-    print_batch(answer["events"], arguments);
+    print_batch(events, arguments);
     if (std::ferror(stdout) != 0) return kFailed;
-    auto next = client.next(kFollowTime);
-    while (!next && next.error().code == ErrorCode::timeout) next = client.next(kFollowTime);
+    auto next = client.next<control::EventsReply>(kFollowTime);
+    while (!next && next.error().code == ErrorCode::timeout) {
+      next = client.next<control::EventsReply>(kFollowTime);
+    }
     // The set was stopped: there will be no more.
     if (!next && next.error().code == ErrorCode::not_running) return kDone;
     if (!next) return report(next.error(), arguments.json);
-    answer = std::move(*next);
+    events = std::move(next->events);
   }
 }
 
 int run_stopped(const control::RuntimeDir& runtime, const Arguments& arguments) {
   const auto spare = stopped_set(runtime, arguments.name);
   if (!spare) return report(spare.error(), arguments.json);
-  json events = json::array();
-  for (const format::Event& event : spare->survey.content->health.events) {
-    events.push_back(set::to_json(event));
-  }
-  print_whole(events, arguments);
+  print_whole(control::reports_of(spare->survey.content->health.events), arguments);
   return kDone;
 }
 
@@ -89,13 +86,10 @@ int run(const Arguments& arguments) {
   }
   auto client = connect(*runtime, arguments.name);
   if (!client) return report(client.error(), arguments.json);
-  json request = control::make_request("events");
-  request["after"] = 0;
-  request["follow"] = arguments.follow;
-  auto answer = client->call(request, kAnswerTime);
+  auto answer = client->call(control::EventsRequest{0, arguments.follow}, kAnswerTime);
   if (!answer) return report(answer.error(), arguments.json);
-  if (arguments.follow) return follow(*client, std::move(*answer), arguments);
-  print_whole((*answer)["events"], arguments);
+  if (arguments.follow) return follow(*client, std::move(answer->events), arguments);
+  print_whole(answer->events, arguments);
   return kDone;
 }
 

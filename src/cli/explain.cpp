@@ -54,7 +54,7 @@ const char* place_name(Place place) {
 }
 
 std::string path_of(const Explained& one) {
-  return one.what.place == Place::spare ? one.disk.spare_path() : one.disk.main_path();
+  return one.what.place == Place::spare ? one.disk.spare_path() : one.disk.status.main.path;
 }
 
 json where_json(const Explained& one) {
@@ -78,13 +78,13 @@ json answer_json(const char* way, const view::Answer& answer) {
   return {{way, view::name_of(answer.target)}, {"text", answer.text}};
 }
 
-void print(const Explained& one, const json& conditions) {
+void print(const Explained& one) {
   const SectorRange extent = one.what.extent;
-  json out{{"name", one.disk.text("name")},
-           {"uuid", one.disk.text("uuid")},
+  json out{{"name", one.disk.status.name},
+           {"uuid", to_string(one.disk.status.uuid)},
            {"running", one.disk.running},
-           {"doubtful", one.disk.doubtful()},
-           {"conditions", conditions},
+           {"doubtful", one.disk.status.doubtful},
+           {"conditions", one.disk.status.conditions},
            {"sector", one.sector.value},
            {"state", format::name_of(one.what.state)},
            {"failing", one.what.failing != 0 ? json(view::errno_name(one.what.failing)) : json()},
@@ -102,11 +102,11 @@ std::string where_text(const Explained& one) {
                      one.what.at.value);
 }
 
-void print_text(const Explained& one, const json& conditions) {
+void print_text(const Explained& one) {
   const SectorRange extent = one.what.extent;
-  fmt::print("{} sector {}: {}\n", one.disk.text("name"), one.sector.value,
+  fmt::print("{} sector {}: {}\n", one.disk.status.name, one.sector.value,
              one.what.failing != 0 ? "remapped, failing" : format::name_of(one.what.state));
-  if (one.disk.doubtful()) {
+  if (one.disk.status.doubtful) {
     fmt::print("  doubtful   a later commit may be hidden that says otherwise\n");
   }
   fmt::print("  data       {}\n", where_text(one));
@@ -119,7 +119,7 @@ void print_text(const Explained& one, const json& conditions) {
                                         ? "by hand, or a list said so"
                                         : fmt::format("of {}", view::errno_name(evidence.cause)));
   }
-  fmt::print("  set        {}\n", fmt::join(conditions.get<std::vector<std::string>>(), ", "));
+  fmt::print("  set        {}\n", fmt::join(one.disk.status.conditions, ", "));
   const char* when = one.disk.running ? "" : "once it is started: ";
   fmt::print("  a read     {}{}\n", when, one.what.read.text);
   fmt::print("  a write    {}{}\n", when, one.what.write.text);
@@ -132,11 +132,10 @@ int run(const Arguments& arguments) {
     if (error.where.empty()) error.where = arguments.name;
     return report(error, arguments.json);
   }
-  const json conditions = one->disk.status.value("conditions", json::array());
   if (arguments.json) {
-    print(*one, conditions);
+    print(*one);
   } else {
-    print_text(*one, conditions);
+    print_text(*one);
   }
   return kDone;
 }

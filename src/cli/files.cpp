@@ -30,9 +30,7 @@ struct Found {
 
 std::vector<std::string> exports_of(const DiskView& disk) {
   std::vector<std::string> out;
-  for (const json& one : disk.status.value("exports", json::array())) {
-    if (one.value("where", json()).is_string()) out.push_back(one["where"]);
-  }
+  for (const control::ExportReport& one : disk.status.exports) out.push_back(one.where);
   return out;
 }
 
@@ -73,8 +71,8 @@ json file_json(const files::BadFile& file) {
 
 json to_json(const Found& found) {
   json out{
-      {"name", found.disk.text("name")},
-      {"uuid", found.disk.text("uuid")},
+      {"name", found.disk.status.name},
+      {"uuid", to_string(found.disk.status.uuid)},
       {"mount_point", found.mounted.mount_point},
       {"fs_type", found.mounted.fs_type},
       {"first_sector", found.mounted.window.first.value},

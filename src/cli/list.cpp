@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,71 +16,72 @@ namespace dmremap::cli {
 
 namespace {
 
-using nlohmann::json;
+// One line of the list: the object of `list --json`.
+struct ListedSet {
+  std::string name;
+  std::optional<Uuid> uuid;
+  std::optional<std::int64_t> pid;
+  std::string state;
+  std::vector<std::string> conditions;
+  std::string reason;
+  bool needs_attention = true;
+  std::vector<control::ExportReport> exports;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListedSet, name, uuid, pid, state, conditions, reason,
+                                   needs_attention, exports)
 
 // A set whose process died is listed too: its device still stands, and no longer answers.
-json describe(const control::RuntimeDir& runtime, const std::string& name) {
-  json out{{"name", name},
-           {"uuid", nullptr},
-           {"pid", nullptr},
-           {"state", "stopped"},
-           {"conditions", {"stopped", "died"}},
-           {"reason", death_of(runtime, name)},
-           {"needs_attention", true},
-           {"exports", json::array()}};
+ListedSet describe(const control::RuntimeDir& runtime, const std::string& name) {
+  ListedSet out;
+  out.name = name;
+  out.state = "stopped";
+  out.conditions = {"stopped", "died"};
+  out.reason = death_of(runtime, name);
   if (!is_running(runtime, name)) return out;
   const auto status = running_status(runtime, name);
   if (!status) {
-    out["pid"] = control::holder_of(runtime.pid_file(name)).value_or(0);
-    out["state"] = "unknown";
-    out["conditions"] = json::array();
-    out["reason"] = status.error().what;
+    out.pid = control::holder_of(runtime.pid_file(name)).value_or(0);
+    out.state = "unknown";
+    out.conditions.clear();
+    out.reason = status.error().what;
     return out;
   }
-  for (const char* field :
-       {"uuid", "pid", "state", "conditions", "reason", "needs_attention", "exports"}) {
-    out[field] = status->value(field, json());
-  }
-  return out;
-}
-
-std::string exports_of(const json& set) {
-  std::string out;
-  for (const json& entry : set["exports"]) {
-    if (!out.empty()) out += " ";
-    out += entry.value("where", "");
-  }
+  out.uuid = status->uuid;
+  out.pid = status->pid;
+  out.state = status->state;
+  out.conditions = status->conditions;
+  out.reason = status->reason;
+  out.needs_attention = status->needs_attention;
+  out.exports = status->exports;
   return out;
 }
 
 // "degraded, spare-away"; of a set that does not answer, that its state is unknown.
-std::string words_of(const json& set) {
-  const auto conditions = set["conditions"].get<std::vector<std::string>>();
-  return conditions.empty() ? set["state"].get<std::string>()
-                            : fmt::format("{}", fmt::join(conditions, ", "));
+std::string words_of(const ListedSet& set) {
+  return set.conditions.empty() ? set.state : fmt::format("{}", fmt::join(set.conditions, ", "));
 }
 
 // Where a set is served, and what is wrong with it.
-std::string remarks_of(const json& set) {
-  std::string out = printable(exports_of(set));
-  if (!set["needs_attention"].get<bool>()) return out;
-  return fmt::format("{}{}({})", out, out.empty() ? "" : " ",
-                     printable(set["reason"].get<std::string>()));
+std::string remarks_of(const ListedSet& set) {
+  std::string out;
+  for (const control::ExportReport& one : set.exports) {
+    out += (out.empty() ? "" : " ") + printable(one.where);
+  }
+  if (!set.needs_attention) return out;
+  return fmt::format("{}{}({})", out, out.empty() ? "" : " ", printable(set.reason));
 }
 
 int run(bool as_json) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), as_json);
-  json sets = json::array();
+  std::vector<ListedSet> sets;
   for (const std::string& name : runtime->names()) sets.push_back(describe(*runtime, name));
-  const bool attention =
-      std::ranges::any_of(sets, [](const json& set) { return set["needs_attention"].get<bool>(); });
+  const bool attention = std::ranges::any_of(sets, &ListedSet::needs_attention);
   if (as_json) {
     print_json({{"sets", sets}});
   } else {
-    for (const json& set : sets) {
-      fmt::print("{:<20} {:<10} {}\n", set["name"].get<std::string>(), words_of(set),
-                 remarks_of(set));
+    for (const ListedSet& set : sets) {
+      fmt::print("{:<20} {:<10} {}\n", set.name, words_of(set), remarks_of(set));
     }
   }
   return attention ? kAttention : kDone;

@@ -65,23 +65,22 @@ json to_json(const DiskView& disk) {
                       {"count", extent.main().count.value},
                       {"state", name_of(extent.state())}});
   }
-  return {{"name", disk.text("name")},
-          {"uuid", disk.text("uuid")},
+  return {{"name", disk.status.name},
+          {"uuid", to_string(disk.status.uuid)},
           {"running", disk.running},
-          {"doubtful", disk.doubtful()},
+          {"doubtful", disk.status.doubtful},
           {"size_sectors", disk.map.size.value},
           {"sectors", counts},
           {"ranges", ranges}};
 }
 
 std::string state_text(const DiskView& disk) {
-  const json conditions = disk.status.value("conditions", json::array());
-  return fmt::format("{}{}", fmt::join(conditions.get<std::vector<std::string>>(), ", "),
-                     disk.doubtful() ? ", doubtful: a later table may be hidden" : "");
+  return fmt::format("{}{}", fmt::join(disk.status.conditions, ", "),
+                     disk.status.doubtful ? ", doubtful: a later table may be hidden" : "");
 }
 
 Result<void> write_picture(const DiskView& disk, view::PictureKind kind, const std::string& path) {
-  const view::PictureTitle title{disk.text("name"), disk.text("uuid"), state_text(disk),
+  const view::PictureTitle title{disk.status.name, to_string(disk.status.uuid), state_text(disk),
                                  format_time(system_clock().wall_ns())};
   const auto bytes = view::draw_picture(kind, title, disk.map.extents, disk.map.size);
   if (!bytes) return tl::unexpected(bytes.error());
@@ -109,7 +108,7 @@ int run(const Arguments& arguments) {
   if (arguments.json) {
     print_json(to_json(*disk));
   } else if (arguments.svg.empty() && arguments.png.empty()) {
-    fmt::print("{}: {}, {}\n\n{}", disk->text("name"), state_text(*disk),
+    fmt::print("{}: {}, {}\n\n{}", disk->status.name, state_text(*disk),
                view::size_text(disk->map.size),
                view::print_terminal_map(disk->map.extents, disk->map.size, form_of_terminal()));
   }

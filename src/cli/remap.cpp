@@ -7,33 +7,30 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/range_verb.hpp"
-#include "control/protocol.hpp"
+#include "control/messages.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
-Result<nlohmann::json> remap(const RangeArguments& arguments) {
+Result<control::RemapReply> remap(const RangeArguments& arguments) {
   auto set = range_of_set(arguments);
   if (!set) return tl::unexpected(set.error());
-  nlohmann::json request = control::make_request("remap");
-  request["first"] = set->range.first.value;
-  request["count"] = set->range.count.value;
-  return set->client.call(request, kWorkTime);
+  return set->client.call(control::RemapRequest{{set->range}}, kWorkTime);
 }
 
 int run(const RangeArguments& arguments) {
   const auto done = remap(arguments);
   if (!done) return report(done.error(), arguments);
-  const auto sectors = [&](const char* field) { return done->value(field, std::uint64_t{0}); };
   if (arguments.json) {
     print_json({{"name", arguments.name},
-                {"relocated_sectors", sectors("relocated_sectors")},
-                {"lost_sectors", sectors("lost_sectors")},
-                {"untouched_sectors", sectors("untouched_sectors")}});
+                {"relocated_sectors", done->relocated_sectors},
+                {"lost_sectors", done->lost_sectors},
+                {"untouched_sectors", done->untouched_sectors}});
   } else {
     fmt::print("{} sectors relocated, {} lost, {} left as they were\n",
-               sectors("relocated_sectors"), sectors("lost_sectors"), sectors("untouched_sectors"));
+               done->relocated_sectors.value, done->lost_sectors.value,
+               done->untouched_sectors.value);
   }
   return kDone;
 }

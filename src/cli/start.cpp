@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
 #include "daemon/nbd_server.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::cli {
 
@@ -28,12 +28,6 @@ struct Arguments {
   bool json = false;
 };
 
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
-
 Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
                           const Arguments& arguments) {
   const bool nbd = asks_for_nbd(kinds);
@@ -46,8 +40,8 @@ Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
   return {};
 }
 
-Result<daemon::ServeOptions> parse(const Arguments& arguments) {
-  daemon::ServeOptions options;
+Result<daemon::StartOptions> parse(const Arguments& arguments) {
+  daemon::StartOptions options;
   options.open = arguments.open;
   if (arguments.open.stale_ok && !arguments.open.read_only) {
     return fail(ErrorCode::usage, "needs --read-only", "--stale-ok",
@@ -57,9 +51,9 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
   if (!exports) return tl::unexpected(exports.error());
   options.exports = std::move(*exports);
   if (auto fit = check_places(options.exports, arguments); !fit) return tl::unexpected(fit.error());
-  if (!arguments.mount.empty()) options.mount_path = absolute(arguments.mount);
+  if (!arguments.mount.empty()) options.mount_path = os::absolute(arguments.mount);
   if (!arguments.open.accept_main.empty()) {
-    options.open.accept_main = absolute(arguments.open.accept_main);
+    options.open.accept_main = os::absolute(arguments.open.accept_main);
   }
 
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
@@ -74,30 +68,26 @@ Result<daemon::ServeOptions> parse(const Arguments& arguments) {
       return fail(ErrorCode::usage, "is neither the only name nor a device", device,
                   "a device has a '/' in it: ./" + device);
     }
-    options.devices.push_back(absolute(device));
+    options.devices.push_back(os::absolute(device));
   }
   return options;
 }
 
-void print(const nlohmann::json& served, bool json) {
-  for (const auto& text : served.value("warnings", nlohmann::json::array())) {
-    warn(text.get<std::string>());
-  }
+void print(const control::StartReport& served, bool json) {
+  for (const std::string& text : served.warnings) warn(text);
   if (json) {
     print_json(served);
   } else {
-    for (const auto& entry : served["exports"]) {
-      fmt::print("{}\n", entry["where"].get<std::string>());
-    }
+    for (const control::ExportReport& entry : served.exports) fmt::print("{}\n", entry.where);
   }
   std::fflush(stdout);
 }
 
-class Foreground final : public daemon::ServeObserver {
+class Foreground final : public daemon::StartObserver {
  public:
   explicit Foreground(bool json) : json_(json) {}
   void named(const std::string&) override {}
-  bool serving(const nlohmann::json& what) override {
+  bool serving(const control::StartReport& what) override {
     print(what, json_);
     return true;
   }
@@ -125,15 +115,15 @@ int run(const Arguments& arguments) {
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
   if (wants_nbd(options->exports)) {
-    const std::string socket = arguments.socket.empty() ? "" : absolute(arguments.socket);
+    const std::string socket = arguments.socket.empty() ? "" : os::absolute(arguments.socket);
     return run_nbd({*options, socket, arguments.foreground}, *runtime, arguments.json);
   }
   if (arguments.foreground) {
     Foreground observer(arguments.json);
-    const auto ended = daemon::serve(*options, *runtime, observer);
+    const auto ended = daemon::run_daemon(*options, *runtime, observer);
     return ended ? kDone : report(ended.error(), arguments.json);
   }
-  const daemon::Background background = daemon::serve_in_background(*options, *runtime);
+  const daemon::Background background = daemon::start_in_background(*options, *runtime);
   if (background.is_child) return background.ended ? kDone : kFailed;
   if (!background.served) return report(background.served.error(), arguments.json);
   print(*background.served, arguments.json);

@@ -19,57 +19,50 @@ struct Arguments {
   bool json = false;
 };
 
-Result<json> status_of(const control::RuntimeDir& runtime, const std::string& name) {
+Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const std::string& name) {
   if (is_running(runtime, name)) return running_status(runtime, name);
   const auto spare = stopped_set(runtime, name);
   if (!spare) return tl::unexpected(spare.error());
-  return status_json(runtime, *spare);
+  return stopped_report(runtime, *spare);
 }
 
-std::uint64_t number(const json& object, const char* field) {
-  return object.value(field, std::uint64_t{0});
-}
-std::string text(const json& object, const char* field) {
-  const auto at = object.find(field);
-  return at != object.end() && at->is_string() ? printable(at->get<std::string>()) : std::string();
-}
-
-void print_text(const json& s) {
-  const std::string reason = text(s, "reason");
-  fmt::print("{}: {}{}\n", text(s, "name"),
-             fmt::join(s["conditions"].get<std::vector<std::string>>(), ", "),
-             reason.empty() ? "" : " (" + reason + ")");
-  if (s.value("doubtful", false)) {
-    fmt::print("  doubtful   what is served may be older than what was last written\n");
-  }
-  fmt::print("  uuid       {}\n", text(s, "uuid"));
-  if (!s["pid"].is_null()) fmt::print("  process    {}\n", s["pid"].get<std::int64_t>());
-  for (const json& e : s["exports"]) {
-    const std::string stable = text(e, "stable");
-    const std::string where = text(e, "where");
-    fmt::print("  {:<10} {}{}\n", text(e, "kind"), where,
+void print_devices(const control::SetReport& set) {
+  for (const control::ExportReport& one : set.exports) {
+    const std::string stable = printable(one.stable.value_or(std::string()));
+    const std::string where = printable(one.where);
+    fmt::print("  {:<10} {}{}\n", printable(one.kind), where,
                stable.empty() || stable == where ? "" : " (" + stable + ")");
   }
-  fmt::print("  main       {}, {}, {} read and {} write errors\n", text(s["main"], "path"),
-             human_size(number(s, "size_sectors")), number(s["main"], "read_errors"),
-             number(s["main"], "write_errors"));
-  for (const json& spare : s["spares"]) {
-    fmt::print("  spare      {}, {} of {} free, {} sectors retired\n", text(spare, "path"),
-               human_size(number(spare, "free_sectors")),
-               human_size(number(spare, "capacity_sectors")), number(spare, "retired_sectors"));
+  fmt::print("  main       {}, {}, {} read and {} write errors\n", printable(set.main.path),
+             human_size(set.size_sectors), set.main.read_errors, set.main.write_errors);
+  for (const control::SpareReport& spare : set.spares) {
+    fmt::print("  spare      {}, {} of {} free, {} sectors retired\n", printable(spare.path),
+               human_size(spare.free_sectors), human_size(spare.capacity_sectors),
+               spare.retired_sectors);
   }
-  fmt::print("  sectors    {} remapped, {} lost, {} suspect\n", number(s, "remapped_sectors"),
-             number(s, "lost_sectors"), number(s, "suspect_sectors"));
-  fmt::print("  metadata   {} of {} copies good, commit {}\n", number(s["copies"], "good"),
-             number(s["copies"], "total"), number(s, "sequence"));
-  const json& io = s["io"];
-  fmt::print("  requests   {} reads ({} of them remapped), {} writes ({}), {} flushes\n",
-             number(io, "reads"), number(io, "remapped_reads"), number(io, "writes"),
-             number(io, "remapped_writes"), number(io, "flushes"));
 }
 
-int exit_code(const json& status) {
-  return status.value("needs_attention", false) ? kAttention : kDone;
+void print_text(const control::SetReport& set) {
+  const std::string reason = printable(set.reason);
+  fmt::print("{}: {}{}\n", printable(set.name), fmt::join(set.conditions, ", "),
+             reason.empty() ? "" : " (" + reason + ")");
+  if (set.doubtful) {
+    fmt::print("  doubtful   what is served may be older than what was last written\n");
+  }
+  fmt::print("  uuid       {}\n", to_string(set.uuid));
+  if (set.pid) fmt::print("  process    {}\n", *set.pid);
+  print_devices(set);
+  fmt::print("  sectors    {} remapped, {} lost, {} suspect\n", set.remapped_sectors,
+             set.lost_sectors, set.suspect_sectors);
+  fmt::print("  metadata   {} of {} copies good, commit {}\n", set.copies.good, set.copies.total,
+             set.sequence);
+  fmt::print("  requests   {} reads ({} of them remapped), {} writes ({}), {} flushes\n",
+             set.io.reads, set.io.remapped_reads, set.io.writes, set.io.remapped_writes,
+             set.io.flushes);
+}
+
+int exit_code(const control::SetReport& set) {
+  return set.needs_attention ? kAttention : kDone;
 }
 
 int run_all(const control::RuntimeDir& runtime, bool as_json) {
@@ -83,13 +76,13 @@ int run_all(const control::RuntimeDir& runtime, bool as_json) {
       continue;
     }
     exit = std::max(exit, exit_code(*status));
-    all.push_back(*status);
+    if (as_json) {
+      all.push_back(*status);
+    } else {
+      print_text(*status);
+    }
   }
-  if (as_json) {
-    fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
-  } else {
-    for (const json& status : all) print_text(status);
-  }
+  if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
   return exit;
 }
 

@@ -8,7 +8,7 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "control/protocol.hpp"
+#include "control/messages.hpp"
 
 namespace dmremap::cli {
 
@@ -37,7 +37,7 @@ int run(const Arguments& arguments) {
   if (!runtime) return report(runtime.error(), arguments.json);
   auto client = connect(*runtime, arguments.name);
   if (!client) return report(client.error(), arguments.json);
-  const auto answer = client->call(control::make_request("stop"), kWorkTime);
+  const auto answer = client->call(control::StopRequest{}, kWorkTime);
   if (!answer) {
     Error error = answer.error();
     if (error.where.empty()) error.where = arguments.name;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "cli/common/verb.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/main_print.hpp"
+#include "os/path.hpp"
 #include "view/dm_table.hpp"
 
 namespace dmremap::cli {
@@ -90,12 +90,9 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
   auto set = examine_devices(paths);
   if (!set) return tl::unexpected(set.error());
   if (!set->has_set) return tl::unexpected(no_set(*set));
-  const auto absolute = [](const std::string& path) {
-    return std::filesystem::absolute(path).lexically_normal().string();
-  };
-  discovery::Spare spare{absolute(set->devices[set->spare].path), set->survey(), {}};
+  discovery::Spare spare{os::absolute(set->devices[set->spare].path), set->survey(), {}};
   for (std::size_t i = 0; i < set->devices.size(); ++i) {
-    if (i != set->spare) spare.others.push_back(absolute(set->devices[i].path));
+    if (i != set->spare) spare.others.push_back(os::absolute(set->devices[i].path));
   }
   return of_spare(spare, {{}, accept_main, {}});
 }
@@ -103,13 +100,13 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
 Result<Source> of_running(const std::string& name) {
   auto disk = view_of(name);
   if (!disk) return tl::unexpected(disk.error());
-  if (disk->doubtful()) {
+  if (disk->status.doubtful) {
     return fail(ErrorCode::metadata_doubtful,
                 "doubtful: a later table may be hidden, and this one would give old data", name,
                 kResolve);
   }
-  Source out{{{"name", disk->text("name")}, {"uuid", disk->text("uuid")}},
-             {disk->main_path(), disk->spare_path()},
+  Source out{{{"name", disk->status.name}, {"uuid", to_string(disk->status.uuid)}},
+             {disk->status.main.path, disk->spare_path()},
              std::move(disk->map),
              {}};
   out.notes.push_back(name +

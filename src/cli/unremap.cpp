@@ -8,7 +8,7 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/range_verb.hpp"
-#include "control/protocol.hpp"
+#include "control/messages.hpp"
 
 namespace dmremap::cli {
 
@@ -17,45 +17,32 @@ namespace {
 // Asked for at once, so that no answer takes too long: 1 GiB.
 constexpr SectorCount kStep{std::uint64_t{1} << 21U};
 
-struct Sum {
-  std::uint64_t returned = 0;
-  std::uint64_t kept = 0;
-  std::uint64_t untouched = 0;
-  std::uint64_t first_kept = 0;
-  int error = 0;
-};
-
-void add(Sum& sum, const nlohmann::json& answer) {
-  const auto number = [&](const char* field) { return answer.value(field, std::uint64_t{0}); };
-  const std::uint64_t kept = number("kept_sectors");
-  if (kept > 0 && sum.kept == 0) {
-    sum.first_kept = number("first_kept_sector");
-    sum.error = answer.value("errno", 0);
+void add(control::UnremapReply& sum, const control::UnremapReply& reply) {
+  if (reply.kept_sectors.value > 0 && sum.kept_sectors.value == 0) {
+    sum.first_kept_sector = reply.first_kept_sector;
+    sum.error = reply.error;
   }
-  sum.kept += kept;
-  sum.returned += number("returned_sectors");
-  sum.untouched += number("untouched_sectors");
+  sum.kept_sectors = sum.kept_sectors + reply.kept_sectors;
+  sum.returned_sectors = sum.returned_sectors + reply.returned_sectors;
+  sum.untouched_sectors = sum.untouched_sectors + reply.untouched_sectors;
 }
 
-Result<Sum> unremap(const RangeArguments& arguments) {
+Result<control::UnremapReply> unremap(const RangeArguments& arguments) {
   auto set = range_of_set(arguments);
   if (!set) return tl::unexpected(set.error());
   auto& [range, client] = *set;
-  const auto status = client.call(control::make_request("status"), kAnswerTime);
+  const auto status = client.call(control::StatusRequest{}, kAnswerTime);
   if (!status) return tl::unexpected(status.error());
-  const SectorRange disk{{0}, {(*status)["status"].value("size_sectors", std::uint64_t{0})}};
+  const SectorRange disk{{0}, {status->status.size_sectors}};
   if (!disk.contains(range)) {
     return fail(
         ErrorCode::usage,
         fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value));
   }
-  Sum sum;
+  control::UnremapReply sum;
   for (Sector at = range.first; at < range.end();) {
     const SectorCount count = std::min(kStep, range.end() - at);
-    nlohmann::json request = control::make_request("unremap");
-    request["first"] = at.value;
-    request["count"] = count.value;
-    const auto answer = client.call(request, kWorkTime);
+    const auto answer = client.call(control::UnremapRequest{{{at, count}}}, kWorkTime);
     if (!answer) return tl::unexpected(answer.error());
     add(sum, *answer);
     at = at + count;
@@ -63,12 +50,12 @@ Result<Sum> unremap(const RangeArguments& arguments) {
   return sum;
 }
 
-Error kept_error(const std::string& name, const Sum& sum) {
+Error kept_error(const std::string& name, const control::UnremapReply& sum) {
   const std::string why = sum.error != 0 ? errno_text(sum.error)
                                          : std::string("main returned other data than was written");
   return {ErrorCode::io,
-          fmt::format("{} stay remapped, from sector {} on: {}", counted(sum.kept, "sector"),
-                      sum.first_kept, why),
+          fmt::format("{} stay remapped, from sector {} on: {}",
+                      counted(sum.kept_sectors.value, "sector"), sum.first_kept_sector.value, why),
           name, "their data is safe on the spare; unremap them when main takes writes again"};
 }
 
@@ -77,14 +64,16 @@ int run(const RangeArguments& arguments) {
   if (!done) return report(done.error(), arguments);
   if (arguments.json) {
     print_json({{"name", arguments.name},
-                {"returned_sectors", done->returned},
-                {"kept_sectors", done->kept},
-                {"untouched_sectors", done->untouched}});
+                {"returned_sectors", done->returned_sectors},
+                {"kept_sectors", done->kept_sectors},
+                {"untouched_sectors", done->untouched_sectors}});
   } else {
     fmt::print("{} sectors brought back to main, {} still remapped, {} were not remapped\n",
-               done->returned, done->kept, done->untouched);
+               done->returned_sectors.value, done->kept_sectors.value,
+               done->untouched_sectors.value);
   }
-  return done->kept == 0 ? kDone : report(kept_error(arguments.name, *done), arguments.json);
+  return done->kept_sectors.value == 0 ? kDone
+                                       : report(kept_error(arguments.name, *done), arguments.json);
 }
 
 manual::Prose prose() {

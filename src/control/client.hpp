@@ -4,11 +4,13 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
-#include "control/line_socket.hpp"
+#include "control/protocol.hpp"
+#include "os/line_socket.hpp"
 
 namespace dmremap::control {
 
@@ -20,14 +22,34 @@ class Client {
   // Errors: not_running (also for the socket of a dead run); permission if someone else answers.
   static Result<Client> connect(const std::string& socket_path);
 
-  // Errors: those of the set; timeout; not_running if it ends without an answer.
-  Result<nlohmann::json> call(const nlohmann::json& request, Milliseconds timeout);
+  // Asks, and waits for the answer. `data` is a descriptor that goes with the request, or -1.
+  // Errors: those of the set; timeout; not_running if it ends without an answer; protocol.
+  template <typename Request>
+  Result<typename Request::Reply> call(const Request& request, Milliseconds timeout,
+                                       int data = -1) {
+    return read<typename Request::Reply>(exchange(request_of(request), timeout, data));
+  }
   // The next answer of a request that has several.
-  Result<nlohmann::json> next(Milliseconds timeout);
+  template <typename Reply>
+  Result<Reply> next(Milliseconds timeout) {
+    return read<Reply>(next_answer(timeout));
+  }
+
+  // A request and its answer as they go over the socket.
+  Result<nlohmann::json> exchange(const nlohmann::json& request, Milliseconds timeout,
+                                  int data = -1);
 
  private:
   explicit Client(FileDescriptor socket) : lines_(std::move(socket)) {}
-  LineSocket lines_;
+  Result<nlohmann::json> next_answer(Milliseconds timeout);
+
+  template <typename Reply>
+  static Result<Reply> read(const Result<nlohmann::json>& answer) {
+    if (!answer) return tl::unexpected(answer.error());
+    return message_in<Reply>(*answer);
+  }
+
+  os::LineSocket lines_;
 };
 
 }  // namespace dmremap::control

@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/protocol.hpp"
 
-#include <array>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "os/json_line.hpp"
 
 namespace dmremap::control {
 
 namespace {
 
 using nlohmann::json;
-
-ErrorCode code_named(std::string_view name) {
-  static constexpr std::array kCodes{
-#define DMREMAP_CODE(id, text, error_class) ErrorCode::id,
-      DMREMAP_ERROR_CODES(DMREMAP_CODE)
-#undef DMREMAP_CODE
-  };
-  for (const ErrorCode code : kCodes) {
-    if (name_of(code) == name) return code;
-  }
-  return ErrorCode::internal;
-}
 
 std::string text_at(const json& object, const char* key) {
   const auto at = object.find(key);
@@ -51,24 +41,14 @@ json make_answer() {
 }
 
 json make_answer(const Error& error) {
-  return {{"version", kProtocolVersion}, {"ok", false}, {"error", to_json(error)}};
+  return {{"version", kProtocolVersion}, {"ok", false}, {"error", os::to_json(error)}};
 }
 
-json to_json(const Error& error) {
-  return {{"code", name_of(error.code)},
-          {"what", error.what},
-          {"where", error.where},
-          {"hint", error.hint}};
-}
-
-Error error_from_json(const json& object) {
-  if (!object.is_object()) return Error{ErrorCode::protocol, "an error that says nothing", {}, {}};
-  return Error{code_named(text_at(object, "code")), text_at(object, "what"),
-               text_at(object, "where"), text_at(object, "hint")};
-}
-
-std::string to_line(const json& message) {
-  return message.dump(-1, ' ', false, json::error_handler_t::replace);
+Error malformed_message(const std::exception& why) {
+  return {ErrorCode::protocol,
+          fmt::format("a message of another version of dm-remap ({})", why.what()),
+          {},
+          "use the dmremap that started the set, or stop it and start it again"};
 }
 
 Result<json> parse_request(std::string_view line) {
@@ -87,7 +67,7 @@ Result<json> parse_answer(std::string_view line) {
     return fail(ErrorCode::protocol, "an answer without an outcome");
   }
   if (!ok->get<bool>()) {
-    return tl::unexpected(error_from_json(parsed->value("error", json::object())));
+    return tl::unexpected(os::error_from_json(parsed->value("error", json::object())));
   }
   return parsed;
 }

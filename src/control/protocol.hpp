@@ -1,38 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What goes over a set's socket: JSON objects, one a line, each with the version of the protocol.
-//
-//   request   {"version":1,"verb":"status"}
-//             {"version":1,"verb":"events","after":12,"follow":true}
-//             {"version":1,"verb":"remap","first":2048,"count":8}
-//             {"version":1,"verb":"unremap","first":2048,"count":8}
-//             {"version":1,"verb":"mark","lost":[first,count,...],"suspect":[...],"dry_run":false}
-//             {"version":1,"verb":"backfill","ranges":[first,count,...],"data":"base64 of all of
-//             them",
-//              "as_of":1234,"gone":false}
-//             {"version":1,"verb":"settle"}
-//             {"version":1,"verb":"copied","run":"UUID","writes":1234,"left_out":[first,count,...]}
-//             {"version":1,"verb":"extents"}
-//             {"version":1,"verb":"stop"}   {"version":1,"verb":"ping"}
-//   answer    {"version":1,"ok":true,...}
-//             {"version":1,"ok":false,"error":{"code","what","where","hint"}}
+// The form of every message on a set's socket: a JSON object in one line, with the version of the
+// protocol. What is in it is in messages.hpp.
 //
 // One request, one answer, in order; a connection may carry many. `events` with `follow` gets an
 // answer for every batch of events until one of the two sides closes.
 #pragma once
 
-#include <optional>
+#include <exception>
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
 
 namespace dmremap::control {
 
 inline constexpr int kProtocolVersion = 1;
-// Longer requests are refused; longer answers are an error of the server.
-// A list of known-bad sectors as long as a table is one request.
+// Longer requests are refused: the largest is a list of known-bad sectors as long as a table.
+// Longer answers are an error of the server.
 inline constexpr std::size_t kMaxRequestBytes = std::size_t{1024} * 1024;
 inline constexpr std::size_t kMaxAnswerBytes = std::size_t{16} * 1024 * 1024;
 
@@ -40,12 +26,36 @@ inline constexpr std::size_t kMaxAnswerBytes = std::size_t{16} * 1024 * 1024;
 [[nodiscard]] nlohmann::json make_answer();
 [[nodiscard]] nlohmann::json make_answer(const Error& error);
 
-// The value of "error" in answers and in what `--json` prints.
-[[nodiscard]] nlohmann::json to_json(const Error& error);
-[[nodiscard]] Error error_from_json(const nlohmann::json& json);
+// The same with the fields of a message.
+template <typename Request>
+[[nodiscard]] nlohmann::json request_of(const Request& request) {
+  nlohmann::json out = make_request(Request::kVerb);
+  out.update(nlohmann::json(request));
+  return out;
+}
+template <typename Reply>
+[[nodiscard]] nlohmann::json answer_of(const Reply& reply) {
+  nlohmann::json out = make_answer();
+  out.update(nlohmann::json(reply));
+  return out;
+}
 
-// One line, without the line end. Bytes that are no UTF-8 (a path may hold any) are replaced.
-[[nodiscard]] std::string to_line(const nlohmann::json& json);
+[[nodiscard]] Error malformed_message(const std::exception& why);
+
+// The message in an object. Error protocol: a field is missing, or is not what it should be; or
+// what the message itself says of such.
+template <typename Message>
+[[nodiscard]] Result<Message> message_in(const nlohmann::json& object) {
+  try {
+    return object.get<Message>();
+  } catch (const std::exception& why) {
+    if constexpr (requires { Message::malformed(); }) {
+      return tl::unexpected(Message::malformed());
+    } else {
+      return tl::unexpected(malformed_message(why));
+    }
+  }
+}
 
 // Errors: protocol, for what is no request or answer of this version.
 [[nodiscard]] Result<nlohmann::json> parse_request(std::string_view line);

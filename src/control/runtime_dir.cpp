@@ -8,7 +8,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,7 +22,8 @@
 #include <unistd.h>
 
 #include "discovery/hints.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/path.hpp"
+#include "os/runtime_directory.hpp"
 
 namespace dmremap::control {
 
@@ -34,36 +34,6 @@ namespace {
 constexpr std::string_view kPidSuffix = ".pid";
 // A killed process whose last request hangs in the disk may take longer: then it runs still.
 constexpr std::chrono::milliseconds kEndOfKilled = std::chrono::seconds(10);
-
-constexpr const char* kOwnDirectory =
-    "set DMREMAP_RUNTIME_DIR to a directory of your own, mode 0700";
-
-tl::unexpected<Error> with_hint(Error error) {
-  error.hint = kOwnDirectory;
-  return tl::unexpected(std::move(error));
-}
-
-// The directory that the runtime directory lies in; made, if need be, below directories that others
-// cannot change.
-Result<io::TrustedDirectory> open_parent(const fs::path& path) {
-  const auto trust = io::PathTrust::no_foreign_changes;
-  const fs::path parent = path.parent_path();
-  fs::path existing = parent;
-  std::error_code error;
-  while (existing.has_relative_path() && !fs::exists(existing, error)) {
-    existing = existing.parent_path();
-  }
-  auto opened = io::TrustedDirectory::open(existing.string(), trust);
-  if (!opened || existing == parent) return opened;
-  fs::create_directories(parent, error);
-  if (error) return fail_errno(error.value(), "make the directory", parent.string());
-  return io::TrustedDirectory::open(parent.string(), trust);
-}
-
-std::string from_variable(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 std::optional<pid_t> read_pid(int fd) {
   std::array<char, 16> text{};
@@ -129,60 +99,26 @@ bool is_still_at(int fd, const std::string& path) {
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-}  // namespace
-
-namespace {
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const fs::path made = fs::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
-
 // `runtime`: the runtime directory, if the environment names one; else empty.
 std::string state_directory(const std::string& runtime) {
-  if (auto named = from_variable("DMREMAP_STATE_DIR"); !named.empty()) return absolute(named);
+  if (auto named = os::environment("DMREMAP_STATE_DIR"); !named.empty()) return os::absolute(named);
   if (!runtime.empty()) return runtime;
   if (::geteuid() == 0) return "/var/lib/dm-remap";
-  if (auto state = from_variable("XDG_STATE_HOME"); !state.empty()) return state + "/dm-remap";
-  return from_variable("HOME") + "/.local/state/dm-remap";
+  if (auto state = os::environment("XDG_STATE_HOME"); !state.empty()) return state + "/dm-remap";
+  return os::environment("HOME") + "/.local/state/dm-remap";
 }
 
 }  // namespace
 
 Result<RuntimeDir> RuntimeDir::from_environment() {
-  std::string path = from_variable("DMREMAP_RUNTIME_DIR");
-  const std::string state = state_directory(path.empty() ? path : absolute(path));
-  if (path.empty() && ::geteuid() == 0) path = "/run/dmremap";
-  if (path.empty()) {
-    path = from_variable("XDG_RUNTIME_DIR");
-    if (path.empty()) {
-      return fail(ErrorCode::usage, "no runtime directory is known", "XDG_RUNTIME_DIR",
-                  "set DMREMAP_RUNTIME_DIR to a directory of your own");
-    }
-    path += "/dmremap";
-  }
-  return RuntimeDir(absolute(path), state);
+  const auto path = os::runtime_directory();
+  if (!path) return tl::unexpected(path.error());
+  const bool is_named = !os::environment("DMREMAP_RUNTIME_DIR").empty();
+  return RuntimeDir(*path, state_directory(is_named ? *path : std::string()));
 }
 
 Result<void> RuntimeDir::make() const {
-  const fs::path path(path_);
-  const auto parent = open_parent(path);
-  if (!parent) return with_hint(parent.error());
-  const std::string name = path.filename().string();
-  if (::mkdirat(parent->fd(), name.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail_errno(errno, "make the runtime directory", path_, kOwnDirectory);
-  }
-  const auto opened = io::TrustedDirectory::open(path_, io::PathTrust::no_foreign_changes);
-  if (!opened) return with_hint(opened.error());
-  struct stat st {};
-  if (::fstat(opened->fd(), &st) != 0) return fail_errno(errno, "open", path_);
-  // The sticky bit, which the look at the path is content with, would still let others add files.
-  if (st.st_uid != ::geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return fail(ErrorCode::permission, "others can write to the runtime directory", path_,
-                kOwnDirectory);
-  }
-  return {};
+  return os::make_runtime_directory(path_);
 }
 
 std::string RuntimeDir::file(const std::string& name, std::string_view suffix) const {

@@ -16,18 +16,15 @@ namespace dmremap::control {
 
 class RuntimeDir {
  public:
-  // $DMREMAP_RUNTIME_DIR, else /run/dmremap for root, else $XDG_RUNTIME_DIR/dmremap. What outlives
-  // a boot lies in $DMREMAP_STATE_DIR; else in a runtime directory that the environment names, else
-  // in /var/lib/dm-remap for root, else in $XDG_STATE_HOME/dm-remap (~/.local/state). Makes
-  // nothing. Error usage: none of them is there.
+  // As os::runtime_directory. What outlives a boot lies in $DMREMAP_STATE_DIR; else in a runtime
+  // directory that the environment names, else in /var/lib/dm-remap for root, else in
+  // $XDG_STATE_HOME/dm-remap (~/.local/state). Makes nothing. Error usage: none of them is there.
   static Result<RuntimeDir> from_environment();
   explicit RuntimeDir(std::string path) : path_(std::move(path)), state_(path_) {}
   RuntimeDir(std::string path, std::string state)
       : path_(std::move(path)), state_(std::move(state)) {}
 
-  // Makes it, mode 0700, or checks that it is ours and that nobody else may write to it or exchange
-  // a directory on the way to it: else a socket or a mount file could be slipped under us. Errors:
-  // permission, io.
+  // As os::make_runtime_directory.
   [[nodiscard]] Result<void> make() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }

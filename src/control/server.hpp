@@ -1,69 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Answers requests on a set's socket. What the requests do is the service's business.
+// Answers requests on a set's socket. What the requests do is the business of their handlers.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
+#include <atomic>
 #include <functional>
+#include <list>
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
+#include <thread>
+#include <utility>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
+#include "base/file_descriptor.hpp"
 #include "base/result.hpp"
-#include "base/units.hpp"
-#include "format/event.hpp"
-#include "remap/engine.hpp"
-#include "set/running_set.hpp"
+#include "control/protocol.hpp"
+#include "os/event_loop.hpp"
+#include "os/line_socket.hpp"
 
 namespace dmremap::control {
 
-// Main, by state.
-struct DiskMap {
-  SectorCount size;
-  std::vector<format::Extent> extents;         // sorted; what is in none is good
-  SectorCount unit{1};                         // main's logical block
-  std::uint64_t sequence = 0;                  // of a commit that all of it may be newer than
-  std::vector<remap::FailingPlace> failing{};  // remapped sectors that do not read now, sorted
-};
-
-// True once nobody waits for the answer any more: the client hung up, or the server ends. What
-// takes long asks between its steps, and ends there.
-using StopCondition = std::function<bool()>;
-
-// Called by several threads at once.
-class Service {
+// A request that is being answered.
+class Call {
  public:
-  virtual ~Service() = default;
-  virtual nlohmann::json status() = 0;
-  // Events with a number above `after`; waits up to `timeout` for the first.
-  virtual std::vector<format::Event> events(std::uint64_t after,
-                                            std::chrono::milliseconds timeout) = 0;
-  // Error not_running if they end before the range does; what is done by then stays done.
-  virtual Result<remap::RelocationReport> relocate(SectorRange range,
-                                                   const StopCondition& stop) = 0;
-  virtual Result<remap::UnremapReport> unremap(SectorRange range, const StopCondition& stop) = 0;
-  virtual Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) = 0;
-  virtual Result<remap::BackfillReport> backfill(const remap::Backfill& fill) = 0;
-  // Waits for the writes in flight.
-  virtual Result<set::Moment> settle() = 0;
-  // A verified copy was made: the clean stop is to record it.
-  virtual Result<void> note_copy(const set::CopyMade& copy) = 0;
-  virtual Result<DiskMap> disk_map() = 0;
-  // Ends the set, or refuses and changes nothing. The process ends after the answer is out.
-  virtual Result<void> stop() = 0;
+  Call(os::LineSocket& lines, FileDescriptor data) : lines_(lines), data_(std::move(data)) {}
+
+  // True once nobody waits for the answer any more: the client hung up, or the server ends. What
+  // takes long asks between its steps, and ends there.
+  [[nodiscard]] bool is_abandoned() const;
+  // What came beside the text of the request; -1 if nothing did. The client may have sent anything.
+  [[nodiscard]] int data() const { return data_.get(); }
+
+  // False: the client is gone.
+  template <typename Reply>
+  bool send(const Reply& reply) {
+    return send_line(answer_of(reply));
+  }
+  bool refuse(const Error& error) { return send_line(make_answer(error)); }
+
+ private:
+  bool send_line(const nlohmann::json& answer);
+
+  os::LineSocket& lines_;
+  FileDescriptor data_;
 };
 
+// What answers each verb. Called by several threads at once.
+class Handlers {
+ public:
+  // Answers the request in the JSON. False: the connection is done.
+  using Handler = std::function<bool(const nlohmann::json& request, Call& call)>;
+
+  // `answer` is Result<Request::Reply>(const Request&, Call&).
+  template <typename Request, typename Answer>
+  void on(Answer answer) {
+    add(Request::kVerb, [answer](const nlohmann::json& json, Call& call) {
+      const auto request = message_in<Request>(json);
+      if (!request) return call.refuse(request.error());
+      const Result<typename Request::Reply> reply = answer(*request, call);
+      return reply ? call.send(*reply) : call.refuse(reply.error());
+    });
+  }
+  // A request with several answers, which it sends itself: `answer` is bool(const Request&, Call&),
+  // false if the connection is done.
+  template <typename Request, typename Answer>
+  void on_stream(Answer answer) {
+    add(Request::kVerb, [answer](const nlohmann::json& json, Call& call) {
+      const auto request = message_in<Request>(json);
+      return request ? answer(*request, call) : call.refuse(request.error());
+    });
+  }
+  // Null: an unknown verb.
+  [[nodiscard]] const Handler* find(std::string_view verb) const;
+
+ private:
+  void add(const char* verb, Handler handler) { by_verb_[verb] = std::move(handler); }
+
+  std::map<std::string, Handler, std::less<>> by_verb_;
+};
+
+// The listening end, and a thread for each client.
 class Server {
  public:
   // A few clients at a time; whoever comes beyond that is told so.
   static constexpr unsigned kMaxClients = 16;
 
-  // Listens at once. `service` outlives the server.
-  static Result<std::unique_ptr<Server>> start(const std::string& socket_path, Service& service);
+  // Listens at once. What the handlers use outlives the server.
+  static Result<std::unique_ptr<Server>> start(const std::string& socket_path, Handlers handlers);
   // Ends every connection (an answer being made is still sent) and removes the socket.
-  virtual ~Server() = default;
+  ~Server();
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+ private:
+  struct Client {
+    std::atomic<bool> done = false;
+    std::thread thread;
+  };
+
+  Server(std::string path, FileDescriptor listener, FileDescriptor wake, os::EventLoop loop,
+         Handlers handlers);
+  Result<void> watch();
+  void accept_client();
+  void admit(FileDescriptor socket);
+  void serve(Client& client, FileDescriptor socket);
+
+  const std::string path_;
+  const FileDescriptor listener_;
+  const FileDescriptor wake_;  // readable once the server ends
+  const Handlers handlers_;
+  os::EventLoop loop_;         // the acceptor's, once that runs
+  std::list<Client> clients_;  // the acceptor's, and the destructor's after it ended
+  std::thread acceptor_;
 };
 
 }  // namespace dmremap::control

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/parse.hpp"
+#include "control/json_types.hpp"
 
 namespace dmremap::control {
 
@@ -18,10 +18,7 @@ using nlohmann::json;
 std::optional<SectorRange> range_of(const json& first, const json& count) {
   if (!first.is_number_unsigned() || !count.is_number_unsigned()) return std::nullopt;
   const SectorRange out{{first.get<std::uint64_t>()}, {count.get<std::uint64_t>()}};
-  if (out.empty() || out.count.value > kAddressLimitSectors ||
-      out.first.value > kAddressLimitSectors - out.count.value) {
-    return std::nullopt;
-  }
+  if (!is_on_a_disk(out)) return std::nullopt;
   return out;
 }
 
@@ -51,27 +48,7 @@ std::optional<std::array<std::uint64_t, 4>> evidence_of(const json& entry) {
 
 }  // namespace
 
-json to_json(std::span<const SectorRange> ranges) {
-  json out = json::array();
-  for (const SectorRange& range : ranges) {
-    out.push_back(range.first.value);
-    out.push_back(range.count.value);
-  }
-  return out;
-}
-
-std::optional<std::vector<SectorRange>> ranges_from_json(const json& list) {
-  if (!list.is_array() || list.size() % 2 != 0) return std::nullopt;
-  std::vector<SectorRange> out;
-  for (std::size_t i = 0; i < list.size(); i += 2) {
-    const auto range = range_of(list[i], list[i + 1]);
-    if (!range) return std::nullopt;
-    out.push_back(*range);
-  }
-  return out;
-}
-
-json to_json(std::span<const Extent> extents) {
+json extents_to_json(std::span<const Extent> extents) {
   json out = json::array();
   for (const Extent& extent : extents) {
     out.push_back({extent.main().first.value, extent.main().count.value, name_of(extent.state())});
@@ -121,7 +98,7 @@ std::optional<std::vector<Extent>> with_evidence(std::span<const Extent> extents
   return out;
 }
 
-json to_json(std::span<const remap::FailingPlace> failing) {
+json failing_to_json(std::span<const remap::FailingPlace> failing) {
   json out = json::array();
   for (const remap::FailingPlace& place : failing) {
     out.push_back({place.main.first.value, place.main.count.value, place.error});
@@ -129,15 +106,14 @@ json to_json(std::span<const remap::FailingPlace> failing) {
   return out;
 }
 
-std::vector<remap::FailingPlace> failing_from_json(const json& list) {
+std::optional<std::vector<remap::FailingPlace>> failing_from_json(const json& list) {
+  if (!list.is_array()) return std::nullopt;
   std::vector<remap::FailingPlace> out;
-  if (!list.is_array()) return out;
   for (const json& one : list) {
-    const bool whole = one.is_array() && one.size() == 3 && one[0].is_number_unsigned() &&
-                       one[1].is_number_unsigned() && one[2].is_number_integer();
-    if (!whole) continue;
-    out.push_back(
-        {{{one[0].get<std::uint64_t>()}, {one[1].get<std::uint64_t>()}}, one[2].get<int>()});
+    const bool whole = one.is_array() && one.size() == 3 && one[2].is_number_integer();
+    const auto range = whole ? range_of(one[0], one[1]) : std::nullopt;
+    if (!range) return std::nullopt;
+    out.push_back({*range, one[2].get<int>()});
   }
   return out;
 }

@@ -14,13 +14,8 @@
 
 namespace dmremap::control {
 
-// [first, count, first, count, ...]
-[[nodiscard]] nlohmann::json to_json(std::span<const SectorRange> ranges);
-// Nothing, if it is no such list, or if a range is empty or ends beyond 2^40 sectors.
-[[nodiscard]] std::optional<std::vector<SectorRange>> ranges_from_json(const nlohmann::json& list);
-
 // [[first, count, "lost"], ...]: main sectors and state; the rest is in a list of its own.
-[[nodiscard]] nlohmann::json to_json(std::span<const format::Extent> extents);
+[[nodiscard]] nlohmann::json extents_to_json(std::span<const format::Extent> extents);
 // Nothing, if it is no such list in the order of sectors.
 [[nodiscard]] std::optional<std::vector<format::Extent>> extents_from_json(
     const nlohmann::json& list);
@@ -33,8 +28,9 @@ namespace dmremap::control {
     std::span<const format::Extent> extents, const nlohmann::json& list);
 
 // [[first, count, errno], ...]: remapped sectors whose spare sector does not read at present.
-[[nodiscard]] nlohmann::json to_json(std::span<const remap::FailingPlace> failing);
-// What is no such entry is left out: an answer without any is of a program of before.
-[[nodiscard]] std::vector<remap::FailingPlace> failing_from_json(const nlohmann::json& list);
+[[nodiscard]] nlohmann::json failing_to_json(std::span<const remap::FailingPlace> failing);
+// Nothing, if it is no such list.
+[[nodiscard]] std::optional<std::vector<remap::FailingPlace>> failing_from_json(
+    const nlohmann::json& list);
 
 }  // namespace dmremap::control

@@ -5,19 +5,19 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
-#include "daemon/serving.hpp"
+#include "daemon/set_daemon.hpp"
 
 namespace dmremap::daemon {
 
 // In the calling process: the forked child, which returns when the set has ended, or the parent.
 struct Background {
   bool is_child = false;
-  Result<nlohmann::json> served;  // parent: what is served
-  Result<void> ended;             // child
+  Result<control::StartReport> served;  // parent: what is served
+  Result<void> ended;                   // child
 };
 
 // Forks. Call it while the process has one thread. The child has a session of its own, no terminal,
 // and writes its log to the runtime directory.
-Background serve_in_background(const ServeOptions& options, const control::RuntimeDir& runtime);
+Background start_in_background(const StartOptions& options, const control::RuntimeDir& runtime);
 
 }  // namespace dmremap::daemon

@@ -9,8 +9,8 @@
 #include "base/log.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
-#include "frontend/fuse/mount_point.hpp"
-#include "io/usage.hpp"
+#include "os/mount_point.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::daemon {
 
@@ -29,7 +29,7 @@ class LocalExports final : public Exports {
         fuse_(std::move(fuse)) {}
 
   Result<void> attach();
-  [[nodiscard]] nlohmann::json to_json() const override;
+  [[nodiscard]] std::vector<control::ExportReport> reports() const override;
   Result<void> stop() override;
   [[nodiscard]] bool ended() const override { return fuse_->ended(); }
   [[nodiscard]] std::optional<Error> unsaved() const override { return unsaved_; }
@@ -54,16 +54,15 @@ Result<void> LocalExports::attach() {
   return {};
 }
 
-nlohmann::json LocalExports::to_json() const {
-  nlohmann::json out = nlohmann::json::array();
+std::vector<control::ExportReport> LocalExports::reports() const {
+  std::vector<control::ExportReport> out;
   for (const ExportKind kind : options_.kinds) {
     if (kind != ExportKind::fuse && loop_) {
       const std::string& stable = loop_->stable();
-      out.push_back({{"kind", "block"},
-                     {"where", loop_->node()},
-                     {"stable", stable.empty() ? nlohmann::json() : nlohmann::json(stable)}});
+      out.push_back({"block", loop_->node(),
+                     stable.empty() ? std::nullopt : std::optional<std::string>(stable)});
     } else {
-      out.push_back({{"kind", "fuse"}, {"where", fuse_->path()}, {"stable", fuse_->path()}});
+      out.push_back({"fuse", fuse_->path(), fuse_->path()});
     }
   }
   return out;
@@ -74,7 +73,7 @@ Result<void> LocalExports::stop() {
   // The loop device holds one handle; another one is somebody who would be cut off half-way.
   if (loop_ && fuse_->open_handles() > 1) {
     return fail(ErrorCode::device_in_use,
-                fmt::format("is in use: {}", fmt::join(io::uses_of(fuse_->path()), ", ")),
+                fmt::format("is in use: {}", fmt::join(os::uses_of(fuse_->path()), ", ")),
                 fuse_->path(), "end that use first");
   }
   if (loop_) {
@@ -83,7 +82,7 @@ Result<void> LocalExports::stop() {
     loop_.reset();
   }
   auto stopped = fuse_->stop();
-  if (!stopped && is_offered_as_block() && fuse::is_mounted(fuse_->path())) {
+  if (!stopped && is_offered_as_block() && os::is_mounted(fuse_->path())) {
     // Somebody was quicker than we: go on as before, as far as that can be had. Where the file was
     // taken out of the tree there is nothing of ours to attach.
     if (auto attached = attach(); !attached) log(Severity::error, attached.error().message());
@@ -118,10 +117,9 @@ Result<ExportKind> parse_export(const std::string& text) {
               "use `block`, `fuse`, `nbd` or `auto`");
 }
 
-Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk,
-                                               const ExportOptions& options) {
-  auto fuse = fuse::FuseFrontend::start(
-      disk, {options.mount_path, options.read_only, options.punch_holes});
+Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk, const ExportOptions& options) {
+  auto fuse =
+      fuse::FuseFrontend::start(disk, {options.mount_path, options.read_only, options.punch_holes});
   if (!fuse) return tl::unexpected(fuse.error());
   fuse::LoopOptions loop;
   loop.backing_path = (*fuse)->path();

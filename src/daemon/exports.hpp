@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "base/result.hpp"
+#include "control/messages.hpp"
 #include "remap/disk.hpp"
 
 namespace dmremap::daemon {
@@ -32,8 +31,8 @@ class Exports {
  public:
   virtual ~Exports() = default;
 
-  // {"kind","where","stable"} for each that was asked for, in that order.
-  [[nodiscard]] virtual nlohmann::json to_json() const = 0;
+  // Each that was asked for, in that order.
+  [[nodiscard]] virtual std::vector<control::ExportReport> reports() const = 0;
   // Ends all of them, or refuses with device_in_use, naming who, and they go on.
   virtual Result<void> stop() = 0;
   // After a stop that succeeded: data that a user had written and that was lost on its way to the

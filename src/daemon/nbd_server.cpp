@@ -12,21 +12,21 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/log.hpp"
-#include "control/protocol.hpp"
-#include "daemon/end_signals.hpp"
 #include "daemon/reporter.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/descriptor_io.hpp"
+#include "os/event_loop.hpp"
+#include "os/spawn.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::daemon {
 
@@ -34,11 +34,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using nlohmann::json;
-
 constexpr const char* kPluginFile = "nbdkit-dmremap-plugin.so";
-// The pipe's number in the new process; what is above is closed there.
-constexpr int kReportFd = 3;
 
 // As far as it can be seen from where this program lies: a build tree, an installation.
 std::string find_plugin() {
@@ -70,7 +66,7 @@ std::string find_nbdkit() {
 // it, by the path: so nobody else may be able to exchange anything on the way.
 Result<std::string> clear_socket(const std::string& wanted) {
   const auto directory =
-      io::TrustedDirectory::open_parent_of(wanted, io::PathTrust::no_foreign_changes);
+      os::TrustedDirectory::open_parent_of(wanted, os::PathTrust::no_foreign_changes);
   if (!directory) {
     Error error = directory.error();
     if (error.code == ErrorCode::no_such_device) error.code = ErrorCode::io;
@@ -123,51 +119,32 @@ std::vector<std::string> command_line(const NbdOptions& options, const std::stri
   if (open.degraded) out.emplace_back("degraded=true");
   if (open.accept_main_changed) out.emplace_back("accept-main-changed=true");
   if (!open.accept_main.empty()) out.push_back("accept-main=" + open.accept_main);
-  out.push_back(fmt::format("report-fd={}", kReportFd));
+  out.push_back(fmt::format("report-fd={}", os::kPassedFd));
   return out;
 }
 
 // nbdkit, as its parent sees it until it serves.
-struct Starting {
+struct NbdkitProcess {
   pid_t pid = 0;
   FileDescriptor report;      // what the plugin tells
   FileDescriptor complaints;  // what nbdkit printed before it had the set's log
 };
 
-Result<Starting> spawn(const NbdOptions& options, const std::string& socket) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "make a pipe", {});
-  Starting out;
-  out.report = FileDescriptor(ends[0]);
-  const FileDescriptor theirs(ends[1]);
+Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket) {
+  auto pipe = os::make_pipe();
+  if (!pipe) return tl::unexpected(pipe.error());
+  NbdkitProcess out;
+  out.report = std::move(pipe->reading);
   out.complaints = FileDescriptor(::memfd_create("nbdkit", MFD_CLOEXEC));
   if (!out.complaints.valid()) return fail_errno(errno, "make a file in memory", {});
-
-  const auto words = command_line(options, find_nbdkit(), socket);
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-
-  posix_spawn_file_actions_t files;
-  ::posix_spawn_file_actions_init(&files);
-  ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&files, out.complaints.get(), STDERR_FILENO);
-  ::posix_spawn_file_actions_adddup2(&files, theirs.get(), kReportFd);
-  ::posix_spawn_file_actions_addclosefrom_np(&files, kReportFd + 1);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
+  os::Command command{command_line(options, find_nbdkit(), socket)};
+  command.errors = out.complaints.get();
+  command.passed = pipe->writing.get();
   // A terminal's signals would reach it too; in the foreground its parent passes them on.
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-  const int error =
-      ::posix_spawn(&out.pid, argv.front(), &files, &attributes, argv.data(), environ);
-  ::posix_spawnattr_destroy(&attributes);
-  ::posix_spawn_file_actions_destroy(&files);
-  if (error != 0) return fail_errno(error, "start", words.front());
+  command.own_session = true;
+  const auto child = os::spawn(command);
+  if (!child) return fail_errno(child.error(), "start", command.words.front());
+  out.pid = *child;
   return out;
 }
 
@@ -182,23 +159,20 @@ std::string last_complaint(const FileDescriptor& complaints) {
 
 // `what` is served, or why not. In the background the process that was spawned ends as soon as the
 // one that serves goes its own way.
-Result<json> wait_until_served(const Starting& starting, const std::string& socket,
-                               bool foreground) {
-  const std::string said = read_report(starting.report);
+Result<control::StartReport> wait_until_served(const NbdkitProcess& nbdkit,
+                                               const std::string& socket, bool foreground) {
+  const std::string said = os::read_to_end(nbdkit.report.get());
   if (said.empty() || !foreground) {
-    const std::string how = end_of_process(starting.pid);
+    const std::string how = os::end_in_words(os::wait_for(nbdkit.pid));
     if (said.empty()) {
-      const std::string why = last_complaint(starting.complaints);
+      const std::string why = last_complaint(nbdkit.complaints);
       return fail(ErrorCode::io, "nbdkit does not serve: " + (why.empty() ? how : why), socket,
                   "see that nbdkit works here, or use another --export");
     }
   }
-  auto answer = control::parse_answer(said);
-  if (!answer) {
-    if (foreground) (void)end_of_process(starting.pid);
-    return tl::unexpected(answer.error());
-  }
-  return (*answer)["served"];
+  auto served = report_in(said);
+  if (!served && foreground) (void)os::wait_for(nbdkit.pid);
+  return served;
 }
 
 // What must hold before nbdkit is asked; the socket.
@@ -224,7 +198,8 @@ Result<void> check_nbd_server() {
   return {};
 }
 
-Result<json> start_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime) {
+Result<control::StartReport> start_nbd_server(const NbdOptions& options,
+                                              const control::RuntimeDir& runtime) {
   const auto socket = prepare(options, runtime);
   if (!socket) return tl::unexpected(socket.error());
   const auto starting = spawn(options, *socket);
@@ -233,28 +208,35 @@ Result<json> start_nbd_server(const NbdOptions& options, const control::RuntimeD
 }
 
 Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime,
-                            ServeObserver& observer) {
-  const EndSignals signals;
+                            StartObserver& observer) {
+  auto loop = os::EventLoop::make();
+  if (!loop) return tl::unexpected(loop.error());
+  NbdkitProcess nbdkit;
+  const auto pass_on = [&](int number) {
+    if (number != SIGHUP) ::kill(nbdkit.pid, SIGTERM);
+  };
+  // A signal that comes before nbdkit serves waits until the loop runs.
+  auto watched = loop->on_signals(kEndSignals, pass_on);
+  if (!watched) return watched;
   const auto socket = prepare(options, runtime);
   if (!socket) return tl::unexpected(socket.error());
-  const auto starting = spawn(options, *socket);
+  auto starting = spawn(options, *socket);
   if (!starting) return tl::unexpected(starting.error());
-  const auto served = wait_until_served(*starting, *socket, true);
+  nbdkit = std::move(*starting);
+  const auto served = wait_until_served(nbdkit, *socket, true);
   if (!served) return tl::unexpected(served.error());
+  // Readable when nbdkit has ended (pidfd_open(2)).
+  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, nbdkit.pid, 0)));
+  if (!process.valid()) return fail_errno(errno, "watch nbdkit", *socket);
   ::sd_notify(0, "READY=1");
-  if (!observer.serving(*served)) ::kill(starting->pid, SIGTERM);
-  while (true) {
-    int status = 0;
-    const pid_t ended = ::waitpid(starting->pid, &status, WNOHANG);
-    if (ended == starting->pid) {
-      if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-      return fail(ErrorCode::io, "nbdkit did not end as it should", *socket,
-                  "see the log in the runtime directory");
-    }
-    if (const auto signal = signals.wait(std::chrono::milliseconds(100))) {
-      if (*signal != SIGHUP) ::kill(starting->pid, SIGTERM);
-    }
-  }
+  if (!observer.serving(*served)) ::kill(nbdkit.pid, SIGTERM);
+  watched = loop->on_readable(process.get(), [&] { loop->end(); });
+  if (watched) watched = loop->run();
+  if (!watched) return watched;
+  const int status = os::wait_for(nbdkit.pid);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(ErrorCode::io, "nbdkit did not end as it should", *socket,
+              "see the log in the runtime directory");
 }
 
 }  // namespace dmremap::daemon

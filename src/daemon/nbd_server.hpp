@@ -8,12 +8,12 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "daemon/serving.hpp"
+#include "daemon/set_daemon.hpp"
 
 namespace dmremap::daemon {
 
 struct NbdOptions {
-  ServeOptions serve;  // its exports and mount path mean nothing
+  StartOptions serve;  // its exports and mount path mean nothing
   std::string socket;  // empty: in the runtime directory
   bool foreground = false;
 };
@@ -21,14 +21,14 @@ struct NbdOptions {
 // Errors: not_supported if nbdkit or the plugin is not there.
 Result<void> check_nbd_server();
 
-// In the background: returns what is served once I/O is served. Errors: as serve();
+// In the background: returns what is served once I/O is served. Errors: as run_daemon();
 // not_supported; device_in_use or usage for the socket; io if nbdkit does not start.
-Result<nlohmann::json> start_nbd_server(const NbdOptions& options,
-                                        const control::RuntimeDir& runtime);
+Result<control::StartReport> start_nbd_server(const NbdOptions& options,
+                                              const control::RuntimeDir& runtime);
 
 // In the foreground: returns when the set has been stopped. The signals that end this process end
 // the set; so does its death.
 Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime,
-                            ServeObserver& observer);
+                            StartObserver& observer);
 
 }  // namespace dmremap::daemon

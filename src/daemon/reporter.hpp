@@ -4,45 +4,36 @@
 // error that is when the process has ended and let go of everything.
 #pragma once
 
-#include <sys/types.h>
-
-#include "base/file_descriptor.hpp"
 #include "base/result.hpp"
-#include "daemon/serving.hpp"
+#include "daemon/set_daemon.hpp"
+#include "os/background.hpp"
 
 namespace dmremap::daemon {
 
 // Tells the waiting process, once. From when the set's name is known, the log goes to the runtime
 // directory.
-class Reporter final : public ServeObserver {
+class Reporter final : public StartObserver {
  public:
-  Reporter(FileDescriptor pipe, const control::RuntimeDir& runtime)
-      : pipe_(std::move(pipe)), runtime_(runtime) {}
+  Reporter(os::Announcement announcement, const control::RuntimeDir& runtime)
+      : announcement_(std::move(announcement)), runtime_(runtime) {}
 
   void named(const std::string& name) override;
-  bool serving(const nlohmann::json& what) override;
+  bool serving(const control::StartReport& what) override;
   // A start that is refused leaves no log behind.
   void failed(const Error& error);
-  [[nodiscard]] bool has_told() const { return !pipe_.valid(); }
+  [[nodiscard]] bool has_told() const { return announcement_.is_closed(); }
 
  private:
-  bool tell(const nlohmann::json& answer);
-
-  FileDescriptor pipe_;
+  os::Announcement announcement_;
   const control::RuntimeDir& runtime_;
   std::string log_path_;
   bool log_is_new_ = false;
 };
 
+// What a Reporter has told: what is served, or the error.
+[[nodiscard]] Result<control::StartReport> report_in(const std::string& said);
+
 // Sends stderr to the set's log in the runtime directory. True if there was none before.
 bool log_to_runtime_dir(const control::RuntimeDir& runtime, const std::string& name);
-
-// Points a standard file at a path; without it the process merely keeps what it had.
-void redirect(const char* path, int flags, int target);
-
-// What the other process tells, or nothing if it ended without a word.
-[[nodiscard]] std::string read_report(const FileDescriptor& pipe);
-// "was killed by signal 9", "ended with status 1".
-[[nodiscard]] std::string end_of_process(pid_t child);
 
 }  // namespace dmremap::daemon

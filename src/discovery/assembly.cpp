@@ -2,7 +2,6 @@
 #include "discovery/assembly.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -10,6 +9,7 @@
 
 #include "discovery/candidates.hpp"
 #include "io/file_device.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::discovery {
 
@@ -17,15 +17,9 @@ namespace {
 
 constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
 
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
-
-std::vector<io::Storage> beneath_path(const std::string& path) {
-  const auto storage = io::storage_of(path);
-  return storage ? io::beneath(*storage) : std::vector<io::Storage>{};
+std::vector<os::Storage> beneath_path(const std::string& path) {
+  const auto storage = os::storage_of(path);
+  return storage ? os::beneath(*storage) : std::vector<os::Storage>{};
 }
 
 struct Found {
@@ -89,10 +83,10 @@ class Candidates {
         shared_(discovery::shared_facts(discovery::names_of_disks())),
         spare_(beneath_path(spare.path)),
         search_(search),
-        accepted_(search.accept_main.empty() ? std::nullopt : io::storage_of(search.accept_main)) {}
+        accepted_(search.accept_main.empty() ? std::nullopt : os::storage_of(search.accept_main)) {}
 
   void add(const std::string& path, bool named) {
-    const auto storage = io::storage_of(path);
+    const auto storage = os::storage_of(path);
     if (!storage || is_known(*storage, named) || is_excluded(*storage)) return;
     auto facts = discovery::gather_facts(path);
     if (!facts) return;
@@ -105,7 +99,7 @@ class Candidates {
   }
 
   [[nodiscard]] bool is_likely(const std::string& path) const {
-    const auto storage = io::storage_of(path);
+    const auto storage = os::storage_of(path);
     if (!storage || is_excluded(*storage)) return false;
     return discovery::may_be_device(path, recorded_.fingerprint.size, recorded_.facts);
   }
@@ -113,7 +107,7 @@ class Candidates {
   [[nodiscard]] std::vector<MainCandidate> take() { return std::move(found_); }
 
  private:
-  bool is_known(const io::Storage& storage, bool named) {
+  bool is_known(const os::Storage& storage, bool named) {
     for (MainCandidate& one : found_) {
       if (one.device.beneath.empty() || one.device.beneath.front() != storage) continue;
       one.named = one.named || named;
@@ -122,9 +116,9 @@ class Candidates {
     return false;
   }
 
-  [[nodiscard]] bool is_excluded(const io::Storage& storage) const {
-    const auto below = io::beneath(storage);
-    const auto lies_below = [&](const io::Storage& other) {
+  [[nodiscard]] bool is_excluded(const os::Storage& storage) const {
+    const auto below = os::beneath(storage);
+    const auto lies_below = [&](const os::Storage& other) {
       return std::ranges::find(below, other) != below.end();
     };
     if (std::ranges::any_of(search_.never, lies_below)) return true;
@@ -134,9 +128,9 @@ class Candidates {
 
   discovery::RecordedMain recorded_;
   discovery::SharedFacts shared_;
-  std::vector<io::Storage> spare_;
+  std::vector<os::Storage> spare_;
   const MainSearch& search_;
-  std::optional<io::Storage> accepted_;
+  std::optional<os::Storage> accepted_;
   std::vector<MainCandidate> found_;
 };
 
@@ -157,7 +151,7 @@ Result<Spare> find_spare(const std::vector<std::string>& paths) {
   std::vector<std::pair<std::string, metadata::Survey>> blank;
   std::optional<Error> unread;
   for (const std::string& given : paths) {
-    const std::string path = absolute(given);
+    const std::string path = os::absolute(given);
     const auto device = io::FileDevice::open(path, kLook);
     if (!device) return tl::unexpected(device.error());
     auto survey = metadata::survey(**device);
@@ -177,7 +171,7 @@ Result<Spare> find_spare(const std::vector<std::string>& paths) {
   auto spare = take_chosen(found, fmt::format("{}", fmt::join(paths, ", ")));
   if (!spare) return spare;
   for (const std::string& given : paths) {
-    if (absolute(given) != spare->path) spare->others.push_back(absolute(given));
+    if (os::absolute(given) != spare->path) spare->others.push_back(os::absolute(given));
   }
   return spare;
 }

@@ -15,8 +15,8 @@
 #include "discovery/hints.hpp"
 #include "discovery/main_choice.hpp"
 #include "format/content.hpp"
-#include "io/usage.hpp"
 #include "metadata/survey.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -50,7 +50,7 @@ struct MainSearch {
   std::string hint_path;    // where it was last seen; may be empty
   std::string accept_main;  // the user says that it is this device; may be empty
   // Never main: what the set itself serves, and what lies on that.
-  std::vector<io::Storage> never;
+  std::vector<os::Storage> never;
 };
 
 // The devices that main is chosen among: `spare.others`; if there are none, where main was last
@@ -71,7 +71,7 @@ struct SpareFact {
   std::string name;
   Uuid set_uuid;
   Uuid spare_uuid;
-  std::vector<io::Storage> beneath;  // itself first
+  std::vector<os::Storage> beneath;  // itself first
 };
 
 // Index of the one spare among devices that hold metadata. Two views of one device (a loop device

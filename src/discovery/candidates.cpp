@@ -12,8 +12,8 @@
 
 #include "discovery/hardware_names.hpp"
 #include "io/file_device.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -29,19 +29,19 @@ bool is_of_no_use(std::string_view name) {
 
 bool is_usable(const std::string& name, const std::string& directory) {
   if (is_of_no_use(name)) return false;
-  const std::string size = io::read_attribute(directory + "/size");
+  const std::string size = os::read_attribute(directory + "/size");
   if (size.empty() || size == "0") return false;
-  if (io::read_attribute(directory + "/hidden") == "1") return false;
-  const bool is_partition = !io::read_attribute(directory + "/partition").empty();
+  if (os::read_attribute(directory + "/hidden") == "1") return false;
+  const bool is_partition = !os::read_attribute(directory + "/partition").empty();
   if (!name.starts_with("loop") || is_partition) return true;
-  return !io::read_attribute(directory + "/loop/backing_file").empty();
+  return !os::read_attribute(directory + "/loop/backing_file").empty();
 }
 
 }  // namespace
 
 std::vector<std::string> block_devices(const std::string& sys, const std::string& dev) {
   std::vector<std::string> found;
-  for (const std::string& name : io::names_in(sys + "/class/block")) {
+  for (const std::string& name : os::names_in(sys + "/class/block")) {
     if (!is_usable(name, fmt::format("{}/class/block/{}", sys, name))) continue;
     // The kernel writes the slashes of node names as exclamation marks: cciss!c0d0.
     std::string node = fmt::format("{}/{}", dev, name);
@@ -55,7 +55,7 @@ std::vector<std::string> block_devices(const std::string& sys, const std::string
 
 bool may_be_device(const std::string& path, SectorCount size,
                    const std::vector<format::Fact>& facts) {
-  const auto storage = io::storage_of(path);
+  const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return false;
   const auto names = hardware_names(storage->device);
   if (std::ranges::find_first_of(names, facts) != names.end()) return true;

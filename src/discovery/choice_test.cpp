@@ -17,7 +17,7 @@ Uuid uuid(unsigned char n) {
 }
 
 SpareFact spare(const std::string& path, unsigned char set, dev_t device) {
-  return {path, "data", uuid(set), uuid(9), {io::Storage{device, 0}}};
+  return {path, "data", uuid(set), uuid(9), {os::Storage{device, 0}}};
 }
 
 IdentityVerdict proved() {
@@ -47,7 +47,7 @@ IdentityVerdict different() {
 MainCandidate main_at(const std::string& path, IdentityVerdict verdict, bool named, dev_t device) {
   MainCandidate out;
   out.device.path = path;
-  out.device.beneath = {io::Storage{device, 0}};
+  out.device.beneath = {os::Storage{device, 0}};
   out.verdict = std::move(verdict);
   out.named = named;
   return out;
@@ -154,9 +154,9 @@ TEST(ChooseMain, Promise8_TheUsersWordIsRefusedWhereMainIsThere) {
                       accepted(main_at("/said", unproven(), true, 2))}),
             ErrorCode::wrong_main);
   MainCandidate loop = accepted(main_at("/dev/loop0", proved(), true, 7));
-  loop.device.beneath.push_back(io::Storage{1, 5});
+  loop.device.beneath.push_back(os::Storage{1, 5});
   MainCandidate file = main_at("/img", proved(), false, 1);
-  file.device.beneath = {io::Storage{1, 5}};
+  file.device.beneath = {os::Storage{1, 5}};
   EXPECT_EQ(choose_main({file, loop}, "data").value(), 1U) << "another view of it";
 }
 

@@ -18,7 +18,7 @@
 #include "discovery/file_names.hpp"
 #include "discovery/fingerprint.hpp"
 #include "discovery/hardware_names.hpp"
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::discovery {
 
@@ -50,7 +50,7 @@ std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
 // A loop device is what it is a view of. A file that was deleted or lies in another mount namespace
 // cannot be looked at.
 std::vector<Fact> names_below_loop(dev_t device, std::uint64_t first_sector, int layers) {
-  const auto backing = io::loop_backing(device);
+  const auto backing = os::loop_backing(device);
   if (!backing || layers == 0) return {};
   // Only to look at it: no server of a hung file system is asked for data.
   const FileDescriptor fd(
@@ -67,10 +67,10 @@ std::vector<Fact> names_below_loop(dev_t device, std::uint64_t first_sector, int
 std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
                                    std::uint64_t first_sector, int layers) {
   if (!is_block_device) return file_names(fd, offset_suffix(first_sector));
-  const std::string directory = io::sysfs_directory_of(device);
-  const bool is_partition = !io::read_attribute(directory + "/partition").empty();
+  const std::string directory = os::sysfs_directory_of(device);
+  const bool is_partition = !os::read_attribute(directory + "/partition").empty();
   if (is_partition) {
-    first_sector += std::strtoull(io::read_attribute(directory + "/start").c_str(), nullptr, 10);
+    first_sector += std::strtoull(os::read_attribute(directory + "/start").c_str(), nullptr, 10);
   }
   std::vector<Fact> facts = hardware_names(device);
   append(facts, names_below_loop(device, first_sector, layers));
@@ -99,8 +99,8 @@ bool has_several_paths(const std::string& directory) {
 // A path of a multipath map is seen through the map.
 bool is_multipath_leg(const std::string& directory) {
   const std::string holders = directory + "/holders";
-  return std::ranges::any_of(io::names_in(holders), [&](const std::string& holder) {
-    return io::read_attribute(fmt::format("{}/{}/dm/uuid", holders, holder)).starts_with("mpath-");
+  return std::ranges::any_of(os::names_in(holders), [&](const std::string& holder) {
+    return os::read_attribute(fmt::format("{}/{}/dm/uuid", holders, holder)).starts_with("mpath-");
   });
 }
 
@@ -124,9 +124,9 @@ Result<DeviceFacts> gather_facts(const io::FileDevice& device) {
   add(out.facts, FactKind::path, out.path);
   if (device.is_block_device()) add(out.facts, FactKind::port, port_of(facts.st_rdev));
   sort_decisive_first(out.facts);
-  const io::Storage storage = device.is_block_device() ? io::Storage{facts.st_rdev, 0}
-                                                       : io::Storage{facts.st_dev, facts.st_ino};
-  out.beneath = io::beneath(storage);
+  const os::Storage storage = device.is_block_device() ? os::Storage{facts.st_rdev, 0}
+                                                       : os::Storage{facts.st_dev, facts.st_ino};
+  out.beneath = os::beneath(storage);
   return out;
 }
 
@@ -138,12 +138,12 @@ Result<DeviceFacts> gather_facts(const std::string& path) {
 
 std::vector<DiskNames> names_of_disks(const std::string& sys) {
   std::vector<DiskNames> out;
-  for (const std::string& name : io::names_in(sys + "/class/block")) {
+  for (const std::string& name : os::names_in(sys + "/class/block")) {
     const std::string directory = fmt::format("{}/class/block/{}", sys, name);
-    const bool is_hidden = io::read_attribute(directory + "/hidden") == "1";
-    const bool is_partition = !io::read_attribute(directory + "/partition").empty();
+    const bool is_hidden = os::read_attribute(directory + "/hidden") == "1";
+    const bool is_partition = !os::read_attribute(directory + "/partition").empty();
     if (is_hidden || is_partition || is_multipath_leg(directory)) continue;
-    const auto device = io::parse_device_number(io::read_attribute(directory + "/dev"));
+    const auto device = os::parse_device_number(os::read_attribute(directory + "/dev"));
     if (!device) continue;
     auto facts = hardware_names(*device, sys);
     if (!facts.empty()) out.push_back({name, std::move(facts), has_several_paths(directory)});

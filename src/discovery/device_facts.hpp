@@ -12,13 +12,13 @@
 #include "format/content.hpp"
 #include "format/recorded_facts.hpp"
 #include "io/file_device.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
 struct DeviceFacts {
   std::string path;                  // absolute
-  std::vector<io::Storage> beneath;  // itself first, then what it lies on
+  std::vector<os::Storage> beneath;  // itself first, then what it lies on
   format::Fingerprint fingerprint;   // as the identity section records it
   std::vector<format::Fact> facts;   // decisive kinds first; placeholders are not among them
 };

@@ -11,6 +11,7 @@
 #include "discovery/candidates.hpp"
 #include "discovery/main_print.hpp"
 #include "io/file_device.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::discovery {
 
@@ -20,12 +21,6 @@ struct Seen {
   std::string path;
   metadata::Survey survey;
 };
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
 
 void add(std::vector<std::string>& paths, const std::string& path) {
   if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
@@ -50,7 +45,7 @@ SpareFact fact_of(const Seen& seen) {
   if (seen.survey.content) out.name = seen.survey.content->identity.name;
   out.set_uuid = seen.survey.set_uuid.value_or(Uuid{});
   out.spare_uuid = seen.survey.spare_uuid.value_or(Uuid{});
-  if (const auto storage = io::storage_of(seen.path)) out.beneath = io::beneath(*storage);
+  if (const auto storage = os::storage_of(seen.path)) out.beneath = os::beneath(*storage);
   return out;
 }
 
@@ -130,7 +125,7 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
                    const IsRunning& is_running) {
   Discovery out;
   std::vector<std::string> places;
-  for (const std::string& path : paths) add(places, absolute(path));
+  for (const std::string& path : paths) add(places, os::absolute(path));
   if (paths.empty()) places = places_to_look(hints);
   std::map<Uuid, std::vector<Seen>> sets;
   std::vector<std::string> blank;

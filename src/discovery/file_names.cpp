@@ -20,8 +20,8 @@
 #include "discovery/hardware.hpp"
 #include "discovery/hardware_names.hpp"
 #include "discovery/probe.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -40,7 +40,7 @@ constexpr unsigned long kGetFileSystemUuid = _IOR(0x15, 0, FileSystemUuid);
 constexpr unsigned kStatxMountIds = 0x1000U | 0x4000U;
 
 std::string boot_id() {
-  return io::read_attribute("/proc/sys/kernel/random/boot_id");
+  return os::read_attribute("/proc/sys/kernel/random/boot_id");
 }
 
 std::string hex(std::span<const std::byte> bytes) {
@@ -72,14 +72,14 @@ std::string handle_of(int fd) {
 // The block device of the file system; none: it has no single one, or it cannot be told.
 std::optional<dev_t> device_below(dev_t file_system) {
   if (major(file_system) != 0) return file_system;
-  for (const io::Storage& below : io::beneath(io::Storage{file_system, 1})) {
+  for (const os::Storage& below : os::beneath(os::Storage{file_system, 1})) {
     if (below.is_block_device()) return below.device;
   }
   return std::nullopt;
 }
 
 std::string probed_uuid(dev_t device) {
-  const std::string node = io::read_attribute(io::sysfs_directory_of(device) + "/uevent");
+  const std::string node = os::read_attribute(os::sysfs_directory_of(device) + "/uevent");
   const std::string_view key = "DEVNAME=";
   const auto at = node.find(key);
   if (at == std::string::npos) return {};

@@ -10,8 +10,9 @@
 
 #include "discovery/hardware.hpp"
 #include "discovery/probe.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/path.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -57,9 +58,9 @@ void learn_hardware(const io::FileDevice& device, dev_t number, Fingerprint& fin
   fingerprint.wwn = std::move(hardware.wwn);
   fingerprint.serial = std::move(hardware.serial);
   fingerprint.model = std::move(hardware.model);
-  const std::string directory = io::sysfs_directory_of(number);
+  const std::string directory = os::sysfs_directory_of(number);
   std::error_code error;
-  if (!io::read_attribute(directory + "/partition").empty()) {
+  if (!os::read_attribute(directory + "/partition").empty()) {
     fingerprint.kind = DeviceKind::partition;
     fingerprint.part_uuid = std::move(hardware.part_uuid);
     if (fingerprint.part_uuid.empty()) fingerprint.part_uuid = partition_uuid(device);
@@ -124,9 +125,7 @@ Result<Fingerprint> take_fingerprint(const io::FileDevice& device, const Content
   }
   fingerprint.fs_type = contents.type;
   fingerprint.fs_uuid = contents.uuid;
-  std::error_code error;
-  const auto path = std::filesystem::absolute(device.path(), error);
-  fingerprint.path_hint = error ? device.path() : path.lexically_normal().string();
+  fingerprint.path_hint = os::absolute(device.path());
   cut_to_stored(fingerprint);
   return fingerprint;
 }

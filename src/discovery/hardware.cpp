@@ -8,8 +8,8 @@
 
 #include <libudev.h>
 
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -54,7 +54,7 @@ Hardware hardware_in_udev(dev_t device) {
 std::string first_attribute(const std::string& directory,
                             std::initializer_list<const char*> names) {
   for (const char* const name : names) {
-    std::string value = io::read_attribute(directory + "/" + name);
+    std::string value = os::read_attribute(directory + "/" + name);
     if (!value.empty()) return value;
   }
   return {};
@@ -63,7 +63,7 @@ std::string first_attribute(const std::string& directory,
 // SCSI vital product data, page 80h: a header of four bytes, the last two the length, then the
 // serial number in ASCII (SPC-4, 7.8.15).
 std::string serial_in_page_80(const std::string& path) {
-  const std::string page = io::read_attribute(path);
+  const std::string page = os::read_attribute(path);
   const std::size_t start = page.find_first_of('\x80');
   if (start == std::string::npos || page.size() < start + 4) return {};
   const std::string serial = page.substr(start + 3);
@@ -78,8 +78,8 @@ void fill(std::string& known, std::string&& other) {
 }  // namespace
 
 Hardware hardware_in_sysfs(dev_t device, const std::string& sys) {
-  const io::KernelViews views{sys, "/proc"};
-  const std::string disk = io::sysfs_directory_of(io::whole_disk_of(device, views), sys);
+  const os::KernelViews views{sys, "/proc"};
+  const std::string disk = os::sysfs_directory_of(os::whole_disk_of(device, views), sys);
   Hardware found;
   found.wwn_as_shown = first_attribute(disk, {"wwid", "device/wwid"});
   found.wwn = normal_wwn(found.wwn_as_shown);

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "discovery/hardware.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
@@ -110,19 +110,19 @@ bool is_placeholder(std::string_view name) {
 }
 
 std::vector<Fact> hardware_names(dev_t device, const std::string& sys) {
-  const io::KernelViews views{sys, "/proc"};
-  const std::string disk = io::sysfs_directory_of(io::whole_disk_of(device, views), sys);
+  const os::KernelViews views{sys, "/proc"};
+  const std::string disk = os::sysfs_directory_of(os::whole_disk_of(device, views), sys);
   std::vector<Fact> facts;
   for (const auto& [attribute, type] : kNameAttributes) {
-    std::string text = io::read_attribute(fmt::format("{}/{}", disk, attribute));
+    std::string text = os::read_attribute(fmt::format("{}/{}", disk, attribute));
     // Shown with spaces or dashes between the bytes.
     if (type == "eui.") text = letters_and_digits(text);
     if (!type.empty()) text.insert(0, type);
     if (auto fact = world_wide_name(text)) add(facts, std::move(*fact));
   }
-  const std::string mapped = io::read_attribute(disk + "/dm/uuid");
+  const std::string mapped = os::read_attribute(disk + "/dm/uuid");
   add_device_mapper(facts, mapped);
-  const std::string array = io::read_attribute(disk + "/md/uuid");
+  const std::string array = os::read_attribute(disk + "/md/uuid");
   if (!array.empty()) add(facts, {FactKind::md_uuid, array});
   const Hardware known = sys == "/sys" ? hardware_of(device) : hardware_in_sysfs(device, sys);
   // Version 1 calls the UUID of a virtual device its serial number.

@@ -85,9 +85,9 @@ Result<void> check_in_no_set(io::FileDevice& main, const discovery::DeviceFacts&
                 main.path(), "give the failing disk; `dmremap release` ends that set");
   }
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
-  const auto new_spare = io::storage_of(overwritten);
+  const auto new_spare = os::storage_of(overwritten);
   for (const KnownSet& set : known_sets(known, main.path())) {
-    const bool is_given_up = set.uuid == discard || io::storage_of(set.spare) == new_spare;
+    const bool is_given_up = set.uuid == discard || os::storage_of(set.spare) == new_spare;
     if (is_given_up || !may_be_main(set, facts, shared)) continue;
     const std::string uuid = to_string(set.uuid);
     return fail(

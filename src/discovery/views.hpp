@@ -6,12 +6,12 @@
 #include <cstddef>
 #include <vector>
 
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::discovery {
 
 // What each candidate lies on, itself first; empty where that is not known.
-using Beneath = std::vector<io::Storage>;
+using Beneath = std::vector<os::Storage>;
 
 // Whether `upper` is another view of `lower`, or the same device under another name.
 [[nodiscard]] inline bool lies_on(const Beneath& upper, const Beneath& lower) {

@@ -7,14 +7,12 @@
 #include <set>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
 #include "files/dfxml.hpp"
+#include "os/spawn.hpp"
 
 namespace dmremap::files {
 
@@ -28,32 +26,22 @@ constexpr std::array kOptions{"-x", "-g", "-z", "-O"};
 class Fiwalk {
  public:
   static Result<Fiwalk> start(const std::string& device) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "make a pipe", {});
-    Fiwalk out;
-    out.pipe_ = FileDescriptor(ends[0]);
-    const FileDescriptor writing(ends[1]);
-    std::vector<std::string> words{"fiwalk"};
-    words.insert(words.end(), kOptions.begin(), kOptions.end());
-    words.push_back(device);
-    std::vector<char*> arguments;
-    arguments.reserve(words.size() + 1);
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    ::posix_spawn_file_actions_init(&files);
-    ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&files, writing.get(), STDOUT_FILENO);
-    ::posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    const int error =
-        ::posix_spawnp(&out.process_, "fiwalk", &files, nullptr, arguments.data(), environ);
-    ::posix_spawn_file_actions_destroy(&files);
-    if (error == ENOENT) {
+    auto pipe = os::make_pipe();
+    if (!pipe) return tl::unexpected(pipe.error());
+    os::Command command{{"fiwalk"}};
+    command.words.insert(command.words.end(), kOptions.begin(), kOptions.end());
+    command.words.push_back(device);
+    command.output = pipe->writing.get();
+    const auto started = os::spawn(command);
+    if (!started && started.error() == ENOENT) {
       return fail(ErrorCode::not_supported,
                   "files of NTFS, exFAT and FAT are found by fiwalk, which is not installed",
                   device, "install the package sleuthkit");
     }
-    if (error != 0) return fail_errno(error, "run fiwalk", device);
+    if (!started) return fail_errno(started.error(), "run fiwalk", device);
+    Fiwalk out;
+    out.process_ = *started;
+    out.pipe_ = std::move(pipe->reading);
     return out;
   }
 
@@ -75,13 +63,7 @@ class Fiwalk {
   // Its status as wait(2) has it.
   int wait() {
     pipe_ = FileDescriptor();
-    int status = 0;
-    if (process_ > 0) {
-      while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
-      }
-    }
-    process_ = 0;
-    return status;
+    return process_ > 0 ? os::wait_for(std::exchange(process_, 0)) : 0;
   }
 
  private:

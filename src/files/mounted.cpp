@@ -9,13 +9,13 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::files {
 
 namespace {
 
-using io::Storage;
+using os::Storage;
 
 // These answer FIEMAP with addresses that are, or can be turned into, those of their device.
 bool is_known(const std::string& fs_type) {
@@ -31,10 +31,9 @@ bool is_read_from_device(const std::string& fs_type) {
 }
 
 // The last one mounted there is the one that is seen.
-std::optional<io::Mount> mount_at(const std::string& path, const io::KernelViews& views) {
-  const std::string text = io::read_attribute(views.proc + "/self/mountinfo");
-  std::optional<io::Mount> out;
-  for (io::Mount& mount : io::parse_mountinfo(text)) {
+std::optional<os::Mount> mount_at(const std::string& path, const os::KernelViews& views) {
+  std::optional<os::Mount> out;
+  for (os::Mount& mount : os::read_mounts(views.proc + "/self/mountinfo")) {
     if (mount.mount_point == path) out = std::move(mount);
   }
   return out;
@@ -42,13 +41,13 @@ std::optional<io::Mount> mount_at(const std::string& path, const io::KernelViews
 
 // btrfs and a FUSE file system on an image have device numbers of their own; the source names the
 // device.
-std::optional<Storage> device_of(const io::Mount& mount) {
-  if (mount.fs_type == "btrfs" || mount.fs_type == "fuse") return io::storage_of(mount.source);
+std::optional<Storage> device_of(const os::Mount& mount) {
+  if (mount.fs_type == "btrfs" || mount.fs_type == "fuse") return os::storage_of(mount.source);
   return Storage{mount.device, 0};
 }
 
 std::uint64_t number_in(const std::string& path) {
-  const std::string text = io::read_attribute(path);
+  const std::string text = os::read_attribute(path);
   std::uint64_t out = 0;
   std::from_chars(text.data(), text.data() + text.size(), out);
   return out;
@@ -60,26 +59,26 @@ bool is_one_of(const Storage& storage, const std::vector<Storage>& exports) {
 
 // The window of `device` on an export: it is one, is a partition of one, or a loop device over one.
 std::optional<SectorRange> window_on(const Storage& device, const std::vector<Storage>& exports,
-                                     SectorCount size, const io::KernelViews& views) {
+                                     SectorCount size, const os::KernelViews& views) {
   if (is_one_of(device, exports) && !device.is_block_device()) return SectorRange{{0}, size};
   if (!device.is_block_device() || device.device == 0) return std::nullopt;
-  const std::string sysfs = io::sysfs_directory_of(device.device, views.sys);
-  const Storage disk{io::whole_disk_of(device.device, views), 0};
+  const std::string sysfs = os::sysfs_directory_of(device.device, views.sys);
+  const Storage disk{os::whole_disk_of(device.device, views), 0};
   SectorRange out{{0}, {number_in(sysfs + "/size")}};
   if (disk != device) out.first = {number_in(sysfs + "/start")};
   if (!is_one_of(disk, exports)) {
-    const auto backing = io::loop_backing(disk.device, views);
+    const auto backing = os::loop_backing(disk.device, views);
     if (!backing) return std::nullopt;
-    const auto file = io::storage_of(backing->path);
+    const auto file = os::storage_of(backing->path);
     if (!file || !is_one_of(*file, exports)) return std::nullopt;
     out.first = out.first + SectorCount::from_bytes(backing->offset);
   }
   return out.intersect({{0}, size});
 }
 
-Error not_here(const std::string& path, const io::Mount& mount, const Storage& device,
-               const std::vector<Storage>& exports, const io::KernelViews& views) {
-  for (const Storage& below : io::beneath(device, views)) {
+Error not_here(const std::string& path, const os::Mount& mount, const Storage& device,
+               const std::vector<Storage>& exports, const os::KernelViews& views) {
+  for (const Storage& below : os::beneath(device, views)) {
     if (below == device || !is_one_of(below, exports)) continue;
     return {
         ErrorCode::not_supported,
@@ -93,15 +92,15 @@ Error not_here(const std::string& path, const io::Mount& mount, const Storage& d
 }
 
 // Where the device of a mount can be opened: as it was named to mount(8), if that is still it.
-std::string path_of(const io::Mount& mount, const Storage& device) {
-  if (io::storage_of(mount.source) == device) return mount.source;
+std::string path_of(const os::Mount& mount, const Storage& device) {
+  if (os::storage_of(mount.source) == device) return mount.source;
   return fmt::format("/dev/block/{}:{}", major(device.device), minor(device.device));
 }
 
 // A device or image of the set that was named itself, not the place where it is mounted.
 Result<Mounted> find_device(const std::string& path, const Storage& device,
                             const std::vector<Storage>& served, SectorCount size,
-                            const io::KernelViews& views) {
+                            const os::KernelViews& views) {
   const auto window = window_on(device, served, size, views);
   if (!window) {
     return fail(ErrorCode::usage, "is not on this set", path,
@@ -113,15 +112,15 @@ Result<Mounted> find_device(const std::string& path, const Storage& device,
 }  // namespace
 
 Result<Mounted> find_mounted(const std::string& path, const std::vector<std::string>& exports,
-                             SectorCount size, const io::KernelViews& views) {
+                             SectorCount size, const os::KernelViews& views) {
   std::error_code error;
   const std::string real = std::filesystem::canonical(path, error).string();
   if (error) return fail_errno(error.value(), "look at it", path);
   std::vector<Storage> served;
   for (const std::string& where : exports) {
-    if (const auto storage = io::storage_of(where)) served.push_back(*storage);
+    if (const auto storage = os::storage_of(where)) served.push_back(*storage);
   }
-  if (const auto named = io::storage_of(real)) {
+  if (const auto named = os::storage_of(real)) {
     return find_device(real, *named, served, size, views);
   }
   const auto mount = mount_at(real, views);

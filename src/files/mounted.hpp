@@ -7,7 +7,7 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::files {
 
@@ -28,6 +28,6 @@ struct Mounted {
 // file system that does not say where its files are; LVM, encryption or RAID in between); io.
 [[nodiscard]] Result<Mounted> find_mounted(const std::string& path,
                                            const std::vector<std::string>& exports,
-                                           SectorCount size, const io::KernelViews& views = {});
+                                           SectorCount size, const os::KernelViews& views = {});
 
 }  // namespace dmremap::files

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The virtual disk as a file: bytes at any offset and of any length, over a disk of whole logical blocks.
+// The virtual disk as a file: bytes at any offset and of any length, over a disk of whole logical
+// blocks.
 //
 // Invariants
 //  - A request is answered whole or with an error, never short but at the end of the disk.
@@ -48,8 +49,7 @@ class ByteDisk {
   // As remap::Disk::read_or_later; waits for what is not whole blocks. `later` may be given any
   // errno.
   std::optional<ReadOutcome> read_or_later(std::uint64_t offset, std::size_t length,
-                                           const Scratch& scratch,
-                                           const remap::Disk::Later& later);
+                                           const Scratch& scratch, const remap::Disk::Later& later);
   // `data` may lie in the payload, which is clobbered.
   // Parts of logical blocks are read, changed and written while no other write of them runs.
   WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,

@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::io {
 
@@ -23,7 +23,7 @@ bool is_in_sysfs(int fd) {
   struct stat facts {};
   if (::fstat(fd, &facts) != 0) return false;
   // Where sysfs is not mounted nothing can be told.
-  return !exists("/sys/dev/block") || exists(sysfs_directory_of(facts.st_rdev));
+  return !exists("/sys/dev/block") || exists(os::sysfs_directory_of(facts.st_rdev));
 }
 
 bool is_image_read_only(int fd) {

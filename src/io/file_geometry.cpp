@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/aligned_buffer.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::io {
 
@@ -129,16 +129,16 @@ Result<void> check_whole_blocks(std::uint64_t bytes, const Geometry& geometry, b
 }
 
 bool zeroes_by_writing(const std::string& path) {
-  const auto storage = storage_of(path);
+  const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return false;
   // The kernel writes zeros itself where the device does not do it (Linux, block/blk-lib.c).
-  const std::string queue = sysfs_directory_of(whole_disk_of(storage->device)) + "/queue";
-  const std::string most = read_attribute(queue + "/write_zeroes_max_bytes");
+  const std::string queue = os::sysfs_directory_of(os::whole_disk_of(storage->device)) + "/queue";
+  const std::string most = os::read_attribute(queue + "/write_zeroes_max_bytes");
   return most.empty() || most == "0";
 }
 
 bool zeroes_fast(const std::string& path) {
-  const auto storage = storage_of(path);
+  const auto storage = os::storage_of(path);
   if (storage && storage->is_block_device()) return !zeroes_by_writing(path);
   // Those that only change which blocks a file has; a FUSE server, say, may do anything.
   struct statfs where {};

@@ -14,15 +14,15 @@
 #include <sys/stat.h>
 
 #include "io/file_geometry.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::io {
 
 namespace {
 
 tl::unexpected<Error> in_use(const std::string& path) {
-  const auto uses = uses_of(path);
+  const auto uses = os::uses_of(path);
   if (uses.empty()) {
     return fail(ErrorCode::device_in_use, "is in use", path,
                 "find what holds it (lsblk, fuser) and end that first");
@@ -87,11 +87,11 @@ Result<OpenedStorage> open_as(const std::string& path, int flags, bool is_block_
 // and other loop devices over the same bytes. Those are held too. A file below is locked shared:
 // views of different parts of it may live side by side, but nobody may hold all of it.
 Result<void> hold_below(const std::string& path, std::vector<FileDescriptor>& held) {
-  const auto storage = storage_of(path);
+  const auto storage = os::storage_of(path);
   const auto view =
-      storage && storage->is_block_device() ? loop_backing(storage->device) : std::nullopt;
+      storage && storage->is_block_device() ? os::loop_backing(storage->device) : std::nullopt;
   if (!view) return {};
-  const auto below = storage_of(view->path);
+  const auto below = os::storage_of(view->path);
   // Deleted, or out of sight: nobody can open it by that name either.
   if (!below) return {};
   const int exclusive = below->is_block_device() ? O_EXCL : 0;
@@ -102,10 +102,10 @@ Result<void> hold_below(const std::string& path, std::vector<FileDescriptor>& he
     return in_use(view->path);
   }
   if (fd.valid()) held.push_back(std::move(fd));
-  for (const std::string& other : loop_devices_on(view->path)) {
-    const auto device = storage_of(other);
-    if (!device || device->device == whole_disk_of(storage->device)) continue;
-    const auto others_view = loop_backing(device->device);
+  for (const std::string& other : os::loop_devices_on(view->path)) {
+    const auto device = os::storage_of(other);
+    if (!device || device->device == os::whole_disk_of(storage->device)) continue;
+    const auto others_view = os::loop_backing(device->device);
     if (!others_view || !overlap(*view, *others_view)) continue;
     FileDescriptor claim(::open(other.c_str(), O_RDONLY | O_CLOEXEC | O_EXCL));
     if (!claim.valid() && errno == EBUSY) return in_use(other);
@@ -144,7 +144,7 @@ Result<OpenedStorage> open_once(const std::string& path, OpenMode mode) {
       if (errno == EWOULDBLOCK) return in_use(path);
       return fail_errno(errno, "lock", path);
     }
-    if (!loop_devices_on(path).empty()) return in_use(path);
+    if (!os::loop_devices_on(path).empty()) return in_use(path);
   }
   return opened;
 }
@@ -155,10 +155,10 @@ constexpr std::chrono::milliseconds kLetGo{10'000};
 constexpr std::chrono::milliseconds kLookEvery{20};
 
 bool is_open_in_this_process(const std::string& path) {
-  const auto wanted = storage_of(path);
+  const auto wanted = os::storage_of(path);
   const std::string descriptors = "/proc/self/fd/";
-  return std::ranges::any_of(names_in(descriptors), [&](const std::string& fd) {
-    return wanted && storage_of(descriptors + fd) == wanted;
+  return std::ranges::any_of(os::names_in(descriptors), [&](const std::string& fd) {
+    return wanted && os::storage_of(descriptors + fd) == wanted;
   });
 }
 
@@ -170,7 +170,7 @@ Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode) {
     auto opened = open_once(path, mode);
     if (opened || opened.error().code != ErrorCode::device_in_use) return opened;
     const std::string& where = opened.error().where;
-    const bool is_used = !uses_of(where).empty() || is_open_in_this_process(where);
+    const bool is_used = !os::uses_of(where).empty() || is_open_in_this_process(where);
     if (is_used || std::chrono::steady_clock::now() >= until) return opened;
     std::this_thread::sleep_for(kLookEvery);
   }

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/descriptor_io.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::io {
 
@@ -21,27 +22,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail_errno(errno, "write it", path);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return {};
-}
-
 // Where a file is, or would be: an entry of a directory that is held. Links are behind us, but
 // those of procfs (/dev/stdout leads to one), which only the kernel can follow.
 struct Place {
-  io::TrustedDirectory directory;
+  os::TrustedDirectory directory;
   std::string name;
   bool is_kernel_link = false;
 
   [[nodiscard]] std::string path() const { return directory.entry(name); }
 };
 
-bool is_in_procfs(const io::TrustedDirectory& directory) {
+bool is_in_procfs(const os::TrustedDirectory& directory) {
   struct statfs where {};
   return ::fstatfs(directory.fd(), &where) == 0 && where.f_type == PROC_SUPER_MAGIC;
 }
@@ -51,7 +42,7 @@ bool is_in_procfs(const io::TrustedDirectory& directory) {
 Result<Place> find_place(const std::string& path) {
   std::string at = path;
   for (int links = 0; links < 40; ++links) {
-    auto directory = io::TrustedDirectory::open_parent_of(at, io::PathTrust::no_foreign_links);
+    auto directory = os::TrustedDirectory::open_parent_of(at, os::PathTrust::no_foreign_links);
     if (!directory) return tl::unexpected(directory.error());
     const fs::path name = fs::path(at).filename();
     struct stat st {};
@@ -81,7 +72,7 @@ Result<void> replace(const Place& place, const std::string& path, std::string_vi
   std::string draft = place.path() + ".XXXXXX";
   const FileDescriptor file(::mkostemp(draft.data(), O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, "create a file beside it", path);
-  auto done = write_all(file.get(), bytes, path);
+  auto done = os::write_all(file.get(), bytes, path);
   if (done && (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 ||
                ::rename(draft.c_str(), place.path().c_str()) != 0)) {
     done = fail_errno(errno, "write it", path);
@@ -122,7 +113,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes) {
   if (::fstat(file.get(), &opened) != 0) return fail_errno(errno, "look at", path);
   if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
     return fail_errno(EAGAIN, "write it", path);
-  return write_all(file.get(), bytes, path);
+  return os::write_all(file.get(), bytes, path);
 }
 
 }  // namespace dmremap::io

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <string_view>
 
 #include <fcntl.h>
@@ -21,6 +20,7 @@
 #include "base/log.hpp"
 #include "discovery/hints.hpp"
 #include "io/file_geometry.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::plugin {
 
@@ -38,12 +38,6 @@ Result<bool> parse_flag(const std::string& key, const std::string& value) {
   }
   return fail(ErrorCode::usage, "is neither true nor false", key + "=" + value,
               "give " + key + "=true");
-}
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
 }
 
 // Signals are for nbdkit's threads, which know what to do with them.
@@ -69,12 +63,10 @@ class Plugin::NbdExports final : public daemon::Exports {
  public:
   NbdExports(Plugin& plugin, std::string name) : plugin_(plugin), name_(std::move(name)) {}
 
-  [[nodiscard]] nlohmann::json to_json() const override {
-    nlohmann::json out = nlohmann::json::array();
-    for (const auto& socket : plugin_.sockets_) {
-      out.push_back({{"kind", "nbd"}, {"where", socket.uri}, {"stable", socket.uri}});
-    }
-    if (out.empty()) out.push_back({{"kind", "nbd"}, {"where", "stdin"}, {"stable", nullptr}});
+  [[nodiscard]] std::vector<control::ExportReport> reports() const override {
+    std::vector<control::ExportReport> out;
+    for (const auto& socket : plugin_.sockets_) out.push_back({"nbd", socket.uri, socket.uri});
+    if (out.empty()) out.push_back({"nbd", "stdin", std::nullopt});
     return out;
   }
   Result<void> stop() override {
@@ -92,13 +84,13 @@ class Plugin::NbdExports final : public daemon::Exports {
 };
 
 // Nobody waits for a word; the log goes to the runtime directory only from a background.
-class Plugin::ByHand final : public daemon::ServeObserver {
+class Plugin::ByHand final : public daemon::StartObserver {
  public:
   explicit ByHand(const Plugin& plugin) : plugin_(plugin) {}
   void named(const std::string& name) override {
     if (::getpid() != plugin_.configured_by_) daemon::log_to_runtime_dir(*plugin_.runtime_, name);
   }
-  bool serving(const nlohmann::json& /*what*/) override { return true; }
+  bool serving(const control::StartReport& /*what*/) override { return true; }
 
  private:
   const Plugin& plugin_;
@@ -106,7 +98,7 @@ class Plugin::ByHand final : public daemon::ServeObserver {
 
 Result<void> Plugin::add_device(const std::string& value) {
   if (value.find('/') != std::string::npos) {
-    options_.devices.push_back(absolute(value));
+    options_.devices.push_back(os::absolute(value));
     return {};
   }
   if (!options_.name.empty()) {
@@ -133,7 +125,7 @@ Result<void> Plugin::configure(const std::string& key, const std::string& value)
   }
   if (key == "device") return add_device(value);
   if (key == "accept-main") {
-    options_.open.accept_main = absolute(value);
+    options_.open.accept_main = os::absolute(value);
     return {};
   }
   if (key == "report-fd") {
@@ -154,7 +146,7 @@ Result<void> Plugin::configured() {
   auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return tl::unexpected(runtime.error());
   runtime_ = std::move(*runtime);
-  if (report_fd_ >= 0) reporter_.emplace(FileDescriptor(report_fd_), *runtime_);
+  if (report_fd_ >= 0) reporter_.emplace(os::Announcement(FileDescriptor(report_fd_)), *runtime_);
   if (options_.name.empty() == options_.devices.empty()) {
     return fail(ErrorCode::usage,
                 options_.name.empty() ? "no set is named" : "a name and devices are given", {},
@@ -177,19 +169,19 @@ Result<void> Plugin::bring_up() {
   const SignalsBlocked blocked;
   sockets_ = nbd::listening_sockets();
   ByHand by_hand(*this);
-  daemon::ServeObserver& observer =
-      reporter_ ? static_cast<daemon::ServeObserver&>(*reporter_) : by_hand;
+  daemon::StartObserver& observer =
+      reporter_ ? static_cast<daemon::StartObserver&>(*reporter_) : by_hand;
   const auto export_it = [this](set::RunningSet& set) -> Result<std::unique_ptr<daemon::Exports>> {
     disk_ = std::make_unique<nbd::NbdDisk>(set.disk(), io::zeroes_fast(set.status().main_path));
     return std::make_unique<NbdExports>(*this, set.name());
   };
-  auto served = daemon::ServedSet::start(options_, *runtime_, observer, export_it);
-  if (!served) {
+  auto started = daemon::SetDaemon::start(options_, *runtime_, observer, export_it);
+  if (!started) {
     remove_sockets();
-    return tl::unexpected(served.error());
+    return tl::unexpected(started.error());
   }
-  served_ = std::move(*served);
-  ending_ = std::thread([stopped = served_->stopped_fd()] {
+  daemon_ = std::move(*started);
+  ending_ = std::thread([stopped = daemon_->stopped_fd()] {
     pollfd wait{stopped, POLLIN, 0};
     while (::poll(&wait, 1, -1) < 0) {
     }
@@ -199,12 +191,12 @@ Result<void> Plugin::bring_up() {
 }
 
 void Plugin::bring_down() {
-  if (!served_) return;
+  if (!daemon_) return;
   server_ends_ = true;
-  if (auto stopped = served_->stop(); !stopped) log(Severity::error, stopped.error().message());
+  if (auto stopped = daemon_->stop(); !stopped) log(Severity::error, stopped.error().message());
   ending_.join();
   remove_sockets();
-  served_.reset();
+  daemon_.reset();
 }
 
 void Plugin::remove_sockets() {

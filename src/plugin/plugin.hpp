@@ -18,7 +18,7 @@
 #include "base/result.hpp"
 #include "control/runtime_dir.hpp"
 #include "daemon/reporter.hpp"
-#include "daemon/serving.hpp"
+#include "daemon/set_daemon.hpp"
 #include "frontend/nbd/clients.hpp"
 #include "frontend/nbd/listening.hpp"
 #include "frontend/nbd/nbd_disk.hpp"
@@ -50,7 +50,7 @@ class Plugin {
   void remove_sockets();
   Result<void> add_device(const std::string& value);
 
-  daemon::ServeOptions options_;
+  daemon::StartOptions options_;
   std::optional<control::RuntimeDir> runtime_;
   pid_t configured_by_ = 0;  // another process than the one that serves: in the background
   int report_fd_ = -1;
@@ -59,7 +59,7 @@ class Plugin {
   std::vector<nbd::Listening> sockets_;
   nbd::Clients clients_;
   std::unique_ptr<nbd::NbdDisk> disk_;
-  std::unique_ptr<daemon::ServedSet> served_;
+  std::unique_ptr<daemon::SetDaemon> daemon_;
   std::thread ending_;  // ends the server when the set was stopped by its control socket
 };
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -18,9 +17,10 @@
 #include "discovery/signatures.hpp"
 #include "io/file_device.hpp"
 #include "io/undo.hpp"
-#include "io/usage.hpp"
 #include "metadata/store.hpp"
 #include "metadata/survey.hpp"
+#include "os/path.hpp"
+#include "os/usage.hpp"
 #include "set/spare_file.hpp"
 
 namespace dmremap::set {
@@ -32,12 +32,6 @@ using Device = std::unique_ptr<io::FileDevice>;
 // Superblocks lie near the ends of a device: 4 KiB to 128 KiB from the start, the last 128 KiB for
 // RAID members and the second partition table.
 constexpr std::uint64_t kSignatureBytes = kMiB;
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const auto made = std::filesystem::absolute(path, error);
-  return error ? path : made.lexically_normal().string();
-}
 
 Result<Device> open_main(const std::string& path) {
   auto main = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
@@ -57,28 +51,28 @@ Result<Device> open_main(const std::string& path) {
 
 // Before the spare is opened for writing or made. Both may be given by whatever name.
 Result<void> check_apart(const std::string& main, const std::string& spare) {
-  const auto main_storage = io::storage_of(main);
+  const auto main_storage = os::storage_of(main);
   if (!main_storage) return fail(ErrorCode::no_such_device, "cannot be looked at", main);
-  const auto spare_storage = io::storage_of(spare);
+  const auto spare_storage = os::storage_of(spare);
   if (spare_storage) {
-    const auto below_main = io::beneath(*main_storage);
+    const auto below_main = os::beneath(*main_storage);
     if (std::ranges::find(below_main, *spare_storage) != below_main.end()) {
       return fail(ErrorCode::same_device,
                   "MAIN and SPARE are the same device, or MAIN lies on SPARE", spare,
                   "give another device as spare");
     }
-    const auto below_spare = io::beneath(*spare_storage);
+    const auto below_spare = os::beneath(*spare_storage);
     const auto at = std::ranges::find(below_spare, *main_storage);
     if (at == below_spare.end()) return {};
     // A file on the way down is a file in a file system on main, unless it is main itself.
     const bool through_file = std::any_of(
-        below_spare.begin(), at, [](const io::Storage& s) { return !s.is_block_device(); });
+        below_spare.begin(), at, [](const os::Storage& s) { return !s.is_block_device(); });
     if (!through_file) {
       return fail(ErrorCode::same_device,
                   "MAIN and SPARE are the same device, or SPARE lies on MAIN", spare,
                   "give another device as spare");
     }
-  } else if (!io::is_stored_on(spare, *main_storage)) {
+  } else if (!os::is_stored_on(spare, *main_storage)) {
     return {};
   }
   return fail(ErrorCode::spare_on_main, "the spare would be stored on the main device itself",
@@ -159,11 +153,11 @@ Result<bool> check_signatures(const io::FileDevice& spare, bool force) {
 
 std::vector<std::string> warnings_about(const io::FileDevice& main, const io::FileDevice& spare) {
   std::vector<std::string> out;
-  const auto main_storage = io::storage_of(main.path());
-  const auto spare_storage = io::storage_of(spare.path());
+  const auto main_storage = os::storage_of(main.path());
+  const auto spare_storage = os::storage_of(spare.path());
   if (main_storage && spare_storage && main_storage->is_block_device()) {
-    for (const io::Storage& below : io::beneath(*spare_storage)) {
-      if (below.is_block_device() && io::are_on_same_disk(main_storage->device, below.device)) {
+    for (const os::Storage& below : os::beneath(*spare_storage)) {
+      if (below.is_block_device() && os::are_on_same_disk(main_storage->device, below.device)) {
         out.push_back(spare.path() +
                       ": lies on the same disk as the main device; if that disk "
                       "fails as a whole, both are lost");
@@ -248,9 +242,9 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
   content.identity.created_ns = clock.wall_ns();
   content.facts = format::RecordedFacts{main.facts, spare_facts->facts, false};
   content.identity.main = main.fingerprint;
-  content.identity.main.path_hint = absolute(options.main_path);
+  content.identity.main.path_hint = os::absolute(options.main_path);
   content.identity.spare = std::move(spare_facts->fingerprint);
-  content.identity.spare.path_hint = absolute(options.spare_path);
+  content.identity.spare.path_hint = os::absolute(options.spare_path);
   return content;
 }
 

@@ -35,7 +35,7 @@ class DeviceWatch {
   struct Parts {
     std::function<remap::DeviceNews()> look;
     std::function<Status()> status;
-    remap::Admin* engine = nullptr;      // outlives the watch
+    remap::Admin* engine = nullptr;       // outlives the watch
     remap::Observer* observer = nullptr;  // outlives the watch; gets the events
   };
 

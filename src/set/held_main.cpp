@@ -12,7 +12,7 @@
 #include "discovery/device_facts.hpp"
 #include "discovery/fingerprint.hpp"
 #include "discovery/main_choice.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::set {
 
@@ -43,9 +43,9 @@ const std::string& known(const std::string& recorded, const std::string& seen) {
 Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access) {
   auto device = io::FileDevice::open(path, {access, io::Holding::exclusive});
   if (device || device.error().code != ErrorCode::device_in_use) return device;
-  const auto storage = io::storage_of(path);
+  const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return device;
-  const auto mounts = io::mounts_of(storage->device);
+  const auto mounts = os::mounts_of(storage->device);
   if (mounts.empty()) return device;
   return fail(ErrorCode::device_mounted, "is mounted on " + mounts.front(), path,
               "unmount it; from now on mount the virtual device instead");
@@ -107,8 +107,8 @@ void HeldMain::add_own_device(const std::string& path) {
 bool HeldMain::is_own(const std::string& path) const {
   std::string backing = path;
   // Partitions of a loop device are views of its file, too.
-  if (const auto storage = io::storage_of(path); storage && storage->is_block_device()) {
-    if (const auto loop = io::loop_backing(storage->device)) backing = loop->path;
+  if (const auto storage = os::storage_of(path); storage && storage->is_block_device()) {
+    if (const auto loop = os::loop_backing(storage->device)) backing = loop->path;
   }
   const std::lock_guard lock(mutex_);
   return std::ranges::any_of(own_,

@@ -9,7 +9,7 @@
 #include "discovery/main_choice.hpp"
 #include "discovery/main_evidence.hpp"
 #include "discovery/main_print.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 #include "set/held_main.hpp"
 
 namespace dmremap::set {
@@ -28,8 +28,8 @@ namespace {
 
 bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
   if (options.accept_main.empty()) return false;
-  const auto said = io::storage_of(options.accept_main);
-  return said && said == io::storage_of(main.path());
+  const auto said = os::storage_of(options.accept_main);
+  return said && said == os::storage_of(main.path());
 }
 
 // A main of another geometry, which the user has accepted: its recorded size, and its recorded

@@ -5,15 +5,9 @@
 #include <array>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
-#include "base/clock.hpp"
-
 namespace dmremap::set {
 
 namespace {
-
-constexpr int kJsonVersion = 1;
 
 remap::TableCounts count_table(const format::Content& content) {
   remap::TableCounts out;
@@ -108,56 +102,6 @@ Status stopped_status(const format::Content& content, const metadata::Survey& su
   out.main_read_errors = content.health.main_read_errors;
   out.main_write_errors = content.health.main_write_errors;
   judge(out, {}, false, host);
-  return out;
-}
-
-nlohmann::json to_json(const Status& status) {
-  nlohmann::json out;
-  out["json_version"] = kJsonVersion;
-  out["name"] = status.name;
-  out["uuid"] = to_string(status.uuid);
-  out["state"] = status.state;
-  out["conditions"] = status.conditions;
-  out["reason"] = status.reason;
-  out["doubtful"] = status.doubtful;
-  out["sequence"] = status.sequence;
-  out["term"] = status.term;
-  out["run"] = status.run == Uuid{} ? nlohmann::json() : nlohmann::json(to_string(status.run));
-  out["size_sectors"] = status.size.value;
-  out["remapped_sectors"] = status.table.remapped;
-  out["lost_sectors"] = status.table.lost + status.table.gone;
-  out["gone_sectors"] = status.table.gone;
-  out["suspect_sectors"] = status.table.suspect;
-  out["extents"] = status.table.extents;
-  out["main"] = {{"path", status.main_path},
-                 {"read_errors", status.main_read_errors},
-                 {"write_errors", status.main_write_errors}};
-  out["spares"] = nlohmann::json::array({{{"path", status.spare_path},
-                                          {"uuid", to_string(status.spare_uuid)},
-                                          {"state", status.spare_state},
-                                          {"capacity_sectors", status.table.spare_capacity},
-                                          {"free_sectors", status.table.spare_free},
-                                          {"retired_sectors", status.table.spare_retired}}});
-  out["copies"] = {{"good", status.copies.good}, {"total", status.copies.total}};
-  out["io"] = {{"reads", status.io.reads},
-               {"writes", status.io.writes},
-               {"flushes", status.io.flushes},
-               {"remapped_reads", status.io.remapped_reads},
-               {"remapped_writes", status.io.remapped_writes}};
-  out["needs_attention"] = status.needs_attention();
-  return out;
-}
-
-nlohmann::json to_json(const format::Event& event) {
-  nlohmann::json out;
-  out["seq"] = event.number;
-  out["time"] = format_time(event.wall_ns);
-  out["severity"] = name_of(event.severity);
-  out["kind"] = format::name_of(event.kind);
-  // An event that concerns no sector has count 0 and no sector.
-  out["sector"] = event.main.empty() ? nlohmann::json() : nlohmann::json(event.main.first.value);
-  out["count"] = event.main.count.value;
-  out["text"] = event.text;
   return out;
 }
 

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "base/units.hpp"
 #include "base/uuid.hpp"
 #include "format/content.hpp"
@@ -63,11 +61,5 @@ void judge(Status& status, const remap::Conditions& engine, bool running,
 
 // Copies that hold the winner whole.
 [[nodiscard]] metadata::CopyCount count_copies(const metadata::Survey& survey);
-
-// The object of `status --json`, without pid and exports, which the daemon adds.
-[[nodiscard]] nlohmann::json to_json(const Status& status);
-
-// One element of `events --json`.
-[[nodiscard]] nlohmann::json to_json(const format::Event& event);
 
 }  // namespace dmremap::set

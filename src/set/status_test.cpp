@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 namespace dmremap::set {
 namespace {
@@ -40,7 +39,6 @@ TEST(Status, LostAndGoneSectorsNeedAttentionAndAreCountedTogether) {
   status.table.gone = 2;
   judge(status, {}, true);
   EXPECT_TRUE(status.needs_attention());
-  EXPECT_EQ(to_json(status)["lost_sectors"], 3);
 }
 
 TEST(Status, TheWorstConditionIsTheStateAndAllAreNamedInWords) {
@@ -112,32 +110,6 @@ TEST(Status, AStoppedSetIsStoppedAndNothingElseIsWrongWithIt) {
   EXPECT_FALSE(status.needs_attention());
 }
 
-TEST(Status, JsonHasTheFieldsThatScriptsRelyOn) {
-  Status status = healthy();
-  judge(status, {}, true);
-  const nlohmann::json json = to_json(status);
-  for (const char* field : {"json_version", "name", "uuid", "state", "conditions", "doubtful",
-                            "sequence", "size_sectors", "remapped_sectors", "lost_sectors",
-                            "suspect_sectors", "main", "spares", "copies", "io"}) {
-    EXPECT_TRUE(json.contains(field)) << field;
-  }
-  for (const char* field : {"path", "read_errors", "write_errors"}) {
-    EXPECT_TRUE(json["main"].contains(field)) << field;
-  }
-  ASSERT_EQ(json["spares"].size(), 1U);
-  for (const char* field :
-       {"path", "uuid", "state", "capacity_sectors", "free_sectors", "retired_sectors"}) {
-    EXPECT_TRUE(json["spares"][0].contains(field)) << field;
-  }
-  for (const char* field : {"reads", "writes", "flushes", "remapped_reads", "remapped_writes"}) {
-    EXPECT_TRUE(json["io"].contains(field)) << field;
-  }
-  EXPECT_EQ(json["copies"]["total"], 8);
-  EXPECT_TRUE(json["run"].is_null());
-  status.run.bytes.fill(std::byte{0x5a});
-  EXPECT_EQ(to_json(status)["run"], to_string(status.run));
-}
-
 TEST(StoppedStatus, CountsWhatTheTableSays) {
   format::Content content;
   content.identity.spare.size = {65536};
@@ -156,19 +128,6 @@ TEST(StoppedStatus, CountsWhatTheTableSays) {
   EXPECT_EQ(status.table.spare_capacity, 65536U - 8U * 1024U);
   EXPECT_EQ(status.table.spare_free, status.table.spare_capacity - 18U);
   EXPECT_TRUE(status.needs_attention());
-}
-
-TEST(EventJson, AnEventWithoutSectorsHasNone) {
-  format::Event event;
-  event.number = 7;
-  event.kind = format::EventKind::spare_low;
-  event.severity = Severity::warning;
-  const nlohmann::json json = to_json(event);
-  EXPECT_EQ(json["seq"], 7);
-  EXPECT_EQ(json["kind"], "spare-low");
-  EXPECT_EQ(json["severity"], "warning");
-  EXPECT_TRUE(json["sector"].is_null());
-  EXPECT_EQ(json["count"], 0);
 }
 
 }  // namespace

@@ -14,8 +14,8 @@
 #include "discovery/hardware.hpp"
 #include "discovery/signatures.hpp"
 #include "io/undo.hpp"
-#include "io/usage.hpp"
 #include "metadata/survey.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::transfer {
 
@@ -27,16 +27,16 @@ using Device = std::unique_ptr<io::FileDevice>;
 constexpr std::uint64_t kSignatureBytes = kMiB;
 
 Result<void> check_apart(const TargetOptions& options) {
-  const auto target = io::storage_of(options.path);
+  const auto target = os::storage_of(options.path);
   for (const std::string& other : options.apart_from) {
-    const auto storage = io::storage_of(other);
+    const auto storage = os::storage_of(other);
     if (!storage) continue;
-    const auto has = [](const std::vector<io::Storage>& list, const io::Storage& one) {
+    const auto has = [](const std::vector<os::Storage>& list, const os::Storage& one) {
       return std::ranges::find(list, one) != list.end();
     };
     const bool joined =
-        target ? has(io::beneath(*target), *storage) || has(io::beneath(*storage), *target)
-               : io::is_stored_on(options.path, *storage);
+        target ? has(os::beneath(*target), *storage) || has(os::beneath(*storage), *target)
+               : os::is_stored_on(options.path, *storage);
     if (!joined) continue;
     return fail(ErrorCode::same_device,
                 fmt::format("is {}, which belongs to the set, or lies on it or beneath it", other),
@@ -159,7 +159,7 @@ bool is_target(const std::string& path, const io::FileDevice& target) {
 }
 
 std::string target_identity(const std::string& path) {
-  const auto storage = io::storage_of(path);
+  const auto storage = os::storage_of(path);
   if (!storage) return std::string(16, '0');
   std::string facts = fmt::format("{} {}", storage->device, storage->inode);
   if (storage->is_block_device()) {

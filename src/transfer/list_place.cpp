@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/parse.hpp"
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::transfer {
 
@@ -25,7 +25,7 @@ struct KernelDevice {
 };
 
 std::optional<std::uint64_t> number_in(const std::string& path) {
-  const auto value = parse_number(io::read_attribute(path));
+  const auto value = parse_number(os::read_attribute(path));
   return value ? std::optional(*value) : std::nullopt;
 }
 
@@ -37,21 +37,21 @@ std::optional<KernelDevice> read_device(const std::string& directory, std::strin
 
 // The block device that a path names; none for an image.
 std::optional<dev_t> device_of(const std::string& path) {
-  const auto storage = io::storage_of(path);
+  const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return std::nullopt;
   return storage->device;
 }
 
-std::string name_of_device(dev_t device, const io::KernelViews& views) {
+std::string name_of_device(dev_t device, const os::KernelViews& views) {
   std::error_code error;
-  const auto real = std::filesystem::canonical(io::sysfs_directory_of(device, views.sys), error);
+  const auto real = std::filesystem::canonical(os::sysfs_directory_of(device, views.sys), error);
   return error ? std::string() : real.filename().string();
 }
 
-std::vector<KernelDevice> partitions_of(dev_t disk, const io::KernelViews& views) {
+std::vector<KernelDevice> partitions_of(dev_t disk, const os::KernelViews& views) {
   std::vector<KernelDevice> out;
-  const std::string directory = io::sysfs_directory_of(disk, views.sys);
-  for (const std::string& name : io::names_in(directory)) {
+  const std::string directory = os::sysfs_directory_of(disk, views.sys);
+  for (const std::string& name : os::names_in(directory)) {
     const std::string below = fmt::format("{}/{}", directory, name);
     if (!number_in(below + "/partition")) continue;
     if (auto partition = read_device(below, name)) out.push_back(std::move(*partition));
@@ -60,9 +60,9 @@ std::vector<KernelDevice> partitions_of(dev_t disk, const io::KernelViews& views
 }
 
 Result<ListPlace> place_of_partition(const std::string& partition, const std::string& main_path,
-                                     const io::KernelViews& views) {
+                                     const os::KernelViews& views) {
   const auto device = device_of(partition);
-  const std::string directory = device ? io::sysfs_directory_of(*device, views.sys) : std::string();
+  const std::string directory = device ? os::sysfs_directory_of(*device, views.sys) : std::string();
   if (!device || !number_in(directory + "/partition")) {
     return fail(ErrorCode::usage, "is no partition", partition,
                 "give a partition such as /dev/sdb1, or its first sector with --offset");
@@ -70,7 +70,7 @@ Result<ListPlace> place_of_partition(const std::string& partition, const std::st
   const auto facts = read_device(directory, partition);
   const auto main = device_of(main_path);
   if (facts && main == device) return ListPlace{Scope::whole_disk, facts->start, {}};
-  if (facts && main && *main == io::whole_disk_of(*device, views)) {
+  if (facts && main && *main == os::whole_disk_of(*device, views)) {
     return ListPlace{Scope::partition, facts->start, facts->size};
   }
   return fail(ErrorCode::usage, "is neither main nor a partition of it", partition,
@@ -152,14 +152,14 @@ std::string hint_at(const std::string& partition) {
 }
 
 std::optional<std::string> doubt_by_size(SectorCount covered, dev_t main, SectorCount main_size,
-                                         const io::KernelViews& views) {
+                                         const os::KernelViews& views) {
   if (covered == main_size) return std::nullopt;
   const std::string said =
       fmt::format("the mapfile covers {} sectors, main has {}: ", covered.value, main_size.value);
-  const dev_t disk = io::whole_disk_of(main, views);
+  const dev_t disk = os::whole_disk_of(main, views);
   const std::string disk_name = name_of_device(disk, views);
   if (disk != main) {
-    const auto whole = read_device(io::sysfs_directory_of(disk, views.sys), disk_name);
+    const auto whole = read_device(os::sysfs_directory_of(disk, views.sys), disk_name);
     if (whole && whole->size == covered) {
       return said + fmt::format("it has the size of the whole disk {}; ", disk_name) +
              hint_at(name_of_device(main, views));
@@ -175,10 +175,10 @@ std::optional<std::string> doubt_by_size(SectorCount covered, dev_t main, Sector
 }
 
 std::optional<std::string> doubt_by_member(const std::string& member, dev_t main,
-                                           const io::KernelViews& views) {
+                                           const os::KernelViews& views) {
   const std::string main_name = name_of_device(main, views);
   if (member.empty() || member == main_name) return std::nullopt;
-  const dev_t disk = io::whole_disk_of(main, views);
+  const dev_t disk = os::whole_disk_of(main, views);
   const std::string said = fmt::format("the list is of {}, main is {}: ", member, main_name);
   if (disk != main && member == name_of_device(disk, views)) {
     return said + fmt::format("give --partition /dev/{}", main_name);
@@ -193,7 +193,7 @@ std::optional<std::string> doubt_by_member(const std::string& member, dev_t main
 }  // namespace
 
 Result<ListPlace> find_place(const ListOptions& options, const std::string& main_path,
-                             const io::KernelViews& views) {
+                             const os::KernelViews& views) {
   if (!options.partition.empty()) return place_of_partition(options.partition, main_path, views);
   if (!options.offset || *options.offset == 0) return ListPlace{};
   const bool negative = *options.offset < 0;
@@ -214,11 +214,11 @@ Result<PlacedList> place_on_main(const KnownBadList& list, const ListPlace& plac
 Result<std::vector<std::string>> doubts_about(const KnownBadList& list,
                                               const std::string& list_path, const ListPlace& place,
                                               const std::string& main_path, SectorCount main_size,
-                                              const io::KernelViews& views) {
+                                              const os::KernelViews& views) {
   std::vector<std::string> out;
   const auto main = device_of(main_path);
   if (place.scope != Scope::main || !main) return out;
-  if (list.format == KnownBadFormat::kernel && io::whole_disk_of(*main, views) != *main) {
+  if (list.format == KnownBadFormat::kernel && os::whole_disk_of(*main, views) != *main) {
     return fail(ErrorCode::usage,
                 fmt::format("a kernel log counts from the start of the disk, and main is {}, a "
                             "partition",

@@ -10,7 +10,7 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 #include "transfer/known_bad_file.hpp"
 
 namespace dmremap::transfer {
@@ -35,7 +35,7 @@ struct ListPlace {
 // `main_path`: a device or an image. Errors: usage, for a partition that is none, or has nothing to
 // do with main.
 [[nodiscard]] Result<ListPlace> find_place(const ListOptions& options, const std::string& main_path,
-                                           const io::KernelViews& views = {});
+                                           const os::KernelViews& views = {});
 
 struct PlacedList {
   table::KnownBad sectors;  // of main, all of them on it; neither sorted nor rounded
@@ -53,6 +53,6 @@ struct PlacedList {
 // from the start of the disk, and main is a partition.
 [[nodiscard]] Result<std::vector<std::string>> doubts_about(
     const KnownBadList& list, const std::string& list_path, const ListPlace& place,
-    const std::string& main_path, SectorCount main_size, const io::KernelViews& views = {});
+    const std::string& main_path, SectorCount main_size, const os::KernelViews& views = {});
 
 }  // namespace dmremap::transfer

@@ -19,9 +19,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/parse.hpp"
-#include "base/process.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
+#include "os/process.hpp"
 #include "tests/fuse/ram_disk.hpp"
 
 namespace {
@@ -151,10 +151,10 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   // Without what could not be had: these tests also run as an ordinary user.
-  (void)dmremap::protect_io_process();
+  (void)dmremap::os::protect_io_process();
   RamDisk engine({.size = SectorCount::from_bytes(size_bytes),
-                    .logical_block_bytes = loop.logical_block_bytes,
-                    .physical_block_bytes = 4096});
+                  .logical_block_bytes = loop.logical_block_bytes,
+                  .physical_block_bytes = 4096});
   if (auto cleared = dmremap::fuse::clear_leftovers(front.mount_path, loop.stable_link); !cleared) {
     return complain(cleared.error());
   }

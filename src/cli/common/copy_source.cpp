@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/copy_source.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string_view>
@@ -12,25 +11,19 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
-using nlohmann::json;
-
 constexpr std::chrono::milliseconds kPatience{1000};
-constexpr std::string_view kAttached = "attached to ";  // of io::uses_of
+constexpr std::string_view kAttached = "attached to ";  // of os::uses_of
 
-std::string text_at(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
-std::string where_of(const json& status, std::string_view kind) {
-  for (const json& entry : status.value("exports", json::array())) {
-    if (text_at(entry, "kind") == kind) return text_at(entry, "where");
+// Empty: it is not served so.
+std::string where_of(const control::SetReport& status, std::string_view kind) {
+  for (const control::ExportReport& one : status.exports) {
+    if (one.kind == kind) return one.where;
   }
   return {};
 }
@@ -44,14 +37,14 @@ tl::unexpected<Error> in_use(const std::string& where, const std::vector<std::st
 
 // Of what is served there, by others than this process and the set's own loop device.
 std::vector<std::string> uses_beside_own(const std::string& where) {
-  std::vector<std::string> uses = io::uses_of(where);
-  const auto node = io::storage_of(where);
+  std::vector<std::string> uses = os::uses_of(where);
+  const auto node = os::storage_of(where);
   if (!node || !node->is_block_device()) return uses;
-  const auto backing = io::loop_backing(node->device);
+  const auto backing = os::loop_backing(node->device);
   if (!backing) return uses;
-  for (std::string& use : io::uses_of(backing->path)) {
+  for (std::string& use : os::uses_of(backing->path)) {
     const bool own =
-        use.starts_with(kAttached) && io::storage_of(use.substr(kAttached.size())) == node;
+        use.starts_with(kAttached) && os::storage_of(use.substr(kAttached.size())) == node;
     if (!own) uses.push_back(std::move(use));
   }
   return uses;
@@ -70,19 +63,18 @@ std::vector<std::string> lasting_uses(const std::string& where) {
 
 }  // namespace
 
-Result<CopySource> CopySource::open(const json& status) {
-  const json conditions = status.value("conditions", json::array());
-  const bool read_only = std::ranges::find(conditions, json("read-only")) != conditions.end();
+Result<CopySource> CopySource::open(const control::SetReport& status) {
+  const bool read_only = status.has_condition("read-only");
   const std::string block = where_of(status, "block");
   const std::string where = block.empty() ? where_of(status, "fuse") : block;
   if (where.empty()) {
     return fail(ErrorCode::not_supported, "is served neither as a block device nor as a file",
-                text_at(status, "name"), "start it with --export block or --export fuse");
+                status.name, "start it with --export block or --export fuse");
   }
   CopySource out;
   if (!read_only && !block.empty()) {
     out.hold_ = FileDescriptor(::open(where.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
-    if (!out.hold_.valid() && errno == EBUSY) return in_use(where, io::uses_of(where));
+    if (!out.hold_.valid() && errno == EBUSY) return in_use(where, os::uses_of(where));
     if (!out.hold_.valid()) return fail_errno(errno, "open", where, "try it as root");
   }
   if (!read_only) {
@@ -98,14 +90,10 @@ Result<CopySource> CopySource::open(const json& status) {
   return out;
 }
 
-std::vector<std::string> parts_of(const json& status) {
-  std::vector<std::string> out{text_at(status.value("main", json::object()), "path")};
-  for (const json& spare : status.value("spares", json::array())) {
-    out.push_back(text_at(spare, "path"));
-  }
-  for (const json& entry : status.value("exports", json::array())) {
-    out.push_back(text_at(entry, "where"));
-  }
+std::vector<std::string> parts_of(const control::SetReport& status) {
+  std::vector<std::string> out{status.main.path};
+  for (const control::SpareReport& spare : status.spares) out.push_back(spare.path);
+  for (const control::ExportReport& one : status.exports) out.push_back(one.where);
   return out;
 }
 

@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
+#include "control/messages.hpp"
 #include "io/file_device.hpp"
 #include "transfer/copy_map.hpp"
 
@@ -20,7 +19,7 @@ class CopySource {
   // By the set's status. Unless nothing can write to it, a block device is held exclusively, and
   // nobody else has it or the file beneath it open: what such a one writes may be on its way
   // already. Errors: device_in_use; not_supported, if it is served over NBD alone.
-  static Result<CopySource> open(const nlohmann::json& status);
+  static Result<CopySource> open(const control::SetReport& status);
 
   [[nodiscard]] io::BlockDevice& device() { return *device_; }
 
@@ -30,6 +29,6 @@ class CopySource {
 };
 
 // Paths of its devices and exports.
-[[nodiscard]] std::vector<std::string> parts_of(const nlohmann::json& status);
+[[nodiscard]] std::vector<std::string> parts_of(const control::SetReport& status);
 
 }  // namespace dmremap::cli

@@ -13,7 +13,7 @@ discovery::Discovery discover_sets(const std::vector<std::string>& devices,
     if (!is_running(runtime, name)) return false;
     const auto status = running_status(runtime, name);
     // One that starts or stops just now does not answer: by its name it is that one.
-    return !status || status->value("uuid", std::string()) == to_string(uuid);
+    return !status || status->uuid == uuid;
   };
   return discovery::discover(devices, discovery::Hints(runtime.hints()), runs);
 }

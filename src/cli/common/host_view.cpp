@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 
 #include "frontend/fuse/loop_device.hpp"
-#include "frontend/fuse/mount_point.hpp"
-#include "io/sysfs.hpp"
-#include "io/usage.hpp"
+#include "os/path.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::cli {
 
@@ -18,13 +18,13 @@ namespace {
 std::vector<std::string> mounts_over(const std::string& mount_path) {
   std::vector<std::string> out;
   for (const std::string& loop : fuse::loops_over(mount_path)) {
-    const auto storage = io::storage_of(loop);
+    const auto storage = os::storage_of(loop);
     if (!storage) continue;
-    for (const io::Mount& mount : io::parse_mountinfo(io::read_attribute("/proc/self/mountinfo"))) {
-      if (io::whole_disk_of(mount.device) == storage->device) out.push_back(mount.mount_point);
+    for (const os::Mount& mount : os::read_mounts()) {
+      if (os::whole_disk_of(mount.device) == storage->device) out.push_back(mount.mount_point);
     }
     // A file system with device numbers of its own is found by its source.
-    for (std::string& point : io::mounts_of(storage->device)) {
+    for (std::string& point : os::mounts_of(storage->device)) {
       if (std::ranges::find(out, point) == out.end()) out.push_back(std::move(point));
     }
   }
@@ -32,14 +32,14 @@ std::vector<std::string> mounts_over(const std::string& mount_path) {
 }
 
 bool is_there(const std::string& path) {
-  return !path.empty() && io::storage_of(path).has_value();
+  return !path.empty() && os::storage_of(path).has_value();
 }
 
 bool some_block_device_has(SectorCount size) {
   const std::string wanted = std::to_string(size.value);
   const std::string directory = "/sys/class/block";
-  return std::ranges::any_of(io::names_in(directory), [&](const std::string& name) {
-    return io::read_attribute(fmt::format("{}/{}/size", directory, name)) == wanted;
+  return std::ranges::any_of(os::names_in(directory), [&](const std::string& name) {
+    return os::read_attribute(fmt::format("{}/{}/size", directory, name)) == wanted;
   });
 }
 
@@ -53,7 +53,7 @@ std::string death_of(const control::RuntimeDir& runtime, const std::string& name
       hint && !hint->mount_path.empty() ? hint->mount_path : runtime.mount_file(name);
   const std::string gone =
       *pid == 0 ? "its process is gone" : fmt::format("process {} is gone", *pid);
-  const auto mounts = mounts_over(fuse::canonical(mount_path));
+  const auto mounts = mounts_over(os::canonical(mount_path));
   if (mounts.empty()) return fmt::format("{}: dmremap start {}", gone, name);
   return fmt::format("{}, still mounted on {}: umount {}, then dmremap start {}", gone,
                      fmt::join(mounts, " and "), fmt::join(mounts, " "), name);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/lookup.hpp"
 
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/common/host_view.hpp"
-#include "control/protocol.hpp"
 #include "set/status.hpp"
 
 namespace dmremap::cli {
@@ -30,16 +29,17 @@ Result<control::Client> connect(const control::RuntimeDir& runtime, const std::s
   return client;
 }
 
-Result<nlohmann::json> running_status(const control::RuntimeDir& runtime, const std::string& name) {
+Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
+                                          const std::string& name) {
   auto client = connect(runtime, name);
   if (!client) return tl::unexpected(client.error());
-  auto answer = client->call(control::make_request("status"), kAnswerTime);
+  auto answer = client->call(control::StatusRequest{}, kAnswerTime);
   if (!answer) {
     Error error = answer.error();
     if (error.where.empty()) error.where = name;
     return tl::unexpected(std::move(error));
   }
-  return (*answer)["status"];
+  return std::move(answer->status);
 }
 
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name) {
@@ -52,15 +52,13 @@ Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const s
   return spare;
 }
 
-nlohmann::json status_json(const control::RuntimeDir& runtime, const discovery::Spare& stopped) {
+control::SetReport stopped_report(const control::RuntimeDir& runtime,
+                                  const discovery::Spare& stopped) {
   const auto hint = discovery::Hints(runtime.hints()).find(stopped.identity().name);
   const std::string main_path = hint ? hint->main_path : stopped.identity().main.path_hint;
-  nlohmann::json out =
-      set::to_json(set::stopped_status(*stopped.survey.content, stopped.survey, main_path,
-                                       stopped.path, host_view(runtime, stopped.identity())));
-  out["pid"] = nullptr;
-  out["exports"] = nlohmann::json::array();
-  return out;
+  return control::report_of(set::stopped_status(*stopped.survey.content, stopped.survey, main_path,
+                                                stopped.path,
+                                                host_view(runtime, stopped.identity())));
 }
 
 }  // namespace dmremap::cli

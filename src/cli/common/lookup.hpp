@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "control/client.hpp"
+#include "control/messages.hpp"
 #include "control/runtime_dir.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/hints.hpp"
@@ -26,15 +27,16 @@ inline constexpr std::chrono::minutes kWorkTime{15};
 // Errors: usage (no name), not_running.
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name);
 
-// The answer's "status". Errors: as connect, timeout.
-Result<nlohmann::json> running_status(const control::RuntimeDir& runtime, const std::string& name);
+// Errors: as connect, timeout, protocol.
+Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
+                                          const std::string& name);
 
 // The spare of a set that does not run, by its hint or among the block devices; nothing is held.
 // Errors: not_running if there is no such set here; ambiguous.
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name);
 
 // What `status --json` says of it.
-[[nodiscard]] nlohmann::json status_json(const control::RuntimeDir& runtime,
-                                         const discovery::Spare& stopped);
+[[nodiscard]] control::SetReport stopped_report(const control::RuntimeDir& runtime,
+                                                const discovery::Spare& stopped);
 
 }  // namespace dmremap::cli

@@ -10,6 +10,7 @@
 
 #include "base/units.hpp"
 #include "control/protocol.hpp"
+#include "os/json_line.hpp"
 
 namespace dmremap::cli {
 
@@ -64,7 +65,7 @@ Error with_hint(Error error) {
 int report(const Error& given, bool as_json) {
   const Error error = with_hint(given);
   if (as_json) {
-    const json object{{"error", control::to_json(error)}};
+    const json object{{"error", os::to_json(error)}};
     fmt::print(stderr, "{}\n", object.dump(-1, ' ', false, kReplace));
   } else {
     fmt::print(stderr, "dmremap: {}\n", printable(error.message()));

@@ -3,15 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
-#include <mutex>
 #include <thread>
-#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -24,10 +20,9 @@
 #include "base/log.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
-#include "frontend/fuse/mount_point.hpp"
 #include "frontend/fuse/operations.hpp"
 #include "io/file_device.hpp"
-#include "io/usage.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::fuse {
 
@@ -67,15 +62,6 @@ void install_wake_signal() {
   ::sigaction(wake_signal(), &action, nullptr);
 }
 
-struct SessionDestroyer {
-  void operator()(fuse_session* session) const {
-    // Also frees the path it keeps; of the mount nothing is left by then.
-    fuse_session_unmount(session);
-    fuse_session_destroy(session);
-  }
-};
-using Session = std::unique_ptr<fuse_session, SessionDestroyer>;
-
 // Root mounts over the file that is held. Anybody else asks fusermount3(1), which goes by the path
 // with the rights of this user.
 Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool read_only) {
@@ -88,90 +74,69 @@ Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool re
   // The session takes the connection over and closes it (libfuse, fuse_session_mount).
   const std::string name = fmt::format("/dev/fd/{}", connection->get());
   if (fuse_session_mount(session, name.c_str()) != 0) {
-    (void)file.unmount(Unmounting::detached);
+    (void)file.unmount(os::Unmounting::detached);
     return fail(ErrorCode::io, "libfuse does not take the mount", file.path());
   }
   (void)connection->release();
   return true;
 }
 
-Result<Session> mount_session(Served& served, const MountFile& file) {
+}  // namespace
+
+void FuseFrontend::SessionDestroyer::operator()(fuse_session* session) const {
+  // Also frees the path it keeps; of the mount nothing is left by then.
+  fuse_session_unmount(session);
+  fuse_session_destroy(session);
+}
+
+Result<FuseFrontend::Session> FuseFrontend::mount_session(FuseFile& file,
+                                                          const MountFile& mount_file) {
   std::string complaint;
   complaints = &complaint;
   std::string program = "dm-remap";
   std::string flag = "-o";
-  std::string options = fmt::format("{}{}", kMountOptions, served.read_only ? ",ro" : "");
+  std::string options = fmt::format("{}{}", kMountOptions, file.read_only ? ",ro" : "");
   std::array<char*, 4> argv{program.data(), flag.data(), options.data(), nullptr};
   fuse_args arguments = FUSE_ARGS_INIT(3, argv.data());
   const fuse_lowlevel_ops table = operations();
-  Session session(fuse_session_new(&arguments, &table, sizeof(table), &served));
+  Session session(fuse_session_new(&arguments, &table, sizeof(table), &file));
   fuse_opt_free_args(&arguments);
   Result<bool> mounted = false;
-  if (session) mounted = mount_as_root(session.get(), file, served.read_only);
+  if (session) mounted = mount_as_root(session.get(), mount_file, file.read_only);
   if (session && mounted && !*mounted) {
-    mounted = fuse_session_mount(session.get(), file.path().c_str()) == 0;
+    mounted = fuse_session_mount(session.get(), mount_file.path().c_str()) == 0;
   }
   complaints = nullptr;
   if (!mounted) return tl::unexpected(mounted.error());
   if (*mounted) return session;
   return fail(ErrorCode::io,
               complaint.empty() ? "cannot mount" : fmt::format("cannot mount: {}", complaint),
-              file.path(), "see that fuse3 is installed and that mounting is allowed here");
+              mount_file.path(), "see that fuse3 is installed and that mounting is allowed here");
 }
 
-class Frontend final : public FuseFrontend {
- public:
-  Frontend(remap::Disk& disk, const Options& options, MountFile file)
-      : file_(std::move(file)),
-        disk_(disk),
-        served_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
-    ::clock_gettime(CLOCK_REALTIME, &served_.since);
-  }
+FuseFrontend::FuseFrontend(remap::Disk& disk, const Options& options, MountFile mount_file)
+    : mount_file_(std::move(mount_file)),
+      disk_(disk),
+      file_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
+  ::clock_gettime(CLOCK_REALTIME, &file_.since);
+}
 
-  ~Frontend() override {
-    // Ended does not mean unmounted: the connection may have broken and left a dead mount.
-    const bool mounted = ended() ? mount_state(path()) == MountState::dead : is_mounted(path());
-    if (session_ && mounted) {
-      if (auto done = file_.unmount(Unmounting::detached); !done) {
-        log(Severity::warning, done.error().message());
-      }
+FuseFrontend::~FuseFrontend() {
+  // Ended does not mean unmounted: the connection may have broken and left a dead mount.
+  const bool mounted = ended() ? os::mount_state(path(), kFileSystemType) == os::MountState::dead
+                               : os::is_mounted(path());
+  if (session_ && mounted) {
+    if (auto done = mount_file_.unmount(os::Unmounting::detached); !done) {
+      log(Severity::warning, done.error().message());
     }
-    end_threads();
-    session_.reset();  // closes the connection: whoever still has the file open gets errors
-    file_.remove();
   }
+  end_threads();
+  session_.reset();  // closes the connection: whoever still has the file open gets errors
+  mount_file_.remove();
+}
 
-  Frontend(const Frontend&) = delete;
-  Frontend& operator=(const Frontend&) = delete;
-
-  Result<void> run(unsigned threads);
-
-  [[nodiscard]] const std::string& path() const override { return file_.path(); }
-  [[nodiscard]] unsigned open_handles() const override { return served_.handles.count(); }
-  Result<void> stop() override;
-  [[nodiscard]] bool ended() const override { return ended_.load(); }
-
- private:
-  void serve();
-  void end_threads();
-  Result<void> unmount_unused();
-
-  MountFile file_;
-  frontend::ByteDisk disk_;
-  Served served_;
-  Session session_;
-  std::vector<std::thread> threads_;
-
-  std::atomic<bool> ended_{false};
-  std::atomic<bool> stopping_{false};
-  std::mutex stop_mutex_;             // one stop() at a time
-  std::mutex mutex_;                  // of running_
-  std::condition_variable finished_;  // running_ became 0
-  unsigned running_ = 0;
-};
-
-Result<void> Frontend::run(unsigned threads) {
-  auto session = mount_session(served_, file_);
+Result<void> FuseFrontend::run(unsigned threads) {
+  auto session = mount_session(file_, mount_file_);
   if (!session) return tl::unexpected(session.error());
   session_ = std::move(*session);
   running_ = std::max(threads, 1U);
@@ -179,7 +144,7 @@ Result<void> Frontend::run(unsigned threads) {
     threads_.emplace_back([this] { serve(); });
   }
   // The kernel says hello at once, or something is very wrong.
-  for (int waited = 0; !served_.ready.load(); ++waited) {
+  for (int waited = 0; !file_.ready.load(); ++waited) {
     if (ended() || waited > 1000) {
       return fail(ErrorCode::io, "the kernel does not talk to the mount", path());
     }
@@ -188,7 +153,7 @@ Result<void> Frontend::run(unsigned threads) {
   return {};
 }
 
-void Frontend::serve() {
+void FuseFrontend::serve() {
   // The process's signals are for the threads that wait for them.
   sigset_t all;
   sigfillset(&all);
@@ -217,7 +182,7 @@ void Frontend::serve() {
   finished_.notify_all();
 }
 
-void Frontend::end_threads() {
+void FuseFrontend::end_threads() {
   if (threads_.empty()) return;
   stopping_.store(true);
   {
@@ -231,10 +196,10 @@ void Frontend::end_threads() {
   for (auto& thread : threads_) thread.join();
   threads_.clear();
   // By their deadline; nothing tells, because nothing has to be quick here.
-  while (served_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));
+  while (file_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));
 }
 
-Result<void> Frontend::unmount_unused() {
+Result<void> FuseFrontend::unmount_unused() {
   // A close reaches us a little after it returned to whoever closed it. The handles are counted too
   // because another mount namespace may use the file where our unmount does not see it.
   for (int tries = 0; tries < 20; ++tries) {
@@ -242,34 +207,33 @@ Result<void> Frontend::unmount_unused() {
     // An aborted connection has no users any more, though no release tells of the handles it had;
     // what it leaves in the file tree answers nobody.
     if (ended()) {
-      return mount_state(path()) == MountState::dead ? file_.unmount(Unmounting::detached)
-                                                     : Result<void>();
+      return os::mount_state(path(), kFileSystemType) == os::MountState::dead
+                 ? mount_file_.unmount(os::Unmounting::detached)
+                 : Result<void>();
     }
     if (open_handles() > 0) continue;
     // Somebody took it out of the tree (umount -l): what stands there now is not ours to unmount.
-    if (!is_mounted(path())) return {};
-    auto done = file_.unmount(Unmounting::if_unused);
+    if (!os::is_mounted(path())) return {};
+    auto done = mount_file_.unmount(os::Unmounting::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }
-  const auto uses = io::uses_of(path());
+  const auto uses = os::uses_of(path());
   return fail(ErrorCode::device_in_use,
               uses.empty() ? fmt::format("in use: opened {} times", open_handles())
                            : fmt::format("in use: {}", fmt::join(uses, ", ")),
               path(), "end what uses it, then stop again");
 }
 
-Result<void> Frontend::stop() {
+Result<void> FuseFrontend::stop() {
   const std::lock_guard<std::mutex> alone(stop_mutex_);
   if (!session_) return {};
   if (auto done = unmount_unused(); !done) return done;
   end_threads();
   session_.reset();
   ended_.store(true);
-  file_.remove();
+  mount_file_.remove();
   return {};
 }
-
-}  // namespace
 
 Result<void> FuseFrontend::check_device() {
   const FileDescriptor device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
@@ -296,7 +260,7 @@ Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Disk& disk,
   }
   auto file = MountFile::provide(options.mount_path);
   if (!file) return tl::unexpected(file.error());
-  auto frontend = std::make_unique<Frontend>(disk, options, std::move(*file));
+  std::unique_ptr<FuseFrontend> frontend(new FuseFrontend(disk, options, std::move(*file)));
   if (auto running = frontend->run(options.threads); !running) {
     return tl::unexpected(running.error());
   }

@@ -5,11 +5,19 @@
 // whole or with EIO, never short but at the end of the device.
 #pragma once
 
+#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/result.hpp"
+#include "frontend/byte_disk.hpp"
+#include "frontend/fuse/mount_file.hpp"
+#include "frontend/fuse/operations.hpp"
 #include "remap/disk.hpp"
 
 namespace dmremap::fuse {
@@ -33,16 +41,45 @@ class FuseFrontend {
   // Whether FUSE is here and may be used. Errors: not_supported, permission.
   static Result<void> check_device();
   // Unmounts if still mounted, ends the threads, removes the mount file if it made it.
-  virtual ~FuseFrontend() = default;
+  ~FuseFrontend();
 
-  [[nodiscard]] virtual const std::string& path() const = 0;
+  FuseFrontend(const FuseFrontend&) = delete;
+  FuseFrontend& operator=(const FuseFrontend&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return mount_file_.path(); }
   // Open file handles now, the kernel's own (a loop device) included.
-  [[nodiscard]] virtual unsigned open_handles() const = 0;
+  [[nodiscard]] unsigned open_handles() const { return file_.handles.count(); }
   // No more mount: fails with device_in_use, naming who, while someone has the file open; then
   // everything goes on.
-  virtual Result<void> stop() = 0;
+  Result<void> stop();
   // True once the file system was unmounted from outside.
-  [[nodiscard]] virtual bool ended() const = 0;
+  [[nodiscard]] bool ended() const { return ended_.load(); }
+
+ private:
+  struct SessionDestroyer {
+    void operator()(fuse_session* session) const;
+  };
+  using Session = std::unique_ptr<fuse_session, SessionDestroyer>;
+
+  FuseFrontend(remap::Disk& disk, const Options& options, MountFile mount_file);
+  static Result<Session> mount_session(FuseFile& file, const MountFile& mount_file);
+  Result<void> run(unsigned threads);
+  void serve();
+  void end_threads();
+  Result<void> unmount_unused();
+
+  MountFile mount_file_;
+  frontend::ByteDisk disk_;
+  FuseFile file_;
+  Session session_;
+  std::vector<std::thread> threads_;
+
+  std::atomic<bool> ended_{false};
+  std::atomic<bool> stopping_{false};
+  std::mutex stop_mutex_;             // one stop() at a time
+  std::mutex mutex_;                  // of running_
+  std::condition_variable finished_;  // running_ became 0
+  unsigned running_ = 0;
 };
 
 }  // namespace dmremap::fuse

@@ -10,8 +10,9 @@
 
 #include "frontend/fuse/loop_control.hpp"
 #include "frontend/fuse/loop_device.hpp"
-#include "frontend/fuse/mount_point.hpp"
-#include "io/sysfs.hpp"
+#include "frontend/fuse/mount_file.hpp"
+#include "os/path.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::fuse {
 
@@ -34,15 +35,15 @@ void clear_link(const std::string& link, const std::string& mount_path) {
   std::error_code error;
   const auto target = std::filesystem::read_symlink(link, error);
   if (error || !target.string().starts_with("/dev/loop")) return;
-  if (backing_file_of(target.string()) != canonical(mount_path)) ::unlink(link.c_str());
+  if (backing_file_of(target.string()) != os::canonical(mount_path)) ::unlink(link.c_str());
 }
 
 }  // namespace
 
 std::vector<std::string> loops_over(const std::string& backing_path) {
-  const std::string wanted = canonical(backing_path);
+  const std::string wanted = os::canonical(backing_path);
   std::vector<std::string> nodes;
-  for (const std::string& name : io::names_in("/sys/block")) {
+  for (const std::string& name : os::names_in("/sys/block")) {
     if (!name.starts_with("loop")) continue;
     std::string node = "/dev/" + name;
     if (backing_file_of(node) == wanted) nodes.push_back(std::move(node));
@@ -53,17 +54,18 @@ std::vector<std::string> loops_over(const std::string& backing_path) {
 Result<void> clear_leftovers(const std::string& mount_path, const std::string& stable_link) {
   // Before anything is looked at: what other users can exchange must not be unmounted.
   const auto directory =
-      io::TrustedDirectory::open_parent_of(mount_path, io::PathTrust::no_foreign_changes);
+      os::TrustedDirectory::open_parent_of(mount_path, os::PathTrust::no_foreign_changes);
   if (!directory && directory.error().code == ErrorCode::permission) {
     return tl::unexpected(directory.error());
   }
-  const MountState state = directory ? mount_state(mount_path) : MountState::none;
-  if (state == MountState::alive) {
+  const os::MountState state =
+      directory ? os::mount_state(mount_path, kFileSystemType) : os::MountState::none;
+  if (state == os::MountState::alive) {
     return fail(ErrorCode::device_in_use, "something is mounted here and answers", mount_path,
                 "stop the set that serves it, or unmount it");
   }
   // Without a mount it is a loop device over a plain file of that name, which is not ours.
-  if (state == MountState::dead) {
+  if (state == os::MountState::dead) {
     for (const std::string& node : loops_over(mount_path)) {
       auto held = hold_unused(node, true);
       if (!held) return tl::unexpected(as_leftover(held.error(), mount_path));
@@ -72,7 +74,7 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
       }
     }
     const std::string name = std::filesystem::path(mount_path).filename().string();
-    if (auto gone = unmount(*directory, name, Unmounting::detached); !gone) return gone;
+    if (auto gone = os::unmount(*directory, name, os::Unmounting::detached); !gone) return gone;
   }
   if (!stable_link.empty()) clear_link(stable_link, mount_path);
   return {};

@@ -15,9 +15,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "io/sysfs.hpp"
-#include "io/trusted_directory.hpp"
-#include "io/usage.hpp"
+#include "os/sysfs.hpp"
+#include "os/trusted_directory.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::fuse {
 
@@ -42,7 +42,7 @@ Result<void> provide_node(const std::string& node, unsigned number) {
     if (::stat(node.c_str(), &status) == 0) return {};
     std::this_thread::sleep_for(kStep);
   }
-  const dev_t device = io::parse_device_number(io::read_attribute(sysfs_of(node) + "/dev"))
+  const dev_t device = os::parse_device_number(os::read_attribute(sysfs_of(node) + "/dev"))
                            .value_or(makedev(kLoopMajor, number));
   if (::mknod(node.c_str(), S_IFBLK | 0600, device) == 0 || errno == EEXIST) return {};
   return fail_errno(errno, "make the device node", node,
@@ -58,7 +58,7 @@ tl::unexpected<Error> in_use(const std::string& node, std::string how) {
 
 std::string backing_file_of(const std::string& node) {
   constexpr std::string_view kDeleted = " (deleted)";  // d_path() of a file without a name
-  std::string file = io::read_attribute(sysfs_of(node) + "/loop/backing_file");
+  std::string file = os::read_attribute(sysfs_of(node) + "/loop/backing_file");
   if (file.ends_with(kDeleted)) file.resize(file.size() - kDeleted.size());
   return file;
 }
@@ -102,13 +102,13 @@ Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
   for (int step = 0;; ++step) {
     FileDescriptor held(::open(node.c_str(), mode));
     if (!held.valid() && errno != EBUSY) return fail_errno(errno, "open", node);
-    if (held.valid() && io::openers_of(node).empty()) return held;
+    if (held.valid() && os::openers_of(node).empty()) return held;
     if (step < kPassingSteps) {
       held.reset();
       std::this_thread::sleep_for(kStep);
       continue;
     }
-    const auto uses = io::uses_of(node);
+    const auto uses = os::uses_of(node);
     // O_EXCL sees every mount; we see those of this mount namespace.
     return in_use(node, uses.empty() ? "in use, by what cannot be seen from here"
                                      : fmt::format("in use: {}", fmt::join(uses, ", ")));
@@ -132,7 +132,7 @@ Result<void> clear_loop(const std::string& node, FileDescriptor held, millisecon
       info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
       ::ioctl(again.get(), LOOP_SET_STATUS64, &info);
     }
-    const auto uses = io::uses_of(node);
+    const auto uses = os::uses_of(node);
     return in_use(node, fmt::format("in use: {}", fmt::join(uses, ", ")));
   }
   return {};
@@ -146,7 +146,7 @@ Result<void> place_link(const std::string& link, const std::string& node) {
   }
   if (error) return fail_errno(error.value(), "make the directory", path.parent_path().string());
   const auto directory =
-      io::TrustedDirectory::open_parent_of(link, io::PathTrust::no_foreign_changes);
+      os::TrustedDirectory::open_parent_of(link, os::PathTrust::no_foreign_changes);
   if (!directory) return tl::unexpected(directory.error());
   const std::string name = path.filename().string();
   const std::string temporary = fmt::format("{}.{}", name, ::getpid());

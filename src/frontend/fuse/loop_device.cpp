@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,7 +19,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
 #include "frontend/fuse/loop_control.hpp"
-#include "frontend/fuse/mount_point.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::fuse {
 
@@ -30,122 +31,6 @@ using std::chrono::seconds;
 // Others take free loop devices too; each lost race is one more try.
 constexpr int kAttachTries = 64;
 constexpr milliseconds kDetachPatience = seconds(10);
-
-class Attachment final : public LoopDevice {
- public:
-  Attachment(std::string node, std::string backing_file, const struct stat& backing, bool read_only)
-      : node_(std::move(node)),
-        backing_file_(std::move(backing_file)),
-        backing_(backing),
-        read_only_(read_only) {}
-
-  ~Attachment() override {
-    if (!attached()) return;
-    const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (device.valid()) ::ioctl(device.get(), LOOP_CLR_FD);
-    remove_link(stable_, node_);
-  }
-
-  Attachment(const Attachment&) = delete;
-  Attachment& operator=(const Attachment&) = delete;
-
-  [[nodiscard]] const std::string& node() const override { return node_; }
-  [[nodiscard]] const std::string& stable() const override { return stable_; }
-  Result<void> detach() override;
-  void abandon() override;
-  [[nodiscard]] const std::optional<Error>& unsaved() const override { return unsaved_; }
-
-  [[nodiscard]] Result<void> verify(std::uint64_t bytes) const;
-  void link(const std::string& path);
-
- private:
-  // Somebody may have detached it, and it may serve another file by now.
-  [[nodiscard]] bool attached() const {
-    return !detached_ && is_view_of(node_, backing_file_, backing_);
-  }
-  void save_cache(int device);
-  void note_detached();
-
-  std::string node_;
-  std::string stable_;
-  std::string backing_file_;
-  struct stat backing_;  // as it was attached: the device and the inode tell whose it is
-  bool read_only_;
-  bool detached_ = false;
-  std::optional<Error> unsaved_;
-};
-
-// What was configured is not always what is in force: direct I/O is dropped without a word where
-// the file cannot do it, and then the page cache would hold everything twice.
-Result<void> Attachment::verify(std::uint64_t bytes) const {
-  const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!device.valid()) return fail_errno(errno, "open", node_);
-  loop_info64 info{};
-  if (::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) {
-    return fail_errno(errno, "ask the loop device about itself", node_);
-  }
-  if ((info.lo_flags & LO_FLAGS_DIRECT_IO) == 0) {
-    return fail(ErrorCode::not_supported, "the kernel gave no direct I/O to the loop device", node_,
-                "Linux 5.8 or later is needed; --export fuse works without a loop device");
-  }
-  std::uint64_t size = 0;
-  if (::ioctl(device.get(), BLKGETSIZE64, &size) != 0) {
-    return fail_errno(errno, "ask for the size", node_);
-  }
-  if (size != bytes) {
-    return fail(ErrorCode::io,
-                fmt::format("the loop device has {} bytes and its file {}", size, bytes), node_);
-  }
-  return {};
-}
-
-void Attachment::link(const std::string& path) {
-  if (path.empty()) return;
-  if (auto placed = place_link(path, node_); placed) {
-    stable_ = path;
-  } else {
-    log(Severity::warning, placed.error().message());
-  }
-}
-
-Result<void> Attachment::detach() {
-  if (attached()) {
-    auto held = hold_unused(node_, read_only_);
-    if (!held) return tl::unexpected(held.error());
-    save_cache(held->get());
-    auto cleared = clear_loop(node_, std::move(*held), kDetachPatience);
-    if (!cleared) return cleared;
-  }
-  note_detached();
-  return {};
-}
-
-void Attachment::abandon() {
-  if (attached()) {
-    const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (device.valid()) {
-      save_cache(device.get());
-      ::ioctl(device.get(), LOOP_CLR_FD);
-    }
-  }
-  note_detached();
-}
-
-// The kernel tells of a failed write-back once and drops the pages: asking again would succeed.
-void Attachment::save_cache(int device) {
-  if (::fsync(device) == 0) return;
-  unsaved_ =
-      Error{ErrorCode::io,
-            fmt::format("what was written to its cache could not be saved: {}", errno_text(errno)),
-            node_, "look at the events, check the file system, and write the data again"};
-  log(Severity::error, unsaved_->message());
-}
-
-void Attachment::note_detached() {
-  detached_ = true;
-  remove_link(stable_, node_);
-  stable_.clear();
-}
 
 loop_config configuration(const FileDescriptor& backing, const LoopOptions& options) {
   loop_config config{};
@@ -189,6 +74,97 @@ Result<std::string> configure_free_loop(const LoopOptions& options, const FileDe
 
 }  // namespace
 
+LoopDevice::LoopDevice(std::string node, std::string backing_file, const struct stat& backing,
+                       bool read_only)
+    : node_(std::move(node)),
+      backing_file_(std::move(backing_file)),
+      backing_(backing),
+      read_only_(read_only) {}
+
+LoopDevice::~LoopDevice() {
+  if (!attached()) return;
+  const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (device.valid()) ::ioctl(device.get(), LOOP_CLR_FD);
+  remove_link(stable_, node_);
+}
+
+// Somebody may have detached it, and it may serve another file by now.
+bool LoopDevice::attached() const {
+  return !detached_ && is_view_of(node_, backing_file_, backing_);
+}
+
+// What was configured is not always what is in force: direct I/O is dropped without a word where
+// the file cannot do it, and then the page cache would hold everything twice.
+Result<void> LoopDevice::verify(std::uint64_t bytes) const {
+  const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!device.valid()) return fail_errno(errno, "open", node_);
+  loop_info64 info{};
+  if (::ioctl(device.get(), LOOP_GET_STATUS64, &info) != 0) {
+    return fail_errno(errno, "ask the loop device about itself", node_);
+  }
+  if ((info.lo_flags & LO_FLAGS_DIRECT_IO) == 0) {
+    return fail(ErrorCode::not_supported, "the kernel gave no direct I/O to the loop device", node_,
+                "Linux 5.8 or later is needed; --export fuse works without a loop device");
+  }
+  std::uint64_t size = 0;
+  if (::ioctl(device.get(), BLKGETSIZE64, &size) != 0) {
+    return fail_errno(errno, "ask for the size", node_);
+  }
+  if (size != bytes) {
+    return fail(ErrorCode::io,
+                fmt::format("the loop device has {} bytes and its file {}", size, bytes), node_);
+  }
+  return {};
+}
+
+void LoopDevice::link(const std::string& path) {
+  if (path.empty()) return;
+  if (auto placed = place_link(path, node_); placed) {
+    stable_ = path;
+  } else {
+    log(Severity::warning, placed.error().message());
+  }
+}
+
+Result<void> LoopDevice::detach() {
+  if (attached()) {
+    auto held = hold_unused(node_, read_only_);
+    if (!held) return tl::unexpected(held.error());
+    save_cache(held->get());
+    auto cleared = clear_loop(node_, std::move(*held), kDetachPatience);
+    if (!cleared) return cleared;
+  }
+  note_detached();
+  return {};
+}
+
+void LoopDevice::abandon() {
+  if (attached()) {
+    const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (device.valid()) {
+      save_cache(device.get());
+      ::ioctl(device.get(), LOOP_CLR_FD);
+    }
+  }
+  note_detached();
+}
+
+// The kernel tells of a failed write-back once and drops the pages: asking again would succeed.
+void LoopDevice::save_cache(int device) {
+  if (::fsync(device) == 0) return;
+  unsaved_ =
+      Error{ErrorCode::io,
+            fmt::format("what was written to its cache could not be saved: {}", errno_text(errno)),
+            node_, "look at the events, check the file system, and write the data again"};
+  log(Severity::error, unsaved_->message());
+}
+
+void LoopDevice::note_detached() {
+  detached_ = true;
+  remove_link(stable_, node_);
+  stable_.clear();
+}
+
 Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& options) {
   FileDescriptor backing(
       ::open(options.backing_path.c_str(), (options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC));
@@ -200,8 +176,8 @@ Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& option
   auto node = configure_free_loop(options, backing);
   if (!node) return tl::unexpected(node.error());
   // From here on the destructor detaches it.
-  auto device = std::make_unique<Attachment>(*node, canonical(options.backing_path), status,
-                                             options.read_only);
+  std::unique_ptr<LoopDevice> device(
+      new LoopDevice(*node, os::canonical(options.backing_path), status, options.read_only));
   if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {
     return tl::unexpected(right.error());
   }

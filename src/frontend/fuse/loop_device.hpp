@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include "base/result.hpp"
 
 namespace dmremap::fuse {
@@ -28,20 +30,40 @@ class LoopDevice {
   // running, and the caller must hold nothing that it needs. Errors: not_supported (no loop devices
   // here, or none with direct I/O: says what to load or allow), permission, io.
   static Result<std::unique_ptr<LoopDevice>> attach(const LoopOptions& options);
-  virtual ~LoopDevice() = default;  // detaches; if in use, the kernel does when it no longer is
+  ~LoopDevice();  // detaches; if in use, the kernel does when it no longer is
 
-  [[nodiscard]] virtual const std::string& node() const = 0;    // /dev/loopN
-  [[nodiscard]] virtual const std::string& stable() const = 0;  // the link made, or empty
+  LoopDevice(const LoopDevice&) = delete;
+  LoopDevice& operator=(const LoopDevice&) = delete;
+
+  [[nodiscard]] const std::string& node() const { return node_; }      // /dev/loopN
+  [[nodiscard]] const std::string& stable() const { return stable_; }  // the link made, or empty
   // Writes back what is cached, then detaches and waits until the file is let go. Fails with
   // device_in_use, naming who (mounts, swaps, holders, processes), and changes nothing. Done
   // without error also if somebody else has detached it already. Once it begins to detach it does
   // not go back: if the cache could not be written back, unsaved() says so afterwards.
-  virtual Result<void> detach() = 0;
+  Result<void> detach();
   // For a device whose backing file answers nobody any more: writes back, which may fail, and
   // detaches without waiting for its users; the kernel lets go of it when the last one does.
-  virtual void abandon() = 0;
+  void abandon();
   // After one of these two: what users had written through the page cache and was lost.
-  [[nodiscard]] virtual const std::optional<Error>& unsaved() const = 0;
+  [[nodiscard]] const std::optional<Error>& unsaved() const { return unsaved_; }
+
+ private:
+  LoopDevice(std::string node, std::string backing_file, const struct stat& backing,
+             bool read_only);
+  [[nodiscard]] Result<void> verify(std::uint64_t bytes) const;
+  void link(const std::string& path);
+  [[nodiscard]] bool attached() const;
+  void save_cache(int device);
+  void note_detached();
+
+  const std::string node_;
+  std::string stable_;
+  const std::string backing_file_;
+  const struct stat backing_;  // as it was attached: the device and the inode tell whose it is
+  const bool read_only_;
+  bool detached_ = false;
+  std::optional<Error> unsaved_;
 };
 
 // Loop devices whose backing file is `backing_path`, dead runs' included ("(deleted)" and dead FUSE

@@ -15,7 +15,7 @@ namespace dmremap::fuse {
 namespace {
 
 // Makes the file; false if there is one of that name.
-Result<bool> make_file(const io::TrustedDirectory& directory, const std::string& name,
+Result<bool> make_file(const os::TrustedDirectory& directory, const std::string& name,
                        const std::string& path) {
   const FileDescriptor made(::openat(directory.fd(), name.c_str(),
                                      O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -42,7 +42,7 @@ Result<void> check_file(int file, const std::string& path) {
 
 }  // namespace
 
-MountFile::MountFile(io::TrustedDirectory directory, std::string name, FileDescriptor file,
+MountFile::MountFile(os::TrustedDirectory directory, std::string name, FileDescriptor file,
                      bool is_new)
     : directory_(std::move(directory)),
       name_(std::move(name)),
@@ -51,7 +51,7 @@ MountFile::MountFile(io::TrustedDirectory directory, std::string name, FileDescr
       is_new_(is_new) {}
 
 Result<MountFile> MountFile::provide(const std::string& path) {
-  auto directory = io::TrustedDirectory::open_parent_of(path, io::PathTrust::no_foreign_changes);
+  auto directory = os::TrustedDirectory::open_parent_of(path, os::PathTrust::no_foreign_changes);
   if (!directory) return tl::unexpected(directory.error());
   const std::string name = std::filesystem::path(path).filename().string();
   const auto made = make_file(*directory, name, path);

@@ -7,10 +7,13 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
-#include "frontend/fuse/mount_point.hpp"
-#include "io/trusted_directory.hpp"
+#include "os/mount_point.hpp"
+#include "os/trusted_directory.hpp"
 
 namespace dmremap::fuse {
+
+// Our file systems in /proc/mounts.
+inline constexpr const char* kFileSystemType = "fuse.dm-remap";
 
 // Movable. One thread at a time.
 class MountFile {
@@ -25,14 +28,14 @@ class MountFile {
   // As root: mounts a FUSE connection over the very file that is held, and returns the connection.
   // Error permission where mounting is not allowed (a container): fusermount3(1) may be able to.
   [[nodiscard]] Result<FileDescriptor> mount(bool read_only) const;
-  Result<void> unmount(Unmounting how) const { return fuse::unmount(directory_, name_, how); }
+  Result<void> unmount(os::Unmounting how) const { return os::unmount(directory_, name_, how); }
   // Removes the file if provide() made it. Unmount first.
   void remove();
 
  private:
-  MountFile(io::TrustedDirectory directory, std::string name, FileDescriptor file, bool is_new);
+  MountFile(os::TrustedDirectory directory, std::string name, FileDescriptor file, bool is_new);
 
-  io::TrustedDirectory directory_;
+  os::TrustedDirectory directory_;
   std::string name_;
   std::string path_;
   FileDescriptor file_;  // O_PATH

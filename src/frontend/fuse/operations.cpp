@@ -42,8 +42,8 @@ frontend::Scratch scratch_of_thread() {
   return this_threads_memory->scratch();
 }
 
-Served& served_by(fuse_req_t request) {
-  return *static_cast<Served*>(fuse_req_userdata(request));
+FuseFile& file_of(fuse_req_t request) {
+  return *static_cast<FuseFile*>(fuse_req_userdata(request));
 }
 
 // The account of the opening that a request came by (open below).
@@ -61,23 +61,23 @@ Outcome guarded(Function&& function, Outcome failed) {
   }
 }
 
-struct stat attributes(const Served& served) {
+struct stat attributes(const FuseFile& disk_file) {
   struct stat status {};
   status.st_ino = FUSE_ROOT_ID;
-  status.st_mode = S_IFREG | (served.read_only ? 0400U : 0600U);
+  status.st_mode = S_IFREG | (disk_file.read_only ? 0400U : 0600U);
   status.st_nlink = 1;
   status.st_uid = ::geteuid();
   status.st_gid = ::getegid();
-  status.st_size = static_cast<off_t>(served.disk.size_bytes());
-  status.st_blocks = static_cast<blkcnt_t>(served.disk.size_bytes() / kSectorBytes);
-  status.st_blksize = std::max<blksize_t>(served.disk.geometry().physical_block_bytes, 4096);
-  status.st_atim = status.st_mtim = status.st_ctim = served.since;
+  status.st_size = static_cast<off_t>(disk_file.disk.size_bytes());
+  status.st_blocks = static_cast<blkcnt_t>(disk_file.disk.size_bytes() / kSectorBytes);
+  status.st_blksize = std::max<blksize_t>(disk_file.disk.geometry().physical_block_bytes, 4096);
+  status.st_atim = status.st_mtim = status.st_ctim = disk_file.since;
   return status;
 }
 
 // Not cached (timeout 0): looking at the file tells whether its server lives.
 void reply_attributes(fuse_req_t request) {
-  const struct stat status = attributes(served_by(request));
+  const struct stat status = attributes(file_of(request));
   fuse_reply_attr(request, &status, 0.0);
 }
 
@@ -90,7 +90,7 @@ void init(void* user_data, fuse_conn_info* connection) {
   connection->max_readahead = 0;
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kMaxBackground;
-  static_cast<Served*>(user_data)->ready.store(true);
+  static_cast<FuseFile*>(user_data)->ready.store(true);
 }
 
 void getattr(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/) {
@@ -101,7 +101,7 @@ void getattr(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/)
 void setattr(fuse_req_t request, fuse_ino_t /*inode*/, struct stat* wanted, int which,
              fuse_file_info* /*file*/) {
   constexpr int kRefused = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
-  const auto size = static_cast<off_t>(served_by(request).disk.size_bytes());
+  const auto size = static_cast<off_t>(file_of(request).disk.size_bytes());
   const bool resized = (which & FUSE_SET_ATTR_SIZE) != 0 && wanted->st_size != size;
   if (resized || (which & kRefused) != 0) {
     fuse_reply_err(request, EPERM);
@@ -111,8 +111,8 @@ void setattr(fuse_req_t request, fuse_ino_t /*inode*/, struct stat* wanted, int 
 }
 
 void open(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
-  Served& served = served_by(request);
-  if (served.read_only && (file->flags & O_ACCMODE) != O_RDONLY) {
+  FuseFile& disk_file = file_of(request);
+  if (disk_file.read_only && (file->flags & O_ACCMODE) != O_RDONLY) {
     fuse_reply_err(request, EROFS);
     return;
   }
@@ -120,22 +120,22 @@ void open(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
   // reason to sync it, and no cache of ours wants to hear of it.
   remap::FlushHeard* handle = nullptr;
   try {
-    handle = &served.handles.add();
+    handle = &disk_file.handles.add();
   } catch (const std::exception&) {
     fuse_reply_err(request, ENOMEM);
     return;
   }
-  served.disk.begin_hearing(*handle);
+  disk_file.disk.begin_hearing(*handle);
   fuse_open_out answer{};
   answer.fh = reinterpret_cast<std::uintptr_t>(handle);
   answer.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
   if (fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof(answer)) != 0) {
-    served.handles.remove(*handle);  // whoever opened it is gone: there will be no release
+    disk_file.handles.remove(*handle);  // whoever opened it is gone: there will be no release
   }
 }
 
 void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
-  served_by(request).handles.remove(heard_by(*file));
+  file_of(request).handles.remove(heard_by(*file));
   fuse_reply_err(request, 0);
 }
 
@@ -149,22 +149,22 @@ void reply_read(fuse_req_t request, int error, std::span<const std::byte> bytes)
 
 void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
           fuse_file_info* /*file*/) {
-  Served& served = served_by(request);
+  FuseFile& disk_file = file_of(request);
   // As small as it is, a function made of it needs no memory of its own.
-  const auto later = [request, &served](io::IoStatus status, std::span<const std::byte> bytes) {
+  const auto later = [request, &disk_file](io::IoStatus status, std::span<const std::byte> bytes) {
     reply_read(request, status.ok() ? 0 : EIO, bytes);
-    served.answers_owed.fetch_sub(1);
+    disk_file.answers_owed.fetch_sub(1);
   };
   const auto outcome = guarded<std::optional<ByteDisk::ReadOutcome>>(
       [&] {
-        return served.disk.read_or_later(static_cast<std::uint64_t>(offset), size,
-                                         scratch_of_thread(), later);
+        return disk_file.disk.read_or_later(static_cast<std::uint64_t>(offset), size,
+                                            scratch_of_thread(), later);
       },
       ByteDisk::ReadOutcome{.error = EIO, .bytes = {}});
   if (outcome) {
     reply_read(request, outcome->error, outcome->bytes);
   } else {
-    served.answers_owed.fetch_add(1);  // it may have been answered already
+    disk_file.answers_owed.fetch_add(1);  // it may have been answered already
   }
 }
 
@@ -173,9 +173,9 @@ void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size
   const bool fua = (file->flags & O_DSYNC) != 0;  // a part of O_SYNC
   const auto outcome = guarded<ByteDisk::WriteOutcome>(
       [&] {
-        return served_by(request).disk.write(static_cast<std::uint64_t>(offset),
-                                             {reinterpret_cast<const std::byte*>(data), size}, fua,
-                                             scratch_of_thread());
+        return file_of(request).disk.write(static_cast<std::uint64_t>(offset),
+                                           {reinterpret_cast<const std::byte*>(data), size}, fua,
+                                           scratch_of_thread());
       },
       {.error = EIO, .bytes = 0});
   if (outcome.error != 0) {
@@ -187,7 +187,7 @@ void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size
 
 void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_file_info* file) {
   const int error =
-      guarded<int>([&] { return served_by(request).disk.flush_for(heard_by(*file)); }, EIO);
+      guarded<int>([&] { return file_of(request).disk.flush_for(heard_by(*file)); }, EIO);
   fuse_reply_err(request, error);
 }
 
@@ -197,16 +197,16 @@ void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_fil
 void fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset, off_t length,
                fuse_file_info* /*file*/) {
   const int kind = mode & ~FALLOC_FL_KEEP_SIZE;
-  const bool is_hole = kind == FALLOC_FL_PUNCH_HOLE && served_by(request).punch_holes;
+  const bool is_hole = kind == FALLOC_FL_PUNCH_HOLE && file_of(request).punch_holes;
   if (!is_hole && kind != FALLOC_FL_ZERO_RANGE) {
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
   const int error = guarded<int>(
       [&] {
-        return served_by(request).disk.write_zeroes(static_cast<std::uint64_t>(offset),
-                                                    static_cast<std::uint64_t>(length),
-                                                    scratch_of_thread());
+        return file_of(request).disk.write_zeroes(static_cast<std::uint64_t>(offset),
+                                                  static_cast<std::uint64_t>(length),
+                                                  scratch_of_thread());
       },
       EIO);
   fuse_reply_err(request, error);
@@ -214,11 +214,11 @@ void fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset,
 
 // A loop device takes the block size as the granularity of its discards.
 void statfs(fuse_req_t request, fuse_ino_t /*inode*/) {
-  const Served& served = served_by(request);
+  const FuseFile& disk_file = file_of(request);
   struct statvfs status {};
-  status.f_bsize = served.disk.geometry().physical_block_bytes;
+  status.f_bsize = disk_file.disk.geometry().physical_block_bytes;
   status.f_frsize = status.f_bsize;
-  status.f_blocks = served.disk.size_bytes() / status.f_bsize;
+  status.f_blocks = disk_file.disk.size_bytes() / status.f_bsize;
   status.f_files = 1;
   status.f_namemax = 255;
   fuse_reply_statfs(request, &status);

@@ -32,8 +32,8 @@ class OpenHandles {
   std::atomic<unsigned> count_{0};
 };
 
-// The user data of the session. `disk` outlives it.
-struct Served {
+// The one file, as it is served: the user data of the session. `disk` outlives it.
+struct FuseFile {
   frontend::ByteDisk& disk;
   bool read_only = false;
   bool punch_holes = true;  // see Options

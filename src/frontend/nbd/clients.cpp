@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::nbd {
 
@@ -32,7 +32,7 @@ std::vector<std::string> Clients::names() const {
   for (const Client& client : connected_) {
     names.push_back(client.pid > 0
                         ? fmt::format("{} {}", client.pid,
-                                      io::read_attribute(fmt::format("/proc/{}/comm", client.pid)))
+                                      os::read_attribute(fmt::format("/proc/{}/comm", client.pid)))
                         : std::string("a client elsewhere"));
   }
   return names;

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "io/sysfs.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::nbd {
 
@@ -65,7 +65,7 @@ Listening described(const Address& address) {
 
 std::vector<Listening> listening_sockets() {
   std::vector<int> fds;
-  for (const std::string& name : io::names_in("/proc/self/fd")) {
+  for (const std::string& name : os::names_in("/proc/self/fd")) {
     int fd = -1;
     if (std::from_chars(name.data(), name.data() + name.size(), fd).ec != std::errc{}) continue;
     if (is_listening(fd)) fds.push_back(fd);

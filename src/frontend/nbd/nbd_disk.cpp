@@ -50,8 +50,7 @@ class NbdDisk::Lease {
   Place& place_;
 };
 
-NbdDisk::NbdDisk(remap::Disk& disk, bool zeroes_fast)
-    : disk_(disk), zeroes_fast_(zeroes_fast) {
+NbdDisk::NbdDisk(remap::Disk& disk, bool zeroes_fast) : disk_(disk), zeroes_fast_(zeroes_fast) {
   const std::size_t unit_bytes = disk.geometry().logical_block_bytes;
   for (Place& place : places_) {
     place.payload = AlignedBuffer(kPartBytes + 2 * unit_bytes);

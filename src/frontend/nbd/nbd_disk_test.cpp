@@ -30,8 +30,8 @@ class NbdDiskTest : public testing::TestWithParam<std::uint32_t> {
 
   std::uint32_t unit = GetParam();
   fuse::RamDisk engine{{.size = SectorCount::from_bytes(kDiskBytes),
-                          .logical_block_bytes = unit,
-                          .physical_block_bytes = std::max(unit, 4096U)}};
+                        .logical_block_bytes = unit,
+                        .physical_block_bytes = std::max(unit, 4096U)}};
   NbdDisk disk{engine, true};
   remap::FlushHeard heard;
   std::vector<std::byte> model;

@@ -2,16 +2,12 @@
 #include "frontend/nbd/server_version.hpp"
 
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <string>
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file_descriptor.hpp"
+#include "os/spawn.hpp"
 
 namespace dmremap::nbd {
 
@@ -34,25 +30,16 @@ bool take(std::string_view& text, std::string_view prefix) {
 
 // The first line or so of what it prints; empty if it cannot be run.
 std::string output_of(const char* program, const char* option) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
-  const FileDescriptor from_child(ends[0]);
-  FileDescriptor to_parent(ends[1]);
-  posix_spawn_file_actions_t files;
-  ::posix_spawn_file_actions_init(&files);
-  ::posix_spawn_file_actions_adddup2(&files, to_parent.get(), STDOUT_FILENO);
-  std::string name = program;
-  std::string argument = option;
-  const std::array<char*, 3> argv{name.data(), argument.data(), nullptr};
-  pid_t child = -1;
-  const int failed = ::posix_spawn(&child, program, &files, nullptr, argv.data(), environ);
-  ::posix_spawn_file_actions_destroy(&files);
-  to_parent.reset();
-  if (failed != 0) return {};
+  auto pipe = os::make_pipe();
+  if (!pipe) return {};
+  os::Command command{{program, option}};
+  command.output = pipe->writing.get();
+  const auto child = os::spawn(command);
+  pipe->writing.reset();
+  if (!child) return {};
   std::array<char, 256> text{};
-  const ssize_t got = ::read(from_child.get(), text.data(), text.size());
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  const ssize_t got = ::read(pipe->reading.get(), text.data(), text.size());
+  (void)os::wait_for(*child);
   return {text.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
 }
 

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/set_daemon.hpp"
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "discovery/assembly.hpp"
+#include "discovery/hints.hpp"
+#include "frontend/fuse/loop_device.hpp"
+#include "io/file_geometry.hpp"
+#include "os/event_loop.hpp"
+#include "os/process.hpp"
+#include "os/usage.hpp"
+#include "set/opening.hpp"
+#include "set/spare_room.hpp"
+
+namespace dmremap::daemon {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Where /dev cannot be written to, the link is left out.
+constexpr const char* kStableLinks = "/dev/dm-remap/";
+constexpr milliseconds kLookEvery{1000};
+
+std::string stable_link(const std::string& name) {
+  return ::geteuid() == 0 ? kStableLinks + name : std::string();
+}
+
+// Ends a set when it is asked to by a signal, or when nobody can reach it any more. A device in use
+// is never taken away: what is not yet written back would be lost. Then the set goes on.
+class Ending {
+ public:
+  // `loop` runs until the set has been stopped.
+  Ending(SetDaemon& set, os::EventLoop& loop) : set_(set), loop_(loop) {}
+
+  void on_signal(int number) {
+    if (number == SIGHUP) return;
+    log(Severity::info, fmt::format("ending on signal {}", number));
+    try_to_stop(true);
+  }
+  // Now and then.
+  void look() {
+    if (!set_.cut_off()) return;
+    // The log says it once; the attempts go on.
+    const bool is_news = !std::exchange(cut_off_is_known_, true);
+    if (is_news)
+      log(Severity::info, "the device was unmounted, or cut off from the kernel: ending");
+    try_to_stop(is_news);
+  }
+  // Somebody else stopped it, by the control socket.
+  void on_stopped() { end(set_.stop()); }
+
+  [[nodiscard]] const Result<void>& outcome() const { return outcome_; }
+
+ private:
+  void try_to_stop(bool is_news) {
+    auto stopped = set_.stop();
+    if (stopped || stopped.error().code != ErrorCode::device_in_use) {
+      end(std::move(stopped));
+    } else if (is_news) {
+      log(Severity::error, "not stopped: " + stopped.error().message());
+    }
+  }
+  void end(Result<void> outcome) {
+    outcome_ = std::move(outcome);
+    loop_.end();
+  }
+
+  SetDaemon& set_;
+  os::EventLoop& loop_;
+  bool cut_off_is_known_ = false;
+  Result<void> outcome_;
+};
+
+Result<discovery::Spare> find_spare(const StartOptions& options, const discovery::Hints& hints) {
+  return options.devices.empty() ? discovery::find_spare(options.name, hints)
+                                 : discovery::find_spare(options.devices);
+}
+
+Result<void> clear_leftovers(const std::string& name, const std::string& mount_path,
+                             const discovery::Hints& hints) {
+  const auto hint = hints.find(name);
+  if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
+    auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
+    // Earlier versions mounted where other users can exchange the path. What is left there is not
+    // touched; it holds nothing of the set.
+    const bool is_foreign = !cleared && cleared.error().code == ErrorCode::permission;
+    if (is_foreign) log(Severity::warning, "not cleared away: " + cleared.error().message());
+    if (!cleared && !is_foreign) return cleared;
+  }
+  return fuse::clear_leftovers(mount_path, stable_link(name));
+}
+
+// What a dead run mounted over in the runtime directory is nobody's but ours: made anew, it is also
+// removed at the end.
+void remove_mount_file(const std::string& path) {
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
+    ::unlink(path.c_str());
+  }
+}
+
+void note_missing_protection() {
+  for (const std::string& text : os::protect_io_process()) {
+    log(Severity::info, "less protected against memory shortage: " + text);
+  }
+}
+
+// What stands between the set and its devices is cleared away; the pid file is held by the caller.
+Result<discovery::Members> find_members(const discovery::Spare& spare,
+                                        const std::string& mount_path, const set::OpenOptions& open,
+                                        const discovery::Hints& hints) {
+  const std::string& name = spare.identity().name;
+  // A doubt about the metadata is told before one about main.
+  if (auto fine = set::check_metadata(spare.survey, spare.path, open); !fine) {
+    return tl::unexpected(fine.error());
+  }
+  if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
+    return tl::unexpected(cleared.error());
+  }
+  const auto hint = hints.find(name);
+  return discovery::find_main(spare,
+                              {hint ? hint->main_path : std::string(), open.accept_main, {}});
+}
+
+// Where the FUSE file is, was or would be.
+std::string mount_path_of(const std::string& name, const StartOptions& options,
+                          const control::RuntimeDir& runtime) {
+  return options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
+}
+
+set::OpenOptions open_options(const std::string& name, const StartOptions& options,
+                              const control::RuntimeDir& runtime) {
+  set::OpenOptions out = options.open;
+  out.memory_path = runtime.memory_file(name);
+  return out;
+}
+
+// A device that takes no writes can still be served read-only.
+Error with_way_round(Error error) {
+  const auto storage = os::storage_of(error.where);
+  if (error.code != ErrorCode::device_read_only || !storage || !storage->is_block_device()) {
+    return error;
+  }
+  error.what = "is set read-only: the kernel takes no writes to it";
+  error.hint = fmt::format(
+      "`blockdev --setrw {}` or the write-protect switch, if it is not the disk itself that gave "
+      "up; else `dmremap start --read-only` serves what is there",
+      error.where);
+  return error;
+}
+
+// Everything from the name on; the pid file is held by the caller, outside of all of it.
+Result<std::unique_ptr<SetService>> bring_up(const discovery::Spare& spare,
+                                             const StartOptions& options,
+                                             const control::RuntimeDir& runtime,
+                                             const discovery::Hints& hints,
+                                             const ExportMaker& export_it) {
+  const std::string& name = spare.identity().name;
+  const std::string mount_path = mount_path_of(name, options, runtime);
+  const auto members = find_members(spare, mount_path, options.open, hints);
+  if (!members) return tl::unexpected(members.error());
+  if (options.mount_path.empty()) remove_mount_file(mount_path);
+  note_missing_protection();
+  auto set = set::RunningSet::open(*members, open_options(name, options, runtime), system_clock(),
+                                   system_random());
+  if (!set) return tl::unexpected(with_way_round(set.error()));
+  (*set)->add_own_device(mount_path);
+  auto exports = export_it(**set);
+  if (!exports) {
+    // It was activated: leave it as a clean stop does.
+    (void)(*set)->stop();
+    return tl::unexpected(exports.error());
+  }
+  hints.remember(name, {members->main_path, members->spare_path, mount_path, members->set_uuid,
+                        (*set)->recorded_main()});
+  os::reserve_heap();
+  std::string warning = options.open.read_only ? "" : set::lack_of_room(members->spare_path);
+  if (!warning.empty()) log(Severity::warning, warning);
+  return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warning));
+}
+
+// The spare of the set that is to be started, and that nobody else serves or starts it.
+struct ClaimedSpare {
+  discovery::Spare spare;
+  control::PidFile pid_file;
+};
+
+Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
+                           const discovery::Hints& hints) {
+  auto spare = find_spare(options, hints);
+  if (!spare) return tl::unexpected(spare.error());
+  const std::string& name = spare->identity().name;
+  if (!discovery::is_set_name(name)) {
+    return fail(ErrorCode::metadata_doubtful, "the name of the set in its metadata is none",
+                spare->path, "look with `dmremap examine`");
+  }
+  auto pid_file = control::PidFile::take(runtime.pid_file(name));
+  if (!pid_file) return tl::unexpected(pid_file.error());
+  return ClaimedSpare{std::move(*spare), std::move(*pid_file)};
+}
+
+}  // namespace
+
+SetDaemon::SetDaemon(control::PidFile pid_file, std::unique_ptr<SetService> service)
+    : pid_file_(std::move(pid_file)), service_(std::move(service)) {}
+
+Result<void> SetDaemon::listen(const std::string& socket_path) {
+  auto server = control::Server::start(socket_path, service_->handlers());
+  if (!server) return tl::unexpected(server.error());
+  server_ = std::move(*server);
+  return {};
+}
+
+Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
+                                                    const control::RuntimeDir& runtime,
+                                                    StartObserver& observer,
+                                                    const ExportMaker& export_it) {
+  const discovery::Hints hints(runtime.hints());
+  auto claimed = claim(options, runtime, hints);
+  if (!claimed) return tl::unexpected(claimed.error());
+  const std::string name = claimed->spare.identity().name;
+  observer.named(name);
+  auto service = bring_up(claimed->spare, options, runtime, hints, export_it);
+  if (!service) return tl::unexpected(service.error());
+  std::unique_ptr<SetDaemon> daemon(
+      new SetDaemon(std::move(claimed->pid_file), std::move(*service)));
+  if (auto listening = daemon->listen(runtime.socket(name)); !listening) {
+    (void)daemon->stop();
+    return tl::unexpected(listening.error());
+  }
+  ::sd_notify(0, "READY=1");
+  if (!observer.serving(daemon->service_->start_report())) {
+    log(Severity::warning, "whoever started the set is gone: ending");
+    (void)daemon->stop();
+  }
+  return daemon;
+}
+
+Result<void> check_start(const StartOptions& options, const control::RuntimeDir& runtime) {
+  const discovery::Hints hints(runtime.hints());
+  const auto claimed = claim(options, runtime, hints);
+  if (!claimed) return tl::unexpected(claimed.error());
+  const std::string& name = claimed->spare.identity().name;
+  const auto members =
+      find_members(claimed->spare, mount_path_of(name, options, runtime), options.open, hints);
+  if (!members) return tl::unexpected(members.error());
+  const auto opened = set::open_devices(*members, open_options(name, options, runtime));
+  return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));
+}
+
+Result<std::string> name_to_start(const StartOptions& options, const control::RuntimeDir& runtime) {
+  const auto claimed = claim(options, runtime, discovery::Hints(runtime.hints()));
+  if (!claimed) return tl::unexpected(claimed.error());
+  return claimed->spare.identity().name;
+}
+
+Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
+                        StartObserver& observer) {
+  auto loop = os::EventLoop::make();
+  if (!loop) return tl::unexpected(loop.error());
+  std::optional<Ending> ending;
+  // A signal that comes before the set is up waits until the loop runs.
+  auto watched = loop->on_signals(kEndSignals, [&](int number) { ending->on_signal(number); });
+  if (!watched) return watched;
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto export_it = [&](set::RunningSet& set) {
+    const std::string& name = set.name();
+    return start_exports(set.disk(),
+                         {options.exports, mount_path_of(name, options, runtime), stable_link(name),
+                          options.open.read_only, !io::zeroes_by_writing(set.status().main_path)});
+  };
+  auto daemon = SetDaemon::start(options, runtime, observer, export_it);
+  if (!daemon) return tl::unexpected(daemon.error());
+  ending.emplace(**daemon, *loop);
+  watched = loop->on_readable((*daemon)->stopped_fd(), [&] { ending->on_stopped(); });
+  if (watched) watched = loop->every(kLookEvery, [&] { ending->look(); });
+  if (watched) watched = loop->run();
+  return watched ? ending->outcome() : watched;
+}
+
+}  // namespace dmremap::daemon

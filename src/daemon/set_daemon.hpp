@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The process of a running set: from the devices' names to the end of the set.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/messages.hpp"
+#include "control/runtime_dir.hpp"
+#include "control/server.hpp"
+#include "daemon/exports.hpp"
+#include "daemon/set_service.hpp"
+#include "set/running_set.hpp"
+
+namespace dmremap::daemon {
+
+struct StartOptions {
+  std::string name;                  // of the set, or
+  std::vector<std::string> devices;  // its devices, in any order
+  std::vector<ExportKind> exports;
+  std::string mount_path;  // empty: in the runtime directory
+  set::OpenOptions open;
+};
+
+class StartObserver {
+ public:
+  virtual ~StartObserver() = default;
+  // The name is known, and nothing was done yet.
+  virtual void named(const std::string& name) = 0;
+  // I/O is served. False: whoever wanted the set is gone; end it again.
+  virtual bool serving(const control::StartReport& what) = 0;
+};
+
+// The signals that end a daemon; one whose terminal goes away stays.
+inline constexpr std::initializer_list<int> kEndSignals{SIGTERM, SIGINT, SIGHUP};
+
+// Offers the open set, which outlives what is returned.
+using ExportMaker = std::function<Result<std::unique_ptr<Exports>>(set::RunningSet& set)>;
+
+// A set that is up: open, offered, with its pid file and its control socket. Thread-safe.
+class SetDaemon {
+ public:
+  // Call it while the process has one thread; threads made later take no signals from it. If the
+  // observer wants the set no more, it is stopped already when this returns.
+  static Result<std::unique_ptr<SetDaemon>> start(const StartOptions& options,
+                                                  const control::RuntimeDir& runtime,
+                                                  StartObserver& observer,
+                                                  const ExportMaker& export_it);
+  // Stop it first. At its end answers that are being made are sent; then the devices are let go of,
+  // the pid file last.
+
+  // Refused with device_in_use, naming who, while somebody uses it: then it goes on. Else what the
+  // first stop came to.
+  Result<void> stop() { return service_->stop(); }
+  // Readable once stopped, whoever asked for it.
+  [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
+  // Nothing is served any more though nobody stopped it.
+  [[nodiscard]] bool cut_off() const { return service_->cut_off(); }
+
+ private:
+  SetDaemon(control::PidFile pid_file, std::unique_ptr<SetService> service);
+  Result<void> listen(const std::string& socket_path);
+
+  control::PidFile pid_file_;  // let go of last
+  std::unique_ptr<SetService> service_;
+  std::unique_ptr<control::Server> server_;
+};
+
+// Whether a start would be refused now, for a caller that cannot report errors later. Takes the pid
+// file and holds the devices meanwhile, writes nothing to them; clears away leftovers as a start
+// does.
+Result<void> check_start(const StartOptions& options, const control::RuntimeDir& runtime);
+
+// The name of the set that a start would serve. Error name_in_use if it runs already, and those of
+// finding it.
+Result<std::string> name_to_start(const StartOptions& options, const control::RuntimeDir& runtime);
+
+// By the exports of `options`; returns when the set has been stopped. Call it while the process has
+// one thread.
+Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
+                        StartObserver& observer);
+
+}  // namespace dmremap::daemon

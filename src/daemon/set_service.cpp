@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/set_service.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/stepwise.hpp"
+#include "os/sealed_memory.hpp"
+
+namespace dmremap::daemon {
+
+namespace {
+
+using namespace control;  // the messages
+using std::chrono::milliseconds;
+
+// The most that is relocated by hand at once: what the engine itself takes at once.
+constexpr SectorCount kLargestRelocation{2048};
+// Most of what is to be returned is usually not remapped, and costs nothing.
+constexpr SectorCount kLargestReturn{65536};
+// How often a follower of events is looked at while nothing happens.
+constexpr milliseconds kFollowStep{500};
+
+// Error protocol, before anything of it is copied.
+Result<std::vector<std::byte>> data_of(const BackfillRequest& request, const Call& call) {
+  SectorCount sum;
+  for (const SectorRange& range : request.ranges.ranges) {
+    sum = sum + range.count;
+    if (sum > BackfillRequest::kMostSectors) {
+      return fail(ErrorCode::protocol, "more data than is taken at once");
+    }
+  }
+  return os::read_sealed(call.data(), sum.bytes());
+}
+
+}  // namespace
+
+SetService::SetService(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports,
+                       std::string warning)
+    : set_(std::move(set)),
+      exports_(std::move(exports)),
+      warning_(std::move(warning)),
+      stopped_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Handlers SetService::handlers() {
+  Handlers out;
+  out.on<PingRequest>([](const auto&, Call&) { return DoneReply{}; });
+  out.on<StatusRequest>([this](const auto&, Call&) { return StatusReply{status()}; });
+  out.on_stream<EventsRequest>(
+      [this](const EventsRequest& request, Call& call) { return follow_events(request, call); });
+  out.on<ExtentsRequest>([this](const auto&, Call&) { return disk_map(); });
+  out.on<RemapRequest>(
+      [this](const RemapRequest& request, Call& call) { return remap(request, call); });
+  out.on<UnremapRequest>(
+      [this](const UnremapRequest& request, Call& call) { return unremap(request, call); });
+  out.on<MarkRequest>([this](const MarkRequest& request, Call&) { return mark(request); });
+  out.on<BackfillRequest>(
+      [this](const BackfillRequest& request, Call& call) { return backfill(request, call); });
+  out.on<SettleRequest>([this](const auto&, Call&) { return settle(); });
+  out.on<CopiedRequest>([this](const CopiedRequest& request, Call&) { return note_copy(request); });
+  out.on<StopRequest>([this](const auto&, Call&) -> Result<DoneReply> {
+    if (auto stopped = stop(); !stopped) return tl::unexpected(stopped.error());
+    return DoneReply{};
+  });
+  return out;
+}
+
+SetReport SetService::status() const {
+  const std::shared_lock lock(mutex_);
+  SetReport out = stopped_ ? last_status_ : report_of(set_->status());
+  out.pid = ::getpid();
+  if (!stopped_) out.exports = exports_->reports();
+  return out;
+}
+
+bool SetService::follow_events(const EventsRequest& request, Call& call) {
+  std::uint64_t after = request.after;
+  auto events = set_->events().wait_since(after, milliseconds(0));
+  // The first batch goes out even if it is empty, so that a follower knows it is heard.
+  if (!call.send(EventsReply{reports_of(events)})) return false;
+  if (!request.follow) return true;
+  while (!call.is_abandoned()) {
+    if (!events.empty()) after = events.back().number;
+    events = set_->events().wait_since(after, kFollowStep);
+    if (!events.empty() && !call.send(EventsReply{reports_of(events)})) return false;
+  }
+  return false;
+}
+
+Result<RemapReply> SetService::remap(const RemapRequest& request, const Call& call) {
+  RemapReply sum;
+  const auto step = [&](SectorRange part) -> Result<void> {
+    const auto done = set_->admin().relocate(part);
+    if (!done) return tl::unexpected(done.error());
+    sum.relocated_sectors = sum.relocated_sectors + done->relocated;
+    sum.lost_sectors = sum.lost_sectors + done->lost;
+    sum.untouched_sectors = sum.untouched_sectors + done->untouched;
+    return {};
+  };
+  if (auto done = in_steps(request.range, kLargestRelocation, call, step); !done) {
+    return tl::unexpected(done.error());
+  }
+  return sum;
+}
+
+Result<UnremapReply> SetService::unremap(const UnremapRequest& request, const Call& call) {
+  UnremapReply sum;
+  const auto step = [&](SectorRange part) -> Result<void> {
+    const auto done = set_->admin().unremap(part);
+    if (!done) return tl::unexpected(done.error());
+    if (sum.kept_sectors.value == 0) sum.first_kept_sector = done->first_kept;
+    if (done->kept.value != 0) sum.error = done->error;
+    sum.returned_sectors = sum.returned_sectors + done->returned;
+    sum.kept_sectors = sum.kept_sectors + done->kept;
+    sum.untouched_sectors = sum.untouched_sectors + done->untouched;
+    return {};
+  };
+  if (auto done = in_steps(request.range, kLargestReturn, call, step); !done) {
+    return tl::unexpected(done.error());
+  }
+  return sum;
+}
+
+Result<MarkReply> SetService::mark(const MarkRequest& request) {
+  const std::shared_lock lock(mutex_);
+  if (auto may = check_change({}); !may) return tl::unexpected(may.error());
+  const auto done =
+      set_->admin().mark_known_bad({request.lost.ranges, request.suspect.ranges}, request.dry_run);
+  if (!done) return tl::unexpected(done.error());
+  return MarkReply{done->lost, done->suspect, done->unchanged};
+}
+
+Result<BackfillReply> SetService::backfill(const BackfillRequest& request, const Call& call) {
+  // Without the lock: the data may have been swapped out, to this very set even.
+  const auto data = data_of(request, call);
+  if (!data) return tl::unexpected(data.error());
+  const std::shared_lock lock(mutex_);
+  if (auto may = check_change({}); !may) return tl::unexpected(may.error());
+  const auto done =
+      set_->admin().backfill({request.ranges.ranges, *data, request.as_of, request.gone});
+  if (!done) return tl::unexpected(done.error());
+  return BackfillReply{done->filled, done->kept_gone, done->unchanged};
+}
+
+Result<SettleReply> SetService::settle() {
+  const std::shared_lock lock(mutex_);
+  if (auto running = check_running(); !running) return tl::unexpected(running.error());
+  const auto moment = set_->settle();
+  if (!moment) return tl::unexpected(moment.error());
+  return SettleReply{moment->run, moment->writes};
+}
+
+Result<DoneReply> SetService::note_copy(const CopiedRequest& request) {
+  const std::shared_lock lock(mutex_);
+  if (auto running = check_running(); !running) return tl::unexpected(running.error());
+  const auto noted = set_->note_copy({{request.run, request.writes}, request.left_out.ranges});
+  if (!noted) return tl::unexpected(noted.error());
+  return DoneReply{};
+}
+
+Result<DiskMap> SetService::disk_map() const {
+  const std::shared_lock lock(mutex_);
+  if (auto running = check_running(); !running) return tl::unexpected(running.error());
+  const remap::Admin& engine = set_->admin();
+  const std::uint64_t sequence = set_->status().sequence;  // before the table, as it says
+  const io::Geometry& geometry = set_->disk().geometry();
+  return DiskMap{geometry.size, engine.extents(), geometry.unit(), sequence, engine.failing()};
+}
+
+Result<void> SetService::stop() {
+  // Work in steps ends at the next one, and lets go of the lock.
+  const Counted asked(stops_asked_);
+  const std::unique_lock lock(mutex_);
+  if (stopped_) return outcome_;
+  if (auto ended = exports_->stop(); !ended) return ended;
+  ::sd_notify(0, "STOPPING=1");
+  last_status_ = report_of(set_->status());
+  if (const auto unsaved = exports_->unsaved()) set_->note_unsaved(*unsaved);
+  outcome_ = set_->stop();
+  stopped_ = true;
+  const std::uint64_t one = 1;
+  // Written once: it cannot be full.
+  [[maybe_unused]] const ssize_t written = ::write(stopped_fd_.get(), &one, sizeof one);
+  return outcome_;
+}
+
+bool SetService::cut_off() const {
+  const std::shared_lock lock(mutex_);
+  return !stopped_ && exports_->ended();
+}
+
+StartReport SetService::start_report() const {
+  const std::shared_lock lock(mutex_);
+  StartReport out{set_->name(), exports_->reports(), {}};
+  if (!warning_.empty()) out.warnings.push_back(warning_);
+  return out;
+}
+
+template <typename Step>
+Result<void> SetService::in_steps(SectorRange range, SectorCount largest, const Call& call,
+                                  const Step& step) {
+  const auto ended = [&] { return call.is_abandoned() || stops_asked_.load() != 0; };
+  const auto locked_step = [&](SectorRange part) -> Result<void> {
+    const std::shared_lock lock(mutex_);
+    if (auto may = check_change(range); !may) return may;
+    return step(part);
+  };
+  const auto left = stepwise(range, largest, ended, locked_step);
+  if (!left) return tl::unexpected(left.error());
+  if (left->empty()) return {};
+  return fail(ErrorCode::not_running,
+              fmt::format("ended before sector {}, because the set is being stopped or the "
+                          "client is gone",
+                          left->first.value),
+              set_->name(), "what is done stays done; ask for the rest again");
+}
+
+Result<void> SetService::check_running() const {
+  if (stopped_) return fail(ErrorCode::not_running, "is being stopped", set_->name());
+  return {};
+}
+
+Result<void> SetService::check_change(SectorRange range) const {
+  if (auto running = check_running(); !running) return running;
+  if (set_->read_only()) {
+    return fail(ErrorCode::read_only, "was started read-only", set_->name(),
+                "start it without --read-only");
+  }
+  const SectorRange disk{{0}, set_->disk().geometry().size};
+  if (disk.contains(range)) return {};
+  return fail(
+      ErrorCode::usage,
+      fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value),
+      set_->name());
+}
+
+}  // namespace dmremap::daemon

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "os/path.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace dmremap::os {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PathTest : public testing::Test {
+ protected:
+  PathTest() { fs::create_directories(directory / "real"); }
+  ~PathTest() override { fs::remove_all(directory); }
+
+  const fs::path directory =
+      fs::path(testing::TempDir()) / ("dmremap-path-" + std::to_string(::getpid()));
+};
+
+TEST_F(PathTest, ALinkedDirectoryIsResolvedAndTheLastPartNeedNotExist) {
+  fs::create_directory_symlink(directory / "real", directory / "linked");
+  EXPECT_EQ(os::canonical(directory / "linked" / "disk"),
+            (fs::canonical(directory) / "real" / "disk").string());
+  EXPECT_EQ(os::canonical("disk"), (fs::current_path() / "disk").string());
+}
+
+TEST_F(PathTest, ADirectoryThatIsNotThereIsAnErrorOrLeftAsItIs) {
+  EXPECT_FALSE(resolve_directory_of(directory / "none" / "disk"));
+  EXPECT_EQ(os::canonical(directory / "none" / "disk"), (directory / "none" / "disk").string());
+}
+
+TEST_F(PathTest, AnAbsolutePathHasNoDotsAndKeepsItsLinks) {
+  EXPECT_EQ(absolute("a/./b/../c"), (fs::current_path() / "a/c").string());
+  fs::create_directory_symlink(directory / "real", directory / "linked");
+  EXPECT_EQ(absolute(directory / "linked" / "disk"), (directory / "linked" / "disk").string());
+}
+
+}  // namespace
+}  // namespace dmremap::os

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "os/process.hpp"
+
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace dmremap::os {
+namespace {
+
+// In a process of its own: what is arranged lasts as long as the process.
+bool holds_in_child(const std::function<bool()>& check) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(check() ? 0 : 1);
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+std::string locked_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmLck:")) return line.substr(line.find_first_of("0123456789"));
+  }
+  return {};
+}
+
+TEST(Process, EitherLocksItsMemoryOrSaysWhyNot) {
+  EXPECT_TRUE(holds_in_child([] {
+    const auto locked = lock_memory();
+    if (locked) return locked_memory() != "0 kB";
+    return !locked.error().what.empty() &&
+           (locked.error().code == ErrorCode::not_supported || !locked.error().hint.empty());
+  }));
+}
+
+TEST(Process, KeepsTheOomKillerAwayOrSaysWhyNot) {
+  EXPECT_TRUE(holds_in_child([] {
+    const auto avoided = avoid_oom_killer();
+    if (!avoided) return !avoided.error().hint.empty();
+    std::string score;
+    std::ifstream("/proc/self/oom_score_adj") >> score;
+    return score == "-1000";
+  }));
+}
+
+TEST(Process, WhatCouldNotBeHadIsSaidInWords) {
+  EXPECT_TRUE(holds_in_child([] {
+    for (const std::string& missing : protect_io_process()) {
+      if (missing.empty()) return false;
+    }
+    return true;
+  }));
+}
+
+}  // namespace
+}  // namespace dmremap::os

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "os/sysfs.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/sysmacros.h>
+
+namespace dmremap::os {
+
+std::string read_attribute(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream contents;
+  contents << file.rdbuf();
+  const std::string text = contents.str();
+  constexpr std::string_view kBlank{" \t\n\r\0", 5};
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  while (!error && entry != std::filesystem::directory_iterator()) {
+    names.push_back(entry->path().filename().string());
+    entry.increment(error);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::optional<dev_t> parse_device_number(std::string_view text) {
+  unsigned int major = 0;
+  unsigned int minor = 0;
+  const char* const end = text.data() + text.size();
+  const auto after_major = std::from_chars(text.data(), end, major);
+  if (after_major.ec != std::errc() || after_major.ptr == end || *after_major.ptr != ':') {
+    return std::nullopt;
+  }
+  const auto after_minor = std::from_chars(after_major.ptr + 1, end, minor);
+  if (after_minor.ec != std::errc() || after_minor.ptr != end) return std::nullopt;
+  return makedev(major, minor);
+}
+
+std::string sysfs_directory_of(dev_t device, const std::string& sys) {
+  return fmt::format("{}/dev/block/{}:{}", sys, major(device), minor(device));
+}
+
+}  // namespace dmremap::os

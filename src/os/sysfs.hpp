@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Small readers of /sys: whatever is missing or unreadable is empty.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace dmremap::os {
+
+// The whole of a small file, without white space around it.
+[[nodiscard]] std::string read_attribute(const std::string& path);
+// The names in a directory, sorted.
+[[nodiscard]] std::vector<std::string> names_in(const std::string& directory);
+// "8:1" as a device number.
+[[nodiscard]] std::optional<dev_t> parse_device_number(std::string_view text);
+// "<sys>/dev/block/8:1".
+[[nodiscard]] std::string sysfs_directory_of(dev_t device, const std::string& sys = "/sys");
+
+}  // namespace dmremap::os

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Who uses a device or an image, and what it is stored on, from /proc and /sys. All of it is a
+// look at a moving world: only holding a device exclusively is proof that nobody else has it.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "os/mount_table.hpp"
+
+namespace dmremap::os {
+
+// Where the kernel's views are mounted; tests put a made-up tree here.
+struct KernelViews {
+  std::string sys = "/sys";
+  std::string proc = "/proc";
+};
+
+// A place that holds bytes, whatever it is called: a block device (its own number, inode 0) or a
+// file (the number of its file system and its inode). Paths are no identity; this is, until the
+// next boot.
+struct Storage {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  [[nodiscard]] bool is_block_device() const { return inode == 0; }
+  auto operator<=>(const Storage&) const = default;
+};
+
+// Nothing if the path names neither or cannot be looked at.
+[[nodiscard]] std::optional<Storage> storage_of(const std::string& path);
+
+// Mount points of the block device, in mount order. A file system with device numbers of its own
+// (btrfs) is found by its source.
+[[nodiscard]] std::vector<std::string> mounts_of(dev_t device, const KernelViews& views = {});
+// Kernel devices built on the block device or on one of its partitions: "dm-0", "md127".
+[[nodiscard]] std::vector<std::string> holders_of(dev_t device, const KernelViews& views = {});
+[[nodiscard]] bool is_swap(const Storage& storage, const KernelViews& views = {});
+// Loop devices whose backing file is this one: "/dev/loop3".
+[[nodiscard]] std::vector<std::string> loop_devices_on(const std::string& path,
+                                                       const KernelViews& views = {});
+// What a loop device, or the disk of a partition that is one, is a view of.
+struct LoopBacking {
+  std::string path;          // a file or a block device; may be gone, or of another mount namespace
+  std::uint64_t offset = 0;  // bytes
+  std::uint64_t size = 0;    // bytes; 0: to the end
+};
+// None: not a loop device.
+[[nodiscard]] std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views = {});
+[[nodiscard]] bool overlap(const LoopBacking& a, const LoopBacking& b);
+
+// Other processes that have it open: "1234 fio". Without root only one's own are seen.
+[[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
+                                                  const KernelViews& views = {});
+// All of the above in words, for a message: "mounted on /home", "swap space", "held by dm-0",
+// "attached to /dev/loop3", "opened by 1234 fio". A whole disk is also used by its partitions.
+[[nodiscard]] std::vector<std::string> uses_of(const std::string& path,
+                                               const KernelViews& views = {});
+
+// The storage itself and everything it lies on, nearest first: a partition on its disk, dm and md
+// devices on their parts, a loop device on its file, a file on its file system's device.
+[[nodiscard]] std::vector<Storage> beneath(const Storage& storage, const KernelViews& views = {});
+
+// Whether `path` lies on `base`, at any depth, or is it. `path` need not exist: then its directory
+// decides. The same file system on *another* partition of base's disk does not count.
+[[nodiscard]] bool is_stored_on(const std::string& path, const Storage& base,
+                                const KernelViews& views = {});
+
+// The disk of a partition; the device itself if it is none.
+[[nodiscard]] dev_t whole_disk_of(dev_t device, const KernelViews& views = {});
+// Two different block devices of which one disk holds both.
+[[nodiscard]] bool are_on_same_disk(dev_t a, dev_t b, const KernelViews& views = {});
+
+}  // namespace dmremap::os
