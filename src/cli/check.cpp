@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/common/examined.hpp"
+#include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
-#include "discovery/main_print.hpp"
+#include "discovery/start_check.hpp"
 #include "metadata/offline.hpp"
 #include "metadata/store.hpp"
 
@@ -78,7 +79,24 @@ void check_spare(const Examined& spare, Problems& out) {
   }
 }
 
-void check_main(const Examined& main, const format::Content& content, Problems& out) {
+// Whether main was left alone since the last run ended, as a start would find it.
+void check_contents(const Examined& main, const Survey& survey, Problems& out) {
+  const format::Identity& set = survey.content->identity;
+  discovery::StartConditions conditions;
+  if (const auto runtime = control::RuntimeDir::from_environment()) {
+    // Main changes all the time then, and nothing is recorded of it.
+    if (is_running(*runtime, set.name, set.set_uuid)) return;
+    conditions.memory_path = memory_path(*runtime, set.name);
+  }
+  const bool known_by_contents = main.as_main && main.as_main->by_consent;
+  const auto checked =
+      discovery::check_contents(*main.device, survey, known_by_contents, conditions);
+  if (!checked) {
+    out.push_back({main.path, checked.error().what, checked.error().hint});
+  }
+}
+
+void check_main(const Examined& main, const Survey& survey, Problems& out) {
   if (main.as_main && !main.as_main->is_plainly_main()) {
     const bool unproven = main.as_main->identity == discovery::Identity::unproven;
     out.push_back({main.path,
@@ -90,11 +108,7 @@ void check_main(const Examined& main, const format::Content& content, Problems& 
                             : "give the device the set was made with"});
     if (!unproven) return;
   }
-  if (discovery::was_written_since_stop(*main.device, content)) {
-    out.push_back({main.path,
-                   "was written to since the set was stopped, while sectors of it are elsewhere",
-                   "use it only through dm-remap"});
-  }
+  check_contents(main, survey, out);
 }
 
 Problems find_problems(const ExaminedSet& set) {
@@ -109,7 +123,7 @@ Problems find_problems(const ExaminedSet& set) {
       out.push_back(
           {one.path, "holds this set too", "keep one of the two away: a set has one spare"});
     } else if (spare.survey.content) {
-      check_main(one, *spare.survey.content, out);
+      check_main(one, spare.survey, out);
     }
   }
   return out;

@@ -11,7 +11,7 @@
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "discovery/assembly.hpp"
-#include "discovery/main_print.hpp"
+#include "discovery/start_check.hpp"
 #include "os/path.hpp"
 #include "view/dm_table.hpp"
 
@@ -39,12 +39,20 @@ struct Source {
 constexpr const char* kResolve =
     "bring back what is missing, or name the commit to keep with `dmremap resolve`";
 
-void note_written(Source& out, const format::Content& content) {
+void note_changed(Source& out, const metadata::Survey& survey) {
   auto main = io::FileDevice::open(out.devices.main, {io::Access::read_only, io::Holding::shared});
-  if (main && discovery::was_written_since_stop(**main, content)) {
-    out.notes.push_back(out.devices.main +
-                        " was written to since the set was stopped: what it holds may not fit what "
-                        "the spare holds");
+  if (!main) return;
+  const format::Identity& set = survey.content->identity;
+  discovery::StartConditions conditions;
+  if (const auto runtime = control::RuntimeDir::from_environment()) {
+    // Its run writes to main, and to its memory.
+    if (is_running(*runtime, set.name, set.set_uuid)) return;
+    conditions.memory_path = memory_path(*runtime, set.name);
+  }
+  const auto checked = discovery::check_contents(**main, survey, false, conditions);
+  if (!checked) {
+    out.notes.push_back(out.devices.main + " " + checked.error().what +
+                        ": what it holds may not fit what the spare holds");
   }
 }
 
@@ -55,7 +63,7 @@ Result<void> find_main(Source& out, const discovery::Spare& spare,
   const auto members = discovery::find_main(spare, search);
   if (members) {
     out.devices.main = members->main_path;
-    note_written(out, *spare.survey.content);
+    note_changed(out, spare.survey);
     return {};
   }
   const std::string& hint = spare.identity().main.path_hint;

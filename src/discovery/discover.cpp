@@ -6,10 +6,8 @@
 #include <map>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "discovery/candidates.hpp"
-#include "discovery/main_print.hpp"
+#include "discovery/start_check.hpp"
 #include "io/file_device.hpp"
 #include "os/path.hpp"
 
@@ -49,9 +47,11 @@ SpareFact fact_of(const Seen& seen) {
   return out;
 }
 
-void find_main_of(DiscoveredSet& set, const Spare& spare, const Hints& hints) {
+// Main as a start would choose it; none: it could not, and why is told.
+std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare,
+                                          const Hints& hints) {
   const auto hint = hints.find(set.name);
-  const auto candidates = look_for_main(spare, {hint ? hint->main_path : std::string(), {}, {}});
+  auto candidates = look_for_main(spare, {hint ? hint->main_path : std::string(), {}, {}});
   const auto chosen = choose_main(candidates, set.name);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const MainCandidate& one = candidates[i];
@@ -60,37 +60,28 @@ void find_main_of(DiscoveredSet& set, const Spare& spare, const Hints& hints) {
   }
   if (!chosen) {
     if (!set.problem) set.problem = chosen.error();
-    return;
+    return std::nullopt;
   }
   set.main = candidates[*chosen].device.path;
-  const auto fine = check_main(candidates[*chosen], {});
-  if (!set.problem && !fine) set.problem = fine.error();
+  return std::move(candidates[*chosen]);
 }
 
 // What a start finds on devices that it holds.
-std::optional<Error> refused_at_start(const DiscoveredSet& set, const format::Content& content) {
+std::optional<Error> refused_at_start(const MainCandidate& main, const Spare& spare,
+                                      const std::string& memory_path) {
   constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
-  const auto spare = io::FileDevice::open(set.spare, kLook);
-  const SectorCount recorded = content.identity.spare.size;
-  if (spare && (*spare)->geometry().size < recorded) {
-    return Error{ErrorCode::device_too_small,
-                 fmt::format("the spare shrank from {} to {} sectors", recorded.value,
-                             (*spare)->geometry().size.value),
-                 set.spare, "give it back its size"};
-  }
-  if (set.main.empty()) return std::nullopt;
-  const auto main = io::FileDevice::open(set.main, kLook);
-  if (main && was_written_since_stop(**main, content)) {
-    return Error{ErrorCode::main_changed,
-                 "was written to since the set was stopped, while sectors of it are elsewhere",
-                 set.main, "use it only through dm-remap; see docs/recovery.md"};
-  }
-  return std::nullopt;
+  const auto spare_device = io::FileDevice::open(spare.path, kLook);
+  if (!spare_device) return spare_device.error();
+  const auto main_device = io::FileDevice::open(main.device.path, kLook);
+  if (!main_device) return main_device.error();
+  const auto checked = check_devices(**main_device, main, **spare_device, spare.survey,
+                                     {{}, false, false, memory_path});
+  return checked ? std::nullopt : std::optional(checked.error());
 }
 
 // All of `seen` hold metadata of one set.
 DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& others,
-                       const Hints& hints, const IsRunning& is_running) {
+                       const Hints& hints, const Runs& runs) {
   DiscoveredSet out;
   out.uuid = *seen.front().survey.set_uuid;
   std::vector<SpareFact> facts;
@@ -99,13 +90,13 @@ DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& o
     out.spares.push_back(device.path);
     if (out.name.empty()) out.name = facts.back().name;
   }
-  out.running = is_running(out.name, out.uuid);
+  out.running = runs.is_running(out.name, out.uuid);
   const auto chosen = choose_spare(facts, out.name);
   if (!chosen) {
     if (!out.running) out.problem = chosen.error();
     return out;
   }
-  Seen& spare = seen[*chosen];
+  Spare spare{seen[*chosen].path, std::move(seen[*chosen].survey), others};
   out.spare = spare.path;
   if (out.running) {
     if (const auto hint = hints.find(out.name)) out.main = hint->main_path;
@@ -113,16 +104,16 @@ DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& o
   }
   out.problem = metadata::refusal(spare.survey, spare.path);
   if (!spare.survey.content) return out;
-  const format::Content content = *spare.survey.content;
-  find_main_of(out, Spare{spare.path, std::move(spare.survey), others}, hints);
-  if (!out.problem) out.problem = refused_at_start(out, content);
+  const auto main = find_main_of(out, spare, hints);
+  if (main && !out.problem) {
+    out.problem = refused_at_start(*main, spare, runs.memory_path(out.name));
+  }
   return out;
 }
 
 }  // namespace
 
-Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
-                   const IsRunning& is_running) {
+Discovery discover(const std::vector<std::string>& paths, const Hints& hints, const Runs& runs) {
   Discovery out;
   std::vector<std::string> places;
   for (const std::string& path : paths) add(places, os::absolute(path));
@@ -150,7 +141,7 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
   }
   const std::vector<std::string> none;
   for (auto& [uuid, seen] : sets) {
-    out.sets.push_back(describe(std::move(seen), paths.empty() ? none : blank, hints, is_running));
+    out.sets.push_back(describe(std::move(seen), paths.empty() ? none : blank, hints, runs));
   }
   std::ranges::stable_sort(out.sets, {}, &DiscoveredSet::name);
   return out;

@@ -38,11 +38,16 @@ struct Discovery {
   std::vector<Error> others;        // devices with damaged metadata, or that cannot be looked at
 };
 
-// Whether a process serves that set now: its main is not read then.
-using IsRunning = std::function<bool(const std::string& name, const Uuid& uuid)>;
+// What this host knows of the runs of a set.
+struct Runs {
+  // Whether a process serves that set now: its main is not read then.
+  std::function<bool(const std::string& name, const Uuid& uuid)> is_running;
+  // Where a run of that name that was killed left what it knew (run_memory.hpp); empty: nowhere.
+  std::function<std::string(const std::string& name)> memory_path;
+};
 
 // On these devices; without any, on every block device and where sets were last seen.
 [[nodiscard]] Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
-                                 const IsRunning& is_running);
+                                 const Runs& runs);
 
 }  // namespace dmremap::discovery

@@ -62,8 +62,4 @@ PrintNow compare_print(io::BlockDevice& main, const format::Content& content, bo
   return now.print == content.health.main_print ? PrintNow::equal : PrintNow::differs;
 }
 
-bool was_written_since_stop(io::BlockDevice& main, const format::Content& content) {
-  return compare_print(main, content, false) == PrintNow::differs;
-}
-
 }  // namespace dmremap::discovery

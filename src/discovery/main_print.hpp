@@ -34,9 +34,4 @@ enum class PrintNow {
 [[nodiscard]] PrintNow compare_print(io::BlockDevice& main, const format::Content& content,
                                      bool always);
 
-// Promise 12: somebody wrote to main behind our back since a clean stop recorded its print, while a
-// part of it lives on the spare, or nowhere. False where nothing is elsewhere or nothing was
-// recorded; then nothing is read.
-[[nodiscard]] bool was_written_since_stop(io::BlockDevice& main, const format::Content& content);
-
 }  // namespace dmremap::discovery

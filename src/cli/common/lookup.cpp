@@ -16,6 +16,18 @@ bool is_running(const control::RuntimeDir& runtime, const std::string& name) {
   return discovery::is_set_name(name) && control::holder_of(runtime.pid_file(name)).has_value();
 }
 
+bool is_running(const control::RuntimeDir& runtime, const std::string& name, const Uuid& uuid) {
+  if (!is_running(runtime, name)) return false;
+  const auto status = running_status(runtime, name);
+  // One that starts or stops just now does not answer: by its name it is that one.
+  return !status || status->uuid == uuid;
+}
+
+std::string memory_path(const control::RuntimeDir& runtime, const std::string& name) {
+  // The name may come from any disk; a file is made only for one that is a set's.
+  return discovery::is_set_name(name) ? runtime.memory_file(name) : std::string();
+}
+
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name) {
   if (auto named = discovery::check_set_name(name); !named) return tl::unexpected(named.error());
   if (!is_running(runtime, name)) {

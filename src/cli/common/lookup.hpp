@@ -23,6 +23,13 @@ inline constexpr std::chrono::minutes kWorkTime{15};
 
 // Whether a process serves a set of that name now.
 [[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name);
+// The same, and it is that set, not another one of its name. Asks it.
+[[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name,
+                              const Uuid& uuid);
+
+// Where a run of that name that was killed left what it knew (discovery/run_memory.hpp). Of a set
+// that runs it must not be read.
+[[nodiscard]] std::string memory_path(const control::RuntimeDir& runtime, const std::string& name);
 
 // Errors: usage (no name), not_running.
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name);
