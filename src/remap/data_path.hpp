@@ -162,6 +162,8 @@ class DataPath {
   io::IoStatus noted(io::IoStatus status);
   void trip(int error);
   void note_failed_write(SectorRange range);
+  io::IoStatus count_read(io::IoStatus status);
+  io::IoStatus count_write(SectorRange range, io::IoStatus status);
   // Is `error`, of a write, what the kernel says of a device that it set read-only, and main reads?
   [[nodiscard]] bool refuses_writes(int error);
 
