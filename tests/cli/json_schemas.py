@@ -229,7 +229,9 @@ def _copied(t, checked):
 
 
 def _found(t, checked):
-    main, spare = t.image("found.img", "16MiB"), t.path("found.spare")
+    # A size that no device of this machine has: nothing may be thought to be main while it is away.
+    main = t.image("found.img", 16 * support.MIB + 17 * support.SECTOR)
+    spare = t.path("found.spare")
     dm = product.Product(t, main, spare)
     dm.create("--spare-size", "16MiB")
     twin = t.path("twin.spare")

@@ -11,8 +11,12 @@ from support import check
 from untouched import refused
 
 
+# No device of this machine has it: nothing may be thought to be main while it is away.
+MAIN_SIZE = 16 * support.MIB + 19 * support.SECTOR
+
+
 def start_refusals(t):
-    main = t.image("main.img", "16MiB", fill=1)
+    main = t.image("main.img", MAIN_SIZE, fill=1)
     dm = product.Product(t, main, t.path("spare.img"))
     dm.create("--spare-size", "16MiB")
     spare, paths = dm.spare, (main, dm.spare)
@@ -29,7 +33,7 @@ def start_refusals(t):
         os.truncate(main, support.parse_size(size))
         refused(t, "main-resized", "start", dm.name, paths=paths)
         refused(t, "main-resized", "start", main, spare, paths=paths)
-    t.image("main.img", "16MiB", fill=1)
+    t.image("main.img", MAIN_SIZE, fill=1)
 
     # Main is gone: the spare alone says what is missing.
     os.rename(main, t.path("away"))
