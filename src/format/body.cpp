@@ -194,9 +194,9 @@ EncodedBody encode_body(const BodyName& name, const Records& records, TableImage
         i, set_tag, stream.subspan(i * kPayloadBytes, kPayloadBytes)));
   }
   out.blocks.insert(out.blocks.end(), table_blocks.begin(), table_blocks.end());
-  static const Crc32cJoin kJoin(kBlockBytes);
+  static const Crc32cJoin join(kBlockBytes);
   out.crc = crc32c({});
-  for (const auto& block : out.blocks) out.crc = kJoin(out.crc, block->crc());
+  for (const auto& block : out.blocks) out.crc = join(out.crc, block->crc());
   return out;
 }
 

@@ -176,10 +176,10 @@ const BodyBlocks& TableImage::blocks(std::size_t first, std::span<const std::byt
 }
 
 std::uint32_t TableImage::crc() const {
-  static const Crc32cJoin kJoin(kPayloadBytes);
+  static const Crc32cJoin join(kPayloadBytes);
   std::uint32_t out = crc32c({});
   if (blocks_.empty()) return out;
-  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) out = kJoin(out, blocks_[i]->payload_crc());
+  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) out = join(out, blocks_[i]->payload_crc());
   // The last one holds as many entries as there are, and behind them zeros that do not count.
   const std::size_t left = (entries_.size() - (blocks_.size() - 1) * kBlockEntries) * kEntryBytes;
   return Crc32cJoin(left)(out, crc32c(blocks_.back()->payload().first(left)));
