@@ -374,7 +374,7 @@ TEST(FormatPage, Event) {
          {"time", set(&Event::wall_ns)},
          {"first sector of main", [](Event& e) { e.main.first = {kAllOnes}; }},
          {"kind", [](Event& e) { e.kind = static_cast<EventKind>(0xff); }},
-         {"severity", [](Event& e) { e.severity = static_cast<Severity>(0xff); }},
+         {"severity", [](Event& e) { e.severity = Severity::error; }, Changes::some_bytes},
          {"errno behind it", set(&Event::error)},
          {"text", set(&Event::text)}},
         {}});

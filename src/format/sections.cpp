@@ -141,6 +141,32 @@ constexpr std::size_t kEvErrno = 30;
 constexpr std::size_t kEvZero = 31;
 constexpr std::size_t kEvText = 32;
 
+// On disk a severity has a number of its own, whatever order the logger gives them.
+std::uint8_t stored(Severity severity) {
+  switch (severity) {
+    case Severity::info:
+      return 0;
+    case Severity::warning:
+      return 1;
+    case Severity::error:
+      break;
+  }
+  return 2;
+}
+
+std::optional<Severity> severity_of(std::uint8_t stored) {
+  switch (stored) {
+    case 0:
+      return Severity::info;
+    case 1:
+      return Severity::warning;
+    case 2:
+      return Severity::error;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
 void pack_event(const Event& event, std::span<std::byte> out) {
@@ -150,7 +176,7 @@ void pack_event(const Event& event, std::span<std::byte> out) {
   store_le(out, kEvCount,
            static_cast<std::uint32_t>(std::min<std::uint64_t>(event.main.count.value, UINT32_MAX)));
   store_le(out, kEvKind, static_cast<std::uint8_t>(event.kind));
-  store_le(out, kEvSeverity, static_cast<std::uint8_t>(event.severity));
+  store_le(out, kEvSeverity, stored(event.severity));
   store_le(out, kEvErrno, static_cast<std::uint8_t>(std::clamp(event.error, 0, 255)));
   put_padded(out, kEvText, kEventTextBytes, printable(event.text));
 }
@@ -162,14 +188,13 @@ std::optional<Event> unpack_event(std::span<const std::byte> from) {
   event.main = {{load_le<std::uint64_t>(from, kEvSector)},
                 {load_le<std::uint32_t>(from, kEvCount)}};
   const auto kind = event_kind_of(load_le<std::uint8_t>(from, kEvKind));
-  const auto severity = load_le<std::uint8_t>(from, kEvSeverity);
+  const auto severity = severity_of(load_le<std::uint8_t>(from, kEvSeverity));
   auto text = get_padded(from, kEvText, kEventTextBytes);
-  if (!kind || severity > static_cast<std::uint8_t>(Severity::error) || !text ||
-      load_le<std::uint8_t>(from, kEvZero) != 0) {
+  if (!kind || !severity || !text || load_le<std::uint8_t>(from, kEvZero) != 0) {
     return std::nullopt;
   }
   event.kind = *kind;
-  event.severity = static_cast<Severity>(severity);
+  event.severity = *severity;
   event.error = load_le<std::uint8_t>(from, kEvErrno);
   event.text = std::move(*text);
   return event;
