@@ -115,7 +115,8 @@ io::IoStatus begin_and_finish(Stage& stage, remap::Request request) {
 
 // One way or the other of a front end; `number` is of the request.
 io::IoStatus run(Stage& stage, const remap::Request& request, std::uint64_t number) {
-  return number % 2 == 0 ? remap::run(*stage.engine, request) : begin_and_finish(stage, request);
+  const bool waits = !stage.plan.begins || number % 2 == 0;
+  return waits ? remap::run(*stage.engine, request) : begin_and_finish(stage, request);
 }
 
 void zero(Stage& stage, SectorRange range) {

@@ -51,6 +51,7 @@ Plan::Plan(Dice& dice) {
     if (bad_copies.size() < 2 && dice.one_in(4)) bad_copies.push_back(copy);
   }
   rough_spare = !small_spare && dice.one_in(4);
+  begins = dice.one_in(2);
   spare_medium_error = dice.one_in(2) ? EIO : ENODATA;
 }
 

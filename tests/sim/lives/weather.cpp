@@ -66,8 +66,7 @@ class Weather {
       case 4:
         return spoil();
       case 5:
-        if (dice_.one_in(6)) stand_still();
-        return;
+        return stand_still();
       default:
         return main_rule();
     }
