@@ -104,6 +104,22 @@ TEST_F(EngineBegun, Promise5_OfADirectWriteThatFailsTheBadUnitsAloneMove) {
   EXPECT_EQ(rig.read(0, 256), 9) << "durable before it was answered";
 }
 
+// The drive took its time to refuse it once, and the deadline counts that.
+TEST_F(EngineBegun, ADirectWriteThatFailedIsNotTriedAsAWholeAgain) {
+  rig.main.fail_writes({{64}, {8}}, EIO);
+  auto direct = rig.engine->begin(write(0, 256, 9));
+  ASSERT_TRUE(direct);
+  const io::IoStatus refused = issue(*direct);
+  std::atomic<int> wholes{0};
+  rig.main.set_hook([&wholes](const sim::Request& asked) -> io::IoStatus {
+    if (asked.kind == sim::Request::Kind::write && asked.range.count == SectorCount{256}) ++wholes;
+    return {};
+  });
+  EXPECT_FALSE(rig.engine->finish(std::move(*direct), refused));
+  EXPECT_EQ(answer.wait(), 0);
+  EXPECT_EQ(wholes, 0);
+}
+
 TEST_F(EngineBegun, Promise2_OfADirectReadThatFailsTheLossIsDurableBeforeTheAnswer) {
   rig.main.fail_reads({{64}, {8}}, EIO);
   EXPECT_EQ(run(read(0, 256)), -EIO);

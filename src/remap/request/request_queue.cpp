@@ -56,7 +56,6 @@ std::optional<DirectRequest> RequestQueue::direct(const Request& request) {
 
 std::optional<io::IoStatus> RequestQueue::finish(DirectRequest direct, io::IoStatus status) {
   const Request& request = direct.request_;
-  Task task{request, 0, std::nullopt, direct.deadline_ns_};
   switch (request.kind) {
     case Request::Kind::read:
       status = path_.end_main_read(status);
@@ -64,7 +63,6 @@ std::optional<io::IoStatus> RequestQueue::finish(DirectRequest direct, io::IoSta
     case Request::Kind::write:
       // Under the pin: whoever drains it finds the region among those that a flush must cover.
       status = path_.end_main_write(request.range, status);
-      if (!status.ok()) task.pin.emplace(std::move(direct.pin_));
       break;
     case Request::Kind::zeroes:
       status = path_.end_main_zero(request.range, status);
@@ -76,7 +74,9 @@ std::optional<io::IoStatus> RequestQueue::finish(DirectRequest direct, io::IoSta
       break;
   }
   if (status.ok()) return status;
-  task.error = status.error;
+  Task task{request, status.error, std::nullopt, direct.deadline_ns_};
+  // What a write brought is remapped while nobody settles its sectors; all else begins anew.
+  if (request.kind == Request::Kind::write) task.pin.emplace(std::move(direct.pin_));
   direct.pin_.release();
   add(std::move(task));
   return std::nullopt;
