@@ -79,8 +79,8 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
 class Candidates {
  public:
   Candidates(const Spare& spare, const MainSearch& search)
-      : recorded_(discovery::recorded_main(*spare.survey.content)),
-        shared_(discovery::shared_facts(discovery::names_of_disks())),
+      : recorded_(recorded_main(*spare.survey.content)),
+        shared_(shared_facts(names_of_disks())),
         spare_(beneath_path(spare.path)),
         search_(search),
         accepted_(search.accept_main.empty() ? std::nullopt : os::storage_of(search.accept_main)) {}
@@ -88,10 +88,10 @@ class Candidates {
   void add(const std::string& path, bool named) {
     const auto storage = os::storage_of(path);
     if (!storage || is_known(*storage, named) || is_excluded(*storage)) return;
-    auto facts = discovery::gather_facts(path);
+    auto facts = gather_facts(path);
     if (!facts) return;
     MainCandidate candidate;
-    candidate.verdict = discovery::identify(recorded_, *facts, shared_);
+    candidate.verdict = identify(recorded_, *facts, shared_);
     candidate.device = std::move(*facts);
     candidate.named = named;
     candidate.accepted = accepted_ == storage;
@@ -101,7 +101,7 @@ class Candidates {
   [[nodiscard]] bool is_likely(const std::string& path) const {
     const auto storage = os::storage_of(path);
     if (!storage || is_excluded(*storage)) return false;
-    return discovery::may_be_device(path, recorded_.fingerprint.size, recorded_.facts);
+    return may_be_device(path, recorded_.fingerprint.size, recorded_.facts);
   }
 
   [[nodiscard]] std::vector<MainCandidate> take() { return std::move(found_); }
@@ -126,8 +126,8 @@ class Candidates {
            (lies_below(spare_.front()) || std::ranges::find(spare_, storage) != spare_.end());
   }
 
-  discovery::RecordedMain recorded_;
-  discovery::SharedFacts shared_;
+  RecordedMain recorded_;
+  SharedFacts shared_;
   std::vector<os::Storage> spare_;
   const MainSearch& search_;
   std::optional<os::Storage> accepted_;
@@ -178,7 +178,7 @@ Result<Spare> find_spare(const std::vector<std::string>& paths) {
 
 Result<Spare> find_spare(const std::string& name, const Hints& hints) {
   const auto hint = hints.find(name);
-  std::vector<std::string> paths = discovery::block_devices();
+  std::vector<std::string> paths = block_devices();
   if (hint && std::ranges::find(paths, hint->spare_path) == paths.end()) {
     paths.insert(paths.begin(), hint->spare_path);
   }
@@ -203,7 +203,7 @@ std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& s
   }
   candidates.add(search.hint_path, true);
   candidates.add(spare.identity().main.path_hint, true);
-  for (const std::string& path : discovery::block_devices()) {
+  for (const std::string& path : block_devices()) {
     if (candidates.is_likely(path)) candidates.add(path, false);
   }
   return candidates.take();

@@ -7,9 +7,6 @@
 namespace dmremap::discovery {
 namespace {
 
-using discovery::Identity;
-using discovery::IdentityVerdict;
-
 Uuid uuid(unsigned char n) {
   Uuid out;
   out.bytes[0] = std::byte{n};

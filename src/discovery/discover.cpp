@@ -26,7 +26,7 @@ void add(std::vector<std::string>& paths, const std::string& path) {
 
 // Mains are left out: each of their sectors that need not be read may be a minute saved.
 std::vector<std::string> places_to_look(const Hints& hints) {
-  std::vector<std::string> out = discovery::block_devices();
+  std::vector<std::string> out = block_devices();
   for (const std::string& name : hints.names()) {
     const auto hint = hints.find(name);
     if (!hint) continue;
@@ -55,7 +55,7 @@ std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare
   const auto chosen = choose_main(candidates, set.name);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const MainCandidate& one = candidates[i];
-    if (one.verdict.identity == discovery::Identity::different && !one.named) continue;
+    if (one.verdict.identity == Identity::different && !one.named) continue;
     set.mains.push_back({one.device.path, one.verdict, chosen && *chosen == i});
   }
   if (!chosen) {

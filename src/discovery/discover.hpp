@@ -16,7 +16,7 @@ namespace dmremap::discovery {
 
 struct DiscoveredMain {
   std::string path;
-  discovery::IdentityVerdict verdict;
+  IdentityVerdict verdict;
   bool chosen = false;
 };
 

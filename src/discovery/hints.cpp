@@ -54,8 +54,8 @@ json facts_json(const std::vector<format::Fact>& facts) {
   return out;
 }
 
-discovery::RecordedMain main_in(const json& object) {
-  discovery::RecordedMain out;
+RecordedMain main_in(const json& object) {
+  RecordedMain out;
   out.fingerprint.size = {number_in(object, "main_size_sectors")};
   out.fingerprint.logical_block_bytes =
       static_cast<std::uint32_t>(number_in(object, "main_logical_block_bytes"));

@@ -26,7 +26,7 @@ struct Hint {
   // Which set it is, and what its main is known by: so that main is known for what it is when the
   // spare is not there. None in what earlier versions wrote.
   std::optional<Uuid> set_uuid = {};
-  discovery::RecordedMain main = {};
+  RecordedMain main = {};
 
   bool operator==(const Hint&) const = default;
 };

@@ -11,7 +11,6 @@ namespace dmremap::discovery {
 
 namespace {
 
-using discovery::Identity;
 using Candidates = std::vector<MainCandidate>;
 
 template <typename Condition>
@@ -106,7 +105,7 @@ Result<std::size_t> choose_main(const Candidates& candidates, const std::string&
 }
 
 Result<void> check_main(const MainCandidate& main, const MainConsent& consent) {
-  const discovery::IdentityVerdict& verdict = main.verdict;
+  const IdentityVerdict& verdict = main.verdict;
   const std::string& path = main.device.path;
   if (verdict.identity != Identity::same && !consent.accepted) {
     if (auto chosen = choose_main({main}, path); !chosen) return tl::unexpected(chosen.error());

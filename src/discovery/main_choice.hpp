@@ -12,8 +12,8 @@
 namespace dmremap::discovery {
 
 struct MainCandidate {
-  discovery::DeviceFacts device;
-  discovery::IdentityVerdict verdict;
+  DeviceFacts device;
+  IdentityVerdict verdict;
   bool named = false;     // by the user, or main was last seen there
   bool accepted = false;  // the user says that it is main (--accept-main)
 };

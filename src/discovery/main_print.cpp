@@ -49,7 +49,7 @@ class ServedByMain final : public io::BlockDevice {
 
 MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents) {
   ServedByMain served(main, extents);
-  const Sha256 print = discovery::superblock_print(served);
+  const Sha256 print = superblock_print(served);
   return {print, served.whole()};
 }
 

@@ -22,12 +22,12 @@ struct KnownSet {
   Uuid uuid;
   std::string spare;  // where it is, or was last seen
   bool spare_found = false;
-  discovery::RecordedMain main;
+  RecordedMain main;
 };
 
 // Sets by what their spares say, then sets that are only remembered.
 std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_path) {
-  std::vector<std::string> places = discovery::block_devices();
+  std::vector<std::string> places = block_devices();
   for (const std::string& name : known.names()) {
     const auto hint = known.find(name);
     std::error_code error;
@@ -44,8 +44,7 @@ std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_pat
     if (!survey || !survey->content) continue;
     const format::Identity& identity = survey->content->identity;
     found.insert(identity.set_uuid);
-    out.push_back(
-        {identity.name, identity.set_uuid, path, true, discovery::recorded_main(*survey->content)});
+    out.push_back({identity.name, identity.set_uuid, path, true, recorded_main(*survey->content)});
   }
   for (const std::string& name : known.names()) {
     const auto hint = known.find(name);
@@ -55,7 +54,7 @@ std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_pat
   return out;
 }
 
-bool is_at_its_place(const discovery::RecordedMain& recorded, const discovery::DeviceFacts& seen) {
+bool is_at_its_place(const RecordedMain& recorded, const DeviceFacts& seen) {
   return std::ranges::any_of(seen.facts, [&](const format::Fact& fact) {
     return (fact.kind == format::FactKind::path || fact.kind == format::FactKind::port) &&
            std::ranges::find(recorded.facts, fact) != recorded.facts.end();
@@ -63,19 +62,17 @@ bool is_at_its_place(const discovery::RecordedMain& recorded, const discovery::D
 }
 
 // Proved to be; or nothing speaks against it, and it is where main was: then data is at stake.
-bool may_be_main(const KnownSet& set, const discovery::DeviceFacts& seen,
-                 const discovery::SharedFacts& shared) {
-  const auto verdict = discovery::identify(set.main, seen, shared);
-  if (verdict.identity == discovery::Identity::same) return true;
-  return verdict.identity == discovery::Identity::unproven && !verdict.contents_changed &&
-         !verdict.resized && is_at_its_place(set.main, seen);
+bool may_be_main(const KnownSet& set, const DeviceFacts& seen, const SharedFacts& shared) {
+  const auto verdict = identify(set.main, seen, shared);
+  if (verdict.identity == Identity::same) return true;
+  return verdict.identity == Identity::unproven && !verdict.contents_changed && !verdict.resized &&
+         is_at_its_place(set.main, seen);
 }
 
 }  // namespace
 
-Result<void> check_in_no_set(io::FileDevice& main, const discovery::DeviceFacts& facts,
-                             const Hints& known, const std::optional<Uuid>& discard,
-                             const std::string& overwritten) {
+Result<void> check_in_no_set(io::FileDevice& main, const DeviceFacts& facts, const Hints& known,
+                             const std::optional<Uuid>& discard, const std::string& overwritten) {
   // A device that does not read is what all this is for.
   const auto own = metadata::survey(main);
   if (own && own->has_set()) {
@@ -84,7 +81,7 @@ Result<void> check_in_no_set(io::FileDevice& main, const discovery::DeviceFacts&
                 fmt::format("is the spare of the set {} ({})", name, to_string(*own->set_uuid)),
                 main.path(), "give the failing disk; `dmremap release` ends that set");
   }
-  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  const auto shared = shared_facts(names_of_disks());
   const auto new_spare = os::storage_of(overwritten);
   for (const KnownSet& set : known_sets(known, main.path())) {
     const bool is_given_up = set.uuid == discard || os::storage_of(set.spare) == new_spare;

@@ -17,9 +17,8 @@ namespace dmremap::discovery {
 // whose spare cannot. `discard`: the user gives up that set. `overwritten`: the new
 // spare; whether a set on it may be given up was asked before. Error main_has_set, naming the set
 // and its spare. Only reads.
-[[nodiscard]] Result<void> check_in_no_set(io::FileDevice& main,
-                                           const discovery::DeviceFacts& facts, const Hints& known,
-                                           const std::optional<Uuid>& discard,
+[[nodiscard]] Result<void> check_in_no_set(io::FileDevice& main, const DeviceFacts& facts,
+                                           const Hints& known, const std::optional<Uuid>& discard,
                                            const std::string& overwritten);
 
 }  // namespace dmremap::discovery

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kBlockBytes = 4096;
 
-std::uint64_t block_bytes(const io::BlockDevice& device) {
+std::uint64_t block_bytes(const BlockDevice& device) {
   return std::max<std::uint64_t>(kBlockBytes, device.geometry().logical_block_bytes);
 }
 
@@ -22,7 +22,7 @@ Sector behind(Sector first, std::uint64_t bytes) {
 
 // Calls each(first sector, bytes) block by block.
 template <typename Each>
-void in_blocks(io::BlockDevice& device, Sector first, std::span<std::byte> bytes, Each each) {
+void in_blocks(BlockDevice& device, Sector first, std::span<std::byte> bytes, Each each) {
   const std::size_t step = block_bytes(device);
   for (std::size_t at = 0; at < bytes.size(); at += step) {
     each(behind(first, at), bytes.subspan(at, std::min(step, bytes.size() - at)));
@@ -31,7 +31,7 @@ void in_blocks(io::BlockDevice& device, Sector first, std::span<std::byte> bytes
 
 }  // namespace
 
-Undo::Undo(io::BlockDevice& device, const std::vector<SectorRange>& ranges) : device_(device) {
+Undo::Undo(BlockDevice& device, const std::vector<SectorRange>& ranges) : device_(device) {
   for (const SectorRange& range : ranges) {
     Kept kept{range.first, AlignedBuffer(range.count.bytes())};
     if (device.read(kept.first, kept.bytes.span()).ok()) {
@@ -68,7 +68,7 @@ bool Undo::put_back(Sector first, std::span<const std::byte> block) {
   return device_.read(first, now.span()).ok() && std::ranges::equal(now.span(), block);
 }
 
-io::IoStatus overwrite_with_zeros(io::BlockDevice& device, SectorRange range) {
+IoStatus overwrite_with_zeros(BlockDevice& device, SectorRange range) {
   const AlignedBuffer zeros(range.count.bytes());
   return device.write(range.first, zeros.span());
 }

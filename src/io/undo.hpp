@@ -14,7 +14,7 @@ namespace dmremap::io {
 // not be read is not written back.
 class Undo {
  public:
-  Undo(io::BlockDevice& device, const std::vector<SectorRange>& ranges);
+  Undo(BlockDevice& device, const std::vector<SectorRange>& ranges);
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
   ~Undo();
@@ -30,12 +30,12 @@ class Undo {
   };
   bool put_back(Sector first, std::span<const std::byte> block);
 
-  io::BlockDevice& device_;
+  BlockDevice& device_;
   std::vector<Kept> kept_;
   bool covers_all_ = true;
 };
 
 // Plain writes: a device may answer write_zeroes by forgetting instead.
-io::IoStatus overwrite_with_zeros(io::BlockDevice& device, SectorRange range);
+IoStatus overwrite_with_zeros(BlockDevice& device, SectorRange range);
 
 }  // namespace dmremap::io
