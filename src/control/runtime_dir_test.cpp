@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rig/temporary_directory.hpp"
+
 namespace dmremap::control {
 namespace {
 
@@ -27,14 +29,8 @@ char process_state(pid_t pid) {
 
 class RuntimeDirTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "dmremap-runtime-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::string directory_;
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST_F(RuntimeDirTest, IsMadeForItsOwnerAlone) {

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -25,6 +24,7 @@
 #include "os/line_socket.hpp"
 #include "os/sealed_memory.hpp"
 #include "os/unix_socket.hpp"
+#include "rig/temporary_directory.hpp"
 
 namespace dmremap::control {
 namespace {
@@ -150,17 +150,8 @@ class FakeSet {
 
 class ServerTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "dmremap-server-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/data.sock";
-    start();
-  }
-  void TearDown() override {
-    server_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  void SetUp() override { start(); }
+  void TearDown() override { server_.reset(); }
 
   void start() {
     auto started = Server::start(path_, set_.handlers());
@@ -182,8 +173,9 @@ class ServerTest : public testing::Test {
   os::LineSocket raw() { return os::LineSocket(std::move(*os::connect_to(path_))); }
 
   FakeSet set_;
-  std::string directory_;
-  std::string path_;
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
+  std::string path_ = directory_ + "/data.sock";
   std::unique_ptr<Server> server_;
 };
 

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "discovery/hints.hpp"
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
+
+#include "rig/temporary_directory.hpp"
 
 namespace dmremap::discovery {
 namespace {
 
 class HintsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "dmremap-hints-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::string directory_;
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST(SetName, FollowsTheRule) {

@@ -12,6 +12,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "rig/temporary_directory.hpp"
+
 namespace dmremap::io {
 namespace {
 
@@ -20,7 +22,6 @@ namespace fs = std::filesystem;
 class WriteFileTest : public testing::Test {
  protected:
   WriteFileTest() { fs::create_directories(top / "theirs"); }
-  ~WriteFileTest() override { fs::remove_all(top); }
 
   static std::string contents(const fs::path& path) {
     std::ostringstream text;
@@ -28,8 +29,8 @@ class WriteFileTest : public testing::Test {
     return text.str();
   }
 
-  const fs::path top =
-      fs::canonical(testing::TempDir()) / ("dmremap-write-file-" + std::to_string(::getpid()));
+  const TemporaryDirectory temporary;
+  const fs::path top = temporary.path();
 };
 
 TEST_F(WriteFileTest, AFileIsMadeOrReplacedAlsoThroughALinkAndKeepsItsMode) {

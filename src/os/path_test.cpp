@@ -5,7 +5,8 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include "rig/temporary_directory.hpp"
 
 namespace dmremap::os {
 namespace {
@@ -15,22 +16,21 @@ namespace fs = std::filesystem;
 class PathTest : public testing::Test {
  protected:
   PathTest() { fs::create_directories(directory / "real"); }
-  ~PathTest() override { fs::remove_all(directory); }
 
-  const fs::path directory =
-      fs::path(testing::TempDir()) / ("dmremap-path-" + std::to_string(::getpid()));
+  const TemporaryDirectory temporary;
+  const fs::path directory = temporary.path();
 };
 
 TEST_F(PathTest, ALinkedDirectoryIsResolvedAndTheLastPartNeedNotExist) {
   fs::create_directory_symlink(directory / "real", directory / "linked");
-  EXPECT_EQ(os::canonical(directory / "linked" / "disk"),
+  EXPECT_EQ(canonical(directory / "linked" / "disk"),
             (fs::canonical(directory) / "real" / "disk").string());
-  EXPECT_EQ(os::canonical("disk"), (fs::current_path() / "disk").string());
+  EXPECT_EQ(canonical("disk"), (fs::current_path() / "disk").string());
 }
 
 TEST_F(PathTest, ADirectoryThatIsNotThereIsAnErrorOrLeftAsItIs) {
   EXPECT_FALSE(resolve_directory_of(directory / "none" / "disk"));
-  EXPECT_EQ(os::canonical(directory / "none" / "disk"), (directory / "none" / "disk").string());
+  EXPECT_EQ(canonical(directory / "none" / "disk"), (directory / "none" / "disk").string());
 }
 
 TEST_F(PathTest, AnAbsolutePathHasNoDotsAndKeepsItsLinks) {

@@ -6,8 +6,9 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
+
+#include "rig/temporary_directory.hpp"
 
 namespace dmremap::transfer {
 namespace {
@@ -135,21 +136,15 @@ TEST(KnownBadFile, ACompleteExportHasNothingUntried) {
 
 class WriteKnownBad : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "dmremap-known-bad-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/list";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   void put(const std::string& text) { std::ofstream(path_) << text; }
   std::string get() {
     std::ostringstream out;
     out << std::ifstream(path_).rdbuf();
     return out.str();
   }
-  std::string directory_;
-  std::string path_;
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
+  const std::string path_ = directory_ + "/list";
 };
 
 TEST_F(WriteKnownBad, AFileIsMadeOrReplacedWhole) {

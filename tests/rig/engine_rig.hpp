@@ -239,6 +239,40 @@ class Rig {
   std::unique_ptr<Engine> engine;
 };
 
+// The power of a started rig goes at a write or flush of either device, counted from 0: that and
+// all that come after fail, reads too.
+class PowerCut {
+ public:
+  PowerCut(Rig& rig, std::uint64_t at) : rig_(rig), at_(at) {
+    const auto cut = [this](const sim::Request& request) -> io::IoStatus {
+      if (request.kind == sim::Request::Kind::read) return {steps_ > at_ ? ENODEV : 0};
+      return {steps_++ >= at_ ? ENODEV : 0};
+    };
+    rig.main.set_hook(cut);
+    rig.spare.set_hook(cut);
+  }
+  PowerCut(const PowerCut&) = delete;
+  PowerCut& operator=(const PowerCut&) = delete;
+
+  // Has it not gone yet?
+  [[nodiscard]] bool is_ahead() const { return steps_ <= at_; }
+  // The power is back, and the set is started; of what was unflushed every other cut keeps all.
+  void restart() {
+    rig_.stop();
+    rig_.main.set_hook({});
+    rig_.spare.set_hook({});
+    const bool keep = at_ % 2 == 0;
+    rig_.main.power_cut([&](const sim::Request&, Sector) { return keep; });
+    rig_.spare.power_cut([&](const sim::Request&, Sector) { return keep; });
+    rig_.start();
+  }
+
+ private:
+  Rig& rig_;
+  const std::uint64_t at_;
+  std::atomic<std::uint64_t> steps_{0};
+};
+
 // A store that keeps its commits in memory and fails on command.
 class FakeStore final : public metadata::Store {
  public:

@@ -4,13 +4,13 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_control.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
 #include "os/mount_point.hpp"
+#include "rig/temporary_directory.hpp"
 #include "tests/fuse/ram_disk.hpp"
 
 namespace dmremap::fuse {
@@ -21,10 +21,9 @@ namespace fs = std::filesystem;
 class PlaceTest : public testing::Test {
  protected:
   PlaceTest() { fs::create_directories(directory / "real"); }
-  ~PlaceTest() override { fs::remove_all(directory); }
 
-  const fs::path directory =
-      fs::path(testing::TempDir()) / ("dmremap-place-" + std::to_string(::getpid()));
+  const TemporaryDirectory temporary;
+  const fs::path directory = temporary.path();
 };
 
 TEST_F(PlaceTest, APlainFileIsNoMountAndLeavesNothingToClear) {

@@ -218,24 +218,12 @@ TEST(BackfillCut, Promise9_SectorsReadTheImageOrAnError) {
     rig.start();
     ASSERT_TRUE(rig.engine->mark_known_bad({{{{100}, {8}}, {{300}, {8}}}, {}}, false));
     const std::uint64_t as_of = rig.store->current().sequence;
-    std::atomic<std::uint64_t> steps{0};
-    const auto cut = [&](const Request& request) -> io::IoStatus {
-      if (request.kind == Request::Kind::read) return {steps > cut_at ? ENODEV : 0};
-      return {steps++ >= cut_at ? ENODEV : 0};
-    };
-    rig.main.set_hook(cut);
-    rig.spare.set_hook(cut);
+    PowerCut cut(rig, cut_at);
     const auto data = pattern(16, 5);
     const bool done =
         rig.engine->backfill({{{{100}, {8}}, {{300}, {8}}}, data, as_of, false}).has_value();
-    const bool whole = steps <= cut_at;
-    rig.stop();
-    rig.main.set_hook({});
-    rig.spare.set_hook({});
-    const bool keep = cut_at % 2 == 0;
-    rig.main.power_cut([&](const Request&, Sector) { return keep; });
-    rig.spare.power_cut([&](const Request&, Sector) { return keep; });
-    ASSERT_NO_FATAL_FAILURE(rig.start());
+    const bool whole = cut.is_ahead();
+    ASSERT_NO_FATAL_FAILURE(cut.restart());
     const int now = rig.read(100, 8);
     seen.insert(now);
     ASSERT_TRUE(now == 5 || (now == -EIO && !done)) << now << " after step " << cut_at;

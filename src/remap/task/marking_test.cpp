@@ -180,22 +180,10 @@ TEST(MarkingCut, Promise9_AListIsTakenOverWholeOrNotAtAll) {
   for (std::uint64_t cut_at = 0;; ++cut_at) {
     Rig rig({{4096}, 512, 4096}, {32'768});
     rig.start();
-    std::atomic<std::uint64_t> steps{0};
-    const auto cut = [&](const Request& request) -> io::IoStatus {
-      if (request.kind == Request::Kind::read) return {steps > cut_at ? ENODEV : 0};
-      return {steps++ >= cut_at ? ENODEV : 0};
-    };
-    rig.main.set_hook(cut);
-    rig.spare.set_hook(cut);
+    PowerCut cut(rig, cut_at);
     const bool done = rig.engine->mark_known_bad(list, false).has_value();
-    const bool whole = steps <= cut_at;
-    rig.stop();
-    rig.main.set_hook({});
-    rig.spare.set_hook({});
-    const bool keep = cut_at % 2 == 0;
-    rig.main.power_cut([&](const Request&, Sector) { return keep; });
-    rig.spare.power_cut([&](const Request&, Sector) { return keep; });
-    ASSERT_NO_FATAL_FAILURE(rig.start());
+    const bool whole = cut.is_ahead();
+    ASSERT_NO_FATAL_FAILURE(cut.restart());
     const TableCounts table = rig.table();
     seen.insert(table.lost);
     ASSERT_TRUE(table.lost == 0 || table.lost == 25) << table.lost << " after step " << cut_at;

@@ -65,52 +65,50 @@ bool any_nowhere(Stage& stage, SectorRange range) {
   return false;
 }
 
+// What another thread says of a request.
+class Answer final : public remap::Completion {
+ public:
+  explicit Answer(World& world) : mutex_(world), come_(world) {}
+
+  void complete(io::IoStatus status) override {
+    const std::lock_guard lock(mutex_);
+    if (status_) throw Broken("a request is answered twice");
+    status_ = status;
+    come_.notify_one();
+  }
+  io::IoStatus wait() {
+    std::unique_lock lock(mutex_);
+    come_.wait(lock, [this] { return status_.has_value(); });
+    return *status_;
+  }
+
+ private:
+  Mutex mutex_;
+  Condition come_;
+  std::optional<io::IoStatus> status_;
+};
+
 // As a front end that does not keep a thread waiting: the answer may come from another one.
 io::IoStatus read_or_later(Stage& stage, Sector first, std::span<std::byte> out) {
-  struct Answer {
-    explicit Answer(World& world) : mutex(world), come(world) {}
-    Mutex mutex;
-    Condition come;
-    std::optional<io::IoStatus> status;
-  };
   const auto answer = std::make_shared<Answer>(stage.world);
   const auto later = [answer, out](io::IoStatus status, std::span<const std::byte> data) {
-    const std::lock_guard lock(answer->mutex);
-    if (answer->status) throw Broken("a read is answered twice");
     if (status.ok()) std::ranges::copy(data, out.begin());
-    answer->status = status;
-    answer->come.notify_one();
+    answer->complete(status);
   };
   if (const auto now = stage.engine->read_or_later(first, out, later)) return *now;
-  std::unique_lock lock(answer->mutex);
-  answer->come.wait(lock, [&answer] { return answer->status.has_value(); });
-  return *answer->status;
+  return answer->wait();
 }
 
 // As a ring with one thread: what is direct goes to its device from here, what is not is answered
 // by a thread of the engine.
 io::IoStatus begin_and_finish(Stage& stage, remap::Request request) {
-  struct Answer final : remap::Completion {
-    explicit Answer(World& world) : mutex(world), come(world) {}
-    void complete(io::IoStatus with) override {
-      const std::lock_guard lock(mutex);
-      if (status) throw Broken("a request is answered twice");
-      status = with;
-      come.notify_one();
-    }
-    Mutex mutex;
-    Condition come;
-    std::optional<io::IoStatus> status;
-  };
   Answer answer(stage.world);
   request.done = &answer;
   if (auto direct = stage.engine->begin(request)) {
     const io::IoStatus status = remap::issue(*direct);
     if (const auto now = stage.engine->finish(std::move(*direct), status)) return *now;
   }
-  std::unique_lock lock(answer.mutex);
-  answer.come.wait(lock, [&answer] { return answer.status.has_value(); });
-  return *answer.status;
+  return answer.wait();
 }
 
 // One way or the other of a front end; `number` is of the request.
