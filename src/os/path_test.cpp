@@ -23,14 +23,14 @@ class PathTest : public testing::Test {
 
 TEST_F(PathTest, ALinkedDirectoryIsResolvedAndTheLastPartNeedNotExist) {
   fs::create_directory_symlink(directory / "real", directory / "linked");
-  EXPECT_EQ(canonical(directory / "linked" / "disk"),
+  EXPECT_EQ(os::canonical(directory / "linked" / "disk"),
             (fs::canonical(directory) / "real" / "disk").string());
-  EXPECT_EQ(canonical("disk"), (fs::current_path() / "disk").string());
+  EXPECT_EQ(os::canonical("disk"), (fs::current_path() / "disk").string());
 }
 
 TEST_F(PathTest, ADirectoryThatIsNotThereIsAnErrorOrLeftAsItIs) {
   EXPECT_FALSE(resolve_directory_of(directory / "none" / "disk"));
-  EXPECT_EQ(canonical(directory / "none" / "disk"), (directory / "none" / "disk").string());
+  EXPECT_EQ(os::canonical(directory / "none" / "disk"), (directory / "none" / "disk").string());
 }
 
 TEST_F(PathTest, AnAbsolutePathHasNoDotsAndKeepsItsLinks) {
