@@ -237,9 +237,12 @@ io::IoStatus DataPath::read_spare(Sector first, std::span<std::byte> out) {
 io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data) {
   // As if it were not there: a device of another size may be another device by now.
   if (spare_trouble.is_withheld()) return {ENXIO};
-  const io::IoStatus status = spare_.write(first, data);
+  const std::uint64_t absences = spare_trouble.absences();
+  io::IoStatus status = spare_.write(first, data);
   // What a device that is gone did not take is not in its cache.
   if (status.ok() || io::classify(status.error) != io::Fault::device) spare_gate.written();
+  // Whoever saw it go may have looked for what is unflushed before this write was marked as that.
+  if (status.ok() && spare_trouble.absences() != absences) status = {ENODEV};
   return noted(status);
 }
 
@@ -248,8 +251,15 @@ io::IoStatus DataPath::flush_spare_device() {
 }
 
 io::IoStatus DataPath::noted(io::IoStatus status) {
-  if (!status.ok()) spare_trouble.sign(io::classify(status.error) == io::Fault::device);
+  if (status.ok()) return status;
+  if (io::classify(status.error) == io::Fault::device) note_spare_absence();
+  spare_trouble.sign();
   return status;
+}
+
+void DataPath::note_spare_absence() {
+  spare_trouble.note_absence();
+  if (spare_gate.is_unflushed()) spare_gate.fail(EIO);
 }
 
 std::uint64_t DataPath::true_deadline(std::uint64_t of_request) const {

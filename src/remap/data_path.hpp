@@ -79,6 +79,9 @@ class DataPath {
   io::IoStatus flush_spare_device();
   // As diagnose_main; nothing trips.
   io::Fault diagnose_spare(int error);
+  // The spare was not there. What was only in its cache may be lost even if it is back by now, and
+  // no flush of it would say so: the next one of a user fails.
+  void note_spare_absence();
 
   void emit(format::EventKind kind, Severity severity, SectorRange range, int error,
             std::string text);

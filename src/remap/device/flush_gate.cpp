@@ -10,9 +10,12 @@ void FlushGate::fail(int error) {
 }
 
 io::IoStatus FlushGate::flush_locked(Mark since, const std::function<io::IoStatus()>& flush) {
-  // Cleared before, not after: a write that ends meanwhile may not be covered.
-  written_.store(false);
+  // Unflushed until the end, for a device that goes meanwhile; but what is written meanwhile may
+  // not be covered.
+  flushing_.store(true);
+  flushing_.store(written_.exchange(false));
   if (const io::IoStatus status = flush(); !status.ok()) fail(status.error);
+  flushing_.store(false);
   // A failure since the mark counts even if this flush went well: the kernel reports a lost write
   // to one caller only, and drops it from the cache.
   if (failures_.load() == since) return io::kIoOk;

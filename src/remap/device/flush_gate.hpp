@@ -50,7 +50,7 @@ class FlushGate {
     if (!written_.load(std::memory_order_relaxed)) written_.store(true);
   }
   // True if something was written that no good flush has covered since.
-  [[nodiscard]] bool is_unflushed() const { return written_.load(); }
+  [[nodiscard]] bool is_unflushed() const { return written_.load() || flushing_.load(); }
   // True if a flush failed and the failure has not been reported to any user yet.
   [[nodiscard]] bool failed_untold() const { return failures_.load() != reported_.load(); }
   // What was written up to now may not be durable, whatever later flushes say.
@@ -66,8 +66,9 @@ class FlushGate {
 
   Mutex mutex_;
   std::atomic<Mark> failures_{0};
-  std::atomic<bool> written_{false};
-  std::atomic<Mark> reported_{0};  // failures that users know of
+  std::atomic<bool> written_{false};   // since the last flush began
+  std::atomic<bool> flushing_{false};  // a flush is under way, of something written
+  std::atomic<Mark> reported_{0};      // failures that users know of
   std::atomic<int> last_error_{0};
 };
 

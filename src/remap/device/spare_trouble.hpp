@@ -17,15 +17,14 @@ namespace dmremap::remap {
 // Thread-safe.
 class SpareTrouble {
  public:
-  // A request to the spare failed. `vanished`: the errno says that the device was not there, so
-  // that what was only in its cache may be lost even if it is there again.
-  void sign(bool vanished) {
-    if (vanished) vanished_.store(true);
-    signs_.fetch_add(1);
-  }
+  // A request to the spare failed.
+  void sign() { signs_.fetch_add(1); }
   [[nodiscard]] std::uint64_t signs() const { return signs_.load(); }
-  // True once for each time that the device was not there.
-  bool take_vanished() { return vanished_.exchange(false); }
+
+  // The errno of a request said that the device is not there.
+  void note_absence() { absences_.fetch_add(1); }
+  // How often: if two readings differ, the device was away between them.
+  [[nodiscard]] std::uint64_t absences() const { return absences_.load(); }
 
   // What the last look found.
   void set(SpareState state, std::string reason) {
@@ -44,7 +43,7 @@ class SpareTrouble {
 
  private:
   std::atomic<std::uint64_t> signs_{0};
-  std::atomic<bool> vanished_{false};
+  std::atomic<std::uint64_t> absences_{0};
   std::atomic<bool> withheld_{false};
   mutable std::mutex mutex_;
   SpareState state_ = SpareState::answers;

@@ -53,18 +53,14 @@ bool SpareWatch::is_due() const {
 void SpareWatch::look() {
   // Whoever meets an error while this look goes on has it followed up by the next one.
   const std::uint64_t signs = path_.spare_trouble.signs();
-  // Before the trial, whose own flush covers what was written until then.
-  const bool unflushed = path_.spare_gate.is_unflushed();
   const SpareTrial found =
       remapper_ != nullptr && path_.writable() ? remapper_->run_trial() : trial_by_reading();
   // The failures of the trial itself are signs as well, and need no look of their own.
   signs_seen_ = signs + found.failures;
   in_trouble_ = found.state != SpareState::answers;
   next_look_ns_ = path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());
-  if (!in_trouble_ && path_.spare_trouble.take_vanished() && unflushed) {
-    // The drive may have lost what was only in its cache, and no flush of it would say so.
-    path_.spare_gate.fail(EIO);
-  }
+  // Seen by what reads the metadata, whose errors leave no sign.
+  if (found.state == SpareState::away) path_.note_spare_absence();
   path_.spare_trouble.set(found.state, found.reason);
 }
 

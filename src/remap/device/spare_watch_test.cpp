@@ -111,6 +111,39 @@ TEST_F(SpareWatchTest, Promise3_AfterASpareWasAwayAFlushFailsOnceIfAnythingWasUn
   EXPECT_TRUE(rig.engine->flush().ok());
 }
 
+// Nobody has looked at it meanwhile: it was away for as long as one request takes.
+TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareWasAwayUnseen) {
+  Rig unseen;
+  unseen.start();
+  unseen.main.fail_writes({{64}, {8}}, ENODATA);
+  ASSERT_EQ(unseen.write(64, 8, 2), 0);
+  ASSERT_TRUE(unseen.engine->flush().ok());
+  ASSERT_EQ(unseen.write(64, 8, 3), 0);
+  unseen.spare.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
+  EXPECT_NE(unseen.write(64, 8, 4), 0);
+  unseen.spare.set_hook({});
+  EXPECT_FALSE(unseen.engine->flush().ok());
+  EXPECT_TRUE(unseen.engine->flush().ok());
+}
+
+// A write that was under way as the spare was seen to be away is not acknowledged: what it wrote
+// may be lost, and the flush that failed for it may be over.
+TEST_F(SpareWatchTest, Promise3_AWriteDuringWhichTheSpareWasAwayFails) {
+  Rig unseen;
+  unseen.start();
+  unseen.main.fail_writes({{64}, {64}}, ENODATA);
+  ASSERT_EQ(unseen.write(64, 64, 2), 0);
+  const SectorRange other = unseen.spare_of(96);
+  unseen.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.range.overlaps(other)) return {ENODEV};
+    EXPECT_LT(unseen.read(96), 0);
+    return io::kIoOk;
+  });
+  EXPECT_NE(unseen.write(64, 1, 3), 0);
+  unseen.spare.set_hook({});
+  EXPECT_EQ(unseen.write(64, 1, 4), 0);
+}
+
 TEST_F(SpareWatchTest, AfterASpareWasAwayAFlushIsGoodIfNothingWasUnflushed) {
   rig.main.fail_writes({{64}, {8}}, ENODATA);
   ASSERT_EQ(rig.write(64, 8, 2), 0);

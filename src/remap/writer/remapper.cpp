@@ -172,7 +172,7 @@ void Remapper::execute(const Jobs& all) {
   // Data goes to sectors that are free by the last commit; if it is not the last any more, they may
   // be somebody else's by now.
   if (!store_.check_alone()) {
-    path_.spare_trouble.sign(false);
+    path_.spare_trouble.sign();
     lose_store();
     for (Job* job : jobs) job->outcome = Outcome::failed;
     return;
@@ -318,7 +318,7 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
     }
     return;
   }
-  path_.spare_trouble.sign(false);
+  path_.spare_trouble.sign();
   lose_store();
   for (Job* job : jobs) job->outcome = Outcome::failed;
 }
