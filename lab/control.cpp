@@ -47,7 +47,7 @@ Result<json> answer_line(const std::string& line, const ControlSocket::Answer& a
 
 Result<RuntimeFiles> RuntimeFiles::of(const std::string& mountfile) {
   auto directory = os::runtime_directory();
-  if (!directory) return tl::unexpected(directory.error());
+  if (!directory) return failure_of(directory);
   RuntimeFiles out{std::move(*directory), "lab-"};
   const Sha256 digest = sha256(std::as_bytes(std::span(mountfile)));
   for (const std::byte b : std::span(digest).first(8)) {
@@ -58,7 +58,7 @@ Result<RuntimeFiles> RuntimeFiles::of(const std::string& mountfile) {
 
 Result<ControlSocket> ControlSocket::listen(const RuntimeFiles& files) {
   auto fd = os::listen_at(files.socket());
-  if (!fd) return tl::unexpected(fd.error());
+  if (!fd) return failure_of(fd);
   return ControlSocket(files.socket(), std::move(*fd));
 }
 
@@ -86,7 +86,7 @@ Result<ControlClient> ControlClient::connect(const RuntimeFiles& files,
     return fail(ErrorCode::not_running, "no lab serves it", mountfile,
                 "start one with dmremap-lab serve IMAGE MOUNTFILE");
   }
-  if (!fd) return tl::unexpected(fd.error());
+  if (!fd) return failure_of(fd);
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
@@ -100,8 +100,7 @@ Result<ControlClient> ControlClient::connect(const RuntimeFiles& files,
 Result<json> ControlClient::ask(json request) {
   request["version"] = kProtocolVersion;
   const auto asked = lines_.write_line(os::to_line(request), kAnswerPatience);
-  const auto line =
-      asked ? lines_.read_line(kLineLimit, kAnswerPatience) : tl::unexpected(asked.error());
+  const auto line = asked ? lines_.read_line(kLineLimit, kAnswerPatience) : failure_of(asked);
   const json answer = line && *line ? json::parse(**line, nullptr, false) : json();
   if (answer.is_object() && answer.contains("error")) {
     return tl::unexpected(os::error_from_json(answer["error"]));

@@ -58,7 +58,7 @@ Result<std::unique_ptr<Disk>> Disk::open(const std::string& image) {
                 "a dmremap-lab may serve it already; stop that one first");
   }
   const auto bytes = bytes_of(fd.get(), facts, image);
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) return failure_of(bytes);
   if (*bytes == 0 || *bytes % kSectorBytes != 0) {
     return fail(
         ErrorCode::device_too_small,

@@ -68,7 +68,7 @@ Result<double> parse_chance(std::string_view kind, std::optional<std::string_vie
 // Sets one field of a fault from a parsed value; naming a kind twice is an error.
 template <typename Field, typename Value>
 Result<void> set_once(Field& field, const Result<Value>& value, std::string_view kind) {
-  if (!value) return tl::unexpected(value.error());
+  if (!value) return failure_of(value);
   if (field != Field{}) return bad_kind(kind, "the kind is named twice");
   field = *value;
   return {};
@@ -100,7 +100,7 @@ tl::unexpected<Error> bad_line(const std::string& name, const lists::TextLine& l
 
 Result<std::vector<FaultRun>> faults_of_mapfile(std::string_view text, const std::string& name) {
   const auto areas = lists::parse_mapfile(text, name);
-  if (!areas) return tl::unexpected(areas.error());
+  if (!areas) return failure_of(areas);
   std::vector<FaultRun> out;
   for (const lists::MapfileArea& area : *areas) {
     if (area.status == lists::MapfileArea::Status::bad) {
@@ -134,7 +134,7 @@ Result<Fault> parse_kinds(std::string_view text) {
   while (true) {
     const std::size_t plus = rest.find('+');
     const auto added = add_kind(fault, rest.substr(0, plus));
-    if (!added) return tl::unexpected(added.error());
+    if (!added) return failure_of(added);
     if (plus == std::string_view::npos) return fault;
     rest.remove_prefix(plus + 1);
   }

@@ -165,14 +165,14 @@ Result<std::unique_ptr<FuseServer>> FuseServer::start(Disk& disk, const std::str
   std::unique_ptr<FuseServer> server(new FuseServer(disk, path));
   server->ended_ = FileDescriptor(::eventfd(0, EFD_CLOEXEC));
   if (!server->ended_.valid()) return fail_errno(errno, "make an eventfd", path);
-  if (const auto mounted = server->mount(); !mounted) return tl::unexpected(mounted.error());
+  if (const auto mounted = server->mount(); !mounted) return failure_of(mounted);
   for (unsigned i = 0; i < kThreads; ++i) {
     server->threads_.emplace_back([raw = server.get()] { raw->work(); });
   }
   if (const auto ready = server->answers(); !ready) {
     // So that the threads end, which the destructor waits for.
     static_cast<void>(detach(path));
-    return tl::unexpected(ready.error());
+    return failure_of(ready);
   }
   return server;
 }

@@ -112,13 +112,13 @@ int wait_until_served(const os::BackgroundFork& parent) {
 
 Result<void> run_serve(const Arguments& given) {
   auto mountfile = absolute_path(given.mountfile);
-  if (!mountfile) return tl::unexpected(mountfile.error());
+  if (!mountfile) return failure_of(mountfile);
   ServeOptions options{.image = given.image, .mountfile = *mountfile, .faults = {}};
   if (!given.fault_file.empty()) {
     const auto text = read_file(given.fault_file);
-    if (!text) return tl::unexpected(text.error());
+    if (!text) return failure_of(text);
     auto faults = parse_fault_file(*text, given.fault_file);
-    if (!faults) return tl::unexpected(faults.error());
+    if (!faults) return failure_of(faults);
     options.faults = std::move(*faults);
   }
   return serve(options, [&](const Disk& disk) -> Result<void> {
@@ -130,29 +130,29 @@ Result<void> run_serve(const Arguments& given) {
 
 Result<ControlClient> connect(const Arguments& given) {
   const auto mountfile = absolute_path(given.mountfile);
-  if (!mountfile) return tl::unexpected(mountfile.error());
+  if (!mountfile) return failure_of(mountfile);
   const auto files = RuntimeFiles::of(*mountfile);
-  if (!files) return tl::unexpected(files.error());
+  if (!files) return failure_of(files);
   return ControlClient::connect(*files, *mountfile);
 }
 
 Result<json> ask(const Arguments& given, json request) {
   auto client = connect(given);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   return client->ask(std::move(request));
 }
 
 Result<void> tell(const Arguments& given, json request) {
   const auto answer = ask(given, std::move(request));
-  if (!answer) return tl::unexpected(answer.error());
+  if (!answer) return failure_of(answer);
   return {};
 }
 
 Result<void> run_fault(const Arguments& given) {
   const auto fault = parse_kinds(given.kinds);
-  if (!fault) return tl::unexpected(fault.error());
+  if (!fault) return failure_of(fault);
   const auto range = parse_range(given.range);
-  if (!range) return tl::unexpected(range.error());
+  if (!range) return failure_of(range);
   return tell(given, {{"op", "fault"}, {"faults", faults_to_json({{*range, *fault}})}});
 }
 
@@ -160,7 +160,7 @@ Result<void> run_clear(const Arguments& given) {
   json request{{"op", "clear"}};
   if (!given.range.empty()) {
     const auto range = parse_range(given.range);
-    if (!range) return tl::unexpected(range.error());
+    if (!range) return failure_of(range);
     request["sector"] = range->first.value;
     request["count"] = range->count.value;
   }
@@ -191,7 +191,7 @@ void print_show(const json& shown) {
 
 Result<void> run_show(const Arguments& given) {
   const auto shown = ask(given, {{"op", "show"}});
-  if (!shown) return tl::unexpected(shown.error());
+  if (!shown) return failure_of(shown);
   if (given.as_json) {
     fmt::print("{}\n", shown->dump(2, ' ', false, json::error_handler_t::replace));
   } else {
@@ -202,9 +202,9 @@ Result<void> run_show(const Arguments& given) {
 
 Result<void> run_save(const Arguments& given) {
   const auto shown = ask(given, {{"op", "show"}});
-  if (!shown) return tl::unexpected(shown.error());
+  if (!shown) return failure_of(shown);
   const auto faults = faults_from_json(shown->at("faults"));
-  if (!faults) return tl::unexpected(faults.error());
+  if (!faults) return failure_of(faults);
   const bool mapfile = given.form == "ddrescue";
   const SectorCount size{shown->at("size_sectors").get<std::uint64_t>()};
   std::ofstream file(given.fault_file, std::ios::binary | std::ios::trunc);
@@ -223,7 +223,7 @@ Result<void> run_save(const Arguments& given) {
 Result<void> clear_away_dead(const std::string& mountfile) {
   if (auto gone = detach(mountfile); !gone) return gone;
   const auto files = RuntimeFiles::of(mountfile);
-  if (!files) return tl::unexpected(files.error());
+  if (!files) return failure_of(files);
   ::unlink(files->socket().c_str());
   ::unlink(files->log().c_str());
   fmt::print("{}: its lab had died; took the dead mount away\n", mountfile);
@@ -232,15 +232,15 @@ Result<void> clear_away_dead(const std::string& mountfile) {
 
 Result<void> run_stop(const Arguments& given) {
   const auto mountfile = absolute_path(given.mountfile);
-  if (!mountfile) return tl::unexpected(mountfile.error());
+  if (!mountfile) return failure_of(mountfile);
   auto client = connect(given);
   if (!client) {
     const bool died = client.error().code == ErrorCode::not_running &&
                       os::mount_state(*mountfile, kFileSystemType) == os::MountState::dead;
-    return died ? clear_away_dead(*mountfile) : tl::unexpected(client.error());
+    return died ? clear_away_dead(*mountfile) : failure_of(client);
   }
   const auto answer = client->ask({{"op", "stop"}});
-  if (!answer) return tl::unexpected(answer.error());
+  if (!answer) return failure_of(answer);
   return client->wait_for_end(kEndPatience);
 }
 

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 Result<void> take_off(const std::string& path, os::Unmounting how) {
   const auto directory =
       os::TrustedDirectory::open_parent_of(path, os::PathTrust::no_foreign_links);
-  if (!directory) return tl::unexpected(directory.error());
+  if (!directory) return failure_of(directory);
   auto gone = os::unmount(*directory, fs::path(path).filename().string(), how);
   if (gone) return gone;
   Error error = gone.error();
@@ -80,11 +80,11 @@ Result<MountFile> MountFile::take(const std::string& path) {
       return fail(ErrorCode::device_in_use, "something is mounted there already", path,
                   "stop it, or name another mount file");
     }
-    if (const auto gone = detach(path); !gone) return tl::unexpected(gone.error());
+    if (const auto gone = detach(path); !gone) return failure_of(gone);
   }
   bool made = false;
   auto fd = open_or_make(path, made);
-  if (!fd) return tl::unexpected(fd.error());
+  if (!fd) return failure_of(fd);
   if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(ErrorCode::device_in_use, "another program uses the mount file", path,
                 "name another mount file");

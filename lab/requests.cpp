@@ -55,7 +55,7 @@ Result<std::vector<FaultRun>> faults_from_json(const json& value) {
   for (const json& run : value) {
     const auto kinds = run.at("kinds").get<std::vector<std::string>>();
     const auto fault = parse_kinds(fmt::format("{}", fmt::join(kinds, "+")));
-    if (!fault) return tl::unexpected(fault.error());
+    if (!fault) return failure_of(fault);
     out.push_back({range_of(run), *fault});
   }
   return out;
@@ -67,7 +67,7 @@ Result<json> answer_request(Disk& disk, const std::string& mountfile, const json
   if (op == "show") return show(disk, mountfile);
   if (op == "fault") {
     const auto faults = faults_from_json(request.at("faults"));
-    if (!faults) return tl::unexpected(faults.error());
+    if (!faults) return failure_of(faults);
     done = disk.add_faults(*faults);
   } else if (op == "clear" && request.contains("sector")) {
     done = disk.clear(range_of(request));
@@ -78,7 +78,7 @@ Result<json> answer_request(Disk& disk, const std::string& mountfile, const json
   } else {
     done = fail(ErrorCode::protocol, fmt::format("no such request: {}", op), mountfile);
   }
-  if (!done) return tl::unexpected(done.error());
+  if (!done) return failure_of(done);
   return json::object();
 }
 

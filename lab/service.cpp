@@ -58,7 +58,7 @@ Result<void> answer_until_the_end(os::EventLoop& loop, Disk& disk, const std::st
   const ControlSocket::Answer answer = [&](const json& request) -> Result<json> {
     if (request.at("op") != "stop") return answer_request(disk, mountfile, request);
     const auto gone = unmount_when_unused(mountfile);
-    if (!gone) return tl::unexpected(gone.error());
+    if (!gone) return failure_of(gone);
     return json::object();
   };
   auto watched = loop.on_readable(control.descriptor(), [&] { control.serve_one(answer); });
@@ -71,17 +71,17 @@ Result<void> answer_until_the_end(os::EventLoop& loop, Disk& disk, const std::st
 Result<void> serve(const ServeOptions& options,
                    const std::function<Result<void>(const Disk&)>& ready) {
   auto disk = Disk::open(options.image);
-  if (!disk) return tl::unexpected(disk.error());
+  if (!disk) return failure_of(disk);
   if ((*disk)->image() == options.mountfile) {
     return fail(ErrorCode::same_device, "the image and the mount file are the same file",
                 options.mountfile, "name a mount file that does not exist yet");
   }
   if (auto added = (*disk)->add_faults(options.faults); !added) return added;
   const auto files = RuntimeFiles::of(options.mountfile);
-  if (!files) return tl::unexpected(files.error());
+  if (!files) return failure_of(files);
   if (auto made = os::make_runtime_directory(files->directory); !made) return made;
   auto loop = os::EventLoop::make();
-  if (!loop) return tl::unexpected(loop.error());
+  if (!loop) return failure_of(loop);
   bool by_signal = false;
   const auto on_signal = [&](int) {
     by_signal = true;
@@ -96,11 +96,11 @@ Result<void> serve(const ServeOptions& options,
   static_cast<void>(os::become_io_flusher());
 
   const auto mount_file = MountFile::take(options.mountfile);
-  if (!mount_file) return tl::unexpected(mount_file.error());
+  if (!mount_file) return failure_of(mount_file);
   auto control = ControlSocket::listen(*files);
-  if (!control) return tl::unexpected(control.error());
+  if (!control) return failure_of(control);
   auto server = FuseServer::start(**disk, options.mountfile);
-  if (!server) return tl::unexpected(server.error());
+  if (!server) return failure_of(server);
 
   auto told = ready(**disk);
   if (told) {

@@ -30,6 +30,12 @@ using Result = tl::expected<T, Error>;
   return tl::unexpected<Error>(Error{code, std::move(what), std::move(where), std::move(hint)});
 }
 
+// To return what kept a step from its result: `if (!size) return failure_of(size);`
+template <typename T>
+[[nodiscard]] tl::unexpected<Error> failure_of(const Result<T>& failed) {
+  return tl::unexpected<Error>(failed.error());
+}
+
 // The error of a failed system call: "cannot OPEN: No such file or directory".
 [[nodiscard]] tl::unexpected<Error> fail_errno(int error, std::string_view doing, std::string where,
                                                std::string hint = {});

@@ -83,7 +83,7 @@ Result<std::vector<SectorRange>> sectors_in(const Image& image, const Arguments&
                                             const transfer::BackfillDisk& disk) {
   if (arguments.mapfile.empty()) return sectors_of_image(disk, image.size(), arguments.image);
   const auto areas = transfer::read_mapfile(arguments.mapfile);
-  if (!areas) return tl::unexpected(areas.error());
+  if (!areas) return failure_of(areas);
   return sectors_of_image(disk, image.size(), arguments.image, *areas, arguments.mapfile);
 }
 
@@ -113,9 +113,9 @@ Result<control::BackfillReply> send(const control::RuntimeDir& runtime, const st
                                     const control::BackfillRequest& request,
                                     const std::vector<std::byte>& data) {
   const auto sealed = os::seal(data);
-  if (!sealed) return tl::unexpected(sealed.error());
+  if (!sealed) return failure_of(sealed);
   auto client = connect(runtime, name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   return client->call(request, kWorkTime, sealed->get());
 }
 
@@ -140,15 +140,15 @@ void send_all(const control::RuntimeDir& runtime, const Image& image, const cont
 
 Result<Sum> backfill(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   // Before the image is read: what is lost only later is not in it.
   const auto map = running_map(*runtime, arguments.name);
-  if (!map) return tl::unexpected(map.error());
+  if (!map) return failure_of(map);
   const auto image = Image::open(arguments.image);
-  if (!image) return tl::unexpected(image.error());
+  if (!image) return failure_of(image);
   const transfer::BackfillDisk disk{map->size, map->unit, map->extents};
   const auto in_image = sectors_in(*image, arguments, disk);
-  if (!in_image) return tl::unexpected(in_image.error());
+  if (!in_image) return failure_of(in_image);
   const transfer::BackfillPlan plan = plan_backfill(disk, *in_image, arguments.gone);
   Sum sum;
   sum.missing = plan.missing.value;

@@ -41,7 +41,7 @@ Result<io::Geometry> geometry_of(const control::SetReport& status, bool physical
   if (!physical) return out;
   const auto main =
       io::FileDevice::open(status.main.path, {io::Access::read_only, io::Holding::shared});
-  if (!main) return tl::unexpected(main.error());
+  if (!main) return failure_of(main);
   out.physical_block_bytes = (*main)->geometry().physical_block_bytes;
   return out;
 }
@@ -65,20 +65,20 @@ struct ImportResult {
 
 Result<ImportResult> import(const Arguments& arguments) {
   auto source = parse(arguments.list);
-  if (!source) return tl::unexpected(source.error());
+  if (!source) return failure_of(source);
   source->path = arguments.file;
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   const auto status = running_status(*runtime, arguments.name);
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return failure_of(status);
   const auto geometry = geometry_of(*status, source->round);
-  if (!geometry) return tl::unexpected(geometry.error());
+  if (!geometry) return failure_of(geometry);
   const auto marks = transfer::read_marks(*source, status->main.path, *geometry);
-  if (!marks) return tl::unexpected(marks.error());
+  if (!marks) return failure_of(marks);
   const auto request = mark_request(*marks, arguments);
   if (!request) return tl::unexpected(with_round_hint(request.error(), arguments.list, "--"));
   auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   auto answer = client->call(*request, kWorkTime);
   if (!answer) return tl::unexpected(with_round_hint(answer.error(), arguments.list, "--"));
   for (const std::string& text : marks->warnings) warn(text);
@@ -112,7 +112,7 @@ int run_import(const Arguments& arguments) {
 // What to write, and in which format; only two of them are for others to read.
 Result<transfer::KnownBadForm> export_form(const Arguments& arguments) {
   auto source = parse(arguments.list);
-  if (!source) return tl::unexpected(source.error());
+  if (!source) return failure_of(source);
   transfer::KnownBadForm form = std::move(source->form);
   form.format = form.format.value_or(transfer::KnownBadFormat::ddrescue);
   form.complete = arguments.complete;

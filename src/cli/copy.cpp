@@ -82,13 +82,13 @@ class Watch final : public transfer::CopyObserver {
 
   Result<std::vector<SectorRange>> lost_now() override {
     const auto status = running_status(runtime_, arguments_.name);
-    if (!status) return tl::unexpected(status.error());
+    if (!status) return failure_of(status);
     if (status->has_condition("tripped")) {
       return fail(ErrorCode::tripped, "main is not there", arguments_.name,
                   "connect it; the same command goes on where this one ended");
     }
     const auto map = running_map(runtime_, arguments_.name);
-    if (!map) return tl::unexpected(map.error());
+    if (!map) return failure_of(map);
     return lost_in(*map);
   }
 
@@ -163,7 +163,7 @@ Result<Begun> begin(const std::string& mapfile, const transfer::CopyStamp& stamp
   Begun fresh{transfer::CopyMap(size)};
   if (::access(mapfile.c_str(), F_OK) != 0) return fresh;
   const auto text = transfer::read_list(mapfile);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return failure_of(text);
   if (text->empty()) return fresh;
   const auto of = transfer::stamp_of_mapfile(*text);
   if (!of || of->set_uuid != stamp.set_uuid || of->target != stamp.target) {
@@ -176,7 +176,7 @@ Result<Begun> begin(const std::string& mapfile, const transfer::CopyStamp& stamp
     return fresh;
   }
   auto map = transfer::resume_map(*text, mapfile, size);
-  if (!map) return tl::unexpected(map.error());
+  if (!map) return failure_of(map);
   return Begun{std::move(*map), true, true};
 }
 
@@ -191,23 +191,23 @@ struct Done {
 // When no write is in flight: what comes later is counted. Without the target.
 Result<transfer::CopyStamp> settle(const Arguments& arguments, const Uuid& set_uuid) {
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   const auto answer = client->call(control::SettleRequest{}, kWorkTime);
-  if (!answer) return tl::unexpected(answer.error());
+  if (!answer) return failure_of(answer);
   return transfer::CopyStamp{set_uuid, answer->run, answer->writes, {}};
 }
 
 Result<void> note_copy(const Arguments& arguments, const transfer::CopyStamp& stamp,
                        const transfer::CopyMap& map) {
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   const control::CopiedRequest request{stamp.run, stamp.writes, {map.in(Status::bad)}};
   const auto answer = client->call(request, kAnswerTime);
-  return answer ? Result<void>() : tl::unexpected(answer.error());
+  return answer ? Result<void>() : failure_of(answer);
 }
 
 // Why the copy is not whole, if it is not; else has the set note it.
@@ -238,31 +238,31 @@ void conclude(const Arguments& arguments, const transfer::CopyStamp& stamp,
 
 Result<Done> copy(const Arguments& arguments) {
   const auto mapfile = mapfile_of(arguments);
-  if (!mapfile) return tl::unexpected(mapfile.error());
+  if (!mapfile) return failure_of(mapfile);
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   const auto status = running_status(*runtime, arguments.name);
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return failure_of(status);
   const auto disk = running_map(*runtime, arguments.name);
-  if (!disk) return tl::unexpected(disk.error());
+  if (!disk) return failure_of(disk);
   // Held before the writes are counted.
   auto source = CopySource::open(*status);
-  if (!source) return tl::unexpected(source.error());
+  if (!source) return failure_of(source);
   if (auto apart = check_mapfile(*mapfile, arguments.target, *status); !apart) {
-    return tl::unexpected(apart.error());
+    return failure_of(apart);
   }
   auto settled = settle(arguments, status->uuid);
-  if (!settled) return tl::unexpected(settled.error());
+  if (!settled) return failure_of(settled);
   transfer::CopyStamp stamp = std::move(*settled);
   stamp.target = transfer::target_identity(arguments.target);
   auto begun = begin(*mapfile, stamp, arguments.target, disk->size);
-  if (!begun) return tl::unexpected(begun.error());
+  if (!begun) return failure_of(begun);
   if (begun->resumed && !begun->of_now) {
     warn("the set was written to or started anew since the copy began: all of it is copied again");
   }
   const auto target = transfer::open_target({arguments.target, disk->size, disk->unit,
                                              arguments.force, begun->resumed, parts_of(*status)});
-  if (!target) return tl::unexpected(target.error());
+  if (!target) return failure_of(target);
   stamp.target = transfer::target_identity(arguments.target);  // it may have been made just now
   Done done;
   done.mapfile = *mapfile;
@@ -270,7 +270,7 @@ Result<Done> copy(const Arguments& arguments) {
   done.resumed = done.map.count(Status::non_scraped).value;
   Watch watch(*runtime, arguments, *mapfile, stamp, done.map, **target);
   // Before the first write: what lies on the target is ours from then on.
-  if (!watch.save(done.map)) return tl::unexpected(watch.saved().error());
+  if (!watch.save(done.map)) return failure_of(watch.saved());
   catch_interrupts();
   const auto copied = transfer::copy_verified(source->device(), **target, disk->unit,
                                               lost_in(*disk), done.map, watch);

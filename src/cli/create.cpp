@@ -33,11 +33,11 @@ Result<void> parse(Arguments& arguments) {
   if (auto named = discovery::check_set_name(arguments.options.name); !named) return named;
   if (!arguments.spare_size.empty()) {
     const auto bytes = parse_size(arguments.spare_size);
-    if (!bytes) return tl::unexpected(bytes.error());
+    if (!bytes) return failure_of(bytes);
     arguments.options.spare_bytes = *bytes;
   }
   auto list = parse(arguments.known_bad);
-  if (!list) return tl::unexpected(list.error());
+  if (!list) return failure_of(list);
   list->path = arguments.known_bad_path;
   arguments.options.known_bad = std::move(*list);
   if (!arguments.destroy.empty()) {

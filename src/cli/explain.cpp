@@ -31,9 +31,9 @@ struct Explained {
 
 Result<Explained> explain(const Arguments& arguments) {
   const auto number = parse_number(arguments.sector);
-  if (!number) return tl::unexpected(number.error());
+  if (!number) return failure_of(number);
   auto disk = view_of(arguments.name);
-  if (!disk) return tl::unexpected(disk.error());
+  if (!disk) return failure_of(disk);
   const Sector sector{*number};
   if (sector.value >= disk->map.size.value) {
     return fail(ErrorCode::usage,

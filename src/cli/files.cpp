@@ -36,16 +36,16 @@ std::vector<std::string> exports_of(const DiskView& disk) {
 
 Result<Found> find(const Arguments& arguments) {
   auto disk = view_of(arguments.name);
-  if (!disk) return tl::unexpected(disk.error());
+  if (!disk) return failure_of(disk);
   if (!disk->running) {
     return fail(ErrorCode::not_running, "is not running, so nothing of it is mounted",
                 arguments.name,
                 "start it with `dmremap start " + arguments.name + "` and mount it");
   }
   auto mounted = files::find_mounted(arguments.mount_point, exports_of(*disk), disk->map.size);
-  if (!mounted) return tl::unexpected(mounted.error());
+  if (!mounted) return failure_of(mounted);
   auto bad = files::find_bad_files(*mounted, disk->map.extents);
-  if (!bad) return tl::unexpected(bad.error());
+  if (!bad) return failure_of(bad);
   if (!bad->fs_type.empty()) mounted->fs_type = bad->fs_type;
   return Found{std::move(*disk), std::move(*mounted), std::move(*bad)};
 }

@@ -83,7 +83,7 @@ Result<void> write_picture(const DiskView& disk, view::PictureKind kind, const s
   const view::PictureTitle title{disk.status.name, to_string(disk.status.uuid), state_text(disk),
                                  format_time(system_clock().wall_ns())};
   const auto bytes = view::draw_picture(kind, title, disk.map.extents, disk.map.size);
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) return failure_of(bytes);
   return io::write_file(path, *bytes);
 }
 

@@ -79,15 +79,15 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
 
 Result<json> release(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   const std::string path = spare->device->path();
   if (auto fine = check_nothing_is_lost(spare->survey, arguments, path); !fine) {
-    return tl::unexpected(fine.error());
+    return failure_of(fine);
   }
   const json set = set_json(spare->survey);
   const auto copy = arguments.copied ? recorded_copy(spare->survey) : std::nullopt;
   if (auto done = metadata::release(*spare->device, spare->survey); !done) {
-    return tl::unexpected(done.error());
+    return failure_of(done);
   }
   if (const auto runtime = control::RuntimeDir::from_environment();
       runtime && set["name"].is_string()) {

@@ -15,7 +15,7 @@ namespace {
 
 Result<control::RemapReply> remap(const RangeArguments& arguments) {
   auto set = range_of_set(arguments);
-  if (!set) return tl::unexpected(set.error());
+  if (!set) return failure_of(set);
   return set->client.call(control::RemapRequest{{set->range}}, kWorkTime);
 }
 

@@ -31,7 +31,7 @@ struct Outcome {
 
 Result<Outcome> look(const Arguments& arguments) {
   auto set = examine_devices(arguments.devices);
-  if (!set) return tl::unexpected(set.error());
+  if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string& path = set->devices[set->spare].path;
   if (const auto error = metadata::refusal(set->survey(), path)) return tl::unexpected(*error);
@@ -40,9 +40,9 @@ Result<Outcome> look(const Arguments& arguments) {
 
 Result<Outcome> mend(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   auto repaired = metadata::repair(*spare->device, spare->survey, system_random(), system_clock());
-  if (!repaired) return tl::unexpected(repaired.error());
+  if (!repaired) return failure_of(repaired);
   return Outcome{set_json(spare->survey), spare->device->path(), std::move(*repaired)};
 }
 

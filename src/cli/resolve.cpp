@@ -119,7 +119,7 @@ Result<void> check_in_doubt(const Survey& survey, const CommitName& kept, const 
 
 Result<Outcome> resolve(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   const std::string& path = spare->device->path();
   if (!spare->survey.decision.winner) {
     return fail(ErrorCode::no_metadata, "not one slot holds a whole commit", path,
@@ -130,9 +130,9 @@ Result<Outcome> resolve(const Arguments& arguments) {
                 "use that version; nothing was written");
   }
   const auto kept = find_commit(spare->survey, arguments.keep, path);
-  if (!kept) return tl::unexpected(kept.error());
+  if (!kept) return failure_of(kept);
   if (auto doubt = check_in_doubt(spare->survey, *kept, path); !doubt) {
-    return tl::unexpected(doubt.error());
+    return failure_of(doubt);
   }
   auto content = metadata::read_commit(*spare->device, spare->survey, kept->id);
   if (!content) {
@@ -145,7 +145,7 @@ Result<Outcome> resolve(const Arguments& arguments) {
   note_event(*content, *kept);
   const auto made = metadata::resolve(*spare->device, spare->survey, kept->id, *content,
                                       system_random(), system_clock());
-  if (!made) return tl::unexpected(made.error());
+  if (!made) return failure_of(made);
   out.made = *made;
   return out;
 }

@@ -48,9 +48,9 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
                 "a doubtful set is never written to");
   }
   auto exports = parse_exports(arguments.exports);
-  if (!exports) return tl::unexpected(exports.error());
+  if (!exports) return failure_of(exports);
   options.exports = std::move(*exports);
-  if (auto fit = check_places(options.exports, arguments); !fit) return tl::unexpected(fit.error());
+  if (auto fit = check_places(options.exports, arguments); !fit) return failure_of(fit);
   if (!arguments.mount.empty()) options.mount_path = os::absolute(arguments.mount);
   if (!arguments.open.accept_main.empty()) {
     options.open.accept_main = os::absolute(arguments.open.accept_main);
@@ -59,7 +59,7 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
     options.name = arguments.what.front();
     if (auto named = discovery::check_set_name(options.name); !named) {
-      return tl::unexpected(named.error());
+      return failure_of(named);
     }
     return options;
   }

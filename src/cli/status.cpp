@@ -22,7 +22,7 @@ struct Arguments {
 Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const std::string& name) {
   if (is_running(runtime, name)) return running_status(runtime, name);
   const auto spare = stopped_set(runtime, name);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   return stopped_report(runtime, *spare);
 }
 

@@ -68,7 +68,7 @@ Result<void> find_main(Source& out, const discovery::Spare& spare,
   }
   const std::string& hint = spare.identity().main.path_hint;
   if (!spare.others.empty() || members.error().code == ErrorCode::ambiguous || hint.empty()) {
-    return tl::unexpected(members.error());
+    return failure_of(members);
   }
   out.devices.main = hint;
   out.notes.push_back("main was not given and not found: the table names " + hint +
@@ -90,13 +90,13 @@ Result<Source> of_spare(const discovery::Spare& spare, const discovery::MainSear
   }
   Source out{set_json(spare.survey), {{}, spare.path}, {}, {}};
   out.map = {spare.identity().main.size, spare.survey.content->extents};
-  if (auto found = find_main(out, spare, search); !found) return tl::unexpected(found.error());
+  if (auto found = find_main(out, spare, search); !found) return failure_of(found);
   return out;
 }
 
 Result<Source> of_devices(const std::vector<std::string>& paths, const std::string& accept_main) {
   auto set = examine_devices(paths);
-  if (!set) return tl::unexpected(set.error());
+  if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   discovery::Spare spare{os::absolute(set->devices[set->spare].path), set->survey(), {}};
   for (std::size_t i = 0; i < set->devices.size(); ++i) {
@@ -107,7 +107,7 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
 
 Result<Source> of_running(const std::string& name) {
   auto disk = view_of(name);
-  if (!disk) return tl::unexpected(disk.error());
+  if (!disk) return failure_of(disk);
   if (disk->status.doubtful) {
     return fail(ErrorCode::metadata_doubtful,
                 "doubtful: a later table may be hidden, and this one would give old data", name,
@@ -125,10 +125,10 @@ Result<Source> of_running(const std::string& name) {
 
 Result<Source> of_name(const std::string& name, const std::string& accept_main) {
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   if (is_running(*runtime, name)) return of_running(name);
   const auto spare = stopped_set(*runtime, name);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   const auto hint = discovery::Hints(runtime->hints()).find(name);
   return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main, {}});
 }

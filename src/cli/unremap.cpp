@@ -29,10 +29,10 @@ void add(control::UnremapReply& sum, const control::UnremapReply& reply) {
 
 Result<control::UnremapReply> unremap(const RangeArguments& arguments) {
   auto set = range_of_set(arguments);
-  if (!set) return tl::unexpected(set.error());
+  if (!set) return failure_of(set);
   auto& [range, client] = *set;
   const auto status = client.call(control::StatusRequest{}, kAnswerTime);
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return failure_of(status);
   const SectorRange disk{{0}, {status->status.size_sectors}};
   if (!disk.contains(range)) {
     return fail(
@@ -43,7 +43,7 @@ Result<control::UnremapReply> unremap(const RangeArguments& arguments) {
   for (Sector at = range.first; at < range.end();) {
     const SectorCount count = std::min(kStep, range.end() - at);
     const auto answer = client.call(control::UnremapRequest{{{at, count}}}, kWorkTime);
-    if (!answer) return tl::unexpected(answer.error());
+    if (!answer) return failure_of(answer);
     add(sum, *answer);
     at = at + count;
   }

@@ -16,7 +16,7 @@ namespace dmremap::control {
 namespace {
 
 Result<nlohmann::json> answer_in(const Result<std::optional<std::string>>& line) {
-  if (!line) return tl::unexpected(line.error());
+  if (!line) return failure_of(line);
   if (!*line) return fail(ErrorCode::not_running, "the set ended", {}, "see `dmremap status`");
   return parse_answer(**line);
 }
@@ -30,7 +30,7 @@ Result<Client> Client::connect(const std::string& socket_path) {
                 std::filesystem::path(socket_path).stem(),
                 "see `dmremap list`, or start it with `dmremap start`");
   }
-  if (!socket) return tl::unexpected(socket.error());
+  if (!socket) return failure_of(socket);
   if (!os::is_peer_trusted(socket->get())) {
     return fail(ErrorCode::permission, "someone else answers on the control socket", socket_path,
                 "set DMREMAP_RUNTIME_DIR to a directory of your own");
@@ -45,7 +45,7 @@ Result<nlohmann::json> Client::exchange(const nlohmann::json& request, Milliseco
   // A server that takes no more clients says so and closes: its answer is heard though the request
   // could not be sent any more.
   const bool is_answered = line && *line;
-  if (!sent && !is_answered) return tl::unexpected(sent.error());
+  if (!sent && !is_answered) return failure_of(sent);
   return answer_in(line);
 }
 

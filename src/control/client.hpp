@@ -45,7 +45,7 @@ class Client {
 
   template <typename Reply>
   static Result<Reply> read(const Result<nlohmann::json>& answer) {
-    if (!answer) return tl::unexpected(answer.error());
+    if (!answer) return failure_of(answer);
     return message_in<Reply>(*answer);
   }
 

@@ -112,7 +112,7 @@ std::string state_directory(const std::string& runtime) {
 
 Result<RuntimeDir> RuntimeDir::from_environment() {
   const auto path = os::runtime_directory();
-  if (!path) return tl::unexpected(path.error());
+  if (!path) return failure_of(path);
   const bool is_named = !os::environment("DMREMAP_RUNTIME_DIR").empty();
   return RuntimeDir(*path, state_directory(is_named ? *path : std::string()));
 }

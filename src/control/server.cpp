@@ -81,14 +81,14 @@ const Handlers::Handler* Handlers::find(std::string_view verb) const {
 
 Result<std::unique_ptr<Server>> Server::start(const std::string& socket_path, Handlers handlers) {
   auto listener = os::listen_at(socket_path);
-  if (!listener) return tl::unexpected(listener.error());
+  if (!listener) return failure_of(listener);
   FileDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return fail_errno(errno, "make an eventfd", socket_path);
   auto loop = os::EventLoop::make();
-  if (!loop) return tl::unexpected(loop.error());
+  if (!loop) return failure_of(loop);
   std::unique_ptr<Server> server(new Server(socket_path, std::move(*listener), std::move(wake),
                                             std::move(*loop), std::move(handlers)));
-  if (auto watched = server->watch(); !watched) return tl::unexpected(watched.error());
+  if (auto watched = server->watch(); !watched) return failure_of(watched);
   server->acceptor_ = std::thread([raw = server.get()] {
     if (auto ended = raw->loop_.run(); !ended) {
       log(Severity::error, "control: no more clients: " + ended.error().message());

@@ -87,7 +87,7 @@ class FakeSet {
 
   Result<BackfillReply> backfill(const BackfillRequest& request, const Call& call) {
     auto data = os::read_sealed(call.data(), kBackfillBytes);
-    if (!data) return tl::unexpected(data.error());
+    if (!data) return failure_of(data);
     filled = request;
     filled_data = std::move(*data);
     return BackfillReply{{7}, {request.gone ? 1U : 0U}, {2}};
@@ -161,13 +161,13 @@ class ServerTest : public testing::Test {
   // A request as it goes over the socket, and the answer likewise.
   Result<nlohmann::json> call(const nlohmann::json& request, int data = -1) {
     auto client = Client::connect(path_);
-    if (!client) return tl::unexpected(client.error());
+    if (!client) return failure_of(client);
     return client->exchange(request, kLong, data);
   }
   template <typename Request>
   Result<typename Request::Reply> ask(const Request& request, int data = -1) {
     auto client = Client::connect(path_);
-    if (!client) return tl::unexpected(client.error());
+    if (!client) return failure_of(client);
     return client->call(request, kLong, data);
   }
   os::LineSocket raw() { return os::LineSocket(std::move(*os::connect_to(path_))); }

@@ -56,7 +56,7 @@ Background start_in_background(const StartOptions& options, const control::Runti
   Background out;
   auto fork = os::fork_to_background();
   if (!fork) {
-    out.served = tl::unexpected(fork.error());
+    out.served = failure_of(fork);
   } else if (fork->child) {
     out.is_child = true;
     out.ended = run_child(std::move(*fork->child), options, runtime);

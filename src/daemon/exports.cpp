@@ -49,7 +49,7 @@ class LocalExports final : public Exports {
 
 Result<void> LocalExports::attach() {
   auto loop = fuse::LoopDevice::attach(loop_options_);
-  if (!loop) return tl::unexpected(loop.error());
+  if (!loop) return failure_of(loop);
   loop_ = std::move(*loop);
   return {};
 }
@@ -120,7 +120,7 @@ Result<ExportKind> parse_export(const std::string& text) {
 Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk, const ExportOptions& options) {
   auto fuse =
       fuse::FuseFrontend::start(disk, {options.mount_path, options.read_only, options.punch_holes});
-  if (!fuse) return tl::unexpected(fuse.error());
+  if (!fuse) return failure_of(fuse);
   fuse::LoopOptions loop;
   loop.backing_path = (*fuse)->path();
   loop.stable_link = options.stable_link;
@@ -130,7 +130,7 @@ Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk, const ExportOp
   const bool must = asks_for(options, ExportKind::block);
   if (must || asks_for(options, ExportKind::automatic)) {
     if (auto attached = made->attach(); !attached) {
-      if (must) return tl::unexpected(attached.error());
+      if (must) return failure_of(attached);
       log(Severity::info, "served as a file, not as a block device: " + attached.error().message());
     }
   }

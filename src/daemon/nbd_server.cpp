@@ -132,7 +132,7 @@ struct NbdkitProcess {
 
 Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket) {
   auto pipe = os::make_pipe();
-  if (!pipe) return tl::unexpected(pipe.error());
+  if (!pipe) return failure_of(pipe);
   NbdkitProcess out;
   out.report = std::move(pipe->reading);
   out.complaints = FileDescriptor(::memfd_create("nbdkit", MFD_CLOEXEC));
@@ -177,9 +177,9 @@ Result<control::StartReport> wait_until_served(const NbdkitProcess& nbdkit,
 
 // What must hold before nbdkit is asked; the socket.
 Result<std::string> prepare(const NbdOptions& options, const control::RuntimeDir& runtime) {
-  if (auto there = check_nbd_server(); !there) return tl::unexpected(there.error());
+  if (auto there = check_nbd_server(); !there) return failure_of(there);
   const auto name = name_to_start(options.serve, runtime);
-  if (!name) return tl::unexpected(name.error());
+  if (!name) return failure_of(name);
   return clear_socket(options.socket.empty() ? runtime.nbd_socket(*name) : options.socket);
 }
 
@@ -201,16 +201,16 @@ Result<void> check_nbd_server() {
 Result<control::StartReport> start_nbd_server(const NbdOptions& options,
                                               const control::RuntimeDir& runtime) {
   const auto socket = prepare(options, runtime);
-  if (!socket) return tl::unexpected(socket.error());
+  if (!socket) return failure_of(socket);
   const auto starting = spawn(options, *socket);
-  if (!starting) return tl::unexpected(starting.error());
+  if (!starting) return failure_of(starting);
   return wait_until_served(*starting, *socket, false);
 }
 
 Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir& runtime,
                             StartObserver& observer) {
   auto loop = os::EventLoop::make();
-  if (!loop) return tl::unexpected(loop.error());
+  if (!loop) return failure_of(loop);
   NbdkitProcess nbdkit;
   const auto pass_on = [&](int number) {
     if (number != SIGHUP) ::kill(nbdkit.pid, SIGTERM);
@@ -219,12 +219,12 @@ Result<void> run_nbd_server(const NbdOptions& options, const control::RuntimeDir
   auto watched = loop->on_signals(kEndSignals, pass_on);
   if (!watched) return watched;
   const auto socket = prepare(options, runtime);
-  if (!socket) return tl::unexpected(socket.error());
+  if (!socket) return failure_of(socket);
   auto starting = spawn(options, *socket);
-  if (!starting) return tl::unexpected(starting.error());
+  if (!starting) return failure_of(starting);
   nbdkit = std::move(*starting);
   const auto served = wait_until_served(nbdkit, *socket, true);
-  if (!served) return tl::unexpected(served.error());
+  if (!served) return failure_of(served);
   // Readable when nbdkit has ended (pidfd_open(2)).
   const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, nbdkit.pid, 0)));
   if (!process.valid()) return fail_errno(errno, "watch nbdkit", *socket);

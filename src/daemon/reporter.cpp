@@ -30,9 +30,9 @@ void Reporter::failed(const Error& error) {
 
 Result<control::StartReport> report_in(const std::string& said) {
   const auto answer = control::parse_answer(said);
-  if (!answer) return tl::unexpected(answer.error());
+  if (!answer) return failure_of(answer);
   const auto reply = control::message_in<control::StartReply>(*answer);
-  if (!reply) return tl::unexpected(reply.error());
+  if (!reply) return failure_of(reply);
   return reply->served;
 }
 

@@ -124,10 +124,10 @@ Result<discovery::Members> find_members(const discovery::Spare& spare,
   const std::string& name = spare.identity().name;
   // A doubt about the metadata is told before one about main.
   if (auto fine = set::check_metadata(spare.survey, spare.path, open); !fine) {
-    return tl::unexpected(fine.error());
+    return failure_of(fine);
   }
   if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
-    return tl::unexpected(cleared.error());
+    return failure_of(cleared);
   }
   const auto hint = hints.find(name);
   return discovery::find_main(spare,
@@ -170,7 +170,7 @@ Result<std::unique_ptr<SetService>> bring_up(const discovery::Spare& spare,
   const std::string& name = spare.identity().name;
   const std::string mount_path = mount_path_of(name, options, runtime);
   const auto members = find_members(spare, mount_path, options.open, hints);
-  if (!members) return tl::unexpected(members.error());
+  if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
   auto set = set::RunningSet::open(*members, open_options(name, options, runtime), system_clock(),
@@ -181,7 +181,7 @@ Result<std::unique_ptr<SetService>> bring_up(const discovery::Spare& spare,
   if (!exports) {
     // It was activated: leave it as a clean stop does.
     (void)(*set)->stop();
-    return tl::unexpected(exports.error());
+    return failure_of(exports);
   }
   hints.remember(name, {members->main_path, members->spare_path, mount_path, members->set_uuid,
                         (*set)->recorded_main()});
@@ -200,14 +200,14 @@ struct ClaimedSpare {
 Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
                            const discovery::Hints& hints) {
   auto spare = find_spare(options, hints);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   const std::string& name = spare->identity().name;
   if (!discovery::is_set_name(name)) {
     return fail(ErrorCode::metadata_doubtful, "the name of the set in its metadata is none",
                 spare->path, "look with `dmremap examine`");
   }
   auto pid_file = control::PidFile::take(runtime.pid_file(name));
-  if (!pid_file) return tl::unexpected(pid_file.error());
+  if (!pid_file) return failure_of(pid_file);
   return ClaimedSpare{std::move(*spare), std::move(*pid_file)};
 }
 
@@ -218,7 +218,7 @@ SetDaemon::SetDaemon(control::PidFile pid_file, std::unique_ptr<SetService> serv
 
 Result<void> SetDaemon::listen(const std::string& socket_path) {
   auto server = control::Server::start(socket_path, service_->handlers());
-  if (!server) return tl::unexpected(server.error());
+  if (!server) return failure_of(server);
   server_ = std::move(*server);
   return {};
 }
@@ -229,16 +229,16 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
                                                     const ExportMaker& export_it) {
   const discovery::Hints hints(runtime.hints());
   auto claimed = claim(options, runtime, hints);
-  if (!claimed) return tl::unexpected(claimed.error());
+  if (!claimed) return failure_of(claimed);
   const std::string name = claimed->spare.identity().name;
   observer.named(name);
   auto service = bring_up(claimed->spare, options, runtime, hints, export_it);
-  if (!service) return tl::unexpected(service.error());
+  if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(
       new SetDaemon(std::move(claimed->pid_file), std::move(*service)));
   if (auto listening = daemon->listen(runtime.socket(name)); !listening) {
     (void)daemon->stop();
-    return tl::unexpected(listening.error());
+    return failure_of(listening);
   }
   ::sd_notify(0, "READY=1");
   if (!observer.serving(daemon->service_->start_report())) {
@@ -251,25 +251,25 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
 Result<void> check_start(const StartOptions& options, const control::RuntimeDir& runtime) {
   const discovery::Hints hints(runtime.hints());
   const auto claimed = claim(options, runtime, hints);
-  if (!claimed) return tl::unexpected(claimed.error());
+  if (!claimed) return failure_of(claimed);
   const std::string& name = claimed->spare.identity().name;
   const auto members =
       find_members(claimed->spare, mount_path_of(name, options, runtime), options.open, hints);
-  if (!members) return tl::unexpected(members.error());
+  if (!members) return failure_of(members);
   const auto opened = set::open_devices(*members, open_options(name, options, runtime));
   return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));
 }
 
 Result<std::string> name_to_start(const StartOptions& options, const control::RuntimeDir& runtime) {
   const auto claimed = claim(options, runtime, discovery::Hints(runtime.hints()));
-  if (!claimed) return tl::unexpected(claimed.error());
+  if (!claimed) return failure_of(claimed);
   return claimed->spare.identity().name;
 }
 
 Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
                         StartObserver& observer) {
   auto loop = os::EventLoop::make();
-  if (!loop) return tl::unexpected(loop.error());
+  if (!loop) return failure_of(loop);
   std::optional<Ending> ending;
   // A signal that comes before the set is up waits until the loop runs.
   auto watched = loop->on_signals(kEndSignals, [&](int number) { ending->on_signal(number); });
@@ -282,7 +282,7 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
                           options.open.read_only, !io::zeroes_by_writing(set.status().main_path)});
   };
   auto daemon = SetDaemon::start(options, runtime, observer, export_it);
-  if (!daemon) return tl::unexpected(daemon.error());
+  if (!daemon) return failure_of(daemon);
   ending.emplace(**daemon, *loop);
   watched = loop->on_readable((*daemon)->stopped_fd(), [&] { ending->on_stopped(); });
   if (watched) watched = loop->every(kLookEvery, [&] { ending->look(); });

@@ -66,7 +66,7 @@ Handlers SetService::handlers() {
   out.on<SettleRequest>([this](const auto&, Call&) { return settle(); });
   out.on<CopiedRequest>([this](const CopiedRequest& request, Call&) { return note_copy(request); });
   out.on<StopRequest>([this](const auto&, Call&) -> Result<DoneReply> {
-    if (auto stopped = stop(); !stopped) return tl::unexpected(stopped.error());
+    if (auto stopped = stop(); !stopped) return failure_of(stopped);
     return DoneReply{};
   });
   return out;
@@ -98,14 +98,14 @@ Result<RemapReply> SetService::remap(const RemapRequest& request, const Call& ca
   RemapReply sum;
   const auto step = [&](SectorRange part) -> Result<void> {
     const auto done = set_->admin().relocate(part);
-    if (!done) return tl::unexpected(done.error());
+    if (!done) return failure_of(done);
     sum.relocated_sectors = sum.relocated_sectors + done->relocated;
     sum.lost_sectors = sum.lost_sectors + done->lost;
     sum.untouched_sectors = sum.untouched_sectors + done->untouched;
     return {};
   };
   if (auto done = in_steps(request.range, kLargestRelocation, call, step); !done) {
-    return tl::unexpected(done.error());
+    return failure_of(done);
   }
   return sum;
 }
@@ -114,7 +114,7 @@ Result<UnremapReply> SetService::unremap(const UnremapRequest& request, const Ca
   UnremapReply sum;
   const auto step = [&](SectorRange part) -> Result<void> {
     const auto done = set_->admin().unremap(part);
-    if (!done) return tl::unexpected(done.error());
+    if (!done) return failure_of(done);
     if (sum.kept_sectors.value == 0) sum.first_kept_sector = done->first_kept;
     if (done->kept.value != 0) sum.error = done->error;
     sum.returned_sectors = sum.returned_sectors + done->returned;
@@ -123,51 +123,51 @@ Result<UnremapReply> SetService::unremap(const UnremapRequest& request, const Ca
     return {};
   };
   if (auto done = in_steps(request.range, kLargestReturn, call, step); !done) {
-    return tl::unexpected(done.error());
+    return failure_of(done);
   }
   return sum;
 }
 
 Result<MarkReply> SetService::mark(const MarkRequest& request) {
   const std::shared_lock lock(mutex_);
-  if (auto may = check_change({}); !may) return tl::unexpected(may.error());
+  if (auto may = check_change({}); !may) return failure_of(may);
   const auto done =
       set_->admin().mark_known_bad({request.lost.ranges, request.suspect.ranges}, request.dry_run);
-  if (!done) return tl::unexpected(done.error());
+  if (!done) return failure_of(done);
   return MarkReply{done->lost, done->suspect, done->unchanged};
 }
 
 Result<BackfillReply> SetService::backfill(const BackfillRequest& request, const Call& call) {
   // Without the lock: the data may have been swapped out, to this very set even.
   const auto data = data_of(request, call);
-  if (!data) return tl::unexpected(data.error());
+  if (!data) return failure_of(data);
   const std::shared_lock lock(mutex_);
-  if (auto may = check_change({}); !may) return tl::unexpected(may.error());
+  if (auto may = check_change({}); !may) return failure_of(may);
   const auto done =
       set_->admin().backfill({request.ranges.ranges, *data, request.as_of, request.gone});
-  if (!done) return tl::unexpected(done.error());
+  if (!done) return failure_of(done);
   return BackfillReply{done->filled, done->kept_gone, done->unchanged};
 }
 
 Result<SettleReply> SetService::settle() {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return tl::unexpected(running.error());
+  if (auto running = check_running(); !running) return failure_of(running);
   const auto moment = set_->settle();
-  if (!moment) return tl::unexpected(moment.error());
+  if (!moment) return failure_of(moment);
   return SettleReply{moment->run, moment->writes};
 }
 
 Result<DoneReply> SetService::note_copy(const CopiedRequest& request) {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return tl::unexpected(running.error());
+  if (auto running = check_running(); !running) return failure_of(running);
   const auto noted = set_->note_copy({{request.run, request.writes}, request.left_out.ranges});
-  if (!noted) return tl::unexpected(noted.error());
+  if (!noted) return failure_of(noted);
   return DoneReply{};
 }
 
 Result<DiskMap> SetService::disk_map() const {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return tl::unexpected(running.error());
+  if (auto running = check_running(); !running) return failure_of(running);
   const remap::Admin& engine = set_->admin();
   const std::uint64_t sequence = set_->status().sequence;  // before the table, as it says
   const io::Geometry& geometry = set_->disk().geometry();
@@ -213,7 +213,7 @@ Result<void> SetService::in_steps(SectorRange range, SectorCount largest, const 
     return step(part);
   };
   const auto left = stepwise(range, largest, ended, locked_step);
-  if (!left) return tl::unexpected(left.error());
+  if (!left) return failure_of(left);
   if (left->empty()) return {};
   return fail(ErrorCode::not_running,
               fmt::format("ended before sector {}, because the set is being stopped or the "

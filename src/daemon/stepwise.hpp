@@ -29,7 +29,7 @@ Result<SectorRange> stepwise(SectorRange range, SectorCount largest, const Ended
   while (!range.empty() && !ended()) {
     const SectorRange part{range.first, std::min(size, range.count)};
     const auto begun = steady_clock::now();
-    if (auto done = step(part); !done) return tl::unexpected(done.error());
+    if (auto done = step(part); !done) return failure_of(done);
     range = {part.end(), range.end() - part.end()};
     const bool is_quick = steady_clock::now() - begun < kQuickStep;
     size = std::min(is_quick ? SectorCount{size.value * 2} : kSmallestStep, largest);

@@ -43,7 +43,7 @@ Result<Spare> take_chosen(std::vector<Found>& found, const std::string& where) {
   facts.reserve(found.size());
   for (const Found& f : found) facts.push_back(f.fact);
   const auto chosen = choose_spare(facts, where);
-  if (!chosen) return tl::unexpected(chosen.error());
+  if (!chosen) return failure_of(chosen);
   Found& taken = found[*chosen];
   // Without a winner there is nothing to look at, let alone to serve.
   if (!taken.survey.content) {
@@ -138,7 +138,7 @@ class Candidates {
 
 Result<metadata::Survey> survey_path(const std::string& path) {
   const auto device = io::FileDevice::open(path, kLook);
-  if (!device) return tl::unexpected(device.error());
+  if (!device) return failure_of(device);
   return metadata::survey(**device);
 }
 
@@ -153,7 +153,7 @@ Result<Spare> find_spare(const std::vector<std::string>& paths) {
   for (const std::string& given : paths) {
     const std::string path = os::absolute(given);
     const auto device = io::FileDevice::open(path, kLook);
-    if (!device) return tl::unexpected(device.error());
+    if (!device) return failure_of(device);
     auto survey = metadata::survey(**device);
     if (!survey) {
       // A main device whose sectors do not read is what all this is for.
@@ -212,7 +212,7 @@ std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& s
 Result<Members> find_main(const Spare& spare, const MainSearch& search) {
   const auto candidates = look_for_main(spare, search);
   const auto chosen = choose_main(candidates, spare.identity().name);
-  if (!chosen) return tl::unexpected(chosen.error());
+  if (!chosen) return failure_of(chosen);
   return Members{spare.identity().name, spare.identity().set_uuid, candidates[*chosen].device.path,
                  spare.path};
 }

@@ -112,7 +112,7 @@ Result<DeviceFacts> gather_facts(const io::FileDevice& device) {
   DeviceFacts out;
   const Contents contents = read_contents(device);
   auto fingerprint = take_fingerprint(device, contents);
-  if (!fingerprint) return tl::unexpected(fingerprint.error());
+  if (!fingerprint) return failure_of(fingerprint);
   out.fingerprint = std::move(*fingerprint);
   out.path = out.fingerprint.path_hint;
   out.facts =
@@ -132,7 +132,7 @@ Result<DeviceFacts> gather_facts(const io::FileDevice& device) {
 
 Result<DeviceFacts> gather_facts(const std::string& path) {
   const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
-  if (!device) return tl::unexpected(device.error());
+  if (!device) return failure_of(device);
   return gather_facts(**device);
 }
 

@@ -108,7 +108,7 @@ Result<void> check_main(const MainCandidate& main, const MainConsent& consent) {
   const IdentityVerdict& verdict = main.verdict;
   const std::string& path = main.device.path;
   if (verdict.identity != Identity::same && !consent.accepted) {
-    if (auto chosen = choose_main({main}, path); !chosen) return tl::unexpected(chosen.error());
+    if (auto chosen = choose_main({main}, path); !chosen) return failure_of(chosen);
   }
   if (verdict.reblocked && !consent.accepted) {
     return fail(ErrorCode::block_size, *verdict.reblocked, path,

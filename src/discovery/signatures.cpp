@@ -22,7 +22,7 @@ std::string in_words(const Probe& probe) {
 
 Result<std::vector<std::string>> signatures_on(const io::FileDevice& device) {
   auto probe = Probe::open(device);
-  if (!probe) return tl::unexpected(probe.error());
+  if (!probe) return failure_of(probe);
   ::blkid_probe_enable_superblocks(probe->get(), 1);
   ::blkid_probe_set_superblocks_flags(
       probe->get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_BADCSUM);

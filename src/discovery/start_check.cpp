@@ -107,11 +107,11 @@ Result<CheckedMain> check_devices(io::FileDevice& main, const MainCandidate& can
                                   const StartConditions& conditions) {
   const format::Content& content = *survey.content;
   if (auto fine = check_main(candidate, conditions.consent); !fine) {
-    return tl::unexpected(fine.error());
+    return failure_of(fine);
   }
-  if (auto fine = check_spare_size(spare, content); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check_spare_size(spare, content); !fine) return failure_of(fine);
   if (auto fine = fit_geometry(main, content.identity.main, conditions.read_only); !fine) {
-    return tl::unexpected(fine.error());
+    return failure_of(fine);
   }
   const bool known_by_contents = candidate.verdict.by_consent && !conditions.says_main;
   auto checked = check_contents(main, survey, known_by_contents, conditions);
@@ -124,7 +124,7 @@ Result<CheckedMain> check_contents(io::BlockDevice& main, const metadata::Survey
                                    bool known_by_contents, const StartConditions& conditions) {
   const auto print_changed =
       check_print(main, *survey.content, known_by_contents, conditions.consent);
-  if (!print_changed) return tl::unexpected(print_changed.error());
+  if (!print_changed) return failure_of(print_changed);
   auto checked = check_evidence(main, survey, known_by_contents, conditions);
   if (checked && *print_changed) checked->changed = true;
   return checked;

@@ -80,17 +80,17 @@ Result<void> check_single(int fd) {
 }  // namespace
 
 Result<std::vector<BtrfsChunk>> read_btrfs_chunks(int fd) {
-  if (auto single = check_single(fd); !single) return tl::unexpected(single.error());
+  if (auto single = check_single(fd); !single) return failure_of(single);
   std::vector<BtrfsChunk> out;
   const Key key{BTRFS_FIRST_CHUNK_TREE_OBJECTID, BTRFS_CHUNK_ITEM_KEY};
   auto done = for_each_item(fd, BTRFS_CHUNK_TREE_OBJECTID, key, 0, UINT64_MAX,
                             [&](std::uint64_t logical, std::span<const std::byte> item) {
                               auto chunk = parse_btrfs_chunk(logical, item);
-                              if (!chunk) return Result<void>(tl::unexpected(chunk.error()));
+                              if (!chunk) return Result<void>(failure_of(chunk));
                               out.push_back(std::move(*chunk));
                               return Result<void>();
                             });
-  if (!done) return tl::unexpected(done.error());
+  if (!done) return failure_of(done);
   return out;
 }
 
@@ -105,7 +105,7 @@ Result<ByteRange> btrfs_extent_of(int fd, std::uint64_t inode, std::uint64_t off
         out.length = load_le<std::uint64_t>(item, offsetof(btrfs_file_extent_item, disk_num_bytes));
         return Result<void>();
       });
-  if (!done) return tl::unexpected(done.error());
+  if (!done) return failure_of(done);
   if (out.length == 0) return fail(ErrorCode::io, "has changed meanwhile");
   return out;
 }

@@ -186,14 +186,14 @@ Result<BadFiles> find_bad_files(const Mounted& mounted, std::span<const format::
     auto chunks = read_btrfs_chunks(fd.get());
     if (!chunks) {
       chunks.error().where = mounted.mount_point;
-      return tl::unexpected(chunks.error());
+      return failure_of(chunks);
     }
     auto logical = to_logical(*chunks, areas);
     areas = std::move(logical.areas);
     outside = std::move(logical.outside);
   }
   Walk walk{BadAreas(std::move(areas)), btrfs};
-  if (auto done = walk.run(mounted.mount_point); !done) return tl::unexpected(done.error());
+  if (auto done = walk.run(mounted.mount_point); !done) return failure_of(done);
   BadFiles out = std::move(walk).result();
   for (const BadAreas::Left& left : BadAreas(std::move(outside)).left()) {
     out.in_no_file.push_back(left);

@@ -27,7 +27,7 @@ class Fiwalk {
  public:
   static Result<Fiwalk> start(const std::string& device) {
     auto pipe = os::make_pipe();
-    if (!pipe) return tl::unexpected(pipe.error());
+    if (!pipe) return failure_of(pipe);
     os::Command command{{"fiwalk"}};
     command.words.insert(command.words.end(), kOptions.begin(), kOptions.end());
     command.words.push_back(device);
@@ -145,7 +145,7 @@ Result<void> check_file_systems(const std::vector<std::string>& found, const std
 Result<BadFiles> find_bad_files_by_fiwalk(const Mounted& mounted,
                                           std::span<const format::Extent> extents) {
   auto fiwalk = Fiwalk::start(mounted.device);
-  if (!fiwalk) return tl::unexpected(fiwalk.error());
+  if (!fiwalk) return failure_of(fiwalk);
   Matching matching(mounted.is_mounted() ? mounted.mount_point : std::string(),
                     bad_areas(extents, mounted.window));
   DfxmlReader reader([&](const WalkedFile& file) { matching.take(file); });
@@ -162,7 +162,7 @@ Result<BadFiles> find_bad_files_by_fiwalk(const Mounted& mounted,
   const int status = fiwalk->wait();
   if (reader.file_systems().empty() || status == 0) {
     if (auto known = check_file_systems(reader.file_systems(), mounted.device); !known) {
-      return tl::unexpected(known.error());
+      return failure_of(known);
     }
   }
   // A list that ends early would call what comes after it free space.

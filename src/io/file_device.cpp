@@ -132,11 +132,11 @@ FileDevice::FileDevice(std::string path, const Geometry& geometry, OpenedStorage
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, OpenMode mode) {
   auto opened = open_storage(path, mode);
-  if (!opened) return tl::unexpected(opened.error());
+  if (!opened) return failure_of(opened);
   const auto geometry = opened->is_block_device
                             ? block_device_geometry(opened->fd.get(), path)
                             : image_geometry(opened->fd.get(), opened->direct, path);
-  if (!geometry) return tl::unexpected(geometry.error());
+  if (!geometry) return failure_of(geometry);
   return std::unique_ptr<FileDevice>(new FileDevice(path, *geometry, std::move(*opened)));
 }
 
@@ -146,13 +146,13 @@ void FileDevice::prepare_thread() {
 
 Result<SectorCount> FileDevice::size_now() const {
   const auto bytes = size_bytes(fd_.get(), is_block_device_, path());
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) return failure_of(bytes);
   return SectorCount::from_bytes(align_down(*bytes, geometry().logical_block_bytes));
 }
 
 Result<void> FileDevice::check_whole_blocks() const {
   const auto bytes = size_bytes(fd_.get(), is_block_device_, path());
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) return failure_of(bytes);
   return io::check_whole_blocks(*bytes, geometry(), is_block_device_, path());
 }
 

@@ -72,7 +72,7 @@ Result<std::uint64_t> size_bytes(int fd, bool is_block_device, const std::string
 
 Result<Geometry> block_device_geometry(int fd, const std::string& path) {
   const auto bytes = size_bytes(fd, true, path);
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) return failure_of(bytes);
   int logical = 0;
   unsigned int physical = 0;
   if (::ioctl(fd, BLKSSZGET, &logical) != 0 || ::ioctl(fd, BLKPBSZGET, &physical) != 0) {

@@ -136,7 +136,7 @@ Result<OpenedStorage> open_once(const std::string& path, OpenMode mode) {
       return read_only(path);
     }
     if (!exclusive) return opened;
-    if (auto held = hold_below(path, opened->below); !held) return tl::unexpected(held.error());
+    if (auto held = hold_below(path, opened->below); !held) return failure_of(held);
     return opened;
   }
   if (exclusive) {

@@ -43,7 +43,7 @@ Result<Place> find_place(const std::string& path) {
   std::string at = path;
   for (int links = 0; links < 40; ++links) {
     auto directory = os::TrustedDirectory::open_parent_of(at, os::PathTrust::no_foreign_links);
-    if (!directory) return tl::unexpected(directory.error());
+    if (!directory) return failure_of(directory);
     const fs::path name = fs::path(at).filename();
     struct stat st {};
     const bool is_there = ::fstatat(directory->fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
@@ -91,7 +91,7 @@ mode_t mode_of_files() {
 
 Result<void> write_file(const std::string& path, std::string_view bytes) {
   const auto place = find_place(path);
-  if (!place) return tl::unexpected(place.error());
+  if (!place) return failure_of(place);
   const int nofollow = place->is_kernel_link ? 0 : O_NOFOLLOW;
   struct stat st {};
   if (::fstatat(place->directory.fd(), place->name.c_str(), &st,

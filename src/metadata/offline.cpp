@@ -134,7 +134,7 @@ std::vector<DamagedSlot> damaged_slots(const Survey& survey) {
 namespace {
 
 Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& random, Clock& clock) {
-  if (auto fine = check_refusals(spare, survey); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check_refusals(spare, survey); !fine) return failure_of(fine);
   Repaired out{damaged_slots(survey), std::nullopt};
   if (out.slots.empty()) return out;
   const auto winner = read_slot(spare, survey, survey.decision.winner->id);
@@ -148,10 +148,10 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
   const auto before = commit_before(survey, winner->image->seal.parent, other);
   if (missing_before.size() > 0 && !before) {
     auto store = Store::activate(spare, survey, winner->body.content, random, clock);
-    if (!store) return tl::unexpected(store.error());
+    if (!store) return failure_of(store);
     out.committed = (*store)->current();
     const auto now = metadata::survey(spare);
-    if (!now) return tl::unexpected(now.error());
+    if (!now) return failure_of(now);
     for (DamagedSlot& slot : out.slots) {
       const SlotReport& report = now->copies[slot.copy].slots[slot.slot];
       slot.mended = report.whole && report.settled;
@@ -160,7 +160,7 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
   }
   CommitWriter writer(spare, survey.positions);
   const auto held = writer.write(winner->image, copies_of(out.slots, own));
-  if (!held) return tl::unexpected(held.error());
+  if (!held) return failure_of(held);
   mark_mended(out.slots, own, *held);
   const CopySet holders = survey.decision.holders | *held;
   if (missing_before.size() == 0) return out;
@@ -176,7 +176,7 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
                 spare.path(), "run repair again");
   }
   const auto mended = writer.write(source->image, missing_before);
-  if (!mended) return tl::unexpected(mended.error());
+  if (!mended) return failure_of(mended);
   mark_mended(out.slots, other, *mended);
   return out;
 }
@@ -194,7 +194,7 @@ Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& ra
                         Clock& clock) {
   auto repaired = mend(spare, survey, random, clock);
   if (!repaired || repaired->slots.empty()) return repaired;
-  if (auto done = finish(spare); !done) return tl::unexpected(done.error());
+  if (auto done = finish(spare); !done) return failure_of(done);
   return repaired;
 }
 
@@ -284,11 +284,11 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
   // Two commits, and one number may have to be left out.
   for (unsigned step = 0; step < 3; ++step) {
     if (auto left = check_number(next.sequence + step, "sequence number", spare.path()); !left) {
-      return tl::unexpected(left.error());
+      return failure_of(left);
     }
   }
   if (auto left = check_number(last_term, "term", spare.path()); !left) {
-    return tl::unexpected(left.error());
+    return failure_of(left);
   }
   std::size_t erased = 0;
   for (const DamagedSlot& slot : hidden_slots(survey)) {
@@ -316,7 +316,7 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
     if (!done) return done;
     ++next.sequence;
   }
-  if (auto done = finish(spare); !done) return tl::unexpected(done.error());
+  if (auto done = finish(spare); !done) return failure_of(done);
   return store.current();
 }
 

@@ -41,10 +41,10 @@ Result<CommitName> SpareStore::commit(const format::Records& records, const tabl
   if (auto reason = read_only_reason(); !reason.empty()) {
     return fail(ErrorCode::read_only, reason, spare_.path());
   }
-  if (auto ready = check_for_foreign_writer(); !ready) return tl::unexpected(ready.error());
+  if (auto ready = check_for_foreign_writer(); !ready) return failure_of(ready);
   if (auto left = check_number(last_->seal.sequence, "sequence number", spare_.path()); !left) {
     (void)go_read_only(left.error().what);
-    return tl::unexpected(left.error());
+    return failure_of(left);
   }
   format::Seal seal = last_->seal;
   seal.sequence += 1;
@@ -160,16 +160,15 @@ Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& r
     sealed = sealed || writer_.has_sealed();
     // A flush failed. A crash from here on leaves the last commit whole in its own column, and this
     // one perhaps on some copies: its number is never given to other content.
-    if (!verified) return tl::unexpected(go_read_only(verified.error().what).error());
+    if (!verified) return failure_of(go_read_only(verified.error().what));
     held = *verified;
   }
   if (!sealed) {
     // No reader can find this commit: its number is free for the next one, whatever that holds.
-    return tl::unexpected(fail_for_now("the spare takes no metadata").error());
+    return failure_of(fail_for_now("the spare takes no metadata"));
   }
   if (!contains_quorum(held)) {
-    return tl::unexpected(
-        go_read_only(fmt::format("a commit reached only {} copies", held.size())).error());
+    return failure_of(go_read_only(fmt::format("a commit reached only {} copies", held.size())));
   }
   acknowledge(image, held);
   return name_of(image->seal);

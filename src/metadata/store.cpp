@@ -69,7 +69,7 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
     format::Seal next = slot.seal.seal;
     for (const auto& left : {check_number(next.sequence, "sequence number", spare.path()),
                              check_number(next.term, "term", spare.path())}) {
-      if (!left) return tl::unexpected(left.error());
+      if (!left) return failure_of(left);
     }
     next.sequence += 1;
     next.term += 1;
@@ -77,11 +77,11 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
     const auto image = make_image(slot.seal.seal, reader.body_bytes());
     if (auto settled = store->settle(image, slot.body->entries, survey.decision.holders);
         !settled) {
-      return tl::unexpected(settled.error());
+      return failure_of(settled);
     }
     const auto active =
         store->advance(next, content, table::Table(content.extents, content.retired));
-    if (!active) return tl::unexpected(active.error());
+    if (!active) return failure_of(active);
     return store;
   }
   return fail(ErrorCode::io, "the winner was readable a moment ago and no longer is", spare.path(),

@@ -18,7 +18,7 @@ bool Announcement::say(std::string_view text) {
 
 Result<BackgroundFork> fork_to_background() {
   auto pipe = make_pipe();
-  if (!pipe) return tl::unexpected(pipe.error());
+  if (!pipe) return failure_of(pipe);
   const pid_t child = ::fork();
   if (child < 0) return fail_errno(errno, "start a process", {});
   BackgroundFork out;

@@ -29,7 +29,7 @@ void EventLoop::Unref::operator()(sd_event* event) const {
 
 Result<EventLoop> EventLoop::make() {
   sd_event* event = nullptr;
-  if (auto made = checked(::sd_event_new(&event)); !made) return tl::unexpected(made.error());
+  if (auto made = checked(::sd_event_new(&event)); !made) return failure_of(made);
   return EventLoop(event);
 }
 

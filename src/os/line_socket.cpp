@@ -42,7 +42,7 @@ Result<std::optional<std::string>> LineSocket::read_line(std::size_t max_bytes,
     if (buffer_.size() > max_bytes) return fail(ErrorCode::protocol, "the line is too long");
     searched = buffer_.size();
 
-    if (auto ready = wait_for(POLLIN, deadline); !ready) return tl::unexpected(ready.error());
+    if (auto ready = wait_for(POLLIN, deadline); !ready) return failure_of(ready);
     std::array<char, 16384> chunk;
     const ssize_t got = receive(chunk);
     if (got == 0) return std::optional<std::string>();

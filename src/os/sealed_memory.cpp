@@ -19,7 +19,7 @@ Result<FileDescriptor> seal(std::span<const std::byte> data) {
   if (!file.valid()) return fail_errno(errno, "make a file in memory", {});
   const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
   if (auto written = write_all(file.get(), text, "a file in memory"); !written) {
-    return tl::unexpected(written.error());
+    return failure_of(written);
   }
   constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) {

@@ -52,11 +52,11 @@ class Walk {
   }
 
   Result<FileDescriptor> run() {
-    if (auto begun = to_root(); !begun) return tl::unexpected(begun.error());
+    if (auto begun = to_root(); !begun) return failure_of(begun);
     while (!rest_.empty()) {
       const std::string name = rest_.front();
       rest_.pop_front();
-      if (auto done = step(name); !done) return tl::unexpected(done.error());
+      if (auto done = step(name); !done) return failure_of(done);
     }
     return std::move(at_);
   }
@@ -100,7 +100,7 @@ class Walk {
     }
     if (++links_ > kMostLinks) return fail_errno(ELOOP, "open", given_);
     const auto target = target_of(link.get(), given_);
-    if (!target) return tl::unexpected(target.error());
+    if (!target) return failure_of(target);
     prepend(*target);
     return target->starts_with('/') ? to_root() : Result<void>();
   }
@@ -127,7 +127,7 @@ Result<TrustedDirectory> TrustedDirectory::open(const std::string& directory, Pa
   const fs::path absolute = fs::absolute(directory.empty() ? "." : directory, error);
   if (error) return fail_errno(error.value(), "find", directory);
   auto found = Walk(absolute, trust).run();
-  if (!found) return tl::unexpected(found.error());
+  if (!found) return failure_of(found);
   std::string path = name_of_descriptor(found->get());
   return TrustedDirectory(std::move(*found), std::move(path));
 }

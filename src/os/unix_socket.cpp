@@ -54,7 +54,7 @@ FileDescriptor make_socket() {
 
 Result<FileDescriptor> listen_at(const std::string& path) {
   auto address = short_address(path);
-  if (!address) return tl::unexpected(address.error());
+  if (!address) return failure_of(address);
   FileDescriptor made = make_socket();
   if (!made.valid()) return fail_errno(errno, "make a socket", path);
   const std::string name = fs::path(path).filename().string();

@@ -119,7 +119,7 @@ Result<void> Plugin::configure(const std::string& key, const std::string& value)
   for (const auto& [name, flag] : flags) {
     if (key != name) continue;
     const auto set = parse_flag(key, value);
-    if (!set) return tl::unexpected(set.error());
+    if (!set) return failure_of(set);
     *flag = *set;
     return {};
   }
@@ -144,7 +144,7 @@ Result<void> Plugin::configure(const std::string& key, const std::string& value)
 Result<void> Plugin::configured() {
   configured_by_ = ::getpid();
   auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   runtime_ = std::move(*runtime);
   if (report_fd_ >= 0) reporter_.emplace(os::Announcement(FileDescriptor(report_fd_)), *runtime_);
   if (options_.name.empty() == options_.devices.empty()) {
@@ -178,7 +178,7 @@ Result<void> Plugin::bring_up() {
   auto started = daemon::SetDaemon::start(options_, *runtime_, observer, export_it);
   if (!started) {
     remove_sockets();
-    return tl::unexpected(started.error());
+    return failure_of(started);
   }
   daemon_ = std::move(*started);
   ending_ = std::thread([stopped = daemon_->stopped_fd()] {

@@ -128,7 +128,7 @@ class RunningEngine final : public Engine {
 
   Result<table::MarkReport> mark_known_bad(const table::KnownBad& list, bool dry_run) override {
     const auto fitted = table::fit_to_main(list, path_.geometry);
-    if (!fitted) return tl::unexpected(fitted.error());
+    if (!fitted) return failure_of(fitted);
     if (dry_run) return table::count_marks(*fitted, path_.live.table());
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
     return mark(path_, *remapper_, *fitted);
@@ -352,14 +352,14 @@ Result<void> check(const EngineParts& parts, const format::Content& content) {
 Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
                                               const format::Content& content) {
   DMREMAP_ASSERT(parts.main != nullptr && parts.spare != nullptr && parts.clock != nullptr);
-  if (const auto sound = check(parts, content); !sound) return tl::unexpected(sound.error());
+  if (const auto sound = check(parts, content); !sound) return failure_of(sound);
   const table::Table table(content.extents, content.retired);
   // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
   // on a spare that grew they would lie elsewhere.
   const SectorCount spare_size = content.identity.spare.size;
   auto allocator = table::Allocator::of(spare_size, format::reserved_ranges(spare_size), table,
                                         parts.main->geometry().unit());
-  if (!allocator) return tl::unexpected(allocator.error());
+  if (!allocator) return failure_of(allocator);
   return std::make_unique<RunningEngine>(parts, content, table, std::move(*allocator));
 }
 

@@ -45,7 +45,7 @@ Result<Device> open_main(const std::string& path) {
     return fail(ErrorCode::device_too_large, "is larger than 512 TiB (2^40 sectors)", path,
                 "protect its partitions one by one");
   }
-  if (auto whole = (*main)->check_whole_blocks(); !whole) return tl::unexpected(whole.error());
+  if (auto whole = (*main)->check_whole_blocks(); !whole) return failure_of(whole);
   return main;
 }
 
@@ -104,7 +104,7 @@ using Destroyed = std::optional<format::CopyPositions>;
 Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
   const auto found = metadata::survey(spare);
   if (!found) {
-    if (found.error().code != ErrorCode::ambiguous) return tl::unexpected(found.error());
+    if (found.error().code != ErrorCode::ambiguous) return failure_of(found);
     return fail(ErrorCode::spare_has_set, "holds metadata of several sets", spare.path(),
                 "look with `dmremap examine`; give another spare");
   }
@@ -233,7 +233,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
 Result<format::Content> describe(const CreateOptions& options, const discovery::DeviceFacts& main,
                                  const io::FileDevice& spare, Clock& clock, Random& random) {
   auto spare_facts = discovery::gather_facts(spare);
-  if (!spare_facts) return tl::unexpected(spare_facts.error());
+  if (!spare_facts) return failure_of(spare_facts);
   format::Content content;
   content.identity.name = options.name;
   content.identity.set_uuid = random.uuid();
@@ -260,40 +260,39 @@ SectorCount data_room(SectorCount spare_size) {
 
 Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,
                        Random& random) {
-  if (auto named = discovery::check_set_name(options.name); !named)
-    return tl::unexpected(named.error());
+  if (auto named = discovery::check_set_name(options.name); !named) return failure_of(named);
   auto main = open_main(options.main_path);
-  if (!main) return tl::unexpected(main.error());
+  if (!main) return failure_of(main);
   const auto bad = transfer::read_marks(options.known_bad, options.main_path, (*main)->geometry());
-  if (!bad) return tl::unexpected(bad.error());
+  if (!bad) return failure_of(bad);
   if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
-    return tl::unexpected(apart.error());
+    return failure_of(apart);
   }
   const auto main_facts = discovery::gather_facts(**main);
-  if (!main_facts) return tl::unexpected(main_facts.error());
+  if (!main_facts) return failure_of(main_facts);
   // Removed again unless kept.
   SpareFile made;
   if (options.spare_bytes) {
     auto file = SpareFile::make(options.spare_path, *options.spare_bytes);
-    if (!file) return tl::unexpected(file.error());
+    if (!file) return failure_of(file);
     made = std::move(*file);
   }
   auto spare =
       io::FileDevice::open(options.spare_path, {io::Access::read_write, io::Holding::exclusive});
-  if (!spare) return tl::unexpected(spare.error());
-  if (auto fine = check_spare_device(**main, **spare); !fine) return tl::unexpected(fine.error());
+  if (!spare) return failure_of(spare);
+  if (auto fine = check_spare_device(**main, **spare); !fine) return failure_of(fine);
   const auto destroyed = check_metadata(**spare, options);
-  if (!destroyed) return tl::unexpected(destroyed.error());
+  if (!destroyed) return failure_of(destroyed);
   const auto erase_ends = check_signatures(**spare, options.force);
-  if (!erase_ends) return tl::unexpected(erase_ends.error());
+  if (!erase_ends) return failure_of(erase_ends);
   if (auto free = discovery::check_in_no_set(**main, *main_facts, known, options.discard_data,
                                              options.spare_path);
       !free) {
-    return tl::unexpected(free.error());
+    return failure_of(free);
   }
 
   auto content = describe(options, *main_facts, **spare, clock, random);
-  if (!content) return tl::unexpected(content.error());
+  if (!content) return failure_of(content);
   content->extents = table::extents_of(bad->sectors, content->identity.created_ns);
   Created created;
   created.known_bad = table::count_marks(bad->sectors, table::Table());
@@ -312,7 +311,7 @@ Result<Created> create(const CreateOptions& options, const discovery::Hints& kno
   if (auto done =
           write_set(**spare, *content, *destroyed, *erase_ends, options.force, clock, random);
       !done) {
-    return tl::unexpected(done.error());
+    return failure_of(done);
   }
   made.keep();
   created.identity = content->identity;

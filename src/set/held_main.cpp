@@ -117,7 +117,7 @@ bool HeldMain::is_own(const std::string& path) const {
 
 Result<void> HeldMain::check(io::FileDevice& device, const discovery::SharedFacts& shared) const {
   auto seen = discovery::gather_facts(device);
-  if (!seen) return tl::unexpected(seen.error());
+  if (!seen) return failure_of(seen);
   auto verdict = discovery::identify(recorded(), *seen, shared);
   if (verdict.by_consent) verdict.identity = discovery::Identity::unproven;
   verdict.by_consent = false;
@@ -134,12 +134,12 @@ Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
   // Only what is main is held, if but for a moment: others may want theirs.
   {
     auto seen = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
-    if (!seen) return tl::unexpected(seen.error());
-    if (auto fine = check(**seen, shared); !fine) return tl::unexpected(fine.error());
+    if (!seen) return failure_of(seen);
+    if (auto fine = check(**seen, shared); !fine) return failure_of(fine);
   }
   auto held = io::FileDevice::open(path, {access_, io::Holding::exclusive});
   if (!held) return held;
-  if (auto fine = check(**held, shared); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check(**held, shared); !fine) return failure_of(fine);
   const io::Geometry now = (*held)->geometry();
   if (now.size < geometry_.size || now.logical_block_bytes > geometry_.logical_block_bytes) {
     return fail(ErrorCode::wrong_main, "has not the size and block that main had", path);

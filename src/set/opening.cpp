@@ -32,7 +32,7 @@ bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
 Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOptions& options) {
   opening.main_recorded = discovery::recorded_main(opening.content());
   auto seen = discovery::gather_facts(*opening.main);
-  if (!seen) return tl::unexpected(seen.error());
+  if (!seen) return failure_of(seen);
   opening.main_seen = std::move(*seen);
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
   return discovery::MainCandidate{
@@ -42,14 +42,14 @@ Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOption
 
 Result<void> check_devices(Opening& opening, const OpenOptions& options) {
   const auto main = look_at_main(opening, options);
-  if (!main) return tl::unexpected(main.error());
+  if (!main) return failure_of(main);
   const discovery::StartConditions conditions{{main->accepted, options.accept_main_changed},
                                               !options.accept_main.empty(),
                                               options.read_only,
                                               options.memory_path};
   auto checked =
       discovery::check_devices(*opening.main, *main, *opening.spare, opening.survey, conditions);
-  if (!checked) return tl::unexpected(checked.error());
+  if (!checked) return failure_of(checked);
   opening.main_accepted = main->accepted;
   opening.main_changed = checked->changed;
   opening.evidence = std::move(checked->evidence);
@@ -62,23 +62,23 @@ Result<Opening> open_devices(const discovery::Members& members, const OpenOption
   const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
   Opening opening;
   auto spare = io::FileDevice::open(members.spare_path, {access, io::Holding::exclusive});
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   opening.spare = std::move(*spare);
   auto main = hold_main(members.main_path, access);
-  if (!main) return tl::unexpected(main.error());
+  if (!main) return failure_of(main);
   opening.main = std::move(*main);
 
   auto survey = metadata::survey(*opening.spare);
-  if (!survey) return tl::unexpected(survey.error());
+  if (!survey) return failure_of(survey);
   opening.survey = std::move(*survey);
   if (auto fine = check_metadata(opening.survey, members.spare_path, options); !fine) {
-    return tl::unexpected(fine.error());
+    return failure_of(fine);
   }
   if (opening.survey.set_uuid != members.set_uuid) {
     return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
                 members.spare_path, "start the set again");
   }
-  if (auto fine = check_devices(opening, options); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check_devices(opening, options); !fine) return failure_of(fine);
   return opening;
 }
 

@@ -125,7 +125,7 @@ class HeldSet final : public RunningSet {
     if (!read_only_) {
       prepare_activation();
       auto store = metadata::Store::activate(*spare_, survey_, content_, random, clock_);
-      if (!store) return tl::unexpected(store.error());
+      if (!store) return failure_of(store);
       store_ = std::move(*store);
     }
     remap::EngineParts parts;
@@ -140,7 +140,7 @@ class HeldSet final : public RunningSet {
     make_memory();
     if (memory_) parts.memory = memory_->memory();
     auto engine = remap::Engine::start(parts, content_);
-    if (!engine) return tl::unexpected(engine.error());
+    if (!engine) return failure_of(engine);
     engine_ = std::move(*engine);
     // A crash before this leaves the file of the run before, whose evidence holds: nothing has been
     // written to main since.
@@ -447,10 +447,10 @@ Result<std::unique_ptr<RunningSet>> RunningSet::open(const discovery::Members& m
                                                      const OpenOptions& options, Clock& clock,
                                                      Random& random) {
   auto opening = open_devices(members, options);
-  if (!opening) return tl::unexpected(opening.error());
+  if (!opening) return failure_of(opening);
   auto made =
       std::make_unique<HeldSet>(std::move(*opening), options.read_only, options.memory_path, clock);
-  if (auto begun = made->begin(random); !begun) return tl::unexpected(begun.error());
+  if (auto begun = made->begin(random); !begun) return failure_of(begun);
   return made;
 }
 

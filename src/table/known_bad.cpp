@@ -85,9 +85,9 @@ void append_extents(std::vector<Extent>& out, const Ranges& ranges, State state,
 
 Result<KnownBad> fit_to_main(const KnownBad& list, const io::Geometry& main) {
   auto lost = fit(list.lost, main);
-  if (!lost) return tl::unexpected(lost.error());
+  if (!lost) return failure_of(lost);
   const auto suspect = fit(list.suspect, main);
-  if (!suspect) return tl::unexpected(suspect.error());
+  if (!suspect) return failure_of(suspect);
   KnownBad out;
   out.suspect = without(*suspect, *lost);
   out.lost = std::move(*lost);

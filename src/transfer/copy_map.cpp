@@ -85,7 +85,7 @@ std::optional<CopyStamp> stamp_of_mapfile(std::string_view text) {
 
 Result<CopyMap> resume_map(std::string_view text, const std::string& name, SectorCount size) {
   const auto areas = lists::parse_mapfile(text, name);
-  if (!areas) return tl::unexpected(areas.error());
+  if (!areas) return failure_of(areas);
   CopyMap out(size);
   for (const lists::MapfileArea& area : *areas) {
     using Status = lists::MapfileArea::Status;

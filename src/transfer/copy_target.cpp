@@ -123,7 +123,7 @@ Result<void> erase_end(io::FileDevice& target, SectorCount size) {
 }  // namespace
 
 Result<Device> open_target(const TargetOptions& options) {
-  if (auto apart = check_apart(options); !apart) return tl::unexpected(apart.error());
+  if (auto apart = check_apart(options); !apart) return failure_of(apart);
   struct stat st {};
   const bool there = ::stat(options.path.c_str(), &st) == 0;
   if (there && S_ISREG(st.st_mode) && st.st_size > 0 && !options.resumed && !options.force) {
@@ -131,7 +131,7 @@ Result<Device> open_target(const TargetOptions& options) {
                 "give another target, or overwrite it with --force");
   }
   if (!there) {
-    if (auto made = make_file(options.path); !made) return tl::unexpected(made.error());
+    if (auto made = make_file(options.path); !made) return failure_of(made);
   }
   auto target = open_held(options.path);
   if (target) target = with_size(std::move(*target), options);
@@ -140,10 +140,10 @@ Result<Device> open_target(const TargetOptions& options) {
     return target;
   }
   if (options.resumed || !there) return target;
-  if (auto fine = check_contents(**target, options); !fine) return tl::unexpected(fine.error());
+  if (auto fine = check_contents(**target, options); !fine) return failure_of(fine);
   if (options.force) {
     if (auto erased = erase_end(**target, options.size); !erased) {
-      return tl::unexpected(erased.error());
+      return failure_of(erased);
     }
   }
   return target;

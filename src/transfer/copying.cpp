@@ -150,7 +150,7 @@ Ranges batches(const Ranges& ranges) {
 // Each is as the set knows it now.
 Result<void> mark_unread(const Ranges& unread, CopyMap& map, CopyObserver& observer) {
   const auto lost = observer.lost_now();
-  if (!lost) return tl::unexpected(lost.error());
+  if (!lost) return failure_of(lost);
   for (const SectorRange& range : unread) {
     map.mark(range, Status::bad);
     for (const SectorRange& part : without(range, *lost)) map.mark(part, Status::non_trimmed);

@@ -50,7 +50,7 @@ std::optional<SectorCount> covered_by(const std::vector<lists::MapfileArea>& are
 
 Result<KnownBadList> parse_ddrescue(std::string_view text, const std::string& name) {
   const auto areas = lists::parse_mapfile(text, name);
-  if (!areas) return tl::unexpected(areas.error());
+  if (!areas) return failure_of(areas);
   KnownBadList list;
   list.covered = covered_by(*areas);
   table::KnownBad& out = list.sectors;
@@ -149,23 +149,23 @@ Result<KnownBadList> parse_known_bad(std::string_view text, const std::string& n
       return parse_ddrescue(text, name);
     case KnownBadFormat::badblocks: {
       if (auto size = lists::check_badblocks_size(form.block_bytes); !size) {
-        return tl::unexpected(size.error());
+        return failure_of(size);
       }
       auto lost = lists::parse_badblocks(text, name, form.block_bytes);
-      if (!lost) return tl::unexpected(lost.error());
+      if (!lost) return failure_of(lost);
       out.sectors.lost = std::move(*lost);
       out.block = SectorCount::from_bytes(form.block_bytes);
       return out;
     }
     case KnownBadFormat::md: {
       auto lost = lists::parse_md_bad_blocks(text, name);
-      if (!lost) return tl::unexpected(lost.error());
+      if (!lost) return failure_of(lost);
       out.sectors.lost = std::move(*lost);
       return out;
     }
     case KnownBadFormat::kernel: {
       auto errors = lists::parse_kernel_log(text, name, form.device);
-      if (!errors) return tl::unexpected(errors.error());
+      if (!errors) return failure_of(errors);
       out.sectors = {std::move(errors->lost), std::move(errors->suspect)};
       return out;
     }
@@ -177,7 +177,7 @@ Result<KnownBadList> read_known_bad(const std::string& path, const KnownBadForm&
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, "open it", path, "give a list of bad sectors");
   const auto text = read_all(file.get(), path);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return failure_of(text);
   return parse_known_bad(*text, path, form);
 }
 
@@ -189,7 +189,7 @@ Result<std::string> read_list(const std::string& path) {
 
 Result<std::vector<lists::MapfileArea>> read_mapfile(const std::string& path) {
   const auto text = read_list(path);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return failure_of(text);
   return lists::parse_mapfile(*text, path);
 }
 

@@ -18,11 +18,11 @@ Result<KnownBadMarks> read_marks(const KnownBadSource& source, const std::string
                                  const io::Geometry& main) {
   if (source.path.empty()) return KnownBadMarks{};
   const auto list = read_known_bad(source.path, source.form);
-  if (!list) return tl::unexpected(list.error());
+  if (!list) return failure_of(list);
   const auto place = find_place(source.place, main_path);
-  if (!place) return tl::unexpected(place.error());
+  if (!place) return failure_of(place);
   auto doubts = doubts_about(*list, source.path, *place, main_path, main.size);
-  if (!doubts) return tl::unexpected(doubts.error());
+  if (!doubts) return failure_of(doubts);
   auto placed = place_on_main(*list, *place, main.size);
   if (!placed) return about(source.path, placed.error());
   io::Geometry blocks = main;

@@ -131,7 +131,7 @@ struct Shift {
     Ranges out;
     for (const SectorRange& range : ranges) {
       const auto placed = shift(range);
-      if (!placed) return tl::unexpected(placed.error());
+      if (!placed) return failure_of(placed);
       if (!placed->empty()) out.push_back(*placed);
     }
     return out;
@@ -205,9 +205,9 @@ Result<PlacedList> place_on_main(const KnownBadList& list, const ListPlace& plac
                                  SectorCount main_size) {
   Shift shift{list, place, main_size, {}};
   auto lost = shift.shift(list.sectors.lost);
-  if (!lost) return tl::unexpected(lost.error());
+  if (!lost) return failure_of(lost);
   auto suspect = shift.shift(list.sectors.suspect);
-  if (!suspect) return tl::unexpected(suspect.error());
+  if (!suspect) return failure_of(suspect);
   return PlacedList{{std::move(*lost), std::move(*suspect)}, shift.left_out};
 }
 

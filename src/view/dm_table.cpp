@@ -71,9 +71,9 @@ Sector sector_of(const Stretch& stretch) {
 
 Result<std::string> print_dm_table(std::span<const Stretch> targets, const DmDevices& devices) {
   const auto main = quoted(devices.main);
-  if (!main) return tl::unexpected(main.error());
+  if (!main) return failure_of(main);
   const auto spare = quoted(devices.spare);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   const DmDevices named{*main, *spare};
   std::string out;
   for (const Stretch& target : targets) {

@@ -253,11 +253,11 @@ Result<std::string> draw_svg(const Drawing& drawing) {
   {
     Pen pen(surface.get());
     drawing.draw(pen);
-    if (auto drawn = check(pen.status()); !drawn) return tl::unexpected(drawn.error());
+    if (auto drawn = check(pen.status()); !drawn) return failure_of(drawn);
   }
   ::cairo_surface_finish(surface.get());
   if (auto drawn = check(::cairo_surface_status(surface.get())); !drawn) {
-    return tl::unexpected(drawn.error());
+    return failure_of(drawn);
   }
   return out;
 }
@@ -269,11 +269,11 @@ Result<std::string> draw_png(const Drawing& drawing) {
   Pen pen(surface.get());
   ::cairo_scale(pen.get(), kPngScale, kPngScale);
   drawing.draw(pen);
-  if (auto drawn = check(pen.status()); !drawn) return tl::unexpected(drawn.error());
+  if (auto drawn = check(pen.status()); !drawn) return failure_of(drawn);
   std::string out;
   if (auto written = check(::cairo_surface_write_to_png_stream(surface.get(), append, &out));
       !written) {
-    return tl::unexpected(written.error());
+    return failure_of(written);
   }
   return out;
 }

@@ -96,7 +96,7 @@ class StoreRig {
 
   Result<std::unique_ptr<Store>> open() {
     const auto found = survey(spare);
-    if (!found) return tl::unexpected(found.error());
+    if (!found) return failure_of(found);
     if (const auto error = refusal(*found, "spare")) return tl::unexpected(*error);
     return Store::activate(spare, *found, *found->content, random, clock);
   }

@@ -85,7 +85,7 @@ Result<CopySource> CopySource::open(const control::SetReport& status) {
     if (::fsync(out.hold_.get()) != 0) return fail_errno(errno, "write back its cache", where);
   }
   auto device = io::FileDevice::open(where, {io::Access::read_only, io::Holding::shared});
-  if (!device) return tl::unexpected(device.error());
+  if (!device) return failure_of(device);
   out.device_ = std::move(*device);
   return out;
 }

@@ -13,7 +13,7 @@ namespace {
 Result<control::DiskMap> map_of_running(const control::RuntimeDir& runtime,
                                         const std::string& name) {
   auto client = connect(runtime, name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   auto map = client->call(control::ExtentsRequest{}, kAnswerTime);
   if (map || !map.error().where.empty()) return map;
   Error error = map.error();
@@ -24,9 +24,9 @@ Result<control::DiskMap> map_of_running(const control::RuntimeDir& runtime,
 Result<DiskView> running_view(const control::RuntimeDir& runtime, const std::string& name) {
   // The table first: what it says is in force by the time of the status.
   auto map = map_of_running(runtime, name);
-  if (!map) return tl::unexpected(map.error());
+  if (!map) return failure_of(map);
   auto status = running_status(runtime, name);
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return failure_of(status);
   return DiskView{std::move(*status), std::move(*map), true};
 }
 
@@ -52,19 +52,19 @@ std::string DiskView::spare_path() const {
 
 Result<DiskView> view_of(const std::string& name) {
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   if (is_running(*runtime, name)) return running_view(*runtime, name);
   const auto spare = stopped_spare(*runtime, name);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   return DiskView{stopped_report(*runtime, *spare), map_in(*spare), false};
 }
 
 Result<control::DiskMap> disk_map_of(const std::string& name) {
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   if (is_running(*runtime, name)) return map_of_running(*runtime, name);
   const auto spare = stopped_spare(*runtime, name);
-  if (!spare) return tl::unexpected(spare.error());
+  if (!spare) return failure_of(spare);
   return map_in(*spare);
 }
 

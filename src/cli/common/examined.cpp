@@ -30,9 +30,9 @@ Result<metadata::Survey> survey_twice(io::FileDevice& device) {
 
 Result<Examined> examine(const std::string& path) {
   auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
-  if (!device) return tl::unexpected(device.error());
+  if (!device) return failure_of(device);
   auto survey = survey_twice(**device);
-  if (!survey) return tl::unexpected(survey.error());
+  if (!survey) return failure_of(survey);
   Examined out{path, std::move(*device), std::move(*survey), "unknown", std::nullopt, std::nullopt};
   if (out.survey.has_set()) {
     out.role = "spare";
@@ -81,10 +81,10 @@ Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths) {
   ExaminedSet set;
   for (const std::string& path : paths) {
     auto one = examine(path);
-    if (!one) return tl::unexpected(one.error());
+    if (!one) return failure_of(one);
     set.devices.push_back(std::move(*one));
   }
-  if (auto chosen = choose_spare(set); !chosen) return tl::unexpected(chosen.error());
+  if (auto chosen = choose_spare(set); !chosen) return failure_of(chosen);
   if (set.has_set && set.survey().content) {
     find_main(set.devices, *set.survey().content);
   }
@@ -101,7 +101,7 @@ Error no_set(const ExaminedSet& set) {
 
 Result<HeldSpare> hold_spare(const std::vector<std::string>& paths) {
   auto set = examine_devices(paths);
-  if (!set) return tl::unexpected(set.error());
+  if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string path = set->devices[set->spare].path;
   const auto holders =
@@ -112,9 +112,9 @@ Result<HeldSpare> hold_spare(const std::vector<std::string>& paths) {
   }
   set->devices.clear();
   auto device = io::FileDevice::open(path, {io::Access::read_write, io::Holding::exclusive});
-  if (!device) return tl::unexpected(device.error());
+  if (!device) return failure_of(device);
   auto survey = metadata::survey(**device);
-  if (!survey) return tl::unexpected(survey.error());
+  if (!survey) return failure_of(survey);
   return HeldSpare{std::move(*device), std::move(*survey)};
 }
 

@@ -13,7 +13,7 @@ Result<std::vector<ExportKind>> parse_exports(const std::vector<std::string>& te
   std::vector<ExportKind> out;
   for (const std::string& text : texts) {
     const auto kind = daemon::parse_export(text);
-    if (!kind) return tl::unexpected(kind.error());
+    if (!kind) return failure_of(kind);
     out.push_back(*kind);
   }
   if (asks_for_nbd(out) && out.size() > 1) {

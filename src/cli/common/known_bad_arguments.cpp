@@ -24,13 +24,13 @@ Result<transfer::KnownBadForm> parse_form(const KnownBadArguments& arguments) {
   transfer::KnownBadForm out;
   if (!arguments.format.empty()) {
     const auto format = transfer::known_bad_format(arguments.format);
-    if (!format) return tl::unexpected(format.error());
+    if (!format) return failure_of(format);
     out.format = *format;
   }
   if (!arguments.block_size.empty()) {
     const auto bytes = parse_size(arguments.block_size);
-    if (!bytes) return tl::unexpected(bytes.error());
-    if (auto fine = lists::check_badblocks_size(*bytes); !fine) return tl::unexpected(fine.error());
+    if (!bytes) return failure_of(bytes);
+    if (auto fine = lists::check_badblocks_size(*bytes); !fine) return failure_of(fine);
     out.block_bytes = *bytes;
   }
   out.device = arguments.device;
@@ -71,11 +71,11 @@ Error with_round_hint(Error error, const KnownBadArguments& arguments, const std
 Result<transfer::KnownBadSource> parse(const KnownBadArguments& arguments) {
   transfer::KnownBadSource out;
   auto form = parse_form(arguments);
-  if (!form) return tl::unexpected(form.error());
+  if (!form) return failure_of(form);
   out.form = std::move(*form);
   if (!arguments.offset.empty()) {
     const auto offset = parse_offset(arguments.offset);
-    if (!offset) return tl::unexpected(offset.error());
+    if (!offset) return failure_of(offset);
     out.place.offset = *offset;
   }
   out.place.partition = arguments.partition;

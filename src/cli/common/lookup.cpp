@@ -29,7 +29,7 @@ std::string memory_path(const control::RuntimeDir& runtime, const std::string& n
 }
 
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name) {
-  if (auto named = discovery::check_set_name(name); !named) return tl::unexpected(named.error());
+  if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
   if (!is_running(runtime, name)) {
     return fail(ErrorCode::not_running, "no such set is running", name,
                 "see `dmremap list`, or start it with `dmremap start " + name + "`");
@@ -44,7 +44,7 @@ Result<control::Client> connect(const control::RuntimeDir& runtime, const std::s
 Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
                                           const std::string& name) {
   auto client = connect(runtime, name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   auto answer = client->call(control::StatusRequest{}, kAnswerTime);
   if (!answer) {
     Error error = answer.error();
@@ -55,7 +55,7 @@ Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
 }
 
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name) {
-  if (auto named = discovery::check_set_name(name); !named) return tl::unexpected(named.error());
+  if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
   auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()));
   if (!spare && spare.error().code == ErrorCode::missing_device) {
     return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,

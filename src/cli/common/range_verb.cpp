@@ -18,11 +18,11 @@ void add_range_arguments(manual::Verb verb, RangeArguments& arguments) {
 
 Result<RangeOfSet> range_of_set(const RangeArguments& arguments) {
   const auto range = parse_range(arguments.range);
-  if (!range) return tl::unexpected(range.error());
+  if (!range) return failure_of(range);
   const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return tl::unexpected(runtime.error());
+  if (!runtime) return failure_of(runtime);
   auto client = connect(*runtime, arguments.name);
-  if (!client) return tl::unexpected(client.error());
+  if (!client) return failure_of(client);
   return RangeOfSet{*range, std::move(*client)};
 }
 

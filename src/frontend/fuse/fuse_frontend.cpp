@@ -69,7 +69,7 @@ Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool re
   auto connection = file.mount(read_only);
   if (!connection) {
     if (connection.error().code == ErrorCode::permission) return false;
-    return tl::unexpected(connection.error());
+    return failure_of(connection);
   }
   // The session takes the connection over and closes it (libfuse, fuse_session_mount).
   const std::string name = fmt::format("/dev/fd/{}", connection->get());
@@ -107,7 +107,7 @@ Result<FuseFrontend::Session> FuseFrontend::mount_session(FuseFile& file,
     mounted = fuse_session_mount(session.get(), mount_file.path().c_str()) == 0;
   }
   complaints = nullptr;
-  if (!mounted) return tl::unexpected(mounted.error());
+  if (!mounted) return failure_of(mounted);
   if (*mounted) return session;
   return fail(ErrorCode::io,
               complaint.empty() ? "cannot mount" : fmt::format("cannot mount: {}", complaint),
@@ -137,7 +137,7 @@ FuseFrontend::~FuseFrontend() {
 
 Result<void> FuseFrontend::run(unsigned threads) {
   auto session = mount_session(file_, mount_file_);
-  if (!session) return tl::unexpected(session.error());
+  if (!session) return failure_of(session);
   session_ = std::move(*session);
   running_ = std::max(threads, 1U);
   for (unsigned i = 0, count = running_; i < count; ++i) {
@@ -254,15 +254,15 @@ Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Disk& disk,
                                                           const Options& options) {
   fuse_set_log_func(take_complaint);
   install_wake_signal();
-  if (auto there = check_device(); !there) return tl::unexpected(there.error());
+  if (auto there = check_device(); !there) return failure_of(there);
   if (auto cleared = clear_leftovers(options.mount_path, {}); !cleared) {
-    return tl::unexpected(cleared.error());
+    return failure_of(cleared);
   }
   auto file = MountFile::provide(options.mount_path);
-  if (!file) return tl::unexpected(file.error());
+  if (!file) return failure_of(file);
   std::unique_ptr<FuseFrontend> frontend(new FuseFrontend(disk, options, std::move(*file)));
   if (auto running = frontend->run(options.threads); !running) {
-    return tl::unexpected(running.error());
+    return failure_of(running);
   }
   return frontend;
 }

@@ -56,7 +56,7 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
   const auto directory =
       os::TrustedDirectory::open_parent_of(mount_path, os::PathTrust::no_foreign_changes);
   if (!directory && directory.error().code == ErrorCode::permission) {
-    return tl::unexpected(directory.error());
+    return failure_of(directory);
   }
   const os::MountState state =
       directory ? os::mount_state(mount_path, kFileSystemType) : os::MountState::none;

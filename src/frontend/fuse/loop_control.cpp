@@ -92,7 +92,7 @@ Result<std::string> next_free_loop() {
   }
   std::string node = fmt::format("/dev/loop{}", number);
   if (auto there = provide_node(node, static_cast<unsigned>(number)); !there) {
-    return tl::unexpected(there.error());
+    return failure_of(there);
   }
   return node;
 }
@@ -147,7 +147,7 @@ Result<void> place_link(const std::string& link, const std::string& node) {
   if (error) return fail_errno(error.value(), "make the directory", path.parent_path().string());
   const auto directory =
       os::TrustedDirectory::open_parent_of(link, os::PathTrust::no_foreign_changes);
-  if (!directory) return tl::unexpected(directory.error());
+  if (!directory) return failure_of(directory);
   const std::string name = path.filename().string();
   const std::string temporary = fmt::format("{}.{}", name, ::getpid());
   ::unlinkat(directory->fd(), temporary.c_str(), 0);

@@ -129,7 +129,7 @@ void LoopDevice::link(const std::string& path) {
 Result<void> LoopDevice::detach() {
   if (attached()) {
     auto held = hold_unused(node_, read_only_);
-    if (!held) return tl::unexpected(held.error());
+    if (!held) return failure_of(held);
     save_cache(held->get());
     auto cleared = clear_loop(node_, std::move(*held), kDetachPatience);
     if (!cleared) return cleared;
@@ -174,12 +174,12 @@ Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& option
     return fail_errno(errno, "look at", options.backing_path);
   }
   auto node = configure_free_loop(options, backing);
-  if (!node) return tl::unexpected(node.error());
+  if (!node) return failure_of(node);
   // From here on the destructor detaches it.
   std::unique_ptr<LoopDevice> device(
       new LoopDevice(*node, os::canonical(options.backing_path), status, options.read_only));
   if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {
-    return tl::unexpected(right.error());
+    return failure_of(right);
   }
   device->link(options.stable_link);
   return device;

@@ -52,16 +52,16 @@ MountFile::MountFile(os::TrustedDirectory directory, std::string name, FileDescr
 
 Result<MountFile> MountFile::provide(const std::string& path) {
   auto directory = os::TrustedDirectory::open_parent_of(path, os::PathTrust::no_foreign_changes);
-  if (!directory) return tl::unexpected(directory.error());
+  if (!directory) return failure_of(directory);
   const std::string name = std::filesystem::path(path).filename().string();
   const auto made = make_file(*directory, name, path);
-  if (!made) return tl::unexpected(made.error());
+  if (!made) return failure_of(made);
   FileDescriptor file(::openat(directory->fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, "open", path);
   MountFile out(std::move(*directory), name, std::move(file), *made);
   if (auto fine = check_file(out.file_.get(), path); !fine) {
     out.remove();
-    return tl::unexpected(fine.error());
+    return failure_of(fine);
   }
   return out;
 }

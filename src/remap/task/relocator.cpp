@@ -60,7 +60,7 @@ bool Relocator::stopping() {
 Result<RelocationReport> Relocator::relocate(SectorRange range) {
   RelocationReport done;
   for (const SectorRange chunk : chunks_of(range, kChunk)) {
-    if (const auto moved = relocate_held(chunk, done); !moved) return tl::unexpected(moved.error());
+    if (const auto moved = relocate_held(chunk, done); !moved) return failure_of(moved);
   }
   return done;
 }

@@ -211,7 +211,7 @@ Result<UnremapReport> unremap(DataPath& path, Remapper& remapper, SectorRange ra
     const SectorRange chunk{at, std::min(kChunk, range.end() - at)};
     at = chunk.end();
     if (const auto back = return_chunk(path, remapper, chunk, done); !back) {
-      return tl::unexpected(back.error());
+      return failure_of(back);
     }
   }
   return done;
