@@ -18,10 +18,11 @@ BlockDevice::BlockDevice(std::string path, const Geometry& geometry)
     : path_(std::move(path)), geometry_(geometry) {}
 
 bool BlockDevice::fits(Sector first, std::uint64_t bytes) const {
-  const std::uint64_t block = geometry_.logical_block_bytes;
-  if (bytes % block != 0 || first.value % (block / kSectorBytes) != 0) return false;
-  const SectorCount count = SectorCount::from_bytes(bytes);
-  return first.value <= geometry_.size.value && count.value <= geometry_.size.value - first.value;
+  // Logical blocks are powers of two, and a division would cost more than all else here.
+  const std::uint64_t part_of_block = geometry_.logical_block_bytes - 1;
+  if (((bytes | first.byte_offset()) & part_of_block) != 0) return false;
+  const std::uint64_t size = geometry_.size.value;
+  return first.value <= size && bytes / kSectorBytes <= size - first.value;
 }
 
 IoStatus BlockDevice::read(Sector first, std::span<std::byte> out) {

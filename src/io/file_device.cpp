@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/aligned_buffer.hpp"
@@ -35,7 +36,7 @@ bool is_aligned(const void* memory) {
 }
 
 // Goes on after a first transfer of `moved` bytes (-1: errno) was not all of `bytes`:
-// `transfer(done)` is one pread or pwrite of what is left. A device that answers nothing inside its
+// `transfer(done)` is one system call for what is left. A device that answers nothing inside its
 // size, or less than a block, has lost its end, or is no longer there: an error of the device,
 // never zeros, and no bad sector.
 template <typename Transfer>
@@ -56,24 +57,46 @@ template <typename Transfer>
   }
 }
 
+// The C library's pread and pwrite are points at which their thread may be cancelled, and prepare
+// for that in every call of a process with threads. No thread of ours is ever cancelled, so the
+// system call is made by itself. The sanitizers look at buffers in the library's functions.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kCallsKernelItself = false;
+#else
+constexpr bool kCallsKernelItself =
+    sizeof(long) == sizeof(off_t);  // else the offset takes two words
+#endif
+
+ssize_t read_at(int fd, std::span<std::byte> out, off_t offset) {
+  if constexpr (kCallsKernelItself) {
+    return ::syscall(SYS_pread64, fd, out.data(), out.size(), offset);
+  }
+  return ::pread(fd, out.data(), out.size(), offset);
+}
+
+ssize_t write_at(int fd, std::span<const std::byte> data, off_t offset) {
+  if constexpr (kCallsKernelItself) {
+    return ::syscall(SYS_pwrite64, fd, data.data(), data.size(), offset);
+  }
+  return ::pwrite(fd, data.data(), data.size(), offset);
+}
+
 // Nearly every request is one system call and nothing else: docs/performance.md, "Instructions".
 IoStatus read_all(int fd, off_t offset, std::span<std::byte> out, std::size_t block_bytes) {
-  const ssize_t moved = ::pread(fd, out.data(), out.size(), offset);
+  const ssize_t moved = read_at(fd, out, offset);
   if (moved == static_cast<ssize_t>(out.size())) [[likely]]
     return kIoOk;
   return transfer_rest(moved, out.size(), block_bytes, [&](std::size_t done) {
-    const auto rest = out.subspan(done);
-    return ::pread(fd, rest.data(), rest.size(), offset + static_cast<off_t>(done));
+    return read_at(fd, out.subspan(done), offset + static_cast<off_t>(done));
   });
 }
 
 IoStatus write_all(int fd, off_t offset, std::span<const std::byte> data, std::size_t block_bytes) {
-  const ssize_t moved = ::pwrite(fd, data.data(), data.size(), offset);
+  const ssize_t moved = write_at(fd, data, offset);
   if (moved == static_cast<ssize_t>(data.size())) [[likely]]
     return kIoOk;
   return transfer_rest(moved, data.size(), block_bytes, [&](std::size_t done) {
-    const auto rest = data.subspan(done);
-    return ::pwrite(fd, rest.data(), rest.size(), offset + static_cast<off_t>(done));
+    return write_at(fd, data.subspan(done), offset + static_cast<off_t>(done));
   });
 }
 
