@@ -74,6 +74,20 @@ void run(std::size_t requests) {
     need(::pread(fd, buffer.span().data(), buffer.size(), offset(s)) == size);
   });
   count("engine read", at, [&](Sector s) { need(engine->read(s, buffer.span()).ok()); });
+  const auto begin_and_finish = [&](remap::Request request) {
+    auto direct = engine->begin(request);
+    need(direct.has_value());
+    const io::IoStatus status = remap::issue(*direct);
+    need(engine->finish(std::move(*direct), status).has_value());
+  };
+  count("begun read", at, [&](Sector s) {
+    begin_and_finish(
+        {.kind = remap::Request::Kind::read, .range = {s, kBlock}, .out = buffer.span()});
+  });
+  count("begun write", at, [&](Sector s) {
+    begin_and_finish(
+        {.kind = remap::Request::Kind::write, .range = {s, kBlock}, .data = buffer.span()});
+  });
   nbd::NbdDisk disk(*engine, false);
   count("nbd read", at, [&](Sector s) { need(disk.read(s.byte_offset(), buffer.span()) == 0); });
   count("plain write", at, [&](Sector s) {

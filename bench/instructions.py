@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 SKIPPED = 77
-LIMIT = 300
+LIMIT = 273
 
 
 def counts(program, requests, directory):
@@ -54,17 +54,18 @@ def main():
     print("\n### Instructions of a clean 4 KiB request\n")
     print(f"{arguments.requests} requests of each kind, callgrind; limit {arguments.limit} added\n")
     print("| request | plain | through the engine | added | with 1 % of the blocks remapped, added "
-          "| by NBD, of our own | added |")
-    print("| --- | --: | --: | --: | --: | --: | --: |")
+          "| begun and finished, added | by NBD, of our own | added |")
+    print("| --- | --: | --: | --: | --: | --: | --: | --: |")
     worst = 0
     for what, call in (("read", "pread"), ("write", "pwrite")):
         plain = found[f"plain {what}"] / arguments.requests
         engine = found[f"engine {what}"] / arguments.requests
         among = found[f"engine {what}, 1 % remapped"] / arguments.requests
         worst = max(worst, engine - plain)
+        begun = found[f"begun {what}"] / arguments.requests
         by_nbd = found[f"nbd {what}"] / arguments.requests
         print(f"| {what} | {plain:.1f} ({call}) | {engine:.1f} | {engine - plain:.1f} "
-              f"| {among - plain:.1f} | {by_nbd:.1f} | {by_nbd - plain:.1f} |")
+              f"| {among - plain:.1f} | {begun - plain:.1f} | {by_nbd:.1f} | {by_nbd - plain:.1f} |")
     if worst > arguments.limit:
         print(f"\ninstructions: {worst:.1f} is above the limit", file=sys.stderr)
         return 1
