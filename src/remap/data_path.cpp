@@ -43,10 +43,9 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       live(geometry.size, table, scheduling, memory_.pins),
       main_gate(scheduling),
       spare_gate(scheduling),
-      dirty(geometry.size, memory_.dirty),
-      covered(geometry.size, memory_.covered),
+      unflushed(geometry.size, memory_.unflushed),
       // A read-only set never asks main to flush: what main shows has to do.
-      evidence(geometry.size, live.pins(), dirty, covered, memory_.evidence, parts.evidence,
+      evidence(geometry.size, live.pins(), unflushed, memory_.evidence, parts.evidence,
                parts.store == nullptr || parts.main_settled, scheduling),
       failing(std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}),
       zeroes(kZeroBytes),
@@ -76,7 +75,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
   if (!status.ok()) [[unlikely]] {
     note_failed_write(range);
   } else {
-    dirty.add(range);
+    unflushed.add(range);
   }
   return status;
 }
@@ -118,7 +117,7 @@ io::IoStatus DataPath::zero_main(SectorRange range) {
 
 io::IoStatus DataPath::end_main_zero(SectorRange range, io::IoStatus status) {
   if (status.ok()) {
-    dirty.add(range);
+    unflushed.add(range);
     return status;
   }
   evidence.void_range(range);

@@ -23,8 +23,8 @@
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
 #include "remap/process_clock.hpp"
-#include "table/dirty_regions.hpp"
 #include "table/live_table.hpp"
+#include "table/unflushed_writes.hpp"
 
 namespace dmremap::remap {
 
@@ -133,8 +133,7 @@ class DataPath {
   Breaker breaker;
   FlushGate main_gate;
   FlushGate spare_gate;
-  table::DirtyRegions dirty;    // of main: written and acknowledged since the last good flush
-  table::DirtyRegions covered;  // of main: those that the flush in progress must make durable
+  table::UnflushedWrites unflushed;  // of main
   ContentEvidence evidence;
   FailingPlaces failing;  // of the spare
   SpareTrouble spare_trouble;

@@ -324,6 +324,31 @@ TEST_F(EngineEvidence, WhatAFailedFlushCoveredIsNoEvidenceForTheRestOfTheRun) {
   EXPECT_TRUE(taken()) << reason();
 }
 
+// What a front end asks whose requests outlive the engine: a flush that failed, and was not told to
+// have failed when the engine was killed, must not succeed when it is asked for again.
+TEST_F(EngineEvidence, Promise3_TheMemoryOfAKilledEngineSaysThatAFlushIsInDoubt) {
+  AlignedBuffer memory(EngineMemory::bytes_for(kMainSize));
+  rig.memory = memory.span();
+  start();
+  const auto in_doubt = [&] { return flush_in_doubt_after_kill(memory.span(), kMainSize); };
+  EXPECT_FALSE(in_doubt());
+  EXPECT_TRUE(flush_in_doubt_after_kill(memory.span(), {kMainSize.value * 4'096}));
+  bool while_asked = false;
+  io::IoStatus answer{EIO};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != sim::Request::Kind::flush) return io::kIoOk;
+    while_asked = in_doubt();
+    return answer;
+  });
+  ASSERT_EQ(rig.write(0, 8, 2), 0);
+  EXPECT_NE(rig.engine->flush().error, 0);
+  EXPECT_TRUE(while_asked);
+  EXPECT_TRUE(in_doubt()) << "its user may not have been told when the engine is killed";
+  answer = io::kIoOk;
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_FALSE(in_doubt());
+}
+
 // An engine that is killed leaves its memory. Whatever it was doing, what is said to hold does.
 TEST_F(EngineEvidence, TheMemoryOfAKilledEngineHoldsWhatIsCertain) {
   std::vector<std::uint64_t> words(EngineMemory::bytes_for(kMainSize) / 8 + 8);

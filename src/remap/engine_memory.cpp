@@ -2,40 +2,26 @@
 #include "remap/engine_memory.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.hpp"
 #include "remap/evidence/evidence.hpp"
-#include "table/dirty_regions.hpp"
 #include "table/snapshot.hpp"
+#include "table/unflushed_writes.hpp"
 
 namespace dmremap::remap {
 
 namespace {
 
-bool any_region(std::span<const std::byte> words, SectorRange range) {
-  const std::uint64_t last = table::region_of(range.end() - SectorCount{1});
-  for (std::uint64_t region = table::region_of(range.first); region <= last; ++region) {
-    std::uint64_t word = 0;
-    if (region / 64 * sizeof word + sizeof word > words.size()) return true;
-    std::memcpy(&word, words.subspan(region / 64 * sizeof word).data(), sizeof word);
-    if ((word >> (region % 64) & 1U) != 0) return true;
-  }
-  return false;
-}
-
 template <typename Byte>
 struct Parts {
   std::span<Byte> pins;
   std::span<Byte> evidence;
-  std::span<Byte> dirty;
-  std::span<Byte> covered;
+  std::span<Byte> unflushed;
 };
 
 // Requires EngineMemory::bytes_for(main_size) bytes.
 template <typename Byte>
 Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
-  const std::size_t dirty = table::DirtyRegions::bytes_for(main_size);
   std::size_t at = 0;
   const auto next = [&](std::size_t bytes) {
     const auto part = memory.subspan(at, bytes);
@@ -45,8 +31,7 @@ Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
   Parts<Byte> out;
   out.pins = next(table::Pins::kBytes);
   out.evidence = next(ContentEvidence::kBytes);
-  out.dirty = next(dirty);
-  out.covered = next(dirty);
+  out.unflushed = next(table::UnflushedWrites::bytes_for(main_size));
   return out;
 }
 
@@ -54,13 +39,13 @@ Parts<Byte> parts_of(std::span<Byte> memory, SectorCount main_size) {
 
 std::size_t EngineMemory::bytes_for(SectorCount main_size) {
   return table::Pins::kBytes + ContentEvidence::kBytes +
-         2 * table::DirtyRegions::bytes_for(main_size);
+         table::UnflushedWrites::bytes_for(main_size);
 }
 
 EngineMemory EngineMemory::of(std::span<std::byte> memory, SectorCount main_size) {
   DMREMAP_ASSERT(memory.size() == bytes_for(main_size));
   const Parts<std::byte> parts = parts_of(memory, main_size);
-  return {parts.pins, parts.evidence, parts.dirty, parts.covered};
+  return {parts.pins, parts.evidence, parts.unflushed};
 }
 
 std::vector<BlockHash> evidence_after_kill(std::span<const std::byte> memory,
@@ -75,13 +60,18 @@ std::vector<BlockHash> evidence_after_kill(std::span<const std::byte> memory,
                          block.count.value <= main_size.value - block.first.value;
     // A request in flight may have been a write that had reached the device, a region that is dirty
     // or covered may hold other data after a power cut than before it: neither proves anything.
-    if (!on_main || any_region(parts.dirty, block) || any_region(parts.covered, block) ||
+    if (!on_main || table::UnflushedWrites::any_in(parts.unflushed, main_size, block) ||
         std::ranges::any_of(in_flight, [&](SectorRange r) { return r.overlaps(block); })) {
       continue;
     }
     out.push_back(known);
   }
   return out;
+}
+
+bool flush_in_doubt_after_kill(std::span<const std::byte> memory, SectorCount main_size) {
+  return memory.size() != EngineMemory::bytes_for(main_size) ||
+         table::UnflushedWrites::is_flush_in_doubt(parts_of(memory, main_size).unflushed);
 }
 
 }  // namespace dmremap::remap

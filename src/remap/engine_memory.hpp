@@ -5,9 +5,9 @@
 //
 //   at         bytes            what
 //   0          16384            the slots of the requests in flight (Pins)
-//   16384      2048             the evidence, kMostEvidence places of 64 bytes, the rest unused
-//   18432      dirty            one bit for each region of 1 MiB, in words of 8 bytes: DirtyRegions
-//   + dirty    dirty            the same: regions that a flush in progress covers
+//   16384      1984             the evidence, kMostEvidence places of 64 bytes, the rest unused
+//   18368      the rest         the regions of main that were written and not flushed, one bit for
+//                               each of 1 MiB, and whether a flush is in doubt: UnflushedWrites
 //
 // All words are in the byte order of the machine: nothing reads this memory on another one.
 #pragma once
@@ -24,8 +24,7 @@ namespace dmremap::remap {
 struct EngineMemory {
   std::span<std::byte> pins;
   std::span<std::byte> evidence;
-  std::span<std::byte> dirty;
-  std::span<std::byte> covered;
+  std::span<std::byte> unflushed;
 
   [[nodiscard]] static std::size_t bytes_for(SectorCount main_size);
   // `memory` has bytes_for(main_size) bytes, aligned to 64.
@@ -37,5 +36,11 @@ struct EngineMemory {
 // is not of an engine over a main of this size. Pure, and total on any bytes.
 [[nodiscard]] std::vector<BlockHash> evidence_after_kill(std::span<const std::byte> memory,
                                                          SectorCount main_size);
+
+// Whether a flush of main may have failed without the word of it having reached its user: a front
+// end whose requests outlive the process that was killed must not ask main again and believe it.
+// Pure, and total on any bytes: true where they do not tell.
+[[nodiscard]] bool flush_in_doubt_after_kill(std::span<const std::byte> memory,
+                                             SectorCount main_size);
 
 }  // namespace dmremap::remap

@@ -28,13 +28,12 @@ std::uint64_t check_of(std::uint64_t first, std::uint64_t count, std::uint64_t h
 }  // namespace
 
 ContentEvidence::ContentEvidence(SectorCount main_size, const table::Pins& pins,
-                                 table::DirtyRegions& dirty, table::DirtyRegions& covered,
-                                 std::span<std::byte> memory, std::span<const BlockHash> known,
-                                 bool durable, Scheduling& scheduling)
+                                 table::UnflushedWrites& unflushed, std::span<std::byte> memory,
+                                 std::span<const BlockHash> known, bool durable,
+                                 Scheduling& scheduling)
     : main_size_(main_size),
       pins_(pins),
-      dirty_(dirty),
-      covered_(covered),
+      unflushed_(unflushed),
       places_(reinterpret_cast<Place*>(memory.data()), kMostEvidence),
       mutex_(scheduling),
       durable_(durable) {
@@ -88,15 +87,15 @@ void ContentEvidence::begin_flush() {
   const std::lock_guard lock(mutex_);
   // A kill after this leaves the regions among the covered ones, and their entries count for
   // nothing; a kill before it leaves them dirty, with the same effect.
-  dirty_.move_to(covered_);
-  drop_locked([this](SectorRange block) { return covered_.any(block); });
-  flushing_recent_ = dirty_.take_recent();
+  unflushed_.begin_flush();
+  drop_locked([this](SectorRange block) { return unflushed_.covered().any(block); });
+  flushing_recent_ = unflushed_.take_recent();
   if (barred_) barred_->until_flush.move_to(barred_->flushing);
 }
 
 void ContentEvidence::end_flush() {
   const std::lock_guard lock(mutex_);
-  covered_.clear();
+  unflushed_.end_flush();
   if (barred_) barred_->flushing.clear();
   // Durable now, and so worth sampling.
   recent_.insert(recent_.end(), flushing_recent_.begin(), flushing_recent_.end());
@@ -110,8 +109,7 @@ void ContentEvidence::end_flush() {
 
 void ContentEvidence::cancel_flush() {
   const std::lock_guard lock(mutex_);
-  // The device was not there and so has not lost them: they are as dirty as before.
-  covered_.move_to(dirty_);
+  unflushed_.cancel_flush();
   if (barred_) barred_->flushing.move_to(barred_->until_flush);
 }
 
@@ -119,14 +117,14 @@ void ContentEvidence::abandon_flush() {
   const std::lock_guard lock(mutex_);
   BarredRegions& barred = barred_locked();
   // For good: no later flush can make durable what this one may have dropped.
-  covered_.copy_to(barred.for_good);
-  covered_.clear();
+  unflushed_.covered().copy_to(barred.for_good);
+  unflushed_.end_flush();
   barred.flushing.move_to(barred.for_good);
 }
 
 bool ContentEvidence::any_unflushed() const {
   const std::lock_guard lock(mutex_);
-  return dirty_.any() || covered_.any();
+  return unflushed_.any();
 }
 
 void ContentEvidence::flush_failed() {
@@ -140,8 +138,7 @@ void ContentEvidence::flush_failed() {
     const SectorRange on_main = range.intersect({{0}, main_size_});
     if (!on_main.empty()) barred.for_good.add(on_main);
   }
-  dirty_.copy_to(barred.for_good);
-  covered_.copy_to(barred.for_good);
+  unflushed_.copy_to(barred.for_good);
   barred.until_flush.copy_to(barred.for_good);
   barred.flushing.copy_to(barred.for_good);
 }
@@ -154,7 +151,7 @@ void ContentEvidence::void_range(SectorRange range) {
 }
 
 bool ContentEvidence::usable_locked(SectorRange block) const {
-  if (all_barred_ || dirty_.any(block) || covered_.any(block)) return false;
+  if (all_barred_ || unflushed_.any(block)) return false;
   return !barred_ || (!barred_->until_flush.any(block) && !barred_->flushing.any(block) &&
                       !barred_->for_good.any(block));
 }
@@ -210,7 +207,7 @@ bool ContentEvidence::holds_locked(const Entry& entry,
   const SectorRange block = entry.known.block;
   return entry.number != 0 &&
          std::ranges::none_of(in_flight, [block](SectorRange r) { return r.overlaps(block); }) &&
-         !dirty_.any(block) && !covered_.any(block);
+         !unflushed_.any(block);
 }
 
 std::vector<BlockHash> ContentEvidence::valid() const {

@@ -4,7 +4,7 @@
 //
 // An entry says: since this block was read, nothing has written it, and what was read was durable.
 // A clean request pays nothing for that. A write pins its range before it starts and enters its
-// region in DirtyRegions when it is done, before the pin goes; both happen anyway. So an entry
+// region in UnflushedWrites when it is done, before the pin goes; both happen anyway. So an entry
 // holds as long as its region is not dirty, no flush in progress covers its region, and no request
 // in flight overlaps its block. A flush empties the dirty regions, so it drops the entries of the
 // regions it takes in the same step. What changes contents and does not make its region dirty (a
@@ -28,8 +28,8 @@
 
 #include "base/scheduling.hpp"
 #include "remap/evidence/evidence_check.hpp"
-#include "table/dirty_regions.hpp"
 #include "table/snapshot.hpp"
+#include "table/unflushed_writes.hpp"
 
 namespace dmremap::remap {
 
@@ -43,15 +43,15 @@ class ContentEvidence {
   };
 
  public:
-  static constexpr std::size_t kBytes = 32 * sizeof(Place);
+  static constexpr std::size_t kBytes = 31 * sizeof(Place);
   static_assert(kBytes >= kMostEvidence * sizeof(Place));
 
-  // `pins`, `dirty`, `covered` and `memory` outlive this; `memory` has kBytes bytes, aligned to 64,
+  // `pins`, `unflushed` and `memory` outlive this; `memory` has kBytes bytes, aligned to 64,
   // zeroed. `known` holds of main as it is now. `durable`: so does what main shows, without a
   // flush.
-  ContentEvidence(SectorCount main_size, const table::Pins& pins, table::DirtyRegions& dirty,
-                  table::DirtyRegions& covered, std::span<std::byte> memory,
-                  std::span<const BlockHash> known, bool durable, Scheduling& scheduling);
+  ContentEvidence(SectorCount main_size, const table::Pins& pins, table::UnflushedWrites& unflushed,
+                  std::span<std::byte> memory, std::span<const BlockHash> known, bool durable,
+                  Scheduling& scheduling);
   // What the memory of a process that is no more holds, whether it is void or not. Total on any
   // bytes.
   [[nodiscard]] static std::vector<BlockHash> entries_in(std::span<const std::byte> memory);
@@ -117,8 +117,7 @@ class ContentEvidence {
 
   const SectorCount main_size_;
   const table::Pins& pins_;
-  table::DirtyRegions& dirty_;
-  table::DirtyRegions& covered_;
+  table::UnflushedWrites& unflushed_;
   const std::span<Place> places_;
   mutable Mutex mutex_;  // no I/O is done under it
   std::array<Entry, kMostEvidence> entries_{};

@@ -25,9 +25,8 @@ class Evidence : public ::testing::Test {
       : memory_(EngineMemory::bytes_for(kSize)),
         parts_(EngineMemory::of(memory_.span(), kSize)),
         pins(system_scheduling(), parts_.pins),
-        dirty(kSize, parts_.dirty),
-        covered(kSize, parts_.covered),
-        evidence(kSize, pins, dirty, covered, parts_.evidence, known, true, system_scheduling()) {}
+        unflushed(kSize, parts_.unflushed),
+        evidence(kSize, pins, unflushed, parts_.evidence, known, true, system_scheduling()) {}
 
   // Sampled, with nothing in between.
   bool sample(std::uint64_t first, bool recent = true) {
@@ -44,15 +43,14 @@ class Evidence : public ::testing::Test {
   AlignedBuffer memory_;
   EngineMemory parts_;
   table::Pins pins;
-  table::DirtyRegions dirty;
-  table::DirtyRegions covered;
+  table::UnflushedWrites unflushed;
   ContentEvidence evidence;
 };
 
 TEST_F(Evidence, HoldsUntilItsRegionIsWritten) {
   EXPECT_TRUE(sample(0));
   EXPECT_TRUE(sample(2'048));
-  dirty.add({{100}, {8}});
+  unflushed.add({{100}, {8}});
   EXPECT_EQ(evidence.valid(), (std::vector<BlockHash>{block(2'048)}));
   EXPECT_EQ(left(), evidence.valid());
   EXPECT_FALSE(sample(8)) << "not durable yet";
@@ -62,24 +60,24 @@ TEST_F(Evidence, HoldsUntilItsRegionIsWritten) {
 }
 
 TEST_F(Evidence, AFlushThatIsNotDoneCoversItsRegions) {
-  dirty.add({{100}, {8}});
+  unflushed.add({{100}, {8}});
   evidence.begin_flush();
   EXPECT_TRUE(evidence.any_unflushed());
   EXPECT_FALSE(sample(0));
   EXPECT_TRUE(sample(2'048));
   evidence.cancel_flush();
-  EXPECT_TRUE(dirty.any());
-  EXPECT_FALSE(covered.any());
+  EXPECT_TRUE(unflushed.any());
+  EXPECT_FALSE(unflushed.covered().any());
   EXPECT_FALSE(sample(0));
 }
 
 TEST_F(Evidence, AWriteAndAFlushDuringTheReadAreNoticed) {
   ASSERT_TRUE(evidence.begin({{0}, {8}}));
-  dirty.add({{4}, {1}});
+  unflushed.add({{4}, {1}});
   flush();
   EXPECT_FALSE(evidence.publish(1, true));
   ASSERT_TRUE(evidence.begin({{0}, {8}}));
-  dirty.add({{2'048}, {1}});
+  unflushed.add({{2'048}, {1}});
   flush();
   EXPECT_TRUE(evidence.publish(1, true)) << "elsewhere";
 }
@@ -109,13 +107,13 @@ TEST_F(Evidence, WhatIsVoidedIsNotTakenUpBeforeAFlush) {
 }
 
 TEST_F(Evidence, AFailedFlushEndsItForWhatWasNotDurable) {
-  dirty.add({{0}, {8}});
+  unflushed.add({{0}, {8}});
   evidence.void_range({{4'096}, {8}});
   const table::Pins::Pin pin = pins.pin({{8'192}, {8}});
   evidence.begin_flush();
   evidence.flush_failed();
   evidence.abandon_flush();
-  EXPECT_FALSE(covered.any());
+  EXPECT_FALSE(unflushed.covered().any());
   flush();
   EXPECT_FALSE(sample(0));
   EXPECT_FALSE(sample(4'096));
@@ -136,9 +134,9 @@ TEST_F(Evidence, NewOnesReplaceTheOldestThatMayGo) {
 }
 
 TEST_F(Evidence, WhereWritesBeganIsKnownOnceTheyAreDurable) {
-  dirty.add({{100}, {8}});
-  dirty.add({{200}, {8}});  // the region is dirty already: nobody looks
-  dirty.add({{4'090}, {8}});
+  unflushed.add({{100}, {8}});
+  unflushed.add({{200}, {8}});  // the region is dirty already: nobody looks
+  unflushed.add({{4'090}, {8}});
   EXPECT_TRUE(evidence.take_recent().empty());
   flush();
   EXPECT_EQ(evidence.take_recent(), (std::vector<Sector>{{100}, {4'090}, {4'096}}));

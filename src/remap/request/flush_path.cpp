@@ -62,13 +62,16 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
 void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful) {
   const bool told_of_all = !path_.main_gate.failed_untold();
   if (flushed.ok()) path_.main_flushed.store(true);
-  if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
+  if (flushed.ok() && told_of_all) {
+    path_.evidence.end_flush();
+    return path_.unflushed.end_doubt();
+  }
   // Nothing can be read back from a device that is not there. It is when main is here again: a
   // flush fails then, too.
   if (!flushed.ok() && path_.diagnose_main(flushed.error) == io::Fault::device) {
     return path_.evidence.cancel_flush();
   }
-  path_.covered.for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
+  path_.unflushed.covered().for_each([&doubtful](std::uint64_t region) { doubtful.push_back(region); });
   return flushed.ok() ? path_.evidence.end_flush() : path_.evidence.abandon_flush();
 }
 

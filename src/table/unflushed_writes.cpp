@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "table/unflushed_writes.hpp"
+
+#include <cstring>
+#include <new>
+
+#include "base/assert.hpp"
+
+namespace dmremap::table {
+
+namespace {
+
+// A line of its own, so that the words of the regions begin on one.
+constexpr std::size_t kDoubtBytes = 64;
+
+std::uint64_t word_at(std::span<const std::byte> memory, std::size_t at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, memory.subspan(at, sizeof word).data(), sizeof word);
+  return word;
+}
+
+bool any_region(std::span<const std::byte> words, SectorRange range) {
+  const std::uint64_t last = region_of(range.end() - SectorCount{1});
+  for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
+    const std::uint64_t at = region / 64 * sizeof(std::uint64_t);
+    if (at + sizeof(std::uint64_t) > words.size()) return true;
+    if ((word_at(words, at) >> (region % 64) & 1U) != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::size_t UnflushedWrites::bytes_for(SectorCount main_size) {
+  return kDoubtBytes + 2 * DirtyRegions::bytes_for(main_size);
+}
+
+UnflushedWrites::UnflushedWrites(SectorCount main_size, std::span<std::byte> memory)
+    : in_doubt_(new (memory.data()) std::atomic<std::uint64_t>(0)),
+      dirty_(main_size, memory.subspan(kDoubtBytes, DirtyRegions::bytes_for(main_size))),
+      covered_(main_size, memory.last(DirtyRegions::bytes_for(main_size))) {
+  DMREMAP_ASSERT(memory.size() == bytes_for(main_size));
+}
+
+void UnflushedWrites::copy_to(DirtyRegions& into) const {
+  dirty_.copy_to(into);
+  covered_.copy_to(into);
+}
+
+void UnflushedWrites::begin_flush() {
+  // A kill before this: main was not asked yet. A kill after it: nobody knows what main answered.
+  in_doubt_->store(1);
+  dirty_.move_to(covered_);
+}
+
+bool UnflushedWrites::any_in(std::span<const std::byte> memory, SectorCount main_size,
+                             SectorRange range) {
+  if (memory.size() != bytes_for(main_size)) return true;
+  const std::size_t bytes = DirtyRegions::bytes_for(main_size);
+  return any_region(memory.subspan(kDoubtBytes, bytes), range) ||
+         any_region(memory.last(bytes), range);
+}
+
+bool UnflushedWrites::is_flush_in_doubt(std::span<const std::byte> memory) {
+  return memory.size() < sizeof(std::uint64_t) || word_at(memory, 0) != 0;
+}
+
+}  // namespace dmremap::table
