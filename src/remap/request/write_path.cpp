@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sector_parts.hpp"
+#include "remap/request/copy_on_write.hpp"
 #include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
@@ -126,9 +127,16 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
 io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainder,
                                        std::uint64_t deadline_ns) {
   if (remainder.items.empty()) return io::kIoOk;
-  const Outcome outcome = remapper_->run(remainder.items, deadline_ns);
-  // Healing takes a hold of its own, and a hold waits for pins.
-  pin.release();
+  Outcome outcome;
+  if (path_.main_write_refusal.load() != 0) [[unlikely]] {
+    // Holds more than the request's range, and a hold waits for pins.
+    pin.release();
+    outcome = CopyOnWrite(path_, *remapper_).store(remainder.items, deadline_ns);
+  } else {
+    outcome = remapper_->run(remainder.items, deadline_ns);
+    // Healing takes a hold of its own.
+    pin.release();
+  }
   const bool help = main_may_help(outcome);
   remainder.main_touched = remainder.main_touched || help;
   remainder.spare_touched = true;  // the remapper may have found a sector there already

@@ -79,6 +79,7 @@ Report& Report::operator+=(const Report& other) {
   settled_failing += other.settled_failing;
   failing_moved += other.failing_moved;
   others_shown += other.others_shown;
+  main_locks += other.main_locks;
   others_refused += other.others_refused;
   evidence_kept += other.evidence_kept;
   main_faults += other.main_faults;
@@ -107,6 +108,7 @@ std::vector<std::string> Report::missing() const {
   if (slow_found == 0) out.emplace_back("a sector found slow");
   if (settled_failing == 0) out.emplace_back("failing sectors left to settle");
   if (failing_moved == 0) out.emplace_back("a failing sector that reads again");
+  if (main_locks == 0) out.emplace_back("a main that takes no writes");
   if (others_refused == 0) out.emplace_back("a disk that is not main as it was left refused");
   if (evidence_kept == 0) out.emplace_back("evidence of main's contents after a crash");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
@@ -151,6 +153,7 @@ std::string Report::text() const {
   add_line(out, "a failing one that reads again", failing_moved);
   add_line(out, "another disk where main was", others_shown);
   add_line(out, "  refused by its contents", others_refused);
+  add_line(out, "main took no writes", main_locks);
   add_line(out, "evidence left by a crash", evidence_kept);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);

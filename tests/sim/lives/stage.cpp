@@ -53,6 +53,7 @@ Plan::Plan(Dice& dice) {
   rough_spare = !small_spare && dice.one_in(4);
   begins = dice.one_in(2);
   spare_medium_error = dice.one_in(2) ? EIO : ENODATA;
+  locks = dice.one_in(6);
 }
 
 Stage::Stage(std::uint64_t seed, bool talk)

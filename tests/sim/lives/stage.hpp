@@ -44,6 +44,7 @@ struct Plan {
   std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
   int spare_medium_error = 0;        // what its data gives where the medium lost it
   bool rough_spare = false;          // long runs of it refuse all writes, from the beginning
+  bool locks = false;                // main takes no writes now and then, and still reads
   bool begins = false;               // some requests are begun and finished, not waited for
   std::vector<unsigned> bad_copies;  // of the metadata: at most two, that may fail for good
 };

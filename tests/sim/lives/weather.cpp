@@ -109,7 +109,19 @@ class Weather {
     return kErrors.at(dice_.below(kErrors.size()));
   }
 
+  // As `blockdev --setro` does, and a flash at its end.
+  void lock() {
+    FaultRule rule;
+    rule.kind = FaultKind::write_error;
+    rule.range = {{0}, stage_.plan.main.size};
+    rule.error = dice_.one_in(2) ? EPERM : EROFS;
+    rule.reads = false;
+    ++stage_.report.main_locks;
+    add(true, rule);
+  }
+
   void main_rule() {
+    if (stage_.plan.locks && dice_.one_in(4)) return lock();
     FaultRule rule;
     rule.range = stage_.some_range(dice_, 64);
     rule.error = media_error();
