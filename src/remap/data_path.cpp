@@ -33,6 +33,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       policy(content.configuration),
       request_deadline_ns(std::uint64_t{policy.request_deadline_ms} * 1'000'000U),
       table_capacity(metadata::table_capacity(content)),
+      main_opened_read_only(parts.main_read_only),
       raw_clock(*parts.clock),
       clock(*parts.clock, *parts.scheduling, parts.watch_pauses),
       scheduling(*parts.scheduling),
@@ -49,6 +50,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
                parts.store == nullptr || parts.main_settled, scheduling),
       failing(std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}),
       zeroes(kZeroBytes),
+      main_write_refusal(parts.main_read_only ? EROFS : 0),
       main_(parts.main),
       spare_(*parts.spare),
       main_probe_(
@@ -190,8 +192,9 @@ io::Fault DataPath::diagnose_main(int error) {
 
 bool DataPath::refuses_writes(int error) {
   // EPERM: a block device that was set read-only (Linux, block/fops.c, blkdev_write_iter). EROFS:
-  // an image whose file system was. No read gives either.
-  if (error != EPERM && error != EROFS) return false;
+  // an image whose file system was. EBADF: one that was opened so. A main that reads gives none of
+  // them for another reason.
+  if (error != EPERM && error != EROFS && error != EBADF) return false;
   if (main_write_refusal.load() == 0 && !reads_well(main_device())) return false;
   main_write_refusal.store(error);
   return true;

@@ -119,6 +119,7 @@ class DataPath {
   const format::Configuration policy;
   const std::uint64_t request_deadline_ns;
   const std::uint64_t table_capacity;  // entries that fit a metadata slot
+  const bool main_opened_read_only;    // it takes no writes, whatever the kernel says
   Clock& raw_clock;
   mutable ProcessClock clock;  // of all deadlines and durations; reading it changes nothing
   Scheduling& scheduling;
@@ -152,9 +153,9 @@ class DataPath {
   std::atomic<bool> spare_full{false};
   std::atomic<bool> spare_low{false};
   std::atomic<bool> table_full{false};
-  std::atomic<int> trip_error{0};          // the errno that last tripped the breaker
-  std::atomic<int> main_write_refusal{0};  // the errno with which main, though it reads, takes no
-                                           // writes; 0: none is known
+  std::atomic<int> trip_error{0};       // the errno that last tripped the breaker
+  std::atomic<int> main_write_refusal;  // the errno with which main, though it reads, takes no
+                                        // writes; 0: none is known
 
   [[nodiscard]] std::string read_only_reason() const;
 

@@ -258,7 +258,9 @@ class RunningEngine final : public Engine {
     }
     path_.spare_trouble.withhold(news.spare_shrank);
     // Twice in a row, since a write may be refused between a look and its word here.
-    if (!news.main_read_only && !before.main_read_only) path_.main_write_refusal.store(0);
+    if (!news.main_read_only && !before.main_read_only && !path_.main_opened_read_only) {
+      path_.main_write_refusal.store(0);
+    }
     if (!news.main_absence.empty()) {
       path_.trip_because(news.main_absence);
     } else if (news.main_shrank) {

@@ -61,6 +61,9 @@ struct EngineParts {
   Scheduling* scheduling = &system_scheduling();
   bool watch_pauses = true;                 // false: `clock` is moved by hand (process_clock.hpp)
   std::uint32_t rearm_interval_ms = 2'000;  // how often a tripped breaker looks for main
+  // Main was opened without the right to write: all that is written goes to the spare, for as long
+  // as this engine runs. Else it goes there from the first write on that main refuses.
+  bool main_read_only = false;
   // Of main's contents as they are now, durable: from the run before.
   std::vector<BlockHash> evidence;
   // Nothing that main shows now is in a volatile cache of it alone: the last stop was clean, or

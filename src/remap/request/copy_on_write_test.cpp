@@ -123,6 +123,23 @@ TEST_F(CopyOnWriteTest, Promise5_AMainThatTakesWritesAgainHasNothingCopiedAlong)
   EXPECT_EQ(rig.table().remapped, kChunk.value + 8);
 }
 
+TEST_F(CopyOnWriteTest, Promise6_AMainThatIsOpenedReadOnlyHasItsWritesOnTheSpareFromTheStart) {
+  rig.stop();
+  rig.main.fail_writes({{0}, kMainSize}, EBADF);
+  rig.main_read_only = true;
+  rig.start();
+  rig.engine->note_devices({});
+  rig.engine->note_devices({});
+  EXPECT_TRUE(rig.engine->conditions().main_read_only) << "although the kernel would take writes";
+  ASSERT_EQ(rig.write(64, 8, 2), 0);
+  EXPECT_EQ(rig.engine->write_zeroes({{128}, {64}}).error, 0);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.read(128, 64), 0);
+  EXPECT_EQ(rig.read(0, 64), 1);
+  EXPECT_EQ(rig.table().remapped, kChunk.value);
+}
+
 TEST_F(CopyOnWriteTest, Promise1_WritersOfOneChunkDoNotOverwriteEachOther) {
   std::vector<std::thread> writers;
   std::array<int, 8> errors{};
