@@ -258,6 +258,7 @@ void client(Stage& stage, Dice dice, unsigned number) {
   stage.world.name_thread(fmt::format("client {}", number));
   for (std::uint64_t i = 0; i < stage.plan.requests && !stage.ending; ++i) {
     const SectorRange range = stage.some_range(dice, dice.one_in(40) ? kMegabyte : kLongest);
+    if (!stage.plan.weak.empty() && dice.one_in(12)) (void)checked_read(stage, stage.plan.weak);
     switch (dice.below(20)) {
       case 0:
       case 1:

@@ -54,6 +54,10 @@ Plan::Plan(Dice& dice) {
   begins = dice.one_in(2);
   spare_medium_error = dice.one_in(2) ? EIO : ENODATA;
   locks = dice.one_in(6);
+  if (slow && !dice.one_in(4)) {
+    const std::uint64_t block = main.physical_block_bytes / kSectorBytes;
+    weak = {{dice.below(area.value / block) * block}, {block}};
+  }
 }
 
 Stage::Stage(std::uint64_t seed, bool talk)

@@ -40,6 +40,7 @@ struct Plan {
   std::vector<Sector> hot;     // where most requests and faults go
   bool small_spare = false;    // nearly all of it is taken before
   bool slow = false;           // faults that take seconds
+  SectorRange weak;            // a block that reads, but far slower than its neighbours; or none
   std::uint32_t evidence_interval_ms = 1'000;
   std::uint64_t weather_one_in = 1;  // of the pauses between changes of the faults
   int spare_medium_error = 0;        // what its data gives where the medium lost it

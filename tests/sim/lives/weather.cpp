@@ -41,12 +41,12 @@ class Weather {
     std::size_t id = 0;
   };
 
-  // Some disks have a place that reads, but far slower than its neighbours, whatever the weather.
+  // Whatever the weather.
   std::optional<std::size_t> weaken() {
-    if (!stage_.plan.slow || dice_.one_in(2)) return std::nullopt;
+    if (stage_.plan.weak.empty()) return std::nullopt;
     FaultRule rule;
     rule.kind = FaultKind::slow;
-    rule.range = stage_.block_of(stage_.some_range(dice_, 8).first);
+    rule.range = stage_.plan.weak;
     rule.delay = milliseconds(dice_.between(600, 3'000));
     rule.writes = false;
     return stage_.main.faults().add(std::move(rule));
