@@ -230,15 +230,15 @@ void DataPath::rearm(io::BlockDevice& device) {
   emit(format::EventKind::rearm, Severity::info, {}, 0, "main is back");
 }
 
-io::IoStatus DataPath::read_spare(Sector first, std::span<std::byte> out) {
-  return noted(spare_.read(first, out));
+io::IoStatus DataPath::read_spare(SpareAddress first, std::span<std::byte> out) {
+  return noted(spare_.read(first.sector, out));
 }
 
-io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data) {
+io::IoStatus DataPath::write_spare(SpareAddress first, std::span<const std::byte> data) {
   // As if it were not there: a device of another size may be another device by now.
   if (spare_trouble.is_withheld()) return {ENXIO};
   const std::uint64_t absences = spare_trouble.absences();
-  io::IoStatus status = spare_.write(first, data);
+  io::IoStatus status = spare_.write(first.sector, data);
   // What a device that is gone did not take is not in its cache.
   if (status.ok() || io::classify(status.error) != io::Fault::device) spare_gate.written();
   // Whoever saw it go may have looked for what is unflushed before this write was marked as that.

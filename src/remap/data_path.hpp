@@ -74,8 +74,8 @@ class DataPath {
   [[nodiscard]] std::string changed_contents() const;
 
   // The spare's data area.
-  io::IoStatus read_spare(Sector first, std::span<std::byte> out);
-  io::IoStatus write_spare(Sector first, std::span<const std::byte> data);
+  io::IoStatus read_spare(SpareAddress first, std::span<std::byte> out);
+  io::IoStatus write_spare(SpareAddress first, std::span<const std::byte> data);
   io::IoStatus flush_spare_device();
   // As diagnose_main; nothing trips.
   io::Fault diagnose_spare(int error);

@@ -357,8 +357,9 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
   // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
   // on a spare that grew they would lie elsewhere.
   const SectorCount spare_size = content.identity.spare.size;
-  auto allocator = table::Allocator::of(spare_size, format::reserved_ranges(spare_size), table,
-                                        parts.main->geometry().unit());
+  auto allocator =
+      table::Allocator::of(kFirstSpare, spare_size, format::reserved_ranges(spare_size), table,
+                           parts.main->geometry().unit());
   if (!allocator) return failure_of(allocator);
   return std::make_unique<RunningEngine>(parts, content, table, std::move(*allocator));
 }

@@ -197,7 +197,8 @@ class Rig {
   }
   [[nodiscard]] SectorRange spare_of(std::uint64_t sector) const {
     for (const format::Extent& extent : engine->extents()) {
-      if (extent.main().contains(Sector{sector})) return extent.slice({{sector}, {1}}).spare();
+      if (extent.main().contains(Sector{sector}))
+        return extent.slice({{sector}, {1}}).spare().sectors();
     }
     return {};
   }

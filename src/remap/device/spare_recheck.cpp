@@ -63,7 +63,7 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
     if (!still_failing(table, unit)) continue;
     const auto data = left.first(unit.count.bytes());
     left = left.subspan(data.size());
-    const Sector place = table.piece_at(unit.first, unit.end()).spare;
+    const SpareAddress place = table.piece_at(unit.first, unit.end()).spare;
     if (const io::IoStatus status = path_.read_spare(place, data); !status.ok()) {
       // Others wait for the hold. It is due again after a while, with those that come after it.
       path_.failing.put_off(unit, path_.clock.monotonic_ns());

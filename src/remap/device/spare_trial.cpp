@@ -16,7 +16,7 @@ constexpr unsigned kPlaces = 8;
 constexpr std::uint64_t kStepFactor = 4;
 
 // Writes one unit of zeros to `at` and makes it durable.
-io::IoStatus write_durably(DataPath& path, Sector at) {
+io::IoStatus write_durably(DataPath& path, SpareAddress at) {
   const FlushGate::Mark mark = path.spare_gate.mark();
   const auto zeroes = path.zeroes.span().first(path.unit().bytes());
   const io::IoStatus status = path.write_spare(at, zeroes);
@@ -34,13 +34,13 @@ SpareTrial trial_of(io::Fault fault, int error) {
 
 SpareTrial try_spare(DataPath& path, table::Allocator& allocator) {
   // The trial leaves no trace in where the next remap looks for a place.
-  const Sector position = allocator.position();
-  std::vector<SectorRange> taken;
+  const SpareAddress position = allocator.position();
+  std::vector<SpareRange> taken;
   std::optional<SpareTrial> failed;
   unsigned failures = 0;
   std::uint64_t step = path.unit().value;
   for (unsigned i = 0; i < kPlaces; ++i, step *= kStepFactor) {
-    const std::optional<SectorRange> run = allocator.allocate({step});
+    const std::optional<SpareRange> run = allocator.allocate({step});
     // A full spare has no place to be tried at; that it is full is a condition of its own.
     if (!run) break;
     taken.push_back(*run);

@@ -111,7 +111,7 @@ io::IoStatus ReadPath::read_main(SectorRange range, std::span<std::byte> out,
   return io::kIoOk;
 }
 
-io::IoStatus ReadPath::read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
+io::IoStatus ReadPath::read_spare(SectorRange range, SpareAddress spare, std::span<std::byte> out,
                                   std::vector<UnreadPart>& unread) {
   const io::IoStatus status = path_.read_spare(spare, out);
   if (status.ok()) return status;

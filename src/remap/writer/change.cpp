@@ -214,7 +214,7 @@ Outcome Change::move(const Item& item) {
 }
 
 // The place that is bound now is retired, and the data goes to another one.
-Outcome Change::replace(const Item& item, SectorRange part, Sector spare, int cause) {
+Outcome Change::replace(const Item& item, SectorRange part, SpareAddress spare, int cause) {
   make_good(part);  // bound again at once, below, or rolled back
   retire({spare, part.count}, cause);
   return place(item, part);
@@ -222,7 +222,7 @@ Outcome Change::replace(const Item& item, SectorRange part, Sector spare, int ca
 
 // A remapped sector's place may have taken the data by now, or be bad, or not read what it was
 // given: then it is replaced.
-Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
+Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) {
   const auto data = part_of(item.data, item.range, part);
   const bool failing = path_.failing.any(part);
   if (!failing) {
@@ -231,7 +231,7 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
     if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
   }
   for (const SectorRange unit : blocks_in(part, path_.unit())) {
-    const Sector place_now = spare + (unit.first - part.first);
+    const SpareAddress place_now = spare + (unit.first - part.first);
     int cause = item.cause;
     if (!failing || !path_.failing.any(unit)) {
       const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
@@ -263,7 +263,7 @@ Outcome Change::place(const Item& item, SectorRange part) {
     if (out_of_time()) return Outcome::spare_refuses;
     SectorRange& next = left.back();
     const SectorCount wanted = search_.feeling() ? path_.unit() : next.count;
-    std::optional<SectorRange> run = allocator_.allocate(wanted);
+    std::optional<SpareRange> run = allocator_.allocate(wanted);
     if (!run) {
       allocator_.reclaim(path_.live.oldest_request());
       run = allocator_.allocate(wanted);
@@ -284,7 +284,7 @@ Outcome Change::place(const Item& item, SectorRange part) {
 }
 
 // What of the run found no place is added to `left`.
-Outcome Change::place_once(const Item& item, SectorRange run, Sector spare,
+Outcome Change::place_once(const Item& item, SectorRange run, SpareAddress spare,
                            std::vector<SectorRange>& left) {
   const io::IoStatus whole = path_.write_spare(spare, part_of(item.data, item.range, run));
   if (whole.ok()) {
@@ -301,10 +301,10 @@ Outcome Change::place_once(const Item& item, SectorRange run, Sector spare,
 }
 
 // A run that was refused as a whole, unit by unit until the search wants to be elsewhere.
-Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io::IoStatus whole,
-                            std::vector<SectorRange>& left) {
+Outcome Change::place_units(const Item& item, SectorRange run, SpareAddress spare,
+                            io::IoStatus whole, std::vector<SectorRange>& left) {
   for (const SectorRange unit : blocks_in(run, path_.unit())) {
-    const SectorRange place_now{spare + (unit.first - run.first), unit.count};
+    const SpareRange place_now{spare + (unit.first - run.first), unit.count};
     const io::IoStatus status =
         unit == run ? whole
                     : path_.write_spare(place_now.first, part_of(item.data, item.range, unit));
@@ -314,7 +314,7 @@ Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io:
       bind(item, unit, State::remapped, place_now.first);
       continue;
     }
-    const SectorRange untried{place_now.end(), run.end() - unit.end()};
+    const SpareRange untried{place_now.end(), run.end() - unit.end()};
     if (const Outcome outcome = refused(status.error); outcome != Outcome::done) {
       allocator_.give_back(place_now);
       allocator_.give_back(untried);
@@ -333,7 +333,7 @@ Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io:
   return Outcome::done;
 }
 
-void Change::bind(const Item& item, SectorRange part, State state, Sector spare) {
+void Change::bind(const Item& item, SectorRange part, State state, SpareAddress spare) {
   Extent extent(state, part, spare);
   extent.with_evidence(item.cause, evidence_.sequence, evidence_.wall_ns);
   table_ = table_.replaced(part, {&extent, 1});
@@ -347,13 +347,13 @@ void Change::make_good(SectorRange part) {
   ++steps_;
 }
 
-Extent Change::retired_place(SectorRange spare, int cause) const {
+Extent Change::retired_place(SpareRange spare, int cause) const {
   Extent extent(State::retired, {{0}, spare.count}, spare.first);
   extent.with_evidence(cause, evidence_.sequence, evidence_.wall_ns);
   return extent;
 }
 
-void Change::retire(SectorRange spare, int cause) {
+void Change::retire(SpareRange spare, int cause) {
   table_ = table_.with_retired(retired_place(spare, cause));
 }
 

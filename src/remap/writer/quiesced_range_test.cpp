@@ -27,8 +27,8 @@ class Quiesce : public ::testing::Test {
     parts.clock = &system_clock();
     parts.watch_pauses = false;
     path = std::make_unique<DataPath>(parts, content, table::Table{});
-    auto allocator = table::Allocator::of(kSpareSize, format::reserved_ranges(kSpareSize),
-                                          table::Table{}, path->unit());
+    auto allocator = table::Allocator::of(
+        kFirstSpare, kSpareSize, format::reserved_ranges(kSpareSize), table::Table{}, path->unit());
     remapper =
         std::make_unique<Remapper>(*path, store, std::move(*allocator), table::Table{}, content);
   }

@@ -347,7 +347,7 @@ void Remapper::publish(const Change& change, const table::Table& table) {
   const bool has_room = table.size() != table_.size();
   table_ = table;
   const std::uint64_t epoch = path_.live.publish(table_, change.changed());
-  for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
+  for (const SpareRange& range : change.freed()) allocator_.free_after(range, epoch);
   allocator_.reclaim(path_.live.oldest_request());
   if (has_room && unrecorded_marks_.empty()) path_.table_full.store(false);
   for (const format::Event& event : change.events()) {
