@@ -31,7 +31,7 @@ RunningEngine::RunningEngine(io::BlockDevice& main, io::BlockDevice& spare,
       taken(metadata::Store::activate(spare, survey, content, system_random(), system_clock()));
   remap::EngineParts parts;
   parts.main = &main;
-  parts.spare = &spare;
+  parts.spares = {&spare};
   parts.store = store_.get();
   parts.clock = &system_clock();
   engine_ = taken(remap::Engine::start(parts, content));

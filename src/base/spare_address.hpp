@@ -17,6 +17,8 @@ namespace dmremap {
 // Counts the spares of a set, in the order in which the set took them.
 enum class SpareIndex : std::uint8_t {};
 inline constexpr SpareIndex kFirstSpare{0};
+// What keeps an account for each spare in place has room for as many.
+inline constexpr std::size_t kMostSpares = 8;
 
 // For lists that have an entry for each spare.
 [[nodiscard]] constexpr std::size_t position_of(SpareIndex index) {

@@ -127,7 +127,7 @@ class Rig {
   void start_with(metadata::Store* with, MainReopener* reopener = nullptr) {
     EngineParts parts;
     parts.main = &main;
-    parts.spare = &spare;
+    parts.spares = {&spare};
     parts.store = with;
     parts.observer = &events;
     parts.reopener = reopener;

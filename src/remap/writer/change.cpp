@@ -29,10 +29,9 @@ bool main_may_help(Outcome outcome) {
          outcome == Outcome::spare_refuses || outcome == Outcome::table_full;
 }
 
-Change::Change(DataPath& path, table::Allocator& allocator, PlaceSearch& search,
-               const table::Table& table, Evidence evidence, std::vector<Extent> unrecorded)
+Change::Change(DataPath& path, PlaceSearch& search, const table::Table& table, Evidence evidence,
+               std::vector<Extent> unrecorded)
     : path_(path),
-      allocator_(allocator),
       search_(search),
       evidence_(evidence),
       table_(table),
@@ -51,7 +50,7 @@ void Change::roll_back(const Mark& mark) {
   events_.resize(mark.events);
   freed_.resize(mark.freed);
   while (allocated_.size() > mark.allocated) {
-    allocator_.give_back(allocated_.back());
+    path_.spares.give_back(allocated_.back());
     allocated_.pop_back();
   }
 }
@@ -83,7 +82,7 @@ Outcome Change::apply(std::span<const Item> items, std::uint64_t deadline_ns) {
       // A spare that refuses everywhere is failing as a whole, or somebody made it read-only:
       // giving up more of it with every request would help no one.
       while (bad_.size() > before.bad) {
-        allocator_.give_back(bad_.back().spare());
+        path_.spares.give_back(bad_.back().spare());
         bad_.pop_back();
       }
       return outcome;
@@ -224,19 +223,21 @@ Outcome Change::replace(const Item& item, SectorRange part, SpareAddress spare, 
 // given: then it is replaced.
 Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) {
   const auto data = part_of(item.data, item.range, part);
-  const bool failing = path_.failing.any(part);
+  const bool failing = path_.spares.failing.any(part);
   if (!failing) {
-    const io::IoStatus whole = path_.write_spare(spare, data);
+    const io::IoStatus whole = path_.spares.write(spare, data);
     if (whole.ok()) return Outcome::done;
-    if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
+    if (const Outcome outcome = refused(spare.index, whole.error); outcome != Outcome::done)
+      return outcome;
   }
   for (const SectorRange unit : blocks_in(part, path_.unit())) {
     const SpareAddress place_now = spare + (unit.first - part.first);
     int cause = item.cause;
-    if (!failing || !path_.failing.any(unit)) {
-      const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
+    if (!failing || !path_.spares.failing.any(unit)) {
+      const io::IoStatus status = path_.spares.write(place_now, part_of(data, part, unit));
       if (status.ok()) continue;
-      if (const Outcome outcome = refused(status.error); outcome != Outcome::done) return outcome;
+      if (const Outcome outcome = refused(spare.index, status.error); outcome != Outcome::done)
+        return outcome;
       cause = status.error;
     }
     const Outcome outcome = replace(item, unit, place_now, cause);
@@ -245,9 +246,9 @@ Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) 
   return Outcome::done;
 }
 
-// What an error of the spare comes to; done: its sectors are to blame.
-Outcome Change::refused(int error) {
-  const io::Fault fault = path_.diagnose_spare(error);
+// What an error of a spare comes to; done: its sectors are to blame.
+Outcome Change::refused(SpareIndex spare, int error) {
+  const io::Fault fault = path_.spares.at(spare).diagnose(error);
   if (fault == io::Fault::media) return Outcome::done;
   return fault == io::Fault::no_space ? Outcome::spare_no_space : Outcome::failed;
 }
@@ -263,10 +264,10 @@ Outcome Change::place(const Item& item, SectorRange part) {
     if (out_of_time()) return Outcome::spare_refuses;
     SectorRange& next = left.back();
     const SectorCount wanted = search_.feeling() ? path_.unit() : next.count;
-    std::optional<SpareRange> run = allocator_.allocate(wanted);
+    std::optional<SpareRange> run = path_.spares.allocate(wanted);
     if (!run) {
-      allocator_.reclaim(path_.live.oldest_request());
-      run = allocator_.allocate(wanted);
+      path_.spares.reclaim(path_.live.oldest_request());
+      run = path_.spares.allocate(wanted);
     }
     if (!run) return Outcome::spare_full;
     const SectorRange taken{next.first, run->count};
@@ -286,15 +287,15 @@ Outcome Change::place(const Item& item, SectorRange part) {
 // What of the run found no place is added to `left`.
 Outcome Change::place_once(const Item& item, SectorRange run, SpareAddress spare,
                            std::vector<SectorRange>& left) {
-  const io::IoStatus whole = path_.write_spare(spare, part_of(item.data, item.range, run));
+  const io::IoStatus whole = path_.spares.write(spare, part_of(item.data, item.range, run));
   if (whole.ok()) {
     search_.report_success();
     allocated_.push_back({spare, run.count});
     bind(item, run, State::remapped, spare);
     return Outcome::done;
   }
-  if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) {
-    allocator_.give_back({spare, run.count});
+  if (const Outcome outcome = refused(spare.index, whole.error); outcome != Outcome::done) {
+    path_.spares.give_back({spare, run.count});
     return outcome;
   }
   return place_units(item, run, spare, whole, left);
@@ -307,7 +308,7 @@ Outcome Change::place_units(const Item& item, SectorRange run, SpareAddress spar
     const SpareRange place_now{spare + (unit.first - run.first), unit.count};
     const io::IoStatus status =
         unit == run ? whole
-                    : path_.write_spare(place_now.first, part_of(item.data, item.range, unit));
+                    : path_.spares.write(place_now.first, part_of(item.data, item.range, unit));
     if (status.ok()) {
       search_.report_success();
       allocated_.push_back(place_now);
@@ -315,9 +316,9 @@ Outcome Change::place_units(const Item& item, SectorRange run, SpareAddress spar
       continue;
     }
     const SpareRange untried{place_now.end(), run.end() - unit.end()};
-    if (const Outcome outcome = refused(status.error); outcome != Outcome::done) {
-      allocator_.give_back(place_now);
-      allocator_.give_back(untried);
+    if (const Outcome outcome = refused(spare.index, status.error); outcome != Outcome::done) {
+      path_.spares.give_back(place_now);
+      path_.spares.give_back(untried);
       return outcome;
     }
     bad_.push_back(retired_place(place_now, status.error));
@@ -325,9 +326,9 @@ Outcome Change::place_units(const Item& item, SectorRange run, SpareAddress spar
     const auto jump = search_.report_failure();
     hopeless_ = !jump;
     if (jump && jump->value == 0 && !out_of_time()) continue;
-    allocator_.give_back(untried);
+    path_.spares.give_back(untried);
     if (!untried.empty()) append_run(left, {unit.end(), untried.count});
-    if (jump) allocator_.skip(*jump);
+    if (jump) path_.spares.at(spare.index).allocator.skip(*jump);
     return Outcome::done;
   }
   return Outcome::done;

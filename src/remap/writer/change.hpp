@@ -12,7 +12,6 @@
 #include "format/event.hpp"
 #include "remap/data_path.hpp"
 #include "remap/writer/place_search.hpp"
-#include "table/allocator.hpp"
 #include "table/table.hpp"
 
 namespace dmremap::remap {
@@ -64,8 +63,8 @@ class Change {
  public:
   // `unrecorded`: places of the spare that are known to be bad, and that no commit names yet.
   // `search` goes on where the change before left it.
-  Change(DataPath& path, table::Allocator& allocator, PlaceSearch& search,
-         const table::Table& table, Evidence evidence, std::vector<format::Extent> unrecorded);
+  Change(DataPath& path, PlaceSearch& search, const table::Table& table, Evidence evidence,
+         std::vector<format::Extent> unrecorded);
 
   // All items or none: on another outcome than `done` the change is as it was before, but for the
   // bad places that were met. The search for a place ends at `deadline_ns`, or a little later if
@@ -124,7 +123,7 @@ class Change {
                      std::vector<SectorRange>& left);
   Outcome place_units(const Item& item, SectorRange run, SpareAddress spare, io::IoStatus whole,
                       std::vector<SectorRange>& left);
-  Outcome refused(int error);
+  Outcome refused(SpareIndex spare, int error);
   [[nodiscard]] bool out_of_time() const;
   void bind(const Item& item, SectorRange part, format::State state, SpareAddress spare);
   void make_good(SectorRange part);
@@ -134,7 +133,6 @@ class Change {
   bool tell_short(SectorRange range, const Item& item);
 
   DataPath& path_;
-  table::Allocator& allocator_;
   PlaceSearch& search_;
   Evidence evidence_;
   table::Table table_;
