@@ -52,7 +52,7 @@ std::unique_ptr<remap::Engine> open(io::BlockDevice& main, io::BlockDevice& spar
                                     metadata::Store& store, const format::Content& content) {
   remap::EngineParts parts;
   parts.main = &main;
-  parts.spare = &spare;
+  parts.spares = {&spare};
   parts.store = &store;
   parts.clock = &system_clock();
   auto engine = remap::Engine::start(parts, content);

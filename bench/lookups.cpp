@@ -51,7 +51,7 @@ Way walking(const Walk& walk, std::size_t first_slice, Look look) {
 }
 
 Found place_of(const table::Piece& piece) {
-  return piece.state == format::State::good ? 0 : piece.spare.value;
+  return piece.state == format::State::good ? 0 : piece.spare.sector.value;
 }
 
 // All there is to be compared, with the same extents.

@@ -21,7 +21,7 @@ using Found = std::uint64_t;
 
 inline Found found_in(const format::Extent& extent, Sector at) {
   if (!extent.main().contains(at)) return 0;
-  return (extent.spare().first + (at - extent.main().first)).value;
+  return (extent.spare().first.sector + (at - extent.main().first)).value;
 }
 
 class SortedVector {
@@ -65,7 +65,7 @@ class HashPerSector {
   explicit HashPerSector(std::span<const format::Extent> extents) {
     for (const format::Extent& extent : extents) {
       for (std::uint64_t i = 0; i < extent.main().count.value; ++i) {
-        map_.emplace(extent.main().first.value + i, extent.spare().first.value + i);
+        map_.emplace(extent.main().first.value + i, extent.spare().first.sector.value + i);
       }
     }
   }

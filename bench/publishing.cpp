@@ -37,7 +37,8 @@ class Writer {
   void publish_one() {
     const SectorRange range{places_[next_ / 2 % places_.size()], kRequest};
     std::vector<format::Extent> with;
-    if (next_ % 2 == 0) with.emplace_back(format::State::remapped, range, Sector{8});
+    if (next_ % 2 == 0)
+      with.emplace_back(format::State::remapped, range, SpareAddress{kFirstSpare, {8}});
     ++next_;
     table_ = table_.replaced(range, with);
     live_.publish(table_, {&range, 1});
@@ -66,7 +67,7 @@ Pauses read_for(Nanoseconds length, table::LiveTable& live, const std::vector<Se
     {
       const table::Pins::Pin pin = live.pin(range);
       if (!live.clean(range)) {
-        sum += live.snapshot().table.piece_at(range.first, range.end()).spare.value;
+        sum += live.snapshot().table.piece_at(range.first, range.end()).spare.sector.value;
       }
     }
     const Nanoseconds after = now();
@@ -125,7 +126,7 @@ void print_memory(const std::vector<std::uint64_t>& sizes) {
     const table::Pins::Pin pin = live.pin({{0}, kRequest});
     const table::Snapshot& seen = live.snapshot();
     const std::vector<format::Extent> with{
-        format::Extent(format::State::remapped, range, Sector{8})};
+        format::Extent(format::State::remapped, range, {kFirstSpare, Sector{8}})};
     const HeapCount before = heap_count();
     *table = table->replaced(range, with);
     live.publish(*table, {&range, 1});

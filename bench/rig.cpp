@@ -31,7 +31,7 @@ RunningEngine::RunningEngine(io::BlockDevice& main, io::BlockDevice& spare,
       taken(metadata::Store::activate(spare, survey, content, system_random(), system_clock()));
   remap::EngineParts parts;
   parts.main = &main;
-  parts.spare = &spare;
+  parts.spares = {&spare};
   parts.store = store_.get();
   parts.clock = &system_clock();
   engine_ = taken(remap::Engine::start(parts, content));
@@ -49,7 +49,8 @@ std::vector<format::Extent> spread_extents(std::uint64_t count, SectorCount sect
   for (std::uint64_t i = 0; i < count; ++i) {
     const Sector at{i * slots / count * sectors_each.value};
     const SectorCount before{i * sectors_each.value};
-    out.emplace_back(format::State::remapped, SectorRange{at, sectors_each}, first_spare + before);
+    out.emplace_back(format::State::remapped, SectorRange{at, sectors_each},
+                     SpareAddress{kFirstSpare, first_spare + before});
   }
   return out;
 }

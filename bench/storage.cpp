@@ -47,8 +47,8 @@ Image::~Image() {
 
 void add_extent(format::Content& content) {
   const std::uint64_t i = content.extents.size();
-  content.extents.push_back(
-      format::Extent(format::State::remapped, {{i * 16}, {8}}, kFirstFree + SectorCount{i * 8}));
+  content.extents.push_back(format::Extent(format::State::remapped, {{i * 16}, {8}},
+                                           {kFirstSpare, kFirstFree + SectorCount{i * 8}}));
 }
 
 format::Content content_with(std::uint64_t extents) {

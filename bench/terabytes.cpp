@@ -15,7 +15,7 @@ Terabytes::Terabytes(std::uint64_t extents) {
   extents_.reserve(extents);
   for (const std::uint64_t block : blocks) {
     // Never one behind the other, so that neighbours stay two.
-    const Sector spare{2 * kRequest.value * (1 + extents_.size())};
+    const SpareAddress spare{kFirstSpare, {2 * kRequest.value * (1 + extents_.size())}};
     extents_.emplace_back(format::State::remapped, SectorRange{{block * kRequest.value}, kRequest},
                           spare);
   }

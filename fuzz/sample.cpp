@@ -17,9 +17,11 @@ void add_each_state(format::Content& content) {
       Extent(State::suspect, {{8}, {8}}),
       Extent(State::lost, {{100}, {1}}).with_evidence(61, 3, 1'000'000'000),
       Extent(State::gone, {{200}, {16}}),
-      Extent(State::remapped, {{300}, {8}}, kFirstFree).with_evidence(5, 4, 2'000'000'000),
+      Extent(State::remapped, {{300}, {8}}, {kFirstSpare, kFirstFree})
+          .with_evidence(5, 4, 2'000'000'000),
   };
-  content.retired = {Extent(State::retired, {{0}, {8}}, kFirstFree + SectorCount{8})};
+  content.retired = {
+      Extent(State::retired, {{0}, {8}}, {kFirstSpare, kFirstFree + SectorCount{8}})};
 }
 
 void add_events(format::Content& content) {
@@ -56,7 +58,7 @@ format::Content sample_content(unsigned which, unsigned set) {
   if (which == 3) {
     for (std::uint64_t i = 0; i < 180; ++i) {
       content.extents.push_back(
-          Extent(State::remapped, {{i * 16}, {8}}, kFirstFree + SectorCount{i * 8}));
+          Extent(State::remapped, {{i * 16}, {8}}, {kFirstSpare, kFirstFree + SectorCount{i * 8}}));
     }
   }
   return content;

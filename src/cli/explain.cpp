@@ -61,7 +61,7 @@ json where_json(const Explained& one) {
   json out{{"device", place_name(one.what.place)}, {"path", nullptr}, {"sector", nullptr}};
   if (one.what.place == Place::nowhere) return out;
   out["path"] = path_of(one);
-  out["sector"] = one.what.at.value;
+  out["sector"] = one.what.at().value;
   return out;
 }
 
@@ -99,7 +99,7 @@ void print(const Explained& one) {
 std::string where_text(const Explained& one) {
   if (one.what.place == Place::nowhere) return "nowhere";
   return fmt::format("{} {}, sector {}", place_name(one.what.place), printable(path_of(one)),
-                     one.what.at.value);
+                     one.what.at().value);
 }
 
 void print_text(const Explained& one) {

@@ -88,7 +88,7 @@ Result<Source> of_spare(const discovery::Spare& spare, const discovery::MainSear
     if (in_doubt) refused->hint = kResolve;
     return tl::unexpected(std::move(*refused));
   }
-  Source out{set_json(spare.survey), {{}, spare.path}, {}, {}};
+  Source out{set_json(spare.survey), {{}, {spare.path}}, {}, {}};
   out.map = {spare.identity().main.size, spare.survey.content->extents};
   if (auto found = find_main(out, spare, search); !found) return failure_of(found);
   return out;
@@ -114,7 +114,7 @@ Result<Source> of_running(const std::string& name) {
                 kResolve);
   }
   Source out{{{"name", disk->status.name}, {"uuid", to_string(disk->status.uuid)}},
-             {disk->status.main.path, disk->spare_path()},
+             {disk->status.main.path, {disk->spare_path()}},
              std::move(disk->map),
              {}};
   out.notes.push_back(name +
@@ -134,10 +134,12 @@ Result<Source> of_name(const std::string& name, const std::string& accept_main) 
 }
 
 void note_images(Source& source, std::span<const table::Stretch> targets) {
-  for (const Place place : {Place::main, Place::spare}) {
-    const bool used =
-        std::ranges::any_of(targets, [&](const auto& target) { return target.place == place; });
-    const std::string& path = place == Place::main ? source.devices.main : source.devices.spare;
+  std::vector<std::string> paths{source.devices.main};
+  paths.insert(paths.end(), source.devices.spares.begin(), source.devices.spares.end());
+  for (const std::string& path : paths) {
+    const bool used = std::ranges::any_of(targets, [&](const table::Stretch& target) {
+      return target.place != Place::nowhere && view::device_of(target, source.devices) == path;
+    });
     struct stat st {};
     if (!used || ::stat(path.c_str(), &st) != 0 || S_ISBLK(st.st_mode)) continue;
     source.notes.push_back(path +
@@ -149,7 +151,7 @@ void note_images(Source& source, std::span<const table::Stretch> targets) {
 json to_json(const Source& source, std::span<const table::Stretch> targets,
              const std::string& table) {
   json out{{"set", source.set},           {"size_sectors", source.map.size.value},
-           {"main", source.devices.main}, {"spare", source.devices.spare},
+           {"main", source.devices.main}, {"spare", source.devices.spares.front()},
            {"targets", json::array()},    {"table", table},
            {"notes", source.notes}};
   for (const table::Stretch& target : targets) {

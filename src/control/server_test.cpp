@@ -99,7 +99,7 @@ class FakeSet {
     return DiskMap{
         {4096},
         {Extent(State::lost, {{8}, {2}}).with_evidence(EIO, 7, 1'700'000'000'000'000'000),
-         Extent(State::remapped, {{20}, {4}}, {3072})},
+         Extent(State::remapped, {{20}, {4}}, {kFirstSpare, {3072}})},
         {8},
         77};
   }

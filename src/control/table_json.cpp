@@ -76,8 +76,8 @@ std::optional<std::vector<Extent>> extents_from_json(const json& list) {
 json evidence_to_json(std::span<const Extent> extents) {
   json out = json::array();
   for (const Extent& extent : extents) {
-    out.push_back(
-        {extent.spare().first.value, extent.cause(), extent.bound_sequence(), extent.bound_time()});
+    out.push_back({extent.spare().first.sector.value, extent.cause(), extent.bound_sequence(),
+                   extent.bound_time()});
   }
   return out;
 }
@@ -92,7 +92,7 @@ std::optional<std::vector<Extent>> with_evidence(std::span<const Extent> extents
     const auto& [spare, cause, sequence, seconds] = *facts;
     const SectorRange main = extents[i].main();
     if (spare > format::kMaxSector - main.count.value) return std::nullopt;
-    out.push_back(Extent(extents[i].state(), main, {spare})
+    out.push_back(Extent(extents[i].state(), main, {kFirstSpare, {spare}})
                       .with_evidence(static_cast<int>(cause), sequence, seconds * kSecond));
   }
   return out;

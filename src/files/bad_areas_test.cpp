@@ -12,10 +12,11 @@ using Areas = std::vector<BadArea>;
 using Left = std::vector<BadAreas::Left>;
 
 TEST(BadAreas, OnlyWhatIsBadAndInsideTheWindowCounts) {
-  const std::vector<Extent> table{
-      Extent(State::lost, {{90}, {20}}), Extent(State::remapped, {{120}, {8}}, {3072}),
-      Extent(State::suspect, {{130}, {1}}), Extent(State::gone, {{195}, {10}}),
-      Extent(State::lost, {{300}, {1}})};
+  const std::vector<Extent> table{Extent(State::lost, {{90}, {20}}),
+                                  Extent(State::remapped, {{120}, {8}}, {kFirstSpare, {3072}}),
+                                  Extent(State::suspect, {{130}, {1}}),
+                                  Extent(State::gone, {{195}, {10}}),
+                                  Extent(State::lost, {{300}, {1}})};
   EXPECT_EQ(bad_areas(table, {{100}, {100}}), (Areas{{{0, 5120}, {100}, State::lost},
                                                      {{15360, 512}, {130}, State::suspect},
                                                      {{48640, 2560}, {195}, State::gone}}));

@@ -410,8 +410,9 @@ bool extents_fit(const Identity& identity, std::span<const Extent> extents) {
   if (extents.empty()) return true;
   if (identity.spare.size < kMinSpareSize) return false;
   const CopyPositions copies = copy_positions(identity.spare.size);
-  const auto on_spare = [&](SectorRange range) {
-    return range.end().value <= identity.spare.size.value &&
+  const auto on_spare = [&](SpareRange place) {
+    const SectorRange range = place.sectors();
+    return place.first.index == kFirstSpare && range.end().value <= identity.spare.size.value &&
            std::none_of(copies.begin(), copies.end(), [&](Sector at) {
              return range.overlaps({at, kCopySectors});
            });

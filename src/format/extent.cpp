@@ -23,10 +23,10 @@ std::string_view name_of(State state) {
   return "unknown";
 }
 
-Extent::Extent(State state, SectorRange main, Sector spare)
+Extent::Extent(State state, SectorRange main, SpareAddress spare)
     : main_word_(main.first.value | main.count.value << 40U),
-      spare_word_(spare.value | static_cast<std::uint64_t>(state) << 48U) {
-  DMREMAP_ASSERT(main.first.value <= kMaxSector && spare.value <= kMaxSector);
+      spare_word_(packed(spare) | static_cast<std::uint64_t>(state) << 48U) {
+  DMREMAP_ASSERT(main.first.value <= kMaxSector && spare.sector.value <= kMaxSector);
   DMREMAP_ASSERT(main.count.value >= 1 && main.count.value <= kMaxExtentSectors);
 }
 

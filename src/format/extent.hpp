@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/spare_address.hpp"
 #include "base/units.hpp"
 
 namespace dmremap::format {
@@ -25,24 +26,29 @@ enum class State : std::uint8_t {
 inline constexpr std::uint64_t kMaxSector = (std::uint64_t{1} << 40U) - 1;         // 512 TiB
 inline constexpr std::uint64_t kMaxExtentSectors = (std::uint64_t{1} << 24U) - 1;  // 8 GiB
 
+// An address on a spare in the low 48 bits of a word: sector : 40, index : 8.
+[[nodiscard]] constexpr std::uint64_t packed(SpareAddress address) {
+  return address.sector.value | static_cast<std::uint64_t>(address.index) << 40U;
+}
+// Of the low 48 bits, whatever the others are.
+[[nodiscard]] constexpr SpareAddress unpacked_spare(std::uint64_t word) {
+  return {SpareIndex{static_cast<std::uint8_t>(word >> 40U & 0xffU)}, {word & kMaxSector}};
+}
+
 // `spare` means something for remapped and retired extents only (else 0), `main` for all but
 // retired ones (else 0).
 class Extent {
  public:
   Extent() = default;
-  // Requires main.first and spare <= kMaxSector, 1 <= count <= kMaxExtentSectors.
-  Extent(State state, SectorRange main, Sector spare = {});
+  // Requires main.first and spare.sector <= kMaxSector, 1 <= count <= kMaxExtentSectors.
+  Extent(State state, SectorRange main, SpareAddress spare = {});
 
   [[nodiscard]] State state() const { return static_cast<State>((spare_word_ >> 48U) & 0xffU); }
   [[nodiscard]] SectorRange main() const {
     return {{main_word_ & kMaxSector}, {main_word_ >> 40U}};
   }
-  [[nodiscard]] SectorRange spare() const {
-    return {{spare_word_ & kMaxSector}, {main_word_ >> 40U}};
-  }
-  // Which spare of the set; 0 until sets have several.
-  [[nodiscard]] std::uint8_t spare_index() const {
-    return static_cast<std::uint8_t>((spare_word_ >> 40U) & 0xffU);
+  [[nodiscard]] SpareRange spare() const {
+    return {unpacked_spare(spare_word_), {main_word_ >> 40U}};
   }
 
   // The evidence: errno that caused it (0: by hand or imported), low 32 bits of the sequence of the

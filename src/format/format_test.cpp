@@ -59,8 +59,8 @@ Content some_content() {
       {1, 5, EventKind::remap, Severity::warning, {{8}, {8}}, 61, "write error"});
   content.health.next_event = 2;
   content.extents = {Extent(State::lost, {{64}, {8}}).with_evidence(61, 7, 9'000'000'000),
-                     Extent(State::remapped, {{128}, {16}}, {20'000})};
-  content.retired = {Extent(State::retired, {{0}, {8}}, {30'000})};
+                     Extent(State::remapped, {{128}, {16}}, {kFirstSpare, {20'000}})};
+  content.retired = {Extent(State::retired, {{0}, {8}}, {kFirstSpare, {30'000}})};
   return content;
 }
 
@@ -246,10 +246,12 @@ TEST(Body, OverlappingOrOutlyingEntriesAreRefused) {
   };
   EXPECT_TRUE(fault_of([](Content& c) { c.extents.push_back(Extent(State::gone, {{71}, {8}})); }));
   EXPECT_TRUE(fault_of([](Content& c) {
-    c.extents.push_back(Extent(State::remapped, {{256}, {8}}, {20'008}));  // a spare sector twice
+    c.extents.push_back(
+        Extent(State::remapped, {{256}, {8}}, {kFirstSpare, {20'008}}));  // a spare sector twice
   }));
   EXPECT_TRUE(fault_of([](Content& c) {
-    c.extents.push_back(Extent(State::remapped, {{256}, {8}}, {1'024}));  // inside a copy
+    c.extents.push_back(
+        Extent(State::remapped, {{256}, {8}}, {kFirstSpare, {1'024}}));  // inside a copy
   }));
   EXPECT_TRUE(fault_of([](Content& c) {
     c.extents.push_back(Extent(State::lost, {{1'999'999}, {2}}));
@@ -262,7 +264,8 @@ TEST(Body, HoldsAtLeastTenThousandExtents) {
   content.identity.spare.size = {1ULL << 30U};  // the far copies lie beyond what is used here
   content.extents.clear();
   for (std::uint64_t i = 0; i < 10'000; ++i) {
-    content.extents.push_back(Extent(State::remapped, {{i * 16}, {8}}, {20'000 + i * 8}));
+    content.extents.push_back(
+        Extent(State::remapped, {{i * 16}, {8}}, {kFirstSpare, {20'000 + i * 8}}));
   }
   content.retired.clear();
   const auto decoded = decode_body(encoded(content, name_for(content)));
@@ -277,7 +280,7 @@ TEST(TableImage, EntriesKeepTheirPlaceSoThatAChangeTouchesFewBlocks) {
   ASSERT_TRUE(table.apply(table.change_to(extents, {})));
   const std::vector<Extent> before = table.entries();
   extents.erase(extents.begin() + 500);
-  extents.push_back(Extent(State::remapped, {{8}, {8}}, {20'000}));
+  extents.push_back(Extent(State::remapped, {{8}, {8}}, {kFirstSpare, {20'000}}));
   std::sort(extents.begin(), extents.end(),
             [](const Extent& a, const Extent& b) { return a.main().first < b.main().first; });
   ASSERT_TRUE(table.apply(table.change_to(extents, {})));
@@ -314,28 +317,46 @@ TEST(TableImage, OfAChangedEntryItsBlockAloneIsEncodedAnew) {
 
 TEST(TableImage, OfTwoExtentsInOnePlaceOfTheSpareNothingIsTaken) {
   TableImage table;
-  const Extent a(State::remapped, {{0}, {8}}, {20'000});
-  const Extent b(State::remapped, {{100}, {8}}, {20'100});
-  const Extent retired(State::retired, {{0}, {4}}, {20'200});
+  const Extent a(State::remapped, {{0}, {8}}, {kFirstSpare, {20'000}});
+  const Extent b(State::remapped, {{100}, {8}}, {kFirstSpare, {20'100}});
+  const Extent retired(State::retired, {{0}, {4}}, {kFirstSpare, {20'200}});
   ASSERT_TRUE(table.apply({{}, {a, b, retired}}));
   const std::vector<Extent> before = table.entries();
   for (const std::uint64_t place : {19'993U, 20'007U, 20'099U, 20'107U, 20'203U}) {
-    const Extent twice(State::remapped, {{500}, {8}}, {place});
+    const Extent twice(State::remapped, {{500}, {8}}, {kFirstSpare, {place}});
     // Also where the same change gives up another place, or one that is taken again.
     EXPECT_FALSE(table.apply({{}, {twice}})) << place;
     EXPECT_FALSE(table.apply({{}, {Extent(State::lost, {{900}, {1}}), twice}})) << place;
     EXPECT_EQ(table.entries(), before);
   }
-  EXPECT_TRUE(table.apply({{a}, {Extent(State::remapped, {{500}, {8}}, {20'004})}}));
-  EXPECT_FALSE(table.apply({{b}, {Extent(State::remapped, {{600}, {8}}, {20'010})}}));
-  EXPECT_TRUE(table.apply({{b}, {Extent(State::remapped, {{600}, {8}}, {20'012})}}));
+  EXPECT_TRUE(table.apply({{a}, {Extent(State::remapped, {{500}, {8}}, {kFirstSpare, {20'004}})}}));
+  EXPECT_FALSE(
+      table.apply({{b}, {Extent(State::remapped, {{600}, {8}}, {kFirstSpare, {20'010}})}}));
+  EXPECT_TRUE(table.apply({{b}, {Extent(State::remapped, {{600}, {8}}, {kFirstSpare, {20'012}})}}));
+}
+
+TEST(TableImage, TheSameSectorOfAnotherSpareIsAnotherPlace) {
+  TableImage table;
+  const Extent here(State::remapped, {{0}, {8}}, {kFirstSpare, {20'000}});
+  const Extent there(State::remapped, {{100}, {8}}, {SpareIndex{1}, {20'000}});
+  const Extent retired(State::retired, {{0}, {4}}, {kFirstSpare, {20'100}});
+  const Extent retired_there(State::retired, {{0}, {4}}, {SpareIndex{1}, {20'100}});
+  EXPECT_TRUE(table.apply({{}, {here, there, retired, retired_there}}));
+  EXPECT_TRUE(table.apply({{retired_there}, {}}));
+  EXPECT_EQ(table.used(), 3U);
+}
+
+TEST(Extent, NeighboursOnTwoSparesDoNotJoin) {
+  const Extent here(State::remapped, {{0}, {8}}, {kFirstSpare, {20'000}});
+  EXPECT_TRUE(here.joins(Extent(State::remapped, {{8}, {8}}, {kFirstSpare, {20'008}})));
+  EXPECT_FALSE(here.joins(Extent(State::remapped, {{8}, {8}}, {SpareIndex{1}, {20'008}})));
 }
 
 TEST(Extent, SlicesKeepTheDataWhereItIs) {
-  const Extent extent(State::remapped, {{100}, {10}}, {5'000});
+  const Extent extent(State::remapped, {{100}, {10}}, {kFirstSpare, {5'000}});
   const Extent middle = extent.slice({{103}, {2}});
   EXPECT_EQ(middle.main(), (SectorRange{{103}, {2}}));
-  EXPECT_EQ(middle.spare(), (SectorRange{{5'003}, {2}}));
+  EXPECT_EQ(middle.spare(), (SpareRange{{kFirstSpare, {5'003}}, {2}}));
   EXPECT_TRUE(extent.slice({{100}, {3}}).joins(middle));
   EXPECT_EQ(extent.slice({{100}, {3}}).joined(middle), extent.slice({{100}, {5}}));
   EXPECT_FALSE(middle.joins(extent.slice({{106}, {2}})));

@@ -389,7 +389,7 @@ TEST(FormatPage, Event) {
 
 TEST(FormatPage, TableEntry) {
   const auto with = [](std::uint64_t main, std::uint64_t count, std::uint64_t spare) {
-    return Extent(State::good, {{main}, {count}}, {spare});
+    return Extent(State::good, {{main}, {count}}, {kFirstSpare, {spare}});
   };
   check_structure(Structure<Extent>{
       "A table entry",

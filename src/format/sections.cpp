@@ -320,13 +320,13 @@ std::optional<Extent> ExtentCodec::unpack(std::span<const std::byte> from) {
   out.bound_time_ = load_le<std::uint32_t>(from, 20);
   const std::uint64_t count = out.main_word_ >> 40U;
   const bool has_spare = out.state() == State::remapped || out.state() == State::retired;
-  if (out.state() > State::retired || out.spare_index() != 0) return std::nullopt;
+  if (out.state() > State::retired || out.spare().first.index != kFirstSpare) return std::nullopt;
   if (out.state() == State::good) {
     return out == Extent{} ? std::optional(out) : std::nullopt;
   }
-  if (count == 0 || (!has_spare && out.spare().first.value != 0) ||
+  if (count == 0 || (!has_spare && out.spare().first.sector.value != 0) ||
       (out.state() == State::retired && out.main().first.value != 0) ||
-      out.main().end().value > kMaxSector + 1 || out.spare().end().value > kMaxSector + 1) {
+      out.main().end().value > kMaxSector + 1 || out.spare().end().sector.value > kMaxSector + 1) {
     return std::nullopt;
   }
   return out;

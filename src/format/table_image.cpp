@@ -16,7 +16,7 @@ namespace {
 
 // Entries are disjoint, so where one begins is its name.
 std::uint64_t key_of(const Extent& extent) {
-  return extent.state() == State::retired ? extent.spare().first.value | std::uint64_t{1} << 63U
+  return extent.state() == State::retired ? packed(extent.spare().first) | std::uint64_t{1} << 63U
                                           : extent.main().first.value;
 }
 
@@ -55,7 +55,7 @@ TableImage::TableImage(std::vector<Extent> entries) : entries_(std::move(entries
       continue;
     }
     places_.emplace(key_of(entry), place);
-    if (names_spare(entry)) spare_.emplace(entry.spare().first.value, entry.spare().end().value);
+    if (names_spare(entry)) spare_.emplace(entry.spare().first, entry.spare().end());
   }
 }
 
@@ -83,13 +83,13 @@ TableChange TableImage::change_to(std::span<const Extent> extents,
 // one sector of the spare to two of main, and then both would read what was written last.
 bool TableImage::claim_spare(const TableChange& change) {
   for (const Extent& extent : change.removed) {
-    if (names_spare(extent)) spare_.erase(extent.spare().first.value);
+    if (names_spare(extent)) spare_.erase(extent.spare().first);
   }
-  std::vector<std::uint64_t> claimed;
+  std::vector<SpareAddress> claimed;
   for (const Extent& extent : change.added) {
     if (!names_spare(extent)) continue;
-    const std::uint64_t first = extent.spare().first.value;
-    const std::uint64_t end = extent.spare().end().value;
+    const SpareAddress first = extent.spare().first;
+    const SpareAddress end = extent.spare().end();
     const auto next = spare_.lower_bound(first);
     const bool taken = (next != spare_.end() && next->first < end) ||
                        (next != spare_.begin() && std::prev(next)->second > first);
@@ -98,9 +98,9 @@ bool TableImage::claim_spare(const TableChange& change) {
       claimed.push_back(first);
       continue;
     }
-    for (const std::uint64_t mine : claimed) spare_.erase(mine);
+    for (const SpareAddress& mine : claimed) spare_.erase(mine);
     for (const Extent& gone : change.removed) {
-      if (names_spare(gone)) spare_.emplace(gone.spare().first.value, gone.spare().end().value);
+      if (names_spare(gone)) spare_.emplace(gone.spare().first, gone.spare().end());
     }
     return false;
   }

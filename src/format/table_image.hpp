@@ -90,7 +90,7 @@ class TableImage {
   std::vector<Extent> entries_;
   std::set<std::size_t> unused_;                           // places among entries_
   std::unordered_map<std::uint64_t, std::size_t> places_;  // by key_of()
-  std::map<std::uint64_t, std::uint64_t> spare_;           // sectors that entries name: first, end
+  std::map<SpareAddress, SpareAddress> spare_;             // sectors that entries name: first, end
   BodyBlocks blocks_;                                      // null: changed since it was encoded
   std::size_t first_block_ = 0;
   std::array<std::byte, 8> set_tag_{};

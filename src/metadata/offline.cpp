@@ -95,16 +95,15 @@ SectorRange seal_block(const Survey& survey, unsigned copy, unsigned slot) {
 // another sector of main. Returns how many.
 std::uint64_t split(const format::Extent& piece, const format::Extent& theirs,
                     std::vector<format::Extent>& out) {
-  const Sector first = std::max(piece.spare().first, theirs.spare().first);
-  const Sector end = std::min(piece.spare().end(), theirs.spare().end());
-  const bool is_same_place = piece.main().first.value + theirs.spare().first.value ==
-                             theirs.main().first.value + piece.spare().first.value;
-  if (piece.state() != format::State::remapped || end <= first || is_same_place) {
+  const SpareRange both = piece.spare().intersect(theirs.spare());
+  const bool is_same_place = piece.main().first.value + theirs.spare().first.sector.value ==
+                             theirs.main().first.value + piece.spare().first.sector.value;
+  if (piece.state() != format::State::remapped || both.empty() || is_same_place) {
     out.push_back(piece);
     return 0;
   }
-  const SectorCount before = first - piece.spare().first;
-  const SectorRange shared{piece.main().first + before, end - first};
+  const SectorCount before = both.first.sector - piece.spare().first.sector;
+  const SectorRange shared{piece.main().first + before, both.count};
   const SectorRange rest{shared.end(), piece.main().end() - shared.end()};
   if (before.value > 0) out.push_back(piece.slice({piece.main().first, before}));
   out.push_back(format::Extent(format::State::gone, shared));

@@ -168,21 +168,22 @@ TEST_F(Offline, WhatTheOtherSideMayHaveOverwrittenBecomesGone) {
   using format::Extent;
   using format::State;
   format::Content kept = rig_.content;
-  kept.extents = {Extent(State::remapped, {{100}, {16}}, {24'000}),
+  kept.extents = {Extent(State::remapped, {{100}, {16}}, {kFirstSpare, {24'000}}),
                   Extent(State::lost, {{200}, {8}}),
-                  Extent(State::remapped, {{300}, {8}}, {25'000})};
+                  Extent(State::remapped, {{300}, {8}}, {kFirstSpare, {25'000}})};
   format::Content other = rig_.content;
-  other.extents = {Extent(State::remapped, {{100}, {4}}, {24'000}),
-                   Extent(State::remapped, {{500}, {4}}, {24'004}),
-                   Extent(State::remapped, {{600}, {4}}, {24'012}),
-                   Extent(State::remapped, {{700}, {8}}, {26'000})};
+  other.extents = {Extent(State::remapped, {{100}, {4}}, {kFirstSpare, {24'000}}),
+                   Extent(State::remapped, {{500}, {4}}, {kFirstSpare, {24'004}}),
+                   Extent(State::remapped, {{600}, {4}}, {kFirstSpare, {24'012}}),
+                   Extent(State::remapped, {{700}, {8}}, {kFirstSpare, {26'000}})};
   EXPECT_EQ(give_up_shared(kept, other), 8U);
-  const std::vector<Extent> expected{Extent(State::remapped, {{100}, {4}}, {24'000}),
-                                     Extent(State::gone, {{104}, {4}}),
-                                     Extent(State::remapped, {{108}, {4}}, {24'008}),
-                                     Extent(State::gone, {{112}, {4}}),
-                                     Extent(State::lost, {{200}, {8}}),
-                                     Extent(State::remapped, {{300}, {8}}, {25'000})};
+  const std::vector<Extent> expected{
+      Extent(State::remapped, {{100}, {4}}, {kFirstSpare, {24'000}}),
+      Extent(State::gone, {{104}, {4}}),
+      Extent(State::remapped, {{108}, {4}}, {kFirstSpare, {24'008}}),
+      Extent(State::gone, {{112}, {4}}),
+      Extent(State::lost, {{200}, {8}}),
+      Extent(State::remapped, {{300}, {8}}, {kFirstSpare, {25'000}})};
   EXPECT_EQ(kept.extents, expected);
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -19,16 +20,21 @@ void count(std::atomic<std::uint64_t>& counter) {
   counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-std::vector<Sector> spare_candidates(SectorCount size) {
-  std::vector<Sector> out;
-  for (const SectorRange& range : format::reserved_ranges(size)) out.push_back(range.first);
+// A set's metadata names one spare so far.
+std::vector<SpareParts> spare_parts(const EngineParts& parts, const format::Content& content,
+                                    std::vector<table::Allocator> allocators) {
+  DMREMAP_ASSERT(allocators.size() == parts.spares.size());
+  std::vector<SpareParts> out;
+  for (std::size_t i = 0; i < parts.spares.size(); ++i) {
+    out.push_back({parts.spares[i], content.identity.spare.size, std::move(allocators[i])});
+  }
   return out;
 }
 
 }  // namespace
 
 DataPath::DataPath(const EngineParts& parts, const format::Content& content,
-                   const table::Table& table)
+                   const table::Table& table, std::vector<table::Allocator> allocators)
     : geometry(parts.main->geometry()),
       policy(content.configuration),
       request_deadline_ns(std::uint64_t{policy.request_deadline_ms} * 1'000'000U),
@@ -43,24 +49,20 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
                                geometry.size)),
       live(geometry.size, table, scheduling, memory_.pins),
       main_gate(scheduling),
-      spare_gate(scheduling),
       unflushed(geometry.size, memory_.unflushed),
       // A read-only set never asks main to flush: what main shows has to do.
       evidence(geometry.size, live.pins(), unflushed, memory_.evidence, parts.evidence,
                parts.store == nullptr || parts.main_settled, scheduling),
-      failing(std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}),
+      spares(spare_parts(parts, content, std::move(allocators)),
+             std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}, scheduling),
       zeroes(kZeroBytes),
       main_write_refusal(parts.main_read_only ? EROFS : 0),
       main_(parts.main),
-      spare_(*parts.spare),
       main_probe_(
           *parts.main, spread(geometry.size, geometry.unit(), policy.probe_units),
           [&table](SectorRange unit) { return !table.any(unit); }, scheduling),
-      spare_probe_(
-          *parts.spare, spare_candidates(content.identity.spare.size),
-          [](SectorRange) { return true; }, scheduling),
       read_only_(parts.store == nullptr) {
-  live.add(failing);
+  live.add(spares.failing);
   for (const table::PinSource* source : parts.pin_sources) live.add(*source);
   for (table::TableSubscriber* subscriber : parts.subscribers) live.add(*subscriber);
 }
@@ -232,38 +234,6 @@ void DataPath::rearm(io::BlockDevice& device) {
   emit(format::EventKind::rearm, Severity::info, {}, 0, "main is back");
 }
 
-io::IoStatus DataPath::read_spare(Sector first, std::span<std::byte> out) {
-  return noted(spare_.read(first, out));
-}
-
-io::IoStatus DataPath::write_spare(Sector first, std::span<const std::byte> data) {
-  // As if it were not there: a device of another size may be another device by now.
-  if (spare_trouble.is_withheld()) return {ENXIO};
-  const std::uint64_t absences = spare_trouble.absences();
-  io::IoStatus status = spare_.write(first, data);
-  // What a device that is gone did not take is not in its cache.
-  if (status.ok() || io::classify(status.error) != io::Fault::device) spare_gate.written();
-  // Whoever saw it go may have looked for what is unflushed before this write was marked as that.
-  if (status.ok() && spare_trouble.absences() != absences) status = {ENODEV};
-  return noted(status);
-}
-
-io::IoStatus DataPath::flush_spare_device() {
-  return noted(spare_.flush());
-}
-
-io::IoStatus DataPath::noted(io::IoStatus status) {
-  if (status.ok()) return status;
-  if (io::classify(status.error) == io::Fault::device) note_spare_absence();
-  spare_trouble.sign();
-  return status;
-}
-
-void DataPath::note_spare_absence() {
-  spare_trouble.note_absence();
-  if (spare_gate.is_unflushed()) spare_gate.fail(EIO);
-}
-
 std::uint64_t DataPath::true_deadline(std::uint64_t of_request) const {
   return clock.at_raw(of_request - request_deadline_ns) + request_deadline_ns;
 }
@@ -278,14 +248,7 @@ bool DataPath::wait_unwatched(SectorRange range, std::uint64_t deadline_ns) {
 }
 
 bool DataPath::known_unreadable(const table::Table& table, SectorRange range) const {
-  return table::any_nowhere(table, range) || failing.any(range);
-}
-
-io::Fault DataPath::diagnose_spare(int error) {
-  const io::Fault fault = io::classify(error);
-  if (fault != io::Fault::unknown) return fault;
-  const bool alive = spare_probe_.alive(spare_, [](SectorRange) { return true; });
-  return alive ? io::Fault::media : io::Fault::device;
+  return table::any_nowhere(table, range) || spares.failing.any(range);
 }
 
 void DataPath::emit(format::EventKind kind, Severity severity, SectorRange range, int error,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the parts of the engine share: the two devices behind doors that know of the breaker and of
-// what a flush must cover, the live table, and what the set says about itself.
+// What the parts of the engine share: main behind a door that knows of the breaker and of what a
+// flush must cover, the pool of spares, the live table, and what the set says about itself.
 #pragma once
 
 #include <atomic>
@@ -15,10 +15,9 @@
 #include "base/aligned_buffer.hpp"
 #include "base/clock.hpp"
 #include "remap/device/breaker.hpp"
-#include "remap/device/failing_places.hpp"
 #include "remap/device/flush_gate.hpp"
 #include "remap/device/probe.hpp"
-#include "remap/device/spare_trouble.hpp"
+#include "remap/device/spare_pool.hpp"
 #include "remap/engine.hpp"
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
@@ -34,7 +33,9 @@ using ContinueCheck = std::function<bool()>;
 // Thread-safe.
 class DataPath {
  public:
-  DataPath(const EngineParts& parts, const format::Content& content, const table::Table& table);
+  // `allocators`: of each spare of `parts`, by index.
+  DataPath(const EngineParts& parts, const format::Content& content, const table::Table& table,
+           std::vector<table::Allocator> allocators);
 
   // Main. While the breaker is tripped these fail at once with kTripped.
   io::IoStatus read_main(Sector first, std::span<std::byte> out);
@@ -72,16 +73,6 @@ class DataPath {
   void note_changed_contents(SectorRange block);
   // Of the first such block; empty: none.
   [[nodiscard]] std::string changed_contents() const;
-
-  // The spare's data area.
-  io::IoStatus read_spare(Sector first, std::span<std::byte> out);
-  io::IoStatus write_spare(Sector first, std::span<const std::byte> data);
-  io::IoStatus flush_spare_device();
-  // As diagnose_main; nothing trips.
-  io::Fault diagnose_spare(int error);
-  // The spare was not there. What was only in its cache may be lost even if it is back by now, and
-  // no flush of it would say so: the next one of a user fails.
-  void note_spare_absence();
 
   void emit(format::EventKind kind, Severity severity, SectorRange range, int error,
             std::string text);
@@ -133,11 +124,9 @@ class DataPath {
   table::LiveTable live;
   Breaker breaker;
   FlushGate main_gate;
-  FlushGate spare_gate;
   table::UnflushedWrites unflushed;  // of main
   ContentEvidence evidence;
-  FailingPlaces failing;  // of the spare
-  SpareTrouble spare_trouble;
+  SparePool spares;
   const AlignedBuffer zeroes;
 
   std::atomic<std::uint64_t> flushes{0};
@@ -146,12 +135,7 @@ class DataPath {
   std::atomic<std::uint64_t> main_read_errors{0};
   std::atomic<std::uint64_t> main_write_errors{0};
 
-  // Spare use, kept by the remapper.
-  std::atomic<std::uint64_t> spare_capacity{0};
-  std::atomic<std::uint64_t> spare_available{0};
   std::atomic<bool> main_flushed{false};  // well, by a user, since this engine began
-  std::atomic<bool> spare_full{false};
-  std::atomic<bool> spare_low{false};
   std::atomic<bool> table_full{false};
   std::atomic<int> trip_error{0};       // the errno that last tripped the breaker
   std::atomic<int> main_write_refusal;  // the errno with which main, though it reads, takes no
@@ -161,8 +145,6 @@ class DataPath {
 
  private:
   io::BlockDevice& main_device() { return *main_.load(); }
-  // Leaves a sign of trouble if a request to the spare failed.
-  io::IoStatus noted(io::IoStatus status);
   void trip(int error);
   void note_failed_write(SectorRange range);
   io::IoStatus count_read(io::IoStatus status);
@@ -171,9 +153,7 @@ class DataPath {
   [[nodiscard]] bool refuses_writes(int error);
 
   std::atomic<io::BlockDevice*> main_;
-  io::BlockDevice& spare_;
   Probe main_probe_;
-  Probe spare_probe_;
   std::atomic<bool> read_only_;
   mutable std::mutex reason_mutex_;
   std::string read_only_reason_;

@@ -14,6 +14,7 @@
 // itself.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,7 @@
 #include <span>
 #include <utility>
 
+#include "base/spare_address.hpp"
 #include "base/units.hpp"
 #include "io/block_device.hpp"
 #include "table/snapshot.hpp"
@@ -30,7 +32,7 @@ namespace dmremap::remap {
 // What one of several users has heard of flushes that failed: how many, of each device.
 struct FlushHeard {
   std::atomic<std::uint64_t> main{0};
-  std::atomic<std::uint64_t> spare{0};
+  std::array<std::atomic<std::uint64_t>, kMostSpares> spares{};  // by index
 };
 
 // Told of the end of a request that is answered later: exactly once, by any thread, maybe before

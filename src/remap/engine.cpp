@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/engine.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <mutex>
@@ -31,12 +32,11 @@ constexpr std::chrono::seconds kSettlePatience{30};
 class RunningEngine final : public Engine {
  public:
   RunningEngine(const EngineParts& parts, const format::Content& content, const table::Table& table,
-                table::Allocator allocator)
-      : path_(parts, content, table),
+                std::vector<table::Allocator> allocators)
+      : path_(parts, content, table, std::move(allocators)),
         remapper_(parts.store == nullptr
                       ? nullptr
-                      : std::make_unique<Remapper>(path_, *parts.store, std::move(allocator), table,
-                                                   content)),
+                      : std::make_unique<Remapper>(path_, *parts.store, table, content)),
         recovery_(path_, remapper_.get()),
         retries_(path_, recovery_),
         read_(path_, retries_),
@@ -203,12 +203,12 @@ class RunningEngine final : public Engine {
     out.lost = states.lost;
     out.gone = states.gone;
     out.suspect = states.suspect;
-    out.failing = path_.failing.size() * path_.unit().value;
+    out.failing = path_.spares.failing.size() * path_.unit().value;
     out.extents = table.size();
     out.entries = table.size() + table.retired().size();
     out.entry_capacity = path_.table_capacity;
-    out.spare_capacity = path_.spare_capacity.load();
-    out.spare_free = path_.spare_available.load();
+    out.spare_capacity = path_.spares.capacity_sectors.load();
+    out.spare_free = path_.spares.available_sectors.load();
     out.spare_retired = states.retired;
     return out;
   }
@@ -228,8 +228,8 @@ class RunningEngine final : public Engine {
     }
     out.main_read_only = out.devices.main_read_only || path_.main_write_refusal.load() != 0;
     std::tie(out.spare, out.spare_reason) = spare_now(out.devices);
-    out.spare_full = path_.spare_full.load();
-    out.spare_low = path_.spare_low.load();
+    out.spare_full = path_.spares.full.load();
+    out.spare_low = path_.spares.low.load();
     out.table_full = path_.table_full.load();
     out.contents_changed = path_.changed_contents();
     if (out.read_only) {
@@ -256,7 +256,7 @@ class RunningEngine final : public Engine {
       const std::lock_guard lock(devices_mutex_);
       before = std::exchange(devices_, news);
     }
-    path_.spare_trouble.withhold(news.spare_shrank);
+    path_.spares.at(kFirstSpare).trouble.withhold(news.spare_shrank);
     // Twice in a row, since a write may be refused between a look and its word here.
     if (!news.main_read_only && !before.main_read_only && !path_.main_opened_read_only) {
       path_.main_write_refusal.store(0);
@@ -269,7 +269,7 @@ class RunningEngine final : public Engine {
   }
 
   std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
-  std::vector<FailingPlace> failing() const override { return path_.failing.list(); }
+  std::vector<FailingPlace> failing() const override { return path_.spares.failing.list(); }
 
   void end_background() override {
     if (relocator_) relocator_->stop();
@@ -294,7 +294,7 @@ class RunningEngine final : public Engine {
     if (news.spare_shrank)
       return {SpareState::refuses, "nothing is written to a spare that shrank"};
     if (news.spare_read_only) return {SpareState::refuses, "the spare is read-only"};
-    return path_.spare_trouble.found();
+    return path_.spares.found();
   }
 
   [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const {
@@ -324,27 +324,38 @@ class RunningEngine final : public Engine {
 // Metadata comes from a disk: what it says is checked before anything relies on it.
 Result<void> check(const EngineParts& parts, const format::Content& content) {
   const io::Geometry& main = parts.main->geometry();
-  const io::Geometry& spare = parts.spare->geometry();
-  if (spare.logical_block_bytes > main.logical_block_bytes) {
-    return fail(ErrorCode::block_size, "the spare's logical blocks are larger than main's",
-                parts.spare->path());
+  for (const io::BlockDevice* device : parts.spares) {
+    const io::Geometry& spare = device->geometry();
+    if (spare.logical_block_bytes > main.logical_block_bytes) {
+      return fail(ErrorCode::block_size, "the spare's logical blocks are larger than main's",
+                  device->path());
+    }
+    if (content.identity.spare.size > spare.size) {
+      return fail(ErrorCode::metadata_doubtful, "the spare is smaller than the set says",
+                  device->path());
+    }
   }
-  if (content.identity.spare.size > spare.size) {
-    return fail(ErrorCode::metadata_doubtful, "the spare is smaller than the set says",
-                parts.spare->path());
-  }
+  const std::string& metadata_path = parts.spares.front()->path();
   Sector at{0};
   for (const format::Extent& extent : content.extents) {
     const SectorRange range = extent.main();
     if (range.first < at || range.end() > Sector{} + main.size) {
       return fail(ErrorCode::metadata_doubtful, "the table names sectors twice or outside main",
-                  parts.spare->path());
+                  metadata_path);
     }
     if (range.first.value % main.unit().value != 0 || range.count.value % main.unit().value != 0) {
       return fail(ErrorCode::block_size, "the table was made for smaller logical blocks of main",
                   parts.main->path());
     }
     at = range.end();
+  }
+  const auto is_stranger = [&parts](const format::Extent& extent) {
+    return position_of(extent.spare().first.index) >= parts.spares.size();
+  };
+  if (std::ranges::any_of(content.extents, is_stranger) ||
+      std::ranges::any_of(content.retired, is_stranger)) {
+    return fail(ErrorCode::metadata_doubtful, "the table names a spare that the set does not have",
+                metadata_path);
   }
   return {};
 }
@@ -353,16 +364,22 @@ Result<void> check(const EngineParts& parts, const format::Content& content) {
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
                                               const format::Content& content) {
-  DMREMAP_ASSERT(parts.main != nullptr && parts.spare != nullptr && parts.clock != nullptr);
+  DMREMAP_ASSERT(parts.main != nullptr && !parts.spares.empty() && parts.clock != nullptr);
   if (const auto sound = check(parts, content); !sound) return failure_of(sound);
   const table::Table table(content.extents, content.retired);
   // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
   // on a spare that grew they would lie elsewhere.
   const SectorCount spare_size = content.identity.spare.size;
-  auto allocator = table::Allocator::of(spare_size, format::reserved_ranges(spare_size), table,
-                                        parts.main->geometry().unit());
-  if (!allocator) return failure_of(allocator);
-  return std::make_unique<RunningEngine>(parts, content, table, std::move(*allocator));
+  const std::vector<SectorRange> reserved = format::reserved_ranges(spare_size);
+  const SectorCount unit = parts.main->geometry().unit();
+  std::vector<table::Allocator> allocators;
+  for (std::size_t i = 0; i < parts.spares.size(); ++i) {
+    const SpareIndex index{static_cast<std::uint8_t>(i)};
+    auto allocator = table::Allocator::of(index, spare_size, reserved, table, unit);
+    if (!allocator) return failure_of(allocator);
+    allocators.push_back(std::move(*allocator));
+  }
+  return std::make_unique<RunningEngine>(parts, content, table, std::move(allocators));
 }
 
 }  // namespace dmremap::remap

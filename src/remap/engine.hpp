@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The engine: a disk (disk.hpp) and what is done to it (admin.hpp) over main, the spare and the
+// The engine: a disk (disk.hpp) and what is done to it (admin.hpp) over main, the spares and the
 // metadata.
 //
 // Requests run in the caller's thread, or are begun and finished by it. Clean regions cost one bit
@@ -52,9 +52,9 @@ class MainReopener {
 };
 
 struct EngineParts {
-  io::BlockDevice* main = nullptr;   // outlives the engine
-  io::BlockDevice* spare = nullptr;  // outlives the engine
-  metadata::Store* store = nullptr;  // null: read-only, nothing is ever written anywhere
+  io::BlockDevice* main = nullptr;       // outlives the engine
+  std::vector<io::BlockDevice*> spares;  // by index; outlive the engine. One, so far
+  metadata::Store* store = nullptr;      // null: read-only, nothing is ever written anywhere
   Observer* observer = nullptr;
   MainReopener* reopener = nullptr;  // null: a tripped breaker stays tripped
   Clock* clock = nullptr;

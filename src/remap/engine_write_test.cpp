@@ -478,7 +478,7 @@ TEST(EngineGeometry, ATableThatDoesNotFitMainIsRefused) {
   rig.content.extents.push_back(format::Extent(State::lost, {{kMainSize.value - 4}, {8}}));
   EngineParts parts;
   parts.main = &rig.main;
-  parts.spare = &rig.spare;
+  parts.spares = {&rig.spare};
   parts.clock = &system_clock();
   EXPECT_FALSE(Engine::start(parts, rig.content));
 }

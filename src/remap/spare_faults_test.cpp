@@ -115,7 +115,7 @@ TEST(SpareFaultsInAFullTable, Promise4_BadPlacesGiveWayToWhatSomebodyWrote) {
   store.capacity = 10;
   EXPECT_EQ(rig.write(640, 1, 3), 0);
   ASSERT_EQ(store.last.retired.size(), 1U);
-  EXPECT_EQ(store.last.retired[0].spare(), (SectorRange{first, {1}}));
+  EXPECT_EQ(store.last.retired[0].spare().sectors(), (SectorRange{first, {1}}));
   EXPECT_EQ(rig.read(640), 3);
   rig.stop();
 }

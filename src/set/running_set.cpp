@@ -130,7 +130,7 @@ class HeldSet final : public RunningSet {
     }
     remap::EngineParts parts;
     parts.main = main_.device().get();
-    parts.spare = spare_.get();
+    parts.spares = {spare_.get()};
     parts.store = store_.get();
     parts.observer = &recorder_;
     parts.reopener = &main_;

@@ -116,10 +116,11 @@ TEST(StoppedStatus, CountsWhatTheTableSays) {
   content.extents = {
       format::Extent(format::State::lost, {{100}, {8}}),
       format::Extent(format::State::gone, {{200}, {1}}),
-      format::Extent(format::State::remapped, {{300}, {16}}, Sector{10000}),
+      format::Extent(format::State::remapped, {{300}, {16}}, {kFirstSpare, Sector{10000}}),
       format::Extent(format::State::suspect, {{400}, {4}}),
   };
-  content.retired = {format::Extent(format::State::retired, {{0}, {2}}, Sector{12000})};
+  content.retired = {
+      format::Extent(format::State::retired, {{0}, {2}}, {kFirstSpare, Sector{12000}})};
   const Status status = stopped_status(content, {}, "/main", "/spare");
   EXPECT_EQ(status.table.lost, 8U);
   EXPECT_EQ(status.table.gone, 1U);

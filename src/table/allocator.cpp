@@ -19,9 +19,10 @@ SectorRange aligned_inside(Sector first, Sector end, SectorCount unit) {
 
 }  // namespace
 
-Result<Allocator> Allocator::of(SectorCount spare_size, std::span<const SectorRange> reserved,
-                                const Table& table, SectorCount unit) {
-  Allocator out;
+Result<Allocator> Allocator::of(SpareIndex index, SectorCount spare_size,
+                                std::span<const SectorRange> reserved, const Table& table,
+                                SectorCount unit) {
+  Allocator out(index);
   out.unit_ = unit;
   out.end_ = Sector{} + spare_size;
   Sector at{0};
@@ -32,14 +33,16 @@ Result<Allocator> Allocator::of(SectorCount spare_size, std::span<const SectorRa
   out.capacity_ = out.capacity_ + aligned_inside(at, Sector{} + spare_size, unit).count;
 
   std::vector<SectorRange> taken(reserved.begin(), reserved.end());
-  for (const format::Extent& extent : table.extents()) {
-    if (extent.state() == format::State::remapped) taken.push_back(extent.spare());
-  }
+  const auto is_here = [index](SpareRange place) { return place.first.index == index; };
   Sector newest{0};
   for (const format::Extent& extent : table.extents()) {
-    if (extent.state() == format::State::remapped) newest = std::max(newest, extent.spare().end());
+    if (extent.state() != format::State::remapped || !is_here(extent.spare())) continue;
+    taken.push_back(extent.spare().sectors());
+    newest = std::max(newest, taken.back().end());
   }
-  for (const format::Extent& extent : table.retired()) taken.push_back(extent.spare());
+  for (const format::Extent& extent : table.retired()) {
+    if (is_here(extent.spare())) taken.push_back(extent.spare().sectors());
+  }
   std::ranges::sort(taken);
 
   at = Sector{0};
@@ -77,7 +80,7 @@ void Allocator::add(SectorRange range) {
 }
 
 // Requires that the run contains `first`.
-SectorRange Allocator::take(FreeRuns::iterator run, Sector first, SectorCount wanted) {
+SpareRange Allocator::take(FreeRuns::iterator run, Sector first, SectorCount wanted) {
   const Sector end{run->first + run->second};
   const SectorRange out{first, std::min(end - first, wanted)};
   if (run->first == first.value) {
@@ -88,10 +91,10 @@ SectorRange Allocator::take(FreeRuns::iterator run, Sector first, SectorCount wa
   if (out.end() < end) free_.emplace(out.end().value, (end - out.end()).value);
   available_ = available_ - out.count;
   next_ = out.end();
-  return out;
+  return {{index_, out.first}, out.count};
 }
 
-std::optional<SectorRange> Allocator::allocate(SectorCount wanted) {
+std::optional<SpareRange> Allocator::allocate(SectorCount wanted) {
   if (free_.empty()) return std::nullopt;
   const auto fits = [wanted](const auto& run) { return run.second >= wanted.value; };
   const auto start = free_.lower_bound(next_.value);
@@ -115,12 +118,14 @@ void Allocator::skip(SectorCount ahead) {
   if (next_ >= end_) next_ = Sector{0};
 }
 
-void Allocator::give_back(SectorRange range) {
-  add(range);
+void Allocator::give_back(SpareRange range) {
+  DMREMAP_ASSERT(range.first.index == index_);
+  add(range.sectors());
 }
 
-void Allocator::free_after(SectorRange range, std::uint64_t epoch) {
-  waiting_.push_back({range, epoch});
+void Allocator::free_after(SpareRange range, std::uint64_t epoch) {
+  DMREMAP_ASSERT(range.first.index == index_);
+  waiting_.push_back({range.sectors(), epoch});
 }
 
 void Allocator::reclaim(std::uint64_t oldest) {

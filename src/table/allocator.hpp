@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which spare sectors may take data. Derived from the table whenever a set is opened, never stored:
-// what the table names is taken, what holds metadata is reserved, all else is free. So nothing can
-// be handed out twice, whatever crash came before.
+// Which sectors of one spare may take data. Derived from the table whenever a set is opened, never
+// stored: what the table names is taken, what holds metadata is reserved, all else is free. So
+// nothing can be handed out twice, whatever crash came before.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/result.hpp"
+#include "base/spare_address.hpp"
 #include "base/units.hpp"
 #include "table/table.hpp"
 
@@ -19,27 +20,28 @@ namespace dmremap::table {
 // Not thread-safe: the remapper's.
 class Allocator {
  public:
-  // `reserved` sorted; `unit`: main's logical block, to which every run is aligned. Errors:
-  // metadata_doubtful if the table names spare sectors twice, outside the spare or inside the
-  // metadata.
-  static Result<Allocator> of(SectorCount spare_size, std::span<const SectorRange> reserved,
-                              const Table& table, SectorCount unit);
+  // `reserved` sorted, on the spare; of `table` what it names of this spare; `unit`: main's logical
+  // block, to which every run is aligned. Errors: metadata_doubtful if the table names spare
+  // sectors twice, outside the spare or inside the metadata.
+  static Result<Allocator> of(SpareIndex index, SectorCount spare_size,
+                              std::span<const SectorRange> reserved, const Table& table,
+                              SectorCount unit);
 
   // A free run of at most `wanted` sectors: whole if there is a place for it, else a part. Nothing:
   // none is free. Requires wanted to be whole units and not 0.
-  [[nodiscard]] std::optional<SectorRange> allocate(SectorCount wanted);
+  [[nodiscard]] std::optional<SpareRange> allocate(SectorCount wanted);
   // Goes on looking that much further ahead, at the beginning again once past the end.
   void skip(SectorCount ahead);
 
   // Where the next run is looked for first.
-  [[nodiscard]] Sector position() const { return next_; }
-  void go_to(Sector position) { next_ = position; }
+  [[nodiscard]] SpareAddress position() const { return {index_, next_}; }
+  void go_to(SpareAddress position) { next_ = position.sector; }
 
-  // Free at once: allocated, but no published table ever named it.
-  void give_back(SectorRange range);
+  // Free at once: allocated here, but no published table ever named it.
+  void give_back(SpareRange range);
   // Free once every request that began before `epoch` has ended: a published table named it, and
   // the commit that no longer does is acknowledged.
-  void free_after(SectorRange range, std::uint64_t epoch);
+  void free_after(SpareRange range, std::uint64_t epoch);
   // `oldest`: the epoch of the oldest request in flight (Pins::oldest).
   void reclaim(std::uint64_t oldest);
 
@@ -53,10 +55,11 @@ class Allocator {
   };
   using FreeRuns = std::map<std::uint64_t, std::uint64_t>;  // first sector, count
 
-  Allocator() = default;
+  explicit Allocator(SpareIndex index) : index_(index) {}
   void add(SectorRange range);
-  SectorRange take(FreeRuns::iterator run, Sector first, SectorCount wanted);
+  SpareRange take(FreeRuns::iterator run, Sector first, SectorCount wanted);
 
+  SpareIndex index_;
   FreeRuns free_;
   std::deque<Waiting> waiting_;
   SectorCount capacity_;

@@ -17,11 +17,11 @@ using format::State;
 constexpr SectorCount kSpare{40'000};
 
 Extent remapped(std::uint64_t main, std::uint64_t spare, std::uint64_t count) {
-  return {State::remapped, {{main}, {count}}, {spare}};
+  return {State::remapped, {{main}, {count}}, {kFirstSpare, {spare}}};
 }
 
 Allocator all_free(SectorCount unit = {1}) {
-  return *Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(), unit);
+  return *Allocator::of(kFirstSpare, kSpare, format::reserved_ranges(kSpare), Table(), unit);
 }
 
 TEST(Allocator, NeverHandsOutMetadataSectorZeroIncluded) {
@@ -29,8 +29,8 @@ TEST(Allocator, NeverHandsOutMetadataSectorZeroIncluded) {
   const auto reserved = format::reserved_ranges(kSpare);
   SectorCount sum;
   while (const auto run = allocator.allocate({64})) {
-    for (const SectorRange& area : reserved) EXPECT_FALSE(area.overlaps(*run));
-    EXPECT_LE(run->end(), Sector{} + kSpare);
+    for (const SectorRange& area : reserved) EXPECT_FALSE(area.overlaps(run->sectors()));
+    EXPECT_LE(run->sectors().end(), Sector{} + kSpare);
     sum = sum + run->count;
   }
   EXPECT_EQ(sum, allocator.capacity());
@@ -40,29 +40,44 @@ TEST(Allocator, NeverHandsOutMetadataSectorZeroIncluded) {
 
 TEST(Allocator, NeverHandsOutWhatTheTableNamesAfterARestart) {
   const std::vector<Extent> extents{remapped(0, 9300, 16), remapped(500, 12000, 8)};
-  const std::vector<Extent> retired{Extent(State::retired, {{0}, {4}}, {9316})};
+  const std::vector<Extent> retired{Extent(State::retired, {{0}, {4}}, {kFirstSpare, {9316}})};
   const Table table(extents, retired);
   Allocator allocator =
-      *Allocator::of(kSpare, format::reserved_ranges(kSpare), table, SectorCount{1});
+      *Allocator::of(kFirstSpare, kSpare, format::reserved_ranges(kSpare), table, SectorCount{1});
   while (const auto run = allocator.allocate({128})) {
-    EXPECT_FALSE(run->overlaps({{9300}, {20}}));
-    EXPECT_FALSE(run->overlaps({{12000}, {8}}));
+    EXPECT_FALSE(run->sectors().overlaps({{9300}, {20}}));
+    EXPECT_FALSE(run->sectors().overlaps({{12000}, {8}}));
   }
+}
+
+TEST(Allocator, WhatTheTableNamesOfAnotherSpareIsFreeHere) {
+  const SpareIndex second{1};
+  const std::vector<Extent> extents{remapped(0, 9300, 16),
+                                    Extent(State::remapped, {{500}, {16}}, {second, {9308}})};
+  const std::vector<Extent> retired{Extent(State::retired, {{0}, {4}}, {second, {9400}})};
+  const Table table(extents, retired);
+  const auto reserved = format::reserved_ranges(kSpare);
+  const auto first = Allocator::of(kFirstSpare, kSpare, reserved, table, SectorCount{1});
+  auto other = Allocator::of(second, kSpare, reserved, table, SectorCount{1});
+  ASSERT_TRUE(first && other);
+  EXPECT_EQ(first->available(), first->capacity() - SectorCount{16});
+  EXPECT_EQ(other->available(), other->capacity() - SectorCount{20});
+  EXPECT_EQ(other->allocate({8}), (SpareRange{{second, {9324}}, {8}}));
 }
 
 TEST(Allocator, RefusesATableThatNamesASpareSectorTwice) {
   const std::vector<Extent> extents{remapped(0, 9300, 16), remapped(500, 9310, 8)};
-  EXPECT_FALSE(
-      Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(extents, {}), SectorCount{1}));
+  EXPECT_FALSE(Allocator::of(kFirstSpare, kSpare, format::reserved_ranges(kSpare),
+                             Table(extents, {}), SectorCount{1}));
 }
 
 TEST(Allocator, RefusesATableThatNamesMetadataOrSectorsOutsideTheSpare) {
   const std::vector<Extent> inside{remapped(0, 1024, 8)};
-  EXPECT_FALSE(
-      Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(inside, {}), SectorCount{1}));
+  EXPECT_FALSE(Allocator::of(kFirstSpare, kSpare, format::reserved_ranges(kSpare),
+                             Table(inside, {}), SectorCount{1}));
   const std::vector<Extent> outside{remapped(0, kSpare.value - 4, 8)};
-  EXPECT_FALSE(
-      Allocator::of(kSpare, format::reserved_ranges(kSpare), Table(outside, {}), SectorCount{1}));
+  EXPECT_FALSE(Allocator::of(kFirstSpare, kSpare, format::reserved_ranges(kSpare),
+                             Table(outside, {}), SectorCount{1}));
 }
 
 TEST(Allocator, PlacesABurstOfNeighboursTogether) {
@@ -74,10 +89,10 @@ TEST(Allocator, PlacesABurstOfNeighboursTogether) {
 
 TEST(Allocator, AlignsToMainsLogicalBlock) {
   const std::vector<Extent> extents{remapped(0, 9301, 3)};
-  Allocator allocator =
-      *Allocator::of({32771}, format::reserved_ranges({32771}), Table(extents, {}), SectorCount{8});
+  Allocator allocator = *Allocator::of(kFirstSpare, {32771}, format::reserved_ranges({32771}),
+                                       Table(extents, {}), SectorCount{8});
   while (const auto run = allocator.allocate({8})) {
-    EXPECT_EQ(run->first.value % 8, 0U);
+    EXPECT_EQ(run->first.sector.value % 8, 0U);
     EXPECT_EQ(run->count.value, 8U);
   }
 }
@@ -86,30 +101,31 @@ TEST(Allocator, AFreedSectorWaitsForTheRequestsThatMayStillNameIt) {
   Allocator allocator = all_free();
   while (allocator.allocate({4096})) {
   }
-  allocator.free_after({{9300}, {8}}, 5);
+  allocator.free_after({{kFirstSpare, {9300}}, {8}}, 5);
   allocator.reclaim(4);
   EXPECT_FALSE(allocator.allocate({8}));
   allocator.reclaim(5);
-  EXPECT_EQ(allocator.allocate({8}), (SectorRange{{9300}, {8}}));
+  EXPECT_EQ(allocator.allocate({8}), (SpareRange{{kFirstSpare, {9300}}, {8}}));
 }
 
 RC_GTEST_PROP(Allocator, WhatIsOutIsOutOnce, ()) {
   Allocator allocator = all_free();
   std::set<std::uint64_t> out;
-  std::vector<SectorRange> runs;
+  std::vector<SpareRange> runs;
   for (int i = 0; i < 60; ++i) {
     if (runs.empty() || *rc::gen::inRange(0, 3) != 0) {
       const auto run = allocator.allocate({*rc::gen::inRange<std::uint64_t>(1, 900)});
       if (!run) continue;
-      for (Sector s = run->first; s < run->end(); s = s + SectorCount{1}) {
+      for (Sector s = run->first.sector; s < run->sectors().end(); s = s + SectorCount{1}) {
         RC_ASSERT(out.insert(s.value).second);
       }
       runs.push_back(*run);
     } else {
       const auto which = *rc::gen::inRange<std::size_t>(0, runs.size());
-      const SectorRange run = runs[which];
+      const SpareRange run = runs[which];
       runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(which));
-      for (Sector s = run.first; s < run.end(); s = s + SectorCount{1}) out.erase(s.value);
+      for (Sector s = run.first.sector; s < run.sectors().end(); s = s + SectorCount{1})
+        out.erase(s.value);
       allocator.give_back(run);
     }
     RC_ASSERT(allocator.available().value + out.size() == allocator.capacity().value);

@@ -51,7 +51,7 @@ TEST(KnownBad, WhatIsKnownBetterStaysAsItIs) {
   const Table table(
       std::vector<Extent>{Extent(State::suspect, {{0}, {10}}), Extent(State::lost, {{10}, {10}}),
                           Extent(State::gone, {{20}, {10}}),
-                          Extent(State::remapped, {{30}, {10}}, {5000})},
+                          Extent(State::remapped, {{30}, {10}}, {kFirstSpare, {5000}})},
       {});
   EXPECT_EQ(count_marks({{{{0}, {50}}}, {}}, table), (MarkReport{{20}, {0}, {30}}));
   EXPECT_EQ(count_marks({{}, {{{0}, {50}}}}, table), (MarkReport{{0}, {10}, {40}}));

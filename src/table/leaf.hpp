@@ -49,7 +49,7 @@ class LeafView {
     return static_cast<format::State>(word(i) >> kStateShift & kStateMask);
   }
   // For remapped extents.
-  [[nodiscard]] Sector spare(std::size_t i) const { return {word(i) & format::kMaxSector}; }
+  [[nodiscard]] SpareAddress spare(std::size_t i) const { return format::unpacked_spare(word(i)); }
   [[nodiscard]] format::Extent operator[](std::size_t i) const;
 
   // The same for two leaves that share their memory.

@@ -24,7 +24,8 @@ std::vector<Extent> extents(std::size_t count, std::uint64_t seed) {
     const bool is_long = count <= 16 && within(2) == 0;
     const std::uint64_t length = 1 + within(is_long ? format::kMaxExtentSectors : 300);
     const auto state = static_cast<State>(1 + within(4));
-    const Sector spare{state == State::remapped ? within(format::kMaxSector) : 0};
+    const SpareAddress spare{kFirstSpare,
+                             {state == State::remapped ? within(format::kMaxSector) : 0}};
     at += within(1000);
     out.push_back(Extent(state, {{at}, {length}}, spare)
                       .with_evidence(static_cast<int>(within(256)), random(), random()));

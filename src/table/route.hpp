@@ -18,7 +18,7 @@ enum class Place {
 struct Stretch {
   SectorRange range;
   Place place = Place::main;
-  Sector spare;
+  SpareAddress spare;
 
   bool operator==(const Stretch&) const = default;
 };

@@ -51,8 +51,8 @@ std::uint64_t by_main(const Extent& extent) {
   return extent.main().first.value;
 }
 
-std::uint64_t by_spare(const Extent& extent) {
-  return extent.spare().first.value;
+SpareAddress by_spare(const Extent& extent) {
+  return extent.spare().first;
 }
 
 // Of two lists that are sorted by `order`, what only one of them holds.
@@ -161,7 +161,8 @@ Piece Table::piece_at(Sector at, Sector end) const {
   const SectorRange main = there.leaf->main(there.index);
   const State state = there.leaf->state(there.index);
   const bool remapped = state == State::remapped;
-  const Sector spare = remapped ? there.leaf->spare(there.index) + (at - main.first) : Sector{};
+  const SpareAddress spare =
+      remapped ? there.leaf->spare(there.index) + (at - main.first) : SpareAddress{};
   return {{at, std::min(main.end(), end) - at}, state, spare};
 }
 

@@ -27,7 +27,7 @@ namespace dmremap::table {
 struct Piece {
   SectorRange main;
   format::State state = format::State::good;
-  Sector spare;
+  SpareAddress spare;
 
   bool operator==(const Piece&) const = default;
 };
@@ -50,7 +50,7 @@ class Table {
   static constexpr std::size_t kGroupLeaves = 64;
 
   Table();
-  // Requires `extents` sorted by main sector and disjoint, `retired` sorted by spare sector and
+  // Requires `extents` sorted by main sector and disjoint, `retired` sorted by spare address and
   // disjoint.
   Table(std::span<const format::Extent> extents, std::span<const format::Extent> retired);
 

@@ -34,7 +34,7 @@ using Cells = std::array<Cell, kSectors>;
 
 Extent extent(State state, std::uint64_t first, std::uint64_t count, std::uint64_t spare,
               std::uint32_t sequence) {
-  Extent out(state, {{first}, {count}}, {state == State::remapped ? spare : 0});
+  Extent out(state, {{first}, {count}}, {kFirstSpare, {state == State::remapped ? spare : 0}});
   return out.with_evidence(5, sequence, 0);
 }
 
@@ -43,7 +43,7 @@ Cells cells_of(const Table& table) {
   for (const Extent& e : table.extents()) {
     for (std::uint64_t i = 0; i < e.main().count.value; ++i) {
       const bool remapped = e.state() == State::remapped;
-      out[e.main().first.value + i] = {e.state(), remapped ? e.spare().first.value + i : 0,
+      out[e.main().first.value + i] = {e.state(), remapped ? e.spare().first.sector.value + i : 0,
                                        e.bound_sequence()};
     }
   }
@@ -59,7 +59,7 @@ Cells cells_by_pieces(const Table& table, std::uint64_t from, std::uint64_t to) 
     RC_ASSERT(!piece.main.empty());
     for (std::uint64_t i = 0; i < piece.main.count.value; ++i) {
       const bool remapped = piece.state == State::remapped;
-      out[at.value + i] = {piece.state, remapped ? piece.spare.value + i : 0, 0};
+      out[at.value + i] = {piece.state, remapped ? piece.spare.sector.value + i : 0, 0};
     }
     at = piece.main.end();
   }
@@ -173,7 +173,7 @@ RC_GTEST_PROP(Route, StretchesCoverTheRangeAndMergeWhatOneRequestCanServe, ()) {
     for (std::uint64_t i = 0; i < stretch.range.count.value; ++i) {
       const Cell& cell = cells[at.value + i];
       RC_ASSERT(place_of(cell.state) == stretch.place);
-      if (stretch.place == Place::spare) RC_ASSERT(cell.spare == stretch.spare.value + i);
+      if (stretch.place == Place::spare) RC_ASSERT(cell.spare == stretch.spare.sector.value + i);
     }
     // All spare sectors are at main + 1000 here, so two neighbours of one place would be one.
     if (last) RC_ASSERT(last->place != stretch.place);
@@ -189,9 +189,11 @@ TEST(Table, SplitsAnExtentExactlyAtSectorResolution) {
   const Extent burst = extent(State::remapped, 100, 8, 5000, 1);
   const Extent hole = extent(State::lost, 103, 1, 0, 2);
   const Table table = Table({&burst, 1}, {}).replaced({{103}, {1}}, {&hole, 1});
-  EXPECT_EQ(table.piece_at({100}, {108}), (Piece{{{100}, {3}}, State::remapped, {5000}}));
+  EXPECT_EQ(table.piece_at({100}, {108}),
+            (Piece{{{100}, {3}}, State::remapped, {kFirstSpare, {5000}}}));
   EXPECT_EQ(table.piece_at({103}, {108}), (Piece{{{103}, {1}}, State::lost, {}}));
-  EXPECT_EQ(table.piece_at({104}, {108}), (Piece{{{104}, {4}}, State::remapped, {5004}}));
+  EXPECT_EQ(table.piece_at({104}, {108}),
+            (Piece{{{104}, {4}}, State::remapped, {kFirstSpare, {5004}}}));
 }
 
 TEST(Table, AWalkShowsThePiecesOfItsRangeAndNoMore) {
@@ -201,9 +203,9 @@ TEST(Table, AWalkShowsThePiecesOfItsRangeAndNoMore) {
   std::vector<Piece> seen;
   for (const Piece& piece : table.pieces({{98}, {8}})) seen.push_back(piece);
   EXPECT_EQ(seen, (std::vector<Piece>{{{{98}, {2}}, State::good, {}},
-                                      {{{100}, {3}}, State::remapped, {5000}},
+                                      {{{100}, {3}}, State::remapped, {kFirstSpare, {5000}}},
                                       {{{103}, {1}}, State::lost, {}},
-                                      {{{104}, {2}}, State::remapped, {5004}}}));
+                                      {{{104}, {2}}, State::remapped, {kFirstSpare, {5004}}}}));
   EXPECT_TRUE(table.pieces({{100}, {0}}).begin() == std::default_sentinel);
   EXPECT_TRUE(stretches(table, {{100}, {0}}).begin() == std::default_sentinel);
   static_assert(std::ranges::input_range<Table::Pieces> && std::ranges::input_range<Stretches>);
@@ -238,14 +240,27 @@ TEST(Table, LeavesStayWellFilledUnderScatteredChanges) {
   EXPECT_LE(table.leaves(), 4U);
 }
 
+TEST(Table, APieceAndAStretchNameTheirSpare) {
+  const SpareIndex second{1};
+  const std::array extents{Extent(State::remapped, {{100}, {4}}, {kFirstSpare, {5000}}),
+                           Extent(State::remapped, {{104}, {4}}, {second, {5004}})};
+  const Table table(extents, {});
+  EXPECT_EQ(table.piece_at({106}, {110}), (Piece{{{106}, {2}}, State::remapped, {second, {5006}}}));
+  // They would be one if the sector alone counted.
+  EXPECT_EQ(stretch_at(table, {100}, {108}),
+            (Stretch{{{100}, {4}}, Place::spare, {kFirstSpare, {5000}}}));
+  EXPECT_EQ(stretch_at(table, {104}, {108}),
+            (Stretch{{{104}, {4}}, Place::spare, {second, {5004}}}));
+}
+
 TEST(Table, RetiredSpareSectorsAreKeptSortedAndJoined) {
-  const Extent a(State::retired, {{0}, {8}}, {100});
-  const Extent b(State::retired, {{0}, {8}}, {108});
-  const Extent c(State::retired, {{0}, {1}}, {20});
+  const Extent a(State::retired, {{0}, {8}}, {kFirstSpare, {100}});
+  const Extent b(State::retired, {{0}, {8}}, {kFirstSpare, {108}});
+  const Extent c(State::retired, {{0}, {1}}, {kFirstSpare, {20}});
   const Table table = Table().with_retired(a).with_retired(c).with_retired(b);
   ASSERT_EQ(table.retired().size(), 2U);
-  EXPECT_EQ(table.retired()[0].spare(), (SectorRange{{20}, {1}}));
-  EXPECT_EQ(table.retired()[1].spare(), (SectorRange{{100}, {16}}));
+  EXPECT_EQ(table.retired()[0].spare(), (SpareRange{{kFirstSpare, {20}}, {1}}));
+  EXPECT_EQ(table.retired()[1].spare(), (SpareRange{{kFirstSpare, {100}}, {16}}));
   EXPECT_EQ(table.counts().retired, 17U);
 }
 
@@ -313,7 +328,8 @@ RC_GTEST_PROP(Table, TheChangeFromAnotherIsWhatOnlyOneOfThemHolds, ()) {
     const auto count = *rc::gen::element<std::uint64_t>(1, 4, 30, 2'500);
     if (*rc::gen::inRange(0, 5) == 0) {
       const auto number = static_cast<std::uint64_t>(step);
-      now = now.with_retired(Extent(State::retired, {{0}, {1}}, {20'000 + 3 * number}));
+      now = now.with_retired(
+          Extent(State::retired, {{0}, {1}}, {kFirstSpare, {20'000 + 3 * number}}));
     }
     const State state = any_state();
     const auto with = extent(state, first, count, 9'000, 2);

@@ -55,10 +55,10 @@ TEST(BackfillPlan, PartsOfABlockDoNotCount) {
 }
 
 TEST(BackfillPlan, LostSectorsAreFilledWhereTheImageHasThem) {
-  const BackfillDisk disk =
-      disk_of({Extent(State::lost, {{10}, {10}}), Extent(State::remapped, {{20}, {10}}, {7}),
-               Extent(State::gone, {{30}, {10}}), Extent(State::suspect, {{40}, {10}}),
-               Extent(State::lost, {{50}, {10}})});
+  const BackfillDisk disk = disk_of(
+      {Extent(State::lost, {{10}, {10}}), Extent(State::remapped, {{20}, {10}}, {kFirstSpare, {7}}),
+       Extent(State::gone, {{30}, {10}}), Extent(State::suspect, {{40}, {10}}),
+       Extent(State::lost, {{50}, {10}})});
   const Ranges image{{{0}, {12}}, {{15}, {2}}, {{18}, {37}}};
   const BackfillPlan plan = plan_backfill(disk, image, false);
   EXPECT_EQ(plan.fill, (Ranges{{{10}, {2}}, {{15}, {2}}, {{18}, {2}}, {{50}, {5}}}));

@@ -60,7 +60,7 @@ TEST(KnownBadFile, AFormatThatIsGivenIsNotGuessed) {
 
 TEST(KnownBadFile, ARescueGoesOnFromAnExport) {
   const std::vector<Extent> table{Extent(State::lost, {{0}, {2}}), Extent(State::gone, {{2}, {1}}),
-                                  Extent(State::remapped, {{8}, {8}}, {9000}),
+                                  Extent(State::remapped, {{8}, {8}}, {kFirstSpare, {9000}}),
                                   Extent(State::suspect, {{16}, {4}})};
   EXPECT_EQ(print_known_bad(table, {100}, {}),
             "# Mapfile. Created by dm-remap\n"
@@ -81,7 +81,7 @@ TEST(KnownBadFile, ARescueGoesOnFromAnExport) {
 TEST(KnownBadFile, ABadblocksListHasEveryTouchedBlock) {
   const std::vector<Extent> table{Extent(State::lost, {{1}, {1}}),
                                   Extent(State::suspect, {{10}, {8}}),
-                                  Extent(State::remapped, {{21}, {2}}, {9000})};
+                                  Extent(State::remapped, {{21}, {2}}, {kFirstSpare, {9000}})};
   EXPECT_EQ(print_known_bad(table, {100}, of(KnownBadFormat::badblocks)), "0\n10\n11\n");
   EXPECT_EQ(print_known_bad(table, {100}, of(KnownBadFormat::badblocks, 4096)), "0\n2\n");
 }

@@ -13,9 +13,10 @@ using format::State;
 
 TEST(Cells, OneLostSectorOfFourTebibytesIsSeen) {
   const SectorCount size{std::uint64_t{1} << 33U};
-  const std::vector<Extent> table{Extent(State::remapped, {{5'000'000'000}, {1000}}, {3072}),
-                                  Extent(State::lost, {{5'000'001'000}, {1}}),
-                                  Extent(State::remapped, {{5'000'001'001}, {1000}}, {5000})};
+  const std::vector<Extent> table{
+      Extent(State::remapped, {{5'000'000'000}, {1000}}, {kFirstSpare, {3072}}),
+      Extent(State::lost, {{5'000'001'000}, {1}}),
+      Extent(State::remapped, {{5'000'001'001}, {1000}}, {kFirstSpare, {5000}})};
   const Cells cells = make_cells(table, size, 1000);
   EXPECT_LE(cells.states.size(), 1000U);
   EXPECT_EQ(std::ranges::count(cells.states, State::lost), 1);
@@ -53,7 +54,7 @@ TEST(Cells, TheyCoverTheDiskAndFitAndAreRound) {
 
 TEST(Cells, CountsAddUpToTheDisk) {
   const std::vector<Extent> table{Extent(State::lost, {{3}, {6}}), Extent(State::gone, {{20}, {1}}),
-                                  Extent(State::remapped, {{30}, {4}}, {3072}),
+                                  Extent(State::remapped, {{30}, {4}}, {kFirstSpare, {3072}}),
                                   Extent(State::suspect, {{40}, {2}})};
   EXPECT_EQ(count_states(table, {100}), (StateCounts{87, 4, 2, 6, 1}));
 }

@@ -2,6 +2,7 @@
 #include "view/dm_table.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -54,7 +55,7 @@ std::vector<Stretch> dm_targets(std::span<const format::Extent> extents, SectorC
     const SectorRange range = extent.main();
     append(out, {{at, range.first - at}, Place::main, {}});
     const Place place = table::place_of(extent.state());
-    append(out, {range, place, place == Place::spare ? extent.spare().first : Sector{}});
+    append(out, {range, place, place == Place::spare ? extent.spare().first : SpareAddress{}});
     at = range.end();
   }
   append(out, {{at, Sector{size.value} - at}, Place::main, {}});
@@ -62,19 +63,23 @@ std::vector<Stretch> dm_targets(std::span<const format::Extent> extents, SectorC
 }
 
 const std::string& device_of(const Stretch& stretch, const DmDevices& devices) {
-  return stretch.place == Place::spare ? devices.spare : devices.main;
+  return stretch.place == Place::spare ? devices.spares.at(position_of(stretch.spare.index))
+                                       : devices.main;
 }
 
 Sector sector_of(const Stretch& stretch) {
-  return stretch.place == Place::spare ? stretch.spare : stretch.range.first;
+  return stretch.place == Place::spare ? stretch.spare.sector : stretch.range.first;
 }
 
 Result<std::string> print_dm_table(std::span<const Stretch> targets, const DmDevices& devices) {
   const auto main = quoted(devices.main);
   if (!main) return failure_of(main);
-  const auto spare = quoted(devices.spare);
-  if (!spare) return failure_of(spare);
-  const DmDevices named{*main, *spare};
+  DmDevices named{*main, {}};
+  for (const std::string& path : devices.spares) {
+    auto spare = quoted(path);
+    if (!spare) return failure_of(spare);
+    named.spares.push_back(std::move(*spare));
+  }
   std::string out;
   for (const Stretch& target : targets) {
     out += fmt::format("{} {} ", target.range.first.value, target.range.count.value);

@@ -24,7 +24,7 @@ namespace dmremap::view {
 
 struct DmDevices {
   std::string main;
-  std::string spare;
+  std::vector<std::string> spares;  // by index
 };
 
 // Where the data of a stretch is. Requires a stretch that is somewhere.

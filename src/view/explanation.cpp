@@ -22,7 +22,7 @@ Explanation of_good(std::span<const Extent> extents, std::size_t next, SectorCou
   const Sector from = next == 0 ? Sector{} : extents[next - 1].main().end();
   const Sector end = next == extents.size() ? Sector{size.value} : extents[next].main().first;
   out.extent = {from, end - from};
-  out.at = sector;
+  out.main = sector;
   return out;
 }
 
@@ -31,8 +31,8 @@ Explanation of_extent(const Extent& extent, Sector sector, std::uint64_t latest)
   out.state = extent.state();
   out.extent = extent.main();
   out.place = table::place_of(out.state);
-  out.at = sector;
-  if (out.place == Place::spare) out.at = extent.spare().first + (sector - out.extent.first);
+  out.main = sector;
+  if (out.place == Place::spare) out.spare = extent.spare().first + (sector - out.extent.first);
   out.evidence = Evidence{extent.cause(), full_sequence(extent.bound_sequence(), latest),
                           extent.bound_time() * kSecondNs};
   return out;

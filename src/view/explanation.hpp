@@ -46,11 +46,15 @@ struct Explanation {
   format::State state = format::State::good;
   SectorRange extent;  // the whole run it belongs to; of a good sector: up to the next that is not
   table::Place place = table::Place::main;
-  Sector at;  // on main or spare; means nothing if it is nowhere
+  Sector main;         // the sector itself
+  SpareAddress spare;  // of a remapped one: where its data is
   std::optional<Evidence> evidence;
   int failing = 0;  // of a remapped one: the errno of its place, if that does not read
   Answer read;
   Answer write;
+
+  // On the device that `place` names; means nothing if that is nowhere.
+  [[nodiscard]] Sector at() const { return place == table::Place::spare ? spare.sector : main; }
 };
 
 // Extents keep the low 32 bits: the last commit up to `latest` that has them.

@@ -16,7 +16,7 @@ using table::Place;
 constexpr SectorCount kSize{1000};
 
 Extent extent(State state, std::uint64_t first, std::uint64_t count, std::uint64_t spare = 0) {
-  return Extent(state, {{first}, {count}}, {spare})
+  return Extent(state, {{first}, {count}}, {kFirstSpare, {spare}})
       .with_evidence(EIO, 41, 1'700'000'000'000'000'000);
 }
 
@@ -34,7 +34,7 @@ TEST(Explanation, AGoodSectorIsOnMainUpToTheNextThatIsNot) {
   EXPECT_EQ(at(108).extent, (SectorRange{{108}, {92}}));
   EXPECT_EQ(at(999).extent, (SectorRange{{404}, {596}}));
   EXPECT_EQ(at(99).state, State::good);
-  EXPECT_EQ(at(99).at, Sector{99});
+  EXPECT_EQ(at(99).at(), Sector{99});
   EXPECT_FALSE(at(99).evidence);
   EXPECT_EQ(explain({}, kSize, {5}, {}).extent, (SectorRange{{0}, kSize}));
 }
@@ -42,7 +42,7 @@ TEST(Explanation, AGoodSectorIsOnMainUpToTheNextThatIsNot) {
 TEST(Explanation, ARemappedSectorIsAsFarIntoItsSpareExtentAsIntoItsOwn) {
   const Explanation last = at(107);
   EXPECT_EQ(last.place, Place::spare);
-  EXPECT_EQ(last.at, Sector{3079});
+  EXPECT_EQ(last.at(), Sector{3079});
   EXPECT_EQ(last.extent, (SectorRange{{100}, {8}}));
   ASSERT_TRUE(last.evidence);
   EXPECT_EQ(last.evidence->cause, EIO);

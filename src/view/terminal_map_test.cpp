@@ -13,8 +13,9 @@ using format::Extent;
 using format::State;
 
 std::vector<Extent> table() {
-  return {Extent(State::remapped, {{64}, {8}}, {3072}), Extent(State::suspect, {{200}, {1}}),
-          Extent(State::lost, {{300}, {1}}), Extent(State::gone, {{511}, {1}})};
+  return {Extent(State::remapped, {{64}, {8}}, {kFirstSpare, {3072}}),
+          Extent(State::suspect, {{200}, {1}}), Extent(State::lost, {{300}, {1}}),
+          Extent(State::gone, {{511}, {1}})};
 }
 
 // Characters of a line, not bytes.

@@ -127,7 +127,7 @@ class Rig {
   void start_with(metadata::Store* with, MainReopener* reopener = nullptr) {
     EngineParts parts;
     parts.main = &main;
-    parts.spare = &spare;
+    parts.spares = {&spare};
     parts.store = with;
     parts.observer = &events;
     parts.reopener = reopener;
@@ -198,7 +198,8 @@ class Rig {
   }
   [[nodiscard]] SectorRange spare_of(std::uint64_t sector) const {
     for (const format::Extent& extent : engine->extents()) {
-      if (extent.main().contains(Sector{sector})) return extent.slice({{sector}, {1}}).spare();
+      if (extent.main().contains(Sector{sector}))
+        return extent.slice({{sector}, {1}}).spare().sectors();
     }
     return {};
   }

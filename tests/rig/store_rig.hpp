@@ -46,8 +46,8 @@ inline format::Content with_extents(format::Content content, std::uint64_t count
                                     std::uint64_t first_spare = 20'000) {
   content.extents.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
-    content.extents.push_back(
-        format::Extent(format::State::remapped, {{i * 16}, {8}}, {first_spare + i * 8}));
+    content.extents.push_back(format::Extent(format::State::remapped, {{i * 16}, {8}},
+                                             {kFirstSpare, {first_spare + i * 8}}));
   }
   return content;
 }

@@ -19,23 +19,25 @@ SpareRecheck::SpareRecheck(DataPath& path, Remapper& remapper)
 
 bool SpareRecheck::still_failing(const table::Table& table, SectorRange unit) const {
   const table::Piece piece = table.piece_at(unit.first, unit.end());
-  return piece.state == State::remapped && piece.main == unit && path_.failing.any(unit);
+  return piece.state == State::remapped && piece.main == unit && path_.spares.failing.any(unit);
 }
 
 void SpareRecheck::ask(const ContinueCheck& go_on) {
   std::vector<SectorRange> well;
   std::vector<DeadUnit> given_up;
-  for (const SectorRange& unit : path_.failing.due(path_.clock.monotonic_ns(), kMostAtOnce)) {
+  for (const SectorRange& unit :
+       path_.spares.failing.due(path_.clock.monotonic_ns(), kMostAtOnce)) {
     // What was read so far is forgotten, and is due again.
     if (!go_on()) return;
-    const io::IoStatus status = read(unit);
+    SpareIndex on = kFirstSpare;
+    const io::IoStatus status = read(unit, on);
     const std::uint64_t now_ns = path_.clock.monotonic_ns();
     if (status.ok()) {
       well.push_back(unit);
       // The spare as a whole is away or refuses: that says nothing of this sector.
-    } else if (path_.diagnose_spare(status.error) != io::Fault::media) {
-      path_.failing.put_off(unit, now_ns);
-    } else if (path_.failing.note_again(unit, status.error, now_ns)) {
+    } else if (path_.spares.at(on).diagnose(status.error) != io::Fault::media) {
+      path_.spares.failing.put_off(unit, now_ns);
+    } else if (path_.spares.failing.note_again(unit, status.error, now_ns)) {
       given_up.push_back({unit, status.error});
     }
   }
@@ -44,11 +46,12 @@ void SpareRecheck::ask(const ContinueCheck& go_on) {
 }
 
 // Pinned, so that the place that the table names is not somebody else's by the time it is read.
-io::IoStatus SpareRecheck::read(SectorRange unit) {
+io::IoStatus SpareRecheck::read(SectorRange unit, SpareIndex& on) {
   const table::Pins::Pin pin = path_.live.pin(unit);
   const table::Piece piece = path_.live.snapshot().table.piece_at(unit.first, unit.end());
   if (piece.state != State::remapped) return io::kIoOk;  // move() drops what is no longer failing
-  return path_.read_spare(piece.spare, buffer_.span().first(unit.count.bytes()));
+  on = piece.spare.index;
+  return path_.spares.read(piece.spare, buffer_.span().first(unit.count.bytes()));
 }
 
 void SpareRecheck::move(const std::vector<SectorRange>& well) {
@@ -63,10 +66,10 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
     if (!still_failing(table, unit)) continue;
     const auto data = left.first(unit.count.bytes());
     left = left.subspan(data.size());
-    const Sector place = table.piece_at(unit.first, unit.end()).spare;
-    if (const io::IoStatus status = path_.read_spare(place, data); !status.ok()) {
+    const SpareAddress place = table.piece_at(unit.first, unit.end()).spare;
+    if (const io::IoStatus status = path_.spares.read(place, data); !status.ok()) {
       // Others wait for the hold. It is due again after a while, with those that come after it.
-      path_.failing.put_off(unit, path_.clock.monotonic_ns());
+      path_.spares.failing.put_off(unit, path_.clock.monotonic_ns());
       break;
     }
     // A crash before the commit leaves the former place, which still has the data.
@@ -75,7 +78,7 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
   if (!main_may_help(quiesced->bind(items))) return;
   // There is no other place, and this one reads: it may as well serve again.
   for (const Item& item : items) {
-    path_.failing.clear(item.range);
+    path_.spares.failing.clear(item.range);
     path_.emit(format::EventKind::recovered, Severity::info, item.range, 0,
                "its spare sector reads again");
   }

@@ -27,7 +27,8 @@ class SpareRecheck {
     SectorRange unit;
     int error = 0;
   };
-  io::IoStatus read(SectorRange unit);
+  // `on`: of the spare that has the unit.
+  io::IoStatus read(SectorRange unit, SpareIndex& on);
   void move(const std::vector<SectorRange>& well);
   void give_up(const std::vector<DeadUnit>& units);
   [[nodiscard]] bool still_failing(const table::Table& table, SectorRange unit) const;

@@ -16,12 +16,10 @@ constexpr unsigned kPlaces = 8;
 constexpr std::uint64_t kStepFactor = 4;
 
 // Writes one unit of zeros to `at` and makes it durable.
-io::IoStatus write_durably(DataPath& path, Sector at) {
-  const FlushGate::Mark mark = path.spare_gate.mark();
-  const auto zeroes = path.zeroes.span().first(path.unit().bytes());
-  const io::IoStatus status = path.write_spare(at, zeroes);
-  if (!status.ok()) return status;
-  return path.spare_gate.flush_since(mark, [&path] { return path.flush_spare_device(); });
+io::IoStatus write_durably(SpareDevice& spare, Sector at, std::span<const std::byte> zeroes) {
+  const FlushGate::Mark mark = spare.gate.mark();
+  const io::IoStatus status = spare.write(at, zeroes);
+  return status.ok() ? spare.flush_since(mark) : status;
 }
 
 }  // namespace
@@ -32,25 +30,27 @@ SpareTrial trial_of(io::Fault fault, int error) {
           fmt::format("the spare takes no writes ({})", io::errno_name(error))};
 }
 
-SpareTrial try_spare(DataPath& path, table::Allocator& allocator) {
+SpareTrial try_spare(DataPath& path, SpareDevice& spare) {
+  table::Allocator& allocator = spare.allocator;
+  const auto zeroes = path.zeroes.span().first(path.unit().bytes());
   // The trial leaves no trace in where the next remap looks for a place.
-  const Sector position = allocator.position();
-  std::vector<SectorRange> taken;
+  const SpareAddress position = allocator.position();
+  std::vector<SpareRange> taken;
   std::optional<SpareTrial> failed;
   unsigned failures = 0;
   std::uint64_t step = path.unit().value;
   for (unsigned i = 0; i < kPlaces; ++i, step *= kStepFactor) {
-    const std::optional<SectorRange> run = allocator.allocate({step});
+    const std::optional<SpareRange> run = allocator.allocate({step});
     // A full spare has no place to be tried at; that it is full is a condition of its own.
     if (!run) break;
     taken.push_back(*run);
-    const io::IoStatus status = write_durably(path, run->first);
+    const io::IoStatus status = write_durably(spare, run->first.sector, zeroes);
     if (status.ok()) {
       failed.reset();
       break;
     }
     ++failures;
-    const io::Fault fault = path.diagnose_spare(status.error);
+    const io::Fault fault = spare.diagnose(status.error);
     failed = trial_of(fault, status.error);
     if (fault != io::Fault::media) break;
   }

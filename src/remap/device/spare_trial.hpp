@@ -7,7 +7,6 @@
 #include <string>
 
 #include "remap/data_path.hpp"
-#include "table/allocator.hpp"
 
 namespace dmremap::remap {
 
@@ -17,11 +16,11 @@ struct SpareTrial {
   unsigned failures = 0;  // requests of the trial that failed: each left a sign of trouble
 };
 
-// Called by the remapper, which alone may use the allocator, after it made sure that no other
-// program writes to the spare. Leaves the allocator as it was.
-[[nodiscard]] SpareTrial try_spare(DataPath& path, table::Allocator& allocator);
+// Called by the remapper, which alone may use the allocator of the spare, after it made sure that
+// no other program writes to the spare. Leaves the allocator as it was.
+[[nodiscard]] SpareTrial try_spare(DataPath& path, SpareDevice& spare);
 
-// What an error of the spare comes to once the device was asked (DataPath::diagnose_spare). `error`
+// What an error of the spare comes to once the device was asked (SpareDevice::diagnose). `error`
 // is of a write.
 [[nodiscard]] SpareTrial trial_of(io::Fault fault, int error);
 

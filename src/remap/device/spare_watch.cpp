@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::chrono::nanoseconds kWithoutSign = std::chrono::hours(24);
 
+SpareTrial trial_by_reading(SpareDevice& spare) {
+  const io::Fault fault = spare.diagnose(EIO);
+  return fault == io::Fault::device ? trial_of(fault, EIO) : SpareTrial{};
+}
+
 }  // namespace
 
 SpareWatch::SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval)
@@ -18,6 +23,7 @@ SpareWatch::SpareWatch(DataPath& path, Remapper* remapper, std::chrono::millisec
       interval_(interval),
       mutex_(path.scheduling),
       wake_(path.scheduling) {
+  for (SpareDevice& spare : path_.spares) watched_.push_back({spare});
   thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
 
@@ -37,36 +43,35 @@ void SpareWatch::stop() {
 void SpareWatch::loop() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
-    if (!is_due()) continue;
     lock.unlock();
-    look();
+    for (Watched& watched : watched_) {
+      if (is_due(watched)) look(watched);
+    }
     lock.lock();
   }
 }
 
-bool SpareWatch::is_due() const {
-  if (in_trouble_ || path_.spare_trouble.signs() != signs_seen_) return true;
+bool SpareWatch::is_due(const Watched& watched) const {
+  if (watched.in_trouble || watched.spare.trouble.signs() != watched.signs_seen) return true;
   // Without a sign nothing is written by a set that takes no writes, and nothing read.
-  return remapper_ != nullptr && path_.clock.monotonic_ns() >= next_look_ns_;
+  return remapper_ != nullptr && path_.clock.monotonic_ns() >= watched.next_look_ns;
 }
 
-void SpareWatch::look() {
+void SpareWatch::look(Watched& watched) {
+  SpareDevice& spare = watched.spare;
   // Whoever meets an error while this look goes on has it followed up by the next one.
-  const std::uint64_t signs = path_.spare_trouble.signs();
-  const SpareTrial found =
-      remapper_ != nullptr && path_.writable() ? remapper_->run_trial() : trial_by_reading();
+  const std::uint64_t signs = spare.trouble.signs();
+  const SpareTrial found = remapper_ != nullptr && path_.writable()
+                               ? remapper_->run_trial(spare.index)
+                               : trial_by_reading(spare);
   // The failures of the trial itself are signs as well, and need no look of their own.
-  signs_seen_ = signs + found.failures;
-  in_trouble_ = found.state != SpareState::answers;
-  next_look_ns_ = path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());
+  watched.signs_seen = signs + found.failures;
+  watched.in_trouble = found.state != SpareState::answers;
+  watched.next_look_ns =
+      path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());
   // Seen by what reads the metadata, whose errors leave no sign.
-  if (found.state == SpareState::away) path_.note_spare_absence();
-  path_.spare_trouble.set(found.state, found.reason);
-}
-
-SpareTrial SpareWatch::trial_by_reading() {
-  const io::Fault fault = path_.diagnose_spare(EIO);
-  return fault == io::Fault::device ? trial_of(fault, EIO) : SpareTrial{};
+  if (found.state == SpareState::away) spare.note_absence();
+  spare.trouble.set(found.state, found.reason);
 }
 
 }  // namespace dmremap::remap

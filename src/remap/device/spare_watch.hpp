@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Follows up what requests to the spare left as signs of trouble (spare_trouble.hpp), in a thread
-// of its own: is it away, or does it refuse writes? A spare in trouble is asked again until it
-// answers, and then what had to be refused meanwhile is possible again. A spare that gives no sign
-// is tried once when the set has started and once a day, and is otherwise left alone.
+// Follows up what requests to the spares left as signs of trouble (spare_trouble.hpp), in a thread
+// of its own, spare by spare: is it away, or does it refuse writes? A spare in trouble is asked
+// again until it answers, and then what had to be refused meanwhile is possible again. A spare that
+// gives no sign is tried once when the set has started and once a day, and is otherwise left alone.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include "remap/data_path.hpp"
 #include "remap/device/spare_trial.hpp"
@@ -17,23 +18,27 @@ namespace dmremap::remap {
 class SpareWatch {
  public:
   // Starts the thread. `remapper` outlives this; null: the set takes no writes, and neither does
-  // the spare: it is only read.
+  // the spares: they are only read.
   SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval);
   ~SpareWatch();
   void stop();
 
  private:
+  // What is known of one spare. The thread's.
+  struct Watched {
+    SpareDevice& spare;
+    std::uint64_t signs_seen = 0;
+    std::uint64_t next_look_ns = 0;  // of the one that needs no sign
+    bool in_trouble = false;
+  };
   void loop();
-  [[nodiscard]] bool is_due() const;
-  void look();
-  [[nodiscard]] SpareTrial trial_by_reading();
+  [[nodiscard]] bool is_due(const Watched& watched) const;
+  void look(Watched& watched);
 
   DataPath& path_;
   Remapper* const remapper_;
   const std::chrono::milliseconds interval_;
-  std::uint64_t signs_seen_ = 0;    // the thread's
-  std::uint64_t next_look_ns_ = 0;  // the thread's: of the one that needs no sign
-  bool in_trouble_ = false;         // the thread's
+  std::vector<Watched> watched_;
   Mutex mutex_;
   Condition wake_;
   bool stopping_ = false;

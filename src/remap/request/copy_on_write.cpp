@@ -46,7 +46,7 @@ Outcome CopyOnWrite::store(std::span<const Item> items, std::uint64_t deadline_n
   const table::Table table = path_.live.table();
   const std::uint64_t used = table.size() + table.retired().size();
   const ChunkRoom room{path_.geometry.size - SectorCount{table.counts().remapped},
-                       {path_.spare_available.load()},
+                       {path_.spares.available_sectors.load()},
                        path_.table_capacity - std::min(path_.table_capacity, used)};
   const SectorCount size = chunk_size(room, path_.block());
   const SectorRange all{items.front().range.first,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/request/flush_path.hpp"
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,20 +20,33 @@ io::IoStatus FlushPath::flush() {
 
 void FlushPath::begin_hearing(FlushHeard& heard) const {
   heard.main.store(path_.main_gate.reported());
-  heard.spare.store(path_.spare_gate.reported());
+  for (const SpareDevice& spare : path_.spares) {
+    heard.spares.at(position_of(spare.index)).store(spare.gate.reported());
+  }
 }
 
 io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
   path_.flushes.fetch_add(1, std::memory_order_relaxed);
-  // Both, whatever becomes of the first.
-  const FlushGate::Mark spare_heard = heard.spare.load();
+  SparePool::Marks spares_heard{};
+  std::ranges::transform(heard.spares, spares_heard.begin(),
+                         [](const auto& failures) { return failures.load(); });
+  // Every device, whatever becomes of those before it.
   const FlushGate::UserFlush main = flush_main(heard.main.load());
-  const FlushGate::UserFlush spare =
-      path_.spare_gate.user_flush(spare_heard, true, [this] { return path_.flush_spare_device(); });
+  std::array<FlushGate::UserFlush, kMostSpares> flushes;
+  for (SpareDevice& spare : path_.spares) {
+    const std::size_t i = position_of(spare.index);
+    flushes.at(i) = spare.flush_for_user(spares_heard.at(i));
+  }
   // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
+  io::IoStatus status = main.status;
   if (!main.status.ok()) path_.main_gate.told(main.failures, heard.main);
-  if (!spare.status.ok()) path_.spare_gate.told(spare.failures, heard.spare);
-  return main.status.ok() ? spare.status : main.status;
+  for (SpareDevice& spare : path_.spares) {
+    const std::size_t i = position_of(spare.index);
+    const FlushGate::UserFlush& flush = flushes.at(i);
+    if (!flush.status.ok()) spare.gate.told(flush.failures, heard.spares.at(i));
+    if (status.ok()) status = flush.status;
+  }
+  return status;
 }
 
 FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {

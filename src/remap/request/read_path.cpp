@@ -34,7 +34,7 @@ ReadPath::ReadAttempt ReadPath::try_among_bad(table::Pins::Pin& pin, SectorRange
   const bool whole = first.range == range;
   // Known to be lost, gone or failing: answer at once, without touching a device.
   if (first.place == table::Place::nowhere || (!whole && table::any_nowhere(now.table, range)) ||
-      path_.failing.any(range)) {
+      path_.spares.failing.any(range)) {
     pin.count_read();
     return {{EIO}};
   }
@@ -111,11 +111,11 @@ io::IoStatus ReadPath::read_main(SectorRange range, std::span<std::byte> out,
   return io::kIoOk;
 }
 
-io::IoStatus ReadPath::read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
+io::IoStatus ReadPath::read_spare(SectorRange range, SpareAddress spare, std::span<std::byte> out,
                                   std::vector<UnreadPart>& unread) {
-  const io::IoStatus status = path_.read_spare(spare, out);
+  const io::IoStatus status = path_.spares.read(spare, out);
   if (status.ok()) return status;
-  if (path_.diagnose_spare(status.error) != io::Fault::media) return status;
+  if (path_.spares.at(spare.index).diagnose(status.error) != io::Fault::media) return status;
   unread.push_back({range, out});
   return io::kIoOk;
 }

@@ -40,7 +40,7 @@ class ReadPath {
                               std::span<std::byte> out, std::vector<UnreadPart>& unread);
   io::IoStatus read_main(SectorRange range, std::span<std::byte> out,
                          std::vector<UnreadPart>& unread);
-  io::IoStatus read_spare(SectorRange range, Sector spare, std::span<std::byte> out,
+  io::IoStatus read_spare(SectorRange range, SpareAddress spare, std::span<std::byte> out,
                           std::vector<UnreadPart>& unread);
 
   DataPath& path_;

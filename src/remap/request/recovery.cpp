@@ -2,6 +2,7 @@
 #include "remap/request/recovery.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <utility>
@@ -42,13 +43,19 @@ void append_item(std::vector<Item>& items, Item::Kind kind, SectorRange range, i
 
 }  // namespace
 
+// Sectors of main that the spare which has them could not read.
+struct Recovery::SpoiledRun {
+  SectorRange range;
+  SpareIndex spare = kFirstSpare;
+};
+
 // A block that did not read as a whole, unit by unit.
 struct Recovery::ExaminedBlock {
   WatchedRange block;
-  std::vector<SectorRange> read;     // on main, at once
-  std::vector<SectorRange> weak;     // on main, in the end
-  std::vector<SectorRange> bad;      // main could not
-  std::vector<SectorRange> spoiled;  // the spare could not, this time
+  std::vector<SectorRange> read;    // on main, at once
+  std::vector<SectorRange> weak;    // on main, in the end
+  std::vector<SectorRange> bad;     // main could not
+  std::vector<SpoiledRun> spoiled;  // a spare could not, this time
   bool all_on_main = true;
 };
 
@@ -59,10 +66,20 @@ struct Recovery::Settlement {
   LossState loss_state = LossState::lost;
   std::vector<ExaminedBlock> examined;
   std::uint64_t examined_since_ns = 0;
-  int last_main_error = 0;   // of a bad unit
-  int last_spare_error = 0;  // of a spoiled one
-  bool stop = false;         // the device is not there, or the request is refused: conclude nothing
+  int last_main_error = 0;                           // of a bad unit
+  std::array<int, kMostSpares> last_spare_errors{};  // of a spoiled one, by spare
+  bool stop = false;  // the device is not there, or the request is refused: conclude nothing
 };
+
+void Recovery::append_spoiled(std::vector<SpoiledRun>& runs, const SpoiledRun& next) {
+  const bool joins = !runs.empty() && runs.back().spare == next.spare &&
+                     runs.back().range.end() == next.range.first;
+  if (joins) {
+    runs.back().range.count = runs.back().range.count + next.range.count;
+  } else {
+    runs.push_back(next);
+  }
+}
 
 // Pinned, so that what is read is what the place that was looked up holds.
 Recovery::ReadResult Recovery::read_once(SectorRange range, std::span<std::byte> out) {
@@ -72,16 +89,17 @@ Recovery::ReadResult Recovery::read_once(SectorRange range, std::span<std::byte>
   for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
     const auto part = part_of(out, range, stretch.range);
     reading.place = stretch.place;
+    reading.spare = stretch.spare.index;
     switch (stretch.place) {
       case table::Place::main:
         reading.status = path_.read_main(stretch.range.first, part);
         break;
       case table::Place::spare:
-        if (path_.failing.any(stretch.range)) {
+        if (path_.spares.failing.any(stretch.range)) {
           reading = {{EIO}, table::Place::nowhere};
           break;
         }
-        reading.status = path_.read_spare(stretch.spare, part);
+        reading.status = path_.spares.read(stretch.spare, part);
         break;
       case table::Place::nowhere:
         reading.status = {EIO};
@@ -112,8 +130,13 @@ int Recovery::read_unit(SectorRange unit, ExaminedBlock& examined, Settlement& s
     }
     // The spare is asked twice, whatever the policy says of main.
     if (tries < std::max(1U, on_main ? path_.policy.read_retries : 2U)) continue;
-    append_run(on_main ? examined.bad : examined.spoiled, unit);
-    (on_main ? settlement.last_main_error : settlement.last_spare_error) = error;
+    if (on_main) {
+      append_run(examined.bad, unit);
+      settlement.last_main_error = error;
+    } else {
+      append_spoiled(examined.spoiled, {unit, reading.spare});
+      settlement.last_spare_errors.at(position_of(reading.spare)) = error;
+    }
     return error;
   }
 }
@@ -186,7 +209,7 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossS
 void Recovery::note_failing(SectorRange range, int error) {
   std::vector<SectorRange> fresh;
   for (const SectorRange unit : blocks_in(range, path_.unit())) {
-    if (path_.failing.note(unit, error, path_.clock.monotonic_ns())) append_run(fresh, unit);
+    if (path_.spares.failing.note(unit, error, path_.clock.monotonic_ns())) append_run(fresh, unit);
   }
   for (const SectorRange& run : fresh) {
     path_.emit(format::EventKind::lost, Severity::error, run, error,
@@ -207,8 +230,9 @@ void Recovery::bind(QuiescedRange& quiesced, const Settlement& settlement) {
     for (const SectorRange& part : examined.bad) {
       append_item(marks, bad, part, settlement.last_main_error);
     }
-    for (const SectorRange& part : examined.spoiled)
-      note_failing(part, settlement.last_spare_error);
+    for (const SpoiledRun& part : examined.spoiled) {
+      note_failing(part.range, settlement.last_spare_errors.at(position_of(part.spare)));
+    }
     // What main still reads after a flush failed stays where it is.
     if (settlement.loss_state == LossState::gone) continue;
     for (const SectorRange& part : examined.weak) {
@@ -239,9 +263,12 @@ void Recovery::record(Settlement& settlement) {
         path_.diagnose_main(settlement.last_main_error) != io::Fault::media) {
       for (ExaminedBlock& one : examined) one.bad.clear();
     }
-    if (settlement.last_spare_error != 0 &&
-        path_.diagnose_spare(settlement.last_spare_error) != io::Fault::media) {
-      for (ExaminedBlock& one : examined) one.spoiled.clear();
+    for (SpareDevice& spare : path_.spares) {
+      const int error = settlement.last_spare_errors.at(position_of(spare.index));
+      if (error == 0 || spare.diagnose(error) == io::Fault::media) continue;
+      for (ExaminedBlock& one : examined) {
+        std::erase_if(one.spoiled, [&](const SpoiledRun& run) { return run.spare == spare.index; });
+      }
     }
     std::vector<SectorRange> ranges;
     ranges.reserve(examined.size());

@@ -35,13 +35,16 @@ class Recovery {
                       const ContinueCheck& wanted);
 
  private:
-  struct ExaminedBlock;  // recovery.cpp
+  struct SpoiledRun;  // recovery.cpp
+  struct ExaminedBlock;
   struct Settlement;
   struct ReadResult {
     io::IoStatus status;
     table::Place place = table::Place::main;  // of the part that failed
+    SpareIndex spare = kFirstSpare;           // if its place is on one
   };
 
+  static void append_spoiled(std::vector<SpoiledRun>& runs, const SpoiledRun& next);
   ReadResult read_once(SectorRange range, std::span<std::byte> out);
   int take_apart(SectorRange block, Settlement& settlement);
   int examine(WatchedRange watched, Settlement& settlement);

@@ -108,7 +108,7 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   // Before the first byte is written, so that a FUA hears of any flush that failed since.
   const FlushGate::Mark main_mark = path_.main_gate.mark();
-  const FlushGate::Mark spare_mark = path_.spare_gate.mark();
+  const SparePool::Marks spare_marks = fua ? path_.spares.marks() : SparePool::Marks{};
   auto pin = pin_unheld(range);
   if (!pin) return kReadOnly;
   announce_write(*pin, range);
@@ -121,7 +121,7 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
   if (remainder.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
   // Still pinned: whoever holds the range afterwards finds what the remapper bound.
   if (status.ok()) status = take_remainder(std::move(*pin), remainder, deadline_ns);
-  return status.ok() && fua ? flush_touched(remainder, main_mark, spare_mark) : status;
+  return status.ok() && fua ? flush_touched(remainder, main_mark, spare_marks) : status;
 }
 
 io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainder,
@@ -151,15 +151,15 @@ io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
       return write_main(stretch.range, data, deadline_ns, remainder);
     case table::Place::spare: {
       remainder.spare_touched = true;
-      if (path_.failing.any(stretch.range)) {
+      if (path_.spares.failing.any(stretch.range)) {
         // What was written there could not be read: what comes now goes to another place.
         remainder.items.push_back({Item::Kind::store, stretch.range, data, EIO});
         return io::kIoOk;
       }
-      const io::IoStatus status = path_.write_spare(stretch.spare, data);
+      const io::IoStatus status = path_.spares.write(stretch.spare, data);
       if (status.ok()) return status;
       // A spare image without room below may have room elsewhere, and main may take it back.
-      const io::Fault fault = path_.diagnose_spare(status.error);
+      const io::Fault fault = path_.spares.at(stretch.spare.index).diagnose(status.error);
       if (fault != io::Fault::no_space && fault != io::Fault::media) return status;
       remainder.items.push_back({Item::Kind::store, stretch.range, data, status.error});
       return io::kIoOk;
@@ -241,7 +241,7 @@ io::IoStatus WritePath::heal(QuiescedRange& quiesced, const Item& item, io::IoSt
     const auto data = part_of(item.data, item.range, stretch.range);
     const bool on_spare = stretch.place == table::Place::spare;
     // Its place on the spare may take the data by now.
-    if (on_spare && path_.write_spare(stretch.spare, data).ok()) continue;
+    if (on_spare && path_.spares.write(stretch.spare, data).ok()) continue;
     // Main has just refused it; asking again helps no one.
     if (stretch.place == table::Place::main && item.cause != 0) return refusal;
     // A crash from here to the commit leaves the former state: the write was not acknowledged, and
@@ -270,7 +270,7 @@ io::IoStatus WritePath::write_and_verify(Sector first, std::span<const std::byte
 }
 
 io::IoStatus WritePath::flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
-                                      FlushGate::Mark spare_mark) {
+                                      const SparePool::Marks& spare_marks) {
   io::IoStatus status;
   // Main before the spare; either failure fails the request.
   if (remainder.main_touched) {
@@ -278,8 +278,7 @@ io::IoStatus WritePath::flush_touched(const Remainder& remainder, FlushGate::Mar
     if (!status.ok()) (void)path_.diagnose_main(status.error);
   }
   if (status.ok() && remainder.spare_touched) {
-    status =
-        path_.spare_gate.flush_since(spare_mark, [this] { return path_.flush_spare_device(); });
+    status = path_.spares.flush_since(spare_marks);
   }
   return status;
 }

@@ -69,7 +69,7 @@ class WritePath {
   // On main, durable and read back the same. Requires that the caller holds the range.
   io::IoStatus write_and_verify(Sector first, std::span<const std::byte> data);
   io::IoStatus flush_touched(const Remainder& remainder, FlushGate::Mark main_mark,
-                             FlushGate::Mark spare_mark);
+                             const SparePool::Marks& spare_marks);
 
   DataPath& path_;
   Remapper* remapper_;

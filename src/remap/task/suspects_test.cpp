@@ -35,7 +35,7 @@ class SlowDisk {
     world_.run([&] {
       EngineParts parts;
       parts.main = &main;
-      parts.spare = &spare_;
+      parts.spares = {&spare_};
       parts.store = &store_;
       parts.observer = &events_;
       parts.clock = &world_;

@@ -95,10 +95,11 @@ class CopyBack {
     for (const table::Stretch& stretch : table::stretches(table_, chunk_)) {
       if (stretch.place != table::Place::spare) continue;
       const auto attempt = [&](SectorRange part) {
-        return path_.read_spare(stretch.spare + (part.first - stretch.range.first), data(part));
+        return path_.spares.read(stretch.spare + (part.first - stretch.range.first), data(part));
       };
       sift(
-          stretch.range, attempt, [this](int error) { return path_.diagnose_spare(error); }, good);
+          stretch.range, attempt,
+          [&](int error) { return path_.spares.at(stretch.spare.index).diagnose(error); }, good);
     }
     return good;
   }

@@ -29,10 +29,9 @@ bool main_may_help(Outcome outcome) {
          outcome == Outcome::spare_refuses || outcome == Outcome::table_full;
 }
 
-Change::Change(DataPath& path, table::Allocator& allocator, PlaceSearch& search,
-               const table::Table& table, Evidence evidence, std::vector<Extent> unrecorded)
+Change::Change(DataPath& path, PlaceSearch& search, const table::Table& table, Evidence evidence,
+               std::vector<Extent> unrecorded)
     : path_(path),
-      allocator_(allocator),
       search_(search),
       evidence_(evidence),
       table_(table),
@@ -51,7 +50,7 @@ void Change::roll_back(const Mark& mark) {
   events_.resize(mark.events);
   freed_.resize(mark.freed);
   while (allocated_.size() > mark.allocated) {
-    allocator_.give_back(allocated_.back());
+    path_.spares.give_back(allocated_.back());
     allocated_.pop_back();
   }
 }
@@ -83,7 +82,7 @@ Outcome Change::apply(std::span<const Item> items, std::uint64_t deadline_ns) {
       // A spare that refuses everywhere is failing as a whole, or somebody made it read-only:
       // giving up more of it with every request would help no one.
       while (bad_.size() > before.bad) {
-        allocator_.give_back(bad_.back().spare());
+        path_.spares.give_back(bad_.back().spare());
         bad_.pop_back();
       }
       return outcome;
@@ -214,7 +213,7 @@ Outcome Change::move(const Item& item) {
 }
 
 // The place that is bound now is retired, and the data goes to another one.
-Outcome Change::replace(const Item& item, SectorRange part, Sector spare, int cause) {
+Outcome Change::replace(const Item& item, SectorRange part, SpareAddress spare, int cause) {
   make_good(part);  // bound again at once, below, or rolled back
   retire({spare, part.count}, cause);
   return place(item, part);
@@ -222,21 +221,23 @@ Outcome Change::replace(const Item& item, SectorRange part, Sector spare, int ca
 
 // A remapped sector's place may have taken the data by now, or be bad, or not read what it was
 // given: then it is replaced.
-Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
+Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) {
   const auto data = part_of(item.data, item.range, part);
-  const bool failing = path_.failing.any(part);
+  const bool failing = path_.spares.failing.any(part);
   if (!failing) {
-    const io::IoStatus whole = path_.write_spare(spare, data);
+    const io::IoStatus whole = path_.spares.write(spare, data);
     if (whole.ok()) return Outcome::done;
-    if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) return outcome;
+    if (const Outcome outcome = refused(spare.index, whole.error); outcome != Outcome::done)
+      return outcome;
   }
   for (const SectorRange unit : blocks_in(part, path_.unit())) {
-    const Sector place_now = spare + (unit.first - part.first);
+    const SpareAddress place_now = spare + (unit.first - part.first);
     int cause = item.cause;
-    if (!failing || !path_.failing.any(unit)) {
-      const io::IoStatus status = path_.write_spare(place_now, part_of(data, part, unit));
+    if (!failing || !path_.spares.failing.any(unit)) {
+      const io::IoStatus status = path_.spares.write(place_now, part_of(data, part, unit));
       if (status.ok()) continue;
-      if (const Outcome outcome = refused(status.error); outcome != Outcome::done) return outcome;
+      if (const Outcome outcome = refused(spare.index, status.error); outcome != Outcome::done)
+        return outcome;
       cause = status.error;
     }
     const Outcome outcome = replace(item, unit, place_now, cause);
@@ -245,9 +246,9 @@ Outcome Change::rewrite(const Item& item, SectorRange part, Sector spare) {
   return Outcome::done;
 }
 
-// What an error of the spare comes to; done: its sectors are to blame.
-Outcome Change::refused(int error) {
-  const io::Fault fault = path_.diagnose_spare(error);
+// What an error of a spare comes to; done: its sectors are to blame.
+Outcome Change::refused(SpareIndex spare, int error) {
+  const io::Fault fault = path_.spares.at(spare).diagnose(error);
   if (fault == io::Fault::media) return Outcome::done;
   return fault == io::Fault::no_space ? Outcome::spare_no_space : Outcome::failed;
 }
@@ -263,10 +264,10 @@ Outcome Change::place(const Item& item, SectorRange part) {
     if (out_of_time()) return Outcome::spare_refuses;
     SectorRange& next = left.back();
     const SectorCount wanted = search_.feeling() ? path_.unit() : next.count;
-    std::optional<SectorRange> run = allocator_.allocate(wanted);
+    std::optional<SpareRange> run = path_.spares.allocate(wanted);
     if (!run) {
-      allocator_.reclaim(path_.live.oldest_request());
-      run = allocator_.allocate(wanted);
+      path_.spares.reclaim(path_.live.oldest_request());
+      run = path_.spares.allocate(wanted);
     }
     if (!run) return Outcome::spare_full;
     const SectorRange taken{next.first, run->count};
@@ -284,40 +285,40 @@ Outcome Change::place(const Item& item, SectorRange part) {
 }
 
 // What of the run found no place is added to `left`.
-Outcome Change::place_once(const Item& item, SectorRange run, Sector spare,
+Outcome Change::place_once(const Item& item, SectorRange run, SpareAddress spare,
                            std::vector<SectorRange>& left) {
-  const io::IoStatus whole = path_.write_spare(spare, part_of(item.data, item.range, run));
+  const io::IoStatus whole = path_.spares.write(spare, part_of(item.data, item.range, run));
   if (whole.ok()) {
     search_.report_success();
     allocated_.push_back({spare, run.count});
     bind(item, run, State::remapped, spare);
     return Outcome::done;
   }
-  if (const Outcome outcome = refused(whole.error); outcome != Outcome::done) {
-    allocator_.give_back({spare, run.count});
+  if (const Outcome outcome = refused(spare.index, whole.error); outcome != Outcome::done) {
+    path_.spares.give_back({spare, run.count});
     return outcome;
   }
   return place_units(item, run, spare, whole, left);
 }
 
 // A run that was refused as a whole, unit by unit until the search wants to be elsewhere.
-Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io::IoStatus whole,
-                            std::vector<SectorRange>& left) {
+Outcome Change::place_units(const Item& item, SectorRange run, SpareAddress spare,
+                            io::IoStatus whole, std::vector<SectorRange>& left) {
   for (const SectorRange unit : blocks_in(run, path_.unit())) {
-    const SectorRange place_now{spare + (unit.first - run.first), unit.count};
+    const SpareRange place_now{spare + (unit.first - run.first), unit.count};
     const io::IoStatus status =
         unit == run ? whole
-                    : path_.write_spare(place_now.first, part_of(item.data, item.range, unit));
+                    : path_.spares.write(place_now.first, part_of(item.data, item.range, unit));
     if (status.ok()) {
       search_.report_success();
       allocated_.push_back(place_now);
       bind(item, unit, State::remapped, place_now.first);
       continue;
     }
-    const SectorRange untried{place_now.end(), run.end() - unit.end()};
-    if (const Outcome outcome = refused(status.error); outcome != Outcome::done) {
-      allocator_.give_back(place_now);
-      allocator_.give_back(untried);
+    const SpareRange untried{place_now.end(), run.end() - unit.end()};
+    if (const Outcome outcome = refused(spare.index, status.error); outcome != Outcome::done) {
+      path_.spares.give_back(place_now);
+      path_.spares.give_back(untried);
       return outcome;
     }
     bad_.push_back(retired_place(place_now, status.error));
@@ -325,15 +326,15 @@ Outcome Change::place_units(const Item& item, SectorRange run, Sector spare, io:
     const auto jump = search_.report_failure();
     hopeless_ = !jump;
     if (jump && jump->value == 0 && !out_of_time()) continue;
-    allocator_.give_back(untried);
+    path_.spares.give_back(untried);
     if (!untried.empty()) append_run(left, {unit.end(), untried.count});
-    if (jump) allocator_.skip(*jump);
+    if (jump) path_.spares.at(spare.index).allocator.skip(*jump);
     return Outcome::done;
   }
   return Outcome::done;
 }
 
-void Change::bind(const Item& item, SectorRange part, State state, Sector spare) {
+void Change::bind(const Item& item, SectorRange part, State state, SpareAddress spare) {
   Extent extent(state, part, spare);
   extent.with_evidence(item.cause, evidence_.sequence, evidence_.wall_ns);
   table_ = table_.replaced(part, {&extent, 1});
@@ -347,13 +348,13 @@ void Change::make_good(SectorRange part) {
   ++steps_;
 }
 
-Extent Change::retired_place(SectorRange spare, int cause) const {
+Extent Change::retired_place(SpareRange spare, int cause) const {
   Extent extent(State::retired, {{0}, spare.count}, spare.first);
   extent.with_evidence(cause, evidence_.sequence, evidence_.wall_ns);
   return extent;
 }
 
-void Change::retire(SectorRange spare, int cause) {
+void Change::retire(SpareRange spare, int cause) {
   table_ = table_.with_retired(retired_place(spare, cause));
 }
 

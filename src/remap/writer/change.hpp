@@ -12,7 +12,6 @@
 #include "format/event.hpp"
 #include "remap/data_path.hpp"
 #include "remap/writer/place_search.hpp"
-#include "table/allocator.hpp"
 #include "table/table.hpp"
 
 namespace dmremap::remap {
@@ -64,8 +63,8 @@ class Change {
  public:
   // `unrecorded`: places of the spare that are known to be bad, and that no commit names yet.
   // `search` goes on where the change before left it.
-  Change(DataPath& path, table::Allocator& allocator, PlaceSearch& search,
-         const table::Table& table, Evidence evidence, std::vector<format::Extent> unrecorded);
+  Change(DataPath& path, PlaceSearch& search, const table::Table& table, Evidence evidence,
+         std::vector<format::Extent> unrecorded);
 
   // All items or none: on another outcome than `done` the change is as it was before, but for the
   // bad places that were met. The search for a place ends at `deadline_ns`, or a little later if
@@ -89,7 +88,7 @@ class Change {
   [[nodiscard]] const std::vector<SectorRange>& changed() const { return changed_; }
   [[nodiscard]] const std::vector<format::Event>& events() const { return events_; }
   // Spare sectors that the table no longer names: free once nobody can see the former one.
-  [[nodiscard]] const std::vector<SectorRange>& freed() const { return freed_; }
+  [[nodiscard]] const std::vector<SpareRange>& freed() const { return freed_; }
   // Grows with every change to the table.
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   // Data lies on spare sectors that are not bound yet: flush before the commit.
@@ -117,30 +116,29 @@ class Change {
   void heal(const Item& item);
   void unmap(const Item& item);
 
-  Outcome rewrite(const Item& item, SectorRange part, Sector spare);
-  Outcome replace(const Item& item, SectorRange part, Sector spare, int cause);
+  Outcome rewrite(const Item& item, SectorRange part, SpareAddress spare);
+  Outcome replace(const Item& item, SectorRange part, SpareAddress spare, int cause);
   Outcome place(const Item& item, SectorRange part);
-  Outcome place_once(const Item& item, SectorRange run, Sector spare,
+  Outcome place_once(const Item& item, SectorRange run, SpareAddress spare,
                      std::vector<SectorRange>& left);
-  Outcome place_units(const Item& item, SectorRange run, Sector spare, io::IoStatus whole,
+  Outcome place_units(const Item& item, SectorRange run, SpareAddress spare, io::IoStatus whole,
                       std::vector<SectorRange>& left);
-  Outcome refused(int error);
+  Outcome refused(SpareIndex spare, int error);
   [[nodiscard]] bool out_of_time() const;
-  void bind(const Item& item, SectorRange part, format::State state, Sector spare);
+  void bind(const Item& item, SectorRange part, format::State state, SpareAddress spare);
   void make_good(SectorRange part);
-  [[nodiscard]] format::Extent retired_place(SectorRange spare, int cause) const;
-  void retire(SectorRange spare, int cause);
+  [[nodiscard]] format::Extent retired_place(SpareRange spare, int cause) const;
+  void retire(SpareRange spare, int cause);
   void tell(format::EventKind kind, SectorRange range, const Item& item);
   bool tell_short(SectorRange range, const Item& item);
 
   DataPath& path_;
-  table::Allocator& allocator_;
   PlaceSearch& search_;
   Evidence evidence_;
   table::Table table_;
   std::vector<SectorRange> changed_;
-  std::vector<SectorRange> allocated_;
-  std::vector<SectorRange> freed_;
+  std::vector<SpareRange> allocated_;
+  std::vector<SpareRange> freed_;
   std::vector<format::Event> events_;
   std::size_t first_event_ = 0;  // of the items being applied
   SectorCount told_short_;       // of them: sectors without an event of their own

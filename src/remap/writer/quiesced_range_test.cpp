@@ -22,15 +22,16 @@ class Quiesce : public ::testing::Test {
     content.identity.main.size = kMainSize;
     content.identity.spare.size = kSpareSize;
     parts.main = &main;
-    parts.spare = &spare;
+    parts.spares = {&spare};
     parts.store = &store;
     parts.clock = &system_clock();
     parts.watch_pauses = false;
-    path = std::make_unique<DataPath>(parts, content, table::Table{});
-    auto allocator = table::Allocator::of(kSpareSize, format::reserved_ranges(kSpareSize),
-                                          table::Table{}, path->unit());
-    remapper =
-        std::make_unique<Remapper>(*path, store, std::move(*allocator), table::Table{}, content);
+    auto allocator =
+        table::Allocator::of(kFirstSpare, kSpareSize, format::reserved_ranges(kSpareSize),
+                             table::Table{}, main.geometry().unit());
+    path = std::make_unique<DataPath>(parts, content, table::Table{},
+                                      std::vector{std::move(*allocator)});
+    remapper = std::make_unique<Remapper>(*path, store, table::Table{}, content);
   }
   ~Quiesce() override { remapper->stop(); }
 

@@ -51,12 +51,11 @@ tl::unexpected<Error> error_of(Outcome outcome, const DataPath& path) {
               "the spare did not take it" + (reason.empty() ? "" : ": " + reason));
 }
 
-Remapper::Remapper(DataPath& path, metadata::Store& store, table::Allocator allocator,
-                   const table::Table& table, const format::Content& content)
+Remapper::Remapper(DataPath& path, metadata::Store& store, const table::Table& table,
+                   const format::Content& content)
     : path_(path),
       store_(store),
-      allocator_(std::move(allocator)),
-      search_(allocator_.capacity(), path.unit()),
+      search_(path.spares.capacity(), path.unit()),
       table_(table),
       base_(content),
       mutex_(path.scheduling),
@@ -96,20 +95,21 @@ Outcome Remapper::run_record(const RecordEdit& edit) {
   return submit(job);
 }
 
-SpareTrial Remapper::run_trial() {
+SpareTrial Remapper::run_trial(SpareIndex spare) {
   SpareTrial out;
   Job job;
   job.trial = &out;
+  job.tried = spare;
   (void)submit(job);
   return out;
 }
 
-SpareTrial Remapper::try_spare_now() {
+SpareTrial Remapper::try_spare_now(SpareDevice& spare) {
   if (!path_.writable()) return {};
-  if (store_.check_alone()) return remap::try_spare(path_, allocator_);
+  if (store_.check_alone()) return remap::try_spare(path_, spare);
   lose_store();
   // Its metadata is not ours, or cannot be read. A device that is there says so otherwise.
-  if (path_.diagnose_spare(EIO) == io::Fault::device)
+  if (spare.diagnose(EIO) == io::Fault::device)
     return {SpareState::away, "the spare does not answer"};
   return {SpareState::refuses, "the metadata on the spare cannot be read"};
 }
@@ -154,7 +154,7 @@ Remapper::Jobs Remapper::run_trials(const Jobs& jobs) {
   Jobs others;
   for (Job* job : jobs) {
     if (job->trial != nullptr) {
-      *job->trial = try_spare_now();
+      *job->trial = try_spare_now(path_.spares.at(job->tried));
     } else {
       others.push_back(job);
     }
@@ -172,13 +172,13 @@ void Remapper::execute(const Jobs& all) {
   // Data goes to sectors that are free by the last commit; if it is not the last any more, they may
   // be somebody else's by now.
   if (!store_.check_alone()) {
-    path_.spare_trouble.sign();
+    path_.spares.metadata_spare().trouble.sign();
     lose_store();
     for (Job* job : jobs) job->outcome = Outcome::failed;
     return;
   }
-  const FlushGate::Mark mark = path_.spare_gate.mark();
-  Change change(path_, allocator_, search_, table_, {store_.next_sequence(), path_.clock.wall_ns()},
+  const SparePool::Marks marks = path_.spares.marks();
+  Change change(path_, search_, table_, {store_.next_sequence(), path_.clock.wall_ns()},
                 unrecorded_bad_);
   Jobs changing = apply_all(jobs, change);
   std::erase_if(changing, [](const Job* job) { return !job->changes; });
@@ -186,9 +186,7 @@ void Remapper::execute(const Jobs& all) {
   // those after a restart, would meet the same places again.
   if (changing.empty() && !change.found_bad()) return;
   if (change.placed()) {
-    const io::IoStatus flushed =
-        path_.spare_gate.flush_since(mark, [this] { return path_.flush_spare_device(); });
-    if (!flushed.ok()) {
+    if (!path_.spares.flush_since(marks).ok()) {
       change.abandon();
       unrecorded_bad_ = change.bad();
       for (Job* job : changing) job->outcome = Outcome::failed;
@@ -219,8 +217,8 @@ Remapper::Recording Remapper::record(const Jobs& jobs, const table::Table& table
     if (job->record != nullptr) (*job->record)(records, table);
   }
   renew_evidence(records, jobs);
-  // No other flush of the spare meanwhile: it could take the error that the commit must see.
-  auto alone = path_.spare_gate.exclusive();
+  // No other flush of this spare meanwhile: it could take the error that the commit must see.
+  auto alone = path_.spares.metadata_spare().gate.exclusive();
   const auto committed = store_.commit(records, table);
   alone.unlock();
   if (committed) {
@@ -318,7 +316,7 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
     }
     return;
   }
-  path_.spare_trouble.sign();
+  path_.spares.metadata_spare().trouble.sign();
   lose_store();
   for (Job* job : jobs) job->outcome = Outcome::failed;
 }
@@ -338,8 +336,8 @@ void Remapper::lose_store() {
   const std::string reason = store_.read_only_reason();
   if (reason.empty()) return;
   // The commit may have taken effect or not, and the next assembly decides. Anything acknowledged
-  // from here on could be undone by it. What lies on the spare unflushed is no safer than that.
-  path_.spare_gate.fail(EIO);
+  // from here on could be undone by it. What lies on a spare unflushed is no safer than that.
+  path_.spares.fail_flushes(EIO);
   path_.go_read_only(reason);
 }
 
@@ -347,8 +345,8 @@ void Remapper::publish(const Change& change, const table::Table& table) {
   const bool has_room = table.size() != table_.size();
   table_ = table;
   const std::uint64_t epoch = path_.live.publish(table_, change.changed());
-  for (const SectorRange& range : change.freed()) allocator_.free_after(range, epoch);
-  allocator_.reclaim(path_.live.oldest_request());
+  for (const SpareRange& range : change.freed()) path_.spares.free_after(range, epoch);
+  path_.spares.reclaim(path_.live.oldest_request());
   if (has_room && unrecorded_marks_.empty()) path_.table_full.store(false);
   for (const format::Event& event : change.events()) {
     path_.emit(event.kind, event.severity, event.main, event.error, event.text);
@@ -357,12 +355,12 @@ void Remapper::publish(const Change& change, const table::Table& table) {
 }
 
 void Remapper::note_spare_use() {
-  const std::uint64_t capacity = allocator_.capacity().value;
-  const std::uint64_t available = allocator_.available().value;
-  path_.spare_capacity.store(capacity);
-  path_.spare_available.store(available);
+  const std::uint64_t capacity = path_.spares.capacity().value;
+  const std::uint64_t available = path_.spares.available().value;
+  path_.spares.capacity_sectors.store(capacity);
+  path_.spares.available_sectors.store(available);
   const std::uint64_t used = capacity == 0 ? 100 : (capacity - available) * 100 / capacity;
-  path_.spare_low.store(used >= kSpareLowCondition);
+  path_.spares.low.store(used >= kSpareLowCondition);
   unsigned reached = 0;
   for (const unsigned percent : kSpareLowPercent) {
     if (used >= percent) reached = percent;
@@ -374,14 +372,14 @@ void Remapper::note_spare_use() {
   }
   use_percent_told_ = reached;
   if (available > 0) {
-    path_.spare_full.store(false);
+    path_.spares.full.store(false);
   } else {
     note_spare_full({});
   }
 }
 
 void Remapper::note_spare_full(SectorRange range) {
-  if (path_.spare_full.exchange(true)) return;
+  if (path_.spares.full.exchange(true)) return;
   path_.emit(format::EventKind::spare_full, Severity::error, range, ENOSPC,
              "no spare sector is left");
 }

@@ -27,8 +27,8 @@ class Remapper {
  public:
   // Starts the thread. `store` and `path` outlive this. `content`: the acknowledged commit, whose
   // extents and retired are `table`.
-  Remapper(DataPath& path, metadata::Store& store, table::Allocator allocator,
-           const table::Table& table, const format::Content& content);
+  Remapper(DataPath& path, metadata::Store& store, const table::Table& table,
+           const format::Content& content);
   ~Remapper();
 
   // All items or none; waits until that is decided. Any thread, pinned or not. `deadline_ns`: no
@@ -38,8 +38,8 @@ class Remapper {
   // Commits the current table with the records changed by `edit`.
   [[nodiscard]] Outcome run_record(const RecordEdit& edit);
 
-  // Whether the spare takes writes now.
-  [[nodiscard]] SpareTrial run_trial();
+  // Whether that spare takes writes now.
+  [[nodiscard]] SpareTrial run_trial(SpareIndex spare);
 
   // Finishes what waits, then ends the thread.
   void stop();
@@ -49,7 +49,8 @@ class Remapper {
     std::span<const Item> items;
     const RecordEdit* record = nullptr;
     std::uint64_t deadline_ns = 0;
-    SpareTrial* trial = nullptr;  // to be filled; such a job has nothing else to do
+    SpareTrial* trial = nullptr;     // to be filled; such a job has nothing else to do
+    SpareIndex tried = kFirstSpare;  // of a trial
     Outcome outcome = Outcome::failed;
     bool changes = false;  // the table, or by a record
     bool finished = false;
@@ -66,7 +67,7 @@ class Remapper {
   void execute(const Jobs& all);
   // Does those that are trials, and returns the others.
   [[nodiscard]] Jobs run_trials(const Jobs& jobs);
-  [[nodiscard]] SpareTrial try_spare_now();
+  [[nodiscard]] SpareTrial try_spare_now(SpareDevice& spare);
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
   enum class Recording { done, full, failed };
   void commit(const Jobs& jobs, Change& change);
@@ -84,7 +85,6 @@ class Remapper {
 
   DataPath& path_;
   metadata::Store& store_;
-  table::Allocator allocator_;
   PlaceSearch search_;
   table::Table table_;
   // What a full table had no room for: in force, and part of the next commit that has room.

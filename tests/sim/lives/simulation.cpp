@@ -54,7 +54,7 @@ class Simulation {
     stage_.store = std::move(*store);
     remap::EngineParts parts;
     parts.main = stage_.main_wire;
-    parts.spare = stage_.spare_wire;
+    parts.spares = {stage_.spare_wire};
     parts.store = stage_.store.get();
     parts.observer = &stage_;
     parts.reopener = &stage_;

@@ -162,7 +162,7 @@ bool Stage::spare_spoils(SectorRange main_range) const {
     if (extent.state() != format::State::remapped || !extent.main().overlaps(main_range)) {
       return false;
     }
-    const SectorRange place = extent.slice(extent.main().intersect(main_range)).spare();
+    const SectorRange place = extent.slice(extent.main().intersect(main_range)).spare().sectors();
     return std::ranges::any_of(spoiled, [&](Sector s) { return place.contains(s); });
   });
 }
@@ -258,8 +258,8 @@ bool Stage::any_lost() const {
     const auto extent = by_end.upper_bound(one.sector.value);
     if (extent != by_end.end() && extent->second.main().contains(one.sector)) {
       if (extent->second.state() == format::State::remapped) {
-        bytes =
-            spare.peek(extent->second.spare().first + (one.sector - extent->second.main().first));
+        bytes = spare.peek(extent->second.spare().first.sector +
+                           (one.sector - extent->second.main().first));
       } else if (extent->second.state() != format::State::suspect) {
         return false;
       }

@@ -175,7 +175,7 @@ class Weather {
     SectorRange range{{dice_.below(end.value - 64)}, {dice_.between(1, 64)}};
     std::vector<SectorRange> used;
     for (const format::Extent& extent : stage_.engine->extents()) {
-      if (extent.state() == format::State::remapped) used.push_back(extent.spare());
+      if (extent.state() == format::State::remapped) used.push_back(extent.spare().sectors());
     }
     if (!used.empty() && !dice_.one_in(4)) {
       const SectorRange near = used[dice_.below(used.size())];

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/device/spare_device.hpp"
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "format/layout.hpp"
+
+namespace dmremap::remap {
+
+namespace {
+
+// The metadata copies: they are spread over the whole device, and never move.
+std::vector<Sector> probe_candidates(SectorCount size) {
+  std::vector<Sector> out;
+  for (const SectorRange& range : format::reserved_ranges(size)) out.push_back(range.first);
+  return out;
+}
+
+bool any_unit(SectorRange /*unit*/) {
+  return true;
+}
+
+}  // namespace
+
+SpareDevice::SpareDevice(SpareIndex its_index, io::BlockDevice& device, SectorCount recorded_size,
+                         table::Allocator free_sectors, Scheduling& scheduling)
+    : index(its_index),
+      gate(scheduling),
+      allocator(std::move(free_sectors)),
+      device_(device),
+      probe_(device, probe_candidates(recorded_size), any_unit, scheduling) {}
+
+io::IoStatus SpareDevice::read(Sector first, std::span<std::byte> out) {
+  return noted(device_.read(first, out));
+}
+
+io::IoStatus SpareDevice::write(Sector first, std::span<const std::byte> data) {
+  // As if it were not there: a device of another size may be another device by now.
+  if (trouble.is_withheld()) return {ENXIO};
+  const std::uint64_t absences = trouble.absences();
+  io::IoStatus status = device_.write(first, data);
+  // What a device that is gone did not take is not in its cache.
+  if (status.ok() || io::classify(status.error) != io::Fault::device) gate.written();
+  // Whoever saw it go may have looked for what is unflushed before this write was marked as that.
+  if (status.ok() && trouble.absences() != absences) status = {ENODEV};
+  return noted(status);
+}
+
+io::IoStatus SpareDevice::flush() {
+  return noted(device_.flush());
+}
+
+io::IoStatus SpareDevice::flush_since(FlushGate::Mark since) {
+  return gate.flush_since(since, [this] { return flush(); });
+}
+
+FlushGate::UserFlush SpareDevice::flush_for_user(FlushGate::Mark heard) {
+  return gate.user_flush(heard, true, [this] { return flush(); });
+}
+
+io::IoStatus SpareDevice::noted(io::IoStatus status) {
+  if (status.ok()) return status;
+  if (io::classify(status.error) == io::Fault::device) note_absence();
+  trouble.sign();
+  return status;
+}
+
+void SpareDevice::note_absence() {
+  trouble.note_absence();
+  if (gate.is_unflushed()) gate.fail(EIO);
+}
+
+io::Fault SpareDevice::diagnose(int error) {
+  const io::Fault fault = io::classify(error);
+  if (fault != io::Fault::unknown) return fault;
+  return probe_.alive(device_, any_unit) ? io::Fault::media : io::Fault::device;
+}
+
+}  // namespace dmremap::remap

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One spare of the set as the engine sees it: the door to its data area, whether it is there and
+// takes writes, what its flushes covered, and which of its sectors are free.
+//
+// A request that fails leaves a sign of trouble, which concludes nothing; SpareWatch follows it up
+// (spare_watch.hpp). A write marks the gate before it is acknowledged, so that a spare that goes
+// away with something unflushed makes the next flush of a user fail.
+#pragma once
+
+#include <span>
+
+#include "base/scheduling.hpp"
+#include "base/spare_address.hpp"
+#include "io/block_device.hpp"
+#include "io/status.hpp"
+#include "remap/device/flush_gate.hpp"
+#include "remap/device/probe.hpp"
+#include "remap/device/spare_trouble.hpp"
+#include "table/allocator.hpp"
+
+namespace dmremap::remap {
+
+// Thread-safe, but for `allocator`.
+class SpareDevice {
+ public:
+  // `device` outlives this. `recorded_size`: as the metadata says, not as the device is now.
+  SpareDevice(SpareIndex index, io::BlockDevice& device, SectorCount recorded_size,
+              table::Allocator allocator, Scheduling& scheduling);
+
+  // The data area, in sectors of this spare.
+  io::IoStatus read(Sector first, std::span<std::byte> out);
+  io::IoStatus write(Sector first, std::span<const std::byte> data);
+  // Through the gate: makes durable what was written before. Fails if any flush failed since.
+  io::IoStatus flush_since(FlushGate::Mark since);
+  // For a user that has heard of the failures up to `heard`. Skips a device to which nothing was
+  // written.
+  FlushGate::UserFlush flush_for_user(FlushGate::Mark heard);
+  // What an error comes to, never `unknown`: where the errno says nothing, the spare is probed.
+  // `media`: the sector is bad. `device`: the spare is not there; nothing trips.
+  io::Fault diagnose(int error);
+  // The spare was not there. What was only in its cache may be lost even if it is back by now, and
+  // no flush of it would say so: the next one of a user fails.
+  void note_absence();
+
+  const SpareIndex index;
+  FlushGate gate;
+  SpareTrouble trouble;
+  // The remapper's, which alone may use it.
+  table::Allocator allocator;
+
+ private:
+  io::IoStatus flush();
+  // Leaves a sign of trouble if a request failed.
+  io::IoStatus noted(io::IoStatus status);
+
+  io::BlockDevice& device_;
+  Probe probe_;
+};
+
+}  // namespace dmremap::remap
