@@ -140,6 +140,10 @@ every start.
 A set whose metadata is in doubt is refused, and so is a main device that was written to since the
 last stop. With --read-only nothing is written anywhere, not even to the metadata.
 
+A main that the kernel has set read-only, as it does with flash at its end, is refused, for it may be
+a mistake. With --main-read-only it is only read, and what is written goes to the spare, with what
+lies around it, as long as there is room.
+
 Main is known by what is its own: the names that its hardware gives it, the file system and handle of an
 image. A file system UUID is none of that, for every copy has it. Where nothing of its own is recorded, or
 a dock shows another name, --accept-main PATH says which device it is. That is recorded: from then on the
@@ -182,6 +186,8 @@ void add_start(manual::Verb app, Chosen& chosen) {
           "one in the runtime directory")
       .type_name("PATH");
   verb.add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
+  verb.add_flag("--main-read-only", arguments->open.main_read_only,
+                "main takes no writes: it is only read, and all that is written goes to the spare");
   verb.add_flag("--stale-ok", arguments->open.stale_ok,
                 "with --read-only: serve a doubtful or forked set too");
   verb.add_flag("--degraded", arguments->open.degraded, "start although a device is missing");

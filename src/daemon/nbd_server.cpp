@@ -115,6 +115,7 @@ std::vector<std::string> command_line(const NbdOptions& options, const std::stri
   if (!options.serve.name.empty()) out.push_back("device=" + options.serve.name);
   for (const std::string& device : options.serve.devices) out.push_back("device=" + device);
   if (open.read_only) out.emplace_back("read-only=true");
+  if (open.main_read_only) out.emplace_back("main-read-only=true");
   if (open.stale_ok) out.emplace_back("stale-ok=true");
   if (open.degraded) out.emplace_back("degraded=true");
   if (open.accept_main_changed) out.emplace_back("accept-main-changed=true");

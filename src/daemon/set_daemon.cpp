@@ -156,7 +156,8 @@ Error with_way_round(Error error) {
   error.what = "is set read-only: the kernel takes no writes to it";
   error.hint = fmt::format(
       "`blockdev --setrw {}` or the write-protect switch, if it is not the disk itself that gave "
-      "up; else `dmremap start --read-only` serves what is there",
+      "up; else `dmremap start --main-read-only` serves it with what is written on the spare, and "
+      "`--read-only` what is there",
       error.where);
   return error;
 }

@@ -186,6 +186,7 @@ constexpr const char* kHelp =
     "[device=]DEVICE|NAME      (required) the set's devices in any order, with a '/' in each,\n"
     "                          or its name\n"
     "read-only=true            write nothing, anywhere\n"
+    "main-read-only=true       main takes no writes: they go to the spare\n"
     "stale-ok=true             with read-only: serve a doubtful or forked set too\n"
     "degraded=true             start although a device is missing\n"
     "accept-main-changed=true  start although main was changed since the last stop\n"

@@ -64,7 +64,7 @@ Result<Opening> open_devices(const discovery::Members& members, const OpenOption
   auto spare = io::FileDevice::open(members.spare_path, {access, io::Holding::exclusive});
   if (!spare) return failure_of(spare);
   opening.spare = std::move(*spare);
-  auto main = hold_main(members.main_path, access);
+  auto main = hold_main(members.main_path, options.main_read_only ? io::Access::read_only : access);
   if (!main) return failure_of(main);
   opening.main = std::move(*main);
 

@@ -92,19 +92,22 @@ discovery::RecordedMain recorded_now(const Opening& opening) {
 
 class HeldSet final : public RunningSet {
  public:
-  HeldSet(Opening opening, bool read_only, std::string memory_path, Clock& clock)
+  HeldSet(Opening opening, const OpenOptions& options, Clock& clock)
       : content_(std::move(*opening.survey.content)),
         survey_(std::move(opening.survey)),
-        main_(std::move(opening.main), read_only ? io::Access::read_only : io::Access::read_write,
+        main_(std::move(opening.main),
+              options.read_only || options.main_read_only ? io::Access::read_only
+                                                          : io::Access::read_write,
               recorded_now(opening)),
         spare_(std::move(opening.spare)),
         events_(clock, content_.health),
         recorder_(events_, content_.identity.name, content_.health),
         evidence_(std::move(opening.evidence)),
-        memory_path_(std::move(memory_path)),
+        memory_path_(options.memory_path),
         main_accepted_(opening.main_accepted),
         main_changed_(opening.main_changed),
-        read_only_(read_only),
+        read_only_(options.read_only),
+        main_read_only_(options.main_read_only),
         clock_(clock) {
     survey_.content.reset();
   }
@@ -137,6 +140,7 @@ class HeldSet final : public RunningSet {
     parts.clock = &clock_;
     parts.evidence = evidence_;
     parts.main_settled = main_settled;
+    parts.main_read_only = main_read_only_;
     make_memory();
     if (memory_) parts.memory = memory_->memory();
     auto engine = remap::Engine::start(parts, content_);
@@ -425,6 +429,7 @@ class HeldSet final : public RunningSet {
   const bool main_accepted_;
   const bool main_changed_;
   const bool read_only_;
+  const bool main_read_only_;
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<remap::Engine> engine_;
@@ -448,8 +453,7 @@ Result<std::unique_ptr<RunningSet>> RunningSet::open(const discovery::Members& m
                                                      Random& random) {
   auto opening = open_devices(members, options);
   if (!opening) return failure_of(opening);
-  auto made =
-      std::make_unique<HeldSet>(std::move(*opening), options.read_only, options.memory_path, clock);
+  auto made = std::make_unique<HeldSet>(std::move(*opening), options, clock);
   if (auto begun = made->begin(random); !begun) return failure_of(begun);
   return made;
 }

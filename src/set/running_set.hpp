@@ -26,8 +26,10 @@
 namespace dmremap::set {
 
 struct OpenOptions {
-  bool read_only = false;            // serve what is there, write nothing anywhere
-  bool stale_ok = false;             // with read_only: a doubtful or forked set too
+  bool read_only = false;  // serve what is there, write nothing anywhere
+  bool stale_ok = false;   // with read_only: a doubtful or forked set too
+  // Main is opened without the right to write, and all that is written goes to the spare.
+  bool main_read_only = false;
   bool degraded = false;             // accepted; a set with one spare has nothing to do without
   bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
   // The user says that this device is main, though what is recorded cannot prove it. Empty: not

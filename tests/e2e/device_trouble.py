@@ -156,6 +156,39 @@ def main_read_only(t):
     dm.stop()
 
 
+def main_read_only_from_the_start(t):
+    image = t.image("worn.img", "32MiB", fill="old")
+    main = t.loop(image)
+    dm = product.Product(t, main, t.path("worn.spare"))
+    dm.create("--spare-size", "64MiB")
+    support.run("blockdev", "--setro", main)
+    t.cleanup.push(support.run, "blockdev", "--setrw", main, expect=None)
+    refused = dm.run("start", dm.name, "--export", "fuse", "--json", expect=3)
+    check("--main-read-only" in refused.err + refused.out, f"the way round is named: {refused}")
+    device = dm.start("fuse", "--main-read-only")
+    came(dm, "main-read-only")
+    # Every second block, so that each is an extent of its own unless what lies between comes along.
+    blocks = range(0, 8192, 16)
+    for block in blocks:
+        support.write_sectors(device, block, pattern(block, 8, "new"))
+    support.flush(device)
+    for _ in range(2):
+        for block in blocks:
+            equal_bytes(support.read_sectors(device, block, 8), pattern(block, 8, "new"), "written")
+            equal_bytes(support.read_sectors(device, block + 8, 8), pattern(block + 8, 8, "old"),
+                        "what lay between")
+        equal(dm.status()["remapped_sectors"], 8192, "4 chunks of 1 MiB")
+        dm.stop()
+        device = dm.start("fuse", "--main-read-only")
+    dm.stop()
+    dm.start("nbd", "--main-read-only")
+    came_again = dm.status()["conditions"]
+    check("main-read-only" in came_again, f"by NBD, too: {came_again}")
+    with open(image, "rb") as file:
+        equal_bytes(file.read(8 * SECTOR), pattern(0, 8, "old"), "main is not written to")
+    dm.stop()
+
+
 def image_truncated(t):
     # On a file system that surely has direct I/O.
     main = os.path.join(t.mount(t.loop(_ext4(t, "below.img", "64MiB")), "below"), "cut.img")
@@ -217,14 +250,14 @@ def killed(t):
 
 
 SITUATIONS = (spare_unplugged, spare_refuses, no_room_below_the_spare, main_read_only,
-              image_truncated, spare_truncated, main_grew, killed)
+              main_read_only_from_the_start, image_truncated, spare_truncated, main_grew, killed)
 
 
 def device_trouble(t):
-    for situation in SITUATIONS:
-        if len(sys.argv) < 2 or situation.__name__ in sys.argv[1:]:
-            print(situation.__name__, flush=True)
-            situation(t)
+    named = dict((situation.__name__, situation) for situation in SITUATIONS)
+    for name in sys.argv[1:] or named:
+        print(name, flush=True)
+        named[name](t)
 
 
 support.run_test(device_trouble, root=True, fuse=True, loop=True,
