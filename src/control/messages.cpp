@@ -33,8 +33,11 @@ SetReport report_of(const set::Status& status) {
   out.suspect_sectors = status.table.suspect;
   out.extents = status.table.extents;
   out.main = {status.main_path, status.main_read_errors, status.main_write_errors};
-  out.spares = {{status.spare_path, status.spare_uuid, status.spare_state,
-                 status.table.spare_capacity, status.table.spare_free, status.table.spare_retired}};
+  for (const set::SpareStatus& spare : status.spares) {
+    // There is but one, and what is counted of all is its own.
+    out.spares.push_back({spare.path, spare.uuid, spare.state, status.table.spare_capacity,
+                          status.table.spare_free, status.table.spare_retired});
+  }
   out.copies = {status.copies.good, status.copies.total};
   out.io = {status.io.reads, status.io.writes, status.io.flushes, status.io.remapped_reads,
             status.io.remapped_writes};

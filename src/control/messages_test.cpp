@@ -104,6 +104,7 @@ TEST(SetReport, JsonHasTheFieldsThatScriptsRelyOn) {
   set::Status status;
   status.name = "data";
   status.copies = {8, 8};
+  status.spares.resize(1);
   set::judge(status, {}, true);
   const json out = report_of(status);
   for (const char* field : {"json_version", "name", "uuid", "state", "conditions", "doubtful",

@@ -184,10 +184,11 @@ Result<std::unique_ptr<SetService>> bring_up(const discovery::Spare& spare,
     (void)(*set)->stop();
     return failure_of(exports);
   }
-  hints.remember(name, {members->main_path, members->spare_path, mount_path, members->set_uuid,
-                        (*set)->recorded_main()});
+  hints.remember(name, {members->main_path, members->spare_paths.front(), mount_path,
+                        members->set_uuid, (*set)->recorded_main()});
   os::reserve_heap();
-  std::string warning = options.open.read_only ? "" : set::lack_of_room(members->spare_path);
+  std::string warning =
+      options.open.read_only ? "" : set::lack_of_room(members->spare_paths.front());
   if (!warning.empty()) log(Severity::warning, warning);
   return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warning));
 }

@@ -213,8 +213,10 @@ Result<Members> find_main(const Spare& spare, const MainSearch& search) {
   const auto candidates = look_for_main(spare, search);
   const auto chosen = choose_main(candidates, spare.identity().name);
   if (!chosen) return failure_of(chosen);
-  return Members{spare.identity().name, spare.identity().set_uuid, candidates[*chosen].device.path,
-                 spare.path};
+  return Members{spare.identity().name,
+                 spare.identity().set_uuid,
+                 candidates[*chosen].device.path,
+                 {spare.path}};
 }
 
 }  // namespace dmremap::discovery

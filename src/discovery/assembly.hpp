@@ -25,7 +25,7 @@ struct Members {
   std::string name;
   Uuid set_uuid;
   std::string main_path;
-  std::string spare_path;
+  std::vector<std::string> spare_paths;  // by index; one, so far
 };
 
 struct Spare {

@@ -47,8 +47,8 @@ Result<void> check_devices(Opening& opening, const OpenOptions& options) {
                                               !options.accept_main.empty(),
                                               options.read_only,
                                               options.memory_path};
-  auto checked =
-      discovery::check_devices(*opening.main, *main, *opening.spare, opening.survey, conditions);
+  auto checked = discovery::check_devices(*opening.main, *main, *opening.spares.front(),
+                                          opening.survey, conditions);
   if (!checked) return failure_of(checked);
   opening.main_accepted = main->accepted;
   opening.main_changed = checked->changed;
@@ -61,22 +61,25 @@ Result<void> check_devices(Opening& opening, const OpenOptions& options) {
 Result<Opening> open_devices(const discovery::Members& members, const OpenOptions& options) {
   const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
   Opening opening;
-  auto spare = io::FileDevice::open(members.spare_path, {access, io::Holding::exclusive});
-  if (!spare) return failure_of(spare);
-  opening.spare = std::move(*spare);
+  for (const std::string& path : members.spare_paths) {
+    auto spare = io::FileDevice::open(path, {access, io::Holding::exclusive});
+    if (!spare) return failure_of(spare);
+    opening.spares.push_back(std::move(*spare));
+  }
   auto main = hold_main(members.main_path, options.main_read_only ? io::Access::read_only : access);
   if (!main) return failure_of(main);
   opening.main = std::move(*main);
 
-  auto survey = metadata::survey(*opening.spare);
+  const std::string& metadata_path = members.spare_paths.front();
+  auto survey = metadata::survey(*opening.spares.front());
   if (!survey) return failure_of(survey);
   opening.survey = std::move(*survey);
-  if (auto fine = check_metadata(opening.survey, members.spare_path, options); !fine) {
+  if (auto fine = check_metadata(opening.survey, metadata_path, options); !fine) {
     return failure_of(fine);
   }
   if (opening.survey.set_uuid != members.set_uuid) {
     return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
-                members.spare_path, "start the set again");
+                metadata_path, "start the set again");
   }
   if (auto fine = check_devices(opening, options); !fine) return failure_of(fine);
   return opening;

@@ -19,8 +19,8 @@ namespace dmremap::set {
 // What was found on the held devices before anything is changed.
 struct Opening {
   std::unique_ptr<io::FileDevice> main;
-  std::unique_ptr<io::FileDevice> spare;
-  metadata::Survey survey;
+  std::vector<std::unique_ptr<io::FileDevice>> spares;  // by index
+  metadata::Survey survey;                              // of the first
   discovery::RecordedMain main_recorded;
   discovery::DeviceFacts main_seen;
   bool main_accepted = false;  // on the user's word alone

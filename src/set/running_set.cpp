@@ -99,7 +99,7 @@ class HeldSet final : public RunningSet {
               options.read_only || options.main_read_only ? io::Access::read_only
                                                           : io::Access::read_write,
               recorded_now(opening)),
-        spare_(std::move(opening.spare)),
+        spares_(std::move(opening.spares)),
         events_(clock, content_.health),
         recorder_(events_, content_.identity.name, content_.health),
         evidence_(std::move(opening.evidence)),
@@ -127,13 +127,13 @@ class HeldSet final : public RunningSet {
     const bool main_settled = content_.health.clean || content_.health.starts == 0;
     if (!read_only_) {
       prepare_activation();
-      auto store = metadata::Store::activate(*spare_, survey_, content_, random, clock_);
+      auto store = metadata::Store::activate(metadata_spare(), survey_, content_, random, clock_);
       if (!store) return failure_of(store);
       store_ = std::move(*store);
     }
     remap::EngineParts parts;
     parts.main = main_.device().get();
-    parts.spares = {spare_.get()};
+    for (const auto& spare : spares_) parts.spares.push_back(spare.get());
     parts.store = store_.get();
     parts.observer = &recorder_;
     parts.reopener = &main_;
@@ -159,8 +159,9 @@ class HeldSet final : public RunningSet {
     content_.extents.shrink_to_fit();
     if (store_) watch_ = std::thread([this] { watch_main(); });
     device_watch_ = std::make_unique<DeviceWatch>(
-        DeviceWatch::Parts{[this] { return news_of(watched(*main_.device()), watched(*spare_)); },
-                           [this] { return status(); }, engine_.get(), &recorder_},
+        DeviceWatch::Parts{
+            [this] { return news_of(watched(*main_.device()), watched(metadata_spare())); },
+            [this] { return status(); }, engine_.get(), &recorder_},
         known);
     return {};
   }
@@ -188,8 +189,7 @@ class HeldSet final : public RunningSet {
     out.io = engine_->counts();
     out.copies = store_ ? store_->copies() : copies_;
     out.main_path = main_.device()->path();
-    out.spare_path = spare_->path();
-    out.spare_uuid = content_.identity.spare_uuid;
+    out.spares = {{spares_.front()->path(), content_.identity.spare_uuid, {}}};
     out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
     out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
     remap::Conditions conditions = engine_->conditions();
@@ -239,7 +239,7 @@ class HeldSet final : public RunningSet {
       const auto recorded = record_stop(outcome.has_value());
       if (!recorded && outcome) outcome = recorded;
       // What is left of the last commit: the set is whole without it.
-      (void)spare_->flush();
+      (void)metadata_spare().flush();
     }
     engine_->stop();
     stopped_ = true;
@@ -248,6 +248,7 @@ class HeldSet final : public RunningSet {
   }
 
  private:
+  [[nodiscard]] io::FileDevice& metadata_spare() const { return *spares_.front(); }
   void prepare_activation() {
     format::Health& health = content_.health;
     const bool clean = health.clean || health.starts == 0;
@@ -257,7 +258,7 @@ class HeldSet final : public RunningSet {
     content_.evidence = remap::to_format(evidence_);
     ++health.starts;
     record_facts(content_);
-    if (const auto seen = discovery::gather_facts(*spare_)) {
+    if (const auto seen = discovery::gather_facts(metadata_spare())) {
       content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
       content_.facts->spare = seen->facts;
     }
@@ -420,7 +421,7 @@ class HeldSet final : public RunningSet {
   metadata::Survey survey_;     // as opened
   metadata::CopyCount copies_;  // as opened
   HeldMain main_;
-  std::unique_ptr<io::FileDevice> spare_;
+  std::vector<std::unique_ptr<io::FileDevice>> spares_;  // by index
   EventLog events_;
   Recorder recorder_;
   const std::vector<remap::BlockHash> evidence_;  // as opened

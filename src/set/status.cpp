@@ -74,7 +74,8 @@ void judge(Status& status, const remap::Conditions& engine, bool running, const 
     if (report.text.empty()) continue;
     status.reason += (status.reason.empty() ? "" : "; ") + report.text;
   }
-  status.spare_state = spare_state_of(status.reports);
+  // No condition tells one spare from another.
+  for (SpareStatus& spare : status.spares) spare.state = spare_state_of(status.reports);
 }
 
 metadata::CopyCount count_copies(const metadata::Survey& survey) {
@@ -97,8 +98,7 @@ Status stopped_status(const format::Content& content, const metadata::Survey& su
   out.table = count_table(content);
   out.copies = count_copies(survey);
   out.main_path = main_path;
-  out.spare_path = spare_path;
-  out.spare_uuid = content.identity.spare_uuid;
+  out.spares = {{spare_path, content.identity.spare_uuid, {}}};
   out.main_read_errors = content.health.main_read_errors;
   out.main_write_errors = content.health.main_write_errors;
   judge(out, {}, false, host);

@@ -15,6 +15,12 @@
 
 namespace dmremap::set {
 
+struct SpareStatus {
+  std::string path;
+  Uuid uuid;
+  std::string state;  // healthy, or the condition that concerns the spare
+};
+
 struct Status {
   std::string name;
   Uuid uuid;
@@ -31,9 +37,7 @@ struct Status {
   remap::EngineCounts io;
   metadata::CopyCount copies;
   std::string main_path;
-  std::string spare_path;
-  Uuid spare_uuid;
-  std::string spare_state;             // healthy, or the condition that concerns the spare
+  std::vector<SpareStatus> spares;     // by index; how full they are, all together: `table`
   std::uint64_t main_read_errors = 0;  // over the life of the set
   std::uint64_t main_write_errors = 0;
 
@@ -49,8 +53,8 @@ struct HostView {
   std::string main_absence;  // its main is known not to be there
 };
 
-// Fills state, conditions, reports, reason and spare_state from the rest. `reason` may hold a text
-// before, of a doubtful set: it stays in front.
+// Fills state, conditions, reports, reason and the states of the spares from the rest. `reason` may
+// hold a text before, of a doubtful set: it stays in front.
 void judge(Status& status, const remap::Conditions& engine, bool running,
            const HostView& host = {});
 

@@ -12,6 +12,7 @@ Status healthy() {
   Status status;
   status.name = "data";
   status.copies = {8, 8};
+  status.spares = {{"/dev/spare", {}, {}}};
   return status;
 }
 
@@ -73,7 +74,7 @@ TEST(Status, AFullSpareIsDegradedAndSaysWhy) {
   judge(status, engine, true);
   EXPECT_EQ(status.state, "degraded");
   EXPECT_TRUE(has(status, "spare-full"));
-  EXPECT_EQ(status.spare_state, "spare-full");
+  EXPECT_EQ(status.spares.at(0).state, "spare-full");
 }
 
 TEST(Status, Promise13_ALowSpareNeedsAttentionAndIsNotHealthy) {
@@ -82,7 +83,7 @@ TEST(Status, Promise13_ALowSpareNeedsAttentionAndIsNotHealthy) {
   status.table.spare_free = 20;
   judge(status, {}, true);
   EXPECT_EQ(status.conditions, (std::vector<std::string>{"degraded", "spare-low"}));
-  EXPECT_EQ(status.spare_state, "spare-low");
+  EXPECT_EQ(status.spares.at(0).state, "spare-low");
   EXPECT_TRUE(status.needs_attention());
 }
 
