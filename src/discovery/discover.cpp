@@ -74,8 +74,8 @@ std::optional<Error> refused_at_start(const MainCandidate& main, const Spare& sp
   if (!spare_device) return spare_device.error();
   const auto main_device = io::FileDevice::open(main.device.path, kLook);
   if (!main_device) return main_device.error();
-  const auto checked = check_devices(**main_device, main, **spare_device, spare.survey,
-                                     {{}, false, false, memory_path});
+  const auto checked =
+      check_devices(**main_device, main, **spare_device, spare.survey, {{}, false, memory_path});
   return checked ? std::nullopt : std::optional(checked.error());
 }
 

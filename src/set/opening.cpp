@@ -43,10 +43,8 @@ Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOption
 Result<void> check_devices(Opening& opening, const OpenOptions& options) {
   const auto main = look_at_main(opening, options);
   if (!main) return failure_of(main);
-  const discovery::StartConditions conditions{{main->accepted, options.accept_main_changed},
-                                              !options.accept_main.empty(),
-                                              options.read_only,
-                                              options.memory_path};
+  const discovery::StartConditions conditions{
+      {main->accepted, options.accept_main_changed}, options.read_only, options.memory_path};
   auto checked =
       discovery::check_devices(*opening.main, *main, *opening.spare, opening.survey, conditions);
   if (!checked) return failure_of(checked);
