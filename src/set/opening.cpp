@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "discovery/device_look.hpp"
 #include "discovery/main_choice.hpp"
 #include "discovery/start_check.hpp"
 #include "os/usage.hpp"
@@ -22,6 +23,17 @@ Result<void> check_metadata(const metadata::Survey& survey, const std::string& s
 
 namespace {
 
+// A node may have got another disk since it was looked at, and a path another file.
+Result<void> check_instance(const io::FileDevice& held,
+                            const std::optional<discovery::DeviceInstance>& seen) {
+  if (!seen) return {};
+  const auto now = discovery::instance_of(held);
+  if (!now) return failure_of(now);
+  if (*now == *seen) return {};
+  return fail(ErrorCode::missing_device, "is another device than it was a moment ago", held.path(),
+              "start the set again");
+}
+
 bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
   if (options.accept_main.empty()) return false;
   const auto said = os::storage_of(options.accept_main);
@@ -31,7 +43,7 @@ bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
 // Learns what main is now; whether that will do is the rule of discovery.
 Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOptions& options) {
   opening.main_recorded = discovery::recorded_main(opening.content());
-  auto seen = discovery::gather_facts(*opening.main);
+  auto seen = discovery::gather_facts(*opening.main, discovery::DeviceUse::alone);
   if (!seen) return failure_of(seen);
   opening.main_seen = std::move(*seen);
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
@@ -65,6 +77,10 @@ Result<Opening> open_devices(const discovery::Members& members, const OpenOption
   auto main = hold_main(members.main_path, access);
   if (!main) return failure_of(main);
   opening.main = std::move(*main);
+  if (auto same = check_instance(*opening.spare, members.spare_seen); !same) {
+    return failure_of(same);
+  }
+  if (auto same = check_instance(*opening.main, members.main_seen); !same) return failure_of(same);
 
   auto survey = metadata::survey(*opening.spare);
   if (!survey) return failure_of(survey);
