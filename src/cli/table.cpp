@@ -60,9 +60,11 @@ void note_changed(Source& out, const metadata::Survey& survey) {
 // another machine: then the table names the path where main was last seen, and says so.
 Result<void> find_main(Source& out, const discovery::Spare& spare,
                        const discovery::MainSearch& search) {
-  const auto members = discovery::find_main(spare, search);
+  discovery::DeviceLook look;
+  const auto members = discovery::find_main(spare, search, look);
+  look.close();
   if (members) {
-    out.devices.main = members->main_path;
+    out.devices.main = members->main.path;
     note_changed(out, spare.survey);
     return {};
   }
@@ -102,7 +104,7 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
   for (std::size_t i = 0; i < set->devices.size(); ++i) {
     if (i != set->spare) spare.others.push_back(os::absolute(set->devices[i].path));
   }
-  return of_spare(spare, {{}, accept_main, {}});
+  return of_spare(spare, {{}, accept_main});
 }
 
 Result<Source> of_running(const std::string& name) {
@@ -130,7 +132,7 @@ Result<Source> of_name(const std::string& name, const std::string& accept_main) 
   const auto spare = stopped_set(*runtime, name);
   if (!spare) return failure_of(spare);
   const auto hint = discovery::Hints(runtime->hints()).find(name);
-  return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main, {}});
+  return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main});
 }
 
 void note_images(Source& source, std::span<const table::Stretch> targets) {

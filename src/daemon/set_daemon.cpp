@@ -83,14 +83,18 @@ class Ending {
   Result<void> outcome_;
 };
 
-Result<discovery::Spare> find_spare(const StartOptions& options, const discovery::Hints& hints) {
-  return options.devices.empty() ? discovery::find_spare(options.name, hints)
-                                 : discovery::find_spare(options.devices);
+Result<discovery::Spare> find_spare(const StartOptions& options, const discovery::Hints& hints,
+                                    discovery::DeviceLook& look) {
+  return options.devices.empty() ? discovery::find_spare(options.name, hints, look)
+                                 : discovery::find_spare(options.devices, look);
 }
 
 Result<void> clear_leftovers(const std::string& name, const std::string& mount_path,
-                             const discovery::Hints& hints) {
+                             const discovery::Hints& hints, discovery::DeviceLook& look) {
   const auto hint = hints.find(name);
+  // A loop device that we look at ourselves could not be detached.
+  if (hint) look.close_views_of(hint->mount_path);
+  look.close_views_of(mount_path);
   if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
     auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
     // Earlier versions mounted where other users can exchange the path. What is left there is not
@@ -117,21 +121,32 @@ void note_missing_protection() {
   }
 }
 
+// The spare of the set that is to be started, and that nobody else serves or starts it.
+struct ClaimedSpare {
+  discovery::Spare spare;
+  control::PidFile pid_file;
+  discovery::DeviceLook look;
+};
+
 // What stands between the set and its devices is cleared away; the pid file is held by the caller.
-Result<discovery::Members> find_members(const discovery::Spare& spare,
-                                        const std::string& mount_path, const set::OpenOptions& open,
+Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string& mount_path,
+                                        const set::OpenOptions& open,
                                         const discovery::Hints& hints) {
+  const discovery::Spare& spare = claimed.spare;
   const std::string& name = spare.identity().name;
   // A doubt about the metadata is told before one about main.
   if (auto fine = set::check_metadata(spare.survey, spare.path, open); !fine) {
     return failure_of(fine);
   }
-  if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
+  if (auto cleared = clear_leftovers(name, mount_path, hints, claimed.look); !cleared) {
     return failure_of(cleared);
   }
   const auto hint = hints.find(name);
-  return discovery::find_main(spare,
-                              {hint ? hint->main_path : std::string(), open.accept_main, {}});
+  auto members = discovery::find_main(
+      spare, {hint ? hint->main_path : std::string(), open.accept_main}, claimed.look);
+  // From now on they are held, which waits for whoever has them open.
+  claimed.look.close();
+  return members;
 }
 
 // Where the FUSE file is, was or would be.
@@ -163,14 +178,13 @@ Error with_way_round(Error error) {
 }
 
 // Everything from the name on; the pid file is held by the caller, outside of all of it.
-Result<std::unique_ptr<SetService>> bring_up(const discovery::Spare& spare,
-                                             const StartOptions& options,
+Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
                                              const discovery::Hints& hints,
                                              const ExportMaker& export_it) {
-  const std::string& name = spare.identity().name;
+  const std::string& name = claimed.spare.identity().name;
   const std::string mount_path = mount_path_of(name, options, runtime);
-  const auto members = find_members(spare, mount_path, options.open, hints);
+  const auto members = find_members(claimed, mount_path, options.open, hints);
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
@@ -184,24 +198,19 @@ Result<std::unique_ptr<SetService>> bring_up(const discovery::Spare& spare,
     (void)(*set)->stop();
     return failure_of(exports);
   }
-  hints.remember(name, {members->main_path, members->spare_paths.front(), mount_path,
+  hints.remember(name, {members->main.path, members->spares.front().path, mount_path,
                         members->set_uuid, (*set)->recorded_main()});
   os::reserve_heap();
   std::string warning =
-      options.open.read_only ? "" : set::lack_of_room(members->spare_paths.front());
+      options.open.read_only ? "" : set::lack_of_room(members->spares.front().path);
   if (!warning.empty()) log(Severity::warning, warning);
   return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warning));
 }
 
-// The spare of the set that is to be started, and that nobody else serves or starts it.
-struct ClaimedSpare {
-  discovery::Spare spare;
-  control::PidFile pid_file;
-};
-
 Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
                            const discovery::Hints& hints) {
-  auto spare = find_spare(options, hints);
+  discovery::DeviceLook look;
+  auto spare = find_spare(options, hints, look);
   if (!spare) return failure_of(spare);
   const std::string& name = spare->identity().name;
   if (!discovery::is_set_name(name)) {
@@ -210,7 +219,7 @@ Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDi
   }
   auto pid_file = control::PidFile::take(runtime.pid_file(name));
   if (!pid_file) return failure_of(pid_file);
-  return ClaimedSpare{std::move(*spare), std::move(*pid_file)};
+  return ClaimedSpare{std::move(*spare), std::move(*pid_file), std::move(look)};
 }
 
 }  // namespace
@@ -234,7 +243,7 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
   if (!claimed) return failure_of(claimed);
   const std::string name = claimed->spare.identity().name;
   observer.named(name);
-  auto service = bring_up(claimed->spare, options, runtime, hints, export_it);
+  auto service = bring_up(*claimed, options, runtime, hints, export_it);
   if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(
       new SetDaemon(std::move(claimed->pid_file), std::move(*service)));
@@ -252,11 +261,11 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
 
 Result<void> check_start(const StartOptions& options, const control::RuntimeDir& runtime) {
   const discovery::Hints hints(runtime.hints());
-  const auto claimed = claim(options, runtime, hints);
+  auto claimed = claim(options, runtime, hints);
   if (!claimed) return failure_of(claimed);
   const std::string& name = claimed->spare.identity().name;
   const auto members =
-      find_members(claimed->spare, mount_path_of(name, options, runtime), options.open, hints);
+      find_members(*claimed, mount_path_of(name, options, runtime), options.open, hints);
   if (!members) return failure_of(members);
   const auto opened = set::open_devices(*members, open_options(name, options, runtime));
   return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));

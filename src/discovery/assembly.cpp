@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "discovery/candidates.hpp"
+#include "discovery/main_candidates.hpp"
 #include "io/file_device.hpp"
 #include "os/path.hpp"
 
@@ -17,41 +18,20 @@ namespace {
 
 constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
 
-std::vector<os::Storage> beneath_path(const std::string& path) {
-  const auto storage = os::storage_of(path);
-  return storage ? os::beneath(*storage) : std::vector<os::Storage>{};
-}
-
-struct Found {
-  SpareFact fact;
-  metadata::Survey survey;
-};
-
-Found found_at(const std::string& path, metadata::Survey survey) {
-  Found out;
-  out.fact.path = path;
-  if (survey.content) out.fact.name = survey.content->identity.name;
-  out.fact.set_uuid = survey.set_uuid.value_or(Uuid{});
-  out.fact.spare_uuid = survey.spare_uuid.value_or(Uuid{});
-  out.fact.beneath = beneath_path(path);
-  out.survey = std::move(survey);
-  return out;
-}
-
-Result<Spare> take_chosen(std::vector<Found>& found, const std::string& where) {
+Result<Spare> take_chosen(const std::vector<const CandidateFacts*>& holders,
+                          const std::string& where) {
   std::vector<SpareFact> facts;
-  facts.reserve(found.size());
-  for (const Found& f : found) facts.push_back(f.fact);
+  facts.reserve(holders.size());
+  for (const CandidateFacts* one : holders) facts.push_back(spare_fact(*one));
   const auto chosen = choose_spare(facts, where);
   if (!chosen) return failure_of(chosen);
-  Found& taken = found[*chosen];
+  const CandidateFacts& taken = *holders[*chosen];
+  const metadata::Survey& survey = **taken.survey;
   // Without a winner there is nothing to look at, let alone to serve.
-  if (!taken.survey.content) {
-    if (auto refused = metadata::refusal(taken.survey, taken.fact.path)) {
-      return tl::unexpected(*refused);
-    }
+  if (!survey.content) {
+    if (auto refused = metadata::refusal(survey, taken.path)) return tl::unexpected(*refused);
   }
-  return Spare{taken.fact.path, std::move(taken.survey), {}};
+  return Spare{taken.path, survey, {}};
 }
 
 // Why none of the devices is a spare, as precisely as it can be said.
@@ -75,64 +55,20 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
                "for new sets only)"};
 }
 
-// Gathers candidates for main, each device once.
-class Candidates {
- public:
-  Candidates(const Spare& spare, const MainSearch& search)
-      : recorded_(recorded_main(*spare.survey.content)),
-        shared_(shared_facts(names_of_disks())),
-        spare_(beneath_path(spare.path)),
-        search_(search),
-        accepted_(search.accept_main.empty() ? std::nullopt : os::storage_of(search.accept_main)) {}
-
-  void add(const std::string& path, bool named) {
-    const auto storage = os::storage_of(path);
-    if (!storage || is_known(*storage, named) || is_excluded(*storage)) return;
-    auto facts = gather_facts(path);
-    if (!facts) return;
-    MainCandidate candidate;
-    candidate.verdict = identify(recorded_, *facts, shared_);
-    candidate.device = std::move(*facts);
-    candidate.named = named;
-    candidate.accepted = accepted_ == storage;
-    found_.push_back(std::move(candidate));
-  }
-
-  [[nodiscard]] bool is_likely(const std::string& path) const {
-    const auto storage = os::storage_of(path);
-    if (!storage || is_excluded(*storage)) return false;
-    return may_be_device(path, recorded_.fingerprint.size, recorded_.facts);
-  }
-
-  [[nodiscard]] std::vector<MainCandidate> take() { return std::move(found_); }
-
- private:
-  bool is_known(const os::Storage& storage, bool named) {
-    for (MainCandidate& one : found_) {
-      if (one.device.beneath.empty() || one.device.beneath.front() != storage) continue;
-      one.named = one.named || named;
-      return true;
-    }
-    return false;
-  }
-
-  [[nodiscard]] bool is_excluded(const os::Storage& storage) const {
-    const auto below = os::beneath(storage);
-    const auto lies_below = [&](const os::Storage& other) {
-      return std::ranges::find(below, other) != below.end();
-    };
-    if (std::ranges::any_of(search_.never, lies_below)) return true;
-    return !spare_.empty() &&
-           (lies_below(spare_.front()) || std::ranges::find(spare_, storage) != spare_.end());
-  }
-
-  RecordedMain recorded_;
-  SharedFacts shared_;
-  std::vector<os::Storage> spare_;
-  const MainSearch& search_;
-  std::optional<os::Storage> accepted_;
-  std::vector<MainCandidate> found_;
-};
+// Where main may be, in the order in which it is looked for.
+std::vector<MainPlace> places_of_main(const Spare& spare, const MainSearch& search) {
+  std::vector<MainPlace> out;
+  const auto add = [&](const std::string& path, bool named) {
+    if (!path.empty()) out.push_back({os::absolute(path), named});
+  };
+  add(search.accept_main, true);
+  for (const std::string& path : spare.others) add(path, true);
+  if (!spare.others.empty()) return out;
+  add(search.hint_path, true);
+  add(spare.identity().main.path_hint, true);
+  for (const std::string& path : block_devices()) add(path, false);
+  return out;
+}
 
 }  // namespace
 
@@ -142,81 +78,91 @@ Result<metadata::Survey> survey_path(const std::string& path) {
   return metadata::survey(**device);
 }
 
-Result<Spare> find_spare(const std::vector<std::string>& paths) {
-  if (paths.size() > 2) {
-    return fail(ErrorCode::usage, "a set has one main and one spare device", paths.back(),
+SpareFact spare_fact(const CandidateFacts& facts) {
+  const metadata::Survey& survey = **facts.survey;
+  SpareFact out;
+  out.path = facts.path;
+  if (survey.content) out.name = survey.content->identity.name;
+  out.set_uuid = survey.set_uuid.value_or(Uuid{});
+  out.spare_uuid = survey.spare_uuid.value_or(Uuid{});
+  out.beneath = facts.beneath;
+  return out;
+}
+
+Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look) {
+  if (given.size() > 2) {
+    return fail(ErrorCode::usage, "a set has one main and one spare device", given.back(),
                 "name at most two devices");
   }
-  std::vector<Found> found;
+  std::vector<std::string> paths;
+  for (const std::string& path : given) paths.push_back(os::absolute(path));
+  look.survey(paths);
+  std::vector<const CandidateFacts*> holders;
   std::vector<std::pair<std::string, metadata::Survey>> blank;
   std::optional<Error> unread;
-  for (const std::string& given : paths) {
-    const std::string path = os::absolute(given);
-    const auto device = io::FileDevice::open(path, kLook);
-    if (!device) return failure_of(device);
-    auto survey = metadata::survey(**device);
-    if (!survey) {
-      // A main device whose sectors do not read is what all this is for.
-      unread = survey.error();
-      blank.emplace_back(path, metadata::Survey{});
-    } else if (survey->has_set()) {
-      found.push_back(found_at(path, std::move(*survey)));
+  for (const std::string& path : paths) {
+    const CandidateFacts& facts = look.facts().at(path);
+    if (facts.unopened) return tl::unexpected(*facts.unopened);
+    if (facts.has_set()) {
+      holders.push_back(&facts);
+    } else if (*facts.survey) {
+      blank.emplace_back(path, **facts.survey);
     } else {
-      blank.emplace_back(path, std::move(*survey));
+      // A main device whose sectors do not read is what all this is for.
+      unread = facts.survey->error();
+      blank.emplace_back(path, metadata::Survey{});
     }
   }
-  if (found.empty()) {
+  if (holders.empty()) {
     return tl::unexpected(unread && blank.size() == 1 ? *unread : no_spare_among(blank));
   }
-  auto spare = take_chosen(found, fmt::format("{}", fmt::join(paths, ", ")));
+  auto spare = take_chosen(holders, fmt::format("{}", fmt::join(given, ", ")));
   if (!spare) return spare;
-  for (const std::string& given : paths) {
-    if (os::absolute(given) != spare->path) spare->others.push_back(os::absolute(given));
+  for (const std::string& path : paths) {
+    if (path != spare->path) spare->others.push_back(path);
   }
   return spare;
 }
 
-Result<Spare> find_spare(const std::string& name, const Hints& hints) {
+Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook& look) {
   const auto hint = hints.find(name);
   std::vector<std::string> paths = block_devices();
   if (hint && std::ranges::find(paths, hint->spare_path) == paths.end()) {
     paths.insert(paths.begin(), hint->spare_path);
   }
-  std::vector<Found> found;
+  // The failing disk: every sector that need not be read is a minute saved.
+  if (hint) std::erase(paths, hint->main_path);
+  look.survey(paths);
+  std::vector<const CandidateFacts*> holders;
   for (const std::string& path : paths) {
-    // The failing disk: every sector that need not be read is a minute saved.
-    if (hint && path == hint->main_path) continue;
-    auto survey = survey_path(path);
-    if (!survey || !survey->has_set()) continue;
-    Found candidate = found_at(path, std::move(*survey));
-    if (candidate.fact.name == name) found.push_back(std::move(candidate));
+    const CandidateFacts& facts = look.facts().at(path);
+    if (facts.has_set() && spare_fact(facts).name == name) holders.push_back(&facts);
   }
-  return take_chosen(found, name);
+  return take_chosen(holders, name);
 }
 
-std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search) {
-  Candidates candidates(spare, search);
-  if (!search.accept_main.empty()) candidates.add(search.accept_main, true);
-  if (!spare.others.empty()) {
-    for (const std::string& path : spare.others) candidates.add(path, true);
-    return candidates.take();
-  }
-  candidates.add(search.hint_path, true);
-  candidates.add(spare.identity().main.path_hint, true);
-  for (const std::string& path : block_devices()) {
-    if (candidates.is_likely(path)) candidates.add(path, false);
-  }
-  return candidates.take();
+std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search,
+                                         DeviceLook& look) {
+  const auto places = places_of_main(spare, search);
+  std::vector<std::string> paths{spare.path};
+  for (const MainPlace& place : places) paths.push_back(place.path);
+  look.open(paths);
+  const WantedMain wanted{
+      recorded_main(*spare.survey.content), look.facts().at(spare.path).beneath,
+      search.accept_main.empty() ? std::string() : os::absolute(search.accept_main)};
+  look.identify(mains_to_identify(places, look.facts(), wanted));
+  return main_candidates(places, look.facts(), wanted, shared_facts(names_of_disks()));
 }
 
-Result<Members> find_main(const Spare& spare, const MainSearch& search) {
-  const auto candidates = look_for_main(spare, search);
+Result<Members> find_main(const Spare& spare, const MainSearch& search, DeviceLook& look) {
+  const auto candidates = look_for_main(spare, search, look);
   const auto chosen = choose_main(candidates, spare.identity().name);
   if (!chosen) return failure_of(chosen);
+  const std::string& main_path = candidates[*chosen].device.path;
   return Members{spare.identity().name,
                  spare.identity().set_uuid,
-                 candidates[*chosen].device.path,
-                 {spare.path}};
+                 {main_path, look.facts().at(main_path).instance},
+                 {{spare.path, look.facts().at(spare.path).instance}}};
 }
 
 }  // namespace dmremap::discovery

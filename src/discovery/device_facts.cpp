@@ -106,12 +106,12 @@ bool is_multipath_leg(const std::string& directory) {
 
 }  // namespace
 
-Result<DeviceFacts> gather_facts(const io::FileDevice& device) {
+Result<DeviceFacts> gather_facts(const io::FileDevice& device, DeviceUse use) {
   struct stat facts {};
   if (::fstat(device.fd(), &facts) != 0) return fail_errno(errno, "look at", device.path());
   DeviceFacts out;
-  const Contents contents = read_contents(device);
-  auto fingerprint = take_fingerprint(device, contents);
+  const Contents contents = read_contents(device, use);
+  auto fingerprint = take_fingerprint(device, contents, use);
   if (!fingerprint) return failure_of(fingerprint);
   out.fingerprint = std::move(*fingerprint);
   out.path = out.fingerprint.path_hint;
@@ -128,12 +128,6 @@ Result<DeviceFacts> gather_facts(const io::FileDevice& device) {
                                                        : os::Storage{facts.st_dev, facts.st_ino};
   out.beneath = os::beneath(storage);
   return out;
-}
-
-Result<DeviceFacts> gather_facts(const std::string& path) {
-  const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
-  if (!device) return failure_of(device);
-  return gather_facts(**device);
 }
 
 std::vector<DiskNames> names_of_disks(const std::string& sys) {

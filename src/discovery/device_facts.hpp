@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/result.hpp"
+#include "discovery/probe.hpp"
 #include "format/content.hpp"
 #include "format/recorded_facts.hpp"
 #include "io/file_device.hpp"
@@ -26,9 +27,8 @@ struct DeviceFacts {
 // Of an open device: reads its superblock and partition table, /sys, and udev's database. What
 // cannot be learnt is missing, read errors included: an error only where not even the descriptor
 // answers. Any thread.
-[[nodiscard]] Result<DeviceFacts> gather_facts(const io::FileDevice& device);
-// Opens it read-only and shared for that. Errors: also those of FileDevice::open.
-[[nodiscard]] Result<DeviceFacts> gather_facts(const std::string& path);
+[[nodiscard]] Result<DeviceFacts> gather_facts(const io::FileDevice& device,
+                                               DeviceUse use = DeviceUse::shared);
 
 // The names that hardware and drivers give a disk, without opening it. `several_paths`: its
 // transport may show one disk as several devices (SAS, Fibre Channel, iSCSI).

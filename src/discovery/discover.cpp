@@ -15,11 +15,6 @@ namespace dmremap::discovery {
 
 namespace {
 
-struct Seen {
-  std::string path;
-  metadata::Survey survey;
-};
-
 void add(std::vector<std::string>& paths, const std::string& path) {
   if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
 }
@@ -37,21 +32,11 @@ std::vector<std::string> places_to_look(const Hints& hints) {
   return out;
 }
 
-SpareFact fact_of(const Seen& seen) {
-  SpareFact out;
-  out.path = seen.path;
-  if (seen.survey.content) out.name = seen.survey.content->identity.name;
-  out.set_uuid = seen.survey.set_uuid.value_or(Uuid{});
-  out.spare_uuid = seen.survey.spare_uuid.value_or(Uuid{});
-  if (const auto storage = os::storage_of(seen.path)) out.beneath = os::beneath(*storage);
-  return out;
-}
-
 // Main as a start would choose it; none: it could not, and why is told.
 std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare,
-                                          const Hints& hints) {
+                                          const Hints& hints, DeviceLook& look) {
   const auto hint = hints.find(set.name);
-  auto candidates = look_for_main(spare, {hint ? hint->main_path : std::string(), {}, {}});
+  auto candidates = look_for_main(spare, {hint ? hint->main_path : std::string(), {}}, look);
   const auto chosen = choose_main(candidates, set.name);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const MainCandidate& one = candidates[i];
@@ -68,26 +53,30 @@ std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare
 
 // What a start finds on devices that it holds.
 std::optional<Error> refused_at_start(const MainCandidate& main, const Spare& spare,
-                                      const std::string& memory_path) {
-  constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
-  const auto spare_device = io::FileDevice::open(spare.path, kLook);
-  if (!spare_device) return spare_device.error();
-  const auto main_device = io::FileDevice::open(main.device.path, kLook);
-  if (!main_device) return main_device.error();
-  const auto checked = check_devices(**main_device, main, **spare_device, spare.survey,
-                                     {{}, false, false, memory_path});
+                                      DeviceLook& look, const std::string& memory_path) {
+  look.open({main.device.path, spare.path});
+  for (const std::string& path : {main.device.path, spare.path}) {
+    if (look.device(path) == nullptr) return look.facts().at(path).unopened;
+  }
+  io::FileDevice& main_device = *look.device(main.device.path);
+  const io::Geometry seen = main_device.geometry();
+  const auto checked = check_devices(main_device, main, *look.device(spare.path), spare.survey,
+                                     {{}, false, memory_path});
+  // Another set may look at the same device.
+  main_device.serve_as(seen);
   return checked ? std::nullopt : std::optional(checked.error());
 }
 
-// All of `seen` hold metadata of one set.
-DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& others,
-                       const Hints& hints, const Runs& runs) {
+// All of `holders` hold metadata of one set.
+DiscoveredSet describe(const std::vector<const CandidateFacts*>& holders,
+                       const std::vector<std::string>& others, const Hints& hints, const Runs& runs,
+                       DeviceLook& look) {
   DiscoveredSet out;
-  out.uuid = *seen.front().survey.set_uuid;
   std::vector<SpareFact> facts;
-  for (const Seen& device : seen) {
-    facts.push_back(fact_of(device));
-    out.spares.push_back(device.path);
+  for (const CandidateFacts* device : holders) {
+    facts.push_back(spare_fact(*device));
+    out.uuid = facts.back().set_uuid;
+    out.spares.push_back(device->path);
     if (out.name.empty()) out.name = facts.back().name;
   }
   out.running = runs.is_running(out.name, out.uuid);
@@ -96,7 +85,7 @@ DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& o
     if (!out.running) out.problem = chosen.error();
     return out;
   }
-  Spare spare{seen[*chosen].path, std::move(seen[*chosen].survey), others};
+  const Spare spare{holders[*chosen]->path, **holders[*chosen]->survey, others};
   out.spare = spare.path;
   if (out.running) {
     if (const auto hint = hints.find(out.name)) out.main = hint->main_path;
@@ -104,9 +93,9 @@ DiscoveredSet describe(std::vector<Seen> seen, const std::vector<std::string>& o
   }
   out.problem = metadata::refusal(spare.survey, spare.path);
   if (!spare.survey.content) return out;
-  const auto main = find_main_of(out, spare, hints);
+  const auto main = find_main_of(out, spare, hints, look);
   if (main && !out.problem) {
-    out.problem = refused_at_start(*main, spare, runs.memory_path(out.name));
+    out.problem = refused_at_start(*main, spare, look, runs.memory_path(out.name));
   }
   return out;
 }
@@ -118,21 +107,23 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints, co
   std::vector<std::string> places;
   for (const std::string& path : paths) add(places, os::absolute(path));
   if (paths.empty()) places = places_to_look(hints);
-  std::map<Uuid, std::vector<Seen>> sets;
+  DeviceLook look;
+  look.survey(places);
+  std::map<Uuid, std::vector<const CandidateFacts*>> sets;
   std::vector<std::string> blank;
   for (const std::string& path : places) {
-    auto survey = survey_path(path);
-    if (!survey) {
+    const CandidateFacts& facts = look.facts().at(path);
+    if (const auto failed = facts.unsurveyed()) {
       // A main that does not read is what all this is for: it is one all the same, if it was named.
       if (!paths.empty()) blank.push_back(path);
-      const bool hardly = survey.error().code == ErrorCode::io;
-      if (!paths.empty() && !hardly) out.others.push_back(survey.error());
-    } else if (survey->has_set()) {
-      sets[*survey->set_uuid].push_back({path, std::move(*survey)});
-    } else if (survey->newer_format) {
-      out.others.push_back(metadata::refusal(*survey, path).value());
+      const bool hardly = failed->code == ErrorCode::io;
+      if (!paths.empty() && !hardly) out.others.push_back(*failed);
+    } else if (const metadata::Survey& survey = **facts.survey; survey.has_set()) {
+      sets[*survey.set_uuid].push_back(&facts);
+    } else if (survey.newer_format) {
+      out.others.push_back(metadata::refusal(survey, path).value());
     } else {
-      if (const auto traces = metadata::describe_traces(*survey)) {
+      if (const auto traces = metadata::describe_traces(survey)) {
         out.others.push_back(
             {ErrorCode::metadata_doubtful, *traces, path, "look with `dmremap examine`"});
       }
@@ -140,8 +131,8 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints, co
     }
   }
   const std::vector<std::string> none;
-  for (auto& [uuid, seen] : sets) {
-    out.sets.push_back(describe(std::move(seen), paths.empty() ? none : blank, hints, runs));
+  for (const auto& [uuid, holders] : sets) {
+    out.sets.push_back(describe(holders, paths.empty() ? none : blank, hints, runs, look));
   }
   std::ranges::stable_sort(out.sets, {}, &DiscoveredSet::name);
   return out;

@@ -43,8 +43,8 @@ Probed probe_superblocks(Probe& probe) {
 }
 
 // From the table of the disk, which blkid opens itself.
-std::string partition_uuid(const io::FileDevice& device) {
-  auto probe = Probe::open(device);
+std::string partition_uuid(const io::FileDevice& device, DeviceUse use) {
+  auto probe = Probe::open(device, use);
   if (!probe) return {};
   ::blkid_probe_enable_superblocks(probe->get(), 0);
   ::blkid_probe_enable_partitions(probe->get(), 1);
@@ -53,7 +53,8 @@ std::string partition_uuid(const io::FileDevice& device) {
   return probe->value("PART_ENTRY_UUID");
 }
 
-void learn_hardware(const io::FileDevice& device, dev_t number, Fingerprint& fingerprint) {
+void learn_hardware(const io::FileDevice& device, DeviceUse use, dev_t number,
+                    Fingerprint& fingerprint) {
   Hardware hardware = hardware_of(number);
   fingerprint.wwn = std::move(hardware.wwn);
   fingerprint.serial = std::move(hardware.serial);
@@ -63,7 +64,7 @@ void learn_hardware(const io::FileDevice& device, dev_t number, Fingerprint& fin
   if (!os::read_attribute(directory + "/partition").empty()) {
     fingerprint.kind = DeviceKind::partition;
     fingerprint.part_uuid = std::move(hardware.part_uuid);
-    if (fingerprint.part_uuid.empty()) fingerprint.part_uuid = partition_uuid(device);
+    if (fingerprint.part_uuid.empty()) fingerprint.part_uuid = partition_uuid(device, use);
   } else if (std::filesystem::exists(directory + "/device", error)) {
     fingerprint.kind = DeviceKind::disk;
   }
@@ -86,9 +87,9 @@ void cut_to_stored(Fingerprint& fingerprint) {
 
 }  // namespace
 
-Contents read_contents(const io::FileDevice& device) {
+Contents read_contents(const io::FileDevice& device, DeviceUse use) {
   Contents out;
-  auto probe = Probe::open(device);
+  auto probe = Probe::open(device, use);
   if (!probe) return out;
   const Probed superblocks = probe_superblocks(*probe);
   out.type = probe->value("TYPE");
@@ -96,7 +97,7 @@ Contents read_contents(const io::FileDevice& device) {
   out.label = probe->value("LABEL");
   if (superblocks == Probed::found) return out;
 
-  auto table = Probe::open(device);
+  auto table = Probe::open(device, use);
   if (!table) return out;
   ::blkid_probe_enable_superblocks(table->get(), 0);
   ::blkid_probe_enable_partitions(table->get(), 1);
@@ -111,7 +112,8 @@ Result<Fingerprint> take_fingerprint(const io::FileDevice& device) {
   return take_fingerprint(device, read_contents(device));
 }
 
-Result<Fingerprint> take_fingerprint(const io::FileDevice& device, const Contents& contents) {
+Result<Fingerprint> take_fingerprint(const io::FileDevice& device, const Contents& contents,
+                                     DeviceUse use) {
   struct stat facts {};
   if (::fstat(device.fd(), &facts) != 0) return fail_errno(errno, "look at", device.path());
   Fingerprint fingerprint;
@@ -121,7 +123,7 @@ Result<Fingerprint> take_fingerprint(const io::FileDevice& device, const Content
   fingerprint.kind = DeviceKind::image;
   if (device.is_block_device()) {
     fingerprint.kind = DeviceKind::other;
-    learn_hardware(device, facts.st_rdev, fingerprint);
+    learn_hardware(device, use, facts.st_rdev, fingerprint);
   }
   fingerprint.fs_type = contents.type;
   fingerprint.fs_uuid = contents.uuid;

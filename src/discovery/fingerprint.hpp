@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "discovery/probe.hpp"
 #include "format/content.hpp"
 #include "io/file_device.hpp"
 
@@ -23,7 +24,8 @@ struct Contents {
   bool is_table = false;
 };
 // Only reads; what cannot be learnt is empty. Any thread.
-[[nodiscard]] Contents read_contents(const io::FileDevice& device);
+[[nodiscard]] Contents read_contents(const io::FileDevice& device,
+                                     DeviceUse use = DeviceUse::shared);
 
 // Hardware facts are hardware_of's; what lies on the device is read from it, never from a database.
 // A disk without a file system of its own has its partition table's type and UUID in fs_type and
@@ -31,7 +33,7 @@ struct Contents {
 // error only where not even the fd answers. Texts are cut to what can be stored. Any thread.
 Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device);
 // With contents that were read already.
-Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device,
-                                             const Contents& contents);
+Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device, const Contents& contents,
+                                             DeviceUse use = DeviceUse::shared);
 
 }  // namespace dmremap::discovery

@@ -11,6 +11,7 @@
 
 #include "discovery/assembly.hpp"
 #include "discovery/candidates.hpp"
+#include "discovery/device_look.hpp"
 #include "metadata/survey.hpp"
 
 namespace dmremap::discovery {
@@ -37,14 +38,17 @@ std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_pat
   }
   std::vector<KnownSet> out;
   std::set<Uuid> found;
+  // The failing disk: its own sectors are looked at once, elsewhere.
+  std::erase(places, main_path);
+  DeviceLook look;
+  look.survey(places);
   for (const std::string& path : places) {
-    // The failing disk: its own sectors are looked at once, elsewhere.
-    if (path == main_path) continue;
-    const auto survey = survey_path(path);
-    if (!survey || !survey->content) continue;
-    const format::Identity& identity = survey->content->identity;
-    found.insert(identity.set_uuid);
-    out.push_back({identity.name, identity.set_uuid, path, true, recorded_main(*survey->content)});
+    const CandidateFacts& facts = look.facts().at(path);
+    if (!facts.has_set() || !(*facts.survey)->content) continue;
+    const format::Content& content = *(*facts.survey)->content;
+    found.insert(content.identity.set_uuid);
+    out.push_back(
+        {content.identity.name, content.identity.set_uuid, path, true, recorded_main(content)});
   }
   for (const std::string& name : known.names()) {
     const auto hint = known.find(name);

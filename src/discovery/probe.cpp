@@ -8,19 +8,26 @@
 
 namespace dmremap::discovery {
 
-Result<Probe> Probe::open(const io::FileDevice& device) {
-  const std::string same_file = fmt::format("/proc/self/fd/{}", device.fd());
-  FileDescriptor fd(::open(same_file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return fail_errno(errno, "open for probing", device.path());
-  // Advice only: without it probing is slower.
-  (void)::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_RANDOM);
-  Owned probe(::blkid_new_probe());
-  if (probe == nullptr) return fail_errno(ENOMEM, "probe", device.path());
-  if (::blkid_probe_set_device(probe.get(), fd.get(), 0, 0) != 0) {
+Result<Probe> Probe::open(const io::FileDevice& device, DeviceUse use) {
+  Probe out;
+  int fd = device.fd();
+  if (use == DeviceUse::alone) {
+    out.buffered_ = std::make_unique<io::BufferedReading>(device);
+  } else {
+    const std::string same_file = fmt::format("/proc/self/fd/{}", device.fd());
+    out.fd_ = FileDescriptor(::open(same_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!out.fd_.valid()) return fail_errno(errno, "open for probing", device.path());
+    fd = out.fd_.get();
+    // Advice only: without it more is read than need be.
+    (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+  }
+  out.probe_.reset(::blkid_new_probe());
+  if (out.probe_ == nullptr) return fail_errno(ENOMEM, "probe", device.path());
+  if (::blkid_probe_set_device(out.get(), fd, 0, 0) != 0) {
     return fail(ErrorCode::io, "cannot be probed", device.path());
   }
-  (void)::blkid_probe_set_sectorsize(probe.get(), device.geometry().logical_block_bytes);
-  return Probe(std::move(fd), std::move(probe));
+  (void)::blkid_probe_set_sectorsize(out.get(), device.geometry().logical_block_bytes);
+  return out;
 }
 
 std::string Probe::value(const char* name) const {

@@ -9,18 +9,25 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
+#include "io/buffered_reading.hpp"
 #include "io/file_device.hpp"
 
 namespace dmremap::discovery {
 
-// Not thread-safe; several at once are fine. The device outlives it.
+// Who uses an open device while it is read for its facts.
+enum class DeviceUse {
+  alone,   // nobody else: its own descriptor is read through the page cache meanwhile
+  shared,  // its descriptor is in use for direct I/O, and a second one is opened
+};
+
+// Not thread-safe; several at once are fine, ended in reverse order. The device outlives it.
 //
-// libblkid reads at any offset into any memory, which direct I/O refuses, so it gets a buffered
-// descriptor of its own, without read-ahead: each sector of a failing disk that need not be read
-// may cost a minute.
+// libblkid reads at any offset into any memory, which direct I/O refuses, so it reads through the
+// page cache, without read-ahead: each sector of a failing disk that need not be read may cost a
+// minute.
 class Probe {
  public:
-  static Result<Probe> open(const io::FileDevice& device);
+  static Result<Probe> open(const io::FileDevice& device, DeviceUse use = DeviceUse::shared);
 
   [[nodiscard]] blkid_probe get() const { return probe_.get(); }
   // A value of the last result, or empty.
@@ -32,9 +39,11 @@ class Probe {
   };
   using Owned = std::unique_ptr<blkid_struct_probe, Free>;
 
-  Probe(FileDescriptor fd, Owned probe) : fd_(std::move(fd)), probe_(std::move(probe)) {}
+  Probe() = default;
 
-  FileDescriptor fd_;  // before probe_: freed after it
+  // One of these two; before probe_, so that they end after it.
+  FileDescriptor fd_;
+  std::unique_ptr<io::BufferedReading> buffered_;
   Owned probe_;
 };
 

@@ -113,7 +113,8 @@ Result<CheckedMain> check_devices(io::FileDevice& main, const MainCandidate& can
   if (auto fine = fit_geometry(main, content.identity.main, conditions.read_only); !fine) {
     return failure_of(fine);
   }
-  const bool known_by_contents = candidate.verdict.by_consent && !conditions.says_main;
+  // A word for another device, or for one that is not there, says nothing of this one.
+  const bool known_by_contents = candidate.verdict.by_consent && !conditions.consent.accepted;
   auto checked = check_contents(main, survey, known_by_contents, conditions);
   // The user has accepted that too, or check_main would not have let it pass.
   if (checked && candidate.verdict.contents_changed) checked->changed = true;

@@ -17,7 +17,6 @@ namespace dmremap::discovery {
 
 struct StartConditions {
   MainConsent consent;
-  bool says_main = false;  // --accept-main was given, for whichever device
   bool read_only = false;  // then a main that shrank, and was accepted, is served without its end
   // The file in which the last run left what it knew (run_memory.hpp), if that run was killed. May
   // be empty, or not there. Never that of a run that goes on: it is written to all the time.

@@ -3,11 +3,14 @@
 // whoever asks.
 #include "discovery/start_check.hpp"
 
+#include <fstream>
 #include <optional>
+#include <string>
 
 #include <gtest/gtest.h>
 
 #include "discovery/main_print.hpp"
+#include "rig/temporary_directory.hpp"
 #include "sim/sim_device.hpp"
 
 namespace dmremap::discovery {
@@ -96,6 +99,26 @@ TEST_F(CheckContents, Promise8_WhatItsContentsAloneProveMustHaveThem) {
   survey.content->health.clean = false;
   EXPECT_EQ(refusal(true), ErrorCode::main_unproven) << "nothing was recorded to compare";
   EXPECT_TRUE(check(false));
+}
+
+TEST_F(CheckContents, Promise8_AWordForAnotherDeviceDoesNotStandInForContents) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/main";
+  std::ofstream(path) << std::string(kDisk.size.bytes(), '\0');
+  const auto device = io::FileDevice::open(path, {});
+  ASSERT_TRUE(device);
+  survey.content->identity.main.size = kDisk.size;
+  survey.content->identity.main.logical_block_bytes = 512;
+  survey.content->health.clean = false;  // nothing was recorded to compare
+  MainCandidate candidate;
+  candidate.device.path = path;
+  candidate.verdict.identity = Identity::same;
+  candidate.verdict.by_consent = true;
+  const auto checked = [&] { return check_devices(**device, candidate, main, survey, conditions); };
+  ASSERT_FALSE(checked());
+  EXPECT_EQ(checked().error().code, ErrorCode::main_unproven);
+  conditions.consent.accepted = true;
+  EXPECT_TRUE(checked()) << "the user says that it is this one";
 }
 
 TEST_F(CheckContents, WhatMainDoesNotServeIsNotCompared) {

@@ -232,7 +232,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
 
 Result<format::Content> describe(const CreateOptions& options, const discovery::DeviceFacts& main,
                                  const io::FileDevice& spare, Clock& clock, Random& random) {
-  auto spare_facts = discovery::gather_facts(spare);
+  auto spare_facts = discovery::gather_facts(spare, discovery::DeviceUse::alone);
   if (!spare_facts) return failure_of(spare_facts);
   format::Content content;
   content.identity.name = options.name;
@@ -268,7 +268,7 @@ Result<Created> create(const CreateOptions& options, const discovery::Hints& kno
   if (auto apart = check_apart(options.main_path, options.spare_path); !apart) {
     return failure_of(apart);
   }
-  const auto main_facts = discovery::gather_facts(**main);
+  const auto main_facts = discovery::gather_facts(**main, discovery::DeviceUse::alone);
   if (!main_facts) return failure_of(main_facts);
   // Removed again unless kept.
   SpareFile made;

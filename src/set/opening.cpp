@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "discovery/device_look.hpp"
 #include "discovery/main_choice.hpp"
 #include "discovery/start_check.hpp"
 #include "os/usage.hpp"
@@ -22,6 +23,17 @@ Result<void> check_metadata(const metadata::Survey& survey, const std::string& s
 
 namespace {
 
+// A node may have got another disk since it was looked at, and a path another file.
+Result<void> check_instance(const io::FileDevice& held,
+                            const std::optional<discovery::DeviceInstance>& seen) {
+  if (!seen) return {};
+  const auto now = discovery::instance_of(held);
+  if (!now) return failure_of(now);
+  if (*now == *seen) return {};
+  return fail(ErrorCode::missing_device, "is another device than it was a moment ago", held.path(),
+              "start the set again");
+}
+
 bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
   if (options.accept_main.empty()) return false;
   const auto said = os::storage_of(options.accept_main);
@@ -31,7 +43,7 @@ bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
 // Learns what main is now; whether that will do is the rule of discovery.
 Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOptions& options) {
   opening.main_recorded = discovery::recorded_main(opening.content());
-  auto seen = discovery::gather_facts(*opening.main);
+  auto seen = discovery::gather_facts(*opening.main, discovery::DeviceUse::alone);
   if (!seen) return failure_of(seen);
   opening.main_seen = std::move(*seen);
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
@@ -43,10 +55,8 @@ Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOption
 Result<void> check_devices(Opening& opening, const OpenOptions& options) {
   const auto main = look_at_main(opening, options);
   if (!main) return failure_of(main);
-  const discovery::StartConditions conditions{{main->accepted, options.accept_main_changed},
-                                              !options.accept_main.empty(),
-                                              options.read_only,
-                                              options.memory_path};
+  const discovery::StartConditions conditions{
+      {main->accepted, options.accept_main_changed}, options.read_only, options.memory_path};
   auto checked = discovery::check_devices(*opening.main, *main, *opening.spares.front(),
                                           opening.survey, conditions);
   if (!checked) return failure_of(checked);
@@ -61,16 +71,18 @@ Result<void> check_devices(Opening& opening, const OpenOptions& options) {
 Result<Opening> open_devices(const discovery::Members& members, const OpenOptions& options) {
   const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
   Opening opening;
-  for (const std::string& path : members.spare_paths) {
-    auto spare = io::FileDevice::open(path, {access, io::Holding::exclusive});
+  for (const discovery::Member& member : members.spares) {
+    auto spare = io::FileDevice::open(member.path, {access, io::Holding::exclusive});
     if (!spare) return failure_of(spare);
+    if (auto same = check_instance(**spare, member.seen); !same) return failure_of(same);
     opening.spares.push_back(std::move(*spare));
   }
-  auto main = hold_main(members.main_path, options.main_read_only ? io::Access::read_only : access);
+  auto main = hold_main(members.main.path, options.main_read_only ? io::Access::read_only : access);
   if (!main) return failure_of(main);
   opening.main = std::move(*main);
+  if (auto same = check_instance(*opening.main, members.main.seen); !same) return failure_of(same);
 
-  const std::string& metadata_path = members.spare_paths.front();
+  const std::string& metadata_path = members.spares.front().path;
   auto survey = metadata::survey(*opening.spares.front());
   if (!survey) return failure_of(survey);
   opening.survey = std::move(*survey);

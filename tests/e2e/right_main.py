@@ -102,6 +102,23 @@ def _a_word_once(t):
     _refused(dm, ["main-unproven"])  # after an unclean end: ask
 
 
+def _a_word_for_another(t):
+    """A word counts for the device that it names: another one is known by its contents as before."""
+    directory = t.mount("none", "memory-too", "-t", "tmpfs")
+    image = _main(t, os.path.join(directory, "g.img"))
+    dm = product.Product(t, image, t.path("g.spare"))
+    dm.create("--spare-size", "32MiB")
+    for options in ((), ("--accept-main", image)):
+        dm.start("fuse", *options)
+        dm.stop()
+        _replace_by_copy(image)
+    with open(image, "r+b") as file:
+        file.seek(2048)
+        file.write(b"an older state of it")
+    _refused(dm, ["main-changed"])
+    _refused(dm, ["main-changed"], "--accept-main", t.path("absent"))
+
+
 def _another_size(t):
     image = _main(t, "d.img")
     dm = product.Product(t, image, t.path("d.spare"))
@@ -188,6 +205,7 @@ def right_main(t):
     check(node in error["what"], f"says which is main: {error}")
     _another_disk_at_the_node(t)
     _a_word_once(t)
+    _a_word_for_another(t)
     _another_size(t)
     _another_block(t)
     _killed_and_changed(t)

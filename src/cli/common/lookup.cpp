@@ -56,7 +56,8 @@ Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
 
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name) {
   if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
-  auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()));
+  discovery::DeviceLook look;
+  auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()), look);
   if (!spare && spare.error().code == ErrorCode::missing_device) {
     return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
                 "see `dmremap list`; `dmremap examine DEVICE` looks at a device");

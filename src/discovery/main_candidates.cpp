@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/main_candidates.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dmremap::discovery {
+
+namespace {
+
+bool is_at(const CandidateMap& seen, const std::string& path, const os::Storage& storage) {
+  const auto found = seen.find(path);
+  return found != seen.end() && !found->second.beneath.empty() &&
+         found->second.beneath.front() == storage;
+}
+
+// A view of the spare would hold its metadata, and writes to it would land there.
+bool is_apart_from_spare(const CandidateFacts& facts, const WantedMain& wanted) {
+  return !lies_on(facts.beneath, wanted.spare_beneath) &&
+         !lies_on(wanted.spare_beneath, facts.beneath);
+}
+
+bool is_likely(const CandidateFacts& facts, const RecordedMain& recorded) {
+  const bool shows_name =
+      std::ranges::find_first_of(facts.disk_names, recorded.facts) != facts.disk_names.end();
+  return shows_name || facts.size == recorded.fingerprint.size;
+}
+
+// The devices by the first of their names; named, if one of their names is.
+std::vector<MainPlace> devices_at(const std::vector<MainPlace>& places, const CandidateMap& seen,
+                                  const WantedMain& wanted) {
+  std::vector<MainPlace> out;
+  for (const MainPlace& place : places) {
+    const CandidateFacts& facts = seen.at(place.path);
+    if (facts.unopened || facts.beneath.empty() || !is_apart_from_spare(facts, wanted)) continue;
+    if (!place.named && !is_likely(facts, wanted.recorded)) continue;
+    const auto known = std::ranges::find_if(out, [&](const MainPlace& other) {
+      return is_at(seen, other.path, facts.beneath.front());
+    });
+    if (known == out.end()) {
+      out.push_back(place);
+    } else {
+      known->named = known->named || place.named;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> mains_to_identify(const std::vector<MainPlace>& places,
+                                           const CandidateMap& seen, const WantedMain& wanted) {
+  std::vector<std::string> out;
+  for (MainPlace& place : devices_at(places, seen, wanted)) out.push_back(std::move(place.path));
+  return out;
+}
+
+std::vector<MainCandidate> main_candidates(const std::vector<MainPlace>& places,
+                                           const CandidateMap& seen, const WantedMain& wanted,
+                                           const SharedFacts& shared) {
+  std::vector<MainCandidate> out;
+  for (const MainPlace& place : devices_at(places, seen, wanted)) {
+    const CandidateFacts& facts = seen.at(place.path);
+    if (!facts.identity || !*facts.identity) continue;
+    MainCandidate one;
+    one.device = **facts.identity;
+    one.device.path = facts.path;  // that of the facts may be cut
+    one.verdict = identify(wanted.recorded, one.device, shared);
+    one.named = place.named;
+    one.accepted = is_at(seen, wanted.accepted_path, facts.beneath.front());
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace dmremap::discovery
