@@ -86,6 +86,7 @@ void SpareRecheck::move(const std::vector<SectorRange>& well) {
 
 void SpareRecheck::give_up(const std::vector<DeadUnit>& units) {
   std::vector<SectorRange> ranges;
+  ranges.reserve(units.size());
   for (const DeadUnit& one : units) ranges.push_back(one.unit);
   auto quiesced = quiesce(path_, remapper_, std::move(ranges), NeedsMain::no);
   if (!quiesced) return;
