@@ -26,7 +26,7 @@ struct Arguments {
 struct Outcome {
   json set;
   std::string path;
-  metadata::Repaired repaired;
+  metadata::RepairReport repaired;
 };
 
 Result<Outcome> look(const Arguments& arguments) {
