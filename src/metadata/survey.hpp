@@ -44,9 +44,9 @@ struct CopyReport {
 enum class Traces {
   // No sign of a set, and enough other content to rule one out.
   none,
-  // Several copies cannot be read, and nothing that can be read rules a set out. The device may be
-  // a
-  // spare whose copies died, or any disk with bad sectors in those places.
+  // Several copies cannot be read, and nothing that can be read rules a set out.
+  // The device may be a spare whose copies died, or any disk with bad sectors in
+  // those places.
   unreadable,
   // There is a seal block with our magic that does not check, or a body behind an unreadable seal.
   ours,
