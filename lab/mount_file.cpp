@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<void> take_off(const std::string& path, os::Unmounting how) {
+Result<void> take_off(const std::string& path, os::UnmountMode how) {
   const auto directory =
       os::TrustedDirectory::open_parent_of(path, os::PathTrust::no_foreign_links);
   if (!directory) return failure_of(directory);
@@ -59,11 +59,11 @@ Result<std::string> absolute_path(const std::string& path) {
 }
 
 Result<void> unmount(const std::string& path) {
-  return take_off(path, os::Unmounting::if_unused);
+  return take_off(path, os::UnmountMode::if_unused);
 }
 
 Result<void> detach(const std::string& path) {
-  return take_off(path, os::Unmounting::detached);
+  return take_off(path, os::UnmountMode::detached);
 }
 
 std::vector<std::string> users_of(const std::string& path) {

@@ -25,7 +25,7 @@ constexpr std::uint32_t product(std::uint32_t a, std::uint32_t b) {
   return out;
 }
 
-// x to the power of 8 * bytes.
+// The polynomial x to the power of 8 * bytes.
 constexpr std::uint32_t power(std::uint64_t bytes) {
   std::uint32_t out = kOne;
   for (std::uint32_t square = kX8; bytes != 0; bytes >>= 1U, square = product(square, square)) {

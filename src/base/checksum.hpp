@@ -13,10 +13,10 @@ namespace dmremap {
 // crc32c("123456789") = 0xe3069283. Any thread.
 [[nodiscard]] std::uint32_t crc32c(std::span<const std::byte> data);
 
-// The checksum of two texts one after the other, from their checksums and the length of the second:
-// what was hashed once need not be hashed again because something before or behind it changed.
-// Appending a text to another multiplies the checksum of the first, as a polynomial, by a power of
-// x (Mark Adler explains it in the source of zlib, crc32_combine).
+// Computes the checksum of two texts one after the other from their checksums and the length of the
+// second. So a text that was hashed once need not be hashed again when the text before or behind it
+// changes. Appending a text to another multiplies the checksum of the first, as a polynomial, by a
+// power of x (Mark Adler explains it in the source of zlib, crc32_combine).
 class Crc32cJoin {
  public:
   explicit Crc32cJoin(std::uint64_t second_bytes);

@@ -30,7 +30,8 @@ using Result = tl::expected<T, Error>;
   return tl::unexpected<Error>(Error{code, std::move(what), std::move(where), std::move(hint)});
 }
 
-// To return what kept a step from its result: `if (!size) return failure_of(size);`
+// Returns the error of a step that failed as the result of the caller: `if (!size) return
+// failure_of(size);`
 template <typename T>
 [[nodiscard]] tl::unexpected<Error> failure_of(const Result<T>& failed) {
   return tl::unexpected<Error>(failed.error());

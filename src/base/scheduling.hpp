@@ -24,8 +24,8 @@ class Scheduling {
   class Signal {
    public:
     virtual ~Signal() = default;
-    // The caller holds `lock`, made by the same Scheduling; it is free while waiting. May return
-    // for no reason.
+    // The caller holds `lock`, which was made by the same Scheduling. It is released while waiting.
+    // May return for no reason.
     virtual void wait(Lock& lock) = 0;
     // Returns after `longest` at the latest.
     virtual void wait_for(Lock& lock, std::chrono::nanoseconds longest) = 0;
@@ -42,12 +42,13 @@ class Scheduling {
   [[nodiscard]] virtual std::unique_ptr<Lock> make_lock() = 0;
   [[nodiscard]] virtual std::unique_ptr<Signal> make_signal() = 0;
   [[nodiscard]] virtual std::unique_ptr<Run> start(std::function<void()> body) = 0;
-  // For one that waits for what nobody will tell it: `round` counts its calls from 0 and makes them
-  // longer.
+  // For a thread that polls, because nothing signals what it waits for. `round` counts its calls
+  // from 0 and makes the pauses longer.
   virtual void pause(std::size_t round) = 0;
-  // Of the caller: small, and another for each thread while there are few.
+  // A small number for the calling thread. Different threads get different numbers while there are
+  // few.
   [[nodiscard]] virtual std::size_t lane() = 0;
-  // Monotonic, and moved on by waiting.
+  // The time since some fixed moment. It never goes back, and waiting moves it on.
   [[nodiscard]] virtual std::chrono::nanoseconds now() = 0;
 };
 
@@ -75,7 +76,7 @@ class Condition {
   void wait(std::unique_lock<Mutex>& lock, const Predicate& predicate) {
     while (!predicate()) signal_->wait(*lock.mutex()->lock_);
   }
-  // What the predicate says at the end.
+  // Returns the last value of the predicate.
   template <typename Predicate>
   bool wait_for(std::unique_lock<Mutex>& lock, std::chrono::nanoseconds longest,
                 const Predicate& predicate) {

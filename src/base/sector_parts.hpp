@@ -61,8 +61,8 @@ class SectorParts {
   return {range, Sector{align_down(range.first.value, block.value)} + block, block};
 }
 
-// Parts of `longest` sectors from the beginning of the range, and what is left. Requires
-// longest > 0.
+// Parts of `longest` sectors each from the beginning of the range; the last part may be shorter.
+// Requires longest > 0.
 [[nodiscard]] constexpr SectorParts chunks_of(SectorRange range, SectorCount longest) {
   return {range, range.first + longest, longest};
 }

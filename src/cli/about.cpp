@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What dmremap(8) says besides the verbs.
+// The parts of dmremap(8) that belong to no verb.
 #include "cli/common/verb.hpp"
 
 namespace dmremap::cli {

@@ -31,13 +31,13 @@ struct Arguments {
   bool json = false;
 };
 
-struct Outcome {
+struct StartOutcome {
   discovery::DiscoveredSet set;
   std::vector<control::ExportReport> exports;
   std::optional<Error> error;
 };
 
-json json_of(const Outcome& outcome) {
+json json_of(const StartOutcome& outcome) {
   const char* what = outcome.error ? "not-started" : outcome.set.running ? "running" : "started";
   const std::string& name = outcome.set.name;
   return {{"name", name.empty() ? json() : json(name)},
@@ -47,7 +47,7 @@ json json_of(const Outcome& outcome) {
           {"error", outcome.error ? os::to_json(*outcome.error) : json()}};
 }
 
-void print_text(const Outcome& outcome) {
+void print_text(const StartOutcome& outcome) {
   const std::string name =
       outcome.set.name.empty() ? to_string(outcome.set.uuid) : printable(outcome.set.name);
   if (outcome.error) {
@@ -63,12 +63,12 @@ void print_text(const Outcome& outcome) {
   }
 }
 
-// Of those that were not started, in a line. What failed goes before what was refused: it is not
-// the user's to decide.
-std::optional<Error> sum_up(const std::vector<Outcome>& outcomes) {
+// The error for the sets that were not started, as one line. A failure goes before a refusal,
+// because it is not for the user to decide.
+std::optional<Error> sum_up(const std::vector<StartOutcome>& outcomes) {
   std::optional<Error> worst;
   std::size_t failed = 0;
-  for (const Outcome& outcome : outcomes) {
+  for (const StartOutcome& outcome : outcomes) {
     if (!outcome.error) continue;
     ++failed;
     if (!worst || class_of(outcome.error->code) < class_of(worst->code)) worst = outcome.error;
@@ -82,11 +82,12 @@ std::optional<Error> sum_up(const std::vector<Outcome>& outcomes) {
   return worst;
 }
 
-Result<std::vector<Outcome>> find(const Arguments& arguments, const control::RuntimeDir& runtime) {
-  std::vector<Outcome> out;
+Result<std::vector<StartOutcome>> find(const Arguments& arguments,
+                                       const control::RuntimeDir& runtime) {
+  std::vector<StartOutcome> out;
   for (discovery::DiscoveredSet& set : discover_sets({}, runtime).sets) {
     if (!arguments.all && set.name != arguments.name) continue;
-    Outcome& outcome = out.emplace_back();
+    StartOutcome& outcome = out.emplace_back();
     outcome.error = set.problem;
     outcome.set = std::move(set);
   }
@@ -95,9 +96,9 @@ Result<std::vector<Outcome>> find(const Arguments& arguments, const control::Run
                 arguments.name, "connect it, or name its devices: `dmremap start MAIN SPARE`");
   }
   // Two sets of one name cannot both run.
-  for (Outcome& outcome : out) {
+  for (StartOutcome& outcome : out) {
     const auto namesakes = std::ranges::count_if(
-        out, [&](const Outcome& other) { return other.set.name == outcome.set.name; });
+        out, [&](const StartOutcome& other) { return other.set.name == outcome.set.name; });
     if (namesakes > 1 && !outcome.set.running && !outcome.error) {
       outcome.error = Error{ErrorCode::ambiguous, "several sets have this name", outcome.set.name,
                             "name the devices of one: `dmremap start MAIN SPARE`"};
@@ -106,16 +107,17 @@ Result<std::vector<Outcome>> find(const Arguments& arguments, const control::Run
   return out;
 }
 
-// True: this is the process that served the set, and it has ended.
-bool start(Outcome& outcome, const daemon::StartOptions& how, const control::RuntimeDir& runtime,
-           int& ended) {
+// Starts one set in the background. Returns true in the child that served the set, after that has
+// ended: it must start no further sets.
+bool start(StartOutcome& outcome, const daemon::StartOptions& how,
+           const control::RuntimeDir& runtime, int& ended) {
   daemon::StartOptions options = how;
   options.devices = {outcome.set.spare, outcome.set.main};
   Result<control::StartReport> served;
   if (wants_nbd(options.exports)) {
     served = daemon::start_nbd_server({options, {}, false}, runtime);
   } else {
-    daemon::Background background = daemon::start_in_background(options, runtime);
+    daemon::BackgroundStart background = daemon::start_in_background(options, runtime);
     if (background.is_child) {
       ended = background.ended ? kDone : kFailed;
       return true;
@@ -151,14 +153,14 @@ int run(const Arguments& arguments) {
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
   auto outcomes = find(arguments, *runtime);
   if (!outcomes) return report(outcomes.error(), arguments.json);
-  for (Outcome& outcome : *outcomes) {
+  for (StartOutcome& outcome : *outcomes) {
     int ended = kDone;
     if (outcome.set.whole() && !outcome.error && start(outcome, options, *runtime, ended)) {
       return ended;
     }
   }
   json sets = json::array();
-  for (const Outcome& outcome : *outcomes) {
+  for (const StartOutcome& outcome : *outcomes) {
     if (arguments.json) {
       sets.push_back(json_of(outcome));
     } else if (!outcome.error || outcomes->size() > 1) {
@@ -189,7 +191,7 @@ cannot be started is named with the reason, and the others are started all the s
 
 }  // namespace
 
-void add_assemble(manual::Verb app, Chosen& chosen) {
+void add_assemble(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "assemble",
       "Find a set, or all, and start what is whole; says of each what was done or why not");

@@ -31,16 +31,17 @@ struct Arguments {
   bool json = false;
 };
 
-struct Sum {
+struct BackfillTotals {
   std::uint64_t filled = 0;
   std::uint64_t kept_gone = 0;
-  std::uint64_t unchanged = 0;   // not lost any more when their data came
+  std::uint64_t unchanged = 0;   // no longer lost when their data arrived
   std::uint64_t missing = 0;     // not in the image
-  std::uint64_t unreadable = 0;  // of the image
-  std::optional<Error> ended;    // why it went no further
+  std::uint64_t unreadable = 0;  // sectors of the image that do not read
+  std::optional<Error> ended;    // the error that ended it
 };
 
-// Read through the page cache: an image may have any size, and lie anywhere.
+// The image of main. It is read through the page cache, because an image may have any size and lie
+// anywhere.
 class Image {
  public:
   static Result<Image> open(const std::string& path) {
@@ -57,7 +58,7 @@ class Image {
   }
   [[nodiscard]] SectorCount size() const { return size_; }
 
-  // Appends the data, or nothing.
+  // Appends the data of `range` to `out`, or nothing if it cannot be read.
   bool read(SectorRange range, std::vector<std::byte>& out) const {
     const std::size_t before = out.size();
     std::size_t done = 0;
@@ -87,9 +88,11 @@ Result<std::vector<SectorRange>> sectors_in(const Image& image, const Arguments&
   return sectors_of_image(disk, image.size(), arguments.image, *areas, arguments.mapfile);
 }
 
-// What of a batch reads; what does not is left out, unit by unit.
+// Reads the ranges of a batch from the image into `data`, and returns those that it read. If a
+// range does not read, it is read unit by unit, and the units that fail are left out.
 std::vector<SectorRange> read_batch(const Image& image, const std::vector<SectorRange>& batch,
-                                    SectorCount unit, std::vector<std::byte>& data, Sum& sum) {
+                                    SectorCount unit, std::vector<std::byte>& data,
+                                    BackfillTotals& totals) {
   std::vector<SectorRange> out;
   for (const SectorRange& range : batch) {
     if (image.read(range, data)) {
@@ -100,7 +103,7 @@ std::vector<SectorRange> read_batch(const Image& image, const std::vector<Sector
       if (image.read({at, unit}, data)) {
         out.push_back({at, unit});
       } else {
-        sum.unreadable += unit.value;
+        totals.unreadable += unit.value;
       }
     }
   }
@@ -119,29 +122,31 @@ Result<control::BackfillReply> send(const control::RuntimeDir& runtime, const st
   return client->call(request, kWorkTime, sealed->get());
 }
 
-// An error ends it: what was filled before stays filled.
+// Sends all batches to the set. An error ends it; sectors that were filled before stay filled.
 void send_all(const control::RuntimeDir& runtime, const Image& image, const control::DiskMap& map,
-              const std::vector<SectorRange>& fill, const Arguments& arguments, Sum& sum) {
+              const std::vector<SectorRange>& fill, const Arguments& arguments,
+              BackfillTotals& totals) {
   for (const auto& batch : transfer::batches_of(fill, control::BackfillRequest::kMostSectors)) {
     std::vector<std::byte> data;
     const control::BackfillRequest request{
-        {read_batch(image, batch, map.unit, data, sum)}, map.sequence, arguments.gone};
+        {read_batch(image, batch, map.unit, data, totals)}, map.sequence, arguments.gone};
     if (request.ranges.ranges.empty()) continue;
     const auto reply = send(runtime, arguments.name, request, data);
     if (!reply) {
-      sum.ended = reply.error();
+      totals.ended = reply.error();
       return;
     }
-    sum.filled += reply->filled_sectors.value;
-    sum.kept_gone += reply->kept_gone_sectors.value;
-    sum.unchanged += reply->unchanged_sectors.value;
+    totals.filled += reply->filled_sectors.value;
+    totals.kept_gone += reply->kept_gone_sectors.value;
+    totals.unchanged += reply->unchanged_sectors.value;
   }
 }
 
-Result<Sum> backfill(const Arguments& arguments) {
+Result<BackfillTotals> backfill(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return failure_of(runtime);
-  // Before the image is read: what is lost only later is not in it.
+  // The map is taken before the image is read: sectors that are lost only later have no data in the
+  // image.
   const auto map = running_map(*runtime, arguments.name);
   if (!map) return failure_of(map);
   const auto image = Image::open(arguments.image);
@@ -150,37 +155,37 @@ Result<Sum> backfill(const Arguments& arguments) {
   const auto in_image = sectors_in(*image, arguments, disk);
   if (!in_image) return failure_of(in_image);
   const transfer::BackfillPlan plan = plan_backfill(disk, *in_image, arguments.gone);
-  Sum sum;
-  sum.missing = plan.missing.value;
-  sum.kept_gone = plan.kept_gone.value;
+  BackfillTotals totals;
+  totals.missing = plan.missing.value;
+  totals.kept_gone = plan.kept_gone.value;
   if (arguments.dry_run) {
-    sum.filled = plan.filling.value;
+    totals.filled = plan.filling.value;
   } else {
-    send_all(*runtime, *image, *map, plan.fill, arguments, sum);
+    send_all(*runtime, *image, *map, plan.fill, arguments, totals);
   }
-  return sum;
+  return totals;
 }
 
-void print(const Sum& sum, const Arguments& arguments) {
+void print(const BackfillTotals& totals, const Arguments& arguments) {
   if (arguments.json) {
     print_json({{"name", arguments.name},
                 {"image", arguments.image},
-                {"filled_sectors", sum.filled},
-                {"kept_gone_sectors", sum.kept_gone},
-                {"unchanged_sectors", sum.unchanged},
-                {"missing_sectors", sum.missing},
-                {"unreadable_sectors", sum.unreadable},
+                {"filled_sectors", totals.filled},
+                {"kept_gone_sectors", totals.kept_gone},
+                {"unchanged_sectors", totals.unchanged},
+                {"missing_sectors", totals.missing},
+                {"unreadable_sectors", totals.unreadable},
                 {"dry_run", arguments.dry_run}});
     return;
   }
   fmt::print("{}{} sectors filled from {}, {} lost ones are not in it, {} changed meanwhile\n",
-             arguments.dry_run ? "would be: " : "", sum.filled, printable(arguments.image),
-             sum.missing, sum.unchanged);
-  if (sum.kept_gone > 0) {
+             arguments.dry_run ? "would be: " : "", totals.filled, printable(arguments.image),
+             totals.missing, totals.unchanged);
+  if (totals.kept_gone > 0) {
     fmt::print(
         "{} gone sectors stay as they are: they held something newer than main ever did; "
         "--gone fills them too\n",
-        sum.kept_gone);
+        totals.kept_gone);
   }
 }
 
@@ -232,7 +237,7 @@ are filled with `--gone` only.
 
 }  // namespace
 
-void add_backfill(manual::Verb app, Chosen& chosen) {
+void add_backfill(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "backfill", "Give lost sectors of a running set their data from an image of main");
   const auto arguments = std::make_shared<Arguments>();

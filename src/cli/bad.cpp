@@ -60,7 +60,7 @@ Result<control::MarkRequest> mark_request(const transfer::KnownBadMarks& marks,
 
 struct ImportResult {
   control::MarkReply marked;
-  SectorCount left_out;  // of the list, not on main
+  SectorCount left_out;  // sectors of the list that are not on main
 };
 
 Result<ImportResult> import(const Arguments& arguments) {
@@ -109,7 +109,7 @@ int run_import(const Arguments& arguments) {
 
 // --- export ----------------------------------------------------------------------------------
 
-// What to write, and in which format; only two of them are for others to read.
+// The form in which the list is written. Only two of the formats can be exported.
 Result<transfer::KnownBadForm> export_form(const Arguments& arguments) {
   auto source = parse(arguments.list);
   if (!source) return failure_of(source);
@@ -205,7 +205,7 @@ a rescue and is overwritten only with --force.
 
 }  // namespace
 
-void add_bad(manual::Verb app, Chosen& chosen) {
+void add_bad(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb("bad", "Exchange lists of known-bad sectors with other tools");
   verb.require_verb();
   verb.describe(prose());

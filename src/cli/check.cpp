@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
@@ -58,7 +58,7 @@ void check_slots(const Survey& survey, const io::FileDevice& device, Problems& o
   }
 }
 
-void check_spare(const Examined& spare, Problems& out) {
+void check_spare(const ExaminedDevice& spare, Problems& out) {
   const format::Content& content = *spare.survey.content;
   const SectorCount recorded = content.identity.spare.size;
   const SectorCount size = spare.device->geometry().size;
@@ -79,12 +79,12 @@ void check_spare(const Examined& spare, Problems& out) {
   }
 }
 
-// Whether main was left alone since the last run ended, as a start would find it.
-void check_contents(const Examined& main, const Survey& survey, Problems& out) {
+// Checks that main was left alone since the last run ended, as a start would.
+void check_contents(const ExaminedDevice& main, const Survey& survey, Problems& out) {
   const format::Identity& set = survey.content->identity;
   discovery::StartConditions conditions;
   if (const auto runtime = control::RuntimeDir::from_environment()) {
-    // Main changes all the time then, and nothing is recorded of it.
+    // While the set runs, main changes all the time, and nothing is recorded about it.
     if (is_running(*runtime, set.name, set.set_uuid)) return;
     conditions.memory_path = memory_path(*runtime, set.name);
   }
@@ -96,7 +96,9 @@ void check_contents(const Examined& main, const Survey& survey, Problems& out) {
   }
 }
 
-void check_main(const Examined& main, const Survey& survey, Problems& out) {
+// Checks that the device is main by its identity. If it is another device, its contents say nothing
+// about this set.
+void check_main(const ExaminedDevice& main, const Survey& survey, Problems& out) {
   if (main.as_main && !main.as_main->is_plainly_main()) {
     const bool unproven = main.as_main->identity == discovery::Identity::unproven;
     out.push_back({main.path,
@@ -113,11 +115,11 @@ void check_main(const Examined& main, const Survey& survey, Problems& out) {
 
 Problems find_problems(const ExaminedSet& set) {
   Problems out;
-  const Examined& spare = set.devices[set.spare];
+  const ExaminedDevice& spare = set.devices[set.spare];
   check_standing(spare.survey, spare.path, out);
   check_slots(spare.survey, *spare.device, out);
   if (spare.survey.content) check_spare(spare, out);
-  for (const Examined& one : set.devices) {
+  for (const ExaminedDevice& one : set.devices) {
     if (&one == &spare) continue;
     if (one.survey.has_set()) {
       out.push_back(
@@ -129,7 +131,7 @@ Problems find_problems(const ExaminedSet& set) {
   return out;
 }
 
-// Metadata only: sectors that are lost need attention, but the knowledge of them is sound.
+// True if the metadata is sound. Lost sectors need attention too, but they do not make it unsound.
 bool is_sound(const Survey& survey) {
   return survey.decision.writable() && !metadata::refusal(survey, "") &&
          metadata::damaged_slots(survey).empty();
@@ -193,7 +195,7 @@ problem is one line that says what to do. Nothing is written.
 
 }  // namespace
 
-void add_check(manual::Verb app, Chosen& chosen) {
+void add_check(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "check",
       "Whether the metadata of a set is sound, and its devices the right ones; reads only");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Copies through the device that the set serves, so that what lies on the spare is in it.
+// Copies through the device that the set serves, so that the copy includes the data on the spare.
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -48,7 +48,7 @@ void catch_interrupts() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
 }
 
-// As the set knows them now, sorted.
+// The sectors that the set knows to be lost or gone now, sorted.
 std::vector<SectorRange> lost_in(const control::DiskMap& map) {
   std::vector<SectorRange> out;
   for (const format::Extent& extent : map.extents) {
@@ -58,10 +58,11 @@ std::vector<SectorRange> lost_in(const control::DiskMap& map) {
   return out;
 }
 
-class Watch final : public transfer::CopyObserver {
+// Shows the progress of a copy, saves its map every few seconds, and ends it on a signal.
+class CopyMonitor final : public transfer::CopyObserver {
  public:
-  Watch(const control::RuntimeDir& runtime, const Arguments& arguments, std::string mapfile,
-        transfer::CopyStamp stamp, const transfer::CopyMap& map, const io::FileDevice& target)
+  CopyMonitor(const control::RuntimeDir& runtime, const Arguments& arguments, std::string mapfile,
+              transfer::CopyStamp stamp, const transfer::CopyMap& map, const io::FileDevice& target)
       : runtime_(runtime),
         arguments_(arguments),
         mapfile_(std::move(mapfile)),
@@ -70,7 +71,7 @@ class Watch final : public transfer::CopyObserver {
         progress_(map) {}
 
   void flushed() override {
-    // Where a file system has no direct I/O, the page cache would answer.
+    // If a file system has no direct I/O, data would be read back from the page cache.
     if (!target_.direct()) (void)::posix_fadvise(target_.fd(), 0, 0, POSIX_FADV_DONTNEED);
   }
 
@@ -92,7 +93,7 @@ class Watch final : public transfer::CopyObserver {
     return lost_in(*map);
   }
 
-  // Of what is on the target already. False: see saved().
+  // Saves the map of what is on the target already. If it returns false, saved() has the error.
   bool save(const transfer::CopyMap& map) {
     saved_ = transfer::write_known_bad(mapfile_, map.print(stamp_), true);
     next_save_ = std::chrono::steady_clock::now() + std::chrono::seconds(5);
@@ -123,13 +124,15 @@ Result<std::string> mapfile_of(const Arguments& arguments) {
   return arguments.target + ".map";
 }
 
-struct Begun {
+// The state from which a copy goes on.
+struct CopyStart {
   transfer::CopyMap map;
   bool resumed = false;  // the target holds the beginning of this copy
-  bool of_now = false;   // and it is of what the set serves now
+  bool of_now = false;   // and it is a copy of the present state of the set
 };
 
-// A map is written over whatever is there, by whatever name.
+// Checks that the mapfile is none of the devices in use, whatever path names it, because the map is
+// written over it.
 Result<void> check_mapfile(const std::string& mapfile, const std::string& target,
                            const control::SetReport& status) {
   namespace fs = std::filesystem;
@@ -150,17 +153,17 @@ Result<void> check_mapfile(const std::string& mapfile, const std::string& target
   return {};
 }
 
-// Then it is not what the map says of.
+// True if the target is a file of another size. Then it is not the copy that the map describes.
 bool has_other_size(const std::string& target, SectorCount size) {
   struct stat st {};
   return ::stat(target.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
          st.st_size != static_cast<off_t>(size.bytes());
 }
 
-// From a mapfile, if there is one.
-Result<Begun> begin(const std::string& mapfile, const transfer::CopyStamp& stamp,
-                    const std::string& target, SectorCount size) {
-  Begun fresh{transfer::CopyMap(size)};
+// Reads the state of an earlier copy from its mapfile, if there is one.
+Result<CopyStart> read_start(const std::string& mapfile, const transfer::CopyStamp& stamp,
+                             const std::string& target, SectorCount size) {
+  CopyStart fresh{transfer::CopyMap(size)};
   if (::access(mapfile.c_str(), F_OK) != 0) return fresh;
   const auto text = transfer::read_list(mapfile);
   if (!text) return failure_of(text);
@@ -177,18 +180,20 @@ Result<Begun> begin(const std::string& mapfile, const transfer::CopyStamp& stamp
   }
   auto map = transfer::resume_map(*text, mapfile, size);
   if (!map) return failure_of(map);
-  return Begun{std::move(*map), true, true};
+  return CopyStart{std::move(*map), true, true};
 }
 
-struct Done {
+// The result of a copy. `ended` is the error if it is not whole or was not recorded.
+struct CopyResult {
   std::string mapfile;
   transfer::CopyMap map{SectorCount{}};
   std::uint64_t resumed = 0;
   bool recorded = false;
-  std::optional<Error> ended;  // why it is not whole, or not recorded
+  std::optional<Error> ended;
 };
 
-// When no write is in flight: what comes later is counted. Without the target.
+// Returns the count of writes at a moment when none is in flight, so that later writes are noticed
+// by the count. The target of the stamp stays empty.
 Result<transfer::CopyStamp> settle(const Arguments& arguments, const Uuid& set_uuid) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return failure_of(runtime);
@@ -211,8 +216,8 @@ Result<void> note_copy(const Arguments& arguments, const transfer::CopyStamp& st
 }
 
 // Why the copy is not whole, if it is not; else has the set note it.
-void conclude(const Arguments& arguments, const transfer::CopyStamp& stamp,
-              const io::FileDevice& target, Done& done) {
+void finish_copy(const Arguments& arguments, const transfer::CopyStamp& stamp,
+                 const io::FileDevice& target, CopyResult& done) {
   const std::uint64_t untried =
       done.map.count(Status::untried).value + done.map.count(Status::non_scraped).value;
   const std::uint64_t unread = done.map.count(Status::non_trimmed).value;
@@ -236,7 +241,7 @@ void conclude(const Arguments& arguments, const transfer::CopyStamp& stamp,
   }
 }
 
-Result<Done> copy(const Arguments& arguments) {
+Result<CopyResult> copy(const Arguments& arguments) {
   const auto mapfile = mapfile_of(arguments);
   if (!mapfile) return failure_of(mapfile);
   const auto runtime = control::RuntimeDir::from_environment();
@@ -245,7 +250,7 @@ Result<Done> copy(const Arguments& arguments) {
   if (!status) return failure_of(status);
   const auto disk = running_map(*runtime, arguments.name);
   if (!disk) return failure_of(disk);
-  // Held before the writes are counted.
+  // The source is held before the writes are counted.
   auto source = CopySource::open(*status);
   if (!source) return failure_of(source);
   if (auto apart = check_mapfile(*mapfile, arguments.target, *status); !apart) {
@@ -255,33 +260,33 @@ Result<Done> copy(const Arguments& arguments) {
   if (!settled) return failure_of(settled);
   transfer::CopyStamp stamp = std::move(*settled);
   stamp.target = transfer::target_identity(arguments.target);
-  auto begun = begin(*mapfile, stamp, arguments.target, disk->size);
-  if (!begun) return failure_of(begun);
-  if (begun->resumed && !begun->of_now) {
+  auto start = read_start(*mapfile, stamp, arguments.target, disk->size);
+  if (!start) return failure_of(start);
+  if (start->resumed && !start->of_now) {
     warn("the set was written to or started anew since the copy began: all of it is copied again");
   }
   const auto target = transfer::open_target({arguments.target, disk->size, disk->unit,
-                                             arguments.force, begun->resumed, parts_of(*status)});
+                                             arguments.force, start->resumed, parts_of(*status)});
   if (!target) return failure_of(target);
   stamp.target = transfer::target_identity(arguments.target);  // it may have been made just now
-  Done done;
+  CopyResult done;
   done.mapfile = *mapfile;
-  done.map = std::move(begun->map);
+  done.map = std::move(start->map);
   done.resumed = done.map.count(Status::non_scraped).value;
-  Watch watch(*runtime, arguments, *mapfile, stamp, done.map, **target);
-  // Before the first write: what lies on the target is ours from then on.
-  if (!watch.save(done.map)) return failure_of(watch.saved());
+  CopyMonitor monitor(*runtime, arguments, *mapfile, stamp, done.map, **target);
+  // The map is saved before the first write: from then on the target is known to be ours.
+  if (!monitor.save(done.map)) return failure_of(monitor.saved());
   catch_interrupts();
   const auto copied = transfer::copy_verified(source->device(), **target, disk->unit,
-                                              lost_in(*disk), done.map, watch);
-  watch.end();
+                                              lost_in(*disk), done.map, monitor);
+  monitor.end();
   if (!copied) done.ended = copied.error();
-  if (!watch.save(done.map)) done.ended = watch.saved().error();
-  conclude(arguments, stamp, **target, done);
+  if (!monitor.save(done.map)) done.ended = monitor.saved().error();
+  finish_copy(arguments, stamp, **target, done);
   return done;
 }
 
-void print(const Done& done, const Arguments& arguments) {
+void print(const CopyResult& done, const Arguments& arguments) {
   const std::uint64_t left_out = done.map.count(Status::bad).value;
   const std::uint64_t finished = done.map.count(Status::finished).value;
   if (arguments.json) {
@@ -351,7 +356,7 @@ changes is none. After `dmremap stop`, with nothing written in between, `dmremap
 
 }  // namespace
 
-void add_copy(manual::Verb app, Chosen& chosen) {
+void add_copy(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "copy", "Copy a running set onto a healthy disk or into a file, verified and resumable");
   const auto arguments = std::make_shared<Arguments>();

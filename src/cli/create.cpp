@@ -57,7 +57,8 @@ Result<void> parse(Arguments& arguments) {
   return {};
 }
 
-// A running set, or one that stands where it was last seen.
+// Refuses the name of a set that runs, or that is still on the spare where it was last seen, unless
+// that very set is to be destroyed.
 Result<void> check_name_is_free(const control::RuntimeDir& runtime,
                                 const set::CreateOptions& options) {
   if (is_running(runtime, options.name)) {
@@ -73,8 +74,8 @@ Result<void> check_name_is_free(const control::RuntimeDir& runtime,
               "choose another name");
 }
 
-// Both devices are open read-only to others while a set runs; what it serves must not be adopted
-// twice.
+// The devices of a running set can still be opened for reading. So main is compared with them,
+// because a device must not be adopted by two sets.
 Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
                                     const set::CreateOptions& options) {
   const auto main = os::storage_of(options.main_path);
@@ -177,7 +178,7 @@ the spare.
 
 }  // namespace
 
-void add_create(manual::Verb app, Chosen& chosen) {
+void add_create(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "create", "Make a set: metadata goes to SPARE, nothing to MAIN, which may be mounted");
   const auto arguments = std::make_shared<Arguments>();

@@ -45,8 +45,8 @@ json json_of(const discovery::DiscoveredSet& set) {
       {"mains", std::move(mains)}, {"problem", set.problem ? os::to_json(*set.problem) : json()}};
 }
 
-// As `lsblk --pairs` does: whatever a shell could take for more than a character is \xNN, so that a
-// line is safe to eval, and one line is one set whatever the paths hold.
+// Prints a pair like `lsblk --pairs`: a character that means something to a shell is \xNN, so that
+// a line is safe to eval, and a line is one set even if paths contain line ends.
 std::string pair(const char* key, std::string_view value) {
   std::string out = fmt::format("{}=\"", key);
   for (const char c : value) {
@@ -127,7 +127,7 @@ and tells for each which spare and which main belong together, and why, or why n
 
 }  // namespace
 
-void add_discover(manual::Verb app, Chosen& chosen) {
+void add_discover(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "discover", "The sets on these devices, or on all, and why one is not whole; only looks");
   const auto arguments = std::make_shared<Arguments>();

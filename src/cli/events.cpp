@@ -36,7 +36,7 @@ void print_text(const control::EventReport& event) {
              text.empty() ? "" : " ", text);
 }
 
-// With --follow each event is a JSON object on its own line: an array would never end.
+// With --follow each event is a JSON object on its own line, because an array would never end.
 void print_batch(const Events& events, const Arguments& arguments) {
   for (const control::EventReport& event : events) {
     if (arguments.json) {
@@ -110,7 +110,7 @@ kept in the metadata, so that they outlive the process and are told of a stopped
 
 }  // namespace
 
-void add_events(manual::Verb app, Chosen& chosen) {
+void add_events(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb("events", "What happened to a set, oldest first");
   const auto arguments = std::make_shared<Arguments>();
   verb.add_option("NAME", arguments->name, "the set").required();

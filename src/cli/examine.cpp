@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "format/verdict.hpp"
@@ -48,9 +48,9 @@ json slot_json(const metadata::SlotReport& slot, unsigned index) {
   return out;
 }
 
-json copies_json(const Examined& one) {
+json copies_json(const ExaminedDevice& one) {
   json out = json::array();
-  // Main carries no metadata: sixteen "corrupt" slots would only frighten.
+  // Main carries no metadata. Sixteen slots that are called corrupt would only alarm the reader.
   if (one.role == "main") return out;
   for (const metadata::CopyReport& copy : one.survey.copies) {
     json slots = json::array();
@@ -69,7 +69,7 @@ json to_json(const ExaminedSet& set) {
   json out{{"set", set_json(set)},
            {"devices", json::array()},
            {"winner", set.has_set ? winner_json(set.survey()) : json()}};
-  for (const Examined& one : set.devices) {
+  for (const ExaminedDevice& one : set.devices) {
     out["devices"].push_back({{"path", one.path},
                               {"role", one.role},
                               {"uuid", one.uuid ? json(to_string(*one.uuid)) : json()},
@@ -156,7 +156,7 @@ int run(const Arguments& arguments) {
     print_text(examined);
   }
   if (!set->has_set || !set->survey().decision.winner) return kFailed;
-  const bool attention = std::ranges::any_of(set->devices, [](const Examined& one) {
+  const bool attention = std::ranges::any_of(set->devices, [](const ExaminedDevice& one) {
     return one.survey.has_set() && needs_attention(one.survey);
   });
   return attention ? kAttention : kDone;
@@ -182,7 +182,7 @@ copies and their two slots a verdict: `good`, `stale`, `torn`, `corrupt`, `mispl
 
 }  // namespace
 
-void add_examine(manual::Verb app, Chosen& chosen) {
+void add_examine(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "examine", "Every metadata copy with its verdict, the winner and why; reads only");
   const auto arguments = std::make_shared<Arguments>();

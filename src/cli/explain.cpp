@@ -23,13 +23,13 @@ struct Arguments {
   bool json = false;
 };
 
-struct Explained {
+struct SectorReport {
   DiskView disk;
   Sector sector;
   Explanation what;
 };
 
-Result<Explained> explain(const Arguments& arguments) {
+Result<SectorReport> explain(const Arguments& arguments) {
   const auto number = parse_number(arguments.sector);
   if (!number) return failure_of(number);
   auto disk = view_of(arguments.name);
@@ -46,18 +46,18 @@ Result<Explained> explain(const Arguments& arguments) {
     if (place.main.contains(sector)) situation.failing = place.error;
   }
   Explanation what = view::explain(disk->map.extents, disk->map.size, sector, situation);
-  return Explained{std::move(*disk), sector, std::move(what)};
+  return SectorReport{std::move(*disk), sector, std::move(what)};
 }
 
 const char* place_name(Place place) {
   return place == Place::main ? "main" : place == Place::spare ? "spare" : "nowhere";
 }
 
-std::string path_of(const Explained& one) {
+std::string path_of(const SectorReport& one) {
   return one.what.place == Place::spare ? one.disk.spare_path() : one.disk.status.main.path;
 }
 
-json where_json(const Explained& one) {
+json where_json(const SectorReport& one) {
   json out{{"device", place_name(one.what.place)}, {"path", nullptr}, {"sector", nullptr}};
   if (one.what.place == Place::nowhere) return out;
   out["path"] = path_of(one);
@@ -74,11 +74,11 @@ json evidence_json(const view::Evidence& evidence) {
 }
 
 // `way`: "from" of a read, "to" of a write.
-json answer_json(const char* way, const view::Answer& answer) {
+json answer_json(const char* way, const view::RequestAnswer& answer) {
   return {{way, view::name_of(answer.target)}, {"text", answer.text}};
 }
 
-void print(const Explained& one) {
+void print(const SectorReport& one) {
   const SectorRange extent = one.what.extent;
   json out{{"name", one.disk.status.name},
            {"uuid", to_string(one.disk.status.uuid)},
@@ -96,13 +96,13 @@ void print(const Explained& one) {
   print_json(std::move(out));
 }
 
-std::string where_text(const Explained& one) {
+std::string where_text(const SectorReport& one) {
   if (one.what.place == Place::nowhere) return "nowhere";
   return fmt::format("{} {}, sector {}", place_name(one.what.place), printable(path_of(one)),
                      one.what.at().value);
 }
 
-void print_text(const Explained& one) {
+void print_text(const SectorReport& one) {
   const SectorRange extent = one.what.extent;
   fmt::print("{} sector {}: {}\n", one.disk.status.name, one.sector.value,
              one.what.failing != 0 ? "remapped, failing" : format::name_of(one.what.state));
@@ -159,7 +159,7 @@ Reads only; the set may run or not.
 
 }  // namespace
 
-void add_explain(manual::Verb app, Chosen& chosen) {
+void add_explain(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "explain",
       "One sector: its state, where its data is, why, and what a request to it would do");

@@ -22,9 +22,9 @@ struct Arguments {
   bool json = false;
 };
 
-struct Found {
+struct FilesReport {
   DiskView disk;
-  files::Mounted mounted;
+  files::FileSystemLocation location;
   BadFiles bad;
 };
 
@@ -34,7 +34,7 @@ std::vector<std::string> exports_of(const DiskView& disk) {
   return out;
 }
 
-Result<Found> find(const Arguments& arguments) {
+Result<FilesReport> find(const Arguments& arguments) {
   auto disk = view_of(arguments.name);
   if (!disk) return failure_of(disk);
   if (!disk->running) {
@@ -42,15 +42,16 @@ Result<Found> find(const Arguments& arguments) {
                 arguments.name,
                 "start it with `dmremap start " + arguments.name + "` and mount it");
   }
-  auto mounted = files::find_mounted(arguments.mount_point, exports_of(*disk), disk->map.size);
-  if (!mounted) return failure_of(mounted);
-  auto bad = files::find_bad_files(*mounted, disk->map.extents);
+  auto location =
+      files::locate_file_system(arguments.mount_point, exports_of(*disk), disk->map.size);
+  if (!location) return failure_of(location);
+  auto bad = files::find_bad_files(*location, disk->map.extents);
   if (!bad) return failure_of(bad);
-  if (!bad->fs_type.empty()) mounted->fs_type = bad->fs_type;
-  return Found{std::move(*disk), std::move(*mounted), std::move(*bad)};
+  if (!bad->fs_type.empty()) location->fs_type = bad->fs_type;
+  return FilesReport{std::move(*disk), std::move(*location), std::move(*bad)};
 }
 
-std::uint64_t sectors_in(const std::vector<files::BadAreas::Left>& ranges) {
+std::uint64_t sectors_in(const std::vector<files::BadAreas::UnclaimedRange>& ranges) {
   std::uint64_t out = 0;
   for (const auto& one : ranges) out += one.range.count.value;
   return out;
@@ -69,20 +70,20 @@ json file_json(const files::BadFile& file) {
   return out;
 }
 
-json to_json(const Found& found) {
+json to_json(const FilesReport& found) {
   json out{
       {"name", found.disk.status.name},
       {"uuid", to_string(found.disk.status.uuid)},
-      {"mount_point", found.mounted.mount_point},
-      {"fs_type", found.mounted.fs_type},
-      {"first_sector", found.mounted.window.first.value},
-      {"size_sectors", found.mounted.window.count.value},
+      {"mount_point", found.location.mount_point},
+      {"fs_type", found.location.fs_type},
+      {"first_sector", found.location.window.first.value},
+      {"size_sectors", found.location.window.count.value},
       {"looked_at", found.bad.looked_at},
       {"files", json::array()},
       {"unreadable", json::array()},
       {"in_no_file", {{"sectors", sectors_in(found.bad.in_no_file)}, {"ranges", json::array()}}}};
   for (const files::BadFile& file : found.bad.files) out["files"].push_back(file_json(file));
-  for (const files::Unread& one : found.bad.unread) {
+  for (const files::UnreadableFile& one : found.bad.unread) {
     out["unreadable"].push_back({{"path", one.path}, {"error", errno_text(one.error)}});
   }
   for (const auto& one : found.bad.in_no_file) {
@@ -102,7 +103,7 @@ void print_file(const files::BadFile& file) {
   }
 }
 
-void print_text(const Found& found) {
+void print_text(const FilesReport& found) {
   const BadFiles& bad = found.bad;
   for (const files::BadFile& file : bad.files) print_file(file);
   fmt::print("{} on lost, gone or suspect sectors, of {} looked at\n",
@@ -110,14 +111,14 @@ void print_text(const Found& found) {
   if (!bad.in_no_file.empty()) {
     fmt::print("{} in no file below {}: metadata or free space{}\n",
                counted(sectors_in(bad.in_no_file), "bad sector"),
-               printable(found.mounted.mount_point),
-               found.mounted.fs_type == "btrfs" ? ", or another subvolume" : "");
+               printable(found.location.mount_point),
+               found.location.fs_type == "btrfs" ? ", or another subvolume" : "");
     for (const auto& one : bad.in_no_file) {
       fmt::print("  sector {}+{}: {}\n", one.range.first.value, one.range.count.value,
                  format::name_of(one.state));
     }
   }
-  for (const files::Unread& one : bad.unread) {
+  for (const files::UnreadableFile& one : bad.unread) {
     warn(fmt::format("{}: could not be looked at: {}", one.path, errno_text(one.error)));
   }
 }
@@ -162,7 +163,7 @@ mounted: the device of the set, or of the partition, does in place of the mount 
 
 }  // namespace
 
-void add_files(manual::Verb app, Chosen& chosen) {
+void add_files(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("files", "Which files lie on lost, gone or suspect sectors; reads no file");
   const auto arguments = std::make_shared<Arguments>();

@@ -16,7 +16,7 @@ namespace dmremap::cli {
 
 namespace {
 
-// One line of the list: the object of `list --json`.
+// One line of the list, which is one object of `list --json`.
 struct ListedSet {
   std::string name;
   std::optional<Uuid> uuid;
@@ -30,7 +30,8 @@ struct ListedSet {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListedSet, name, uuid, pid, state, conditions, reason,
                                    needs_attention, exports)
 
-// A set whose process died is listed too: its device still stands, and no longer answers.
+// Describes a set. One whose process died is listed too: its device is still there, and no longer
+// answers.
 ListedSet describe(const control::RuntimeDir& runtime, const std::string& name) {
   ListedSet out;
   out.name = name;
@@ -61,7 +62,7 @@ std::string words_of(const ListedSet& set) {
   return set.conditions.empty() ? set.state : fmt::format("{}", fmt::join(set.conditions, ", "));
 }
 
-// Where a set is served, and what is wrong with it.
+// Says where a set is served, and what is wrong with it.
 std::string remarks_of(const ListedSet& set) {
   std::string out;
   for (const control::ExportReport& one : set.exports) {
@@ -104,7 +105,7 @@ died; `dmremap start` clears away what it left.
 
 }  // namespace
 
-void add_list(manual::Verb app, Chosen& chosen) {
+void add_list(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("list", "The running sets; exit status 4 if one needs attention");
   const auto as_json = std::make_shared<bool>(false);

@@ -14,7 +14,7 @@ using dmremap::ErrorCode;
 constexpr const char* kAbout =
     "Keeps a failing disk in service: healthy sectors go straight to it, failing ones to a spare.";
 
-// What could not be parsed may still have asked for JSON.
+// A command line that could not be parsed may still have asked for JSON.
 bool asks_for_json(int argc, char** argv) {
   return std::any_of(argv, argv + argc, [](std::string_view arg) { return arg == "--json"; });
 }
@@ -36,7 +36,7 @@ int run(int argc, char** argv) {
   dmremap::manual::Program program("dmremap", kAbout, "dmremap " DMREMAP_VERSION);
   dmremap::manual::Verb app = program.top();
   app.require_verb();
-  Chosen chosen;
+  VerbAction chosen;
   add_create(app, chosen);
   add_start(app, chosen);
   add_stop(app, chosen);

@@ -25,7 +25,7 @@ using nlohmann::json;
 
 constexpr unsigned kColumns = 80;
 constexpr unsigned kRows = 20;
-// Of the window, left for the title, the legend and the prompt.
+// Rows of the window that are left for the title, the legend and the prompt.
 constexpr unsigned kOtherRows = 10;
 constexpr std::uint64_t kWidest = 1000;
 
@@ -36,7 +36,7 @@ struct Arguments {
   bool json = false;
 };
 
-// COLUMNS goes first: whoever sets it wants that width, in a file too.
+// COLUMNS goes before the size of the terminal: a user who sets it wants that width, in a file too.
 view::TerminalForm form_of_terminal() {
   view::TerminalForm out{.columns = kColumns, .rows = kRows, .color = false};
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
@@ -134,7 +134,7 @@ the states apart, colour only adds to them, on a terminal and unless `NO_COLOR` 
 
 }  // namespace
 
-void add_map(manual::Verb app, Chosen& chosen) {
+void add_map(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb("map", "A picture of the disk by the state of its sectors");
   const auto arguments = std::make_shared<Arguments>();
   verb.add_option("NAME", arguments->name, "the set").required();

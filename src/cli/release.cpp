@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "control/runtime_dir.hpp"
@@ -27,6 +27,7 @@ struct Arguments {
 };
 
 // Sectors for which main alone is not enough: their data is on the spare, or main's is stale.
+// The number of sectors whose newest data main does not have: they are on the spare or gone.
 std::uint64_t sectors_elsewhere(const Survey& survey) {
   std::uint64_t sectors = 0;
   for (const format::Extent& extent : survey.content->extents) {
@@ -37,7 +38,7 @@ std::uint64_t sectors_elsewhere(const Survey& survey) {
   return sectors;
 }
 
-// Of the winner alone, and by it: a start or a later commit voids it.
+// The copy that the winner records. A start or a later commit makes the record invalid.
 std::optional<format::CopyRecord> recorded_copy(const Survey& survey) {
   if (!survey.content || !survey.decision.winner) return std::nullopt;
   return survey.content->copy;
@@ -77,6 +78,8 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
               path, "copy the disk first; --discard-data " + uuid + " gives them up");
 }
 
+// The metadata is erased only after everything was checked. The hint goes last: it only helps to
+// find the set.
 Result<json> release(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
   if (!spare) return failure_of(spare);
@@ -136,7 +139,7 @@ unremap`, or give it up by naming the set.
 
 }  // namespace
 
-void add_release(manual::Verb app, Chosen& chosen) {
+void add_release(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "release", "End a stopped set: erase its metadata and free the spare; main is not touched");
   const auto arguments = std::make_shared<Arguments>();

@@ -51,7 +51,7 @@ that are already remapped, lost or gone stay as they are.
 
 }  // namespace
 
-void add_remap(manual::Verb app, Chosen& chosen) {
+void add_remap(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("remap", "Move sectors to the spare by hand; what cannot be read becomes lost");
   const auto arguments = std::make_shared<RangeArguments>();

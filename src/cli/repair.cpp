@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "metadata/offline.hpp"
@@ -23,35 +23,38 @@ struct Arguments {
   bool json = false;
 };
 
-struct Outcome {
+struct RepairOutcome {
   json set;
   std::string path;
-  metadata::Repaired repaired;
+  metadata::RepairReport repaired;
 };
 
-Result<Outcome> look(const Arguments& arguments) {
+// Reports what would be mended. Unlike mend() it does not hold the spare, so it works beside a
+// running set.
+Result<RepairOutcome> list_damage(const Arguments& arguments) {
   auto set = examine_devices(arguments.devices);
   if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string& path = set->devices[set->spare].path;
   if (const auto error = metadata::refusal(set->survey(), path)) return tl::unexpected(*error);
-  return Outcome{set_json(*set), path, {metadata::damaged_slots(set->survey()), std::nullopt}};
+  return RepairOutcome{
+      set_json(*set), path, {metadata::damaged_slots(set->survey()), std::nullopt}};
 }
 
-Result<Outcome> mend(const Arguments& arguments) {
+Result<RepairOutcome> mend(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
   if (!spare) return failure_of(spare);
   auto repaired = metadata::repair(*spare->device, spare->survey, system_random(), system_clock());
   if (!repaired) return failure_of(repaired);
-  return Outcome{set_json(spare->survey), spare->device->path(), std::move(*repaired)};
+  return RepairOutcome{set_json(spare->survey), spare->device->path(), std::move(*repaired)};
 }
 
-std::size_t unmended(const Outcome& outcome) {
+std::size_t unmended(const RepairOutcome& outcome) {
   return static_cast<std::size_t>(std::ranges::count_if(
       outcome.repaired.slots, [](const metadata::DamagedSlot& slot) { return !slot.mended; }));
 }
 
-json to_json(const Outcome& outcome, bool dry_run) {
+json to_json(const RepairOutcome& outcome, bool dry_run) {
   json out{{"set", outcome.set}, {"dry_run", dry_run}, {"slots", json::array()}};
   for (const metadata::DamagedSlot& slot : outcome.repaired.slots) {
     out["slots"].push_back({{"copy", slot.copy},
@@ -64,7 +67,7 @@ json to_json(const Outcome& outcome, bool dry_run) {
   return out;
 }
 
-void print_text(const Outcome& outcome, bool dry_run) {
+void print_text(const RepairOutcome& outcome, bool dry_run) {
   fmt::print("{}\n", set_text(outcome.set));
   for (const metadata::DamagedSlot& slot : outcome.repaired.slots) {
     fmt::print("copy {} slot {} (sector {}): {}, {}\n", slot.copy, format::slot_name(slot.slot),
@@ -75,13 +78,14 @@ void print_text(const Outcome& outcome, bool dry_run) {
 }
 
 int run(const Arguments& arguments) {
-  const auto outcome = arguments.dry_run ? look(arguments) : mend(arguments);
+  const auto outcome = arguments.dry_run ? list_damage(arguments) : mend(arguments);
   if (!outcome) return report(outcome.error(), arguments.json);
   if (arguments.json) {
     print_json(to_json(*outcome, arguments.dry_run));
   } else {
     print_text(*outcome, arguments.dry_run);
   }
+  // Slots that could not be mended make the verb fail, although the set goes on with the others.
   const std::size_t left = arguments.dry_run ? 0 : unmended(*outcome);
   if (left == 0) return kDone;
   return report(
@@ -109,7 +113,7 @@ resolve`. It may be interrupted and run again. `dmremap start` mends damage by i
 
 }  // namespace
 
-void add_repair(manual::Verb app, Chosen& chosen) {
+void add_repair(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "repair", "Mend the damaged metadata slots of a stopped set in their own places");
   const auto arguments = std::make_shared<Arguments>();

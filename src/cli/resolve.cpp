@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "metadata/offline.hpp"
@@ -27,14 +27,15 @@ struct Arguments {
   bool json = false;
 };
 
-struct Outcome {
+struct ResolveOutcome {
   json set;
   CommitName kept;
   std::optional<CommitName> made;
   std::vector<std::string> may_be_lost;
 };
 
-// By all of its 32 digits, or by as many of the first ones as tell it from the others.
+// Finds the commit by all of its 32 digits, or by as many of the first ones as distinguish it from
+// the others.
 Result<CommitName> find_commit(const Survey& survey, const std::string& text,
                                const std::string& where) {
   std::vector<CommitName> found;
@@ -48,7 +49,7 @@ Result<CommitName> find_commit(const Survey& survey, const std::string& text,
               where, "`dmremap examine` lists them");
 }
 
-// Sectors of which `other` says something that `kept` does not.
+// The number of sectors for which `other` has an entry that `kept` does not have.
 std::uint64_t sectors_only_in(const format::Content& other, const format::Content& kept) {
   std::uint64_t sectors = 0;
   for (const format::Extent& extent : other.extents) {
@@ -59,8 +60,9 @@ std::uint64_t sectors_only_in(const format::Content& other, const format::Conten
   return sectors;
 }
 
-// What is given up with each commit that could have been kept instead, and with what cannot be
-// read. Takes out of `content` what one of them may have overwritten.
+// Lists what is given up: with each commit that could have been kept instead, and with the slots
+// that cannot be read. Makes sectors of `content` gone that one of those commits may have
+// overwritten.
 std::vector<std::string> give_up(io::BlockDevice& spare, const Survey& survey,
                                  const CommitName& kept, format::Content& content) {
   std::vector<std::string> out;
@@ -105,6 +107,7 @@ void note_event(format::Content& content, const CommitName& kept) {
   if (events.size() > format::kStoredEvents) events.erase(events.begin());
 }
 
+// Refuses to resolve a set whose latest commit is proved: keeping another one would roll it back.
 Result<void> check_in_doubt(const Survey& survey, const CommitName& kept, const std::string& path) {
   if (!survey.decision.writable()) return {};
   if (kept.id == survey.decision.winner->id) {
@@ -117,7 +120,7 @@ Result<void> check_in_doubt(const Survey& survey, const CommitName& kept, const 
               path, "start the set as it is");
 }
 
-Result<Outcome> resolve(const Arguments& arguments) {
+Result<ResolveOutcome> resolve(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
   if (!spare) return failure_of(spare);
   const std::string& path = spare->device->path();
@@ -139,8 +142,9 @@ Result<Outcome> resolve(const Arguments& arguments) {
     return fail(ErrorCode::io, "the commit was readable a moment ago and no longer is", path,
                 "check cable, power and the kernel log");
   }
-  Outcome out{set_json(spare->survey), *kept, std::nullopt,
-              give_up(*spare->device, spare->survey, *kept, *content)};
+  ResolveOutcome out{set_json(spare->survey), *kept, std::nullopt,
+                     give_up(*spare->device, spare->survey, *kept, *content)};
+  // Nothing was written so far.
   if (arguments.dry_run) return out;
   note_event(*content, *kept);
   const auto made = metadata::resolve(*spare->device, spare->survey, kept->id, *content,
@@ -150,7 +154,7 @@ Result<Outcome> resolve(const Arguments& arguments) {
   return out;
 }
 
-void print_text(const Outcome& outcome) {
+void print_text(const ResolveOutcome& outcome) {
   fmt::print("{}\n", set_text(outcome.set));
   for (const std::string& line : outcome.may_be_lost) fmt::print("may be lost: {}\n", line);
   fmt::print("{} commit {} of sequence {}{}\n", outcome.made ? "kept" : "would keep",
@@ -194,7 +198,7 @@ back later. First bring back what is missing, and copy the spare: this cannot be
 
 }  // namespace
 
-void add_resolve(manual::Verb app, Chosen& chosen) {
+void add_resolve(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "resolve", "End a fork, or a doubt that cannot be settled, by naming the commit to keep");
   const auto arguments = std::make_shared<Arguments>();

@@ -56,6 +56,7 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
     options.open.accept_main = os::absolute(arguments.open.accept_main);
   }
 
+  // A single word without a `/` is the name of a set; anything else must be devices.
   if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
     options.name = arguments.what.front();
     if (auto named = discovery::check_set_name(options.name); !named) {
@@ -83,9 +84,11 @@ void print(const control::StartReport& served, bool json) {
   std::fflush(stdout);
 }
 
-class Foreground final : public daemon::StartObserver {
+// Prints the exports when the set is served, for a caller that reads them from a start in the
+// foreground.
+class ForegroundObserver final : public daemon::StartObserver {
  public:
-  explicit Foreground(bool json) : json_(json) {}
+  explicit ForegroundObserver(bool json) : json_(json) {}
   void named(const std::string&) override {}
   bool serving(const control::StartReport& what) override {
     print(what, json_);
@@ -98,7 +101,7 @@ class Foreground final : public daemon::StartObserver {
 
 int run_nbd(const daemon::NbdOptions& options, const control::RuntimeDir& runtime, bool json) {
   if (options.foreground) {
-    Foreground observer(json);
+    ForegroundObserver observer(json);
     const auto ended = daemon::run_nbd_server(options, runtime, observer);
     return ended ? kDone : report(ended.error(), json);
   }
@@ -119,11 +122,12 @@ int run(const Arguments& arguments) {
     return run_nbd({*options, socket, arguments.foreground}, *runtime, arguments.json);
   }
   if (arguments.foreground) {
-    Foreground observer(arguments.json);
+    ForegroundObserver observer(arguments.json);
     const auto ended = daemon::run_daemon(*options, *runtime, observer);
     return ended ? kDone : report(ended.error(), arguments.json);
   }
-  const daemon::Background background = daemon::start_in_background(*options, *runtime);
+  const daemon::BackgroundStart background = daemon::start_in_background(*options, *runtime);
+  // The child returns here too, when the set has ended.
   if (background.is_child) return background.ended ? kDone : kFailed;
   if (!background.served) return report(background.served.error(), arguments.json);
   print(*background.served, arguments.json);
@@ -164,7 +168,7 @@ device is taken where it was, with the contents that it had at a clean stop.
 
 }  // namespace
 
-void add_start(manual::Verb app, Chosen& chosen) {
+void add_start(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "start", "Serve a set in the background; prints where, one line for each export");
   const auto arguments = std::make_shared<Arguments>();

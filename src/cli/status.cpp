@@ -149,7 +149,7 @@ alone need no attention: that is what the set is for.
 
 }  // namespace
 
-void add_status(manual::Verb app, Chosen& chosen) {
+void add_status(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "status", "A set in full, or all that run; exit status 4 if something needs attention");
   const auto arguments = std::make_shared<Arguments>();

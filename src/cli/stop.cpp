@@ -66,7 +66,7 @@ whom, and the set goes on.
 
 }  // namespace
 
-void add_stop(manual::Verb app, Chosen& chosen) {
+void add_stop(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("stop", "Flush, detach and end a set; refused while its device is in use");
   const auto arguments = std::make_shared<Arguments>();

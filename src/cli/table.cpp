@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/common/disk_view.hpp"
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
@@ -28,8 +28,8 @@ struct Arguments {
   bool json = false;
 };
 
-// What the table is made of, and what its reader must know besides.
-struct Source {
+// The source of the table, and what its reader must know besides.
+struct TableSource {
   json set;  // {"name", "uuid"}
   view::DmDevices devices;
   control::DiskMap map;
@@ -39,13 +39,15 @@ struct Source {
 constexpr const char* kResolve =
     "bring back what is missing, or name the commit to keep with `dmremap resolve`";
 
-void note_changed(Source& out, const metadata::Survey& survey) {
+// Warns if main was changed by other programs since the set used it last: the table would then
+// combine data that does not belong together.
+void note_changed(TableSource& out, const metadata::Survey& survey) {
   auto main = io::FileDevice::open(out.devices.main, {io::Access::read_only, io::Holding::shared});
   if (!main) return;
   const format::Identity& set = survey.content->identity;
   discovery::StartConditions conditions;
   if (const auto runtime = control::RuntimeDir::from_environment()) {
-    // Its run writes to main, and to its memory.
+    // A running set changes main all the time, and its memory file must not be read meanwhile.
     if (is_running(*runtime, set.name, set.set_uuid)) return;
     conditions.memory_path = memory_path(*runtime, set.name);
   }
@@ -56,9 +58,9 @@ void note_changed(Source& out, const metadata::Survey& survey) {
   }
 }
 
-// Main as given, or by its identity wherever it is. A rescuer may have the spare alone, and main in
+// Finds main: as given, or by its identity. A rescuer may have the spare alone, with main in
 // another machine: then the table names the path where main was last seen, and says so.
-Result<void> find_main(Source& out, const discovery::Spare& spare,
+Result<void> find_main(TableSource& out, const discovery::Spare& spare,
                        const discovery::MainSearch& search) {
   discovery::DeviceLook look;
   const auto members = discovery::find_main(spare, search, look);
@@ -78,8 +80,8 @@ Result<void> find_main(Source& out, const discovery::Spare& spare,
   return {};
 }
 
-// Of a set that is not asked, but read.
-Result<Source> of_spare(const discovery::Spare& spare, const discovery::MainSearch& search) {
+// The source for a set that is not asked but read from its spare.
+Result<TableSource> of_spare(const discovery::Spare& spare, const discovery::MainSearch& search) {
   if (!spare.survey.content) {
     return fail(ErrorCode::no_metadata, "no winner: not one slot holds a whole commit", spare.path,
                 "look with `dmremap examine`");
@@ -90,13 +92,14 @@ Result<Source> of_spare(const discovery::Spare& spare, const discovery::MainSear
     if (in_doubt) refused->hint = kResolve;
     return tl::unexpected(std::move(*refused));
   }
-  Source out{set_json(spare.survey), {{}, {spare.path}}, {}, {}};
+  TableSource out{set_json(spare.survey), {{}, {spare.path}}, {}, {}};
   out.map = {spare.identity().main.size, spare.survey.content->extents};
   if (auto found = find_main(out, spare, search); !found) return failure_of(found);
   return out;
 }
 
-Result<Source> of_devices(const std::vector<std::string>& paths, const std::string& accept_main) {
+Result<TableSource> of_devices(const std::vector<std::string>& paths,
+                               const std::string& accept_main) {
   auto set = examine_devices(paths);
   if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
@@ -107,7 +110,7 @@ Result<Source> of_devices(const std::vector<std::string>& paths, const std::stri
   return of_spare(spare, {{}, accept_main});
 }
 
-Result<Source> of_running(const std::string& name) {
+Result<TableSource> of_running(const std::string& name) {
   auto disk = view_of(name);
   if (!disk) return failure_of(disk);
   if (disk->status.doubtful) {
@@ -115,17 +118,17 @@ Result<Source> of_running(const std::string& name) {
                 "doubtful: a later table may be hidden, and this one would give old data", name,
                 kResolve);
   }
-  Source out{{{"name", disk->status.name}, {"uuid", to_string(disk->status.uuid)}},
-             {disk->status.main.path, {disk->spare_path()}},
-             std::move(disk->map),
-             {}};
+  TableSource out{{{"name", disk->status.name}, {"uuid", to_string(disk->status.uuid)}},
+                  {disk->status.main.path, {disk->spare_path()}},
+                  std::move(disk->map),
+                  {}};
   out.notes.push_back(name +
                       " is running: stop it before you load this table, and make the table "
                       "anew then: every remap changes it");
   return out;
 }
 
-Result<Source> of_name(const std::string& name, const std::string& accept_main) {
+Result<TableSource> of_name(const std::string& name, const std::string& accept_main) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return failure_of(runtime);
   if (is_running(*runtime, name)) return of_running(name);
@@ -135,7 +138,8 @@ Result<Source> of_name(const std::string& name, const std::string& accept_main) 
   return of_spare(*spare, {hint ? hint->main_path : std::string(), accept_main});
 }
 
-void note_images(Source& source, std::span<const table::Stretch> targets) {
+// Warns about images, because dmsetup takes block devices only.
+void note_images(TableSource& source, std::span<const table::Stretch> targets) {
   std::vector<std::string> paths{source.devices.main};
   paths.insert(paths.end(), source.devices.spares.begin(), source.devices.spares.end());
   for (const std::string& path : paths) {
@@ -150,7 +154,7 @@ void note_images(Source& source, std::span<const table::Stretch> targets) {
   }
 }
 
-json to_json(const Source& source, std::span<const table::Stretch> targets,
+json to_json(const TableSource& source, std::span<const table::Stretch> targets,
              const std::string& table) {
   json out{{"set", source.set},           {"size_sectors", source.map.size.value},
            {"main", source.devices.main}, {"spare", source.devices.spares.front()},
@@ -168,7 +172,7 @@ json to_json(const Source& source, std::span<const table::Stretch> targets,
   return out;
 }
 
-Result<Source> source_of(const Arguments& arguments) {
+Result<TableSource> source_of(const Arguments& arguments) {
   const std::string& first = arguments.what.front();
   if (is_device_argument(first)) return of_devices(arguments.what, arguments.accept_main);
   if (arguments.what.size() == 1) return of_name(first, arguments.accept_main);
@@ -217,7 +221,7 @@ else must be known is said on stderr.
 
 }  // namespace
 
-void add_table(manual::Verb app, Chosen& chosen) {
+void add_table(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "table",
       "The set as a table for `dmsetup create`: the data without this program; reads only");

@@ -93,7 +93,7 @@ mapping is dropped. What main refuses or returns different stays remapped, and n
 
 }  // namespace
 
-void add_unremap(manual::Verb app, Chosen& chosen) {
+void add_unremap(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "unremap", "Bring the data of remapped sectors back to main, verified, and free their place");
   const auto arguments = std::make_shared<RangeArguments>();

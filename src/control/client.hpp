@@ -14,7 +14,7 @@
 
 namespace dmremap::control {
 
-// One thread at a time.
+// Used by one thread at a time.
 class Client {
  public:
   using Milliseconds = std::chrono::milliseconds;

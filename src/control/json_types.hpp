@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How the types that messages are made of look in JSON. Whatever is read is checked: what does not
-// fit throws MalformedMessage or an exception of the JSON library, which parse_message makes an
-// error of.
+// How the types in messages look in JSON. Everything that is read is checked: a value that does not
+// fit throws MalformedMessage or an exception of the JSON library, and parse_message turns it into
+// an error.
 #pragma once
 
 #include <optional>
@@ -44,7 +44,7 @@ void from_json(const nlohmann::json& json, RangeList& list);
 }  // namespace control
 }  // namespace dmremap
 
-// What may be absent is null, and never left out.
+// An absent value is null; the field is never left out.
 template <typename T>
 struct nlohmann::adl_serializer<std::optional<T>> {
   static void to_json(nlohmann::json& json, const std::optional<T>& value) {

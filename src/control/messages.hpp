@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What goes over a set's socket, one struct a message: its members are the fields of its JSON.
+// The messages over a set's control socket, one struct each; its members are the fields of its
+// JSON.
 //
 //   request   {"version":1,"verb":"remap","first":2048,"count":8}
 //   answer    {"version":1,"ok":true,"relocated_sectors":8,...}
 //             {"version":1,"ok":false,"error":{"code","what","where","hint"}}
 //
-// A field that is missing or of another type is an error (protocol), on both sides: the other side
-// is of another version, and nothing is made up for it. A request names its verb and its answer.
-// What does the work is a handler of that request (server.hpp), registered in src/daemon.
+// A field that is missing or of another type is an error (protocol) on both sides: the other side
+// is of another version, and no default is assumed. A request names its verb and the type of its
+// answer. The work is done by a handler of that request (server.hpp), which src/daemon registers.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ template <typename Message>
 requires std::is_empty_v<Message>
 void from_json(const nlohmann::json& /*json*/, Message& /*message*/) {}
 
-// That it was done, and nothing else.
+// The answer of a request that only says that it was done.
 struct DoneReply {};
 
 struct PingRequest {
@@ -49,6 +50,7 @@ struct StopRequest {
 
 // --- a set as a whole: the object of `status --json` ------------------------------------------
 
+// Main of a set: its path, and the errors it gave over the life of the set.
 struct MainReport {
   std::string path;
   std::uint64_t read_errors = 0;
@@ -56,6 +58,8 @@ struct MainReport {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MainReport, path, read_errors, write_errors)
 
+// A spare of a set. `state` is the word for its condition. `capacity_sectors` can hold data, of
+// which `free_sectors` are unused and `retired_sectors` are given up for good.
 struct SpareReport {
   std::string path;
   Uuid uuid;
@@ -67,12 +71,14 @@ struct SpareReport {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SpareReport, path, uuid, state, capacity_sectors, free_sectors,
                                    retired_sectors)
 
+// How many of the copies of the metadata hold the last commit.
 struct CopiesReport {
   std::uint64_t good = 0;
   std::uint64_t total = 0;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CopiesReport, good, total)
 
+// Requests since the set was started.
 struct IoReport {
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
@@ -83,28 +89,33 @@ struct IoReport {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IoReport, reads, writes, flushes, remapped_reads,
                                    remapped_writes)
 
-// One way in which a set is offered.
+// An export, through which users reach a set. `kind` is block, fuse or nbd. `where` is its path or
+// URI in this run, and `stable` a name that is the same at every start, if it has one.
 struct ExportReport {
-  std::string kind;                   // block fuse nbd
-  std::string where;                  // now
-  std::optional<std::string> stable;  // at every start; none: there is no such name
+  std::string kind;
+  std::string where;
+  std::optional<std::string> stable;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExportReport, kind, where, stable)
 
+// The status of a set, which is the object of `status --json`. `state` is the worst of
+// `conditions`, and `reason` says why. `sequence` and `term` name the last commit. The counts of
+// sectors are of main; `lost_sectors` includes `gone_sectors`. `extents` is the number of entries
+// in the table. `run`, `pid` and `exports` are those of the process that serves it.
 struct SetReport {
   int json_version = 1;
   std::string name;
   Uuid uuid;
-  std::string state;  // the worst condition
+  std::string state;
   std::vector<std::string> conditions;
   std::string reason;
   bool doubtful = false;
   std::uint64_t sequence = 0;
   std::uint64_t term = 0;
-  std::optional<Uuid> run;  // none: it does not run
+  std::optional<Uuid> run;  // empty if it does not run
   std::uint64_t size_sectors = 0;
   std::uint64_t remapped_sectors = 0;
-  std::uint64_t lost_sectors = 0;  // those that are gone are some
+  std::uint64_t lost_sectors = 0;
   std::uint64_t gone_sectors = 0;
   std::uint64_t suspect_sectors = 0;
   std::uint64_t extents = 0;
@@ -113,7 +124,7 @@ struct SetReport {
   CopiesReport copies;
   IoReport io;
   bool needs_attention = false;
-  std::optional<std::int64_t> pid;  // none: it does not run
+  std::optional<std::int64_t> pid;  // empty if it does not run
   std::vector<ExportReport> exports;
 
   [[nodiscard]] bool has_condition(const std::string& condition) const;
@@ -123,7 +134,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SetReport, json_version, name, uuid, state, c
                                    lost_sectors, gone_sectors, suspect_sectors, extents, main,
                                    spares, copies, io, needs_attention, pid, exports)
 
-// Without pid and exports, which only the process of a running set knows.
+// The report without pid and exports, which only the process of a running set knows.
 [[nodiscard]] SetReport report_of(const set::Status& status);
 
 struct StatusReply {
@@ -136,11 +147,12 @@ struct StatusRequest {
   using Reply = StatusReply;
 };
 
-// What a process that serves a set tells the one that started it: the object of `start --json`.
+// The report of a process that serves a set to the one that started it: the object of `start
+// --json`.
 struct StartReport {
   std::string name;
   std::vector<ExportReport> exports;
-  std::vector<std::string> warnings;  // what the user who starts it should know
+  std::vector<std::string> warnings;  // for the user who starts it
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StartReport, name, exports, warnings)
 
@@ -151,12 +163,14 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StartReply, served)
 
 // --- events ------------------------------------------------------------------------------------
 
+// One event: `seq` is its number in the life of the set, and `kind` the word for it. `sector` and
+// `count` are the sectors that it concerns.
 struct EventReport {
   std::uint64_t seq = 0;
   std::string time;
   std::string severity;
   std::string kind;
-  std::optional<Sector> sector;  // none: it concerns no sector, and the count is 0
+  std::optional<Sector> sector;  // empty if it concerns no sector; the count is 0 then
   SectorCount count;
   std::string text;
 };
@@ -173,18 +187,19 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EventsReply, events)
 struct EventsRequest {
   static constexpr const char* kVerb = "events";
   using Reply = EventsReply;
-  std::uint64_t after = 0;  // a number; only later ones are told
-  bool follow = false;      // an answer for every batch, until one of the two sides closes
+  std::uint64_t after = 0;  // only events with a higher number are sent
+  bool follow = false;      // send an answer for every batch, until one of the two sides closes
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EventsRequest, after, follow)
 
 // --- main, by state ----------------------------------------------------------------------------
 
+// The whole of main, sector by sector.
 struct DiskMap {
   SectorCount size;
-  std::vector<format::Extent> extents;         // sorted; what is in none is good
+  std::vector<format::Extent> extents;         // sorted; sectors in none of them are good
   SectorCount unit{1};                         // main's logical block
-  std::uint64_t sequence = 0;                  // of a commit that all of it may be newer than
+  std::uint64_t sequence = 0;                  // a commit that is no newer than the extents
   std::vector<remap::FailingPlace> failing{};  // remapped sectors that do not read now, sorted
 };
 // See table_json.hpp for the form of its lists.
@@ -264,8 +279,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BackfillReply, filled_sectors, kept_gone_sect
 struct BackfillRequest {
   static constexpr const char* kVerb = "backfill";
   using Reply = BackfillReply;
-  // What the set's process copies into its memory, which is locked, and what is filled at once:
-  // users wait meanwhile who write there. A multiple of every logical block.
+  // The most that one request may fill. The process of the set copies it into its memory, which is
+  // locked, and users who write there wait meanwhile. A multiple of every logical block.
   static constexpr SectorCount kMostSectors{1024};
 
   RangeList ranges;

@@ -42,8 +42,8 @@ template <typename Reply>
 
 [[nodiscard]] Error malformed_message(const std::exception& why);
 
-// The message in an object. Error protocol: a field is missing, or is not what it should be; or
-// what the message itself says of such.
+// Reads a message from an object. Error protocol if a field is missing or has a wrong type or
+// value.
 template <typename Message>
 [[nodiscard]] Result<Message> message_in(const nlohmann::json& object) {
   try {
@@ -57,7 +57,7 @@ template <typename Message>
   }
 }
 
-// Errors: protocol, for what is no request or answer of this version.
+// Parses the line of a request. Error protocol if it is no request of this version.
 [[nodiscard]] Result<nlohmann::json> parse_request(std::string_view line);
 // An answer that carries an error is that error.
 [[nodiscard]] Result<nlohmann::json> parse_answer(std::string_view line);

@@ -32,7 +32,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPidSuffix = ".pid";
-// A killed process whose last request hangs in the disk may take longer: then it runs still.
+// A killed process may take longer than this if its last request hangs in the disk. Then it counts
+// as still running.
 constexpr std::chrono::milliseconds kEndOfKilled = std::chrono::seconds(10);
 
 std::optional<pid_t> read_pid(int fd) {
@@ -139,12 +140,13 @@ std::vector<std::string> RuntimeDir::names() const {
 }
 
 Result<PidFile> PidFile::take(const std::string& path) {
-  // A holder that ends removes the file before it lets go: then what was locked is no longer what
-  // the path names, and the next try makes a new one.
+  // A holder that ends removes the file before it unlocks it. Then the path no longer names the
+  // file that was locked here, and the next try makes a new one.
   for (int tries = 0; tries < 16; ++tries) {
     FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd.valid()) return fail_errno(errno, "make the pid file", path);
-    // Also if the file is free: the devices are let go of after it.
+    // A process that is ending is waited for even if its pid file is free already: it releases its
+    // devices after the file.
     if (const auto pid = read_pid(fd.get()); pid && is_ending(*pid)) {
       wait_until_gone(*pid, kEndOfKilled);
     }

@@ -16,15 +16,16 @@ namespace dmremap::control {
 
 class RuntimeDir {
  public:
-  // As os::runtime_directory. What outlives a boot lies in $DMREMAP_STATE_DIR; else in a runtime
+  // The directories that the environment names. The runtime directory is that of
+  // os::runtime_directory. Data that outlives a boot lies in $DMREMAP_STATE_DIR, else in a runtime
   // directory that the environment names, else in /var/lib/dm-remap for root, else in
-  // $XDG_STATE_HOME/dm-remap (~/.local/state). Makes nothing. Error usage: none of them is there.
+  // $XDG_STATE_HOME/dm-remap (~/.local/state). Makes nothing. Error usage if there is none.
   static Result<RuntimeDir> from_environment();
   explicit RuntimeDir(std::string path) : path_(std::move(path)), state_(path_) {}
   RuntimeDir(std::string path, std::string state)
       : path_(std::move(path)), state_(std::move(state)) {}
 
-  // As os::make_runtime_directory.
+  // Makes the runtime directory, like os::make_runtime_directory.
   [[nodiscard]] Result<void> make() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -36,10 +37,10 @@ class RuntimeDir {
     return file(name, ".memory");
   }
   [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
-  // What outlives a run that is killed (discovery/run_memory.hpp).
+  // The file that keeps what a run knew if it is killed (discovery/run_memory.hpp).
   [[nodiscard]] std::string memory(const std::string& name) const { return file(name, ".memory"); }
-  // Where it is kept what was last known of each set; outlives a boot, unless the runtime directory
-  // was named by the environment and no other place for it was.
+  // The directory with the last known facts of each set. It outlives a boot, unless the environment
+  // names the runtime directory and no other directory for it.
   [[nodiscard]] std::string hints() const { return state_ + "/known"; }
 
   // Names with a pid file, running or dead, sorted.
@@ -71,9 +72,9 @@ class PidFile {
 // The daemon that holds the pid file now; none: it is dead or never was. 0: it runs, but has not
 // written its pid yet.
 [[nodiscard]] std::optional<pid_t> holder_of(const std::string& pid_file);
-// The daemon that left the pid file behind: it ended without a stop, for a stop removes the file.
-// None: the file is held by a daemon that runs, or there is none. 0: it died before it wrote its
-// pid.
+// The pid of the daemon that left the pid file behind. It ended without a stop, because a stop
+// removes the file. Empty if a running daemon holds the file, or if there is none; 0 if the daemon
+// died before it wrote its pid.
 [[nodiscard]] std::optional<pid_t> dead_holder_of(const std::string& pid_file);
 
 }  // namespace dmremap::control

@@ -25,9 +25,9 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 
 // A client that says nothing, or does not take its answer, for this long is let go.
-constexpr milliseconds kPatience{30'000};
+constexpr milliseconds kClientTimeout{30'000};
 
-// One connection, in a thread of its own.
+// One connection, served by a thread of its own.
 class Connection {
  public:
   Connection(FileDescriptor socket, int wake_fd, const Handlers& handlers)
@@ -35,8 +35,8 @@ class Connection {
 
   void run() {
     while (true) {
-      const auto line = lines_.read_line(kMaxRequestBytes, kPatience);
-      // What came with the request ends with its answer.
+      const auto line = lines_.read_line(kMaxRequestBytes, kClientTimeout);
+      // A descriptor that came with the request is closed after its answer.
       Call call(lines_, lines_.take_descriptor());
       if (!line) {
         // Best effort: the client may be the reason why.
@@ -71,7 +71,7 @@ bool Call::is_abandoned() const {
 }
 
 bool Call::send_line(const json& answer) {
-  return lines_.write_line(os::to_line(answer), kPatience).has_value();
+  return lines_.write_line(os::to_line(answer), kClientTimeout).has_value();
 }
 
 const Handlers::Handler* Handlers::find(std::string_view verb) const {
@@ -110,7 +110,7 @@ Server::~Server() {
   // Never full, so never short: it is written once.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   if (acceptor_.joinable()) acceptor_.join();
-  for (Client& client : clients_) client.thread.join();
+  for (ClientThread& client : clients_) client.thread.join();
   ::unlink(path_.c_str());
 }
 
@@ -130,19 +130,22 @@ void Server::accept_client() {
 }
 
 void Server::admit(FileDescriptor socket) {
-  clients_.remove_if([](Client& client) {
+  // Threads of clients that have gone are joined here, before the clients are counted.
+  clients_.remove_if([](ClientThread& client) {
     if (!client.done.load()) return false;
     client.thread.join();
     return true;
   });
   if (!os::is_peer_trusted(socket.get())) return;
+  // The refusal gets a short timeout, because this thread accepts all clients.
   if (clients_.size() >= kMaxClients) {
     const Error busy{ErrorCode::timeout, "too many clients at once", {}, "try again"};
     os::LineSocket lines(std::move(socket));
     (void)lines.write_line(os::to_line(make_answer(busy)), milliseconds(100));
     return;
   }
-  Client& client = clients_.emplace_back();
+  // The thread refers to its element of the list, which does not move.
+  ClientThread& client = clients_.emplace_back();
   try {
     client.thread = std::thread(
         [this, &client, held = std::move(socket)]() mutable { serve(client, std::move(held)); });
@@ -152,7 +155,8 @@ void Server::admit(FileDescriptor socket) {
   }
 }
 
-void Server::serve(Client& client, FileDescriptor socket) {
+void Server::serve(ClientThread& client, FileDescriptor socket) {
+  // An exception ends this connection only; the other clients and the set go on.
   try {
     Connection(std::move(socket), wake_.get(), handlers_).run();
   } catch (const std::exception& error) {

@@ -27,10 +27,11 @@ class Call {
  public:
   Call(os::LineSocket& lines, FileDescriptor data) : lines_(lines), data_(std::move(data)) {}
 
-  // True once nobody waits for the answer any more: the client hung up, or the server ends. What
-  // takes long asks between its steps, and ends there.
+  // True once no one waits for the answer any more, because the client hung up or the server ends.
+  // A long handler checks it between its steps and ends then.
   [[nodiscard]] bool is_abandoned() const;
-  // What came beside the text of the request; -1 if nothing did. The client may have sent anything.
+  // A descriptor that came with the request; -1 if there was none. It may be any file that the
+  // client could open.
   [[nodiscard]] int data() const { return data_.get(); }
 
   // False: the client is gone.
@@ -47,7 +48,7 @@ class Call {
   FileDescriptor data_;
 };
 
-// What answers each verb. Called by several threads at once.
+// The handler of each verb. They are called by several threads at once.
 class Handlers {
  public:
   // Answers the request in the JSON. False: the connection is done.
@@ -84,7 +85,7 @@ class Handlers {
 // The listening end, and a thread for each client.
 class Server {
  public:
-  // A few clients at a time; whoever comes beyond that is told so.
+  // The most clients at a time; further ones are refused with an error.
   static constexpr unsigned kMaxClients = 16;
 
   // Listens at once. What the handlers use outlives the server.
@@ -96,7 +97,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
  private:
-  struct Client {
+  struct ClientThread {
     std::atomic<bool> done = false;
     std::thread thread;
   };
@@ -106,14 +107,14 @@ class Server {
   Result<void> watch();
   void accept_client();
   void admit(FileDescriptor socket);
-  void serve(Client& client, FileDescriptor socket);
+  void serve(ClientThread& client, FileDescriptor socket);
 
   const std::string path_;
   const FileDescriptor listener_;
   const FileDescriptor wake_;  // readable once the server ends
   const Handlers handlers_;
-  os::EventLoop loop_;         // the acceptor's, once that runs
-  std::list<Client> clients_;  // the acceptor's, and the destructor's after it ended
+  os::EventLoop loop_;               // the acceptor's, once that runs
+  std::list<ClientThread> clients_;  // the acceptor's, and the destructor's after it ended
   std::thread acceptor_;
 };
 

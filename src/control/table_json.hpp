@@ -21,10 +21,11 @@ namespace dmremap::control {
     const nlohmann::json& list);
 
 // [[spare sector, errno, sequence, seconds], ...], in the order of the extents: where the data is
-// and what bound it. The sector is one of the first spare. Beside the extents, so that programs of
-// before still understand those.
+// and the evidence. The sector is one of the first spare. It is a field beside the extents, so that
+// earlier programs still understand those.
 [[nodiscard]] nlohmann::json evidence_to_json(std::span<const format::Extent> extents);
-// `extents` with what `list` says of them. Nothing, if it is no such list or of another length.
+// Returns `extents` with the evidence from `list`. Empty if that is no such list or has another
+// length.
 [[nodiscard]] std::optional<std::vector<format::Extent>> with_evidence(
     std::span<const format::Extent> extents, const nlohmann::json& list);
 

@@ -52,8 +52,9 @@ Result<control::StartReport> wait_for_child(const os::BackgroundFork& parent) {
 
 }  // namespace
 
-Background start_in_background(const StartOptions& options, const control::RuntimeDir& runtime) {
-  Background out;
+BackgroundStart start_in_background(const StartOptions& options,
+                                    const control::RuntimeDir& runtime) {
+  BackgroundStart out;
   auto fork = os::fork_to_background();
   if (!fork) {
     out.served = failure_of(fork);

@@ -9,15 +9,17 @@
 
 namespace dmremap::daemon {
 
-// In the calling process: the forked child, which returns when the set has ended, or the parent.
-struct Background {
+// The result of a start in the background, in both processes. In the child, which returns when the
+// set has ended, `ended` is how it ended. In the parent `served` is the report of the child.
+struct BackgroundStart {
   bool is_child = false;
-  Result<control::StartReport> served;  // parent: what is served
-  Result<void> ended;                   // child
+  Result<control::StartReport> served;
+  Result<void> ended;
 };
 
 // Forks. Call it while the process has one thread. The child has a session of its own, no terminal,
 // and writes its log to the runtime directory.
-Background start_in_background(const StartOptions& options, const control::RuntimeDir& runtime);
+BackgroundStart start_in_background(const StartOptions& options,
+                                    const control::RuntimeDir& runtime);
 
 }  // namespace dmremap::daemon

@@ -70,7 +70,8 @@ std::vector<control::ExportReport> LocalExports::reports() const {
 
 Result<void> LocalExports::stop() {
   if (fuse_->ended()) return end_cut_off();
-  // The loop device holds one handle; another one is somebody who would be cut off half-way.
+  // The loop device holds one handle. Another one belongs to a program that would be cut off in the
+  // middle of its work.
   if (loop_ && fuse_->open_handles() > 1) {
     return fail(ErrorCode::device_in_use,
                 fmt::format("is in use: {}", fmt::join(os::uses_of(fuse_->path()), ", ")),
@@ -90,9 +91,9 @@ Result<void> LocalExports::stop() {
   return stopped;
 }
 
-// The connection to the kernel was aborted, or the file unmounted. Nobody can reach the set through
-// it any more: who still has it open, or has the loop device mounted, gets errors whether the set
-// ends or not, and no end of theirs will ever be heard of.
+// Ends exports whose connection to the kernel was aborted, or whose file was unmounted. The set
+// cannot be reached through them any more. Programs that still have the file open, or the loop
+// device mounted, get errors whether the set ends or not, and their close is never reported.
 Result<void> LocalExports::end_cut_off() {
   if (loop_) {
     loop_->abandon();

@@ -18,27 +18,29 @@ enum class ExportKind { automatic, fuse, block, nbd };
 // Errors: usage; not_supported for kinds that are still to come.
 Result<ExportKind> parse_export(const std::string& text);
 
+// The exports to make.
 struct ExportOptions {
   std::vector<ExportKind> kinds;  // not empty
   std::string mount_path;
   std::string stable_link;  // empty: none
   bool read_only = false;
-  bool punch_holes = true;  // see fuse::Options
+  bool punch_holes = true;  // see fuse::FuseOptions
 };
 
-// What offers a running set to its users. Not thread-safe.
+// The exports of a running set, through which its users reach it. Not thread-safe.
 class Exports {
  public:
   virtual ~Exports() = default;
 
-  // Each that was asked for, in that order.
+  // A report for each export that was asked for, in that order.
   [[nodiscard]] virtual std::vector<control::ExportReport> reports() const = 0;
-  // Ends all of them, or refuses with device_in_use, naming who, and they go on.
+  // Ends all exports. If one is in use, it fails with device_in_use, naming the users, and all go
+  // on.
   virtual Result<void> stop() = 0;
-  // After a stop that succeeded: data that a user had written and that was lost on its way to the
-  // engine. None: all of it arrived.
+  // After a stop that succeeded: the error, if data that a user had written was lost on its way to
+  // the engine. Empty if all of it arrived.
   [[nodiscard]] virtual std::optional<Error> unsaved() const { return std::nullopt; }
-  // True once nothing is served any more though nobody stopped it.
+  // True once nothing is served any more although stop() was not called.
   [[nodiscard]] virtual bool ended() const = 0;
 };
 
@@ -46,7 +48,7 @@ class Exports {
 // `disk` outlives it. `ended`: the file was unmounted from outside.
 Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk, const ExportOptions& options);
 
-// Whether this process may use FUSE at all, which the exports above are made with.
+// True if this process may use FUSE, which the exports above need.
 [[nodiscard]] bool can_mount();
 
 }  // namespace dmremap::daemon

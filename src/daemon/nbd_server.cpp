@@ -36,7 +36,7 @@ namespace {
 
 constexpr const char* kPluginFile = "nbdkit-dmremap-plugin.so";
 
-// As far as it can be seen from where this program lies: a build tree, an installation.
+// Finds the plugin by the place of this program: in a build tree or an installation.
 std::string find_plugin() {
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
@@ -61,9 +61,10 @@ std::string find_nbdkit() {
   return {};
 }
 
-// The path at which nbdkit is to listen, without links. A socket that nobody listens on any more is
-// what a killed server left, and is cleared away. nbdkit makes its socket, and the plugin removes
-// it, by the path: so nobody else may be able to exchange anything on the way.
+// Returns the path at which nbdkit is to listen, without symbolic links. A socket on which no
+// process listens any more was left by a killed server, and is removed. nbdkit makes its socket,
+// and the plugin removes it, by the path: so no other user may be able to exchange anything on the
+// way.
 Result<std::string> clear_socket(const std::string& wanted) {
   const auto directory =
       os::TrustedDirectory::open_parent_of(wanted, os::PathTrust::no_foreign_changes);
@@ -124,11 +125,11 @@ std::vector<std::string> command_line(const NbdOptions& options, const std::stri
   return out;
 }
 
-// nbdkit, as its parent sees it until it serves.
+// An nbdkit that was started, and the pipes and files through which its parent watches it.
 struct NbdkitProcess {
   pid_t pid = 0;
-  FileDescriptor report;      // what the plugin tells
-  FileDescriptor complaints;  // what nbdkit printed before it had the set's log
+  FileDescriptor report;      // the report of the plugin
+  FileDescriptor complaints;  // the output of nbdkit before it writes to the set's log
 };
 
 Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket) {
@@ -141,7 +142,8 @@ Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket
   os::Command command{command_line(options, find_nbdkit(), socket)};
   command.errors = out.complaints.get();
   command.passed = pipe->writing.get();
-  // A terminal's signals would reach it too; in the foreground its parent passes them on.
+  // In a session of its own it gets no signals of the terminal. In the foreground its parent passes
+  // them on.
   command.own_session = true;
   const auto child = os::spawn(command);
   if (!child) return fail_errno(child.error(), "start", command.words.front());
@@ -149,7 +151,7 @@ Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket
   return out;
 }
 
-// The last line, which says why; those before it, if any, say less.
+// The last line that nbdkit printed, which gives the reason; lines before it say less.
 std::string last_complaint(const FileDescriptor& complaints) {
   std::array<char, 4096> text{};
   const ssize_t got = ::pread(complaints.get(), text.data(), text.size(), 0);
@@ -158,11 +160,13 @@ std::string last_complaint(const FileDescriptor& complaints) {
   return out.substr(out.rfind('\n') + 1);
 }
 
-// `what` is served, or why not. In the background the process that was spawned ends as soon as the
-// one that serves goes its own way.
+// Waits until the set is served or has failed. In the background the process that was spawned ends
+// as soon as the serving process has detached from it.
 Result<control::StartReport> wait_until_served(const NbdkitProcess& nbdkit,
                                                const std::string& socket, bool foreground) {
   const std::string said = os::read_to_end(nbdkit.report.get());
+  // In the background the spawned process ends in any case. Without a report it ended because it
+  // failed, and its output says why.
   if (said.empty() || !foreground) {
     const std::string how = os::end_in_words(os::wait_for(nbdkit.pid));
     if (said.empty()) {
@@ -176,7 +180,7 @@ Result<control::StartReport> wait_until_served(const NbdkitProcess& nbdkit,
   return served;
 }
 
-// What must hold before nbdkit is asked; the socket.
+// Checks everything that can be checked before nbdkit is started. Returns the path of the socket.
 Result<std::string> prepare(const NbdOptions& options, const control::RuntimeDir& runtime) {
   if (auto there = check_nbd_server(); !there) return failure_of(there);
   const auto name = name_to_start(options.serve, runtime);

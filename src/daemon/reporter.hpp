@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How a process that is to serve a set tells the one that waits for it: one answer of the control
-// protocol through a pipe, with "served" or an error. It reads until the pipe is closed: after an
-// error that is when the process has ended and let go of everything.
+// The report of a process that is to serve a set, to the process that waits for it: one answer of
+// the control protocol through a pipe, with "served" or an error. The waiting process reads until
+// the pipe is closed. After an error that is when the other process has ended and released
+// everything.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,8 +11,8 @@
 
 namespace dmremap::daemon {
 
-// Tells the waiting process, once. From when the set's name is known, the log goes to the runtime
-// directory.
+// Sends one report to the waiting process. As soon as the name of the set is known, the log goes to
+// the runtime directory.
 class Reporter final : public StartObserver {
  public:
   Reporter(os::Announcement announcement, const control::RuntimeDir& runtime)
@@ -30,7 +31,7 @@ class Reporter final : public StartObserver {
   bool log_is_new_ = false;
 };
 
-// What a Reporter has told: what is served, or the error.
+// The content of a report: the start report, or the error.
 [[nodiscard]] Result<control::StartReport> report_in(const std::string& said);
 
 // Sends stderr to the set's log in the runtime directory. True if there was none before.

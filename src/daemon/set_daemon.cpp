@@ -29,7 +29,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Where /dev cannot be written to, the link is left out.
+// The directory of the links to loop devices. If /dev cannot be written to, the link is left out.
 constexpr const char* kStableLinks = "/dev/dm-remap/";
 constexpr milliseconds kLookEvery{1000};
 
@@ -37,20 +37,20 @@ std::string stable_link(const std::string& name) {
   return ::geteuid() == 0 ? kStableLinks + name : std::string();
 }
 
-// Ends a set when it is asked to by a signal, or when nobody can reach it any more. A device in use
-// is never taken away: what is not yet written back would be lost. Then the set goes on.
-class Ending {
+// Stops the set on a signal, or when its exports were cut off. A device in use is never taken away,
+// because data that is not written back yet would be lost; the set goes on then.
+class StopTrigger {
  public:
   // `loop` runs until the set has been stopped.
-  Ending(SetDaemon& set, os::EventLoop& loop) : set_(set), loop_(loop) {}
+  StopTrigger(SetDaemon& set, os::EventLoop& loop) : set_(set), loop_(loop) {}
 
   void on_signal(int number) {
     if (number == SIGHUP) return;
     log(Severity::info, fmt::format("ending on signal {}", number));
     try_to_stop(true);
   }
-  // Now and then.
-  void look() {
+  // Called periodically.
+  void check_exports() {
     if (!set_.cut_off()) return;
     // The log says it once; the attempts go on.
     const bool is_news = !std::exchange(cut_off_is_known_, true);
@@ -58,7 +58,7 @@ class Ending {
       log(Severity::info, "the device was unmounted, or cut off from the kernel: ending");
     try_to_stop(is_news);
   }
-  // Somebody else stopped it, by the control socket.
+  // The set was stopped through the control socket.
   void on_stopped() { end(set_.stop()); }
 
   [[nodiscard]] const Result<void>& outcome() const { return outcome_; }
@@ -97,7 +97,7 @@ Result<void> clear_leftovers(const std::string& name, const std::string& mount_p
   look.close_views_of(mount_path);
   if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
     auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
-    // Earlier versions mounted where other users can exchange the path. What is left there is not
+    // Earlier versions mounted at paths that other users can exchange. A mount left there is not
     // touched; it holds nothing of the set.
     const bool is_foreign = !cleared && cleared.error().code == ErrorCode::permission;
     if (is_foreign) log(Severity::warning, "not cleared away: " + cleared.error().message());
@@ -106,8 +106,8 @@ Result<void> clear_leftovers(const std::string& name, const std::string& mount_p
   return fuse::clear_leftovers(mount_path, stable_link(name));
 }
 
-// What a dead run mounted over in the runtime directory is nobody's but ours: made anew, it is also
-// removed at the end.
+// Removes the file in the runtime directory that a dead run mounted over. It is made anew, so that
+// it is also removed at the end.
 void remove_mount_file(const std::string& path) {
   struct stat st {};
   if (::lstat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
@@ -121,14 +121,16 @@ void note_missing_protection() {
   }
 }
 
-// The spare of the set that is to be started, and that nobody else serves or starts it.
+// The spare of the set to be started, and the pid file, which shows that no other process serves or
+// starts it.
 struct ClaimedSpare {
   discovery::Spare spare;
   control::PidFile pid_file;
   discovery::DeviceLook look;
 };
 
-// What stands between the set and its devices is cleared away; the pid file is held by the caller.
+// Clears away leftovers of a dead run between the set and its devices, and finds the devices. The
+// caller holds the pid file.
 Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string& mount_path,
                                         const set::OpenOptions& open,
                                         const discovery::Hints& hints) {
@@ -149,7 +151,7 @@ Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string
   return members;
 }
 
-// Where the FUSE file is, was or would be.
+// The path of the FUSE file, whether it is there or not.
 std::string mount_path_of(const std::string& name, const StartOptions& options,
                           const control::RuntimeDir& runtime) {
   return options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
@@ -177,7 +179,7 @@ Error with_way_round(Error error) {
   return error;
 }
 
-// Everything from the name on; the pid file is held by the caller, outside of all of it.
+// Opens and exports the set once its name is known. The caller holds the pid file throughout.
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
                                              const discovery::Hints& hints,
@@ -194,7 +196,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   (*set)->add_own_device(mount_path);
   auto exports = export_it(**set);
   if (!exports) {
-    // It was activated: leave it as a clean stop does.
+    // The set was activated already, so it is stopped cleanly.
     (void)(*set)->stop();
     return failure_of(exports);
   }
@@ -281,9 +283,10 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
                         StartObserver& observer) {
   auto loop = os::EventLoop::make();
   if (!loop) return failure_of(loop);
-  std::optional<Ending> ending;
+  std::optional<StopTrigger> stop_trigger;
   // A signal that comes before the set is up waits until the loop runs.
-  auto watched = loop->on_signals(kEndSignals, [&](int number) { ending->on_signal(number); });
+  auto watched =
+      loop->on_signals(kEndSignals, [&](int number) { stop_trigger->on_signal(number); });
   if (!watched) return watched;
   ::signal(SIGPIPE, SIG_IGN);
   const auto export_it = [&](set::RunningSet& set) {
@@ -294,11 +297,11 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
   };
   auto daemon = SetDaemon::start(options, runtime, observer, export_it);
   if (!daemon) return failure_of(daemon);
-  ending.emplace(**daemon, *loop);
-  watched = loop->on_readable((*daemon)->stopped_fd(), [&] { ending->on_stopped(); });
-  if (watched) watched = loop->every(kLookEvery, [&] { ending->look(); });
+  stop_trigger.emplace(**daemon, *loop);
+  watched = loop->on_readable((*daemon)->stopped_fd(), [&] { stop_trigger->on_stopped(); });
+  if (watched) watched = loop->every(kLookEvery, [&] { stop_trigger->check_exports(); });
   if (watched) watched = loop->run();
-  return watched ? ending->outcome() : watched;
+  return watched ? stop_trigger->outcome() : watched;
 }
 
 }  // namespace dmremap::daemon

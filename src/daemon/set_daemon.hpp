@@ -19,27 +19,31 @@
 
 namespace dmremap::daemon {
 
+// What to start, and how to serve it.
 struct StartOptions {
-  std::string name;                  // of the set, or
+  std::string name;                  // the name of the set; not used if `devices` is set
   std::vector<std::string> devices;  // its devices, in any order
   std::vector<ExportKind> exports;
   std::string mount_path;  // empty: in the runtime directory
   set::OpenOptions open;
 };
 
+// Is told of the progress of a start.
 class StartObserver {
  public:
   virtual ~StartObserver() = default;
-  // The name is known, and nothing was done yet.
+  // Called when the name is known and nothing was done yet.
   virtual void named(const std::string& name) = 0;
-  // I/O is served. False: whoever wanted the set is gone; end it again.
+  // Called when I/O is served. Returns false if the process that wanted the set is gone; the set is
+  // stopped then.
   virtual bool serving(const control::StartReport& what) = 0;
 };
 
-// The signals that end a daemon; one whose terminal goes away stays.
+// The signals that a daemon handles. They end it, except SIGHUP: a daemon whose terminal goes away
+// stays.
 inline constexpr std::initializer_list<int> kEndSignals{SIGTERM, SIGINT, SIGHUP};
 
-// Offers the open set, which outlives what is returned.
+// Makes the exports of the open set, which outlives them.
 using ExportMaker = std::function<Result<std::unique_ptr<Exports>>(set::RunningSet& set)>;
 
 // A set that is up: open, offered, with its pid file and its control socket. Thread-safe.
@@ -51,15 +55,15 @@ class SetDaemon {
                                                   const control::RuntimeDir& runtime,
                                                   StartObserver& observer,
                                                   const ExportMaker& export_it);
-  // Stop it first. At its end answers that are being made are sent; then the devices are let go of,
-  // the pid file last.
+  // Stop it before it is destroyed. The destructor sends the answers that are being made, then
+  // releases the devices, and the pid file last.
 
-  // Refused with device_in_use, naming who, while somebody uses it: then it goes on. Else what the
-  // first stop came to.
+  // Stops the set. Fails with device_in_use, naming the users, while a program uses it; then it
+  // goes on. Later calls return the result of the first stop.
   Result<void> stop() { return service_->stop(); }
-  // Readable once stopped, whoever asked for it.
+  // Readable once the set has been stopped, by whichever call.
   [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
-  // Nothing is served any more though nobody stopped it.
+  // True once nothing is served any more although stop() was not called.
   [[nodiscard]] bool cut_off() const { return service_->cut_off(); }
 
  private:
@@ -71,17 +75,17 @@ class SetDaemon {
   std::unique_ptr<control::Server> server_;
 };
 
-// Whether a start would be refused now, for a caller that cannot report errors later. Takes the pid
-// file and holds the devices meanwhile, writes nothing to them; clears away leftovers as a start
-// does.
+// Checks whether a start would be refused now, for a caller that cannot report errors later. Takes
+// the pid file and holds the devices meanwhile, and writes nothing to them. Clears away leftovers
+// as a start does.
 Result<void> check_start(const StartOptions& options, const control::RuntimeDir& runtime);
 
 // The name of the set that a start would serve. Error name_in_use if it runs already, and those of
 // finding it.
 Result<std::string> name_to_start(const StartOptions& options, const control::RuntimeDir& runtime);
 
-// By the exports of `options`; returns when the set has been stopped. Call it while the process has
-// one thread.
+// Starts a set with the exports of `options` and returns when it has been stopped. Call it while
+// the process has one thread.
 Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
                         StartObserver& observer);
 

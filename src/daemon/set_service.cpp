@@ -21,11 +21,12 @@ namespace {
 using namespace control;  // the messages
 using std::chrono::milliseconds;
 
-// The most that is relocated by hand at once: what the engine itself takes at once.
+// The most that is relocated at once by hand. The engine itself takes no more at once.
 constexpr SectorCount kLargestRelocation{2048};
-// Most of what is to be returned is usually not remapped, and costs nothing.
+// The most that is returned to main at once. Most of a range is usually not remapped, and costs
+// nothing.
 constexpr SectorCount kLargestReturn{65536};
-// How often a follower of events is looked at while nothing happens.
+// How often the event log is checked for a follower while nothing happens.
 constexpr milliseconds kFollowStep{500};
 
 // Error protocol, before anything of it is copied.
@@ -138,7 +139,8 @@ Result<MarkReply> SetService::mark(const MarkRequest& request) {
 }
 
 Result<BackfillReply> SetService::backfill(const BackfillRequest& request, const Call& call) {
-  // Without the lock: the data may have been swapped out, to this very set even.
+  // The data is read without the lock: its pages may have been swapped out, even to this very set,
+  // and a stop must not wait for that.
   const auto data = data_of(request, call);
   if (!data) return failure_of(data);
   const std::shared_lock lock(mutex_);
@@ -169,17 +171,18 @@ Result<DiskMap> SetService::disk_map() const {
   const std::shared_lock lock(mutex_);
   if (auto running = check_running(); !running) return failure_of(running);
   const remap::Admin& engine = set_->admin();
-  const std::uint64_t sequence = set_->status().sequence;  // before the table, as it says
+  const std::uint64_t sequence = set_->status().sequence;  // taken before the table
   const io::Geometry& geometry = set_->disk().geometry();
   return DiskMap{geometry.size, engine.extents(), geometry.unit(), sequence, engine.failing()};
 }
 
 Result<void> SetService::stop() {
-  // Work in steps ends at the next one, and lets go of the lock.
-  const Counted asked(stops_asked_);
+  // Work in steps sees this count, ends before its next step and releases the lock.
+  const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
   if (stopped_) return outcome_;
   if (auto ended = exports_->stop(); !ended) return ended;
+  // The users are gone. From here on the set is stopped, and later calls return the same outcome.
   ::sd_notify(0, "STOPPING=1");
   last_status_ = report_of(set_->status());
   if (const auto unsaved = exports_->unsaved()) set_->note_unsaved(*unsaved);
@@ -207,6 +210,8 @@ template <typename Step>
 Result<void> SetService::in_steps(SectorRange range, SectorCount largest, const Call& call,
                                   const Step& step) {
   const auto ended = [&] { return call.is_abandoned() || stops_asked_.load() != 0; };
+  // The lock is held for one step at a time, so that a stop waits for no more than that, and the
+  // set is checked again each time.
   const auto locked_step = [&](SectorRange part) -> Result<void> {
     const std::shared_lock lock(mutex_);
     if (auto may = check_change(range); !may) return may;

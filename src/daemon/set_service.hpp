@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a running set does when it is asked to over its control socket: one handler a request
+// Answers requests over the control socket of a running set: one handler a request
 // (control/messages.hpp).
 #pragma once
 
@@ -23,17 +23,17 @@ class SetService {
   SetService(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports,
              std::string warning);
 
-  // They use this object.
+  // The handlers refer to this object.
   [[nodiscard]] control::Handlers handlers();
 
-  // Ends the set, or refuses with device_in_use, naming who, and changes nothing. Else what the
-  // first stop came to.
+  // Stops the set. If it is in use, it fails with device_in_use, naming the users, and changes
+  // nothing. Later calls return the result of the first stop.
   Result<void> stop();
   // Readable once stopped.
   [[nodiscard]] int stopped_fd() const { return stopped_fd_.get(); }
-  // Nothing is served any more though nobody stopped it.
+  // True once nothing is served any more although stop() was not called.
   [[nodiscard]] bool cut_off() const;
-  // What the one who started the set is told.
+  // The report for the process that started the set.
   [[nodiscard]] control::StartReport start_report() const;
 
  private:
@@ -50,20 +50,20 @@ class SetService {
   Result<control::DoneReply> note_copy(const control::CopiedRequest& request);
   Result<control::DiskMap> disk_map() const;
 
-  // Work by hand on a range, one step after the other, each under the lock.
+  // Does work by hand on a range, one step after the other, each under the lock.
   template <typename Step>
   Result<void> in_steps(SectorRange range, SectorCount largest, const control::Call& call,
                         const Step& step);
   // Both require the lock.
   [[nodiscard]] Result<void> check_running() const;
-  // By hand, to these sectors.
+  // Checks that a change by hand to these sectors is possible.
   [[nodiscard]] Result<void> check_change(SectorRange range) const;
 
   mutable std::shared_mutex mutex_;
-  std::atomic<unsigned> stops_asked_{0};  // that wait for the lock, or have it
+  std::atomic<unsigned> stops_asked_{0};  // calls of stop() that wait for the lock or have it
   std::unique_ptr<set::RunningSet> set_;
   std::unique_ptr<Exports> exports_;  // ends before the set
-  const std::string warning_;         // what its user should know; empty: nothing
+  const std::string warning_;         // for the user of the set; may be empty
   FileDescriptor stopped_fd_;
   bool stopped_ = false;
   Result<void> outcome_;

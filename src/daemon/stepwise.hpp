@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Long work on a range of the disk in steps short enough that a stop, or the end of whoever asked
-// for it, does not have to wait for all of it.
+// Does long work on a range of the disk in short steps, so that a stop, or the end of the client
+// that asked for it, need not wait for all of it.
 #pragma once
 
 #include <algorithm>
@@ -12,15 +12,15 @@
 
 namespace dmremap::daemon {
 
-// Nothing is known of how fast a range goes at first: a step of bad sectors may take half a minute,
-// whatever its length.
+// The first step. At first it is not known how fast a range goes, and a step over bad sectors may
+// take half a minute, however short it is.
 inline constexpr SectorCount kSmallestStep{128};
 // A step that took less is followed by one of twice its length.
 inline constexpr std::chrono::milliseconds kQuickStep{500};
 
 // Calls `step` (Result<void>(SectorRange)) for one part of the range after the other, none longer
-// than `largest`, and before each of them `ended` (bool()). Returns what is left of the range when
-// that was true, an empty range if it never was, or the first error of a step.
+// than `largest`, and `ended` (bool()) before each of them. If `ended` returns true, it returns the
+// rest of the range. It returns an empty range at the end, or the first error of a step.
 template <typename Ended, typename Step>
 Result<SectorRange> stepwise(SectorRange range, SectorCount largest, const Ended& ended,
                              const Step& step) {
@@ -37,13 +37,13 @@ Result<SectorRange> stepwise(SectorRange range, SectorCount largest, const Ended
   return range;
 }
 
-// One more in a count, from its making to its end.
-class Counted {
+// Counts one more while it exists.
+class ScopedCount {
  public:
-  explicit Counted(std::atomic<unsigned>& count) : count_(count) { count_.fetch_add(1); }
-  ~Counted() { count_.fetch_sub(1); }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
+  explicit ScopedCount(std::atomic<unsigned>& count) : count_(count) { count_.fetch_add(1); }
+  ~ScopedCount() { count_.fetch_sub(1); }
+  ScopedCount(const ScopedCount&) = delete;
+  ScopedCount& operator=(const ScopedCount&) = delete;
 
  private:
   std::atomic<unsigned>& count_;

@@ -34,7 +34,7 @@ std::vector<BadArea> bad_areas(std::span<const format::Extent> extents, SectorRa
     const SectorRange inside = extent.main().intersect(window);
     if (!is_bad(extent.state()) || inside.empty()) continue;
     const SectorCount from = inside.first - window.first;
-    // Neighbours that differ in evidence only are one to who reads a list.
+    // Neighbours that differ only in their evidence are one area to the reader of a list.
     if (!out.empty() && out.back().state == extent.state() && out.back().at.end() == from.bytes()) {
       out.back().at.length += inside.count.bytes();
       continue;
@@ -64,12 +64,12 @@ std::vector<BadArea> BadAreas::take(const ByteRange& place) {
   return out;
 }
 
-std::vector<BadAreas::Left> BadAreas::left() const {
+std::vector<BadAreas::UnclaimedRange> BadAreas::unclaimed() const {
   std::vector<SectorRange> taken = taken_;
   std::ranges::sort(taken);
   std::vector<BadArea> by_sector = areas_;
   std::ranges::sort(by_sector, {}, [](const BadArea& area) { return area.sector; });
-  std::vector<Left> out;
+  std::vector<UnclaimedRange> out;
   auto next = taken.begin();
   for (const BadArea& area : by_sector) {
     Sector at = area.sector;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The bad sectors of a set as a file system on it sees them, and what of them lies in files. Pure.
+// The bad sectors of a set as a file system on it addresses them, and which of them lie in files.
+// Pure.
 //
-// Addresses are the file system's own, in bytes: those that FIEMAP gives. They are bytes of its
-// device, but for btrfs, which has a map in between (files/btrfs_chunks.hpp).
+// Addresses are those of the file system in bytes, as FIEMAP gives them. They are also the bytes of
+// its device, except for btrfs, which maps one to the other (files/btrfs_chunks.hpp).
 #pragma once
 
 #include <cstdint>
@@ -26,9 +27,10 @@ struct ByteRange {
 // The common part; empty where there is none.
 [[nodiscard]] ByteRange common(const ByteRange& a, const ByteRange& b);
 
+// A run of bad sectors of one state, as the file system addresses it.
 struct BadArea {
-  ByteRange at;   // of the file system
-  Sector sector;  // of the set's device: where `at` begins
+  ByteRange at;   // its place in the file system
+  Sector sector;  // the sector of the set's device where `at` begins
   format::State state = format::State::lost;
 
   bool operator==(const BadArea&) const = default;
@@ -42,24 +44,24 @@ struct BadArea {
 // Not thread-safe.
 class BadAreas {
  public:
-  // Areas may overlap: two sectors of the device that stand for one place of the file system.
+  // Areas may overlap, if two sectors of the device stand for one place of the file system.
   explicit BadAreas(std::vector<BadArea> areas);
 
-  // What of `place` is bad, in order of address. From now on it counts as taken by a file.
+  // Returns the bad parts of `place` in order of address, and marks them as claimed by a file.
   [[nodiscard]] std::vector<BadArea> take(const ByteRange& place);
 
-  // Sectors of the device that no take() touched, in order.
-  struct Left {
+  // The sectors of the device that no take() claimed, in order.
+  struct UnclaimedRange {
     SectorRange range;
     format::State state = format::State::lost;
-    bool operator==(const Left&) const = default;
+    bool operator==(const UnclaimedRange&) const = default;
   };
-  [[nodiscard]] std::vector<Left> left() const;
+  [[nodiscard]] std::vector<UnclaimedRange> unclaimed() const;
 
  private:
-  std::vector<BadArea> areas_;      // by address
-  std::uint64_t longest_ = 0;       // of an area, bytes
-  std::vector<SectorRange> taken_;  // of the device, in no order
+  std::vector<BadArea> areas_;      // sorted by address
+  std::uint64_t longest_ = 0;       // bytes of the longest area
+  std::vector<SectorRange> taken_;  // claimed sectors of the device, in no order
 };
 
 }  // namespace dmremap::files

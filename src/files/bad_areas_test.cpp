@@ -9,7 +9,7 @@ namespace {
 using format::Extent;
 using format::State;
 using Areas = std::vector<BadArea>;
-using Left = std::vector<BadAreas::Left>;
+using UnclaimedRanges = std::vector<BadAreas::UnclaimedRange>;
 
 TEST(BadAreas, OnlyWhatIsBadAndInsideTheWindowCounts) {
   const std::vector<Extent> table{Extent(State::lost, {{90}, {20}}),
@@ -39,27 +39,28 @@ TEST(BadAreas, AnExtentTakesWhatItOverlaps) {
 
 TEST(BadAreas, WhatNoFileTookIsLeft) {
   BadAreas areas({{{4096, 4096}, {108}, State::lost}, {{20480, 512}, {140}, State::suspect}});
-  EXPECT_EQ(areas.left(), (Left{{{{108}, {8}}, State::lost}, {{{140}, {1}}, State::suspect}}));
+  EXPECT_EQ(areas.unclaimed(),
+            (UnclaimedRanges{{{{108}, {8}}, State::lost}, {{{140}, {1}}, State::suspect}}));
   ASSERT_EQ(areas.take({4608, 1024}).size(), 1U);
   ASSERT_EQ(areas.take({5120, 512}).size(), 1U);  // shared with the one before
-  EXPECT_EQ(areas.left(), (Left{{{{108}, {1}}, State::lost},
-                                {{{111}, {5}}, State::lost},
-                                {{{140}, {1}}, State::suspect}}));
+  EXPECT_EQ(areas.unclaimed(), (UnclaimedRanges{{{{108}, {1}}, State::lost},
+                                                {{{111}, {5}}, State::lost},
+                                                {{{140}, {1}}, State::suspect}}));
   ASSERT_EQ(areas.take({0, 1U << 20U}).size(), 2U);
-  EXPECT_TRUE(areas.left().empty());
+  EXPECT_TRUE(areas.unclaimed().empty());
 }
 
 TEST(BadAreas, APartOfASectorTakesAllOfIt) {
   BadAreas areas({{{4096, 1024}, {108}, State::lost}});
   ASSERT_EQ(areas.take({4196, 60}).size(), 1U);
-  EXPECT_EQ(areas.left(), (Left{{{{109}, {1}}, State::lost}}));
+  EXPECT_EQ(areas.unclaimed(), (UnclaimedRanges{{{{109}, {1}}, State::lost}}));
 }
 
 TEST(BadAreas, TwoSectorsMayStandForOnePlace) {
   // As two copies of one chunk do.
   BadAreas areas({{{4096, 512}, {8}, State::lost}, {{4096, 4096}, {2048}, State::gone}});
   EXPECT_EQ(areas.take({4096, 512}).size(), 2U);
-  EXPECT_EQ(areas.left(), (Left{{{{2049}, {7}}, State::gone}}));
+  EXPECT_EQ(areas.unclaimed(), (UnclaimedRanges{{{{2049}, {7}}, State::gone}}));
 }
 
 }  // namespace

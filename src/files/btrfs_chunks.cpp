@@ -52,7 +52,7 @@ Result<BtrfsChunk> parse_btrfs_chunk(std::uint64_t logical, std::span<const std:
   if (stripes == 0 || item.size() < kStripesAt + stripes * kStripeBytes) {
     return fail(ErrorCode::io, "an item of the chunk tree is cut off");
   }
-  // One stripe is one run whatever the profile is called.
+  // One stripe is one run, even if the profile could spread data over several.
   if (stripes > 1 && (type & kSpread) != 0) {
     return fail(ErrorCode::not_supported, "spreads its data over several places (RAID)", {},
                 "its profile must be single or DUP: see `btrfs filesystem df`");
@@ -65,9 +65,9 @@ Result<BtrfsChunk> parse_btrfs_chunk(std::uint64_t logical, std::span<const std:
   return out;
 }
 
-Logical to_logical(std::span<const BtrfsChunk> chunks, std::span<const BadArea> areas) {
+LogicalAreas to_logical(std::span<const BtrfsChunk> chunks, std::span<const BadArea> areas) {
   const std::vector<Run> runs = runs_of(chunks);
-  Logical out;
+  LogicalAreas out;
   for (const BadArea& area : areas) {
     std::uint64_t at = area.at.begin;
     for (const Run& run : runs) {

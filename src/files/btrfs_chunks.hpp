@@ -20,19 +20,19 @@ struct BtrfsChunk {
   std::vector<std::uint64_t> copies;  // where on the device: one, or both of DUP
 };
 
-// `item` of the chunk tree at key offset `logical`. Total: any bytes give a chunk or an error.
-// Errors: not_supported: a profile that spreads data over several places (RAID0 of several stripes,
-// RAID5 ...); io: no such item.
+// Parses `item` of the chunk tree at key offset `logical`. Any bytes give a chunk or an error.
+// Errors: not_supported for a profile that spreads data over several places (RAID0 of several
+// stripes, RAID5 ...); io if it is no such item.
 [[nodiscard]] Result<BtrfsChunk> parse_btrfs_chunk(std::uint64_t logical,
                                                    std::span<const std::byte> item);
 
-// `areas` of the device at their logical addresses, one area cut where chunks end. `outside`: what
-// lies in no chunk, at addresses of the device.
-struct Logical {
+// Areas of the device at their logical addresses; an area is cut where chunks end. `outside` has
+// the parts that lie in no chunk, at addresses of the device.
+struct LogicalAreas {
   std::vector<BadArea> areas;
   std::vector<BadArea> outside;
 };
-[[nodiscard]] Logical to_logical(std::span<const BtrfsChunk> chunks,
-                                 std::span<const BadArea> areas);
+[[nodiscard]] LogicalAreas to_logical(std::span<const BtrfsChunk> chunks,
+                                      std::span<const BadArea> areas);
 
 }  // namespace dmremap::files

@@ -63,7 +63,7 @@ TEST(BtrfsChunks, AnAreaGoesWhereItsChunkIsAndIsCutWhereItEnds) {
   const Areas bad{{{5 * kMiB - 512, 1024}, {77}, State::lost},
                   {{20 * kMiB + 4096, 512}, {99}, State::gone},
                   {{24 * kMiB - 512, 1024}, {300}, State::suspect}};
-  const Logical out = to_logical(chunks, bad);
+  const LogicalAreas out = to_logical(chunks, bad);
   EXPECT_EQ(out.areas, (Areas{{{104 * kMiB - 512, 512}, {77}, State::lost},
                               {{200 * kMiB, 512}, {78}, State::lost},
                               {{200 * kMiB + 4096, 512}, {99}, State::gone},

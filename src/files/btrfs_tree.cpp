@@ -23,7 +23,8 @@ struct Key {
   std::uint32_t type = 0;
 };
 
-using Visit = std::function<Result<void>(std::uint64_t offset, std::span<const std::byte> item)>;
+using ItemVisitor =
+    std::function<Result<void>(std::uint64_t offset, std::span<const std::byte> item)>;
 
 tl::unexpected<Error> failed() {
   return fail_errno(errno, "read its trees", {}, errno == EPERM ? "run this as root" : "");
@@ -31,7 +32,7 @@ tl::unexpected<Error> failed() {
 
 // Calls visit for the items (key.object, key.type, from..to), in order.
 Result<void> for_each_item(int fd, std::uint64_t tree, Key key, std::uint64_t from,
-                           std::uint64_t to, const Visit& visit) {
+                           std::uint64_t to, const ItemVisitor& visit) {
   while (true) {
     btrfs_ioctl_search_args args{};
     args.key = {.tree_id = tree,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What btrfs says of itself: its chunks, and where a compressed extent is. Needs CAP_SYS_ADMIN.
+// Reads the trees of a mounted btrfs: its chunks, and the place of a compressed extent. Needs
+// CAP_SYS_ADMIN.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace dmremap::files {
 
 namespace {
 
-constexpr std::size_t kLongestText = std::size_t{64} * 1024;  // of a path: NTFS has 32767 units
+constexpr std::size_t kLongestText = std::size_t{64} * 1024;  // longest path: NTFS has 32767 units
 
 std::optional<std::uint64_t> number_in(std::string_view text) {
   std::uint64_t out = 0;
@@ -54,8 +54,9 @@ struct Attributes {
   }
 };
 
-// Of a compressed file fiwalk gives the clusters that are stored, and the holes between them, with
-// `uncompressed_len` for their length; only what is stored has a place.
+// The run that an element describes, if it has a place. For a compressed file fiwalk gives the
+// clusters that are stored, and the holes between them, with `uncompressed_len` as their length;
+// only the stored ones have a place.
 std::optional<FileRun> run_of(const Attributes& attributes) {
   const auto at = attributes.number("img_offset");
   auto length = attributes.number("len");
@@ -72,7 +73,8 @@ struct DfxmlReader::State {
     void operator()(XML_Parser parser) const { ::XML_ParserFree(parser); }
   };
 
-  explicit State(Take take_file) : take(std::move(take_file)), parser(::XML_ParserCreate("UTF-8")) {
+  explicit State(FileHandler take_file)
+      : take(std::move(take_file)), parser(::XML_ParserCreate("UTF-8")) {
     ::XML_SetUserData(parser.get(), this);
     ::XML_SetElementHandler(parser.get(), begin, end);
     ::XML_SetCharacterDataHandler(parser.get(), characters);
@@ -121,7 +123,7 @@ struct DfxmlReader::State {
       type = text.empty() ? '\0' : text.front();
     } else if (name == "fileobject") {
       file->directory = type == 'd';
-      // V: the directory that fiwalk makes up for what no directory names.
+      // Type V is the directory that fiwalk invents for entries that no directory names.
       if (type != 'V' && !is_dot(file->path)) take(std::move(*file));
       file.reset();
     }
@@ -146,16 +148,16 @@ struct DfxmlReader::State {
     return {};
   }
 
-  Take take;
+  FileHandler take;
   std::unique_ptr<std::remove_pointer_t<XML_Parser>, Free> parser;
   std::vector<std::string> file_systems;
-  std::string text;  // of the element that was begun last
+  std::string text;  // the text of the current element
   std::optional<WalkedFile> file;
   bool in_parent = false;
   char type = 0;
 };
 
-DfxmlReader::DfxmlReader(Take take) : state_(std::make_unique<State>(std::move(take))) {}
+DfxmlReader::DfxmlReader(FileHandler take) : state_(std::make_unique<State>(std::move(take))) {}
 DfxmlReader::~DfxmlReader() = default;
 
 Result<void> DfxmlReader::feed(std::string_view text) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where the files of a file system lie, as fiwalk(1) of The Sleuth Kit says it in Digital Forensics
-// XML (https://github.com/dfxml-working-group/dfxml_schema): for each file its name and its runs of
-// bytes on the device. Pure: text in, files out, as they come.
+// Reads the list of files that fiwalk(1) of The Sleuth Kit prints as Digital Forensics XML
+// (https://github.com/dfxml-working-group/dfxml_schema): for each file its name and its runs of
+// bytes on the device. Pure: text goes in piece by piece, and files come out as they are complete.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,9 @@ namespace dmremap::files {
 // and parts without a place are left out.
 struct FileRun {
   std::uint64_t file_offset = 0;
-  ByteRange place;  // of the device
-  // Compressed: the file's bytes there cannot be told apart, and what is unpacked may be more.
+  ByteRange place;  // on the device
+  // The run is compressed. Its bytes in the file cannot be told apart, and unpacked they may be
+  // more.
   bool packed = false;
 
   bool operator==(const FileRun&) const = default;
@@ -39,17 +40,17 @@ struct WalkedFile {
 
 class DfxmlReader {
  public:
-  // Called with each file and directory, but for `.`, `..` and what exists in no directory.
-  using Take = std::function<void(WalkedFile)>;
+  // Called with each file and directory, except `.`, `..` and entries that exist in no directory.
+  using FileHandler = std::function<void(WalkedFile)>;
 
-  explicit DfxmlReader(Take take);
+  explicit DfxmlReader(FileHandler take);
   ~DfxmlReader();
   DfxmlReader(const DfxmlReader&) = delete;
   DfxmlReader& operator=(const DfxmlReader&) = delete;
 
-  // Any bytes, in pieces. Error: io, where they are no XML; from then on nothing more is taken.
+  // Takes any bytes, in pieces. Error io if they are not XML; after that nothing more is taken.
   [[nodiscard]] Result<void> feed(std::string_view text);
-  // After the last piece. Errors: as above, also where the text ends too early.
+  // Call it after the last piece. Errors: as above, also if the text ends too early.
   [[nodiscard]] Result<void> finish();
 
   // The file systems that the text is of, such as "ntfs", "exfat", "fat32".

@@ -24,7 +24,7 @@ namespace dmremap::files {
 namespace {
 
 constexpr std::uint32_t kExtentsAtOnce = 256;
-// No place yet, or none of its own.
+// The extent has no place yet, or none of its own.
 constexpr std::uint32_t kNowhere = FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC;
 
 // fiemap ends in an array of as many extents as it is given room for.
@@ -33,14 +33,14 @@ union Fiemap {
   fiemap head;
 };
 
-struct CloseDirectory {
+struct DirectoryCloser {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
+using Directory = std::unique_ptr<DIR, DirectoryCloser>;
 
-class Walk {
+class FileWalk {
  public:
-  Walk(BadAreas areas, bool btrfs) : areas_(std::move(areas)), btrfs_(btrfs) {}
+  FileWalk(BadAreas areas, bool btrfs) : areas_(std::move(areas)), btrfs_(btrfs) {}
 
   Result<void> run(const std::string& root) {
     const auto facts = look(AT_FDCWD, root.c_str());
@@ -57,7 +57,7 @@ class Walk {
   }
 
   BadFiles result() && {
-    out_.in_no_file = areas_.left();
+    out_.in_no_file = areas_.unclaimed();
     return std::move(out_);
   }
 
@@ -71,7 +71,7 @@ class Walk {
     return facts;
   }
 
-  // On the realtime device of xfs, whose addresses FIEMAP gives without saying so.
+  // True for a file on the realtime device of xfs, whose addresses FIEMAP gives without saying so.
   static bool lies_elsewhere(int fd) {
     fsxattr attributes{};
     return ::ioctl(fd, FS_IOC_FSGETXATTR, &attributes) == 0 &&
@@ -118,18 +118,18 @@ class Walk {
     if (directory) directories_.push_back(path);
   }
 
-  // 0 or an errno.
+  // Adds the bad ranges of one file. Returns 0 or an errno.
   int map(int fd, std::uint64_t inode, BadFile& file) {
     Fiemap map;
     std::uint64_t at = 0;
     while (true) {
       map.head.fm_start = at;
       map.head.fm_length = FIEMAP_MAX_OFFSET - at;
-      // No flag: FIEMAP_FLAG_SYNC would write what waits to be written.
+      // No flag is set: FIEMAP_FLAG_SYNC would write back dirty data.
       map.head.fm_flags = 0;
       map.head.fm_extent_count = kExtentsAtOnce;
       if (::ioctl(fd, FS_IOC_FIEMAP, &map.head) != 0) {
-        // Directories of xfs and btrfs: those are metadata there.
+        // FIEMAP does not work on directories of xfs and btrfs, where they are metadata.
         return file.directory && (errno == EOPNOTSUPP || errno == ENOTTY) ? 0 : errno;
       }
       if (map.head.fm_mapped_extents == 0) return 0;
@@ -144,7 +144,7 @@ class Walk {
 
   int take(int fd, std::uint64_t inode, const fiemap_extent& extent, BadFile& file) {
     if ((extent.fe_flags & kNowhere) != 0) return 0;
-    // Inside of metadata without an address (btrfs says 0).
+    // The data lies inside metadata and has no address (btrfs says 0).
     if ((extent.fe_flags & FIEMAP_EXTENT_DATA_INLINE) != 0 && extent.fe_physical == 0) return 0;
     ByteRange place{extent.fe_physical, extent.fe_length};
     const bool packed = (extent.fe_flags & FIEMAP_EXTENT_ENCODED) != 0;
@@ -155,7 +155,7 @@ class Walk {
     }
     const bool unwritten = (extent.fe_flags & FIEMAP_EXTENT_UNWRITTEN) != 0;
     for (const BadArea& bad : areas_.take(place)) {
-      // One sector less, and nothing of a packed extent can be unpacked.
+      // If one sector of a packed extent is missing, nothing of it can be unpacked.
       ByteRange range{extent.fe_logical, extent.fe_length};
       if (!packed) range = {extent.fe_logical + (bad.at.begin - place.begin), bad.at.length};
       const std::uint64_t sectors = align_up(bad.at.length, kSectorBytes) / kSectorBytes;
@@ -167,35 +167,37 @@ class Walk {
   BadAreas areas_;
   bool btrfs_;
   std::uint64_t mount_ = 0;
-  std::vector<std::string> directories_;                                    // still to be listed
-  std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>> seen_;  // of several names
+  std::vector<std::string> directories_;  // still to be listed
+  std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>>
+      seen_;  // inodes with several names
   BadFiles out_;
 };
 
 }  // namespace
 
-Result<BadFiles> find_bad_files(const Mounted& mounted, std::span<const format::Extent> extents) {
-  if (mounted.by_device) return find_bad_files_by_fiwalk(mounted, extents);
-  std::vector<BadArea> areas = bad_areas(extents, mounted.window);
+Result<BadFiles> find_bad_files(const FileSystemLocation& location,
+                                std::span<const format::Extent> extents) {
+  if (location.by_device) return find_bad_files_by_fiwalk(location, extents);
+  std::vector<BadArea> areas = bad_areas(extents, location.window);
   std::vector<BadArea> outside;
-  const bool btrfs = mounted.fs_type == "btrfs";
+  const bool btrfs = location.fs_type == "btrfs";
   if (btrfs) {
     const FileDescriptor fd(
-        ::open(mounted.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid()) return fail_errno(errno, "open it", mounted.mount_point);
+        ::open(location.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid()) return fail_errno(errno, "open it", location.mount_point);
     auto chunks = read_btrfs_chunks(fd.get());
     if (!chunks) {
-      chunks.error().where = mounted.mount_point;
+      chunks.error().where = location.mount_point;
       return failure_of(chunks);
     }
     auto logical = to_logical(*chunks, areas);
     areas = std::move(logical.areas);
     outside = std::move(logical.outside);
   }
-  Walk walk{BadAreas(std::move(areas)), btrfs};
-  if (auto done = walk.run(mounted.mount_point); !done) return failure_of(done);
+  FileWalk walk{BadAreas(std::move(areas)), btrfs};
+  if (auto done = walk.run(location.mount_point); !done) return failure_of(done);
   BadFiles out = std::move(walk).result();
-  for (const BadAreas::Left& left : BadAreas(std::move(outside)).left()) {
+  for (const BadAreas::UnclaimedRange& left : BadAreas(std::move(outside)).unclaimed()) {
     out.in_no_file.push_back(left);
   }
   return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which files of a file system lie on bad sectors. Asks its driver where files are (FIEMAP), or has
-// fiwalk read it off the device; reads no file's data, follows no link and enters no other mount.
+// Finds the files of a file system that lie on bad sectors. Asks its driver where files are
+// (FIEMAP), or has fiwalk read it from the device. Reads no file's data, follows no link and enters
+// no other mount.
 #pragma once
 
 #include <cstdint>
@@ -9,39 +10,44 @@
 
 #include "base/result.hpp"
 #include "files/bad_areas.hpp"
-#include "files/mounted.hpp"
+#include "files/file_system_location.hpp"
 
 namespace dmremap::files {
 
+// A range of a file that lies on bad sectors.
 struct BadRange {
-  ByteRange range;  // of the file; of a compressed extent: all that cannot be unpacked
-  Sector sector;    // of the set's device: the first bad one
+  ByteRange range;  // in the file; for a compressed extent everything that cannot be unpacked
+  Sector sector;    // the first bad sector of the set's device
   std::uint64_t sectors = 0;
   format::State state = format::State::lost;
   bool unwritten = false;  // preallocated: reads as zeros, and no data was there
 };
 
+// A file with bad ranges.
 struct BadFile {
   std::string path;  // any bytes
   bool directory = false;
   std::vector<BadRange> ranges;
 };
 
-struct Unread {
+// A file that could not be examined, and the errno.
+struct UnreadableFile {
   std::string path;
   int error = 0;
 };
 
+// The result of a walk. `in_no_file` has the bad sectors that no file claimed, and `looked_at`
+// counts the files and directories that were examined.
 struct BadFiles {
-  std::vector<BadFile> files;  // a file with several names once, by the name found first
-  std::vector<Unread> unread;  // could not be looked at, and may lie on bad sectors
-  std::vector<BadAreas::Left> in_no_file;
-  std::uint64_t looked_at = 0;  // files and directories
-  std::string fs_type;          // what was found on the device; empty: as the kernel has it
+  std::vector<BadFile> files;          // a file with several names once, by the name found first
+  std::vector<UnreadableFile> unread;  // may lie on bad sectors too
+  std::vector<BadAreas::UnclaimedRange> in_no_file;
+  std::uint64_t looked_at = 0;
+  std::string fs_type;  // the type found on the device; empty: the one that the kernel names
 };
 
 // Errors: not_supported, permission, io: of the file system as a whole.
-[[nodiscard]] Result<BadFiles> find_bad_files(const Mounted& mounted,
+[[nodiscard]] Result<BadFiles> find_bad_files(const FileSystemLocation& location,
                                               std::span<const format::Extent> extents);
 
 }  // namespace dmremap::files

@@ -48,7 +48,7 @@ class Fiwalk {
   Fiwalk(Fiwalk&& other) noexcept
       : process_(std::exchange(other.process_, 0)), pipe_(std::move(other.pipe_)) {}
   Fiwalk& operator=(Fiwalk&&) = delete;
-  // One that is not heard to its end gets no further than its next line.
+  // A fiwalk that is not read to its end gets no further than its next line.
   ~Fiwalk() { (void)wait(); }
 
   // The next piece of its text; empty at the end.
@@ -81,7 +81,7 @@ bool is_expected(const std::string& file_system) {
 // NTFS compresses 16 clusters at a time, of 4 KiB at most: one bad sector spoils as much as that.
 constexpr std::uint64_t kLargestUnitBytes = std::uint64_t{64} * kKiB;
 
-// Which bytes of the file a bad area in one of its runs takes.
+// The bytes of the file that a bad area in one of its runs makes unreadable.
 ByteRange spoiled(const WalkedFile& file, const FileRun& run, const ByteRange& bad) {
   if (!run.packed) return {run.file_offset + (bad.begin - run.place.begin), bad.length};
   const std::uint64_t begin = align_down(run.file_offset, kLargestUnitBytes);
@@ -90,9 +90,9 @@ ByteRange spoiled(const WalkedFile& file, const FileRun& run, const ByteRange& b
 }
 
 // Matches files as they come against the bad areas.
-class Matching {
+class FiwalkMatcher {
  public:
-  Matching(std::string root, std::vector<BadArea> areas)
+  FiwalkMatcher(std::string root, std::vector<BadArea> areas)
       : root_(std::move(root)), areas_(std::move(areas)) {
     if (!root_.empty() && !root_.ends_with('/')) root_ += '/';
   }
@@ -108,7 +108,7 @@ class Matching {
   }
 
   BadFiles result() && {
-    out_.in_no_file = areas_.left();
+    out_.in_no_file = areas_.unclaimed();
     return std::move(out_);
   }
 
@@ -142,15 +142,15 @@ Result<void> check_file_systems(const std::vector<std::string>& found, const std
 
 }  // namespace
 
-Result<BadFiles> find_bad_files_by_fiwalk(const Mounted& mounted,
+Result<BadFiles> find_bad_files_by_fiwalk(const FileSystemLocation& location,
                                           std::span<const format::Extent> extents) {
-  auto fiwalk = Fiwalk::start(mounted.device);
+  auto fiwalk = Fiwalk::start(location.device);
   if (!fiwalk) return failure_of(fiwalk);
-  Matching matching(mounted.is_mounted() ? mounted.mount_point : std::string(),
-                    bad_areas(extents, mounted.window));
-  DfxmlReader reader([&](const WalkedFile& file) { matching.take(file); });
+  FiwalkMatcher matcher(location.is_mounted() ? location.mount_point : std::string(),
+                        bad_areas(extents, location.window));
+  DfxmlReader reader([&](const WalkedFile& file) { matcher.take(file); });
   const auto about_device = [&](Error error) {
-    if (error.where.empty()) error.where = mounted.device;
+    if (error.where.empty()) error.where = location.device;
     return tl::unexpected(std::move(error));
   };
   while (true) {
@@ -161,17 +161,17 @@ Result<BadFiles> find_bad_files_by_fiwalk(const Mounted& mounted,
   }
   const int status = fiwalk->wait();
   if (reader.file_systems().empty() || status == 0) {
-    if (auto known = check_file_systems(reader.file_systems(), mounted.device); !known) {
+    if (auto known = check_file_systems(reader.file_systems(), location.device); !known) {
       return failure_of(known);
     }
   }
-  // A list that ends early would call what comes after it free space.
+  // If the list ended early, everything after its end would be reported as free space.
   if (status != 0) {
-    return fail(ErrorCode::io, "fiwalk did not come to its end", mounted.device,
+    return fail(ErrorCode::io, "fiwalk did not come to its end", location.device,
                 "look with `fiwalk -x -g -z -O` what it says; the file system may be damaged");
   }
   if (auto whole = reader.finish(); !whole) return about_device(whole.error());
-  BadFiles out = std::move(matching).result();
+  BadFiles out = std::move(matcher).result();
   out.fs_type = reader.file_systems().front();
   return out;
 }

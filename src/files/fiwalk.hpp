@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which files of NTFS, exFAT and FAT lie on bad sectors. Their drivers do not say, or not all of
-// them do, where a file is; fiwalk(1) of The Sleuth Kit reads it off the device, mounted or not.
+// Finds the files of NTFS, exFAT and FAT that lie on bad sectors. Their drivers do not say where a
+// file is, or not all of them do. fiwalk(1) of The Sleuth Kit reads it from the device, mounted or
+// not.
 #pragma once
 
 #include <span>
@@ -11,10 +12,10 @@
 
 namespace dmremap::files {
 
-// Reads the metadata of the file system from `mounted.device`, no file's data. Names that begin
+// Reads the metadata of the file system from `location.device`, no file's data. Names that begin
 // with $ are of the file system itself. Errors: not_supported (fiwalk is not installed; it is
 // another file system, or none that fiwalk knows); io.
-[[nodiscard]] Result<BadFiles> find_bad_files_by_fiwalk(const Mounted& mounted,
+[[nodiscard]] Result<BadFiles> find_bad_files_by_fiwalk(const FileSystemLocation& location,
                                                         std::span<const format::Extent> extents);
 
 }  // namespace dmremap::files

@@ -33,7 +33,8 @@ constexpr std::size_t kDirectory = 256;
 // Directory entry: type, flags, offset in the stream, length, CRC32C, 16 bytes zero.
 constexpr std::size_t kDirectoryEntryBytes = 32;
 constexpr std::size_t kMaxSections = (kHeaderBytes - kDirectory) / kDirectoryEntryBytes;
-constexpr std::uint16_t kRequired = 1;  // flag: who does not know this section must not use the set
+// Flag of a section: a program that does not know the section must not use the set.
+constexpr std::uint16_t kRequired = 1;
 
 enum SectionType : std::uint16_t { identity = 1, configuration = 2, health = 3, table = 4 };
 
@@ -52,7 +53,7 @@ struct Section {
   std::uint32_t crc = 0;
 };
 
-// A section that need not be there, as it lies in the stream.
+// An optional section as it lies in the stream.
 using OptionalSection = UnknownSection;
 
 std::size_t table_offset(const std::vector<OptionalSection>& optional) {
@@ -68,9 +69,10 @@ OptionalSection packed(std::uint16_t type, std::size_t bytes, const Pack& pack) 
   return out;
 }
 
-// What is written beside the required sections. A program that knew less carried unknown sections
-// along and filled its slots to the last entry: such a table comes first. Of what this version adds
-// the evidence is given up first, for it is renewed all the time, then the history, then the facts.
+// The optional sections to write. The table goes before them: an older program, which does not know
+// all of them, may have filled its slots to the last entry. If there is no room, sections are left
+// out from the end: the evidence first, because it is renewed all the time, then the history, then
+// the facts.
 std::vector<OptionalSection> optional_sections(const BodyName& name, const Records& content,
                                                std::size_t entries) {
   std::vector<OptionalSection> known;
@@ -84,7 +86,8 @@ std::vector<OptionalSection> optional_sections(const BodyName& name, const Recor
       pack_recorded_facts(*content.facts, name.term, out);
     }));
   }
-  // Always there with the facts: a section that came and went would move the whole table.
+  // History and evidence are always written together with the facts, empty if need be. A section
+  // that came and went would move the whole table, and every block of it would be written again.
   if (content.facts || !content.health.later_events.empty()) {
     known.push_back(packed(kHistoryType, kHistoryBytes, [&](std::span<std::byte> out) {
       pack_history(content.health.later_events, out);
@@ -194,6 +197,8 @@ EncodedBody encode_body(const BodyName& name, const Records& records, TableImage
         i, set_tag, stream.subspan(i * kPayloadBytes, kPayloadBytes)));
   }
   out.blocks.insert(out.blocks.end(), table_blocks.begin(), table_blocks.end());
+  // The checksum of the body is combined from those of its blocks, so that unchanged blocks are not
+  // hashed again.
   static const Crc32cJoin join(kBlockBytes);
   out.crc = crc32c({});
   for (const auto& block : out.blocks) out.crc = join(out.crc, block->crc());
@@ -202,6 +207,8 @@ EncodedBody encode_body(const BodyName& name, const Records& records, TableImage
 
 namespace {
 
+// The payloads of the blocks one after another. Empty if a block does not check, is not at its
+// index, or is of another set than the first one.
 std::optional<std::vector<std::byte>> stream_of(std::span<const std::byte> blocks) {
   const std::size_t count = blocks.size() / kBlockBytes;
   if (count == 0 || count > kBodyBlocks || blocks.size() % kBlockBytes != 0) return std::nullopt;
@@ -249,7 +256,8 @@ std::optional<Header> read_header(std::span<const std::byte> stream, std::size_t
   return out;
 }
 
-// Sorts the entries into extents and retired ones and checks that no two of them claim a sector.
+// Sorts the entries into extents and retired ones, and checks that no two of them name the same
+// sector of main or of the spare.
 bool read_table(std::span<const std::byte> bytes, DecodedBody& out) {
   if (bytes.size() % kEntryBytes != 0) return false;
   std::vector<Extent> entries;
@@ -289,8 +297,8 @@ bool read_table(std::span<const std::byte> bytes, DecodedBody& out) {
          std::adjacent_find(by_spare.begin(), by_spare.end(), spare_overlap) == by_spare.end();
 }
 
-// Sections lie after the header, do not overlap, and leave only zeros between them: what is carried
-// along then always fits again.
+// True if the sections lie after the header, do not overlap, and have only zeros between them. Then
+// unknown sections that are carried along always fit into the next body.
 bool lie_apart(std::vector<Section> sections, std::span<const std::byte> stream) {
   std::sort(sections.begin(), sections.end(), [](const Section& a, const Section& b) {
     return std::pair(a.offset, a.length) < std::pair(b.offset, b.length);
@@ -312,8 +320,8 @@ constexpr bool is_optional(std::uint16_t type) {
          type == kHistoryType;
 }
 
-// What makes no sense, or names another commit or opening than this body's, counts for nothing and
-// is not carried along. Of two of a type the later one counts.
+// Reads an optional section. One that makes no sense, or names another commit or opening than this
+// body, is ignored and not carried along. Of two sections of one type the later one is taken.
 void read_optional(std::uint16_t type, std::span<const std::byte> bytes, DecodedBody& out) {
   Content& content = out.content;
   switch (type) {
@@ -370,7 +378,7 @@ std::optional<BodyFault> read_section(const Section& section, std::span<const st
   }
 }
 
-// The records, those sections of `header` that are not the table.
+// Reads the records, which are all sections of `header` except the table.
 std::optional<BodyFault> read_records(const Header& header, std::span<const std::byte> stream,
                                       DecodedBody& out) {
   std::array<unsigned, 5> seen{};
@@ -448,8 +456,8 @@ std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> bloc
       !extents_fit(out.content.identity, out.content.retired)) {
     return BodyFault::table;
   }
-  // Ours lies tightly but for the table's block boundary. What a stranger packed tighter could be
-  // read, but not be written again.
+  // This program packs the sections as tightly as it can and begins the table at a block boundary.
+  // A body that another program packed more tightly could be read, but not be written again.
   if (out.entries.size() > table_capacity(out.content.unknown)) return BodyFault::table;
   return out;
 }

@@ -4,8 +4,11 @@
 //   block (4096 bytes) = CRC32C of the other 4092 bytes (4), index in the body (4),
 //                        first 8 bytes of the set UUID (8), payload (4080)
 //   stream             = the payloads one after another; sections lie in the stream
-//   stream [0, 768)    = header: which commit this is (again: the seal must agree), the directory
-//          [768, 4080)    health: what changes with every commit shares the first block
+//   stream [0, 768)    = header: the name of the commit, which must agree with the seal's, and the
+//                        directory
+//          [768, 4080)    health, so that everything that changes with every commit shares the
+//          first
+//                        block
 //          [4080, ...)    identity, configuration, optional sections, unknown ones
 //          table          from the next block boundary: 170 entries of 24 bytes a block
 //
@@ -27,7 +30,7 @@ namespace dmremap::format {
 inline constexpr std::size_t kStreamBytes = kBodyBlocks * kPayloadBytes;
 inline constexpr std::size_t kHeaderBytes = 768;
 
-// Which commit a body belongs to; the same words as in its seal.
+// The name of the commit that a body belongs to. Its fields are those of the seal.
 struct BodyName {
   Uuid set_uuid;
   std::uint64_t sequence = 0;
@@ -39,11 +42,11 @@ struct BodyName {
   bool operator==(const BodyName&) const = default;
 };
 
-// How many entries fit beside the other sections. The optional ones that this version knows give
-// way to entries, so they do not count.
+// How many table entries fit beside the other sections. Optional sections that this version knows
+// give way to entries, so only the unknown ones count.
 [[nodiscard]] std::size_t table_capacity(const std::vector<UnknownSection>& unknown);
 
-// The blocks of one body, kBodyBlocks at most: those of the records first, then those of the table.
+// The blocks of one body, at most kBodyBlocks: first those of the records, then those of the table.
 struct EncodedBody {
   BodyBlocks blocks;
   std::size_t table_block = 0;  // the first one of the table
@@ -53,40 +56,43 @@ struct EncodedBody {
   [[nodiscard]] std::vector<std::byte> bytes() const;
 };
 
-// Encodes the records, and of the table what changed since `table` was last encoded. Requires
-// table.entries().size() <= table_capacity(records.unknown) and texts within their limits (longer
-// fingerprint texts are cut). A copy record that names another commit is left out, and so are
-// optional sections for which there is no room.
+// Encodes the records, and the part of the table that changed since `table` was last encoded.
+// Requires table.entries().size() <= table_capacity(records.unknown) and texts within their limits
+// (longer fingerprint texts are cut). A copy record that names another commit is left out, and so
+// are optional sections for which there is no room.
 [[nodiscard]] EncodedBody encode_body(const BodyName& name, const Records& records,
                                       TableImage& table);
 
-// The bytes of a body whose entries lie as `content` lists them, whether or not they contradict
-// each other: for tests, fuzzers and whoever else makes a body by hand.
+// The bytes of a body whose entries lie in the order of `content`, even if they contradict each
+// other. For tests, fuzzers and other code that makes a body by hand.
 [[nodiscard]] std::vector<std::byte> encoded_body(const BodyName& name, const Content& content);
 
-// Can the records of `body` be decoded again, as those of the set that it names? What would not be
-// read back as it was meant must not be written.
+// True if the records of `body` can be decoded again, as those of the set that it names. A body
+// that would not be read back as it was meant must not be written.
 [[nodiscard]] bool records_decode(const EncodedBody& body);
 
-// Does all that `extents` claim lie where the identity says that there is something: on main, and
-// on the spare outside of the copies of the metadata?
+// True if everything that `extents` name lies within the devices of `identity`: on main, and on the
+// spare outside of the copies of the metadata.
 [[nodiscard]] bool extents_fit(const Identity& identity, std::span<const Extent> extents);
 
+// A body that was decoded. `entries` is the table in the order on disk, in which state good marks
+// an unused place; `content` has the same entries sorted.
 struct DecodedBody {
   BodyName name;
   Content content;
-  std::vector<Extent> entries;  // of the table in disk order; state good marks an unused place
+  std::vector<Extent> entries;
 };
 
+// Why a body cannot be decoded.
 enum class BodyFault {
   block,     // a block's checksum, index or set
   header,    // the header does not make sense
   section,   // a section's checksum, place or contents
   table,     // entries overlap or are out of bounds
-  required,  // a section this version does not know but must: written by a newer one
+  required,  // it needs a section that this version does not know: a newer version wrote it
 };
 
-// Total: any bytes give a body or a fault. `blocks` is what the seal says is in use.
+// Any bytes give a body or a fault. `blocks` are those that the seal says are in use.
 [[nodiscard]] std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> blocks);
 
 }  // namespace dmremap::format

@@ -9,7 +9,8 @@
 namespace dmremap::format {
 
 bool all_zero(std::span<const std::byte> bytes) {
-  // If the first is zero and each equals the one before it, all are; memcmp goes by words.
+  // If the first byte is zero and each byte equals the one before it, all are zero. memcmp compares
+  // whole words.
   return bytes.empty() || (bytes.front() == std::byte{0} &&
                            std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }

@@ -16,12 +16,12 @@ namespace dmremap::format {
 void put_bytes(std::span<std::byte> to, std::size_t offset, std::span<const std::byte> bytes);
 void get_bytes(std::span<const std::byte> from, std::size_t offset, std::span<std::byte> bytes);
 
-// Without padding; the rest of the field must be zero already.
+// Writes `text` without padding; the rest of the field must be zero already.
 void put_text(std::span<std::byte> to, std::size_t offset, std::string_view text);
-// At most `width` bytes of `text`, zero-padded.
+// Writes at most `width` bytes of `text`, padded with zeros.
 void put_padded(std::span<std::byte> to, std::size_t offset, std::size_t width,
                 std::string_view text);
-// None if bytes follow the first zero, or if there is a control character.
+// Empty if bytes follow the first zero, or if there is a control character.
 [[nodiscard]] std::optional<std::string> get_padded(std::span<const std::byte> from,
                                                     std::size_t offset, std::size_t width);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What one commit says about a set, in memory: its records (identity, configuration, health, and
+// The content of one commit, in memory: the records of the set (identity, configuration, health and
 // the optional sections) and its table. A running set keeps the table elsewhere (src/table), in a
 // form that requests can search.
 #pragma once
@@ -27,8 +27,11 @@ inline constexpr std::size_t kMaxPathHintBytes = 256;
 enum class DeviceKind : std::uint8_t { other = 0, disk = 1, partition = 2, image = 3 };
 [[nodiscard]] std::string_view name_of(DeviceKind kind);
 
-// What identifies a device, as far as it could be learnt. Empty strings: not known. Longer texts
-// are cut when stored: wwn, serial 64 bytes, model 48, part_uuid, fs_uuid 40, fs_type 16.
+// The identifying facts of a device, as far as they could be learnt; an empty string means not
+// known. `size` and the block sizes are its geometry, `wwn`, `serial` and `model` come from the
+// hardware, `part_uuid` names its partition, and `fs_uuid` and `fs_type` the file system on it.
+// Longer texts are cut when stored: wwn, serial 64 bytes, model 48, part_uuid, fs_uuid 40,
+// fs_type 16.
 struct Fingerprint {
   DeviceKind kind = DeviceKind::other;
   SectorCount size;
@@ -40,12 +43,14 @@ struct Fingerprint {
   std::string part_uuid;
   std::string fs_uuid;
   std::string fs_type;
-  // Where it was last seen. A hint to look there first, never identity.
+  // The path where the device was last seen. It is a hint where to look first, never identity.
   std::string path_hint;
 
   bool operator==(const Fingerprint&) const = default;
 };
 
+// The set: its name, the UUIDs that `create` gave to it and to its two devices, the time of its
+// creation, and the fingerprints of the devices at that time.
 struct Identity {
   std::string name;
   Uuid set_uuid;
@@ -58,8 +63,9 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-// What a field of the policy may hold, both ends included. Metadata may come from anybody's disk:
-// what decodes must not make a start take minutes, nor gigabytes of memory.
+// The values that a field of the policy may have, both ends included. Metadata may come from a disk
+// of unknown origin, so a value that decodes must not make a start take minutes or gigabytes of
+// memory.
 struct PolicyRange {
   std::uint32_t least;
   std::uint32_t most;
@@ -73,7 +79,9 @@ inline constexpr PolicyRange kLostRecheckS{1, 31'536'000};
 inline constexpr PolicyRange kReadRetries{1, 16};
 inline constexpr PolicyRange kProbeUnits{1, 64};
 
-// Policy. Defaults are those of a new set; no version before these ranges wrote anything else.
+// The policy of a set: how long a request may take, how often lost sectors are read again, how
+// often a failed read is repeated, and how many units a probe of main reads. The defaults are those
+// of a new set; versions before these ranges wrote nothing else.
 struct Configuration {
   std::uint32_t request_deadline_ms = 30'000;
   std::uint32_t lost_recheck_s = 3'600;
@@ -83,7 +91,8 @@ struct Configuration {
   bool operator==(const Configuration&) const = default;
 };
 
-// What changes all the time. Counters are over the life of the set.
+// The state of a set that changes all the time: counters over the life of the set, how far a scrub
+// has come, whether the last stop was clean, and the latest events.
 struct Health {
   std::uint64_t main_read_errors = 0;
   std::uint64_t main_write_errors = 0;
@@ -93,18 +102,20 @@ struct Health {
   std::uint64_t starts = 0;
   std::uint64_t scrub_position = 0;
   std::uint64_t scrub_passes = 0;
-  // Recorded by a clean stop, cleared by a start (promise 12): print of main's superblock area.
+  // A clean stop sets `clean` and records a print of main's superblock area; a start clears it
+  // (promise 12).
   bool clean = false;
   Sha256 main_print{};
   std::uint64_t next_event = 1;
-  std::vector<Event> events;  // of the kinds of version 1, oldest first, at most kStoredEvents
-  // Of later kinds, oldest first, at most kHistoryEvents: they lie in the section "history".
+  // Events of the kinds of version 1, oldest first, at most kStoredEvents.
+  std::vector<Event> events;
+  // Events of later kinds, oldest first, at most kHistoryEvents. They lie in the section "history".
   std::vector<Event> later_events;
 
   bool operator==(const Health&) const = default;
 };
 
-// A section this version does not know and that may be ignored: carried along unchanged.
+// A section that this version does not know and may ignore. It is carried along unchanged.
 struct UnknownSection {
   std::uint16_t type = 0;
   std::uint16_t flags = 0;
@@ -113,13 +124,13 @@ struct UnknownSection {
   bool operator==(const UnknownSection&) const = default;
 };
 
-// Everything but the table.
+// Everything in a commit except its table.
 struct Records {
   Identity identity;
   Configuration configuration;
   Health health;
-  // Optional sections. When there is no room for them beside the table, they are left out of what
-  // is written: first the evidence, then the history, then the facts.
+  // Optional sections. Those for which there is no room beside the table are not written: the
+  // evidence is left out first, then the history, then the facts.
   std::optional<CopyRecord> copy;
   std::optional<RecordedFacts> facts;
   std::optional<Evidence> evidence;
@@ -128,10 +139,11 @@ struct Records {
   bool operator==(const Records&) const = default;
 };
 
+// The records together with the table.
 struct Content : Records {
-  // Sorted by main sector, disjoint; every state but good and retired.
+  // The extents of main in every state but good, sorted by main sector and disjoint.
   std::vector<Extent> extents;
-  // Retired spare sectors, sorted by spare sector, disjoint.
+  // The retired spare sectors, sorted by spare sector and disjoint.
   std::vector<Extent> retired;
 
   bool operator==(const Content&) const = default;

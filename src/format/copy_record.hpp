@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// That a verified copy of the set was made: an optional section of a body.
+// The record of a verified copy of the set: an optional section of a body.
 //
-// It names the commit that carries it. A program that does not know it carries it along unchanged
-// into its own commits, where it names an earlier one and so counts for nothing: it cannot go stale
-// unnoticed.
+// It names the commit that carries it. A program that does not know the section carries it along
+// unchanged into its own commits. There it names an earlier commit and is ignored, so that it
+// cannot become out of date unnoticed.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct CopyRecord {
 
 // `out` is zeroed and kCopyRecordBytes long.
 void pack_copy_record(const CopyRecord& record, std::span<std::byte> out);
-// None, for whatever is no record, or one of another commit than `sequence`.
+// Empty if the bytes are no record, or one of another commit than `sequence`.
 [[nodiscard]] std::optional<CopyRecord> unpack_copy_record(std::span<const std::byte> from,
                                                            std::uint64_t sequence);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What happened to a set, as `events` shows it; the last kStoredEvents are kept in the metadata.
+// Events of a set, as the verb `events` shows them. The last kStoredEvents are kept in the
+// metadata.
 #pragma once
 
 #include <cstdint>
@@ -38,12 +39,12 @@ enum class EventKind : std::uint8_t {
   data_lost,
   table_low,
 };
-// Whether the health section may hold an event of this kind.
+// True if the health section may hold an event of this kind.
 [[nodiscard]] constexpr bool is_of_version_1(EventKind kind) {
   return kind <= EventKind::stop;
 }
 
-// "remap", "readonly", "spare-low": the words of the cli surface.
+// The word that the command line shows, such as "remap", "readonly" or "spare-low".
 [[nodiscard]] std::string_view name_of(EventKind kind);
 [[nodiscard]] std::optional<EventKind> event_kind_of(std::uint8_t code);
 

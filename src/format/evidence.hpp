@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What some blocks of main held when a commit was made: an optional section of a body, "evidence".
-// It tells main as it was left from a copy of it, and from the same disk changed elsewhere.
+// Hashes of some blocks of main, taken for a commit: an optional section of a body, "evidence".
+// They distinguish main as it was left from an older copy of it, and from the same disk after other
+// programs changed it.
 //
-// Like the facts it names the term of the opening that wrote it, and counts in commits of that term
-// alone: a program that does not know it may have written to main since.
+// Like the facts, the section names the term of the opening that wrote it and is valid in commits
+// of that term alone: a program that does not know it may have written to main since.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,7 @@ inline constexpr std::size_t kEvidenceBytes = 512;
 
 // `out` is zeroed and kEvidenceBytes long.
 void pack_evidence(const Evidence& evidence, std::uint64_t term, std::span<std::byte> out);
-// None: no such section, or of another term.
+// Empty if the bytes are no such section, or one of another term.
 [[nodiscard]] std::optional<Evidence> unpack_evidence(std::span<const std::byte> from,
                                                       std::uint64_t term);
 

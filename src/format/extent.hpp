@@ -35,8 +35,9 @@ inline constexpr std::uint64_t kMaxExtentSectors = (std::uint64_t{1} << 24U) - 1
   return {SpareIndex{static_cast<std::uint8_t>(word >> 40U & 0xffU)}, {word & kMaxSector}};
 }
 
-// `spare` means something for remapped and retired extents only (else 0), `main` for all but
-// retired ones (else 0).
+// `main` is the run of main's sectors; it is 0 for retired extents. `spare` is where the data lies
+// on the spare; it is 0 unless the extent is remapped or retired. An extent also keeps the evidence
+// of its origin: cause(), bound_sequence() and bound_time().
 class Extent {
  public:
   Extent() = default;
@@ -51,15 +52,16 @@ class Extent {
     return {unpacked_spare(spare_word_), {main_word_ >> 40U}};
   }
 
-  // The evidence: errno that caused it (0: by hand or imported), low 32 bits of the sequence of the
-  // commit that bound it, wall clock seconds then (for people; wraps in 2106).
+  // The evidence of its origin: the errno that caused it (0 if it was made by hand or imported),
+  // the low 32 bits of the sequence of the commit that bound it, and the wall clock seconds then
+  // (for people; they wrap in 2106).
   [[nodiscard]] std::uint8_t cause() const { return static_cast<std::uint8_t>(spare_word_ >> 56U); }
   [[nodiscard]] std::uint32_t bound_sequence() const { return bound_sequence_; }
   [[nodiscard]] std::uint32_t bound_time() const { return bound_time_; }
   Extent& with_evidence(int cause_errno, std::uint64_t sequence, std::uint64_t wall_ns);
 
-  // The part of this extent that `range` (of main sectors) covers, spare address moved along. Not
-  // for retired extents; requires an overlap.
+  // The part of this extent that `range` (of main sectors) covers, with the spare address moved
+  // accordingly. Requires an overlap, and an extent that is not retired.
   [[nodiscard]] Extent slice(SectorRange range) const;
   // True if `next` continues this extent in state, place and evidence, so that one entry can hold
   // both.
@@ -67,8 +69,8 @@ class Extent {
   // Requires joins(next).
   [[nodiscard]] Extent joined(const Extent& next) const;
 
-  // All of an extent, for who packs extents closer. `place`: spare sector : 40, spare index : 8,
-  // state : 8, cause : 8.
+  // The fields of an extent, for code that packs extents more closely. `place` is spare sector :
+  // 40, spare index : 8, state : 8, cause : 8.
   struct Parts {
     Sector first;
     std::uint32_t count = 0;
@@ -80,7 +82,7 @@ class Extent {
     return {main().first, static_cast<std::uint32_t>(main_word_ >> 40U), spare_word_,
             bound_sequence_, bound_time_};
   }
-  // Requires what parts() gave.
+  // Requires a value that parts() returned.
   explicit Extent(const Parts& parts)
       : main_word_(parts.first.value | std::uint64_t{parts.count} << 40U),
         spare_word_(parts.place),

@@ -35,7 +35,7 @@ std::optional<std::vector<Event>> unpack_history(std::span<const std::byte> from
   std::vector<Event> out;
   for (std::size_t i = 0; i < count; ++i) {
     auto event = unpack_event(from.subspan(kEvents + i * kEventBytes, kEventBytes));
-    // A kind of a later version: the event is not shown, the others are.
+    // An event of a kind that a later version added is left out, and the others are shown.
     if (event) out.push_back(std::move(*event));
   }
   return out;

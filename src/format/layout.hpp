@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where things are on a spare: eight copies of two slots, each a seal and a body.
+// The layout of the metadata on a spare: eight copies of two slots, each of a seal and a body.
 //
 //   copy (1024 sectors)  = slot A (256 KiB) + slot B (256 KiB)
 //   slot                 = seal block (4 KiB, of which 512 bytes are the seal) + 63 body blocks
@@ -45,7 +45,7 @@ struct SlotAddress {
   unsigned slot = 0;  // 0 = A, 1 = B
 };
 
-// "A" or "B", also of a column.
+// "A" or "B": the name of a slot, and of the column of all such slots.
 [[nodiscard]] constexpr std::string_view slot_name(unsigned slot) {
   return slot == 0 ? "A" : "B";
 }

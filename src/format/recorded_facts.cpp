@@ -100,7 +100,7 @@ std::string_view name_of(FactKind kind) {
 
 void pack_recorded_facts(const RecordedFacts& facts, std::uint64_t term, std::span<std::byte> out) {
   DMREMAP_ASSERT(out.size() == kRecordedFactsBytes);
-  // One of each list in turn: neither device's facts push the other's out.
+  // The lists take turns, so that the facts of one device do not push out those of the other.
   Packer packer(out);
   for (std::size_t i = 0; i < std::max(facts.main.size(), facts.spare.size()); ++i) {
     if (i < facts.main.size()) packer.add(kMainRole, facts.main[i]);

@@ -103,8 +103,8 @@ Seal read_fields(std::span<const std::byte> block) {
   return seal;
 }
 
-// What a right checksum alone does not promise: fields inside their limits, copies where a device
-// of this size has them.
+// Checks what a valid checksum does not promise: that the fields are within their limits, and that
+// the copies lie where a device of this size has them.
 bool plausible(const Seal& seal) {
   return seal.role == kRoleSpare && seal.spare_index == 0 && seal.copy < kCopies &&
          seal.slot < kSlots && seal.slot == column_of(seal.sequence) && seal.body_blocks >= 1 &&
@@ -126,6 +126,8 @@ SealReading unpack_seal(std::span<const std::byte> block) {
   if (!out.has_magic || load_le<std::uint32_t>(block, kCrc) != crc32c(block.first(kCrc))) {
     return out;
   }
+  // Version and feature words are checked before everything else, because a later version may have
+  // changed the meaning of any other field.
   const auto incompatible = load_le<std::uint64_t>(block, kIncompatible);
   if (load_le<std::uint32_t>(block, kVersion) != kFormatVersion ||
       (incompatible & ~kKnownFeatures.incompatible) != 0) {

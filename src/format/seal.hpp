@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The seal: the 512 bytes that make a slot valid. It says which commit the body is, whose it is and
-// where it belongs. It lies alone at the start of a 4 KiB block and is written as one block.
+// The seal: the 512 bytes that make a slot valid. It names the commit in the body, the set and
+// device that it belongs to, and its own place. It lies alone at the start of a 4 KiB block and is
+// written as one block.
 //
 //   offset size
 //        0    8  magic "dm-remap"
@@ -46,8 +47,8 @@ inline constexpr std::size_t kSealBytes = 512;
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::uint8_t kRoleSpare = 1;
 
-// The feature bits this version knows: none yet. Planned under incompatible bits: table blocks
-// outside the slots, several spares.
+// Feature bits. This version knows none yet. Table blocks outside the slots and several spares are
+// planned under incompatible bits.
 struct Features {
   std::uint64_t compatible = 0;
   std::uint64_t read_only_compatible = 0;
@@ -57,6 +58,7 @@ struct Features {
 };
 inline constexpr Features kKnownFeatures{};
 
+// The fields of a seal, as the table above describes them.
 struct Seal {
   Features features;
   Uuid set_uuid;
@@ -79,23 +81,26 @@ struct Seal {
   bool operator==(const Seal&) const = default;
 };
 
-// Requires block.size() == kBlockBytes; writes all of it.
+// Fills all of `block` with the seal and zeros. Requires block.size() == kBlockBytes.
 void pack_seal(const Seal& seal, std::span<std::byte> block);
 
+// What is known of a seal after its bytes were checked.
 enum class SealCheck {
   ok,
   empty,         // the block is all zero
-  corrupt,       // anything else that is no seal
-  newer_format,  // checks, but of a version or with incompatible features that we do not know
+  corrupt,       // anything else that is no valid seal
+  newer_format,  // checks, but has a version or incompatible features that this program does not
+                 // know
 };
 
+// A seal as it was read. `has_magic` says that the block once was a seal, whether it checks or not.
 struct SealReading {
   SealCheck check = SealCheck::corrupt;
-  bool has_magic = false;  // something of ours was here
-  Seal seal;               // valid only with `ok`
+  bool has_magic = false;
+  Seal seal;  // valid only with `ok`
 };
 
-// Total: any 4096 bytes give a verdict. Does not look at the place: see belongs_at.
+// Any 4096 bytes give a result. It does not check the place of the seal: belongs_at() does.
 [[nodiscard]] SealReading unpack_seal(std::span<const std::byte> block);
 
 // True if the seal names exactly this place, by address, index and slot.

@@ -42,7 +42,7 @@ constexpr TextField kFpTexts[] = {
     {&Fingerprint::path_hint, kFpPath, kMaxPathHintBytes},
 };
 
-// Devices name themselves freely; the format keeps printable text only.
+// A device may put any bytes into its names; the format keeps printable text only.
 std::string printable(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -141,7 +141,7 @@ constexpr std::size_t kEvErrno = 30;
 constexpr std::size_t kEvZero = 31;
 constexpr std::size_t kEvText = 32;
 
-// On disk a severity has a number of its own, whatever order the logger gives them.
+// A severity has a number of its own on disk, which does not depend on the order in the logger.
 std::uint8_t stored(Severity severity) {
   switch (severity) {
     case Severity::info:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The required sections of a body but for the table: identity, configuration, health. Each packs
-// into a zeroed field of fixed size and unpacks totally: none where the bytes make no sense.
-// Optional sections have a file each: copy_record, evidence, history, recorded_facts.
+// The required sections of a body except the table: identity, configuration and health. Each packs
+// into a zeroed field of fixed size. Unpacking accepts any bytes and returns nothing if they make
+// no sense. Optional sections have a file each: copy_record, evidence, history, recorded_facts.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ void pack_health(const Health& health, std::span<std::byte> out);
 [[nodiscard]] std::optional<Configuration> unpack_configuration(std::span<const std::byte> from);
 [[nodiscard]] std::optional<Health> unpack_health(std::span<const std::byte> from);
 
-// One event, kEventBytes; of the health section and of the history.
+// One event of kEventBytes, as it lies in the health section and in the history.
 void pack_event(const Event& event, std::span<std::byte> out);
 [[nodiscard]] std::optional<Event> unpack_event(std::span<const std::byte> from);
 

@@ -14,7 +14,8 @@ namespace dmremap::format {
 
 namespace {
 
-// Entries are disjoint, so where one begins is its name.
+// The key of an entry is the sector where it begins, since entries are disjoint. Retired entries
+// begin on the spare, so the top bit keeps their keys apart from those of main.
 std::uint64_t key_of(const Extent& extent) {
   return extent.state() == State::retired ? packed(extent.spare().first) | std::uint64_t{1} << 63U
                                           : extent.main().first.value;
@@ -79,8 +80,9 @@ TableChange TableImage::change_to(std::span<const Extent> extents,
   return out;
 }
 
-// Only the spare needs this look: a table holds every sector of main once, but a mistake could give
-// one sector of the spare to two of main, and then both would read what was written last.
+// Only sectors of the spare need this check. A table holds every sector of main once, but a mistake
+// could give one sector of the spare to two sectors of main, and then both would read what was
+// written last.
 bool TableImage::claim_spare(const TableChange& change) {
   for (const Extent& extent : change.removed) {
     if (names_spare(extent)) spare_.erase(extent.spare().first);
@@ -98,6 +100,7 @@ bool TableImage::claim_spare(const TableChange& change) {
       claimed.push_back(first);
       continue;
     }
+    // The claims so far are taken back, so that a refused change leaves no trace.
     for (const SpareAddress& mine : claimed) spare_.erase(mine);
     for (const Extent& gone : change.removed) {
       if (names_spare(gone)) spare_.emplace(gone.spare().first, gone.spare().end());
@@ -138,6 +141,7 @@ bool TableImage::apply(const TableChange& change) {
     DMREMAP_ASSERT(is_new);
     put(place, extent);
   }
+  // Unused places at the end are not written: they would only lengthen the table.
   while (!entries_.empty() && entries_.back().state() == State::good) {
     put(entries_.size() - 1, Extent{});
     entries_.pop_back();
@@ -163,6 +167,7 @@ std::shared_ptr<const BodyBlock> TableImage::encode(std::size_t block) const {
 }
 
 const BodyBlocks& TableImage::blocks(std::size_t first, std::span<const std::byte, 8> set_tag) {
+  // A block contains its own index and the tag of the set, so all blocks change with either.
   if (first != first_block_ || !std::ranges::equal(set_tag, set_tag_)) {
     blocks_.clear();
     first_block_ = first;
@@ -180,7 +185,7 @@ std::uint32_t TableImage::crc() const {
   std::uint32_t out = crc32c({});
   if (blocks_.empty()) return out;
   for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) out = join(out, blocks_[i]->payload_crc());
-  // The last one holds as many entries as there are, and behind them zeros that do not count.
+  // The last block is filled up with zeros, which are not part of the section.
   const std::size_t left = (entries_.size() - (blocks_.size() - 1) * kBlockEntries) * kEntryBytes;
   return Crc32cJoin(left)(out, crc32c(blocks_.back()->payload().first(left)));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The table as it lies on disk: entries in places that they keep from commit to commit, and the
-// blocks that hold them. A change touches the blocks of the entries that changed and no others;
-// the rest is neither encoded nor hashed again.
+// The table as it lies on disk: entries that keep their places from commit to commit, and the
+// blocks that hold them. A change touches only the blocks of the entries that changed; the other
+// blocks are neither encoded nor hashed again.
 #pragma once
 
 #include <cstdint>
@@ -49,12 +49,18 @@ class BodyBlock {
 };
 using BodyBlocks = std::vector<std::shared_ptr<const BodyBlock>>;
 
-// What makes one table of another.
+// The difference between two tables: the entries to remove and then to add.
 struct TableChange {
   std::vector<Extent> removed;
   std::vector<Extent> added;
 };
 
+// The entries of one table and their encoded blocks. `entries_` is indexed by place; `unused_` has
+// the free places and `places_` finds the place of an entry by where the entry begins. `spare_` has
+// the runs of spare sectors that entries name, to refuse a second claim. `blocks_` are the blocks
+// as they were encoded for a body in which the table begins at block `first_block_`; a null pointer
+// marks one that changed since.
+//
 // Not thread-safe.
 class TableImage {
  public:
@@ -62,22 +68,22 @@ class TableImage {
   // `entries` in disk order; state good marks an unused place.
   explicit TableImage(std::vector<Extent> entries);
 
-  // What makes the entries exactly `extents` and `retired`.
+  // The change after which the entries are exactly `extents` and `retired`.
   [[nodiscard]] TableChange change_to(std::span<const Extent> extents,
                                       std::span<const Extent> retired) const;
-  // Requires that every removed extent is an entry. An added extent that begins where a removed one
-  // did takes its place; the others go to the lowest unused places, in their order: equal histories
-  // give equal images. False, and nothing is changed: two entries would name one sector of the
-  // spare.
+  // Applies a change. Requires that every removed extent is an entry. An added extent that begins
+  // where a removed one did takes its place. The others go to the lowest unused places, in their
+  // order, so that equal histories give equal images. Returns false and changes nothing if two
+  // entries would name the same sector of the spare.
   [[nodiscard]] bool apply(const TableChange& change);
 
-  // In disk order, up to the last one in use.
+  // The entries in disk order, up to the last one in use.
   [[nodiscard]] const std::vector<Extent>& entries() const { return entries_; }
-  // How many are in use.
+  // The number of entries in use.
   [[nodiscard]] std::size_t used() const { return entries_.size() - unused_.size(); }
 
-  // The blocks that hold the entries when the first of them is block `first` of a body, those that
-  // changed since the last call encoded anew.
+  // The blocks that hold the entries, if the first of them is block `first` of a body. Only blocks
+  // that changed since the last call are encoded.
   [[nodiscard]] const BodyBlocks& blocks(std::size_t first, std::span<const std::byte, 8> set_tag);
   // CRC32C of the bytes of all entries, from the blocks of the last call.
   [[nodiscard]] std::uint32_t crc() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What can be said of one slot, in the order in which it is asked: the first that fits.
+// The verdicts on a slot. They are tried in this order, and the first that fits is the verdict.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@ namespace dmremap::format {
 enum class Verdict : std::uint8_t {
   unreadable,  // the device gave an error for the seal or the body
   empty,       // the seal block is all zero
-  foreign,     // a right seal of another set, another device or a newer format
-  corrupt,     // no right seal
-  misplaced,   // a right seal of this set that belongs elsewhere
-  torn,        // a right seal; the body is not the one it seals
+  foreign,     // a valid seal of another set, another device or a newer format
+  corrupt,     // no valid seal
+  misplaced,   // a valid seal of this set that belongs elsewhere
+  torn,        // a valid seal, but the body is not the one that it seals
   stale,       // whole, but not the winner
   good,        // whole, and the winner
 };

@@ -15,6 +15,8 @@ Sector sector_at(std::uint64_t offset) {
   return Sector{offset / kSectorBytes};
 }
 
+// The errno for the front end. It is EIO for every error, because a user of a disk expects no
+// other.
 int upward(io::IoStatus status) {
   return status.ok() ? 0 : EIO;
 }
@@ -44,6 +46,8 @@ std::optional<ByteDisk::ReadOutcome> ByteDisk::read_or_later(std::uint64_t offse
                                                              std::size_t length,
                                                              const Scratch& scratch,
                                                              const remap::Disk::Later& later) {
+  // Only whole blocks can be answered later, because the later answer has the blocks that were read
+  // and not a part of them.
   const bool whole_blocks = offset % unit_bytes_ == 0 && length % unit_bytes_ == 0;
   if (!whole_blocks || length == 0 || is_too_long(length, scratch) || offset >= size_bytes_) {
     return read(offset, length, scratch);
@@ -74,6 +78,7 @@ int ByteDisk::read_blocks(std::uint64_t offset, std::span<std::byte> out) {
 }
 
 int ByteDisk::write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
+  // Waits for read-modify-writes of the same blocks, which would write back old data over this.
   const WriteGate::Pass beside(gate_, WriteGate::Access::shared, offset, offset + data.size());
   return upward(disk_.write(sector_at(offset), data, fua));
 }
@@ -95,9 +100,11 @@ ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
   const auto whole = scratch.payload.first(last - first);
   const std::size_t head = offset - first;
   const std::size_t tail = last - end;
+  // `data` may lie in the payload, so it is moved before the edges are read.
   std::memmove(whole.data() + head, data.data(), data.size());
 
   const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, last);
+  // From the read of the edges to the write no other write of these blocks may run.
   const auto edge = scratch.edge;
   if (head != 0) {
     const int error = upward(disk_.read(sector_at(first), edge));

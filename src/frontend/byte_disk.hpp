@@ -3,9 +3,9 @@
 // blocks.
 //
 // Invariants
-//  - A request is answered whole or with an error, never short but at the end of the disk.
-//  - An error is EIO whatever failed below; only EOPNOTSUPP of zeroing passes, because the kernel
-//    then falls back to plain writes.
+//  - A request is answered whole or with an error, short only at the end of the disk.
+//  - Every error is EIO, except EOPNOTSUPP of zeroing, because the kernel then falls back to plain
+//    writes.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace dmremap::frontend {
 
-// The memory of one request at a time, for what is not whole blocks.
+// The memory of one request at a time, used for requests that are not whole blocks.
 struct Scratch {
   // Aligned to 4096 bytes; the longest request and a unit at each of its ends.
   std::span<std::byte> payload;
@@ -33,8 +33,8 @@ class ByteDisk {
 
   struct ReadOutcome {
     int error = 0;  // an errno
-    std::span<const std::byte>
-        bytes;  // in the payload; shorter than asked at the end, empty past it
+    // Lies in the payload. It is shorter than asked at the end of the disk, and empty past it.
+    std::span<const std::byte> bytes;
   };
   struct WriteOutcome {
     int error = 0;          // an errno; ENOSPC past the end
@@ -46,18 +46,19 @@ class ByteDisk {
 
   // Reads into the payload. EINVAL: it is longer than the scratch is made for.
   ReadOutcome read(std::uint64_t offset, std::size_t length, const Scratch& scratch);
-  // As remap::Disk::read_or_later; waits for what is not whole blocks. `later` may be given any
-  // errno.
+  // Like remap::Disk::read_or_later; waits if the request is not whole blocks. `later` may be given
+  // any errno.
   std::optional<ReadOutcome> read_or_later(std::uint64_t offset, std::size_t length,
                                            const Scratch& scratch, const remap::Disk::Later& later);
   // `data` may lie in the payload, which is clobbered.
   // Parts of logical blocks are read, changed and written while no other write of them runs.
   WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,
                      const Scratch& scratch);
-  // What of the range lies on the disk reads as zeros afterwards. Returns an errno. On EOPNOTSUPP
-  // nothing was changed.
+  // Zeroes the part of the range that lies on the disk. Returns an errno. On EOPNOTSUPP nothing was
+  // changed.
   int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
-  // As remap::Disk's: `heard` is the account of whoever asks.
+  // Like that of remap::Disk. `heard` is the record of the caller of the failed flushes that were
+  // reported to it.
   int flush_for(remap::FlushHeard& heard);
   void begin_hearing(remap::FlushHeard& heard) const { disk_.begin_hearing(heard); }
 
@@ -67,7 +68,7 @@ class ByteDisk {
   }
   int read_blocks(std::uint64_t offset, std::span<std::byte> out);
   int write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua);
-  // The blocks that lie whole in the range; no error where the disk cannot discard.
+  // Discards the blocks that lie whole in the range. No error if the disk cannot discard.
   int discard(std::uint64_t offset, std::uint64_t length);
 
  private:

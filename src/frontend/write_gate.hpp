@@ -12,7 +12,7 @@
 //  - Passes that meet an exclusive one are entered in a list when they are asked for, and wait only
 //    for those before them: a steady stream of shared ones cannot starve an exclusive one, and no
 //    circle of waits can form. An exclusive pass also waits for the shared ones that announced
-//    themselves before it; these wait for nobody.
+//    themselves before it, which do not wait at all.
 #pragma once
 
 #include <atomic>
@@ -69,7 +69,7 @@ class WriteGate {
     Access access_;
     std::uint64_t first_;
     std::uint64_t end_;
-    std::optional<table::Pins::Pin> pin_;  // none: the pass is in the list
+    std::optional<table::Pins::Pin> pin_;  // empty if the pass is in the list
     Pass* earlier_ = nullptr;              // in the order of asking
     Pass* later_ = nullptr;
   };
@@ -112,7 +112,7 @@ class WriteGate {
 
   table::Pins announced_{system_scheduling()};  // shared passes that are not in the list
   std::atomic<unsigned> exclusive_{0};          // passes, held or asked for
-  std::mutex mutex_;  // of everything below, and of the links between the passes
+  std::mutex mutex_;  // guards everything below, and the links between the passes
   std::condition_variable left_;
   Pass* last_ = nullptr;
   unsigned waiting_ = 0;

@@ -10,14 +10,14 @@
 #include <string>
 
 #include "base/units.hpp"
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 namespace dmremap::io {
 
 struct Geometry {
   SectorCount size;                          // whole logical blocks
   std::uint32_t logical_block_bytes = 512;   // the smallest request; a power of two, 512 to 65536
-  std::uint32_t physical_block_bytes = 512;  // what the medium writes at once; >= logical
+  std::uint32_t physical_block_bytes = 512;  // the unit of the medium; >= logical
 
   [[nodiscard]] SectorCount unit() const { return SectorCount::from_bytes(logical_block_bytes); }
   bool operator==(const Geometry&) const = default;
@@ -56,7 +56,7 @@ class BlockDevice {
   virtual ~BlockDevice() = default;
 
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
-  // How a person would name it; no identity.
+  // The name of the device for messages. It does not identify it.
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const IoCounters& counters() const { return counters_; }
 
@@ -65,12 +65,13 @@ class BlockDevice {
   IoStatus read(Sector first, std::span<std::byte> out);
   // Done means the device has it, not that it is durable: see flush.
   IoStatus write(Sector first, std::span<const std::byte> data);
-  // As many calls of read or write, in any order or all at once: for a device that can, the time of
-  // the slowest. Each op gets its own status. Writes of one call may not overlap.
+  // Does as many reads or writes as there are ops, in any order or all at once. On a device that
+  // can do them at once, it takes the time of the slowest. Each op gets its own status. The writes
+  // of one call may not overlap.
   void read_many(std::span<ReadOp> ops);
   void write_many(std::span<WriteOp> ops);
-  // All writes that were done before the call are durable, or it fails; a failure is final for what
-  // it covered: a later success says nothing about those writes.
+  // Makes all writes durable that were done before the call, or fails. A failure is final for the
+  // writes it covered: a later success says nothing about them.
   IoStatus flush();
   // The range reads as zeros afterwards; the device may unmap it.
   IoStatus write_zeroes(SectorRange range);
@@ -79,13 +80,14 @@ class BlockDevice {
 
  protected:
   BlockDevice(std::string path, const Geometry& geometry);
-  // Before anybody else has the device.
+  // May be called only before the device is given to other code.
   void set_geometry(const Geometry& geometry) { geometry_ = geometry; }
 
  private:
   virtual IoStatus do_read(Sector first, std::span<std::byte> out) = 0;
   virtual IoStatus do_write(Sector first, std::span<const std::byte> data) = 0;
-  // Ops whose status is not ok are skipped. By default one after another, in the order given.
+  // Skips ops whose status is not ok. The default does the ops one after another, in the order
+  // given.
   virtual void do_read_many(std::span<ReadOp> ops);
   virtual void do_write_many(std::span<WriteOp> ops);
   virtual IoStatus do_flush() = 0;

@@ -22,7 +22,7 @@ bool exists(const std::string& path) {
 bool is_in_sysfs(int fd) {
   struct stat facts {};
   if (::fstat(fd, &facts) != 0) return false;
-  // Where sysfs is not mounted nothing can be told.
+  // If sysfs is not mounted, nothing can be told, and the device counts as present.
   return !exists("/sys/dev/block") || exists(os::sysfs_directory_of(facts.st_rdev));
 }
 

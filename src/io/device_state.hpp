@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a device shows without a request to its medium: is it there, how large is it, does the
-// kernel take writes to it. Asked by ioctl, fstat and sysfs only, so that a sleeping disk sleeps
-// on.
+// The state of a device that can be learnt without a request to its medium: whether it is there,
+// how large it is, and whether the kernel takes writes to it. It is found by ioctl, fstat and sysfs
+// only, so that a sleeping disk is not woken.
 #pragma once
 
 #include <optional>

@@ -35,10 +35,10 @@ bool is_aligned(const void* memory) {
   return reinterpret_cast<std::uintptr_t>(memory) % AlignedBuffer::kAlignment == 0;
 }
 
-// Goes on after a first transfer of `moved` bytes (-1: errno) was not all of `bytes`:
-// `transfer(done)` is one system call for what is left. A device that answers nothing inside its
-// size, or less than a block, has lost its end, or is no longer there: an error of the device,
-// never zeros, and no bad sector.
+// Goes on with a request after the first transfer moved only `moved` of `bytes` (-1: it failed with
+// errno). `transfer(done)` is one system call for the part that is left. A device that transfers
+// nothing inside its size, or less than a block, has lost its end or is no longer there. That is an
+// error of the device; it is neither read as zeros nor taken for a bad sector.
 template <typename Transfer>
 [[gnu::noinline]] IoStatus transfer_rest(ssize_t moved, std::size_t bytes, std::size_t block_bytes,
                                          Transfer transfer) {
@@ -47,7 +47,7 @@ template <typename Transfer>
     if (moved < 0) {
       if (errno != EINTR) return {errno};
     } else {
-      // Direct I/O can only go on from a block's start.
+      // Direct I/O can only go on from the start of a block.
       const std::size_t whole = align_down(static_cast<std::size_t>(moved), block_bytes);
       if (whole == 0) return {ENXIO};
       done += whole;
@@ -100,7 +100,7 @@ IoStatus write_all(int fd, off_t offset, std::span<const std::byte> data, std::s
   });
 }
 
-// For memory that direct I/O does not take.
+// Reads into memory that is not aligned for direct I/O, through an aligned buffer.
 [[gnu::noinline]] IoStatus read_bounced(int fd, off_t offset, std::span<std::byte> out,
                                         std::size_t block_bytes) {
   while (!out.empty()) {
@@ -127,7 +127,8 @@ IoStatus write_all(int fd, off_t offset, std::span<const std::byte> data, std::s
   return kIoOk;
 }
 
-// As far as this machine knows, without asking the server of a network or FUSE file system.
+// True if `end` lies beyond the end of the file, as far as the kernel knows without asking the
+// server of a network or FUSE file system.
 bool reaches_beyond_file(int fd, std::uint64_t end) {
   struct statx facts {};
   return ::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &facts) == 0 &&
@@ -186,15 +187,16 @@ IoStatus FileDevice::do_read(Sector first, std::span<std::byte> out) {
   return read_bounced(fd_.get(), offset, out, block_bytes);
 }
 
-// A write must not make a truncated image longer: what lies between would read as zeros. The look
-// and the write are two steps; docs/fault-model.md names what may happen in between.
+// A write must not make a truncated image longer: the part between its old end and the write would
+// read as zeros. The check and the write are two steps; docs/fault-model.md names what may happen
+// in between.
 bool FileDevice::is_truncated_before(Sector end) const {
   return !is_block_device_ && reaches_beyond_file(fd_.get(), end.byte_offset());
 }
 
 IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {
-  // An image without direct I/O lies in memory (tmpfs), where the look would cost as much as the
-  // write: there DeviceWatch alone notices.
+  // An image without direct I/O lies in memory (tmpfs), where the check would cost as much as the
+  // write. There DeviceWatch alone notices a truncation.
   if (direct_) return write_direct(first, data);
   return write_all(fd_.get(), static_cast<off_t>(first.byte_offset()), data,
                    geometry().logical_block_bytes);
@@ -212,7 +214,7 @@ std::size_t FileDevice::ring_bytes(IoStatus status, std::span<const std::byte> m
   return status.ok() && (!direct_ || is_aligned(memory.data())) ? memory.size() : 0;
 }
 
-// What the ring does not answer, or not whole, is done again one by one.
+// Requests that the ring did not do, or did only in part, are done again one by one.
 void FileDevice::do_read_many(std::span<ReadOp> ops) {
   std::vector<Ring::Transfer> transfers;
   for (const ReadOp& op : ops) {
@@ -232,7 +234,7 @@ void FileDevice::do_write_many(std::span<WriteOp> ops) {
     if (op.status.ok() && is_truncated_before(op.first + SectorCount::from_bytes(op.data.size()))) {
       op.status = {ENXIO};
     }
-    // A write does not change what it is given.
+    // The ring takes pointers to mutable memory, but a write does not change it.
     auto* memory = const_cast<std::byte*>(op.data.data());
     transfers.push_back({memory, ring_bytes(op.status, op.data), op.first.byte_offset()});
   }

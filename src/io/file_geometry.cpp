@@ -28,8 +28,8 @@ constexpr std::uint32_t kSmallestBlockBytes = 512;
 constexpr std::uint32_t kLargestBlockBytes = 65536;
 constexpr std::uint32_t kImagePhysicalBlockBytes = 4096;
 
-// The offset alignment of direct I/O; 0 where it cannot be had; nothing where the kernel or the
-// file system (FUSE, before Linux 6.1 all) does not say.
+// The offset alignment that direct I/O needs: 0 if direct I/O is not possible, and nothing if the
+// kernel or the file system (FUSE; before Linux 6.1 all of them) does not say.
 std::optional<std::uint32_t> direct_offset_alignment(int fd) {
 #ifdef STATX_DIOALIGN
   struct statx facts {};
@@ -41,7 +41,8 @@ std::optional<std::uint32_t> direct_offset_alignment(int fd) {
   return std::nullopt;
 }
 
-// Where nobody says, one small read tells: EINVAL means that the block is too small.
+// If neither kernel nor file system says it, one small read tells: EINVAL means that the block is
+// too small.
 bool small_direct_read_is_refused(int fd) {
   AlignedBuffer buffer(kSmallestBlockBytes);
   return ::pread(fd, buffer.span().data(), buffer.size(), kSmallestBlockBytes) < 0 &&
@@ -140,7 +141,8 @@ bool zeroes_by_writing(const std::string& path) {
 bool zeroes_fast(const std::string& path) {
   const auto storage = os::storage_of(path);
   if (storage && storage->is_block_device()) return !zeroes_by_writing(path);
-  // Those that only change which blocks a file has; a FUSE server, say, may do anything.
+  // File systems for which zeroing only changes which blocks a file has. Others, such as a FUSE
+  // server, may do anything.
   struct statfs where {};
   if (!storage || ::statfs(path.c_str(), &where) != 0) return false;
   constexpr std::array<std::uint32_t, 4> kKnown{EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the kernel says about the size and the blocks of an open file or block device.
+// The size and the blocks of an open file or block device, as the kernel reports them.
 #pragma once
 
 #include <cstdint>
@@ -13,25 +13,25 @@ namespace dmremap::io {
 // `path` is for the message only.
 Result<std::uint64_t> size_bytes(int fd, bool is_block_device, const std::string& path);
 Result<Geometry> block_device_geometry(int fd, const std::string& path);
-// See FileDevice::open for what an image's blocks are.
+// The geometry of an image. FileDevice::open says how its blocks are chosen.
 Result<Geometry> image_geometry(int fd, bool direct, const std::string& path);
 
-// False where the file system takes O_DIRECT but says that this file cannot do it (it then goes
-// through the page cache behind our back: ext4 with data=journal, say), and on tmpfs, which is the
-// page cache: memory for its requests need not be aligned.
+// False if the file system accepts O_DIRECT but says that it cannot do it for this file. It then
+// uses the page cache all the same (ext4 with data=journal, for example). Also false on tmpfs,
+// which is the page cache: memory for its requests need not be aligned.
 bool can_be_direct(int fd);
 
 // Fails (block_size) if a device of `bytes` ends with less than a whole logical block.
 Result<void> check_whole_blocks(std::uint64_t bytes, const Geometry& geometry, bool is_block_device,
                                 const std::string& path);
 
-// Whether the kernel would write zeros over a range that it is to zero or to punch a hole into,
-// because the block device cannot do it by itself. False for images: their file systems refuse what
-// they cannot do.
+// True if the kernel would have to write zeros over a range that is to be zeroed or punched,
+// because the block device cannot do it by itself. False for images: their file systems refuse
+// requests that they cannot do.
 bool zeroes_by_writing(const std::string& path);
 
-// Whether zeroing a range (BlockDevice::write_zeroes) takes no time that grows with it, as far as
-// the kernel or the kind of file system says. False where nothing does.
+// True if the time to zero a range (BlockDevice::write_zeroes) does not grow with its length, as
+// far as the kernel or the type of the file system says. False if neither says so.
 bool zeroes_fast(const std::string& path);
 
 }  // namespace dmremap::io

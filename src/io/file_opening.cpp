@@ -62,7 +62,7 @@ tl::unexpected<Error> open_failed(int error, const std::string& path, bool is_bl
   return fail_errno(error, "open", path);
 }
 
-// Direct if the file system offers it.
+// Opens with O_DIRECT if the file system offers it.
 Result<OpenedStorage> open_as(const std::string& path, int flags, bool is_block_device) {
   OpenedStorage opened;
   opened.is_block_device = is_block_device;
@@ -83,16 +83,17 @@ Result<OpenedStorage> open_as(const std::string& path, int flags, bool is_block_
   return opened;
 }
 
-// O_EXCL on a loop device does not keep others from what it is a view of: the file or device below,
-// and other loop devices over the same bytes. Those are held too. A file below is locked shared:
-// views of different parts of it may live side by side, but nobody may hold all of it.
+// O_EXCL on a loop device does not exclude users of its backing file or device, nor of other loop
+// devices over the same bytes. Those are held too. A backing file is locked shared: views of
+// different parts of it may exist side by side, but no other program may hold all of it.
 Result<void> hold_below(const std::string& path, std::vector<FileDescriptor>& held) {
   const auto storage = os::storage_of(path);
   const auto view =
       storage && storage->is_block_device() ? os::loop_backing(storage->device) : std::nullopt;
   if (!view) return {};
   const auto below = os::storage_of(view->path);
-  // Deleted, or out of sight: nobody can open it by that name either.
+  // The backing file is deleted or not visible here, so no other program can open it by that name
+  // either.
   if (!below) return {};
   const int exclusive = below->is_block_device() ? O_EXCL : 0;
   FileDescriptor fd(::open(view->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | exclusive));
@@ -149,8 +150,8 @@ Result<OpenedStorage> open_once(const std::string& path, OpenMode mode) {
   return opened;
 }
 
-// The requests that a killed process had in its ring keep its files open, and locked, for a moment
-// after the process is gone from /proc: nobody is to be found then who uses them.
+// The requests that a killed process had in its ring keep its files open and locked for a moment
+// after the process is gone from /proc. Then no user of the file can be found.
 constexpr std::chrono::milliseconds kLetGo{10'000};
 constexpr std::chrono::milliseconds kLookEvery{20};
 

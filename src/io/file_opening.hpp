@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Opening a device or an image the way OpenMode asks, or saying why not and who is in the way.
+// Opens a device or an image the way OpenMode asks. If that is refused, the error says why and
+// names who uses it.
 #pragma once
 
 #include <string>
@@ -15,12 +16,12 @@ struct OpenedStorage {
   FileDescriptor fd;
   bool is_block_device = false;
   bool direct = false;  // opened with O_DIRECT
-  // What lies below a loop device that is held, held with it.
+  // The backing files or devices of a loop device that is held; they are held with it.
   std::vector<FileDescriptor> below;
 };
 
-// Waits up to 10 s for what is in use by nobody who can be found: a process that was killed may
-// still be letting go of it. Errors as FileDevice::open.
+// If the storage is in use but no user can be found, it waits up to 10 s: a process that was killed
+// may not have released it yet. Errors as FileDevice::open.
 Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode);
 
 }  // namespace dmremap::io

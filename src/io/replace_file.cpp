@@ -22,9 +22,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where a file is, or would be: an entry of a directory that is held. Links are behind us, but
-// those of procfs (/dev/stdout leads to one), which only the kernel can follow.
-struct Place {
+// The place of a file that exists or is to be made: a name in a directory that is held open.
+// Symbolic links have been followed, except those of procfs (/dev/stdout leads to one), which only
+// the kernel can follow.
+struct FilePlace {
   os::TrustedDirectory directory;
   std::string name;
   bool is_kernel_link = false;
@@ -37,9 +38,10 @@ bool is_in_procfs(const os::TrustedDirectory& directory) {
   return ::fstatfs(directory.fd(), &where) == 0 && where.f_type == PROC_SUPER_MAGIC;
 }
 
-// Follows the links at the end of a path, but none that belongs to another user: it could lead from
-// a directory of that user's, where a report is wanted, to any file of the system.
-Result<Place> find_place(const std::string& path) {
+// Follows the symbolic links at the end of a path, but none that belongs to another user. Such a
+// link could lead from a directory of that user, where a report is wanted, to any file of the
+// system.
+Result<FilePlace> find_place(const std::string& path) {
   std::string at = path;
   for (int links = 0; links < 40; ++links) {
     auto directory = os::TrustedDirectory::open_parent_of(at, os::PathTrust::no_foreign_links);
@@ -47,7 +49,7 @@ Result<Place> find_place(const std::string& path) {
     const fs::path name = fs::path(at).filename();
     struct stat st {};
     const bool is_there = ::fstatat(directory->fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!is_there || !S_ISLNK(st.st_mode)) return Place{std::move(*directory), name.string()};
+    if (!is_there || !S_ISLNK(st.st_mode)) return FilePlace{std::move(*directory), name.string()};
     if (st.st_uid != 0 && st.st_uid != ::geteuid()) {
       return fail(ErrorCode::permission,
                   fmt::format("is a link that belongs to another user (uid {})", st.st_uid), path,
@@ -57,7 +59,7 @@ Result<Place> find_place(const std::string& path) {
     const bool is_file =
         ::fstatat(directory->fd(), name.c_str(), &target, 0) == 0 && S_ISREG(target.st_mode);
     if (!is_file && is_in_procfs(*directory)) {
-      return Place{std::move(*directory), name.string(), true};
+      return FilePlace{std::move(*directory), name.string(), true};
     }
     std::error_code error;
     const fs::path leads_to = fs::read_symlink(directory->entry(name.string()), error);
@@ -67,7 +69,7 @@ Result<Place> find_place(const std::string& path) {
   return fail_errno(ELOOP, "write it", path);
 }
 
-Result<void> replace(const Place& place, const std::string& path, std::string_view bytes,
+Result<void> replace(const FilePlace& place, const std::string& path, std::string_view bytes,
                      mode_t mode) {
   std::string draft = place.path() + ".XXXXXX";
   const FileDescriptor file(::mkostemp(draft.data(), O_CLOEXEC));
@@ -108,7 +110,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes) {
                                      access | nofollow | O_NOCTTY | O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, "open it", path);
   if (S_ISREG(st.st_mode)) return replace(*place, path, bytes, st.st_mode & 07777);
-  // What was looked at may have been exchanged since.
+  // The file may have been exchanged since it was checked.
   struct stat opened {};
   if (::fstat(file.get(), &opened) != 0) return fail_errno(errno, "look at", path);
   if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))

@@ -47,8 +47,8 @@ void Ring::run(int fd, std::span<Transfer> transfers, Direction direction) {
   }
 }
 
-// Leaves nothing in flight: what the kernel took is waited for, whatever happens, because its
-// memory belongs to the caller.
+// Leaves nothing in flight. Whatever happens, it waits for all transfers that the kernel took,
+// because their memory belongs to the caller.
 void Ring::run_batch(int fd, std::span<Transfer> batch, Direction direction) {
   unsigned queued = 0;
   for (Transfer& transfer : batch) {
@@ -67,8 +67,8 @@ void Ring::run_batch(int fd, std::span<Transfer> batch, Direction direction) {
   while (queued > 0) {
     const int taken = usable_ ? io_uring_submit_and_wait(ring_.get(), queued) : wait_for_one();
     if (taken < 0 && taken != -EINTR && taken != -EAGAIN && usable_) {
-      // The kernel takes no more. What it did not take stays in the queue, so that nothing may ever
-      // be submitted again; what it took is still to come.
+      // The kernel takes no more. Transfers that it did not take stay in the queue, so nothing may
+      // ever be submitted again. Those that it took will still complete.
       usable_ = false;
       queued -= std::min(queued, io_uring_sq_ready(ring_.get()));
     }

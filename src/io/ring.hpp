@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Several preads or pwrites at once, through io_uring.
+// Does several preads or pwrites at once, through io_uring.
 #pragma once
 
 #include <cstddef>
@@ -26,13 +26,13 @@ class Ring {
     [[nodiscard]] bool is_whole() const {
       return bytes != 0 && result >= 0 && static_cast<std::size_t>(result) == bytes;
     }
-    // The device answered with an error; trying again is not for the transfer to decide.
+    // True if the device answered with an error. The ring does not try again.
     [[nodiscard]] bool failed() const;
     [[nodiscard]] int error() const { return -result; }
   };
   static constexpr int kNotDone = -(1 << 20);
 
-  // None if the kernel gives none.
+  // Null if the kernel offers no io_uring.
   static std::unique_ptr<Ring> create();
   ~Ring();
   Ring(const Ring&) = delete;

@@ -33,15 +33,15 @@ void in_blocks(BlockDevice& device, Sector first, std::span<std::byte> bytes, Ea
 
 Undo::Undo(BlockDevice& device, const std::vector<SectorRange>& ranges) : device_(device) {
   for (const SectorRange& range : ranges) {
-    Kept kept{range.first, AlignedBuffer(range.count.bytes())};
+    SavedRange kept{range.first, AlignedBuffer(range.count.bytes())};
     if (device.read(kept.first, kept.bytes.span()).ok()) {
-      kept_.push_back(std::move(kept));
+      saved_.push_back(std::move(kept));
       continue;
     }
     in_blocks(device, kept.first, kept.bytes.span(), [&](Sector at, std::span<std::byte> block) {
-      Kept one{at, AlignedBuffer(block.size())};
+      SavedRange one{at, AlignedBuffer(block.size())};
       if (device.read(at, one.bytes.span()).ok()) {
-        kept_.push_back(std::move(one));
+        saved_.push_back(std::move(one));
       } else {
         covers_all_ = false;
       }
@@ -50,9 +50,9 @@ Undo::Undo(BlockDevice& device, const std::vector<SectorRange>& ranges) : device
 }
 
 Undo::~Undo() {
-  if (kept_.empty()) return;
+  if (saved_.empty()) return;
   bool whole = true;
-  for (Kept& kept : kept_) {
+  for (SavedRange& kept : saved_) {
     if (device_.write(kept.first, kept.bytes.span()).ok()) continue;
     in_blocks(device_, kept.first, kept.bytes.span(),
               [&](Sector at, std::span<std::byte> block) { whole = put_back(at, block) && whole; });
@@ -63,7 +63,8 @@ Undo::~Undo() {
 
 bool Undo::put_back(Sector first, std::span<const std::byte> block) {
   if (device_.write(first, block).ok()) return true;
-  // What could not be overwritten (a bad sector, a hole of an image on a full disk) is as it was.
+  // Blocks that could not be overwritten (a bad sector, a hole of an image on a full disk) still
+  // hold their old content, and need no write.
   AlignedBuffer now(block.size());
   return device_.read(first, now.span()).ok() && std::ranges::equal(now.span(), block);
 }

@@ -10,8 +10,8 @@
 
 namespace dmremap::io {
 
-// Keeps what ranges of a device hold and, unless disarmed, writes it back at the end. What could
-// not be read is not written back.
+// Saves the contents of ranges of a device and, unless disarmed, writes them back when it is
+// destroyed. Blocks that could not be read are not written back.
 class Undo {
  public:
   Undo(BlockDevice& device, const std::vector<SectorRange>& ranges);
@@ -19,23 +19,23 @@ class Undo {
   Undo& operator=(const Undo&) = delete;
   ~Undo();
 
-  // Everything could be read, and so can be put back.
+  // True if everything could be read, and so can be written back.
   [[nodiscard]] bool covers_all() const { return covers_all_; }
-  void disarm() { kept_.clear(); }
+  void disarm() { saved_.clear(); }
 
  private:
-  struct Kept {
+  struct SavedRange {
     Sector first;
     AlignedBuffer bytes;
   };
   bool put_back(Sector first, std::span<const std::byte> block);
 
   BlockDevice& device_;
-  std::vector<Kept> kept_;
+  std::vector<SavedRange> saved_;
   bool covers_all_ = true;
 };
 
-// Plain writes: a device may answer write_zeroes by forgetting instead.
+// Uses plain writes, because a device may do write_zeroes by unmapping the range.
 IoStatus overwrite_with_zeros(BlockDevice& device, SectorRange range);
 
 }  // namespace dmremap::io

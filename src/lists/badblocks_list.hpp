@@ -14,13 +14,13 @@
 
 namespace dmremap::lists {
 
-inline constexpr std::uint64_t kBadblocksBlockBytes = 1024;  // what badblocks takes unless told
+inline constexpr std::uint64_t kBadblocksBlockBytes = 1024;  // the default of badblocks
 
 // Whole sectors, at most 64 MiB. Errors: usage.
 [[nodiscard]] Result<void> check_badblocks_size(std::uint64_t block_bytes);
 
-// Total: any bytes give the sectors of the blocks, in the order of the list, or an error (usage)
-// whose `where` is `name:LINE`. Requires a size that check_badblocks_size accepts.
+// Any bytes give the sectors of the blocks, in the order of the list, or an error (usage) whose
+// `where` is `name:LINE`. Requires a size that check_badblocks_size accepts.
 [[nodiscard]] Result<std::vector<SectorRange>> parse_badblocks(std::string_view text,
                                                                const std::string& name,
                                                                std::uint64_t block_bytes);

@@ -25,16 +25,16 @@ struct ErrorLine {
 
 constexpr std::string_view kSectorMark = ", sector ";
 
-// What follows `mark` in `line`; none where it is not in it.
+// The part of `line` that follows `mark`; nothing if the line does not contain it.
 std::optional<std::string_view> after(std::string_view line, std::string_view mark) {
   const std::size_t at = line.find(mark);
   if (at == std::string_view::npos) return std::nullopt;
   return line.substr(at + mark.size());
 }
 
-// Only causes that can be the medium's: a full thin volume ("critical space allocation error"), a
-// reservation ("critical nexus error") or an unknown command ("critical target error") are no
-// reason to doubt a sector.
+// Accepts only causes that can lie in the medium. A full thin volume ("critical space allocation
+// error"), a reservation ("critical nexus error") or an unknown command ("critical target error")
+// are no reason to doubt a sector.
 std::optional<ErrorLine> parse_line(std::string_view line) {
   ErrorLine out;
   auto rest = after(line, "critical medium error, dev ");
@@ -47,7 +47,8 @@ std::optional<ErrorLine> parse_line(std::string_view line) {
   const std::size_t end = rest->find(kSectorMark);
   if (end == std::string_view::npos) return std::nullopt;
   out.device = rest->substr(0, end);
-  // What a device is called has no blanks: two lines that ran into one another are no line.
+  // The name of a device has no blanks. If there is one, two lines ran into one another, and
+  // neither is used.
   if (out.device.empty() || out.device.find_first_of(" \t,") != std::string_view::npos) {
     return std::nullopt;
   }

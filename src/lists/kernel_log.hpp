@@ -32,8 +32,8 @@ struct KernelLogErrors {
 // True if a line is one of the above, of any disk.
 [[nodiscard]] bool is_kernel_log(std::string_view text);
 
-// Total: any bytes give the errors of `device` ("sdb" or "/dev/sdb"), in the order of the log, or
-// an error (usage): no device named, or the log has no error of it. Its hint names the disks that
+// Any bytes give the errors of `device` ("sdb" or "/dev/sdb"), in the order of the log, or an error
+// (usage): no device is named, or the log has no error of it. The hint then names the disks that
 // the log has errors of.
 [[nodiscard]] Result<KernelLogErrors> parse_kernel_log(std::string_view text,
                                                        const std::string& name,

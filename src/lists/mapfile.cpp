@@ -54,7 +54,7 @@ bool has_failed(Status status) {
   return status != Status::untried && status != Status::finished;
 }
 
-// Neighbours of one status as one.
+// Appends an area, and joins it with the one before if both have the same status.
 void append(std::vector<MapfileArea>& areas, const MapfileArea& area) {
   if (area.bytes == 0) return;
   if (!areas.empty() && areas.back().status == area.status) {

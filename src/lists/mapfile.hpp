@@ -33,15 +33,15 @@ struct MapfileArea {
   bool operator==(const MapfileArea&) const = default;
 };
 
-// Total: any bytes give areas, in order and adjoining, or an error (usage) whose `where` is
-// `name:LINE`. Areas with a failed status end at or before 2^40 sectors; an untried one may reach
-// to the end of the numbers, as ddrescue writes it for a device of unknown size.
+// Any bytes give adjoining areas in order, or an error (usage) whose `where` is `name:LINE`. Areas
+// with a failed status end at or before 2^40 sectors. An untried one may reach to the largest
+// number, as ddrescue writes it for a device of unknown size.
 [[nodiscard]] Result<std::vector<MapfileArea>> parse_mapfile(std::string_view text,
                                                              const std::string& name);
 
-// `areas` as parse_mapfile gives them. Neighbours of one status are joined, empty ones left out.
-// The status line lets ddrescue begin anew with whatever is untried. `program`: of the first
-// comment.
+// Prints `areas`, which are such as parse_mapfile returns. Neighbours with the same status are
+// joined and empty areas left out. The status line lets ddrescue begin anew with everything that is
+// untried. `program` is named in the first comment.
 [[nodiscard]] std::string print_mapfile(std::span<const MapfileArea> areas,
                                         std::string_view program);
 

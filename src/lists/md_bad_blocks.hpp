@@ -14,7 +14,7 @@
 
 namespace dmremap::lists {
 
-// Total: any bytes give the ranges in the order of the list, or an error (usage) whose `where` is
+// Any bytes give the ranges in the order of the list, or an error (usage) whose `where` is
 // `name:LINE`. Ranges are not empty and end at or before 2^40 sectors.
 [[nodiscard]] Result<std::vector<SectorRange>> parse_md_bad_blocks(std::string_view text,
                                                                    const std::string& name);

@@ -10,8 +10,10 @@
 
 namespace dmremap::metadata {
 
-// Which commit. Ordered by (sequence, term) alone: `wall_ns` is for people, and two commits that
-// differ only in `id` are a fork, not an order.
+// Names one commit. `sequence` counts the commits of a set and `term` its openings; together they
+// give the order. `id` is random, so that two commits which two openings gave the same numbers can
+// be told apart: they are siblings, and neither is the later one. `wall_ns` is the time of the
+// commit, for people only.
 struct CommitName {
   std::uint64_t sequence = 0;
   std::uint64_t term = 0;

@@ -14,7 +14,8 @@ bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// Commits share the blocks that did not change; equal ones that were encoded twice are few.
+// Commits share the blocks that did not change, so that comparing the pointers mostly suffices. The
+// bytes of blocks that are equal but were encoded twice are compared.
 bool equal(const std::shared_ptr<const format::BodyBlock>& a,
            const std::shared_ptr<const format::BodyBlock>& b) {
   return a == b || equal(a->bytes(), b->bytes());
@@ -28,7 +29,7 @@ SectorCount blocks_to_sectors(std::size_t blocks) {
   return {blocks * format::kBlockSectors.value};
 }
 
-// `copy_of` says for each op which copy it wrote.
+// The copies of which at least one write failed. `copy_of[i]` is the copy that `ops[i]` wrote.
 CopySet failed_copies(std::span<const io::WriteOp> ops, std::span<const unsigned> copy_of) {
   CopySet out;
   for (std::size_t i = 0; i < ops.size(); ++i) {
@@ -77,9 +78,10 @@ CopySet CommitWriter::write_bodies(const CommitImage& image, CopySet copies) {
     if (!copies.contains(copy)) continue;
     const auto at = address(image, copy);
     const Sector body = format::body_sector(positions_, at);
-    written_[copy] = missing_blocks(image, copy);
+    written_runs_[copy] = missing_blocks(image, copy);
+    // From here on the slot is a mixture. It is known again only once it was read back.
     known_[copy][at.slot].reset();
-    for (const BlockRun& run : written_[copy]) {
+    for (const BlockRun& run : written_runs_[copy]) {
       const std::span<std::byte> bytes = bytes_of(run);
       for (std::size_t i = run.first; i < run.second; ++i) {
         std::ranges::copy(image.blocks[i]->bytes(),
@@ -100,6 +102,8 @@ CopySet CommitWriter::write_seals(const CommitImage& image, CopySet copies) {
     if (!copies.contains(copy)) continue;
     const auto at = address(image, copy);
     format::Seal seal = image.seal;
+    // Each seal names its own place, so that one that a drive wrote or returns elsewhere is
+    // noticed.
     seal.copy = static_cast<std::uint8_t>(at.copy);
     seal.slot = static_cast<std::uint8_t>(at.slot);
     seal.byte_offset = format::slot_sector(positions_, at).byte_offset();
@@ -111,15 +115,15 @@ CopySet CommitWriter::write_seals(const CommitImage& image, CopySet copies) {
   return copies - failed_copies(ops, copy_of);
 }
 
-std::vector<CommitWriter::Expected> CommitWriter::written(const CommitImage& image,
-                                                          CopySet copies) {
-  std::vector<Expected> out;
+std::vector<CommitWriter::ExpectedBytes> CommitWriter::expected_bytes(const CommitImage& image,
+                                                                      CopySet copies) {
+  std::vector<ExpectedBytes> out;
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (!copies.contains(copy)) continue;
     const auto at = address(image, copy);
     out.push_back({copy, format::slot_sector(positions_, at),
                    seal_blocks_.span().subspan(copy * kBlockBytes, kBlockBytes)});
-    for (const BlockRun& run : written_[copy]) {
+    for (const BlockRun& run : written_runs_[copy]) {
       out.push_back({copy, format::body_sector(positions_, at) + blocks_to_sectors(run.first),
                      bytes_of(run)});
     }
@@ -128,10 +132,11 @@ std::vector<CommitWriter::Expected> CommitWriter::written(const CommitImage& ima
 }
 
 CopySet CommitWriter::verify(const CommitImage& image, CopySet copies) {
-  const std::vector<Expected> all = written(image, copies);
+  const std::vector<ExpectedBytes> all = expected_bytes(image, copies);
   CopySet failed;
-  // As much at once as there is memory to read into; one piece is never longer than a body.
-  std::span<const Expected> rest(all);
+  // Reads as much at once as read_back_ has room for. One piece is never longer than a body, so
+  // that every batch has at least one.
+  std::span<const ExpectedBytes> rest(all);
   while (!rest.empty()) {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < rest.size(); ++count) {
@@ -144,10 +149,10 @@ CopySet CommitWriter::verify(const CommitImage& image, CopySet copies) {
   return copies - failed;
 }
 
-void CommitWriter::compare(std::span<const Expected> batch, CopySet& failed) {
+void CommitWriter::compare(std::span<const ExpectedBytes> batch, CopySet& failed) {
   std::vector<io::ReadOp> ops;
   std::size_t offset = 0;
-  for (const Expected& expected : batch) {
+  for (const ExpectedBytes& expected : batch) {
     ops.push_back({expected.at, read_back_.span().subspan(offset, expected.bytes.size())});
     offset += expected.bytes.size();
   }
@@ -157,49 +162,53 @@ void CommitWriter::compare(std::span<const Expected> batch, CopySet& failed) {
   }
 }
 
-CommitWriter::CopyNow CommitWriter::look_at_copy(const CommitImage& image, unsigned copy) {
-  switch (look_again(image, copy)) {
-    case SealNow::same:
+CommitWriter::CopyState CommitWriter::recheck_copy(const CommitImage& image, unsigned copy) {
+  switch (recheck_seal(image, copy)) {
+    // Only a seal that is still ours says that the body should be ours as well.
+    case SealState::same:
       break;
-    case SealNow::unreadable:
-      return CopyNow::unreadable;
-    case SealNow::damaged:
-    case SealNow::older:
-      return CopyNow::wrong;
-    case SealNow::other:
-      return CopyNow::foreign;
+    case SealState::unreadable:
+      return CopyState::unreadable;
+    case SealState::damaged:
+    case SealState::older:
+      return CopyState::wrong;
+    case SealState::other:
+      return CopyState::foreign;
   }
+  // All blocks are compared, because a drive may lose or overwrite one that no recent commit wrote.
   const auto back = read_back_.span().first(image.seal.body_blocks * kBlockBytes);
   if (!device_.read(format::body_sector(positions_, address(image, copy)), back).ok()) {
-    return CopyNow::unreadable;
+    return CopyState::unreadable;
   }
   for (std::size_t i = 0; i < image.blocks.size(); ++i) {
     if (!equal(back.subspan(i * kBlockBytes, kBlockBytes), image.blocks[i]->bytes())) {
-      return CopyNow::wrong;
+      return CopyState::wrong;
     }
   }
-  return CopyNow::whole;
+  return CopyState::whole;
 }
 
 void CommitWriter::forget(unsigned copy) {
   for (auto& slot : known_[copy]) slot.reset();
 }
 
-CommitWriter::SealNow CommitWriter::look_again(const CommitImage& image, unsigned copy) {
+CommitWriter::SealState CommitWriter::recheck_seal(const CommitImage& image, unsigned copy) {
   const auto at = address(image, copy);
   const Sector start = format::slot_sector(positions_, at);
   const auto block = read_back_.span().first(kBlockBytes);
-  if (!device_.read(start, block).ok()) return SealNow::unreadable;
+  if (!device_.read(start, block).ok()) return SealState::unreadable;
   const format::SealReading now = format::unpack_seal(block);
-  if (now.check == format::SealCheck::newer_format) return SealNow::other;
-  if (now.check != format::SealCheck::ok) return SealNow::damaged;
+  // This program writes no newer format, so another one did.
+  if (now.check == format::SealCheck::newer_format) return SealState::other;
+  if (now.check != format::SealCheck::ok) return SealState::damaged;
   const format::Seal& seal = now.seal;
   if (seal.set_uuid != image.seal.set_uuid || seal.device_uuid != image.seal.device_uuid) {
-    return SealNow::other;
+    return SealState::other;
   }
-  if (!format::belongs_at(seal, at, start)) return SealNow::damaged;
-  if (seal.commit == image.seal.commit) return SealNow::same;
-  return order_of(seal) < order_of(image.seal) ? SealNow::older : SealNow::other;
+  // A seal of this device in a wrong place shows a write that the drive misdirected, not a writer.
+  if (!format::belongs_at(seal, at, start)) return SealState::damaged;
+  if (seal.commit == image.seal.commit) return SealState::same;
+  return order_of(seal) < order_of(image.seal) ? SealState::older : SealState::other;
 }
 
 bool CommitWriter::is_overtaken(const CommitImage& image, unsigned copy) {
@@ -207,7 +216,7 @@ bool CommitWriter::is_overtaken(const CommitImage& image, unsigned copy) {
   const auto block = read_back_.span().first(kBlockBytes);
   if (!device_.read(format::slot_sector(positions_, at), block).ok()) return false;
   const format::SealReading now = format::unpack_seal(block);
-  // At opening there was none: an opening refuses them.
+  // An opening refuses a set with such a seal, so this one was written since.
   if (now.check == format::SealCheck::newer_format) return true;
   return now.check == format::SealCheck::ok && now.seal.set_uuid == image.seal.set_uuid &&
          now.seal.device_uuid == image.seal.device_uuid &&
@@ -222,27 +231,41 @@ Result<CopySet> CommitWriter::write(const std::shared_ptr<const CommitImage>& im
                 "what it covered cannot be trusted: stop the set and check the spare");
   };
   has_sealed_ = false;
+  // Bodies first. A crash here leaves slots of this column torn, under seals of the commit before
+  // last, which are settled; the commit before this one is whole in the other column.
   const CopySet bodies = write_bodies(*image, targets);
-  // Without enough bodies the seals would only name a commit that no quorum holds. A crash here
-  // leaves the slots of this column torn, under seals of the commit before last.
+  // With too few bodies the seals would only name a commit that no quorum can hold. When only some
+  // copies are written, the others count as holders: a repair writes just those that lack it.
   if (!contains_quorum(bodies | (kAllCopies - targets))) return CopySet{};
+  // A seal must never be durable before its body is: a crash would leave a slot that names the new
+  // commit and is torn, hence unsettled. After this flush a crash still leaves the earlier seals.
   if (!flush()) return flush_failed();
   CopySet sealed;
   CopySet durable;
   for (const CopySet wave : kSealWaves) {
     const CopySet now = wave & bodies;
     if (now.size() == 0) continue;
+    // A crash during a wave leaves this commit whole on the copies of the waves before and on any
+    // part of this one. What the crash tears is less than a quorum, so it cannot make the set
+    // doubtful by itself: the next opening takes this commit if it finds it whole, else the one
+    // before.
     has_sealed_ = true;
     sealed = sealed | write_seals(*image, now);
-    // With a quorum durable, what is left becomes so with the next flush, whosesoever it is.
+    // Once a quorum is durable, the seals that remain become so with the next flush of the spare,
+    // whatever asks for it. A power cut before that leaves earlier commits in their slots.
     if (contains_quorum(durable)) continue;
     if (!flush()) return flush_failed();
     durable = sealed;
   }
+  // A drive may drop or misdirect a write and report success. Only a copy that returns what was
+  // written counts.
   const CopySet verified = verify(*image, sealed);
+  // If a durable copy fails that check, the quorum may rest on a seal of the last wave. Then that
+  // seal is flushed before the commit can be acknowledged.
   if (!contains_quorum(verified & durable) && durable != sealed && !flush()) {
     return flush_failed();
   }
+  // From now on the next write to these slots may leave out the blocks that do not change.
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (verified.contains(copy)) known_[copy][format::column_of(image->seal.sequence)] = image;
   }

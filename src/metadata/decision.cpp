@@ -11,7 +11,9 @@ namespace {
 
 using Settled = decltype(Decision::settled);
 
-// The latest commits that have a whole slot: same (sequence, term), distinct ids, in id order.
+// The commits with the highest (sequence, term) among those that have a whole slot, in the order of
+// their ids. Several of them are siblings: each was begun by an opening that did not see the
+// others.
 std::vector<CommitName> latest_commits(const SlotFacts& facts) {
   std::vector<CommitName> out;
   for (const auto& copy : facts) {
@@ -29,6 +31,8 @@ std::vector<CommitName> latest_commits(const SlotFacts& facts) {
   return out;
 }
 
+// The slots that are settled if `winner` is the winner. A sibling of it is not earlier, so a slot
+// that names one is unsettled.
 Settled settled_under(const SlotFacts& facts, const CommitName& winner) {
   Settled out{};
   for (std::size_t copy = 0; copy < facts.size(); ++copy) {
@@ -56,7 +60,7 @@ std::string describe(CopySet set) {
   return fmt::format("{} near and {} far", set.near(), set.far());
 }
 
-void adopt(Decision& decision, const SlotFacts& facts, const CommitName& winner) {
+void set_winner(Decision& decision, const SlotFacts& facts, const CommitName& winner) {
   decision.winner = winner;
   decision.settled = settled_under(facts, winner);
   decision.unsettled = unsettled_copies(decision.settled);
@@ -74,13 +78,17 @@ Decision decide(const SlotFacts& facts, QuorumRule quorum) {
   out.candidates = latest_commits(facts);
   if (out.candidates.empty()) return out;
   for (const CommitName& candidate : out.candidates) {
+    // An acknowledged commit was put on a quorum of one column. If a later one than the candidate,
+    // or a sibling of it, had been acknowledged, the slots of that quorum would all be unsettled
+    // now.
     const auto unsettled = unsettled_copies(settled_under(facts, candidate));
     if (quorum(unsettled[0]) || quorum(unsettled[1])) continue;
-    adopt(out, facts, candidate);
+    set_winner(out, facts, candidate);
     out.standing = Standing::read_write;
     return out;
   }
-  adopt(out, facts, out.candidates.front());
+  // Nothing is proved. The first candidate is named so that people can be shown what there is.
+  set_winner(out, facts, out.candidates.front());
   out.standing = out.candidates.size() > 1 ? Standing::fork : Standing::doubtful;
   return out;
 }

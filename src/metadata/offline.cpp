@@ -18,12 +18,14 @@ bool names(const SlotReport& slot, CommitId commit) {
   return slot.whole && slot.seal->commit == commit;
 }
 
-// A slot of `commit` as it lies on the spare. None: not one is whole, or can be read again.
+// One whole slot of a commit: its bytes, to be written to other slots, and its decoded body.
 struct ReadSlot {
   std::shared_ptr<const CommitImage> image;
   format::DecodedBody body;
 };
 
+// Reads a slot that the survey found to hold `commit` whole. Empty if there is none, or if none can
+// be read again.
 std::optional<ReadSlot> read_slot(io::BlockDevice& spare, const Survey& survey, CommitId commit) {
   SlotReader reader(spare);
   for (const CopyReport& copy : survey.copies) {
@@ -57,8 +59,9 @@ Result<void> check_refusals(const io::BlockDevice& spare, const Survey& survey) 
   return {};
 }
 
-// The commit in the other column to mend its slots from: the winner's parent, or any other whole
-// one there, which is earlier too.
+// The commit from which slots in the column before the winner's are mended: the winner's parent or,
+// if that is nowhere whole, the latest other one there. Any of them will do, because a settled slot
+// names an earlier commit than the winner.
 std::optional<CommitId> commit_before(const Survey& survey, CommitId parent, unsigned column) {
   std::optional<CommitName> best;
   for (const CopyReport& copy : survey.copies) {
@@ -71,7 +74,8 @@ std::optional<CommitId> commit_before(const Survey& survey, CommitId parent, uns
   return best ? std::optional(best->id) : std::nullopt;
 }
 
-// True once it reads as zeros. At once, or if that fails block by block: as much as can be.
+// Overwrites `range` with zeros and returns true if it reads as zeros then. If it cannot be written
+// in one piece, it is written block by block, so that as much as possible is erased.
 bool erase(io::BlockDevice& spare, SectorRange range) {
   const AlignedBuffer zeros(range.count.bytes());
   AlignedBuffer back(range.count.bytes());
@@ -91,11 +95,13 @@ SectorRange seal_block(const Survey& survey, unsigned copy, unsigned slot) {
   return {format::slot_sector(survey.positions, {copy, slot}), format::kBlockSectors};
 }
 
-// `piece` of the kept table into `out`, with the sectors gone whose spare sectors `theirs` gives to
-// another sector of main. Returns how many.
-std::uint64_t split(const format::Extent& piece, const format::Extent& theirs,
-                    std::vector<format::Extent>& out) {
+// Appends `piece`, an extent of the kept table, to `out`. The sectors of it whose spare sectors
+// `theirs` gives to another sector of main become gone. Returns how many these are.
+std::uint64_t give_up_overlap(const format::Extent& piece, const format::Extent& theirs,
+                              std::vector<format::Extent>& out) {
   const SpareRange both = piece.spare().intersect(theirs.spare());
+  // If both tables put the same sector of main on a spare sector, its data is of that sector
+  // whichever side wrote last.
   const bool is_same_place = piece.main().first.value + theirs.spare().first.sector.value ==
                              theirs.main().first.value + piece.spare().first.sector.value;
   if (piece.state() != format::State::remapped || both.empty() || is_same_place) {
@@ -132,9 +138,10 @@ std::vector<DamagedSlot> damaged_slots(const Survey& survey) {
 
 namespace {
 
-Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& random, Clock& clock) {
+Result<RepairReport> mend_slots(io::BlockDevice& spare, const Survey& survey, Random& random,
+                                Clock& clock) {
   if (auto fine = check_refusals(spare, survey); !fine) return failure_of(fine);
-  Repaired out{damaged_slots(survey), std::nullopt};
+  RepairReport out{damaged_slots(survey), std::nullopt};
   if (out.slots.empty()) return out;
   const auto winner = read_slot(spare, survey, survey.decision.winner->id);
   if (!winner) {
@@ -143,9 +150,11 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
   }
   const unsigned own = format::column_of(winner->image->seal.sequence);
   const unsigned other = 1 - own;
-  const CopySet missing_before = copies_of(out.slots, other);
+  const CopySet damaged_in_other = copies_of(out.slots, other);
   const auto before = commit_before(survey, winner->image->seal.parent, other);
-  if (missing_before.size() > 0 && !before) {
+  // Nothing is left to mend the other column from. An opening commits to that column, on all
+  // copies. What a crash leaves is what it leaves of any opening (Store::activate).
+  if (damaged_in_other.size() > 0 && !before) {
     auto store = Store::activate(spare, survey, winner->body.content, random, clock);
     if (!store) return failure_of(store);
     out.committed = (*store)->current();
@@ -157,12 +166,16 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
     }
     return out;
   }
+  // The winner's column first. A crash here leaves the winner on the copies that held it and
+  // perhaps on more, and the other column as it was.
   CommitWriter writer(spare, survey.positions);
   const auto held = writer.write(winner->image, copies_of(out.slots, own));
   if (!held) return failure_of(held);
   mark_mended(out.slots, own, *held);
   const CopySet holders = survey.decision.holders | *held;
-  if (missing_before.size() == 0) return out;
+  if (damaged_in_other.size() == 0) return out;
+  // The other column is written only when a quorum holds the winner, as in every commit: a crash
+  // must never find both columns in pieces.
   if (!contains_quorum(holders)) {
     return fail(
         ErrorCode::metadata_commit,
@@ -174,14 +187,17 @@ Result<Repaired> mend(io::BlockDevice& spare, const Survey& survey, Random& rand
     return fail(ErrorCode::io, "the commit before was readable a moment ago and no longer is",
                 spare.path(), "run repair again");
   }
-  const auto mended = writer.write(source->image, missing_before);
+  // A crash here leaves each of these slots damaged as before, torn, or mended, and the winner
+  // whole on a quorum in its own column.
+  const auto mended = writer.write(source->image, damaged_in_other);
   if (!mended) return failure_of(mended);
   mark_mended(out.slots, other, *mended);
   return out;
 }
 
-// What the last commit left to the next flush.
-Result<void> finish(io::BlockDevice& spare) {
+// Makes the last wave of seals durable, which a commit leaves to the next flush
+// (commit_writer.hpp).
+Result<void> flush_last_seals(io::BlockDevice& spare) {
   if (spare.flush().ok()) return {};
   return fail(ErrorCode::io, "a flush of the spare failed", spare.path(),
               "what it covered cannot be trusted: run it again");
@@ -189,11 +205,11 @@ Result<void> finish(io::BlockDevice& spare) {
 
 }  // namespace
 
-Result<Repaired> repair(io::BlockDevice& spare, const Survey& survey, Random& random,
-                        Clock& clock) {
-  auto repaired = mend(spare, survey, random, clock);
+Result<RepairReport> repair(io::BlockDevice& spare, const Survey& survey, Random& random,
+                            Clock& clock) {
+  auto repaired = mend_slots(spare, survey, random, clock);
   if (!repaired || repaired->slots.empty()) return repaired;
-  if (auto done = finish(spare); !done) return failure_of(done);
+  if (auto done = flush_last_seals(spare); !done) return failure_of(done);
   return repaired;
 }
 
@@ -248,7 +264,7 @@ std::uint64_t give_up_shared(format::Content& kept, const format::Content& other
         continue;
       }
       std::vector<format::Extent> next;
-      for (const format::Extent& piece : pieces) given_up += split(piece, theirs, next);
+      for (const format::Extent& piece : pieces) given_up += give_up_overlap(piece, theirs, next);
       pieces = std::move(next);
     }
     extents.insert(extents.end(), pieces.begin(), pieces.end());
@@ -257,38 +273,11 @@ std::uint64_t give_up_shared(format::Content& kept, const format::Content& other
   return given_up;
 }
 
-Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitId keep,
-                           const format::Content& content, Random& random, Clock& clock) {
-  if (survey.newer_format || survey.newer_read_only) {
-    return fail(ErrorCode::metadata_newer, "metadata of a newer version of dm-remap", spare.path(),
-                "use that version; nothing was written");
-  }
-  const auto kept = read_slot(spare, survey, keep);
-  if (!kept) {
-    return fail(ErrorCode::no_metadata, "no slot holds that commit whole", spare.path(),
-                "`dmremap examine` lists those that are there");
-  }
-  // What main held then says nothing of now: the other side, or what is hidden, wrote to it, too.
-  format::Content resolved = content;
-  resolved.evidence.reset();
-  format::Seal next = kept->image->seal;
-  for (const CopyReport& copy : survey.copies) {
-    for (const SlotReport& slot : copy.slots) {
-      if (!slot.seal || slot.verdict == Verdict::foreign) continue;
-      next.sequence = std::max(next.sequence, slot.seal->sequence);
-      next.term = std::max(next.term, slot.seal->term);
-    }
-  }
-  const std::uint64_t last_term = next.term;
-  // Two commits, and one number may have to be left out.
-  for (unsigned step = 0; step < 3; ++step) {
-    if (auto left = check_number(next.sequence + step, "sequence number", spare.path()); !left) {
-      return failure_of(left);
-    }
-  }
-  if (auto left = check_number(last_term, "term", spare.path()); !left) {
-    return failure_of(left);
-  }
+namespace {
+
+Result<void> erase_hidden_slots(io::BlockDevice& spare, const Survey& survey) {
+  // An erased slot reads as empty, which is unsettled like the damage that it replaces. So a crash
+  // while slots are erased leaves the set refused, as it was.
   std::size_t erased = 0;
   for (const DamagedSlot& slot : hidden_slots(survey)) {
     if (!erase(spare, {slot.place.first, format::kBlockSectors})) {
@@ -301,9 +290,52 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
     }
     ++erased;
   }
+  return {};
+}
+
+}  // namespace
+
+Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitId keep,
+                           const format::Content& content, Random& random, Clock& clock) {
+  if (survey.newer_format || survey.newer_read_only) {
+    return fail(ErrorCode::metadata_newer, "metadata of a newer version of dm-remap", spare.path(),
+                "use that version; nothing was written");
+  }
+  const auto kept = read_slot(spare, survey, keep);
+  if (!kept) {
+    return fail(ErrorCode::no_metadata, "no slot holds that commit whole", spare.path(),
+                "`dmremap examine` lists those that are there");
+  }
+  // The evidence of main's contents is dropped. Since it was taken, the other side of the fork, or
+  // the hidden commits, may have written to main as well.
+  format::Content resolved = content;
+  resolved.evidence.reset();
+  // The new commits must be later than any that a seal of this set names, whole or not.
+  format::Seal next = kept->image->seal;
+  for (const CopyReport& copy : survey.copies) {
+    for (const SlotReport& slot : copy.slots) {
+      if (!slot.seal || slot.verdict == Verdict::foreign) continue;
+      next.sequence = std::max(next.sequence, slot.seal->sequence);
+      next.term = std::max(next.term, slot.seal->term);
+    }
+  }
+  const std::uint64_t last_term = next.term;
+  // Two commits are made, and one sequence number may have to be left out (below).
+  for (unsigned step = 0; step < 3; ++step) {
+    if (auto left = check_number(next.sequence + step, "sequence number", spare.path()); !left) {
+      return failure_of(left);
+    }
+  }
+  if (auto left = check_number(last_term, "term", spare.path()); !left) {
+    return failure_of(left);
+  }
+  if (auto erased = erase_hidden_slots(spare, survey); !erased) return failure_of(erased);
   SpareStore store(spare, survey.positions, random, clock);
   store.start_from(kept->body.entries, keep);
-  // The column of what is kept stays as it is until its successor is acknowledged.
+  // The first commit goes to the column that does not hold the kept one. A crash during it leaves
+  // the kept commit whole in its own column, and the set refused or opened with what was kept.
+  // After it has been acknowledged the new commit is the winner, and the second one replaces the
+  // other column.
   ++next.sequence;
   if (format::column_of(next.sequence) == format::column_of(kept->image->seal.sequence)) {
     ++next.sequence;
@@ -315,14 +347,17 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
     if (!done) return done;
     ++next.sequence;
   }
-  if (auto done = finish(spare); !done) return failure_of(done);
+  if (auto done = flush_last_seals(spare); !done) return failure_of(done);
   return store.current();
 }
 
 Result<void> release(io::BlockDevice& spare, const Survey& survey) {
   std::vector<unsigned> left;
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
-    // Both seals, so that neither column is ever alone; then what they sealed.
+    // The seals go first, then the bodies that they sealed. Both seals of a copy are erased before
+    // the next copy's, so that the columns shrink together and an earlier commit never outlives the
+    // winner. A crash leaves the set as it was as long as the erased and damaged copies contain no
+    // quorum, and a doubtful one after that.
     const bool seals =
         erase(spare, seal_block(survey, copy, 0)) && erase(spare, seal_block(survey, copy, 1));
     if (!seals) left.push_back(copy);

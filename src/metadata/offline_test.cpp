@@ -23,7 +23,7 @@ class Offline : public ::testing::Test {
   }
 
   [[nodiscard]] Survey look() { return *survey(rig_.spare); }
-  Result<Repaired> mend() { return repair(rig_.spare, look(), rig_.random, rig_.clock); }
+  Result<RepairReport> mend() { return repair(rig_.spare, look(), rig_.random, rig_.clock); }
   Result<CommitName> keep(CommitId commit) {
     const Survey now = look();
     const auto content = read_commit(rig_.spare, now, commit);

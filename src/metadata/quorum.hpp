@@ -27,7 +27,7 @@ class CopySet {
   [[nodiscard]] constexpr unsigned size() const { return near() + far(); }
   constexpr bool operator==(const CopySet&) const = default;
 
-  // In either, in both, in the first but not the second.
+  // Union, intersection and difference.
   friend constexpr CopySet operator|(CopySet a, CopySet b) { return CopySet{a.bits_ | b.bits_}; }
   friend constexpr CopySet operator&(CopySet a, CopySet b) { return CopySet{a.bits_ & b.bits_}; }
   friend constexpr CopySet operator-(CopySet a, CopySet b) { return CopySet{a.bits_ & ~b.bits_}; }
@@ -43,8 +43,8 @@ inline constexpr CopySet kAllCopies{(1U << format::kCopies) - 1};
   return (copies.near() >= 3 && copies.far() >= 1) || copies.far() == format::kFarCopies;
 }
 
-// Which sets of copies make a commit. The rule above is the one that ships; the enumeration in
-// tests/quorum compares it with others.
+// A rule that says whether a set of copies is enough for a commit. contains_quorum is the one that
+// ships; the enumeration in tests/quorum compares it with others.
 using QuorumRule = bool (*)(CopySet);
 
 // The order in which seals are written: a flush after each wave, and no wave contains a quorum, so

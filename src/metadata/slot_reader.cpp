@@ -9,6 +9,9 @@ namespace dmremap::metadata {
 
 namespace {
 
+// True if seal and body name the same commit and the same spare with the same size. The size in the
+// seal says where the copies lie, and that in the body where data may lie: if they differed, the
+// table could lead data into a copy.
 bool agrees(const format::DecodedBody& body, const format::Seal& seal) {
   const format::Identity& identity = body.content.identity;
   return body.name == format::BodyName{seal.set_uuid, seal.sequence, seal.term,
@@ -31,6 +34,7 @@ SlotReading SlotReader::read(format::SlotAddress at, Sector slot_start) {
   }
   out.seal = format::unpack_seal(seal_.span());
   if (out.seal.check != format::SealCheck::ok) return out;
+  // A seal that lies elsewhere says nothing about this slot, so its body is not looked for.
   out.in_place = format::belongs_at(out.seal.seal, at, slot_start);
   if (out.in_place) read_body(out, slot_start);
   return out;
@@ -43,24 +47,27 @@ void SlotReader::read_body(SlotReading& out, Sector slot_start) {
     out.body_unreadable = true;
     return;
   }
+  // Without a body that matches, the slot is torn: `out.body` stays empty.
   if (crc32c(blocks) != seal.body_crc) return;
-  std::optional<Decoded>& known = decoded_[seal.slot];
+  std::optional<DecodedSlot>& known = decoded_[seal.slot];
   if (known && equal(known->blocks, blocks)) {
-    if (agrees(known->body, seal)) take(out, known->body, blocks);
+    if (agrees(known->body, seal)) accept(out, known->body, blocks);
     return;
   }
+  // The checksum matches the seal, so a body that does not decode was written like that: by a newer
+  // version, if it is only a section that is not known.
   auto decoded = format::decode_body(blocks);
   if (const auto* fault = std::get_if<format::BodyFault>(&decoded)) {
     out.newer_body = *fault == format::BodyFault::required;
     return;
   }
   auto& body = std::get<format::DecodedBody>(decoded);
-  if (agrees(body, seal)) take(out, body, blocks);
-  known = Decoded{{blocks.begin(), blocks.end()}, std::move(body)};
+  if (agrees(body, seal)) accept(out, body, blocks);
+  known = DecodedSlot{{blocks.begin(), blocks.end()}, std::move(body)};
 }
 
-void SlotReader::take(SlotReading& out, const format::DecodedBody& body,
-                      std::span<const std::byte> blocks) {
+void SlotReader::accept(SlotReading& out, const format::DecodedBody& body,
+                        std::span<const std::byte> blocks) {
   out.body = body;
   last_body_ = blocks;
 }

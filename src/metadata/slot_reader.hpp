@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads one slot and says what its bytes are, before anything is known about the set.
+// Reads one slot and tells what its bytes are, before anything is known about the set.
 #pragma once
 
 #include <array>
@@ -13,14 +13,19 @@
 
 namespace dmremap::metadata {
 
+// The contents of one slot. `seal_unreadable` and `body_unreadable` mean that the device gave an
+// error; the body is read only if the seal checks and is in its place. `seal` says whether the seal
+// checks, and what it names. `in_place` says whether a seal that checks was read where it says it
+// lies.
 struct SlotReading {
   bool seal_unreadable = false;
   bool body_unreadable = false;
   format::SealReading seal;
-  bool in_place = false;  // of a seal that checks
+  bool in_place = false;
   // The body needs a section that this version does not know.
   bool newer_body = false;
-  // Of a seal that checks and is in place, if the body is the one it seals.
+  // The decoded body. Empty unless the seal checks and is in its place and the body is the one that
+  // it seals.
   std::optional<format::DecodedBody> body;
 };
 
@@ -35,18 +40,19 @@ class SlotReader {
 
  private:
   void read_body(SlotReading& out, Sector slot_start);
-  void take(SlotReading& out, const format::DecodedBody& body, std::span<const std::byte> blocks);
+  void accept(SlotReading& out, const format::DecodedBody& body, std::span<const std::byte> blocks);
 
   io::BlockDevice& device_;
   AlignedBuffer seal_{format::kBlockBytes};
   AlignedBuffer body_;
   std::span<const std::byte> last_body_;
-  // The copies of a commit hold the same body: in each column, what was decoded last.
-  struct Decoded {
+  // The body that was decoded last in each column. The copies of a commit hold the same bytes, so
+  // that a survey mostly decodes two bodies instead of sixteen.
+  struct DecodedSlot {
     std::vector<std::byte> blocks;
     format::DecodedBody body;
   };
-  std::array<std::optional<Decoded>, format::kSlots> decoded_;
+  std::array<std::optional<DecodedSlot>, format::kSlots> decoded_;
 };
 
 }  // namespace dmremap::metadata

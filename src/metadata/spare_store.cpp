@@ -11,7 +11,8 @@ namespace dmremap::metadata {
 
 namespace {
 
-// The last sequence and term that are ever given out: beyond, order would wrap.
+// The last sequence and term that are ever given out. Later numbers would wrap around, and the
+// order of commits with them.
 constexpr std::uint64_t kLastNumber = std::numeric_limits<std::uint64_t>::max() - 1;
 
 std::pair<SectorCount, SectorCount> sizes_of(const format::Records& records) {
@@ -30,7 +31,7 @@ void erase_seals(io::BlockDevice& spare, const format::CopyPositions& positions)
   const AlignedBuffer zeros(format::kBlockBytes);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     for (unsigned slot = 0; slot < format::kSlots; ++slot) {
-      // Best effort: what cannot be written cannot be erased either.
+      // A write that fails is passed over, so that as many seals as possible are erased.
       (void)spare.write(format::slot_sector(positions, {copy, slot}), zeros.span());
     }
   }
@@ -41,27 +42,32 @@ Result<CommitName> SpareStore::commit(const format::Records& records, const tabl
   if (auto reason = read_only_reason(); !reason.empty()) {
     return fail(ErrorCode::read_only, reason, spare_.path());
   }
+  // Another writer's commit must not be overwritten, so look for one before anything is written.
   if (auto ready = check_for_foreign_writer(); !ready) return failure_of(ready);
   if (auto left = check_number(last_->seal.sequence, "sequence number", spare_.path()); !left) {
     (void)go_read_only(left.error().what);
     return failure_of(left);
   }
+  // Every commit but an activation keeps the term of its parent.
   format::Seal seal = last_->seal;
   seal.sequence += 1;
   return advance(seal, records, table);
 }
 
+// This runs before each group of data writes, so it reads only seals unless there was a sign of
+// trouble. A seal that is earlier or damaged shows no other writer: the check before the next
+// commit deals with it.
 Result<void> SpareStore::check_alone() {
-  const unsigned copy = next_to_look_at();
+  const unsigned copy = next_copy_to_check();
   if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
-  switch (writer_.look_again(*last_, copy)) {
-    case CommitWriter::SealNow::other:
+  switch (writer_.recheck_seal(*last_, copy)) {
+    case CommitWriter::SealState::other:
       return foreign_writer(copy);
-    case CommitWriter::SealNow::unreadable:
-      return check_all_copies(copy, CommitWriter::CopyNow::unreadable);
-    case CommitWriter::SealNow::same:
-    case CommitWriter::SealNow::damaged:
-    case CommitWriter::SealNow::older:
+    case CommitWriter::SealState::unreadable:
+      return check_all_copies(copy, CommitWriter::CopyState::unreadable);
+    case CommitWriter::SealState::same:
+    case CommitWriter::SealState::damaged:
+    case CommitWriter::SealState::older:
       break;
   }
   return all_are_in_doubt_ ? check_for_foreign_writer() : Result<void>();
@@ -81,19 +87,23 @@ std::string SpareStore::read_only_reason() const {
   return read_only_reason_;
 }
 
-// The winner onto a quorum of its own column, before the other column is touched. A winner that
-// is only in the drive's cache is made durable first: the bodies of the activation overwrite the
-// commit before it.
+// The activation that follows overwrites the other column, which holds the commit before the
+// winner. So the winner must be durable on a quorum first.
 Result<void> SpareStore::settle(const std::shared_ptr<const CommitImage>& winner,
                                 const std::vector<format::Extent>& entries, CopySet holders) {
   start_from(entries, {});
+  // A program that was killed may have left the winner in the drive's cache alone. Without this
+  // flush a power cut during the activation could lose both it and the commit before.
   if (!spare_.flush().ok()) return go_read_only("a flush of the spare failed");
+  // A crash in this write leaves the winner on the copies that held it and perhaps on more, and the
+  // other column as it was: the next opening finds the same winner.
   const CopySet missing = kAllCopies - holders;
   if (missing.size() > 0) {
     const auto verified = writer_.write(winner, missing);
     if (!verified) return go_read_only(verified.error().what);
     holders = holders | *verified;
   }
+  // On fewer copies the winner could be lost with them once the other column is overwritten.
   if (!contains_quorum(holders)) {
     return go_read_only(
         fmt::format("the winner is on {} copies and cannot be written to more", holders.size()));
@@ -106,8 +116,8 @@ Result<CommitName> SpareStore::advance(const format::Seal& seal, const format::R
                                        const table::Table& table) {
   const format::TableChange change =
       table_ ? table.change_from(*table_) : image_.change_to(table.extents(), table.retired());
-  // What would not be read back as it was meant must not be written: it would take the place of
-  // commits that can be read, and its own seals would make the set doubtful.
+  // A body that a reader would not accept must not be written. It would replace commits that can be
+  // read, and its own seals would make the set doubtful.
   if (!is_sound(records, table, change) || !image_.apply(change)) {
     return fail(ErrorCode::internal, "what is to be committed contradicts itself", spare_.path(),
                 "nothing was written; please report this");
@@ -118,7 +128,7 @@ Result<CommitName> SpareStore::advance(const format::Seal& seal, const format::R
     table_ = table;
     sizes_ = sizes_of(records);
   } else {
-    // Back to the last commit, where the next one begins.
+    // The next commit builds on the last acknowledged one, so the change is taken out again.
     const bool undone = image_.apply({change.added, change.removed});
     DMREMAP_ASSERT(undone);
   }
@@ -134,8 +144,9 @@ bool SpareStore::is_sound(const format::Records& records, const table::Table& ta
          format::extents_fit(records.identity, table.retired());
 }
 
-// The commit's id, parent and time are given here. Until a quorum holds it, it is written byte for
-// byte the same, twice at most.
+// A commit that misses its quorum is tried once more. Nothing of it may change between the
+// attempts: seals of the first may be on the spare, and a sequence number must never name two
+// contents.
 Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& records) {
   if (image_.entries().size() > format::table_capacity(records.unknown)) {
     return fail(ErrorCode::metadata_full,
@@ -145,6 +156,7 @@ Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& r
   seal.parent = last_ ? last_->seal.commit : parent_;
   seal.commit = random_.commit_id();
   seal.wall_ns = clock_.wall_ns();
+  // Seal and body name the same commit: the reader compares them before it believes either.
   const format::BodyName name{seal.set_uuid, seal.sequence, seal.term,
                               seal.commit,   seal.parent,   seal.wall_ns};
   format::EncodedBody body = format::encode_body(name, records, image_);
@@ -156,17 +168,21 @@ Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& r
   CopySet held;
   bool sealed = false;
   for (int attempt = 0; attempt < 2 && !contains_quorum(held); ++attempt) {
+    // What a crash leaves at each step of this write stands in CommitWriter::write. The last commit
+    // stays whole in its own column throughout.
     const auto verified = writer_.write(image, kAllCopies);
     sealed = sealed || writer_.has_sealed();
-    // A flush failed. A crash from here on leaves the last commit whole in its own column, and this
-    // one perhaps on some copies: its number is never given to other content.
+    // A flush failed, so nothing that was written since the one before is trusted, and this commit
+    // may be on some copies. The store ends here, so that its number is given to no other content.
     if (!verified) return failure_of(go_read_only(verified.error().what));
     held = *verified;
   }
   if (!sealed) {
-    // No reader can find this commit: its number is free for the next one, whatever that holds.
+    // Without a seal no reader can find this commit, so its number may be given to other content.
     return failure_of(fail_for_now("the spare takes no metadata"));
   }
+  // Seals name the commit, but too few copies hold it to say whether the next opening will take it.
+  // Writing ends, because a further commit would build on a state that is not known.
   if (!contains_quorum(held)) {
     return failure_of(go_read_only(fmt::format("a commit reached only {} copies", held.size())));
   }
@@ -182,7 +198,7 @@ void SpareStore::start_from(const std::vector<format::Extent>& entries, CommitId
 
 void SpareStore::acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held) {
   {
-    // Whoever asks for the current commit is in another thread.
+    // current() is called from other threads.
     const std::lock_guard lock(mutex_);
     last_ = image;
   }
@@ -190,47 +206,53 @@ void SpareStore::acknowledge(const std::shared_ptr<const CommitImage>& image, Co
   good_copies_.store(held.size(), std::memory_order_relaxed);
 }
 
-unsigned SpareStore::next_to_look_at() const {
-  // Two commits, one of each column, before the next copy has its turn.
+unsigned SpareStore::next_copy_to_check() const {
+  // Each copy is read again for two commits in a row, one of each column, before the next one's
+  // turn. Copies that do not hold the commit are passed over; held_ contains a quorum, so one does.
   unsigned copy = static_cast<unsigned>(last_->seal.sequence / 2 % format::kCopies);
   while (!held_.contains(copy)) copy = (copy + 1) % format::kCopies;
   return copy;
 }
 
-// One copy that the last commit verified, in turn: its seal and body, and the seal in the other
-// column, where a single commit of somebody else would lie. A seal that went back, or a body that
-// changed, is a write the drive dropped or misdirected: that copy no longer counts. One that went
-// on, or is of another commit, was written by somebody else: whatever we wrote now could undo
-// theirs. An error of the device tells neither of the one nor of the other.
+// Reads again one of the copies that the last commit verified, each in its turn: seal and body, and
+// the seal in the other column, where the next commit of another program would lie. An earlier seal
+// or a changed body shows a write that the drive dropped or misdirected: that copy no longer
+// counts. A later seal, or one of another commit, was written by another program, and anything
+// written now could undo its commit. An error of the device shows neither.
 Result<void> SpareStore::check_for_foreign_writer() {
-  const unsigned copy = next_to_look_at();
+  const unsigned copy = next_copy_to_check();
   if (writer_.is_overtaken(*last_, copy)) return foreign_writer(copy);
-  const CommitWriter::CopyNow found = writer_.look_at_copy(*last_, copy);
-  if (found == CommitWriter::CopyNow::whole && !all_are_in_doubt_) return {};
+  // As long as there was no sign of trouble one whole copy suffices: a commit reads just that one.
+  const CommitWriter::CopyState found = writer_.recheck_copy(*last_, copy);
+  if (found == CommitWriter::CopyState::whole && !all_are_in_doubt_) return {};
   return check_all_copies(copy, found);
 }
 
-Result<void> SpareStore::check_all_copies(unsigned looked_at, CommitWriter::CopyNow found) {
+Result<void> SpareStore::check_all_copies(unsigned checked, CommitWriter::CopyState found) {
   CopySet whole;
   CopySet unreadable;
   for (unsigned i = 0; i < format::kCopies; ++i) {
     if (!held_.contains(i)) continue;
-    if (i != looked_at && writer_.is_overtaken(*last_, i)) return foreign_writer(i);
-    switch (i == looked_at ? found : writer_.look_at_copy(*last_, i)) {
-      case CommitWriter::CopyNow::whole:
+    if (i != checked && writer_.is_overtaken(*last_, i)) return foreign_writer(i);
+    switch (i == checked ? found : writer_.recheck_copy(*last_, i)) {
+      case CommitWriter::CopyState::whole:
         whole.add(i);
         break;
-      case CommitWriter::CopyNow::unreadable:
+      case CommitWriter::CopyState::unreadable:
         unreadable.add(i);
         break;
-      case CommitWriter::CopyNow::wrong:
+      case CommitWriter::CopyState::wrong:
+        // What it holds is not what was verified: the next commits write all of it again.
         writer_.forget(i);
         break;
-      case CommitWriter::CopyNow::foreign:
+      case CommitWriter::CopyState::foreign:
         return foreign_writer(i);
     }
   }
   if (!contains_quorum(whole)) {
+    // While the copies that cannot be read could complete a quorum, nothing is known to be lost.
+    // The commit fails and the store stays usable. Otherwise the acknowledged commit is no longer
+    // held.
     if (contains_quorum(whole | unreadable)) {
       return fail_for_now(
           fmt::format("only {} of {} metadata copies can be read", whole.size(), held_.size()));
@@ -240,7 +262,7 @@ Result<void> SpareStore::check_all_copies(unsigned looked_at, CommitWriter::Copy
         "or the drive loses what it took",
         whole.size()));
   }
-  // The next commits write what does not read whole again.
+  // A quorum is whole without the unreadable copies. The next commits write those as a whole.
   for (unsigned i = 0; i < format::kCopies; ++i) {
     if (unreadable.contains(i)) writer_.forget(i);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The store over one spare; inside src/metadata. Who opens one says first from which commit it goes
-// on: `settle`, or the seal given to the first `advance`.
+// The store over one spare, used inside src/metadata only. Before the first commit its creator says
+// on which commit that builds: by settle(), by start_from(), or, for a new set, by the seal given
+// to the first advance().
 #pragma once
 
 #include <atomic>
@@ -23,8 +24,9 @@ namespace dmremap::metadata {
 [[nodiscard]] Result<void> check_number(std::uint64_t last, std::string_view what,
                                         const std::string& where);
 
-// No copy of a set that is given up, or that could not be made whole, may look like one. Best
-// effort: what cannot be written cannot be erased either.
+// Overwrites every seal with zeros, so that no copy of a set that was given up, or that could not
+// be created completely, still looks like a set. Errors are ignored: what cannot be written cannot
+// be erased either.
 void erase_seals(io::BlockDevice& spare, const format::CopyPositions& positions);
 
 class SpareStore final : public Store {
@@ -39,38 +41,39 @@ class SpareStore final : public Store {
   [[nodiscard]] CopyCount copies() const override;
   [[nodiscard]] std::string read_only_reason() const override;
 
-  // The winner onto a quorum of its own column, before the other column is touched. `holders` hold
-  // it already; `entries` is its table as it lies on disk.
+  // Brings the winner onto a quorum of copies in its own column. Must succeed before the other
+  // column is written. `holders` are the copies that hold it already; `entries` is its table as it
+  // lies on disk.
   Result<void> settle(const std::shared_ptr<const CommitImage>& winner,
                       const std::vector<format::Extent>& entries, CopySet holders);
 
-  // Writes the commit that `seal` names (sequence and term set; id and time are given here, and the
-  // parent, unless this is the first) until a quorum holds it, byte for byte the same, twice at
-  // most.
+  // Writes the commit whose sequence and term `seal` gives, and fills in id, time and parent. If no
+  // quorum holds it then, it is written once more, byte for byte the same.
   Result<CommitName> advance(const format::Seal& seal, const format::Records& records,
                              const table::Table& table);
-  // Where a first `advance` finds the table, as it lies on disk, and the parent of what it writes.
+  // Sets what the first advance() builds on: the table as it lies on disk, and the id of the commit
+  // that becomes its parent.
   void start_from(const std::vector<format::Extent>& entries, CommitId parent);
 
   // The copies verified to hold the current commit; contains a quorum.
   [[nodiscard]] CopySet held() const { return held_; }
 
  private:
-  // Writes what image_ holds now as the commit that `seal` names.
+  // Writes the table in image_ with `records` as the commit that `seal` names.
   Result<CommitName> write(format::Seal seal, const format::Records& records);
-  // Could the change to the table, or the whole table where the devices changed in size, be read
-  // back as it is meant?
+  // True if the changed entries lie on the devices, so that a reader will accept them. All entries
+  // are checked in the first commit, and after the devices changed in size.
   [[nodiscard]] bool is_sound(const format::Records& records, const table::Table& table,
                               const format::TableChange& change) const;
   void acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held);
-  // The copy whose turn it is to be looked at.
-  [[nodiscard]] unsigned next_to_look_at() const;
+  // The copy whose turn it is to be read again before a commit.
+  [[nodiscard]] unsigned next_copy_to_check() const;
   Result<void> check_for_foreign_writer();
-  // The look at all copies that the last commit verified, which one that did not look whole asks
-  // for. `looked_at` was found to be `found` already.
-  Result<void> check_all_copies(unsigned looked_at, CommitWriter::CopyNow found);
-  // The spare did not answer, and nothing was written that anybody could find: an error that leaves
-  // the store usable.
+  // Reads all copies again that the last commit verified. Called when one of them, `checked`, was
+  // found to be something else than whole (`found`), or when all are in doubt.
+  Result<void> check_all_copies(unsigned checked, CommitWriter::CopyState found);
+  // The error for a spare that did not answer, where nothing was written that a reader could find.
+  // The store stays usable and checks all copies before its next commit.
   Result<void> fail_for_now(std::string what);
   Result<void> foreign_writer(unsigned copy);
   Result<void> go_read_only(std::string reason);
@@ -79,19 +82,22 @@ class SpareStore final : public Store {
   CommitWriter writer_;
   Random& random_;
   Clock& clock_;
-  // The table of the last commit: as it is in memory (none: image_ is of another program's run) and
-  // as it lies on disk.
+  // The table of the last commit, as it is in memory and as it lies on disk. table_ is empty until
+  // the first commit of this store: until then image_ is what an earlier run wrote.
   std::optional<table::Table> table_;
   format::TableImage image_;
-  // Of main and the spare, when all of table_ was seen to lie on them.
+  // Sizes of main and the spare when all entries of table_ were last checked to lie on them.
   std::pair<SectorCount, SectorCount> sizes_;
+  // The parent of the first commit; later ones take the id of last_.
   CommitId parent_;
+  // The last acknowledged commit, and the copies that were verified to hold it.
   std::shared_ptr<const CommitImage> last_;
   CopySet held_;
-  // Set while the spare may have been away: until all of held_ was looked at, none of it is
-  // trusted. What was only in the cache of a drive that lost power is gone.
+  // True while the spare may have been away. What was only in the cache of a drive that lost power
+  // is lost, so no copy in held_ is trusted before all of them were read again.
   bool all_are_in_doubt_ = false;
   std::atomic<unsigned> good_copies_{0};
+  // Guards last_ and read_only_reason_, which other threads read.
   mutable std::mutex mutex_;
   std::string read_only_reason_;
 };

@@ -23,7 +23,9 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
     return fail(ErrorCode::device_too_small, "a spare needs at least 16 MiB", spare.path());
   }
   const format::CopyPositions positions = format::copy_positions(size);
-  // A crash from here on leaves no mixture of two sets that neither could be told from.
+  // The seals of an earlier set are erased and flushed before the first new one is written. So a
+  // crash leaves seals of the old set alone, or none, or of the new set alone, but no mixture in
+  // which neither set can be told.
   if (before && *before != positions) erase_seals(spare, *before);
   erase_seals(spare, positions);
   SpareStore store(spare, positions, random, clock);
@@ -33,11 +35,14 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
   seal.device_size = size;
   seal.positions = positions;
   seal.term = 1;
-  // Sequence 1 seals slots B, sequence 2 slots A: no slot keeps what lay there before.
+  // Sequence 1 seals slots B and sequence 2 slots A, so that no slot keeps what lay there before. A
+  // crash after the first leaves slots A empty, hence unsettled, in every copy: the set is refused
+  // as doubtful, never opened with the half of its slots.
   const table::Table table(content.extents, content.retired);
   for (seal.sequence = 1; seal.sequence <= 2; ++seal.sequence) {
     const auto done = store.advance(seal, content, table);
     if (done && store.held() == kAllCopies) continue;
+    // A set that could not be put on all copies must not be taken for one.
     erase_seals(spare, positions);
     return fail(ErrorCode::io,
                 done ? fmt::format("only {} of 8 metadata copies could be written and read back",
@@ -45,6 +50,7 @@ Result<void> Store::create(io::BlockDevice& spare, const format::Content& conten
                      : done.error().what,
                 spare.path(), "use a healthy device as spare");
   }
+  // The last wave of seals is still waiting for a flush, and all eight copies were promised.
   if (!spare.flush().ok()) {
     erase_seals(spare, positions);
     return fail(ErrorCode::io, "a flush of the spare failed", spare.path(),
@@ -59,12 +65,15 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
   if (const auto error = refusal(survey, spare.path())) return tl::unexpected(*error);
   const CommitName& winner = *survey.decision.winner;
   const unsigned column = format::column_of(winner.sequence);
-  // A copy that holds the winner holds it in its column: elsewhere its seal would be misplaced.
+  // The survey keeps the winner decoded, but it must be written to further copies byte for byte. So
+  // it is read once more, from any copy that holds it; that is in its own column, because anywhere
+  // else its seal would be misplaced.
   SlotReader reader(spare);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     if (!survey.decision.holders.contains(copy)) continue;
     const format::SlotAddress at{copy, column};
     const SlotReading slot = reader.read(at, format::slot_sector(survey.positions, at));
+    // A slot that no longer reads as surveyed is passed over: another copy will do.
     if (!slot.body || slot.seal.seal.commit != winner.id) continue;
     format::Seal next = slot.seal.seal;
     for (const auto& left : {check_number(next.sequence, "sequence number", spare.path()),
@@ -79,6 +88,10 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
         !settled) {
       return failure_of(settled);
     }
+    // A crash during this commit leaves the winner whole on a quorum in its own column, and the
+    // activation on some copies. The next opening takes the activation if it finds it whole. If
+    // not, it makes another one of the same sequence and term but with an id of its own, and the
+    // rule for siblings decides should the first one reappear.
     const auto active =
         store->advance(next, content, table::Table(content.extents, content.retired));
     if (!active) return failure_of(active);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The metadata of one set on one spare, open for writing: commits, and what a commit promises.
+// The metadata of one set on one spare, open for writing. A store makes commits; a commit is one
+// complete state of the records and the table of the set. SpareStore is the implementation, and
+// commit_writer.hpp says what a crash leaves at each step of a commit.
 //
 // Invariants
 //  - A commit is acknowledged only when copies that were read back verified contain a commit
@@ -7,10 +9,10 @@
 //  - Commit n writes the column n mod 2, never the one that holds n-1.
 //  - A sequence number is never given to other content once a seal that names it was issued: a
 //    commit that missed its quorum is repeated byte for byte, or the store goes read-only and stays
-//    so. Before the first seal no reader can find the commit: it fails, and the number stays free.
+//    so. If it fails before its first seal, no reader can find it, and its number stays free.
 //  - Only a seal that reads well and is not ours shows another writer. A copy that cannot be read
-//    shows nothing: without a quorum of readable ones commits fail until there is one again.
-//  - A failed flush ends writing: nothing it covered is trusted, nothing is written after it.
+//    shows nothing: without a quorum of readable copies commits fail until there is one again.
+//  - A failed flush ends writing: nothing it covered is trusted, and nothing is written after it.
 #pragma once
 
 #include <cstdint>
@@ -39,36 +41,38 @@ struct CopyCount {
 // be read by any thread.
 class Store {
  public:
-  // Lays the metadata of a new set on `spare`: every slot sealed and verified, all eight copies, or
-  // an error. The seals of whatever set was there are erased first, also where a device of another
-  // size, `before`, would have had them. The caller has made sure that
-  // nothing on `spare` is still wanted. Error metadata_full: more extents than a slot holds;
-  // nothing was written. Writes only to copy areas.
+  // Writes the metadata of a new set to `spare`: either every slot of all eight copies is sealed
+  // and verified, or it returns an error. The seals of an earlier set are erased first, also at the
+  // positions `before`, which they had if the device had another size. The caller has made sure
+  // that nothing on `spare` is still wanted. Error metadata_full: there are more extents than a
+  // slot holds, and nothing was written. Writes only to copy areas.
   static Result<void> create(io::BlockDevice& spare, const format::Content& content, Random& random,
                              Clock& clock,
                              const std::optional<format::CopyPositions>& before = std::nullopt);
 
   // Opens the set that `survey` found writable: brings the winner onto a quorum of its own column,
-  // then commits an activation (sequence + 1, term + 1) whose content is the winner's after
-  // `prepare` has changed it. Serves nothing before that is acknowledged. `spare` outlives the
-  // store. Errors: metadata_doubtful, metadata_fork, metadata_exhausted, metadata_commit, io.
+  // then commits an activation (sequence + 1, term + 1) with `content`, which is the winner's as
+  // the caller changed it. The caller serves nothing before this has succeeded. `spare` outlives
+  // the store. Errors: metadata_doubtful, metadata_fork, metadata_exhausted, metadata_commit, io.
   static Result<std::unique_ptr<Store>> activate(io::BlockDevice& spare, const Survey& survey,
                                                  const format::Content& content, Random& random,
                                                  Clock& clock);
 
   virtual ~Store() = default;
 
-  // Makes `records` and `table` durable. What the table shares with that of the last commit is
-  // neither encoded nor written again. Before it returns an error the set is either unchanged on
-  // disk or uncertain; uncertain makes the store read-only. Errors: metadata_full and internal
-  // (content that contradicts itself) write nothing and leave the store usable, and so does
-  // metadata_commit where the spare did not answer and no seal was written: then read_only_reason()
-  // stays empty, and a later commit may succeed; read_only, metadata_exhausted.
+  // Makes `records` and `table` durable. The parts that the table shares with that of the last
+  // commit are neither encoded nor written again. When it returns an error, the set is either
+  // unchanged on disk or it is not known which commit the next opening will find; the latter makes
+  // the store read-only. Errors: metadata_full and internal (content that contradicts itself) write
+  // nothing and leave the store usable. metadata_commit leaves it usable too if the spare did not
+  // answer and no seal was written: then read_only_reason() stays empty, and a later commit may
+  // succeed. Further errors: read_only, metadata_exhausted.
   virtual Result<CommitName> commit(const format::Records& records, const table::Table& table) = 0;
 
-  // A quick look for another program that writes to the spare, for who is about to write data where
-  // the last commit says that there is room. Error metadata_commit: the store is read-only, or,
-  // with read_only_reason() empty, the spare does not answer at the moment.
+  // Checks quickly whether another program writes to the spare. The caller is about to write data
+  // to sectors that are free by the last commit, which another program may have used since. Error
+  // metadata_commit: the store is read-only, or, with read_only_reason() empty, the spare does not
+  // answer at the moment.
   virtual Result<void> check_alone() = 0;
 
   // The last acknowledged commit, and the sequence the next one will get.

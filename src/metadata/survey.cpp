@@ -34,6 +34,8 @@ bool is_of(const SlotReading& slot, const Owner& owner) {
          slot.seal.seal.device_uuid == owner.second;
 }
 
+// The facts on which the decision about one set rests. Slots of other sets, and seals that lie in a
+// wrong place, stay unsealed: they prove nothing, and may have replaced anything.
 SlotFacts facts_of(const Readings& readings, const Owner& owner) {
   SlotFacts facts{};
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
@@ -47,13 +49,14 @@ SlotFacts facts_of(const Readings& readings, const Owner& owner) {
   return facts;
 }
 
-// The slots as they are if the copies lie at `positions`.
+// The slots as they read if the copies lie at `positions`.
 struct Layout {
   format::CopyPositions positions{};
   Readings readings;
 };
 
-// A set that seals in their place name, and what they say of it.
+// A set that may be the one on this device: `seals` seals in their place name it, and `decision` is
+// what they say about it. `layout` is where they were read.
 struct Candidate {
   Owner owner;
   const Layout* layout = nullptr;
@@ -61,11 +64,11 @@ struct Candidate {
   Decision decision;
 };
 
-using Found = std::map<std::pair<Owner, format::CopyPositions>, unsigned>;
+using SealCounts = std::map<std::pair<Owner, format::CopyPositions>, unsigned>;
 
-// Who is named by seals in their place, with which positions, by how many.
-Found owners_in(const Readings& readings, unsigned copies) {
-  Found out;
+// Counts the seals in their place by the set, device and positions that they name.
+SealCounts count_seals(const Readings& readings, unsigned copies) {
+  SealCounts out;
   for (unsigned copy = 0; copy < copies; ++copy) {
     for (const SlotReading& slot : readings[copy]) {
       if (slot.seal.check != format::SealCheck::ok || !slot.in_place) continue;
@@ -76,13 +79,15 @@ Found owners_in(const Readings& readings, unsigned copies) {
   return out;
 }
 
-// The far copies lie where the device ended when the set was made: the near seals know, of every
-// set that they name. Without them, where a set made at today's size has them.
+// The positions of the far copies follow from the size of the device when the set was created, and
+// every seal records them. So the near copies, which always lie in the same places, are read first,
+// and the far ones where each set that they name has them. If no near seal checks, the far copies
+// are looked for where a set created at today's size has them.
 std::vector<Layout> read_layouts(SlotReader& reader, SectorCount size) {
   Layout near{format::copy_positions(size), {}};
   read_copies(reader, near.positions, 0, format::kNearCopies, near.readings);
   std::vector<Layout> out;
-  for (const auto& [named, seals] : owners_in(near.readings, format::kNearCopies)) {
+  for (const auto& [named, seals] : count_seals(near.readings, format::kNearCopies)) {
     const auto& positions = named.second;
     if (std::any_of(out.begin(), out.end(),
                     [&](const Layout& known) { return known.positions == positions; })) {
@@ -101,7 +106,8 @@ std::vector<Layout> read_layouts(SlotReader& reader, SectorCount size) {
 std::vector<Candidate> candidates_in(const std::vector<Layout>& layouts) {
   std::vector<Candidate> out;
   for (const Layout& layout : layouts) {
-    for (const auto& [named, seals] : owners_in(layout.readings, format::kCopies)) {
+    for (const auto& [named, seals] : count_seals(layout.readings, format::kCopies)) {
+      // Seals with other positions are counted in the layout that has those.
       if (named.second != layout.positions) continue;
       out.push_back({named.first, &layout, seals, decide(facts_of(layout.readings, named.first))});
     }
@@ -109,8 +115,9 @@ std::vector<Candidate> candidates_in(const std::vector<Layout>& layouts) {
   return out;
 }
 
-// The set that is provably there: of two in the same places at most one is, for either it or the
-// rest contains a quorum. Else the one with the most seals. None and true: it cannot be told.
+// Chooses the set that is proved to be the newest in these places. Of two sets in the same places
+// at most one can be: one of them leaves a quorum of slots unsettled. If none is proved, it is the
+// set with the most seals. The second value is true if that does not single out one set.
 std::pair<const Candidate*, bool> choose(const std::vector<Candidate>& candidates) {
   const auto rank = [](const Candidate& c) { return std::pair(c.decision.writable(), c.seals); };
   const Candidate* best = nullptr;
@@ -126,6 +133,8 @@ std::pair<const Candidate*, bool> choose(const std::vector<Candidate>& candidate
   return {best, false};
 }
 
+// The verdict for people. The order of the checks matters: each one presumes that those before it
+// found nothing.
 Verdict verdict_on(const SlotReading& slot, const std::optional<Owner>& owner,
                    const std::optional<CommitName>& winner) {
   if (slot.seal_unreadable || slot.body_unreadable) return Verdict::unreadable;
@@ -159,8 +168,9 @@ SlotReport report_on(const SlotReading& slot) {
   return out;
 }
 
-// A disk whose bad sectors happen to lie where a seal could be is no spare, so an unreadable seal
-// alone proves nothing. The first block of the body behind it does: its checksum, index and set.
+// True if a body of ours lies behind a seal that cannot be read. An unreadable seal alone proves
+// nothing, because any disk may have bad sectors there. The first block of the body does prove it,
+// by its checksum, its index and its set.
 bool has_body_behind_unreadable_seal(io::BlockDevice& device, const Layout& layout) {
   AlignedBuffer block(format::kBlockBytes);
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
@@ -169,6 +179,7 @@ bool has_body_behind_unreadable_seal(io::BlockDevice& device, const Layout& layo
       const Sector first = format::body_sector(layout.positions, {copy, slot});
       if (!device.read(first, block.span()).ok()) continue;
       const auto decoded = format::decode_body(block.span());
+      // Any other fault than that of the block itself means that the block is one of ours.
       const auto* const fault = std::get_if<format::BodyFault>(&decoded);
       if (fault == nullptr || *fault != format::BodyFault::block) return true;
     }
@@ -180,11 +191,11 @@ bool is_content_of_others(const SlotReading& slot) {
   return !slot.seal_unreadable && slot.seal.check == format::SealCheck::corrupt;
 }
 
-// `create` seals every slot, and every set ever made has its near copies in the same places. So two
-// near copies that read as something else mean that there is no set, or that somebody wrote over
-// it; one alone may be the first block of a partition table, written by a program that found a disk
-// "not initialised". The far copies of a spare that has grown lie elsewhere: they contradict
-// nothing.
+// `create` seals every slot, and the near copies of every set lie in the same places. So two near
+// copies that read as something else mean that there is no set, or that another program wrote over
+// it. One alone may be the first block of a partition table, written by a program that found the
+// disk "not initialised". The far copies of a spare that has grown lie elsewhere, so that what is
+// read in their usual places rules nothing out.
 Traces traces_in(io::BlockDevice& device, const Layout& layout) {
   unsigned unreadable = 0;
   unsigned others = 0;
@@ -200,7 +211,8 @@ Traces traces_in(io::BlockDevice& device, const Layout& layout) {
   return unreadable >= 2 && others < 2 ? Traces::unreadable : Traces::none;
 }
 
-Survey conclude(const Layout& layout, const Candidate* chosen) {
+// Puts the report together, of `chosen`, or of a device without a set if that is null.
+Survey make_survey(const Layout& layout, const Candidate* chosen) {
   Survey out;
   out.positions = layout.positions;
   std::optional<Owner> owner;
@@ -226,6 +238,7 @@ Survey conclude(const Layout& layout, const Candidate* chosen) {
       to.whole = to.verdict == Verdict::good || to.verdict == Verdict::stale;
       out.newer_format = out.newer_format || reading.newer_body ||
                          reading.seal.check == format::SealCheck::newer_format;
+      // Only slots of the winner are good, and they all hold the same content.
       if (to.verdict == Verdict::good && !out.content) {
         out.content = reading.body->content;
         out.newer_read_only = (reading.seal.seal.features.read_only_compatible &
@@ -247,6 +260,8 @@ Result<Survey> survey(io::BlockDevice& device) {
 
   SlotReader reader(device);
   const std::vector<Layout> layouts = read_layouts(reader, size);
+  // If no seal can be read at all, that is a fault of the device and says nothing of its metadata.
+  // All layouts share the near copies, so the first one tells.
   const Readings& first = layouts.front().readings;
   if (std::all_of(first.begin(), first.end(), [](const auto& copy) {
         return copy[0].seal_unreadable && copy[1].seal_unreadable;
@@ -261,8 +276,8 @@ Result<Survey> survey(io::BlockDevice& device) {
                 "holds seals of several sets, and it cannot be told whose it is", device.path(),
                 "look with `dmremap examine`");
   }
-  if (chosen != nullptr) return conclude(*chosen->layout, chosen);
-  Survey out = conclude(layouts.front(), nullptr);
+  if (chosen != nullptr) return make_survey(*chosen->layout, chosen);
+  Survey out = make_survey(layouts.front(), nullptr);
   out.traces = traces_in(device, layouts.front());
   return out;
 }

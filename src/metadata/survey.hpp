@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads every slot of a spare and says what it finds. Writes nothing, ever.
+// Reads every slot of a spare and tells which set it holds, which commit is the newest, and whether
+// that is proved. Never writes anything.
 #pragma once
 
 #include <array>
@@ -19,50 +20,56 @@
 
 namespace dmremap::metadata {
 
-// One slot as found.
+// One slot as it was found. `settled` means that it cannot hide a later commit (decision.hpp), and
+// `whole` that seal and body check and agree.
 struct SlotReport {
   format::Verdict verdict = format::Verdict::empty;
   bool settled = false;
-  bool whole = false;  // seal and body check and agree
-  // Of a seal that checks, wherever it lies and whosoever it is.
+  bool whole = false;
+  // The seal, if it checks; it may be of another set or belong to another place.
   std::optional<format::Seal> seal;
-  // Of a whole slot.
+  // Counts from the body; zero if the slot is not whole.
   std::uint64_t remapped_sectors = 0;
   std::uint64_t lost_sectors = 0;  // lost and gone
 };
 
+// Both slots of one copy, and the sectors that it occupies.
 struct CopyReport {
   unsigned index = 0;  // in address order: 0-4 near, 5-7 far
   SectorRange place;
   std::array<SlotReport, 2> slots;  // A, B
 };
 
-// What a device shows of dm-remap metadata where no seal checks.
+// Signs of dm-remap metadata on a device on which no seal checks.
 enum class Traces {
-  // Nothing of ours, and enough that is not ours to say so.
+  // No sign of a set, and enough other content to rule one out.
   none,
-  // Nothing of ours reads, but several copies cannot be read and what can be read contradicts no
-  // set: the device may be a spare whose copies died, or any disk with bad sectors there.
+  // Several copies cannot be read, and nothing that can be read rules a set out.
+  // The device may be a spare whose copies died, or any disk with bad sectors in
+  // those places.
   unreadable,
-  // A seal block with our magic that does not check, or a body behind an unreadable seal.
+  // There is a seal block with our magic that does not check, or a body behind an unreadable seal.
   ours,
 };
 
+// Everything that the metadata of a device says. `positions` is where the copies lie, by the seals
+// or else by the size of the device. `spare_uuid` is the device that the seals name. `decision`
+// names the winner and says whether the set may be written to.
 struct Survey {
   format::CopyPositions positions{};
-  // The set the seals name; none: no seal anywhere that checks.
+  // The set that the seals name; empty if no seal checks anywhere.
   std::optional<Uuid> set_uuid;
   std::optional<Uuid> spare_uuid;
   std::vector<CopyReport> copies;  // always eight, or empty if the device is too small for any
   Decision decision;
-  // Why this winner, or why there is none; for people.
+  // A sentence for people: why this is the winner, or why there is none.
   std::string reason;
-  // The winner's content; from a doubtful or forked set too (the best candidate), so that it can be
-  // shown and, on demand, served read-only.
+  // The winner's content. For a doubtful or forked set it is that of the best candidate, so that it
+  // can be shown and, on demand, served read-only.
   std::optional<format::Content> content;
-  // A seal of a newer incompatible format was seen: refuse everything but looking.
+  // A seal of a newer incompatible format was seen, so the set may only be looked at.
   bool newer_format = false;
-  // The winner has features that forbid writing for this version.
+  // The winner has features that forbid this version to write.
   bool newer_read_only = false;
   // Meaningful only without a set.
   Traces traces = Traces::none;
@@ -70,15 +77,16 @@ struct Survey {
   [[nodiscard]] bool has_set() const { return set_uuid.has_value(); }
 };
 
-// Of several sets that seals name, the one that is writable, else the one with the most seals.
-// Errors: io only if not one seal of the device can be read; ambiguous if that does not tell.
+// Surveys the set on `device`. If seals name several sets, it is the one that is writable, else the
+// one with the most seals. Errors: ambiguous if that does not single out one set; io if not one
+// seal can be read.
 [[nodiscard]] Result<Survey> survey(io::BlockDevice& device);
 
-// What to tell people of a device that shows traces of a set but none that can be used; none where
-// it shows no trace. One phrase that follows the device's name.
+// A phrase for messages, to follow the name of a device that shows traces of a set but none that
+// can be used. Empty if it shows no trace.
 [[nodiscard]] std::optional<std::string> describe_traces(const Survey& survey);
 
-// The error that `start` gives for a survey that is not writable; none if it is.
+// The error that `start` gives for a set that is not writable; empty if it is writable.
 [[nodiscard]] std::optional<Error> refusal(const Survey& survey, const std::string& where);
 
 }  // namespace dmremap::metadata

@@ -13,8 +13,9 @@
 
 namespace dmremap::os {
 
-// The background process's end of the pipe. The process that waits reads until it is closed: by
-// close(), or by the end of this process, which has then let go of everything.
+// The end of the pipe that the background process writes to. The waiting process reads until it is
+// closed: by close(), or by the end of the background process, which has released everything by
+// then.
 class Announcement {
  public:
   explicit Announcement(FileDescriptor pipe) : pipe_(std::move(pipe)) {}
@@ -29,10 +30,11 @@ class Announcement {
   FileDescriptor pipe_;
 };
 
-// In the calling process after a fork: one of the two.
+// The result of a fork: in each of the two processes one half is set. `child` is set in the
+// background process, which has a session of its own.
 struct BackgroundFork {
-  std::optional<Announcement> child;  // this is the background process, in a session of its own
-  // This is the process that waits.
+  std::optional<Announcement> child;
+  // These two are set in the process that waits.
   pid_t child_pid = 0;
   FileDescriptor announced;  // read_to_end gives what the child says
 };
@@ -44,7 +46,7 @@ struct BackgroundFork {
 // could not be unmounted as long as the process stands in it.
 [[nodiscard]] Result<void> leave_terminal(const FileDescriptor& log);
 
-// Closes what was inherited, but for the standard files and this one.
+// Closes all inherited descriptors except the standard files and `kept`.
 void close_all_but(int kept);
 
 }  // namespace dmremap::os

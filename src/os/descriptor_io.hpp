@@ -12,10 +12,10 @@ namespace dmremap::os {
 // Writes all of it at the descriptor's position. `where` is for the message of an error.
 [[nodiscard]] Result<void> write_all(int fd, std::string_view bytes, const std::string& where);
 
-// All that comes until the end, or until an error.
+// Reads until the end of file or an error.
 [[nodiscard]] std::string read_to_end(int fd);
 
-// Points a standard file at a path; without it the process merely keeps what it had.
+// Opens `path` as the standard file `target`. If that fails, the process keeps the file it had.
 void redirect(const char* path, int flags, int target);
 
 }  // namespace dmremap::os

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Waiting for several things at once: descriptors, signals, time (sd-event(3)).
+// Waits for several things at once: descriptors, signals, time (sd-event(3)).
 #pragma once
 
 #include <chrono>
@@ -15,27 +15,28 @@ struct sd_event;
 
 namespace dmremap::os {
 
-// Of one thread at a time, and of the process that made it: make it after a fork. What it calls
-// runs in run(), one after the other; an exception ends the loop with an error.
+// Used by one thread at a time, and only in the process that made it, so make it after a fork.
+// Handlers run inside run(), one after the other. An exception from a handler ends the loop with an
+// error.
 class EventLoop {
  public:
   [[nodiscard]] static Result<EventLoop> make();
 
-  // Called again and again while there is something to read, which the handler takes; at an end of
-  // file too. The descriptor outlives the loop.
+  // Calls `handler` repeatedly while there is something to read, which the handler must take; also
+  // at an end of file. The descriptor outlives the loop.
   [[nodiscard]] Result<void> on_readable(int fd, std::function<void()> handler);
   // Blocks these signals in this thread and in those it starts from now on: make the loop first.
   [[nodiscard]] Result<void> on_signals(std::initializer_list<int> numbers,
                                         std::function<void(int)> handler);
-  // First after one period.
+  // Calls `handler` every `period`, the first time after one period.
   [[nodiscard]] Result<void> every(std::chrono::milliseconds period, std::function<void()> handler);
 
-  // Until end(), which a handler calls. May be run again.
+  // Runs until a handler calls end(). May be run again.
   [[nodiscard]] Result<void> run();
   void end() { state_->ended = true; }
 
  private:
-  // What sd-event's callbacks are given: it must not move.
+  // The state that callbacks of sd-event point to. It must not move.
   struct State {
     bool ended = false;
     std::optional<Error> failure;

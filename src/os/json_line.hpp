@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is said over sockets is JSON, one object a line.
+// Messages over sockets are JSON, one object a line.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 
 namespace dmremap::os {
 
-// One line, without the line end. Bytes that are no UTF-8 (a path may hold any) are replaced.
+// Prints an object as one line, without the line end. Bytes that are not UTF-8 (a path may hold
+// any) are replaced.
 [[nodiscard]] std::string to_line(const nlohmann::json& json);
 
 // {"code","what","where","hint"}, and back. A code of another version becomes `internal`.

@@ -22,6 +22,7 @@ Result<void> LineSocket::wait_for(short events, Deadline deadline) const {
     const int ready = ::poll(fds.data(), fds.size(), wait_ms);
     if (ready < 0 && errno != EINTR) return fail_errno(errno, "wait for the socket", {});
     if (ready < 0) continue;
+    // A stop of the server goes before data: a client that keeps sending must not delay it.
     if (fds[1].revents != 0) return fail(ErrorCode::not_running, "the server is being stopped");
     if (fds[0].revents != 0) return {};
     if (steady_clock::now() >= deadline) return fail(ErrorCode::timeout, "no answer in time");
@@ -31,6 +32,7 @@ Result<void> LineSocket::wait_for(short events, Deadline deadline) const {
 Result<std::optional<std::string>> LineSocket::read_line(std::size_t max_bytes,
                                                          Milliseconds timeout) {
   const Deadline deadline = steady_clock::now() + timeout;
+  // `searched` bytes are known to contain no line end, so that a long line is searched only once.
   std::size_t searched = 0;
   while (true) {
     const std::size_t end = buffer_.find('\n', searched);
@@ -58,7 +60,7 @@ Result<std::optional<std::string>> LineSocket::read_line(std::size_t max_bytes,
 
 ssize_t LineSocket::receive(std::span<char> into) {
   iovec text{into.data(), into.size()};
-  // Room for one descriptor: the kernel closes what more there is.
+  // Has room for one descriptor. The kernel closes any further ones.
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
   message.msg_iov = &text;

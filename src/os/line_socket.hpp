@@ -17,7 +17,7 @@
 
 namespace dmremap::os {
 
-// One thread at a time.
+// Used by one thread at a time.
 class LineSocket {
  public:
   using Milliseconds = std::chrono::milliseconds;
@@ -43,7 +43,7 @@ class LineSocket {
  private:
   using Deadline = std::chrono::steady_clock::time_point;
   Result<void> wait_for(short events, Deadline deadline) const;
-  // As recv(2) and send(2), without waiting.
+  // Like recv(2) and send(2), without waiting.
   ssize_t receive(std::span<char> into);
   [[nodiscard]] ssize_t send(std::string_view bytes, int descriptor) const;
 

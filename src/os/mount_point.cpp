@@ -57,8 +57,8 @@ MountState mount_state(const std::string& path, const std::string& own_type) {
   return errno == ENOTCONN || errno == ECONNABORTED ? MountState::dead : MountState::alive;
 }
 
-Result<void> unmount(const TrustedDirectory& directory, const std::string& name, Unmounting how) {
-  const bool lazy = how == Unmounting::detached;
+Result<void> unmount(const TrustedDirectory& directory, const std::string& name, UnmountMode how) {
+  const bool lazy = how == UnmountMode::detached;
   const std::string path = (std::filesystem::path(directory.path()) / name).string();
   if (::geteuid() == 0) {
     const int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);

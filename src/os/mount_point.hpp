@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A place in the file tree at which a program mounts its own FUSE file: what is mounted there, and
-// taking it down.
+// A place in the file tree at which a program mounts its own FUSE file: finds what is mounted
+// there, and unmounts it.
 #pragma once
 
 #include <string>
@@ -16,20 +16,20 @@ enum class MountState {
   alive,  // a mount that answers, this program's or another's
 };
 
-// Asks nobody but the mount table.
+// Reads the mount table only; no server is asked.
 [[nodiscard]] bool is_mounted(const std::string& path);
-// `own_type` is that of this program's mounts, as the mount table has it ("fuse.NAME"). Asks the
-// server of such a mount and waits for its answer. A mount of any other kind counts as alive: its
-// server is not ours to ask, nor the mount ours to take down.
+// Says what is mounted at `path`. `own_type` is the type of this program's mounts in the mount
+// table ("fuse.NAME"). The server of such a mount is asked, and its answer waited for. A mount of
+// any other type counts as alive: this program may neither ask its server nor unmount it.
 [[nodiscard]] MountState mount_state(const std::string& path, const std::string& own_type);
 
-enum class Unmounting {
+enum class UnmountMode {
   if_unused,  // refused while anyone has the file open
   detached,   // gone from the tree at once; ends when the last one closes it
 };
 
-// Unmounts what is mounted at `name` in the directory that is held: as root by umount2(2), else by
-// fusermount3(1). Errors: device_in_use without saying who; permission.
-Result<void> unmount(const TrustedDirectory& directory, const std::string& name, Unmounting how);
+// Unmounts the mount at `name` in the directory that is held: as root by umount2(2), else by
+// fusermount3(1). Errors: device_in_use, without naming the user; permission.
+Result<void> unmount(const TrustedDirectory& directory, const std::string& name, UnmountMode how);
 
 }  // namespace dmremap::os

@@ -17,7 +17,7 @@ struct Mount {
   std::string source;
 };
 
-// In the order in which they were mounted.
+// The mounts of this process, in the order in which they were mounted.
 [[nodiscard]] std::vector<Mount> read_mounts(const std::string& mountinfo = "/proc/self/mountinfo");
 
 // The block devices and files that are swap space.

@@ -52,15 +52,15 @@ void bound_thread_memory() {
     ::pthread_setattr_default_np(&attributes);
   }
   ::pthread_attr_destroy(&attributes);
-  // One heap for all threads, which never shrinks and holds large blocks too: what reserve_heap()
-  // put into it can be had without asking the kernel.
+  // All threads use one heap, which never shrinks and holds large blocks too. So memory that
+  // reserve_heap() put into it can be allocated without asking the kernel.
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
-// No limit is for who has CAP_IPC_LOCK (mlock(2)). Root in a container often has that, and not
-// CAP_SYS_RESOURCE, with which a limit can be raised.
+// mlock(2) has no limit for a process with CAP_IPC_LOCK. Root in a container often has that
+// capability, but not CAP_SYS_RESOURCE, with which a limit can be raised.
 bool may_lock_beyond_limits() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
@@ -68,8 +68,8 @@ bool may_lock_beyond_limits() {
   return (sets[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
 }
 
-// Under a limit, locking what is there now may still succeed; but then it is allocations that fail,
-// at any time later.
+// Under a limit, locking the present memory may still succeed, but then allocations fail at any
+// later time.
 bool may_lock_without_limit() {
   if (may_lock_beyond_limits()) return true;
   rlimit limit{};

@@ -16,9 +16,9 @@ namespace dmremap::os {
 // nothing. Error usage: none of them is there.
 [[nodiscard]] Result<std::string> runtime_directory();
 
-// Makes it, mode 0700, or checks that it is ours and that nobody else may write to it or exchange a
-// directory on the way to it: else a socket or a mount file could be slipped under us. Errors:
-// permission, io.
+// Makes the directory with mode 0700. If it exists, checks that it belongs to this user and that no
+// other user may write to it or exchange a directory on the way to it: else a socket or a mount
+// file could be replaced by another user's. Errors: permission, io.
 [[nodiscard]] Result<void> make_runtime_directory(const std::string& path);
 
 }  // namespace dmremap::os

@@ -30,8 +30,8 @@ Result<FileDescriptor> seal(std::span<const std::byte> data) {
 
 Result<std::vector<std::byte>> read_sealed(int fd, std::size_t bytes) {
   constexpr int kNeeded = F_SEAL_SHRINK | F_SEAL_WRITE;
-  // Fails for whatever is no file in memory, a pipe or a file on a disk: those are not read at all,
-  // since a read of them may wait for ever.
+  // Fails for anything but a file in memory. A pipe or a file on a disk is not read at all, since
+  // reading it may block for ever.
   const int seals = ::fcntl(fd, F_GET_SEALS);
   if (seals < 0 || (seals & kNeeded) != kNeeded) {
     return fail(ErrorCode::protocol, "the data is not in a sealed file in memory");

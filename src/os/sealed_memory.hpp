@@ -4,7 +4,7 @@
 // The receiver must not trust the sender: any file may come, on a server that hangs or of a size
 // that changes. Only a file in memory can be sealed, and one that is sealed against shrinking and
 // writing stays as it is. It is copied with pread(2), never mapped: a mapping of a file that is cut
-// short kills whoever touches it (SIGBUS).
+// short kills the process that touches it (SIGBUS).
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,11 @@
 
 namespace dmremap::os {
 
-// The data in a file that nobody can change any more.
+// Makes a file in memory with `data` that no process can change any more.
 [[nodiscard]] Result<FileDescriptor> seal(std::span<const std::byte> data);
 
-// All of such a file, which must have this size. Error protocol: it is no such file, is not sealed,
-// or has another size; nothing was read then.
+// Reads all of such a file, which must have this size. Error protocol: it is not a file in memory,
+// is not sealed, or has another size; nothing was read then.
 [[nodiscard]] Result<std::vector<std::byte>> read_sealed(int fd, std::size_t bytes);
 
 }  // namespace dmremap::os

@@ -13,7 +13,7 @@
 
 namespace dmremap::os {
 
-// What a program gets as one of its standard files, where it is not a descriptor of ours.
+// Values for a standard file of a program that is not a descriptor of this process.
 inline constexpr int kNothing = -1;  // /dev/null
 
 struct Command {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Small readers of /sys: whatever is missing or unreadable is empty.
+// Small readers of /sys. Anything that is missing or unreadable reads as empty.
 #pragma once
 
 #include <optional>

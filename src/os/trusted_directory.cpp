@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As the kernel itself (include/linux/namei.h, MAXSYMLINKS).
+// The limit of the kernel (include/linux/namei.h, MAXSYMLINKS).
 constexpr int kMostLinks = 40;
 
 bool is_ours(uid_t owner) {
@@ -44,10 +44,10 @@ Result<std::string> target_of(int link, const std::string& where) {
   return std::string(text.data(), static_cast<std::size_t>(got));
 }
 
-// From the root to a directory, one component after the other.
-class Walk {
+// Walks from the root to a directory, one component after the other.
+class PathWalk {
  public:
-  Walk(const fs::path& path, PathTrust trust) : given_(path.string()), trust_(trust) {
+  PathWalk(const fs::path& path, PathTrust trust) : given_(path.string()), trust_(trust) {
     prepend(path);
   }
 
@@ -90,7 +90,7 @@ class Walk {
     return {};
   }
 
-  // Who owns a link decides where it leads, in whoever's directory it lies.
+  // The owner of a link decides where it leads, even if the link lies in another user's directory.
   Result<void> follow(const FileDescriptor& link, const struct stat& status) {
     if (!is_ours(status.st_uid)) {
       return fail(ErrorCode::permission,
@@ -126,7 +126,7 @@ Result<TrustedDirectory> TrustedDirectory::open(const std::string& directory, Pa
   std::error_code error;
   const fs::path absolute = fs::absolute(directory.empty() ? "." : directory, error);
   if (error) return fail_errno(error.value(), "find", directory);
-  auto found = Walk(absolute, trust).run();
+  auto found = PathWalk(absolute, trust).run();
   if (!found) return failure_of(found);
   std::string path = name_of_descriptor(found->get());
   return TrustedDirectory(std::move(*found), std::move(path));

@@ -6,7 +6,7 @@
 // it, another user who owns a directory on the way may replace any component by a symbolic link,
 // and the second step happens somewhere else in the system. So a path is walked once, component by
 // component, each opened without following links (openat(2), O_PATH, O_NOFOLLOW) and judged by
-// what was opened, not by its name. What comes after goes through the descriptor.
+// what was opened, not by its name. Everything after that goes through the descriptor.
 #pragma once
 
 #include <string>
@@ -16,14 +16,14 @@
 
 namespace dmremap::os {
 
-// How much of a path may be in the hands of other users, that is of anybody but root and the user
-// this process runs as.
+// How much of a path other users may control, that is users other than root and the user of this
+// process.
 enum class PathTrust {
-  // No symbolic link of another user's is followed. Directories may be another's: what is made in
-  // them lies where the path says, but its owner may take it away again.
+  // No symbolic link of another user is followed. Directories may belong to other users: a file
+  // made in one lies where the path says, but the owner may remove it again.
   no_foreign_links,
-  // Besides, nobody else can exchange anything on the way: every directory belongs to root or to
-  // this user, and may be written to by others only where the sticky bit protects what is ours.
+  // Besides, no other user can exchange anything on the way: every directory belongs to root or to
+  // this user, and other users may write to it only if the sticky bit protects our entries.
   no_foreign_changes,
 };
 
@@ -42,7 +42,7 @@ class TrustedDirectory {
   // The directory as the kernel names it, without links; for messages and for programs that want a
   // name.
   [[nodiscard]] const std::string& path() const { return path_; }
-  // A path to an entry of it that stays right whatever happens to the names on the way.
+  // A path to an entry of the directory that stays valid even if names on the way are changed.
   [[nodiscard]] std::string entry(const std::string& name) const;
 
  private:

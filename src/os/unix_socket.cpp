@@ -20,7 +20,8 @@ namespace {
 
 constexpr int kBacklog = 16;
 
-// sun_path holds 107 bytes; the way through an open directory is short whatever its real path is.
+// An address that fits sun_path, which holds 107 bytes. It leads through an open descriptor of the
+// directory, so that it is short even if the real path is long.
 struct ShortAddress {
   FileDescriptor directory;
   sockaddr_un address{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Unix sockets at paths of any length, and who is at the other end.
+// Unix sockets at paths of any length, and the check of the process at the other end.
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 
 namespace dmremap::os {
 
-// Mode 0600, listening, non-blocking. Replaces whatever socket is there: the caller holds the pid
-// file, so it is a dead one's.
+// Makes a listening, non-blocking socket with mode 0600. Replaces a socket that is there: the
+// caller holds the pid file, so its owner is dead.
 Result<FileDescriptor> listen_at(const std::string& path);
 
-// Error not_running: nobody listens there.
+// Connects to a listening socket. Error not_running: no process listens there.
 Result<FileDescriptor> connect_to(const std::string& path);
 
-// Whether the process at the other end is ours or root's.
+// True if the process at the other end runs as this user or as root.
 [[nodiscard]] bool is_peer_trusted(int socket);
 
 }  // namespace dmremap::os

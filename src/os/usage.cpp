@@ -18,7 +18,7 @@ namespace dmremap::os {
 
 namespace {
 
-// A stat that asks no server: a hung FUSE or network file system must not hang us too.
+// Like stat(2), but asks no server: a hung FUSE or network file system must not hang this process.
 std::optional<Storage> look_at(int directory, const char* path, unsigned int* mode = nullptr) {
   struct statx facts {};
   if (::statx(directory, path, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &facts) != 0) {
@@ -53,7 +53,7 @@ std::vector<dev_t> with_partitions(dev_t device, const KernelViews& views) {
   return all;
 }
 
-// A file whose file system has a number of its own (btrfs, overlay) lies on its mount's source.
+// A file system with a device number of its own (btrfs, overlay) lies on the source of its mount.
 dev_t device_of_file_system(dev_t device, const KernelViews& views) {
   if (major(device) != 0) return device;
   for (const Mount& mount : mounts(views)) {
@@ -64,6 +64,8 @@ dev_t device_of_file_system(dev_t device, const KernelViews& views) {
   return device;
 }
 
+// The storage that lies directly below: the device of a file, the disk of a partition, the parts of
+// a dm or md device, the file of a loop device.
 std::vector<Storage> directly_beneath(const Storage& storage, const KernelViews& views) {
   if (!storage.is_block_device()) return {Storage{device_of_file_system(storage.device, views)}};
   std::vector<Storage> below;
@@ -142,6 +144,7 @@ std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views) 
 }
 
 bool overlap(const LoopBacking& a, const LoopBacking& b) {
+  // A size of 0 means that the view reaches to the end of its file.
   const auto ends_before = [](const LoopBacking& one, const LoopBacking& other) {
     return one.size != 0 && one.offset + one.size <= other.offset;
   };
@@ -189,6 +192,7 @@ std::vector<std::string> uses_of(const std::string& path, const KernelViews& vie
 }
 
 std::vector<Storage> beneath(const Storage& storage, const KernelViews& views) {
+  // Each storage is visited once, so a cycle in the kernel's views ends the walk too.
   std::vector<Storage> found{storage};
   for (std::size_t next = 0; next < found.size(); ++next) {
     for (const Storage& below : directly_beneath(found[next], views)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who uses a device or an image, and what it is stored on, from /proc and /sys. All of it is a
-// look at a moving world: only holding a device exclusively is proof that nobody else has it.
+// Finds the users of a device or an image, and the storage that it lies on, from /proc and /sys.
+// The results may be out of date at once: only holding a device exclusively proves that no other
+// process has it.
 #pragma once
 
 #include <compare>
@@ -15,15 +16,15 @@
 
 namespace dmremap::os {
 
-// Where the kernel's views are mounted; tests put a made-up tree here.
+// The directories of the kernel's views. Tests use a made-up tree instead.
 struct KernelViews {
   std::string sys = "/sys";
   std::string proc = "/proc";
 };
 
-// A place that holds bytes, whatever it is called: a block device (its own number, inode 0) or a
-// file (the number of its file system and its inode). Paths are no identity; this is, until the
-// next boot.
+// Identifies storage independently of its name: a block device (its own number, inode 0) or a file
+// (the number of its file system and its inode). Paths are no identity; this is one until the next
+// boot.
 struct Storage {
   dev_t device = 0;
   ino_t inode = 0;
@@ -32,7 +33,7 @@ struct Storage {
   auto operator<=>(const Storage&) const = default;
 };
 
-// Nothing if the path names neither or cannot be looked at.
+// Empty if the path names neither or cannot be examined.
 [[nodiscard]] std::optional<Storage> storage_of(const std::string& path);
 
 // Mount points of the block device, in mount order. A file system with device numbers of its own
@@ -44,21 +45,23 @@ struct Storage {
 // Loop devices whose backing file is this one: "/dev/loop3".
 [[nodiscard]] std::vector<std::string> loop_devices_on(const std::string& path,
                                                        const KernelViews& views = {});
-// What a loop device, or the disk of a partition that is one, is a view of.
+// The backing file of a loop device, or of the loop device that a partition lies on, and the part
+// of it that is shown.
 struct LoopBacking {
   std::string path;          // a file or a block device; may be gone, or of another mount namespace
   std::uint64_t offset = 0;  // bytes
   std::uint64_t size = 0;    // bytes; 0: to the end
 };
-// None: not a loop device.
+// Empty if it is not a loop device.
 [[nodiscard]] std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views = {});
 [[nodiscard]] bool overlap(const LoopBacking& a, const LoopBacking& b);
 
 // Other processes that have it open: "1234 fio". Without root only one's own are seen.
 [[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
                                                   const KernelViews& views = {});
-// All of the above in words, for a message: "mounted on /home", "swap space", "held by dm-0",
-// "attached to /dev/loop3", "opened by 1234 fio". A whole disk is also used by its partitions.
+// All users of `path` in words for a message: "mounted on /home", "swap space", "held by dm-0",
+// "attached to /dev/loop3", "opened by 1234 fio". The partitions of a whole disk count as its
+// users.
 [[nodiscard]] std::vector<std::string> uses_of(const std::string& path,
                                                const KernelViews& views = {});
 
@@ -66,14 +69,14 @@ struct LoopBacking {
 // devices on their parts, a loop device on its file, a file on its file system's device.
 [[nodiscard]] std::vector<Storage> beneath(const Storage& storage, const KernelViews& views = {});
 
-// Whether `path` lies on `base`, at any depth, or is it. `path` need not exist: then its directory
+// True if `path` is `base` or lies on it at any depth. If `path` does not exist, its directory
 // decides. The same file system on *another* partition of base's disk does not count.
 [[nodiscard]] bool is_stored_on(const std::string& path, const Storage& base,
                                 const KernelViews& views = {});
 
 // The disk of a partition; the device itself if it is none.
 [[nodiscard]] dev_t whole_disk_of(dev_t device, const KernelViews& views = {});
-// Two different block devices of which one disk holds both.
+// True for two different block devices that lie on one disk.
 [[nodiscard]] bool are_on_same_disk(dev_t a, dev_t b, const KernelViews& views = {});
 
 }  // namespace dmremap::os

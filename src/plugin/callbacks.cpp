@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// nbdkit-dmremap-plugin.so: what nbdkit calls (nbdkit-plugin(3)). nbdkit is C: no exception passes.
+// nbdkit-dmremap-plugin.so: the functions that nbdkit calls (nbdkit-plugin(3)). nbdkit is written
+// in C, so no exception may leave them.
 #include <cerrno>
 #include <exception>
 #include <span>
@@ -18,8 +19,8 @@ namespace dmremap::plugin {
 
 namespace {
 
-// Never destroyed: the process that goes to the background ends the other one by exit(3), and what
-// is held must not be let go of there.
+// It is never destroyed. When nbdkit goes to the background, the foreground process ends by
+// exit(3), which must not release what the background process holds.
 Plugin* plugin = nullptr;
 
 // -1 and an error line for nbdkit, 0 otherwise.
@@ -55,7 +56,7 @@ int request(Request&& request) {
 }
 
 remap::FlushHeard& heard_by(void* handle) {
-  return static_cast<nbd::Client*>(handle)->heard;
+  return static_cast<nbd::ConnectedClient*>(handle)->heard;
 }
 
 bool has(std::uint32_t flags, std::uint32_t flag) {
@@ -74,8 +75,8 @@ int config_complete() {
   return step([] { return plugin->configured(); });
 }
 
-// One thread a connection where several would be dangerous; connections run side by side all the
-// same, and a client that wants more opens several (multi-conn).
+// Each connection has one thread if several would be dangerous. Connections are served side by side
+// all the same, and a client that wants more opens several (multi-conn).
 int thread_model() {
   try {
     return nbd::survives_lost_clients(nbd::server_version())
@@ -116,7 +117,7 @@ void* open(int /*read_only*/) {
 }
 
 void close(void* handle) {
-  plugin->clients().leave(static_cast<nbd::Client*>(handle));
+  plugin->clients().leave(static_cast<nbd::ConnectedClient*>(handle));
 }
 
 std::int64_t get_size(void* /*handle*/) {
@@ -168,15 +169,15 @@ int trim(void* handle, std::uint32_t count, std::uint64_t offset, std::uint32_t 
 }
 
 int zero(void* handle, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
-  const nbd::ZeroWanted wanted{.may_trim = has(flags, NBDKIT_FLAG_MAY_TRIM),
-                               .fast = has(flags, NBDKIT_FLAG_FAST_ZERO),
-                               .fua = has(flags, NBDKIT_FLAG_FUA)};
+  const nbd::ZeroOptions wanted{.may_trim = has(flags, NBDKIT_FLAG_MAY_TRIM),
+                                .fast = has(flags, NBDKIT_FLAG_FAST_ZERO),
+                                .fua = has(flags, NBDKIT_FLAG_FUA)};
   return request(
       [&](nbd::NbdDisk& disk) { return disk.zero(offset, count, wanted, heard_by(handle)); });
 }
 
-// All of it is data: what main would call a hole may be remapped, lost or gone, and none of these
-// may be taken for zeros.
+// All of the disk is data. A hole of main may be remapped, lost or gone, and none of these may be
+// taken for zeros.
 int extents(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t /*flags*/,
             nbdkit_extents* found) {
   return nbdkit_add_extent(found, offset, count, 0);
@@ -218,7 +219,7 @@ nbdkit_plugin described() {
   table.can_fast_zero = yes;
   table.can_extents = yes;
   table.can_fua = can_fua;
-  // A flush reaches main and the spare, whatever connection the writes came by.
+  // A flush reaches main and the spare, also for writes that came by another connection.
   table.can_multi_conn = yes;
   table.pread = pread;
   table.pwrite = pwrite;

@@ -27,7 +27,7 @@ namespace dmremap::plugin {
 namespace {
 
 // For clients that have just closed their connection.
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kLeaveTimeout{1000};
 
 Result<bool> parse_flag(const std::string& key, const std::string& value) {
   for (const std::string_view yes : {"true", "yes", "on", "1"}) {
@@ -40,17 +40,17 @@ Result<bool> parse_flag(const std::string& key, const std::string& value) {
               "give " + key + "=true");
 }
 
-// Signals are for nbdkit's threads, which know what to do with them.
-class SignalsBlocked {
+// Signals are handled by nbdkit's threads, so the threads of the set must not take any.
+class SignalBlock {
  public:
-  SignalsBlocked() {
+  SignalBlock() {
     sigset_t all;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalBlock() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalBlock(const SignalBlock&) = delete;
+  SignalBlock& operator=(const SignalBlock&) = delete;
 
  private:
   sigset_t before_{};
@@ -58,7 +58,7 @@ class SignalsBlocked {
 
 }  // namespace
 
-// The set as nbdkit offers it; the sockets are nbdkit's.
+// The exports of a set that nbdkit serves. nbdkit owns the sockets.
 class Plugin::NbdExports final : public daemon::Exports {
  public:
   NbdExports(Plugin& plugin, std::string name) : plugin_(plugin), name_(std::move(name)) {}
@@ -70,7 +70,7 @@ class Plugin::NbdExports final : public daemon::Exports {
     return out;
   }
   Result<void> stop() override {
-    if (plugin_.server_ends_ || plugin_.clients_.close(kPatience)) return {};
+    if (plugin_.server_ends_ || plugin_.clients_.close(kLeaveTimeout)) return {};
     return fail(
         ErrorCode::device_in_use,
         fmt::format("is in use: connected to by {}", fmt::join(plugin_.clients_.names(), ", ")),
@@ -83,10 +83,11 @@ class Plugin::NbdExports final : public daemon::Exports {
   std::string name_;
 };
 
-// Nobody waits for a word; the log goes to the runtime directory only from a background.
-class Plugin::ByHand final : public daemon::StartObserver {
+// For a server that was started by hand. No process waits for its report. The log goes to the
+// runtime directory only in the background.
+class Plugin::ManualStartObserver final : public daemon::StartObserver {
  public:
-  explicit ByHand(const Plugin& plugin) : plugin_(plugin) {}
+  explicit ManualStartObserver(const Plugin& plugin) : plugin_(plugin) {}
   void named(const std::string& name) override {
     if (::getpid() != plugin_.configured_by_) daemon::log_to_runtime_dir(*plugin_.runtime_, name);
   }
@@ -161,15 +162,15 @@ Result<void> Plugin::configured() {
 }
 
 Result<void> Plugin::check() {
-  // Whoever waits for a word hears of it later too.
+  // A process that waits for the report learns of a refusal from bring_up() as well.
   if (reporter_) return {};
   return daemon::check_start(options_, *runtime_);
 }
 
 Result<void> Plugin::bring_up() {
-  const SignalsBlocked blocked;
+  const SignalBlock blocked;
   sockets_ = nbd::listening_sockets();
-  ByHand by_hand(*this);
+  ManualStartObserver by_hand(*this);
   daemon::StartObserver& observer =
       reporter_ ? static_cast<daemon::StartObserver&>(*reporter_) : by_hand;
   const auto export_it = [this](set::RunningSet& set) -> Result<std::unique_ptr<daemon::Exports>> {
@@ -182,6 +183,7 @@ Result<void> Plugin::bring_up() {
     return failure_of(started);
   }
   daemon_ = std::move(*started);
+  // A stop through the control socket ends nbdkit too.
   ending_ = std::thread([stopped = daemon_->stopped_fd()] {
     pollfd wait{stopped, POLLIN, 0};
     while (::poll(&wait, 1, -1) < 0) {
@@ -193,6 +195,7 @@ Result<void> Plugin::bring_up() {
 
 void Plugin::bring_down() {
   if (!daemon_) return;
+  // nbdkit has cut off its clients by now, so they no longer keep the set from stopping.
   server_ends_ = true;
   if (auto stopped = daemon_->stop(); !stopped) log(Severity::error, stopped.error().message());
   ending_.join();
@@ -200,6 +203,7 @@ void Plugin::bring_down() {
   daemon_.reset();
 }
 
+// Only sockets that `dmremap start` chose are removed. A user who started nbdkit by hand owns his.
 void Plugin::remove_sockets() {
   if (!reporter_) return;
   for (const auto& socket : sockets_) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One set inside nbdkit: its life from the command line to the end of the server.
 //
-// Order, nbdkit's own: configure; check (before nbdkit goes to the background, so that a refusal is
-// seen); bring_up (after it: threads do not survive a fork); requests; bring_down, when no
-// connection is left.
+// The calls come in nbdkit's order: configure; check, before nbdkit goes to the background, so that
+// a refusal is seen; bring_up, after that, because threads do not survive a fork; requests;
+// bring_down, when no connection is left.
 #pragma once
 
 #include <atomic>
@@ -20,43 +20,45 @@
 #include "daemon/reporter.hpp"
 #include "daemon/set_daemon.hpp"
 #include "frontend/nbd/clients.hpp"
-#include "frontend/nbd/listening.hpp"
+#include "frontend/nbd/listening_socket.hpp"
 #include "frontend/nbd/nbd_disk.hpp"
 
 namespace dmremap::plugin {
 
-// By one thread, but for what clients() and disk() return.
+// Used by one thread, except the objects that clients() and disk() return.
 class Plugin {
  public:
-  // One KEY=VALUE of the command line; a plain argument comes with the key "device".
+  // Takes one KEY=VALUE of the command line. A plain argument comes with the key "device".
   Result<void> configure(const std::string& key, const std::string& value);
   Result<void> configured();
   Result<void> check();
   Result<void> bring_up();
   void bring_down();
-  // Tells whoever started us (`dmremap start`), if it was not us who were asked by hand.
+  // Reports to the process that started the server (`dmremap start`), unless it was started by
+  // hand.
   void tell(const Error& error);
 
   [[nodiscard]] nbd::Clients& clients() { return clients_; }
-  // While the set is up.
+  // Valid while the set is up.
   [[nodiscard]] nbd::NbdDisk& disk() { return *disk_; }
   [[nodiscard]] bool read_only() const { return options_.open.read_only; }
 
  private:
   class NbdExports;
-  class ByHand;
+  class ManualStartObserver;
 
-  // The server leaves them in the file system when it ends; by hand that is its user's business.
+  // Removes the sockets, which the server leaves in the file system when it ends. If it was started
+  // by hand, that is left to its user.
   void remove_sockets();
   Result<void> add_device(const std::string& value);
 
   daemon::StartOptions options_;
   std::optional<control::RuntimeDir> runtime_;
-  pid_t configured_by_ = 0;  // another process than the one that serves: in the background
+  pid_t configured_by_ = 0;  // in the background it is not the process that serves
   int report_fd_ = -1;
   std::optional<daemon::Reporter> reporter_;
-  std::atomic<bool> server_ends_{false};  // it has cut off whoever was connected
-  std::vector<nbd::Listening> sockets_;
+  std::atomic<bool> server_ends_{false};  // it has cut off the connected clients
+  std::vector<nbd::ListeningSocket> sockets_;
   nbd::Clients clients_;
   std::unique_ptr<nbd::NbdDisk> disk_;
   std::unique_ptr<daemon::SetDaemon> daemon_;

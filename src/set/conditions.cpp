@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 namespace dmremap::set {
 

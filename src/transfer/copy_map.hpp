@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How far a copy is: the states of a mapfile, by sector. A value, not thread-safe.
+// The progress of a copy: the states of a mapfile, by sector. A value, not thread-safe.
 //
-// The mapfile says of which state of the set it is. What was copied of another state is not
-// trusted: the set may have been written to since. Nor is what was copied of this one, before it
-// was compared again (non_scraped until then): the target may have changed since.
+// The mapfile names the state of the set that it belongs to. Sectors copied from another state are
+// not trusted, because the set may have been written to since. Sectors copied from this state are
+// not trusted before they were compared again (non_scraped until then), because the target may have
+// changed since.
 #pragma once
 
 #include <cstdint>
@@ -20,21 +21,24 @@
 
 namespace dmremap::transfer {
 
-// Of a running set and a target: equal stamps, equal contents of what is finished.
+// The state of a running set, and the target of its copy. If two stamps are equal, the finished
+// sectors have equal contents.
 struct CopyStamp {
   Uuid set_uuid;
-  Uuid run;                  // of one opening of the set
-  std::uint64_t writes = 0;  // that users have made in it
+  Uuid run;                  // names one opening of the set
+  std::uint64_t writes = 0;  // how many writes users have made in it
   std::string target;        // target_identity: one word
 
   bool operator==(const CopyStamp&) const = default;
 };
 
+// Every sector of the copy has one status. `runs_` has the status of each run of equal sectors,
+// keyed by the first of them; a run ends where the next one begins, and the last one at `size_`.
 class CopyMap {
  public:
   using Status = lists::MapfileArea::Status;
 
-  // All of it untried.
+  // A map of this size in which everything is untried.
   explicit CopyMap(SectorCount size);
 
   void mark(SectorRange range, Status status);
@@ -49,13 +53,14 @@ class CopyMap {
   void split(Sector at);
 
   SectorCount size_;
-  std::map<Sector, Status> runs_;  // by first sector; one begins at 0
+  std::map<Sector, Status> runs_;  // keyed by first sector; one run begins at 0
 };
 
-// The stamp of a mapfile that CopyMap::print wrote; none, for others.
+// The stamp of a mapfile that CopyMap::print wrote; empty for other mapfiles.
 [[nodiscard]] std::optional<CopyStamp> stamp_of_mapfile(std::string_view text);
-// What it calls finished and is of whole sectors is non_scraped, all else untried. Errors: those of
-// parse_mapfile; usage, if it is of a larger disk.
+// The map with which a copy goes on: sectors that the mapfile calls finished, in whole sectors, are
+// non_scraped, and everything else is untried. Errors: those of parse_mapfile; usage, if it is the
+// mapfile of a larger disk.
 [[nodiscard]] Result<CopyMap> resume_map(std::string_view text, const std::string& name,
                                          SectorCount size);
 

@@ -34,6 +34,7 @@ Result<void> check_apart(const TargetOptions& options) {
     const auto has = [](const std::vector<os::Storage>& list, const os::Storage& one) {
       return std::ranges::find(list, one) != list.end();
     };
+    // A target that does not exist yet is judged by the directory in which it will be made.
     const bool joined =
         target ? has(os::beneath(*target), *storage) || has(os::beneath(*storage), *target)
                : os::is_stored_on(options.path, *storage);
@@ -59,7 +60,7 @@ Result<Device> open_held(const std::string& path) {
   return io::FileDevice::open(path, {io::Access::read_write, io::Holding::exclusive});
 }
 
-// A file takes the size of the set.
+// Gives a file the size of the set, and checks that the target can hold the set.
 Result<Device> with_size(Device target, const TargetOptions& options) {
   const SectorCount has = target->geometry().size;
   if (!target->is_block_device() && has != options.size &&
@@ -67,6 +68,7 @@ Result<Device> with_size(Device target, const TargetOptions& options) {
     if (::ftruncate(target->fd(), static_cast<off_t>(options.size.bytes())) != 0) {
       return fail_errno(errno, "give it the size of the set", options.path);
     }
+    // Opened again, because a device keeps the size that it had when it was opened.
     target.reset();
     auto again = open_held(options.path);
     if (!again) return again;
@@ -106,7 +108,7 @@ Result<void> check_contents(io::FileDevice& target, const TargetOptions& options
               "give another target, or overwrite it with --force");
 }
 
-// What lay beyond the copy must not be taken for a part of it.
+// Erases the end of the target, so that old data there is not taken for a part of the copy.
 Result<void> erase_end(io::FileDevice& target, SectorCount size) {
   const std::uint64_t end = target.geometry().size.value;
   const std::uint64_t part = kSignatureBytes / kSectorBytes;
@@ -139,6 +141,8 @@ Result<Device> open_target(const TargetOptions& options) {
     if (!there) ::unlink(options.path.c_str());
     return target;
   }
+  // A new file is empty, and a resumed target holds our own copy: neither can hold anything of
+  // value.
   if (options.resumed || !there) return target;
   if (auto fine = check_contents(**target, options); !fine) return failure_of(fine);
   if (options.force) {

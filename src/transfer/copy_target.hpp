@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a copy is written to, held and checked, so that nothing of value is overwritten unasked.
+// The target of a copy: opened, held and checked, so that nothing of value is overwritten without
+// the user's consent.
 #pragma once
 
 #include <memory>
@@ -12,13 +13,15 @@
 
 namespace dmremap::transfer {
 
+// The target that a user named, and what it must fit.
 struct TargetOptions {
-  std::string path;                     // a block device, or a file, made if it is not there
-  SectorCount size;                     // of the set
-  SectorCount unit{1};                  // its logical block
-  bool force = false;                   // over a file system, a partition table, a file
-  bool resumed = false;                 // what lies there is the beginning of this copy
-  std::vector<std::string> apart_from;  // what the set is made of, and where it is served
+  std::string path;      // a block device, or a file that is made if absent
+  SectorCount size;      // size of the set
+  SectorCount unit{1};   // its logical block
+  bool force = false;    // overwrite a file system, a partition table or a file
+  bool resumed = false;  // it holds the beginning of this copy
+  std::vector<std::string>
+      apart_from;  // the devices of the set, and the paths at which it is served
 };
 
 // Opens it for writing, exclusively. Errors: same_device, device_too_small, block_size,
@@ -26,7 +29,7 @@ struct TargetOptions {
 // was written then.
 [[nodiscard]] Result<std::unique_ptr<io::FileDevice>> open_target(const TargetOptions& options);
 
-// Whether the path still names what was opened there, and a file still has its size.
+// True if the path still names the target that was opened, and a file still has its size.
 [[nodiscard]] bool is_target(const std::string& path, const io::FileDevice& target);
 
 // Tells one target from another until the next boot: 16 hex digits; zeros if it is not there.

@@ -17,9 +17,9 @@ using Status = CopyMap::Status;
 constexpr SectorCount kRequest{2048};  // 1 MiB
 constexpr SectorCount kBatch{32768};   // flushed and read back at once
 
-class Copying {
+class CopyRun {
  public:
-  Copying(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit, CopyMap& map,
+  CopyRun(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit, CopyMap& map,
           CopyObserver& observer)
       : source_(source),
         target_(target),
@@ -29,7 +29,8 @@ class Copying {
         data_(kBatch.bytes()),
         back_(kRequest.bytes()) {}
 
-  // Before there() is asked for the first time: so that the medium answers.
+  // Called before is_on_target() is asked for the first time, so that the medium answers and not a
+  // cache.
   Result<void> settle_target() {
     if (const auto status = target_.flush(); !status.ok()) {
       return target_failed(status.error, "flush", {{0}, map_.size()});
@@ -38,8 +39,8 @@ class Copying {
     return {};
   }
 
-  // Of a batch: read it, put it on the target, verify it. What does not read is in `unread`.
-  // `maybe_there`: what the target has already is not written.
+  // Reads a batch, writes it to the target and verifies it. Ranges that do not read are added to
+  // `unread`. With `maybe_there`, parts that the target has already are not written.
   Result<void> copy(SectorRange batch, bool maybe_there, Ranges& unread) {
     Ranges read;
     for (Sector at = batch.first; at < batch.end();) {
@@ -49,7 +50,7 @@ class Copying {
     }
     if (maybe_there) {
       std::erase_if(read, [&](SectorRange part) {
-        if (!there(batch, part)) return false;
+        if (!is_on_target(batch, part)) return false;
         map_.mark(part, Status::finished);
         return true;
       });
@@ -59,6 +60,8 @@ class Copying {
       if (!status.ok()) return target_failed(status.error, "write", part);
     }
     if (read.empty()) return {};
+    // The data must be on the medium before it is read back, and the map may call it finished only
+    // after that. If the copy ends in between, these sectors are copied again.
     if (const auto status = target_.flush(); !status.ok()) {
       return target_failed(status.error, "flush", batch);
     }
@@ -75,7 +78,8 @@ class Copying {
     return data_.span().subspan((part.first - batch.first).bytes(), part.count.bytes());
   }
 
-  // Whole, or in halves down to a unit.
+  // Reads a part whole or, if that fails, in halves down to a unit, so that one bad sector costs no
+  // more than its unit.
   void read_parts(SectorRange batch, SectorRange part, Ranges& read, Ranges& unread) {
     if (source_.read(part.first, data(batch, part)).ok()) {
       read.push_back(part);
@@ -90,8 +94,8 @@ class Copying {
     read_parts(batch, {part.first + half, part.count - half}, read, unread);
   }
 
-  // What does not read there may be written there.
-  bool there(SectorRange batch, SectorRange part) {
+  // True if the target already has this part. A part of it that does not read may still be written.
+  bool is_on_target(SectorRange batch, SectorRange part) {
     const auto back = back_.span().first(part.count.bytes());
     return target_.read(part.first, back).ok() && std::ranges::equal(back, data(batch, part));
   }
@@ -123,7 +127,7 @@ class Copying {
   AlignedBuffer back_;
 };
 
-// What of `range` is in none of `lost`, which is sorted.
+// The parts of `range` that are in none of `lost`, which is sorted.
 Ranges without(SectorRange range, const Ranges& lost) {
   Ranges out;
   Sector at = range.first;
@@ -147,7 +151,8 @@ Ranges batches(const Ranges& ranges) {
   return out;
 }
 
-// Each is as the set knows it now.
+// Marks sectors that did not read: bad if the set knows them to be lost now, and otherwise to be
+// tried again by a later run.
 Result<void> mark_unread(const Ranges& unread, CopyMap& map, CopyObserver& observer) {
   const auto lost = observer.lost_now();
   if (!lost) return failure_of(lost);
@@ -162,15 +167,18 @@ Result<void> mark_unread(const Ranges& unread, CopyMap& map, CopyObserver& obser
 
 Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit,
                            const Ranges& lost, CopyMap& map, CopyObserver& observer) {
+  // Sectors that are known to be lost are never read from the source: the set answers EIO at once,
+  // and they would only look like new errors.
   for (const Status status : {Status::non_scraped, Status::untried}) {
     for (const SectorRange& range : map.in(status)) {
       for (const SectorRange& bad : lost) map.mark(range.intersect(bad), Status::bad);
     }
   }
-  Copying copying(source, target, unit, map, observer);
+  CopyRun copying(source, target, unit, map, observer);
   if (map.count(Status::non_scraped).value > 0) {
     if (auto settled = copying.settle_target(); !settled) return settled;
   }
+  // What an earlier run copied is verified first, then the rest is copied.
   for (const Status status : {Status::non_scraped, Status::untried}) {
     for (const SectorRange& batch : batches(map.in(status))) {
       Ranges unread;

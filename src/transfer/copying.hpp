@@ -2,9 +2,9 @@
 // Copies what can be read of a running set, verified.
 //
 // A batch at a time: read the source, write the target, flush it, read it back and compare. Only
-// then does the map call it finished, so that an end at any moment leaves a map that tells the
-// truth. What an earlier run finished is compared, and what differs is copied. What is known to be
-// lost is never asked for, and nothing is written for it.
+// then does the map call it finished, so that the map is true whenever the copy ends. Sectors that
+// an earlier run finished are compared, and copied again if they differ. Sectors that are known to
+// be lost are never read, and nothing is written for them.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 
 namespace dmremap::transfer {
 
+// The caller's part in a copy: it is told of steps, and decides whether the copy goes on.
 class CopyObserver {
  public:
   virtual ~CopyObserver() = default;
@@ -26,14 +27,15 @@ class CopyObserver {
   virtual void flushed() {}
   // After each batch. False: end here.
   virtual bool go_on(const CopyMap& map) = 0;
-  // Sectors did not read: what the set knows to be lost or gone now, sorted. Error: end here.
+  // Called when sectors did not read. Returns the sectors that the set knows to be lost or gone
+  // now, sorted. An error ends the copy.
   virtual Result<std::vector<SectorRange>> lost_now() = 0;
 };
 
-// `lost`: sorted, never read, and marked bad. What does not read and is not lost is marked
-// non_trimmed: a later run tries it again. Requires a target that is as large as the map, with
-// logical blocks no larger than `unit`. Errors: io, of the target, or what it reads back is not
-// what was written; those of the observer. One thread.
+// Copies `source` to `target`. `lost` is sorted; these sectors are never read, and marked bad.
+// Sectors that do not read and are not lost are marked non_trimmed: a later run tries them again.
+// Requires a target that is as large as the map, with logical blocks no larger than `unit`. Errors:
+// io, if the target fails or does not return what was written; those of the observer. One thread.
 [[nodiscard]] Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target,
                                          SectorCount unit, const std::vector<SectorRange>& lost,
                                          CopyMap& map, CopyObserver& observer);

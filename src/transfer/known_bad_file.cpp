@@ -27,8 +27,8 @@ using Status = lists::MapfileArea::Status;
 constexpr std::string_view kProgram = "dm-remap";
 constexpr std::size_t kLargestFile = std::size_t{256} * kMiB;
 
-// By the first line: one word of a badblocks list, two numbers of md's. A mapfile begins with a
-// number and a status, a kernel log with anything.
+// Tells the format by the first line: one word is a badblocks list, two numbers are md's. A mapfile
+// begins with a number and a status, a kernel log with anything.
 KnownBadFormat format_of(std::string_view text) {
   const auto first = lists::TextLines(text).next();
   if (!first) return KnownBadFormat::badblocks;
@@ -39,8 +39,8 @@ KnownBadFormat format_of(std::string_view text) {
   return words.size() > 1 ? KnownBadFormat::ddrescue : KnownBadFormat::badblocks;
 }
 
-// ddrescue ends the map of a device whose size it does not know at the end of the numbers, or with
-// an untried area far beyond any device.
+// The size that the areas cover. If ddrescue does not know the size of its device, it ends the map
+// at the largest number, or with an untried area far beyond any device.
 std::optional<SectorCount> covered_by(const std::vector<lists::MapfileArea>& areas) {
   if (areas.empty()) return std::nullopt;
   const std::uint64_t end = areas.back().first_byte + areas.back().bytes;
@@ -97,7 +97,7 @@ std::string print_ddrescue(std::span<const Extent> extents, SectorCount size, bo
   for (const Extent& extent : extents) {
     put(extent.main().first, rest);
     const Status status = status_of(extent.state());
-    // What is suspect can be read.
+    // Suspect sectors can be read, so a complete mapfile counts them as finished.
     put(extent.main().end(), complete && status == Status::non_trimmed ? rest : status);
   }
   put(Sector{} + size, rest);

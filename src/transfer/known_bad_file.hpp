@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Known-bad lists as files: what other programs say of a disk, and what a set says to them.
+// Known-bad lists as files: lists that other programs made of a disk, and lists for other programs.
 //
 //   ddrescue    read: bad areas (-) become lost; areas that failed only as a part of a larger read
 //               (* and /) suspect; the rest says nothing. Written for a rescue of main itself: -
@@ -32,26 +32,29 @@ enum class KnownBadFormat { ddrescue, badblocks, md, kernel };
 // Error: usage.
 [[nodiscard]] Result<KnownBadFormat> known_bad_format(std::string_view name);
 
+// How a list is read or written. Without a `format` the text tells it when reading, and it is
+// ddrescue when writing.
 struct KnownBadForm {
-  std::optional<KnownBadFormat> format;  // reading, none: the text shows; writing: ddrescue
-  std::uint64_t block_bytes = lists::kBadblocksBlockBytes;  // of a badblocks list
-  std::string device;                                       // whose errors a kernel log is read for
-  // Writing a mapfile: all that main can read, suspect sectors too, counts as finished (+), not as
-  // untried (?). For programs that take a mapfile for a list of what can be read: nbdkit's ddrescue
-  // filter fails every read of anything but +.
+  std::optional<KnownBadFormat> format;
+  std::uint64_t block_bytes = lists::kBadblocksBlockBytes;  // block size of a badblocks list
+  std::string device;  // the device whose errors a kernel log is read for
+  // For writing a mapfile: everything that main can read, suspect sectors too, counts as finished
+  // (+) and not as untried (?). For programs that take a mapfile for a list of readable areas:
+  // nbdkit's ddrescue filter fails every read outside of +.
   bool complete = false;
 };
 
+// A list that was read: its sectors, by what they become, and what is needed to place it on main.
 struct KnownBadList {
   table::KnownBad sectors;
   KnownBadFormat format = KnownBadFormat::ddrescue;
-  // The largest block of the list's own: the last one may end beyond the device it is of.
+  // The largest block of the list. Its last block may end beyond the device that it describes.
   SectorCount block{1};
-  // The size of what was rescued, where a mapfile says so.
+  // The size of the rescued device, if a mapfile gives it.
   std::optional<SectorCount> covered;
 };
 
-// Total: any bytes give a list or an error (usage) that names the line. `name`: of the file.
+// Any bytes give a list or an error (usage) that names the line. `name` is the name of the file.
 [[nodiscard]] Result<KnownBadList> parse_known_bad(std::string_view text, const std::string& name,
                                                    const KnownBadForm& form);
 // Errors: also those of reading a file; usage for one that is far too large.
@@ -68,8 +71,8 @@ struct KnownBadList {
 [[nodiscard]] std::string print_known_bad(std::span<const format::Extent> extents, SectorCount size,
                                           const KnownBadForm& form);
 
-// `text` for what was at `path`, all of it or none; what is no regular file is written to. A
-// mapfile that dm-remap did not write holds the progress of a rescue: refused (file_exists) unless
+// Writes `text` to `path`, all of it or nothing; a pipe or terminal is written to. A mapfile that
+// dm-remap did not write holds the progress of a rescue, and is refused (file_exists) unless
 // `force`.
 [[nodiscard]] Result<void> write_known_bad(const std::string& path, std::string_view text,
                                            bool force);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A list of bad sectors from elsewhere, read and made into marks for a set: what `bad import` and
-// `create --known-bad` share.
+// A list of bad sectors from another program, read and made into marks for a set. Used by `bad
+// import` and `create --known-bad`.
 #pragma once
 
 #include <string>
@@ -12,6 +12,7 @@
 
 namespace dmremap::transfer {
 
+// A list that the user gave, and what he said about it.
 struct KnownBadSource {
   std::string path;  // empty: no list
   KnownBadForm form;
@@ -21,9 +22,10 @@ struct KnownBadSource {
   bool round = false;
 };
 
+// The marks that a list becomes.
 struct KnownBadMarks {
-  table::KnownBad sectors;  // as fit_to_main gives them
-  SectorCount left_out;     // of a list of the whole disk: what does not lie on main
+  table::KnownBad sectors;  // rounded by fit_to_main
+  SectorCount left_out;     // sectors of a list of the whole disk that are not on main
   std::vector<std::string> warnings;
 };
 

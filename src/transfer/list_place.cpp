@@ -35,7 +35,7 @@ std::optional<KernelDevice> read_device(const std::string& directory, std::strin
   return KernelDevice{std::move(name), {number_in(directory + "/start").value_or(0)}, {*size}};
 }
 
-// The block device that a path names; none for an image.
+// The block device that a path names; empty for an image.
 std::optional<dev_t> device_of(const std::string& path) {
   const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return std::nullopt;
@@ -80,13 +80,15 @@ Result<ListPlace> place_of_partition(const std::string& partition, const std::st
 
 // --- from there to main ------------------------------------------------------------------------
 
-struct Shift {
+// Maps the sectors of a list to sectors of main, and counts in `left_out` those of a list of the
+// whole disk that are not on main.
+struct ListMapper {
   const KnownBadList& list;
   const ListPlace& place;
   SectorCount main_size;
   SectorCount left_out;
 
-  // The device of the list, as far as its size is known.
+  // The size of the device of the list, or the largest address if it is not known.
   [[nodiscard]] SectorCount limit() const {
     if (place.scope == Scope::main) return main_size;
     return place.size.value_or(SectorCount{kAddressLimitSectors});
@@ -102,7 +104,7 @@ struct Shift {
             "is it the list of this device (--offset, --partition), made with this block size?"};
   }
 
-  Result<SectorRange> shift(SectorRange range) {
+  Result<SectorRange> map_to_main(SectorRange range) {
     // Only the last block can end beyond the device, and no block of one sector does.
     const Sector end = Sector{} + limit();
     if (range.first < end && range.end() > end && range.end() - end < list.block) {
@@ -117,7 +119,7 @@ struct Shift {
     }
     const SectorRange placed{range.first + place.start, range.count};
     if (!main.contains(placed)) {
-      // Of a partition whose size is not known, the end of main says which block is the last.
+      // If the size of the partition is not known, the end of main says which block is the last.
       const Sector last = Sector{} + main_size;
       if (placed.first < last && placed.end() - last < list.block) {
         return SectorRange{placed.first, last - placed.first};
@@ -127,10 +129,10 @@ struct Shift {
     return placed;
   }
 
-  Result<Ranges> shift(const Ranges& ranges) {
+  Result<Ranges> map_to_main(const Ranges& ranges) {
     Ranges out;
     for (const SectorRange& range : ranges) {
-      const auto placed = shift(range);
+      const auto placed = map_to_main(range);
       if (!placed) return failure_of(placed);
       if (!placed->empty()) out.push_back(*placed);
     }
@@ -203,12 +205,12 @@ Result<ListPlace> find_place(const ListOptions& options, const std::string& main
 
 Result<PlacedList> place_on_main(const KnownBadList& list, const ListPlace& place,
                                  SectorCount main_size) {
-  Shift shift{list, place, main_size, {}};
-  auto lost = shift.shift(list.sectors.lost);
+  ListMapper mapper{list, place, main_size, {}};
+  auto lost = mapper.map_to_main(list.sectors.lost);
   if (!lost) return failure_of(lost);
-  auto suspect = shift.shift(list.sectors.suspect);
+  auto suspect = mapper.map_to_main(list.sectors.suspect);
   if (!suspect) return failure_of(suspect);
-  return PlacedList{{std::move(*lost), std::move(*suspect)}, shift.left_out};
+  return PlacedList{{std::move(*lost), std::move(*suspect)}, mapper.left_out};
 }
 
 Result<std::vector<std::string>> doubts_about(const KnownBadList& list,

@@ -15,21 +15,24 @@
 
 namespace dmremap::transfer {
 
-// What the user says of it; at most one of the two.
+// What the user said about the place of the list; at most one of the two is set.
 struct ListOptions {
-  // Where the device of the list begins, in sectors of main; negative: main begins there, in
-  // sectors of the device of the list.
+  // The sector of main where the device of the list begins. If negative, main begins that many
+  // sectors into the device of the list.
   std::optional<std::int64_t> offset;
-  // A partition: the list is of it and main is its disk, or the list is of its disk and it is main.
+  // A partition: either the list describes it and main is its disk, or the list describes its disk
+  // and the partition is main.
   std::string partition;
 };
 
+// Where the device that a list describes lies in relation to main.
 struct ListPlace {
-  // What the list is of: main itself, a partition of main, or the disk that main is a partition of.
+  // The device that the list describes: main itself, a partition of main, or the disk on which main
+  // is a partition.
   enum class Scope { main, partition, whole_disk };
   Scope scope = Scope::main;
-  SectorCount start;  // of the partition (that is main, with `whole_disk`) on its disk
-  std::optional<SectorCount> size;  // of the partition that the list is of, where known
+  SectorCount start;  // where the partition begins on its disk; with `whole_disk` that is main
+  std::optional<SectorCount> size;  // size of the partition that is listed, if known
 };
 
 // `main_path`: a device or an image. Errors: usage, for a partition that is none, or has nothing to
@@ -37,14 +40,15 @@ struct ListPlace {
 [[nodiscard]] Result<ListPlace> find_place(const ListOptions& options, const std::string& main_path,
                                            const os::KernelViews& views = {});
 
+// A list in sectors of main.
 struct PlacedList {
-  table::KnownBad sectors;  // of main, all of them on it; neither sorted nor rounded
-  SectorCount left_out;     // of a list of the whole disk: what does not lie on main
+  table::KnownBad sectors;  // sectors of main, all on it; neither sorted nor rounded
+  SectorCount left_out;     // sectors of a list of the whole disk that are not on main
 };
 
-// The last block of a list that has blocks of its own may end beyond its device: it is cut off
-// there, if it begins on it. Errors: usage, for a sector that is neither on the device of the list
-// nor, but for a list of the whole disk, on main.
+// The last block of a list with block sizes of its own may reach beyond the end of its device. It
+// is cut off there, if it begins on it. Errors: usage, for a sector that is neither on the device
+// of the list nor, unless it is a list of the whole disk, on main.
 [[nodiscard]] Result<PlacedList> place_on_main(const KnownBadList& list, const ListPlace& place,
                                                SectorCount main_size);
 

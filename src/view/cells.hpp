@@ -15,12 +15,12 @@
 
 namespace dmremap::view {
 
-// From the best to the worst.
+// The states of main's sectors, from the best to the worst.
 inline constexpr std::array kStatesOfMain{format::State::good, format::State::remapped,
                                           format::State::suspect, format::State::lost,
                                           format::State::gone};
 
-// Place in kStatesOfMain.
+// The index of a state in kStatesOfMain.
 [[nodiscard]] std::size_t severity_of(format::State state);
 
 struct Cells {
@@ -28,8 +28,8 @@ struct Cells {
   std::vector<format::State> states;  // in order of address, at least one
 };
 
-// At most `count` cells of a round number of sectors: 1, 2, 4, 6, 8, 12, 16 ... `extents` sorted,
-// within `size`. Requires size and count above 0.
+// Divides a disk into at most `count` cells of a round number of sectors: 1, 2, 4, 6, 8, 12, 16 ...
+// `extents` are sorted and within `size`. Requires size and count above 0.
 [[nodiscard]] Cells make_cells(std::span<const format::Extent> extents, SectorCount size,
                                std::uint64_t count);
 

@@ -16,9 +16,10 @@
 
 namespace dmremap::view {
 
-// Main and spare are linear targets, nowhere is an error target. A stretch of main lies at its own
-// sectors. Neighbours that one target can serve are one, whatever their evidence.
-// `extents` sorted, disjoint, within `size`.
+// The targets that serve `extents`, which are sorted, disjoint and within `size`. Sectors on main
+// or the spare become linear targets, and those that are nowhere become error targets. A stretch of
+// main lies at its own sectors. Neighbours that one target can serve are joined, even if their
+// evidence differs.
 [[nodiscard]] std::vector<table::Stretch> dm_targets(std::span<const format::Extent> extents,
                                                      SectorCount size);
 
@@ -27,7 +28,8 @@ struct DmDevices {
   std::vector<std::string> spares;  // by index
 };
 
-// Where the data of a stretch is. Requires a stretch that is somewhere.
+// The device and the sector where the data of a stretch lies. Requires a stretch whose data is
+// somewhere.
 [[nodiscard]] const std::string& device_of(const table::Stretch& stretch, const DmDevices& devices);
 [[nodiscard]] Sector sector_of(const table::Stretch& stretch);
 

@@ -38,7 +38,7 @@ Explanation of_extent(const Extent& extent, Sector sector, std::uint64_t latest)
   return out;
 }
 
-Answer read_of_lost(const Situation& now) {
+RequestAnswer read_of_lost(const Situation& now) {
   if (now.read_only || now.tripped) {
     return {Target::error, fmt::format("EIO at once; main is not asked again while the set is {}",
                                        now.read_only ? "read-only" : "tripped")};
@@ -48,7 +48,7 @@ Answer read_of_lost(const Situation& now) {
           "is saved to the spare"};
 }
 
-Answer read_of_failing(const Explanation& sector, const Situation& now) {
+RequestAnswer read_of_failing(const Explanation& sector, const Situation& now) {
   return {Target::error,
           fmt::format("EIO at once; the spare gave {} and is {}", errno_name(sector.failing),
                       now.read_only ? "not asked again while the set is read-only"
@@ -56,7 +56,7 @@ Answer read_of_failing(const Explanation& sector, const Situation& now) {
                                       "data moves to another place on it")};
 }
 
-Answer read_of(const Explanation& sector, const Situation& now) {
+RequestAnswer read_of(const Explanation& sector, const Situation& now) {
   switch (sector.place) {
     case Place::spare:
       if (sector.failing != 0) return read_of_failing(sector, now);
@@ -82,7 +82,7 @@ const char* what_is_full(const Situation& now) {
   return now.table_full ? "the table is full" : nullptr;
 }
 
-Answer write_of(const Explanation& sector, const Situation& now) {
+RequestAnswer write_of(const Explanation& sector, const Situation& now) {
   if (now.read_only) return {Target::error, "fails with EROFS: the set is read-only"};
   const char* full = what_is_full(now);
   if (sector.place == Place::spare && sector.failing != 0) {
@@ -128,12 +128,15 @@ std::string_view name_of(Target target) {
 
 std::uint64_t full_sequence(std::uint32_t low, std::uint64_t latest) {
   constexpr std::uint64_t kTurn = std::uint64_t{1} << 32U;
+  // An extent is no later than `latest`, so if the low bits are larger than its low bits, they
+  // belong to the turn of the 32-bit counter before.
   const std::uint64_t same_turn = latest / kTurn * kTurn + low;
   return same_turn > latest && same_turn >= kTurn ? same_turn - kTurn : same_turn;
 }
 
 Explanation explain(std::span<const Extent> extents, SectorCount size, Sector sector,
                     const Situation& situation) {
+  // The extent that may contain the sector is the last one that begins at or before it.
   const auto after = std::ranges::upper_bound(
       extents, sector, {}, [](const Extent& extent) { return extent.main().first; });
   const auto next = static_cast<std::size_t>(after - extents.begin());

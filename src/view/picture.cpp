@@ -19,7 +19,7 @@ namespace {
 
 using format::State;
 
-// Points. The height follows from the rows.
+// Sizes in points. The height follows from the number of rows.
 constexpr double kWidth = 1200;
 constexpr double kMargin = 48;
 constexpr double kAddressWidth = 118;
@@ -45,7 +45,7 @@ struct Color {
 constexpr Color kInk{0.13, 0.15, 0.18};
 constexpr Color kFaint{0.42, 0.45, 0.49};
 constexpr Color kWhite{1, 1, 1};
-// In the order of kStatesOfMain: grey, blue, yellow, vermilion, black.
+// The colours in the order of kStatesOfMain: grey, blue, yellow, vermilion, black.
 constexpr std::array<Color, kStatesOfMain.size()> kColors{
     {{0.87, 0.89, 0.91}, {0.0, 0.45, 0.70}, {0.94, 0.78, 0.0}, {0.84, 0.37, 0.0}, {0, 0, 0}}};
 constexpr std::array<const char*, kStatesOfMain.size()> kMeanings{
@@ -215,7 +215,7 @@ void Drawing::draw_legend(Pen& pen) const {
   draw_worst(pen, y + 10);
 }
 
-// Where the holes are, as far as there is room.
+// Lists the lost and gone extents, as far as there is room.
 void Drawing::draw_worst(Pen& pen, double y) const {
   const auto bad = worst();
   for (std::size_t i = 0; i < std::min(bad.size(), kNamedExtents); ++i, y += 20) {

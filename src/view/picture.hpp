@@ -16,7 +16,7 @@ namespace dmremap::view {
 
 enum class PictureKind { svg, png };
 
-// What stands above the disk.
+// The text above the disk.
 struct PictureTitle {
   std::string name;
   std::string uuid;

@@ -14,30 +14,30 @@ namespace {
 
 using format::State;
 
-// In the order of kStatesOfMain. The colors are those of the terminal, so that they suit its
-// background; bold marks what is lost for who cannot tell red.
-struct Look {
+// The styles in the order of kStatesOfMain. The colors are those of the terminal, so that they suit
+// its background. Bold marks lost sectors for people who cannot tell red.
+struct StateStyle {
   const char* cell;
   const char* color;
 };
-constexpr std::array<Look, kStatesOfMain.size()> kLooks{
+constexpr std::array<StateStyle, kStatesOfMain.size()> kStyles{
     {{"\u00b7", "2"}, {"\u25aa", "36"}, {"?", "33"}, {"X", "1;31"}, {"#", "1;35"}}};
 
-const Look& look_of(State state) {
-  return kLooks[severity_of(state)];
+const StateStyle& style_of(State state) {
+  return kStyles[severity_of(state)];
 }
 
 std::string painted(State state, const std::string& text, bool color) {
-  return color ? fmt::format("\x1b[{}m{}\x1b[0m", look_of(state).color, text) : text;
+  return color ? fmt::format("\x1b[{}m{}\x1b[0m", style_of(state).color, text) : text;
 }
 
-// A run of one state at a time, or a line would be mostly escapes.
+// Escapes are written once for a run of one state; else a line would consist mostly of them.
 std::string line_of(std::span<const State> cells, bool color) {
   std::string out;
   for (std::size_t at = 0; at < cells.size();) {
     std::string run;
     const State state = cells[at];
-    for (; at < cells.size() && cells[at] == state; ++at) run += look_of(state).cell;
+    for (; at < cells.size() && cells[at] == state; ++at) run += style_of(state).cell;
     out += painted(state, run, color);
   }
   return out;
@@ -58,7 +58,7 @@ std::string print_terminal_map(std::span<const format::Extent> extents, SectorCo
                                const TerminalForm& form) {
   const std::size_t address = std::to_string(size.value).size();
   const std::size_t columns = std::max(form.columns, 20U);
-  // A round number of cells a line makes round addresses.
+  // A round number of cells in each line makes round addresses.
   const std::size_t room = columns > address + 2 ? columns - address - 2 : 1;
   const std::size_t width = room >= 8 ? room / 8 * 8 : room;
   const Cells cells = make_cells(extents, size, width * std::max(form.rows, 1U));
@@ -75,7 +75,7 @@ std::string print_terminal_map(std::span<const format::Extent> extents, SectorCo
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const State state = kStatesOfMain[i];
     out += fmt::format("  {} {:<9} {:>{}} sectors  {}\n",
-                       painted(state, look_of(state).cell, form.color), name_of(state), counts[i],
+                       painted(state, style_of(state).cell, form.color), name_of(state), counts[i],
                        address, size_text({counts[i]}));
   }
   return out;

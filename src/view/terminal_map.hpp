@@ -12,8 +12,8 @@
 namespace dmremap::view {
 
 struct TerminalForm {
-  unsigned columns = 80;  // as few as 20 are used; fewer count as 20
-  unsigned rows = 20;     // of the map, at most
+  unsigned columns = 80;  // less than 20 counts as 20
+  unsigned rows = 20;     // the most that the map may have
   bool color = false;
 };
 

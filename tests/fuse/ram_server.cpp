@@ -137,7 +137,7 @@ int complain(const Error& error) {
 
 int run(int argc, char** argv) {
   CLI::App app{"memory as a disk"};
-  dmremap::fuse::Options front;
+  dmremap::fuse::FuseOptions front;
   dmremap::fuse::LoopOptions loop;
   std::uint64_t size_bytes = 0;
   bool with_loop = false;

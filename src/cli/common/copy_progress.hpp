@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How far a copy is, on a terminal: one line of stderr that is written over.
+// Shows the progress of a copy on a terminal, as one line of stderr that is written over.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@
 
 namespace dmremap::cli {
 
-// One thread. Says nothing where stderr is no terminal.
+// Used by one thread. Prints nothing if stderr is not a terminal.
 class CopyProgress {
  public:
   explicit CopyProgress(const transfer::CopyMap& map);
@@ -20,7 +20,7 @@ class CopyProgress {
  private:
   using Clock = std::chrono::steady_clock;
   const bool terminal_;
-  const std::uint64_t before_;  // sectors that need not be copied any more
+  const std::uint64_t before_;  // sectors that needed no copying when it began
   const Clock::time_point begun_ = Clock::now();
   Clock::time_point next_;
 };

@@ -17,10 +17,10 @@ namespace dmremap::cli {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{1000};
-constexpr std::string_view kAttached = "attached to ";  // of os::uses_of
+constexpr std::chrono::milliseconds kPassingUseLimit{1000};
+constexpr std::string_view kAttached = "attached to ";  // how os::uses_of begins such a use
 
-// Empty: it is not served so.
+// The place at which an export of this kind is served; empty if there is none.
 std::string where_of(const control::SetReport& status, std::string_view kind) {
   for (const control::ExportReport& one : status.exports) {
     if (one.kind == kind) return one.where;
@@ -35,7 +35,8 @@ tl::unexpected<Error> in_use(const std::string& where, const std::vector<std::st
       where, "unmount it, or start the set with --read-only: a copy of what changes is none");
 }
 
-// Of what is served there, by others than this process and the set's own loop device.
+// The uses of the served device by programs other than this process, without the set's own loop
+// device.
 std::vector<std::string> uses_beside_own(const std::string& where) {
   std::vector<std::string> uses = os::uses_of(where);
   const auto node = os::storage_of(where);
@@ -50,12 +51,12 @@ std::vector<std::string> uses_beside_own(const std::string& where) {
   return uses;
 }
 
-// Those that last: udev looks at a device for a moment whenever somebody wrote to it.
+// The uses that last. udev opens a device for a moment after each program that wrote to it.
 std::vector<std::string> lasting_uses(const std::string& where) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
+  const auto end = std::chrono::steady_clock::now() + kPassingUseLimit;
   auto uses = uses_beside_own(where);
   while (!uses.empty() && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(kPatience / 20);
+    std::this_thread::sleep_for(kPassingUseLimit / 20);
     uses = uses_beside_own(where);
   }
   return uses;
@@ -81,7 +82,8 @@ Result<CopySource> CopySource::open(const control::SetReport& status) {
     if (const auto uses = lasting_uses(where); !uses.empty()) return in_use(where, uses);
   }
   if (out.hold_.valid()) {
-    // What somebody wrote before is still on its way: it shall not count as written meanwhile.
+    // Data that was written before may still be in the cache. It must not be counted as written
+    // during the copy.
     if (::fsync(out.hold_.get()) != 0) return fail_errno(errno, "write back its cache", where);
   }
   auto device = io::FileDevice::open(where, {io::Access::read_only, io::Holding::shared});

@@ -14,11 +14,13 @@
 
 namespace dmremap::cli {
 
+// The device of a running set, opened to be copied while nothing writes to it.
 class CopySource {
  public:
-  // By the set's status. Unless nothing can write to it, a block device is held exclusively, and
-  // nobody else has it or the file beneath it open: what such a one writes may be on its way
-  // already. Errors: device_in_use; not_supported, if it is served over NBD alone.
+  // Opens the export that the status of the set names. Unless the set is read-only, a block device
+  // is held exclusively, and no other program may have it or the file beneath it open, because its
+  // writes may be on their way already. Errors: device_in_use; not_supported, if the set is served
+  // over NBD alone.
   static Result<CopySource> open(const control::SetReport& status);
 
   [[nodiscard]] io::BlockDevice& device() { return *device_; }

@@ -22,7 +22,8 @@ Result<control::DiskMap> map_of_running(const control::RuntimeDir& runtime,
 }
 
 Result<DiskView> running_view(const control::RuntimeDir& runtime, const std::string& name) {
-  // The table first: what it says is in force by the time of the status.
+  // The table is read before the status, so that everything in it is in force by the time of the
+  // status.
   auto map = map_of_running(runtime, name);
   if (!map) return failure_of(map);
   auto status = running_status(runtime, name);

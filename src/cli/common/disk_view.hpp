@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A set by name, running or not, with its table: what the verbs that show main begin with.
+// A set by name, running or not, with its table. The verbs that show main begin with it.
 #pragma once
 
 #include <string>
@@ -26,12 +26,12 @@ struct DiskView {
 // The table alone. Of a set that does not run, how large its logical block is, is not known.
 [[nodiscard]] Result<control::DiskMap> disk_map_of(const std::string& name);
 
-// The same of a set that runs, with its logical block and the commit that it is of: what changes
-// the set, or reads it, by its table begins with. Errors: as connect; protocol.
+// The same for a running set, with its logical block and a commit that the table is no older than.
+// The verbs that change or read the set by its table begin with it. Errors: as connect; protocol.
 [[nodiscard]] Result<control::DiskMap> running_map(const control::RuntimeDir& runtime,
                                                    const std::string& name);
 
-// What bears on requests to it now.
+// The condition of the set, as far as it matters to requests now.
 [[nodiscard]] view::Situation situation_of(const DiskView& disk);
 
 }  // namespace dmremap::cli

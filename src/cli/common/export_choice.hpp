@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What `--export` of `start` and `assemble` asks for.
+// The exports that `--export` of `start` and `assemble` asks for.
 #pragma once
 
 #include <string>

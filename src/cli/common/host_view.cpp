@@ -14,7 +14,7 @@ namespace dmremap::cli {
 
 namespace {
 
-// Where the file systems on the dead set's device, or on partitions of it, are mounted.
+// The mount points of the file systems on the dead set's device, or on partitions of it.
 std::vector<std::string> mounts_over(const std::string& mount_path) {
   std::vector<std::string> out;
   for (const std::string& loop : fuse::loops_over(mount_path)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What this host shows of a set that no process serves: whether one died, what still stands of it,
-// and whether main can be there at all. Only /proc, /sys, the mount table and names are looked at:
-// no device is opened and nothing that sleeps is woken.
+// The state of a set on this host that no process serves: whether its process died, what is still
+// mounted, and whether main can be there at all. Only /proc, /sys, the mount table and names are
+// read: no device is opened, and no sleeping disk is woken.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@
 
 namespace dmremap::cli {
 
-// How the set's process ended without a stop, what is still mounted of it, and what to do; empty if
-// none did.
+// Says that the set's process ended without a stop, what is still mounted, and what to do. Empty if
+// no process did.
 [[nodiscard]] std::string death_of(const control::RuntimeDir& runtime, const std::string& name);
 
 // Why main cannot be here, in words: none of `paths`, where it was last seen, is there, and no

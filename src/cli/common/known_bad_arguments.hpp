@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The options that say in what form a list of known-bad sectors is, and of which device.
+// The options for the format of a list of known-bad sectors, and for the device that it describes.
 #pragma once
 
 #include <string>
@@ -23,7 +23,8 @@ struct KnownBadArguments {
 // The options of a list that is read, each with `prefix` before its name ("--" or "--known-bad-").
 void add_list_options(manual::Verb verb, KnownBadArguments& arguments, const std::string& prefix);
 
-// Of a list that the table has no room for: names --round, unless it was given.
+// Adds a hint to the error for a list that the table has no room for: it names --round, unless that
+// was given.
 [[nodiscard]] Error with_round_hint(Error error, const KnownBadArguments& arguments,
                                     const std::string& prefix);
 

@@ -19,7 +19,7 @@ bool is_running(const control::RuntimeDir& runtime, const std::string& name) {
 bool is_running(const control::RuntimeDir& runtime, const std::string& name, const Uuid& uuid) {
   if (!is_running(runtime, name)) return false;
   const auto status = running_status(runtime, name);
-  // One that starts or stops just now does not answer: by its name it is that one.
+  // A set that is starting or stopping does not answer. Its name is taken as proof then.
   return !status || status->uuid == uuid;
 }
 

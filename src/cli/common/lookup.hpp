@@ -21,14 +21,14 @@ inline constexpr std::chrono::minutes kWorkTime{15};
 // An argument with a `/` is a device, else the name of a set.
 [[nodiscard]] bool is_device_argument(const std::string& argument);
 
-// Whether a process serves a set of that name now.
+// True if a process serves a set of that name now.
 [[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name);
-// The same, and it is that set, not another one of its name. Asks it.
+// The same, and it is that set and not another one of its name. Asks the process.
 [[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name,
                               const Uuid& uuid);
 
-// Where a run of that name that was killed left what it knew (discovery/run_memory.hpp). Of a set
-// that runs it must not be read.
+// The file in which a killed run of that name left what it knew (discovery/run_memory.hpp). It must
+// not be read while the set runs.
 [[nodiscard]] std::string memory_path(const control::RuntimeDir& runtime, const std::string& name);
 
 // Errors: usage (no name), not_running.
@@ -42,7 +42,7 @@ Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
 // Errors: not_running if there is no such set here; ambiguous.
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name);
 
-// What `status --json` says of it.
+// The report of a stopped set, as `status --json` prints it.
 [[nodiscard]] control::SetReport stopped_report(const control::RuntimeDir& runtime,
                                                 const discovery::Spare& stopped);
 

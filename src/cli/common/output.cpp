@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 constexpr auto kReplace = json::error_handler_t::replace;
 
-// For where nobody knew better: what usually helps.
+// A hint for errors that came without one.
 std::string_view usual_hint(ErrorCode code) {
   switch (code) {
     case ErrorCode::io:

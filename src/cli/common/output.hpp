@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a verb leaves for its caller: text or JSON on stdout, one error line on stderr, an exit
-// code.
+// The output of a verb: text or JSON on stdout, one error line on stderr, and an exit code.
 #pragma once
 
 #include <string>
@@ -18,14 +17,14 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kAttention = 4;
 
-// Prints the error to stderr, as one line or as `{"error":...}`, with what usually helps if it has
-// no hint of its own. Its exit code.
+// Prints the error to stderr, as one line or as `{"error":...}`. If it has no hint, it gets the
+// usual one for its code. Returns its exit code.
 int report(const Error& given, bool as_json);
 
 // "dmremap: warning: ..." on stderr.
 void warn(const std::string& text);
 
-// One object with json_version, indented, to stdout.
+// Prints one object with json_version to stdout, indented.
 void print_json(nlohmann::json object);
 
 // Control characters and line ends, which may come from a path or from a disk, as \x0a.

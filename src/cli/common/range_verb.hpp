@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What `remap` and `unremap` share: NAME RANGE of a running set.
+// The common part of `remap` and `unremap`: NAME RANGE of a running set.
 #pragma once
 
 #include <string>
@@ -26,7 +26,7 @@ struct RangeOfSet {
 // Errors: usage; as connect.
 [[nodiscard]] Result<RangeOfSet> range_of_set(const RangeArguments& arguments);
 
-// About the set, if it does not say what it is about.
+// Reports an error. If it names no place, the set is named.
 int report(Error error, const RangeArguments& arguments);
 
 }  // namespace dmremap::cli

@@ -33,7 +33,8 @@ using std::chrono::milliseconds;
 // For fusermount3(1); they make the same names in /proc/mounts as MountFile does.
 constexpr const char* kMountOptions = "fsname=dm-remap,subtype=dm-remap,default_permissions";
 
-// Where libfuse's complaints go: while a session is made, into the error; later, to the log.
+// The text that libfuse's complaints are added to while a session is made, so that they become part
+// of the error. Later they go to the log.
 thread_local std::string* complaints = nullptr;
 
 [[gnu::format(printf, 2, 0)]] void take_complaint(fuse_log_level /*level*/, const char* format,
@@ -62,8 +63,8 @@ void install_wake_signal() {
   ::sigaction(wake_signal(), &action, nullptr);
 }
 
-// Root mounts over the file that is held. Anybody else asks fusermount3(1), which goes by the path
-// with the rights of this user.
+// Root mounts over the file that is held. For other users fusermount3(1) mounts, by the path and
+// with the rights of the user. Returns false if fusermount3 has to do it.
 Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool read_only) {
   if (::geteuid() != 0) return false;
   auto connection = file.mount(read_only);
@@ -74,7 +75,7 @@ Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool re
   // The session takes the connection over and closes it (libfuse, fuse_session_mount).
   const std::string name = fmt::format("/dev/fd/{}", connection->get());
   if (fuse_session_mount(session, name.c_str()) != 0) {
-    (void)file.unmount(os::Unmounting::detached);
+    (void)file.unmount(os::UnmountMode::detached);
     return fail(ErrorCode::io, "libfuse does not take the mount", file.path());
   }
   (void)connection->release();
@@ -84,7 +85,7 @@ Result<bool> mount_as_root(fuse_session* session, const MountFile& file, bool re
 }  // namespace
 
 void FuseFrontend::SessionDestroyer::operator()(fuse_session* session) const {
-  // Also frees the path it keeps; of the mount nothing is left by then.
+  // Also frees the path that libfuse keeps. The mount itself is gone by then.
   fuse_session_unmount(session);
   fuse_session_destroy(session);
 }
@@ -114,7 +115,7 @@ Result<FuseFrontend::Session> FuseFrontend::mount_session(FuseFile& file,
               mount_file.path(), "see that fuse3 is installed and that mounting is allowed here");
 }
 
-FuseFrontend::FuseFrontend(remap::Disk& disk, const Options& options, MountFile mount_file)
+FuseFrontend::FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file)
     : mount_file_(std::move(mount_file)),
       disk_(disk),
       file_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
@@ -122,16 +123,16 @@ FuseFrontend::FuseFrontend(remap::Disk& disk, const Options& options, MountFile 
 }
 
 FuseFrontend::~FuseFrontend() {
-  // Ended does not mean unmounted: the connection may have broken and left a dead mount.
+  // An ended session need not be unmounted: the connection may have broken and left a dead mount.
   const bool mounted = ended() ? os::mount_state(path(), kFileSystemType) == os::MountState::dead
                                : os::is_mounted(path());
   if (session_ && mounted) {
-    if (auto done = mount_file_.unmount(os::Unmounting::detached); !done) {
+    if (auto done = mount_file_.unmount(os::UnmountMode::detached); !done) {
       log(Severity::warning, done.error().message());
     }
   }
   end_threads();
-  session_.reset();  // closes the connection: whoever still has the file open gets errors
+  session_.reset();  // closes the connection: programs that still have the file open get errors
   mount_file_.remove();
 }
 
@@ -143,7 +144,7 @@ Result<void> FuseFrontend::run(unsigned threads) {
   for (unsigned i = 0, count = running_; i < count; ++i) {
     threads_.emplace_back([this] { serve(); });
   }
-  // The kernel says hello at once, or something is very wrong.
+  // The kernel sends FUSE_INIT at once after a mount; without it no request can be served.
   for (int waited = 0; !file_.ready.load(); ++waited) {
     if (ended() || waited > 1000) {
       return fail(ErrorCode::io, "the kernel does not talk to the mount", path());
@@ -154,7 +155,7 @@ Result<void> FuseFrontend::run(unsigned threads) {
 }
 
 void FuseFrontend::serve() {
-  // The process's signals are for the threads that wait for them.
+  // Signals to the process are handled by other threads; only the wake signal may reach this one.
   sigset_t all;
   sigfillset(&all);
   sigdelset(&all, wake_signal());
@@ -168,7 +169,8 @@ void FuseFrontend::serve() {
     request.mem = memory.request();
     const int got = fuse_session_receive_buf(session_.get(), &request);
     if (got == -EINTR || got == -EAGAIN) continue;
-    if (got <= 0) {  // unmounted, or the connection is broken: for all threads
+    // It was unmounted or the connection is broken, for all threads.
+    if (got <= 0) {
       const bool is_first = !ended_.exchange(true);
       if (got < 0 && is_first) {
         log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
@@ -186,8 +188,9 @@ void FuseFrontend::end_threads() {
   if (threads_.empty()) return;
   stopping_.store(true);
   {
-    // After an unmount they end by themselves; not if the mount lives on in another mount
-    // namespace. A signal may come just before the read it is meant for: hence again and again.
+    // After an unmount the threads end by themselves, but not if the mount still exists in another
+    // mount namespace. A signal may come just before the read that it is meant to interrupt, so it
+    // is sent repeatedly.
     std::unique_lock<std::mutex> lock(mutex_);
     while (!finished_.wait_for(lock, milliseconds(20), [this] { return running_ == 0; })) {
       for (auto& thread : threads_) ::pthread_kill(thread.native_handle(), wake_signal());
@@ -195,26 +198,27 @@ void FuseFrontend::end_threads() {
   }
   for (auto& thread : threads_) thread.join();
   threads_.clear();
-  // By their deadline; nothing tells, because nothing has to be quick here.
+  // Every answer comes by its deadline at the latest. It is polled for, because nothing has to be
+  // quick here.
   while (file_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));
 }
 
 Result<void> FuseFrontend::unmount_unused() {
-  // A close reaches us a little after it returned to whoever closed it. The handles are counted too
-  // because another mount namespace may use the file where our unmount does not see it.
+  // A close reaches this process a little after close(2) returned in the user's. The handles are
+  // counted too because another mount namespace may use the file, which our unmount does not see.
   for (int tries = 0; tries < 20; ++tries) {
     if (tries > 0) std::this_thread::sleep_for(milliseconds(50));
-    // An aborted connection has no users any more, though no release tells of the handles it had;
-    // what it leaves in the file tree answers nobody.
+    // An aborted connection has no users any more, though no release is ever sent for its handles.
+    // A dead mount that it leaves in the file tree is removed.
     if (ended()) {
       return os::mount_state(path(), kFileSystemType) == os::MountState::dead
-                 ? mount_file_.unmount(os::Unmounting::detached)
+                 ? mount_file_.unmount(os::UnmountMode::detached)
                  : Result<void>();
     }
     if (open_handles() > 0) continue;
-    // Somebody took it out of the tree (umount -l): what stands there now is not ours to unmount.
+    // Another program unmounted it (umount -l). A mount that is there now is not ours to unmount.
     if (!os::is_mounted(path())) return {};
-    auto done = mount_file_.unmount(os::Unmounting::if_unused);
+    auto done = mount_file_.unmount(os::UnmountMode::if_unused);
     if (done || done.error().code != ErrorCode::device_in_use) return done;
   }
   const auto uses = os::uses_of(path());
@@ -228,6 +232,7 @@ Result<void> FuseFrontend::stop() {
   const std::lock_guard<std::mutex> alone(stop_mutex_);
   if (!session_) return {};
   if (auto done = unmount_unused(); !done) return done;
+  // Nothing is mounted any more. The threads must have ended before the session is destroyed.
   end_threads();
   session_.reset();
   ended_.store(true);
@@ -251,7 +256,7 @@ Result<void> FuseFrontend::check_device() {
 }
 
 Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Disk& disk,
-                                                          const Options& options) {
+                                                          const FuseOptions& options) {
   fuse_set_log_func(take_complaint);
   install_wake_signal();
   if (auto there = check_device(); !there) return failure_of(there);

@@ -2,7 +2,7 @@
 // The FUSE front end: one file, mounted over a regular file, that is the virtual disk.
 //
 // Low-level API, several threads, no page cache on either side (direct_io). A request is answered
-// whole or with EIO, never short but at the end of the device.
+// whole or with EIO, and short only at the end of the device.
 #pragma once
 
 #include <atomic>
@@ -22,13 +22,16 @@
 
 namespace dmremap::fuse {
 
-struct Options {
+// How the disk is mounted.
+struct FuseOptions {
   std::string mount_path;  // a regular file; made if absent
   bool read_only = false;
-  // A hole punched in the file reads as zeros. False where main could only write them: then a hole
-  // is refused with EOPNOTSUPP, and the kernel writes zeros where somebody asked for zeros.
+  // If true, a hole punched in the file reads as zeros. It is false if main could only write the
+  // zeros: then a hole is refused with EOPNOTSUPP, and the kernel writes zeros if a program asked
+  // for zeros.
   bool punch_holes = true;
-  // Only a first try of a bad place occupies one, until the drive has failed it.
+  // The number of threads. A bad place occupies one only for its first try, until the drive has
+  // failed it.
   unsigned threads = 16;
 };
 
@@ -37,8 +40,8 @@ class FuseFrontend {
  public:
   // Mounts, starts the threads and serves. `disk` outlives this object. Clears away a dead mount
   // on the same path first if nothing uses it; error leftovers_in_use if something does.
-  static Result<std::unique_ptr<FuseFrontend>> start(remap::Disk& disk, const Options& options);
-  // Whether FUSE is here and may be used. Errors: not_supported, permission.
+  static Result<std::unique_ptr<FuseFrontend>> start(remap::Disk& disk, const FuseOptions& options);
+  // Checks that FUSE is available and may be used. Errors: not_supported, permission.
   static Result<void> check_device();
   // Unmounts if still mounted, ends the threads, removes the mount file if it made it.
   ~FuseFrontend();
@@ -49,8 +52,8 @@ class FuseFrontend {
   [[nodiscard]] const std::string& path() const { return mount_file_.path(); }
   // Open file handles now, the kernel's own (a loop device) included.
   [[nodiscard]] unsigned open_handles() const { return file_.handles.count(); }
-  // No more mount: fails with device_in_use, naming who, while someone has the file open; then
-  // everything goes on.
+  // Unmounts and ends. Fails with device_in_use, naming the users, while a program has the file
+  // open; then everything goes on as before.
   Result<void> stop();
   // True once the file system was unmounted from outside.
   [[nodiscard]] bool ended() const { return ended_.load(); }
@@ -61,7 +64,7 @@ class FuseFrontend {
   };
   using Session = std::unique_ptr<fuse_session, SessionDestroyer>;
 
-  FuseFrontend(remap::Disk& disk, const Options& options, MountFile mount_file);
+  FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file);
   static Result<Session> mount_session(FuseFile& file, const MountFile& mount_file);
   Result<void> run(unsigned threads);
   void serve();
@@ -77,7 +80,7 @@ class FuseFrontend {
   std::atomic<bool> ended_{false};
   std::atomic<bool> stopping_{false};
   std::mutex stop_mutex_;             // one stop() at a time
-  std::mutex mutex_;                  // of running_
+  std::mutex mutex_;                  // guards running_
   std::condition_variable finished_;  // running_ became 0
   unsigned running_ = 0;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a run that was killed left behind, and clearing it away: first the loop device, which keeps
-// the mount alive; then the mount; then the link, which may by now point at another's device.
+// Clears away what a killed run left behind: first the loop device, which keeps the mount alive,
+// then the mount, then the link, which may point to the device of another set by now.
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -18,7 +18,7 @@ namespace dmremap::fuse {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(10);
+constexpr std::chrono::milliseconds kDetachTimeout = std::chrono::seconds(10);
 
 Error as_leftover(Error error, const std::string& mount_path) {
   if (error.code == ErrorCode::device_in_use) {
@@ -52,7 +52,7 @@ std::vector<std::string> loops_over(const std::string& backing_path) {
 }
 
 Result<void> clear_leftovers(const std::string& mount_path, const std::string& stable_link) {
-  // Before anything is looked at: what other users can exchange must not be unmounted.
+  // The path is checked first: a mount that other users can exchange must not be unmounted.
   const auto directory =
       os::TrustedDirectory::open_parent_of(mount_path, os::PathTrust::no_foreign_changes);
   if (!directory && directory.error().code == ErrorCode::permission) {
@@ -69,12 +69,12 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
     for (const std::string& node : loops_over(mount_path)) {
       auto held = hold_unused(node, true);
       if (!held) return tl::unexpected(as_leftover(held.error(), mount_path));
-      if (auto cleared = clear_loop(node, std::move(*held), kPatience); !cleared) {
+      if (auto cleared = clear_loop(node, std::move(*held), kDetachTimeout); !cleared) {
         return tl::unexpected(as_leftover(cleared.error(), mount_path));
       }
     }
     const std::string name = std::filesystem::path(mount_path).filename().string();
-    if (auto gone = os::unmount(*directory, name, os::Unmounting::detached); !gone) return gone;
+    if (auto gone = os::unmount(*directory, name, os::UnmountMode::detached); !gone) return gone;
   }
   if (!stable_link.empty()) clear_link(stable_link, mount_path);
   return {};

@@ -26,9 +26,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStep{50};
-// How long somebody may look at a device in passing before that counts as use.
+// How often an open device is tried again before that counts as use. Programs such as udev open a
+// device for a moment only.
 constexpr int kPassingSteps = 30;
-// How long udev or devtmpfs may take to make a node before we make it.
+// How often it is checked whether udev or devtmpfs has made a node, before this process makes it.
 constexpr int kNodeSteps = 10;
 constexpr unsigned kLoopMajor = 7;  // Documentation/admin-guide/devices.txt
 
@@ -125,7 +126,8 @@ Result<void> clear_loop(const std::string& node, FileDescriptor held, millisecon
       std::this_thread::sleep_for(kStep);
       continue;
     }
-    // Somebody opened it at the last moment. Take the order back.
+    // A program opened the device at the last moment. The pending detach is taken back, or the
+    // device would vanish when that program closes it.
     const FileDescriptor again(::open(node.c_str(), O_RDONLY | O_CLOEXEC));
     loop_info64 info{};
     if (again.valid() && ::ioctl(again.get(), LOOP_GET_STATUS64, &info) == 0) {
@@ -149,6 +151,7 @@ Result<void> place_link(const std::string& link, const std::string& node) {
       os::TrustedDirectory::open_parent_of(link, os::PathTrust::no_foreign_changes);
   if (!directory) return failure_of(directory);
   const std::string name = path.filename().string();
+  // The link is made under another name and renamed over the old one, so that it never is missing.
   const std::string temporary = fmt::format("{}.{}", name, ::getpid());
   ::unlinkat(directory->fd(), temporary.c_str(), 0);
   if (::symlinkat(node.c_str(), directory->fd(), temporary.c_str()) != 0) {

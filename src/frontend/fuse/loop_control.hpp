@@ -16,20 +16,20 @@ namespace dmremap::fuse {
 // if it is free.
 [[nodiscard]] std::string backing_file_of(const std::string& node);
 
-// Whether the loop device is attached to the file that `backing` was taken of. Its name alone does
-// not tell: the kernel calls a file "/" whose mount was taken out of the tree (umount -l). `name`
-// is asked only where the file does not answer any more. Asks the file's server: it must be
-// running.
+// True if the loop device is attached to the file that `backing` was taken of. The name of its file
+// does not tell: the kernel names a file "/" if its mount was taken out of the tree (umount -l).
+// `name` is compared only if the file does not answer any more. Asks the server of the file, which
+// must be running.
 [[nodiscard]] bool is_view_of(const std::string& node, const std::string& name,
                               const struct stat& backing);
 
-// A loop device that was free a moment ago, its node in /dev (made where nothing else does).
+// A loop device that was free a moment ago. Makes its node in /dev if nothing else does. Errors:
 // not_supported, permission, io.
 [[nodiscard]] Result<std::string> next_free_loop();
 
-// Opens the device so that nobody else can mount or hold it. device_in_use, naming who, if somebody
-// has it mounted, held or open; those that only look at it in passing, as udev does, are waited
-// for.
+// Opens the device so that no other program can mount or hold it. Error device_in_use, naming the
+// users, if one has it mounted, held or open. Programs that open it for a moment only, as udev
+// does, are waited for.
 [[nodiscard]] Result<FileDescriptor> hold_unused(const std::string& node, bool read_only);
 
 // Ends the attachment and waits until it is over. `held` is from hold_unused. device_in_use if it
@@ -37,7 +37,7 @@ namespace dmremap::fuse {
 [[nodiscard]] Result<void> clear_loop(const std::string& node, FileDescriptor held,
                                       std::chrono::milliseconds patience);
 
-// Points `link` at `node`, replacing what is there in one step; makes the link's directory.
+// Makes the symbolic link `link` to `node`, and its directory. An old link is replaced in one step.
 [[nodiscard]] Result<void> place_link(const std::string& link, const std::string& node);
 // Removes it if it is a link to `node`.
 void remove_link(const std::string& link, const std::string& node);

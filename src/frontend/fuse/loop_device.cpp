@@ -28,9 +28,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Others take free loop devices too; each lost race is one more try.
+// Other programs take free loop devices too. Each lost race costs one more try.
 constexpr int kAttachTries = 64;
-constexpr milliseconds kDetachPatience = seconds(10);
+constexpr milliseconds kDetachTimeout = seconds(10);
 
 loop_config configuration(const FileDescriptor& backing, const LoopOptions& options) {
   loop_config config{};
@@ -39,7 +39,7 @@ loop_config configuration(const FileDescriptor& backing, const LoopOptions& opti
   // The disk may be a whole one with partitions on it.
   config.info.lo_flags = LO_FLAGS_DIRECT_IO | LO_FLAGS_PARTSCAN;
   if (options.read_only) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
-  // For people who run losetup: it is cut, and identifies nothing.
+  // The name is for people who run losetup. It is cut off, and identifies nothing.
   const std::size_t name_bytes =
       std::min<std::size_t>(options.backing_path.size(), LO_NAME_SIZE - 1);
   std::memcpy(config.info.lo_file_name, options.backing_path.data(), name_bytes);
@@ -88,13 +88,13 @@ LoopDevice::~LoopDevice() {
   remove_link(stable_, node_);
 }
 
-// Somebody may have detached it, and it may serve another file by now.
+// Another program may have detached the device, and it may serve another file by now.
 bool LoopDevice::attached() const {
   return !detached_ && is_view_of(node_, backing_file_, backing_);
 }
 
-// What was configured is not always what is in force: direct I/O is dropped without a word where
-// the file cannot do it, and then the page cache would hold everything twice.
+// Checks that the settings are in force. The kernel drops direct I/O silently if the file cannot do
+// it, and then the page cache would hold everything twice.
 Result<void> LoopDevice::verify(std::uint64_t bytes) const {
   const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!device.valid()) return fail_errno(errno, "open", node_);
@@ -130,8 +130,9 @@ Result<void> LoopDevice::detach() {
   if (attached()) {
     auto held = hold_unused(node_, read_only_);
     if (!held) return failure_of(held);
+    // Written back while the device is held, so that it cannot be mounted in between.
     save_cache(held->get());
-    auto cleared = clear_loop(node_, std::move(*held), kDetachPatience);
+    auto cleared = clear_loop(node_, std::move(*held), kDetachTimeout);
     if (!cleared) return cleared;
   }
   note_detached();
@@ -149,7 +150,8 @@ void LoopDevice::abandon() {
   note_detached();
 }
 
-// The kernel tells of a failed write-back once and drops the pages: asking again would succeed.
+// The kernel reports a failed write-back once and drops the pages. A second fsync would succeed, so
+// the error is kept.
 void LoopDevice::save_cache(int device) {
   if (::fsync(device) == 0) return;
   unsaved_ =
@@ -175,7 +177,7 @@ Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& option
   }
   auto node = configure_free_loop(options, backing);
   if (!node) return failure_of(node);
-  // From here on the destructor detaches it.
+  // From here on the destructor detaches the device.
   std::unique_ptr<LoopDevice> device(
       new LoopDevice(*node, os::canonical(options.backing_path), status, options.read_only));
   if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A loop device over a file: what makes the FUSE file a real block device without a kernel module.
+// A loop device over a file. It makes the FUSE file a real block device without a kernel module.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,12 @@
 
 namespace dmremap::fuse {
 
+// The loop device to make.
 struct LoopOptions {
   std::string backing_path;
-  std::string
-      stable_link;  // e.g. /dev/dm-remap/NAME; empty: none. A failure to make it is no error
+  // A link to the device, such as /dev/dm-remap/NAME; empty for none. A failure to make it is no
+  // error.
+  std::string stable_link;
   std::uint32_t logical_block_bytes = 512;
   bool read_only = false;
 };
@@ -26,26 +28,27 @@ struct LoopOptions {
 class LoopDevice {
  public:
   // Takes a free loop device (LOOP_CTL_GET_FREE, LOOP_CONFIGURE with direct I/O) and has the kernel
-  // look for partitions on it. The kernel reads the file meanwhile: whatever serves it must be
-  // running, and the caller must hold nothing that it needs. Errors: not_supported (no loop devices
-  // here, or none with direct I/O: says what to load or allow), permission, io.
+  // look for partitions on it. The kernel reads the file meanwhile, so its server must be running
+  // and the caller must hold no lock that the server needs. Errors: not_supported (no loop devices
+  // here, or none with direct I/O; the error says what to load or allow), permission, io.
   static Result<std::unique_ptr<LoopDevice>> attach(const LoopOptions& options);
-  ~LoopDevice();  // detaches; if in use, the kernel does when it no longer is
+  ~LoopDevice();  // detaches; if the device is in use, the kernel does it after the last close
 
   LoopDevice(const LoopDevice&) = delete;
   LoopDevice& operator=(const LoopDevice&) = delete;
 
   [[nodiscard]] const std::string& node() const { return node_; }      // /dev/loopN
   [[nodiscard]] const std::string& stable() const { return stable_; }  // the link made, or empty
-  // Writes back what is cached, then detaches and waits until the file is let go. Fails with
-  // device_in_use, naming who (mounts, swaps, holders, processes), and changes nothing. Done
-  // without error also if somebody else has detached it already. Once it begins to detach it does
-  // not go back: if the cache could not be written back, unsaved() says so afterwards.
+  // Writes back the page cache, then detaches and waits until the kernel has released the file.
+  // Fails with device_in_use, naming the users (mounts, swaps, holders, processes), and changes
+  // nothing. It is no error if another program has detached it already. Once detaching has begun it
+  // is not undone: if the cache could not be written back, unsaved() says so afterwards.
   Result<void> detach();
-  // For a device whose backing file answers nobody any more: writes back, which may fail, and
-  // detaches without waiting for its users; the kernel lets go of it when the last one does.
+  // For a device whose backing file has no server any more. Writes back, which may fail, and
+  // detaches without waiting for its users; the kernel releases it when the last one closes it.
   void abandon();
-  // After one of these two: what users had written through the page cache and was lost.
+  // After detach() or abandon(): the error, if data that users had written through the page cache
+  // was lost.
   [[nodiscard]] const std::optional<Error>& unsaved() const { return unsaved_; }
 
  private:
@@ -60,20 +63,22 @@ class LoopDevice {
   const std::string node_;
   std::string stable_;
   const std::string backing_file_;
-  const struct stat backing_;  // as it was attached: the device and the inode tell whose it is
+  const struct stat backing_;  // taken when it was attached; device and inode identify the file
   const bool read_only_;
   bool detached_ = false;
   std::optional<Error> unsaved_;
 };
 
-// Loop devices whose backing file is `backing_path`, dead runs' included ("(deleted)" and dead FUSE
-// mounts too): "/dev/loop3". Only what /sys says: nothing is asked of the file.
+// The loop devices, such as "/dev/loop3", whose backing file is `backing_path`. Those of dead runs
+// are included ("(deleted)" and dead FUSE mounts too). Only /sys is read; the file itself is not
+// asked.
 [[nodiscard]] std::vector<std::string> loops_over(const std::string& backing_path);
 
-// What a dead run of the same set left behind: the dead mount on `mount_path`, loop devices over it
-// and a link that points to no device of this path any more (empty: none). Clears away what nothing
-// uses; leftovers_in_use names what something does and who. device_in_use if the mount is alive or
-// not ours; permission if other users may change a directory on the way to it.
+// Clears away what a dead run of the same set left behind: the dead mount on `mount_path`, loop
+// devices over it, and `stable_link` if it points to no device of this path any more (empty: no
+// link). Only unused things are removed. Errors: leftovers_in_use names a thing that is in use and
+// its users; device_in_use if the mount is alive or not ours; permission if other users may change
+// a directory on the way to it.
 [[nodiscard]] Result<void> clear_leftovers(const std::string& mount_path,
                                            const std::string& stable_link);
 

@@ -31,7 +31,7 @@ Result<void> check_file(int file, const std::string& path) {
     return fail(ErrorCode::usage, "the disk can only appear at a regular file", path,
                 "name a path where there is nothing yet, or a regular file");
   }
-  // In a directory with the sticky bit its owner could take it away again.
+  // In a directory with the sticky bit, the owner of the file could remove it again.
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     return fail(ErrorCode::permission,
                 fmt::format("the file belongs to another user (uid {})", status.st_uid), path,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The regular file that the disk is mounted over, held by descriptor from before the mount until
-// the end, so that nobody can put another file in its place between two steps.
+// The regular file that the disk is mounted over. It is held by descriptor from before the mount
+// until the end, so that no other user can put another file in its place between two steps.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace dmremap::fuse {
 
-// Our file systems in /proc/mounts.
+// The type of our file systems in /proc/mounts.
 inline constexpr const char* kFileSystemType = "fuse.dm-remap";
 
 // Movable. One thread at a time.
@@ -25,10 +25,11 @@ class MountFile {
 
   // The path as the kernel names it.
   [[nodiscard]] const std::string& path() const { return path_; }
-  // As root: mounts a FUSE connection over the very file that is held, and returns the connection.
-  // Error permission where mounting is not allowed (a container): fusermount3(1) may be able to.
+  // Needs root. Mounts a FUSE connection over the very file that is held, and returns the
+  // connection. Error permission if mounting is not allowed (a container): fusermount3(1) may be
+  // able to.
   [[nodiscard]] Result<FileDescriptor> mount(bool read_only) const;
-  Result<void> unmount(os::Unmounting how) const { return os::unmount(directory_, name_, how); }
+  Result<void> unmount(os::UnmountMode how) const { return os::unmount(directory_, name_, how); }
   // Removes the file if provide() made it. Unmount first.
   void remove();
 

@@ -51,7 +51,7 @@ remap::FlushHeard& heard_by(const fuse_file_info& file) {
   return *std::bit_cast<remap::FlushHeard*>(static_cast<std::uintptr_t>(file.fh));
 }
 
-// No exception may pass through libfuse, which is C: whatever is thrown is a failed request.
+// No exception may pass through libfuse, which is C. Any exception makes the request fail.
 template <typename Outcome, typename Function>
 Outcome guarded(Function&& function, Outcome failed) {
   try {
@@ -75,7 +75,8 @@ struct stat attributes(const FuseFile& disk_file) {
   return status;
 }
 
-// Not cached (timeout 0): looking at the file tells whether its server lives.
+// The attributes are not cached (timeout 0), so that a stat of the file tells whether its server is
+// alive.
 void reply_attributes(fuse_req_t request) {
   const struct stat status = attributes(file_of(request));
   fuse_reply_attr(request, &status, 0.0);
@@ -116,8 +117,8 @@ void open(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
     fuse_reply_err(request, EROFS);
     return;
   }
-  // By hand: libfuse 3.14 does not know parallel direct writes. NOFLUSH: closing a disk is no
-  // reason to sync it, and no cache of ours wants to hear of it.
+  // The answer is built here because libfuse 3.14 does not know parallel direct writes. NOFLUSH:
+  // closing a disk is no reason to sync it, and there is no cache here that has to be told.
   remap::FlushHeard* handle = nullptr;
   try {
     handle = &disk_file.handles.add();
@@ -130,7 +131,7 @@ void open(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
   answer.fh = reinterpret_cast<std::uintptr_t>(handle);
   answer.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
   if (fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof(answer)) != 0) {
-    disk_file.handles.remove(*handle);  // whoever opened it is gone: there will be no release
+    disk_file.handles.remove(*handle);  // the opener is gone, so no release will come
   }
 }
 
@@ -150,7 +151,7 @@ void reply_read(fuse_req_t request, int error, std::span<const std::byte> bytes)
 void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
           fuse_file_info* /*file*/) {
   FuseFile& disk_file = file_of(request);
-  // As small as it is, a function made of it needs no memory of its own.
+  // This function object is small enough to be stored without an allocation.
   const auto later = [request, &disk_file](io::IoStatus status, std::span<const std::byte> bytes) {
     reply_read(request, status.ok() ? 0 : EIO, bytes);
     disk_file.answers_owed.fetch_sub(1);
@@ -244,8 +245,8 @@ void serve_with(RequestMemory& memory) {
 }
 
 fuse_lowlevel_ops operations() {
-  // What is left out is answered ENOSYS, and the kernel does not ask again (flush, extended
-  // attributes, locks) or does it itself (lseek).
+  // Operations that are not set are answered with ENOSYS. The kernel then does not ask again
+  // (flush, extended attributes, locks) or does the operation itself (lseek).
   fuse_lowlevel_ops table{};
   table.init = init;
   table.getattr = getattr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the kernel asks of the one file, answered from a ByteDisk.
+// Answers the kernel's requests for the one file from a ByteDisk.
 #pragma once
 
 // The API of libfuse 3.12 and later.
@@ -17,9 +17,9 @@
 
 namespace dmremap::fuse {
 
-// The openings of the file that have not ended. Each has an account of its own of the failed
-// flushes it has heard of: every user of the disk hears of one by its own next fsync, whoever else
-// has heard of it before. Thread-safe; not on the way of reads and writes.
+// The open handles of the file. Each keeps its own record of the failed flushes that were reported
+// to it: every user of the disk is told of a failed flush by its own next fsync, even if others
+// were told before. Thread-safe; not used by reads and writes.
 class OpenHandles {
  public:
   [[nodiscard]] remap::FlushHeard& add();
@@ -36,17 +36,18 @@ class OpenHandles {
 struct FuseFile {
   frontend::ByteDisk& disk;
   bool read_only = false;
-  bool punch_holes = true;  // see Options
+  bool punch_holes = true;  // see FuseOptions
   timespec since{};         // the file's times
   OpenHandles handles{};
-  // Reads that the engine's threads answer. Below 0 for a moment; exact when no thread serves any
-  // more, and 0 before the session may end.
+  // The number of reads that the engine's threads still have to answer. It may be below 0 for a
+  // moment. It is exact once no thread serves any more, and must be 0 before the session ends.
   std::atomic<int> answers_owed{0};
   std::atomic<bool> ready{false};  // the kernel has said hello
 };
 
-// A request is served by the thread that received it, in the memory of that thread: set before the
-// first request is processed. Reads of bad places may be answered by threads of the engine.
+// Sets the memory of the calling thread, before it processes its first request. A request is served
+// by the thread that received it, in the memory of that thread. Reads of bad places may be answered
+// by threads of the engine.
 void serve_with(RequestMemory& memory);
 
 [[nodiscard]] fuse_lowlevel_ops operations();

@@ -2,11 +2,11 @@
 // The memory of one thread that serves requests: allocated once, so that a request needs none.
 //
 //   base            base + 4096 - headers    base + 4096
-//   | unused        | headers of a request   | payload: a write's data, or what a read returns |
+//   | unused        | headers of a request   | payload: data of a write or of a read           |
 //
 // A write's data follows its two headers, so the headers end where a page begins: the data can go
 // to the device by O_DIRECT without a copy. A read request has no data and its arguments lie in
-// front of the payload, which therefore takes what is read.
+// front of the payload, so the payload can take the data that is read.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ inline constexpr std::size_t kWriteHeaderBytes = 80;
 // libfuse reads with a buffer of max_write and this much more (FUSE_BUFFER_HEADER_SIZE).
 inline constexpr std::size_t kHeaderRoomBytes = 4096;
 
-// Not thread-safe: one for each thread.
+// Not thread-safe; each thread has one.
 class RequestMemory {
  public:
   explicit RequestMemory(std::size_t unit_bytes)
@@ -34,7 +34,7 @@ class RequestMemory {
         request_(kPage + kMaxRequestBytes + kHeaderRoomBytes + 2 * unit_bytes),
         edge_(unit_bytes) {}
 
-  // Where a request is read to, kMaxRequestBytes + kHeaderRoomBytes long.
+  // The place to read a request to; it is kMaxRequestBytes + kHeaderRoomBytes long.
   [[nodiscard]] std::byte* request() { return request_.span().data() + kPage - kWriteHeaderBytes; }
   // Aligned to 4096 bytes; kMaxRequestBytes and two units long.
   [[nodiscard]] std::span<std::byte> payload() {

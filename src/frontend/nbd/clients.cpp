@@ -7,15 +7,15 @@
 
 namespace dmremap::nbd {
 
-Client* Clients::enter(std::int64_t pid) {
+ConnectedClient* Clients::enter(std::int64_t pid) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return nullptr;
   return &connected_.emplace_back(pid);
 }
 
-void Clients::leave(Client* client) {
+void Clients::leave(ConnectedClient* client) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  connected_.remove_if([&](const Client& other) { return &other == client; });
+  connected_.remove_if([&](const ConnectedClient& other) { return &other == client; });
   left_.notify_all();
 }
 
@@ -29,7 +29,7 @@ bool Clients::close(std::chrono::milliseconds patience) {
 std::vector<std::string> Clients::names() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> names;
-  for (const Client& client : connected_) {
+  for (const ConnectedClient& client : connected_) {
     names.push_back(client.pid > 0
                         ? fmt::format("{} {}", client.pid,
                                       os::read_attribute(fmt::format("/proc/{}/comm", client.pid)))

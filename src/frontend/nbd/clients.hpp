@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who is connected, and whether anybody may still come.
+// The connected clients, and whether further ones are let in.
 #pragma once
 
 #include <chrono>
@@ -14,22 +14,24 @@
 
 namespace dmremap::nbd {
 
-struct Client {
-  explicit Client(std::int64_t process) : pid(process) {}
+// One connection, and its record of the failed flushes that were reported to it.
+struct ConnectedClient {
+  explicit ConnectedClient(std::int64_t process) : pid(process) {}
 
   std::int64_t pid;  // 0: not known (not on this machine)
   remap::FlushHeard heard;
 };
 
-// Thread-safe; not on the way of any request.
+// Thread-safe; not used by requests for data.
 class Clients {
  public:
-  // Null: the set is being stopped. What is returned is for leave().
-  [[nodiscard]] Client* enter(std::int64_t pid);
-  void leave(Client* client);
+  // Returns null if the set is being stopped. The client is passed to leave() later.
+  [[nodiscard]] ConnectedClient* enter(std::int64_t pid);
+  void leave(ConnectedClient* client);
 
-  // From here on nobody enters; refused, and nothing is changed, while anybody is connected. Waits
-  // for who is about to leave: a client's close reaches the server a little after it returned.
+  // Lets no client in from here on. If a client is connected, it returns false and changes nothing.
+  // Waits up to `patience` for clients that are about to leave: a close reaches the server a little
+  // after it returned to the client.
   [[nodiscard]] bool close(std::chrono::milliseconds patience);
   // "1234 qemu-io", "a client elsewhere".
   [[nodiscard]] std::vector<std::string> names() const;
@@ -37,7 +39,7 @@ class Clients {
  private:
   mutable std::mutex mutex_;
   std::condition_variable left_;
-  std::list<Client> connected_;
+  std::list<ConnectedClient> connected_;
   bool closed_ = false;
 };
 

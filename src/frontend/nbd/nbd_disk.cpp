@@ -9,7 +9,7 @@ namespace dmremap::nbd {
 
 namespace {
 
-// Of a request that is not whole blocks; longer ones go in parts.
+// The longest part that a request is cut into if it is not whole blocks.
 constexpr std::size_t kPartBytes = 256 * kKiB;
 // Larger requests are served too; but a server keeps a buffer as large as the largest for each of
 // its threads, and ours is locked in memory.
@@ -18,43 +18,43 @@ constexpr std::uint32_t kPreferredBytes = 4096;
 
 }  // namespace
 
-// One place, from when one is free until the end of the request.
-class NbdDisk::Lease {
+// Holds one scratch slot from when one is free until the end of the request.
+class NbdDisk::ScratchLease {
  public:
-  explicit Lease(NbdDisk& disk) : disk_(disk), place_(take(disk)) {}
-  ~Lease() {
+  explicit ScratchLease(NbdDisk& disk) : disk_(disk), slot_(take(disk)) {}
+  ~ScratchLease() {
     {
       const std::lock_guard<std::mutex> lock(disk_.mutex_);
-      place_.taken = false;
+      slot_.taken = false;
     }
     disk_.given_back_.notify_one();
   }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
+  ScratchLease(const ScratchLease&) = delete;
+  ScratchLease& operator=(const ScratchLease&) = delete;
 
-  [[nodiscard]] frontend::Scratch scratch() { return {place_.payload.span(), place_.edge.span()}; }
+  [[nodiscard]] frontend::Scratch scratch() { return {slot_.payload.span(), slot_.edge.span()}; }
 
  private:
-  static Place& take(NbdDisk& disk) {
+  static ScratchSlot& take(NbdDisk& disk) {
     std::unique_lock<std::mutex> lock(disk.mutex_);
-    auto place = disk.places_.end();
+    auto slot = disk.slots_.end();
     disk.given_back_.wait(lock, [&] {
-      place = std::ranges::find_if(disk.places_, [](const Place& p) { return !p.taken; });
-      return place != disk.places_.end();
+      slot = std::ranges::find_if(disk.slots_, [](const ScratchSlot& p) { return !p.taken; });
+      return slot != disk.slots_.end();
     });
-    place->taken = true;
-    return *place;
+    slot->taken = true;
+    return *slot;
   }
 
   NbdDisk& disk_;
-  Place& place_;
+  ScratchSlot& slot_;
 };
 
 NbdDisk::NbdDisk(remap::Disk& disk, bool zeroes_fast) : disk_(disk), zeroes_fast_(zeroes_fast) {
   const std::size_t unit_bytes = disk.geometry().logical_block_bytes;
-  for (Place& place : places_) {
-    place.payload = AlignedBuffer(kPartBytes + 2 * unit_bytes);
-    place.edge = AlignedBuffer(unit_bytes);
+  for (ScratchSlot& slot : slots_) {
+    slot.payload = AlignedBuffer(kPartBytes + 2 * unit_bytes);
+    slot.edge = AlignedBuffer(unit_bytes);
   }
 }
 
@@ -72,7 +72,7 @@ std::size_t NbdDisk::part_at(std::uint64_t offset, std::size_t left) const {
 }
 
 int NbdDisk::read_parts(std::uint64_t offset, std::span<std::byte> out) {
-  Lease lease(*this);
+  ScratchLease lease(*this);
   while (!out.empty()) {
     const auto part = out.first(part_at(offset, out.size()));
     const auto got = disk_.read(offset, part.size(), lease.scratch());
@@ -85,7 +85,7 @@ int NbdDisk::read_parts(std::uint64_t offset, std::span<std::byte> out) {
 }
 
 int NbdDisk::write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
-  Lease lease(*this);
+  ScratchLease lease(*this);
   while (!data.empty()) {
     const auto part = data.first(part_at(offset, data.size()));
     const auto put = disk_.write(offset, part, fua, lease.scratch());
@@ -101,14 +101,14 @@ int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::F
   return fua ? flush(heard) : 0;
 }
 
-int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted,
+int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted,
                   remap::FlushHeard& heard) {
   if (!wanted.may_trim || (wanted.fast && !zeroes_fast_)) return EOPNOTSUPP;
   int error = 0;
   if (disk_.is_whole_blocks(offset, length)) {
     error = disk_.write_zeroes(offset, length, {});
   } else {
-    Lease lease(*this);
+    ScratchLease lease(*this);
     error = disk_.write_zeroes(offset, length, lease.scratch());
   }
   if (error != 0) return error;

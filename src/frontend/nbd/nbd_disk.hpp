@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What an NBD client asks for, over the engine.
+// The requests of NBD clients, done by the engine.
 //
 // Invariants
-//  - Requests of whole logical blocks go straight through: no copy, no memory of ours. What is not
-//    whole blocks takes one of a few scratches that are made beforehand, and waits for it.
-//  - A request is done whole or fails with EIO. Only zero may say EOPNOTSUPP besides: nothing was
+//  - Requests of whole logical blocks go straight through, without a copy and without memory of
+//    their own. Other requests take one of a few scratch slots that are made beforehand, and wait
+//    until one is free.
+//  - A request is done whole or fails with EIO. Only zero may also fail with EOPNOTSUPP: nothing
+//  was
 //    changed then, and the server writes zeros instead.
 #pragma once
 
@@ -21,14 +23,15 @@
 
 namespace dmremap::nbd {
 
-// What a server says about the sizes of requests, in bytes.
+// The sizes of requests that a server announces, in bytes.
 struct BlockSizes {
   std::uint32_t minimum;
   std::uint32_t preferred;
   std::uint32_t maximum;
 };
 
-struct ZeroWanted {
+// The flags of a request to zero a range.
+struct ZeroOptions {
   bool may_trim = false;  // the range may become a hole
   bool fast = false;      // rather fail than take as long as a write
   bool fua = false;
@@ -53,22 +56,24 @@ class NbdDisk {
       return disk_.write_blocks(offset, data, fua);
     return write_parts(offset, data, fua);
   }
-  // `heard` is the connection's: the clients of several are told apart, and each hears of a flush
-  // that failed.
+  // `heard` belongs to the connection: the clients of several connections are told apart, and each
+  // is told of a flush that failed.
   void connect(remap::FlushHeard& heard) const { disk_.begin_hearing(heard); }
   int flush(remap::FlushHeard& heard) { return disk_.flush_for(heard); }
   int trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard);
-  // EOPNOTSUPP over a lost or gone sector, without may_trim (a plain write keeps the range
-  // allocated), and of a fast one that would not be.
-  int zero(std::uint64_t offset, std::uint64_t length, ZeroWanted wanted, remap::FlushHeard& heard);
+  // Fails with EOPNOTSUPP over a lost or gone sector, without may_trim (a plain write keeps the
+  // range allocated), and if it is asked to be fast and would not be.
+  int zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted,
+           remap::FlushHeard& heard);
 
  private:
-  struct Place {
+  // The memory of one request that is not whole blocks.
+  struct ScratchSlot {
     AlignedBuffer payload;
     AlignedBuffer edge;
     bool taken = false;
   };
-  class Lease;
+  class ScratchLease;
 
   int read_parts(std::uint64_t offset, std::span<std::byte> out);
   int write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua);
@@ -76,9 +81,9 @@ class NbdDisk {
 
   frontend::ByteDisk disk_;
   bool zeroes_fast_;
-  std::mutex mutex_;  // of places_
+  std::mutex mutex_;  // guards slots_
   std::condition_variable given_back_;
-  std::array<Place, 4> places_;
+  std::array<ScratchSlot, 4> slots_;
 };
 
 }  // namespace dmremap::nbd

@@ -9,15 +9,15 @@
 #include <gtest/gtest.h>
 
 #include "frontend/nbd/clients.hpp"
-#include "frontend/nbd/listening.hpp"
+#include "frontend/nbd/listening_socket.hpp"
 #include "tests/fuse/ram_disk.hpp"
 
 namespace dmremap::nbd {
 namespace {
 
 constexpr std::uint64_t kDiskBytes = 4 * kMiB;
-constexpr ZeroWanted kMayTrim{.may_trim = true, .fast = false, .fua = false};
-constexpr ZeroWanted kFast{.may_trim = true, .fast = true, .fua = false};
+constexpr ZeroOptions kMayTrim{.may_trim = true, .fast = false, .fua = false};
+constexpr ZeroOptions kFast{.may_trim = true, .fast = true, .fua = false};
 
 // A disk with blocks of the parameter's size, holding the pattern byte = offset mod 251.
 class NbdDiskTest : public testing::TestWithParam<std::uint32_t> {
@@ -131,8 +131,8 @@ constexpr std::chrono::milliseconds kNow{0};
 
 TEST(ClientsTest, NobodyIsCutOffAndNobodyEntersAfterTheClose) {
   Clients clients;
-  Client* one = clients.enter(1);
-  Client* other = clients.enter(0);
+  ConnectedClient* one = clients.enter(1);
+  ConnectedClient* other = clients.enter(0);
   ASSERT_NE(one, nullptr);
   EXPECT_FALSE(clients.close(kNow));
   EXPECT_EQ(clients.names().size(), 2U);

@@ -28,7 +28,7 @@ bool take(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
-// The first line or so of what it prints; empty if it cannot be run.
+// The beginning of the output of a program; empty if it cannot be run.
 std::string output_of(const char* program, const char* option) {
   auto pipe = os::make_pipe();
   if (!pipe) return {};

@@ -16,16 +16,17 @@ struct ServerVersion {
   auto operator<=>(const ServerVersion&) const = default;
 };
 
-// From "nbdkit 1.32.5 (nbdkit-1.32.5-1)", what `nbdkit --version` prints. None: it is not that.
+// Parses the output of `nbdkit --version`, such as "nbdkit 1.32.5 (nbdkit-1.32.5-1)". Empty if it
+// is something else.
 [[nodiscard]] std::optional<ServerVersion> parse_server_version(std::string_view text);
 
 // Asks the program of this process with --version. Call it while the process has one thread.
 [[nodiscard]] std::optional<ServerVersion> server_version();
 
-// Whether a connection may be served by several threads. Before 1.33.10 a thread that had lost the
-// connection (a killed client, one that hung up at an error) ended the whole server by an assertion
-// about the state of the others, and with it the set for everybody. An unknown version counts as
-// old.
+// True if a connection may be served by several threads. Before 1.33.10 a thread that had lost the
+// connection (a killed client, or one that hung up at an error) ended the whole server by an
+// assertion about the state of the other threads, and with it the set for all clients. An unknown
+// version counts as old.
 [[nodiscard]] bool survives_lost_clients(const std::optional<ServerVersion>& version);
 
 }  // namespace dmremap::nbd

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 namespace dmremap::remap {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 namespace dmremap::remap {
 

@@ -10,7 +10,7 @@
 #include <mutex>
 
 #include "base/scheduling.hpp"
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 namespace dmremap::remap {
 

@@ -12,7 +12,7 @@
 #include "base/scheduling.hpp"
 #include "base/spare_address.hpp"
 #include "io/block_device.hpp"
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 #include "remap/device/flush_gate.hpp"
 #include "remap/device/probe.hpp"
 #include "remap/device/spare_trouble.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The devices of a set that a verb was given, looked at: what `examine`, `check`, `repair`,
-// `resolve` and `release` begin with.
+// Examines the devices that were given to a verb: `examine`, `check`, `repair`, `resolve` and
+// `release` begin with it.
 #pragma once
 
 #include <memory>
@@ -17,27 +17,29 @@
 
 namespace dmremap::cli {
 
-struct Examined {
+// One device that was given, and what its metadata says.
+struct ExaminedDevice {
   std::string path;
-  std::unique_ptr<io::FileDevice> device;  // read-only, shared with whoever else has it
+  std::unique_ptr<io::FileDevice> device;  // open for reading, shared with other programs
   metadata::Survey survey;
   std::string role = "unknown";  // "spare", "main", "unknown"
   std::optional<Uuid> uuid;
-  // Of a device without metadata, if the set is known: whether it is its main.
+  // For a device without metadata, if the set is known: whether it is main of that set.
   std::optional<discovery::IdentityVerdict> as_main;
 };
 
+// All devices that were given, and the set that they hold.
 struct ExaminedSet {
-  std::vector<Examined> devices;  // as given
-  std::size_t spare = 0;          // index of the spare that tells of the set
-  bool has_set = false;           // if not, `spare` means nothing
+  std::vector<ExaminedDevice> devices;  // in the order given
+  std::size_t spare = 0;                // index of the device whose metadata counts
+  bool has_set = false;                 // if not, `spare` means nothing
 
   // The metadata that counts. Requires has_set.
   [[nodiscard]] const metadata::Survey& survey() const { return devices[spare].survey; }
 };
 
-// Any of the devices of one set, in any order. Of two that hold it, the one with the later winner
-// counts. Errors: as FileDevice::open; io; ambiguous (several sets).
+// Examines any of the devices of one set, in any order. If two hold the set, the one with the later
+// winner counts. Errors: as FileDevice::open; io; ambiguous (several sets).
 [[nodiscard]] Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths);
 
 // The error for devices of which none holds a set: no_metadata, or metadata_newer.
@@ -51,9 +53,9 @@ struct HeldSpare {
 // Errors: as above; no_set; ambiguous (two devices hold it); device_in_use (the set runs).
 [[nodiscard]] Result<HeldSpare> hold_spare(const std::vector<std::string>& paths);
 
-// Every slot whole and settled.
+// True if every slot is whole and settled.
 [[nodiscard]] bool is_undamaged(const metadata::Survey& survey);
-// Sectors of the winner whose contents are lost or gone.
+// The number of sectors that are lost or gone by the winner.
 [[nodiscard]] std::uint64_t lost_sectors(const metadata::Survey& survey);
 
 [[nodiscard]] nlohmann::json commit_json(const metadata::CommitName& commit);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where this process listens for clients: the server that loaded us opened the sockets and tells
-// nobody.
+// Finds the sockets on which this process listens for clients. The server that loaded the plugin
+// opened them and does not say which they are.
 #pragma once
 
 #include <string>
@@ -8,13 +8,14 @@
 
 namespace dmremap::nbd {
 
-struct Listening {
+// One socket, and how clients name it.
+struct ListeningSocket {
   std::string uri;          // nbd+unix:///?socket=PATH or nbd://ADDRESS:PORT
-  std::string socket_path;  // of a Unix socket with a name; else empty
+  std::string socket_path;  // empty if it is no Unix socket with a name
 };
 
 // The listening sockets among the open files of this process, oldest first.
-[[nodiscard]] std::vector<Listening> listening_sockets();
+[[nodiscard]] std::vector<ListeningSocket> listening_sockets();
 
 // The NBD URI of a Unix socket (github.com/NetworkBlockDevice/nbd, doc/uri.md).
 [[nodiscard]] std::string unix_uri(const std::string& socket_path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cli/common/examined.hpp"
+#include "cli/common/examined_set.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -18,7 +18,8 @@ namespace {
 using format::Verdict;
 using nlohmann::json;
 
-// The set may be running, and a commit be caught in the middle: what is damage stays.
+// Surveys the device repeatedly while it looks damaged. The set may be running, and a survey may
+// meet a commit half written; real damage stays.
 Result<metadata::Survey> survey_twice(io::FileDevice& device) {
   auto survey = metadata::survey(device);
   for (int again = 0; again < 4 && survey && survey->has_set() && !is_undamaged(*survey); ++again) {
@@ -28,12 +29,13 @@ Result<metadata::Survey> survey_twice(io::FileDevice& device) {
   return survey;
 }
 
-Result<Examined> examine(const std::string& path) {
+Result<ExaminedDevice> examine(const std::string& path) {
   auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
   if (!device) return failure_of(device);
   auto survey = survey_twice(**device);
   if (!survey) return failure_of(survey);
-  Examined out{path, std::move(*device), std::move(*survey), "unknown", std::nullopt, std::nullopt};
+  ExaminedDevice out{path,      std::move(*device), std::move(*survey),
+                     "unknown", std::nullopt,       std::nullopt};
   if (out.survey.has_set()) {
     out.role = "spare";
     out.uuid = out.survey.spare_uuid;
@@ -41,8 +43,8 @@ Result<Examined> examine(const std::string& path) {
   return out;
 }
 
-// Whose metadata is to be told of: the spare's; of two that hold one set, the one with the later
-// winner.
+// Chooses the spare whose metadata is shown. If two devices hold the same set, it is the one with
+// the later winner.
 Result<void> choose_spare(ExaminedSet& set) {
   for (std::size_t i = 0; i < set.devices.size(); ++i) {
     const metadata::Survey& survey = set.devices[i].survey;
@@ -61,10 +63,10 @@ Result<void> choose_spare(ExaminedSet& set) {
   return {};
 }
 
-void find_main(std::vector<Examined>& devices, const format::Content& content) {
+void find_main(std::vector<ExaminedDevice>& devices, const format::Content& content) {
   const auto recorded = discovery::recorded_main(content);
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
-  for (Examined& one : devices) {
+  for (ExaminedDevice& one : devices) {
     if (one.survey.has_set()) continue;
     const auto seen = discovery::gather_facts(*one.device);
     if (!seen) continue;
@@ -92,7 +94,7 @@ Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths) {
 }
 
 Error no_set(const ExaminedSet& set) {
-  for (const Examined& one : set.devices) {
+  for (const ExaminedDevice& one : set.devices) {
     if (one.survey.newer_format) return *metadata::refusal(one.survey, one.path);
   }
   return {ErrorCode::no_metadata, "no dm-remap metadata: " + set.devices.front().survey.reason,
@@ -104,8 +106,8 @@ Result<HeldSpare> hold_spare(const std::vector<std::string>& paths) {
   if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string path = set->devices[set->spare].path;
-  const auto holders =
-      std::ranges::count_if(set->devices, [](const Examined& one) { return one.survey.has_set(); });
+  const auto holders = std::ranges::count_if(
+      set->devices, [](const ExaminedDevice& one) { return one.survey.has_set(); });
   if (holders > 1) {
     return fail(ErrorCode::ambiguous, "two of the devices hold this set", path,
                 "name only the one that is meant");

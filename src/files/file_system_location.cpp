@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "files/mounted.hpp"
+#include "files/file_system_location.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -91,28 +91,30 @@ Error not_here(const std::string& path, const os::Mount& mount, const Storage& d
           "give a mount point of the set's device or of a partition of it"};
 }
 
-// Where the device of a mount can be opened: as it was named to mount(8), if that is still it.
+// A path at which the device of a mount can be opened: the one that was given to mount(8), if it
+// still names it.
 std::string path_of(const os::Mount& mount, const Storage& device) {
   if (os::storage_of(mount.source) == device) return mount.source;
   return fmt::format("/dev/block/{}:{}", major(device.device), minor(device.device));
 }
 
 // A device or image of the set that was named itself, not the place where it is mounted.
-Result<Mounted> find_device(const std::string& path, const Storage& device,
-                            const std::vector<Storage>& served, SectorCount size,
-                            const os::KernelViews& views) {
+Result<FileSystemLocation> find_device(const std::string& path, const Storage& device,
+                                       const std::vector<Storage>& served, SectorCount size,
+                                       const os::KernelViews& views) {
   const auto window = window_on(device, served, size, views);
   if (!window) {
     return fail(ErrorCode::usage, "is not on this set", path,
                 "give a mount point, or the set's device or a partition of it");
   }
-  return Mounted{path, {}, *window, path, true};
+  return FileSystemLocation{path, {}, *window, path, true};
 }
 
 }  // namespace
 
-Result<Mounted> find_mounted(const std::string& path, const std::vector<std::string>& exports,
-                             SectorCount size, const os::KernelViews& views) {
+Result<FileSystemLocation> locate_file_system(const std::string& path,
+                                              const std::vector<std::string>& exports,
+                                              SectorCount size, const os::KernelViews& views) {
   std::error_code error;
   const std::string real = std::filesystem::canonical(path, error).string();
   if (error) return fail_errno(error.value(), "look at it", path);
@@ -138,7 +140,7 @@ Result<Mounted> find_mounted(const std::string& path, const std::vector<std::str
     return fail(ErrorCode::not_supported, mount->fs_type + " does not say where its files are",
                 path, "ext4, xfs, btrfs, NTFS, exFAT and FAT do");
   }
-  return Mounted{real, mount->fs_type, *window, path_of(*mount, *device), by_device};
+  return FileSystemLocation{real, mount->fs_type, *window, path_of(*mount, *device), by_device};
 }
 
 }  // namespace dmremap::files

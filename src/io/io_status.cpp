@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 #include <array>
 #include <cerrno>
@@ -34,8 +34,9 @@ Fault classify(int error) {
     case EPERM:
       return Fault::caller;
     default:
-      // EIO says nothing; EREMOTEIO (target errors) and whatever else a driver makes up say no
-      // more. Unknown is the class that is probed before anything is concluded.
+      // EIO says nothing about the cause. EREMOTEIO (target errors) and any other errno that a
+      // driver may use say no more. Unknown is the class for which main is probed before anything
+      // is concluded.
       return Fault::unknown;
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The outcome of one request to a device: an errno, and what that errno says about the device.
+// The outcome of one request to a device: an errno, and the class of fault that it tells of.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct [[nodiscard]] IoStatus {
 
 inline constexpr IoStatus kIoOk{};
 
-// What a failed request says about the device (the block layer's status to errno table:
+// The class of fault of a failed request, by its errno (the block layer's status to errno table:
 // Linux, block/blk-core.c, blk_errors[]).
 enum class Fault : std::uint8_t {
   media,        // this sector: ENODATA, EILSEQ

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "io/status.hpp"
+#include "io/io_status.hpp"
 
 #include <cerrno>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "frontend/nbd/listening.hpp"
+#include "frontend/nbd/listening_socket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -40,7 +40,7 @@ std::string printed(int family, const void* address) {
   return made == nullptr ? std::string("?") : std::string(made);
 }
 
-Listening described(const Address& address) {
+ListeningSocket described(const Address& address) {
   switch (address.any.sa_family) {
     case AF_UNIX: {
       const std::string bound(address.local.sun_path,
@@ -63,7 +63,7 @@ Listening described(const Address& address) {
 
 }  // namespace
 
-std::vector<Listening> listening_sockets() {
+std::vector<ListeningSocket> listening_sockets() {
   std::vector<int> fds;
   for (const std::string& name : os::names_in("/proc/self/fd")) {
     int fd = -1;
@@ -71,12 +71,12 @@ std::vector<Listening> listening_sockets() {
     if (is_listening(fd)) fds.push_back(fd);
   }
   std::ranges::sort(fds);
-  std::vector<Listening> found;
+  std::vector<ListeningSocket> found;
   for (const int fd : fds) {
     Address address{};
     socklen_t size = sizeof address;
     if (::getsockname(fd, &address.any, &size) != 0) continue;
-    Listening one = described(address);
+    ListeningSocket one = described(address);
     if (!one.uri.empty()) found.push_back(std::move(one));
   }
   return found;
