@@ -95,6 +95,7 @@ Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look
                 "name at most two devices");
   }
   std::vector<std::string> paths;
+  paths.reserve(given.size());
   for (const std::string& path : given) paths.push_back(os::absolute(path));
   look.survey(paths);
   std::vector<const CandidateFacts*> holders;

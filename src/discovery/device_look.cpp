@@ -12,6 +12,7 @@
 
 #include "discovery/file_names.hpp"
 #include "discovery/hardware_names.hpp"
+#include "os/path.hpp"
 
 namespace dmremap::discovery {
 
@@ -127,11 +128,13 @@ void DeviceLook::close() {
 }
 
 void DeviceLook::close_views_of(const std::string& file) {
+  if (file.empty()) return;
+  const std::string wanted = os::canonical(file);
   std::erase_if(devices_, [&](const auto& entry) {
     const auto& facts = facts_.at(entry.first);
     if (!facts.instance || !facts.instance->storage.is_block_device()) return false;
     const auto view = os::loop_backing(facts.instance->storage.device);
-    return view && view->path == file;
+    return view && view->path == wanted;
   });
 }
 

@@ -102,6 +102,7 @@ TEST_F(DeviceLookTest, AnotherFileAtThePathIsAnotherDevice) {
 
 TEST_F(DeviceLookTest, OfVeryManyNotAllStayOpen) {
   std::vector<std::string> paths;
+  paths.reserve(300);
   for (int i = 0; i < 300; ++i) paths.push_back(image("d" + std::to_string(i)));
   DeviceLook look;
   look.survey(paths);

@@ -12,13 +12,15 @@ using format::FactKind;
 using Paths = std::vector<std::string>;
 
 constexpr SectorCount kSize{4096};
-const Fact kSerial{FactKind::serial, "S1"};
+Fact serial() {
+  return {FactKind::serial, "S1"};
+}
 
 class MainCandidates : public ::testing::Test {
  protected:
   MainCandidates() {
     wanted.recorded.fingerprint.size = kSize;
-    wanted.recorded.facts = {kSerial};
+    wanted.recorded.facts = {serial()};
     wanted.spare_beneath = {os::Storage{90, 0}};
   }
   CandidateFacts& device(const std::string& path, dev_t number, SectorCount size = kSize) {
@@ -39,7 +41,7 @@ class MainCandidates : public ::testing::Test {
 TEST_F(MainCandidates, OfDevicesThatNobodyNamedThoseOfItsSizeOrItsDiskAreRead) {
   device("/dev/a", 1);
   device("/dev/b", 2, {8});
-  device("/dev/c", 3, {8}).disk_names = {kSerial};
+  device("/dev/c", 3, {8}).disk_names = {serial()};
   EXPECT_EQ(identified({{"/dev/a"}, {"/dev/b"}, {"/dev/c"}}), (Paths{"/dev/a", "/dev/c"}));
   EXPECT_EQ(identified({{"/dev/b", true}}), Paths{"/dev/b"}) << "a named one whatever it shows";
 }
