@@ -258,8 +258,7 @@ class HeldSet final : public RunningSet {
     content_.evidence = remap::to_format(evidence_);
     ++health.starts;
     record_facts(content_);
-    if (const auto seen =
-            discovery::gather_facts(metadata_spare(), discovery::DeviceUse::alone)) {
+    if (const auto seen = discovery::gather_facts(metadata_spare(), discovery::DeviceUse::alone)) {
       content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
       content_.facts->spare = seen->facts;
     }
