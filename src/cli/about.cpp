@@ -54,7 +54,9 @@ A device is a block device or a regular file (an image). An argument with a `/` 
 else the name of a set: `./spare.img`, not `spare.img`. A path never identifies a device; what is
 recorded of main and written on the spare does.
 
-The name of a set has up to 64 letters, digits, `_`, `.` and `-`, the first a letter or a digit.
+The name of a set has up to 64 letters, digits, `_`, `.` and `-`, the first a letter or a digit. Its
+UUID (`dmremap status`, `dmremap discover`) may be given instead: a disk from another machine may bring
+a set of the same name, and no other one has the UUID.
 )";
 
 constexpr const char* kRanges = R"(

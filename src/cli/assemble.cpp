@@ -85,8 +85,10 @@ std::optional<Error> sum_up(const std::vector<StartOutcome>& outcomes) {
 Result<std::vector<StartOutcome>> find(const Arguments& arguments,
                                        const control::RuntimeDir& runtime) {
   std::vector<StartOutcome> out;
+  const auto uuid = parse_uuid(arguments.name);
   for (discovery::DiscoveredSet& set : discover_sets({}, runtime).sets) {
-    if (!arguments.all && set.name != arguments.name) continue;
+    const bool is_meant = set.name == arguments.name || (uuid && set.uuid == *uuid);
+    if (!arguments.all && !is_meant) continue;
     StartOutcome& outcome = out.emplace_back();
     outcome.error = set.problem;
     outcome.set = std::move(set);
@@ -196,7 +198,7 @@ void add_assemble(manual::Verb app, VerbAction& chosen) {
       "assemble",
       "Find a set, or all, and start what is whole; says of each what was done or why not");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set");
+  verb.add_option("NAME", arguments->name, "the set, by its name or UUID");
   verb.add_flag("--all", arguments->all, "every set that is found");
   verb.add_option("--export", arguments->exports, "as of start; may be repeated")
       .type_name("auto|block|fuse|nbd")

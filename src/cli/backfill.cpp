@@ -241,7 +241,7 @@ void add_backfill(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "backfill", "Give lost sectors of a running set their data from an image of main");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set").required();
   verb.add_option("IMAGE", arguments->image,
                   "an image of main, not older than what was last written to these sectors")
       .required();

@@ -157,7 +157,7 @@ int run_export(const Arguments& arguments) {
 
 void add_common(manual::Verb verb, Arguments& arguments, const char* file, const char* format,
                 const char* formats) {
-  verb.add_option("NAME", arguments.name, "the set").required();
+  add_set_name(verb, arguments.name, "the set").required();
   verb.add_option("FILE", arguments.file, file).required();
   verb.add_option("--format", arguments.list.format, format).type_name(formats);
   verb.add_option("--block-size", arguments.list.block_size,

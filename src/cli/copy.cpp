@@ -360,7 +360,7 @@ void add_copy(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "copy", "Copy a running set onto a healthy disk or into a file, verified and resumable");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set; its device may not be in use").required();
+  add_set_name(verb, arguments->name, "the set; its device may not be in use").required();
   verb.add_option("TARGET", arguments->target,
                   "a disk or partition at least as large, or a file, made if it is not there")
       .required();

@@ -113,7 +113,7 @@ kept in the metadata, so that they outlive the process and are told of a stopped
 void add_events(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb("events", "What happened to a set, oldest first");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set").required();
   verb.add_flag("-f,--follow", arguments->follow, "go on showing events as they happen");
   verb.add_flag("--json", arguments->json, "JSON; with --follow one object a line");
   verb.describe(prose());

@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "base/parse.hpp"
 #include "cli/common/disk_view.hpp"
+#include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 
@@ -164,7 +165,7 @@ void add_explain(manual::Verb app, VerbAction& chosen) {
       "explain",
       "One sector: its state, where its data is, why, and what a request to it would do");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set").required();
   verb.add_option("SECTOR", arguments->sector, "of the device, counted from 0, 512 bytes each")
       .required();
   verb.add_flag("--json", arguments->json, "JSON instead of text");

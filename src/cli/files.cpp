@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/common/disk_view.hpp"
+#include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "files/file_walk.hpp"
@@ -167,7 +168,7 @@ void add_files(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("files", "Which files lie on lost, gone or suspect sectors; reads no file");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set").required();
   verb.add_option(
           "MOUNTPOINT", arguments->mount_point,
           "where its device, or a partition of it, is mounted; of NTFS, exFAT and FAT also the "

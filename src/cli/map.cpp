@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/parse.hpp"
 #include "cli/common/disk_view.hpp"
+#include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "io/replace_file.hpp"
@@ -137,7 +138,7 @@ the states apart, colour only adds to them, on a terminal and unless `NO_COLOR` 
 void add_map(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb("map", "A picture of the disk by the state of its sectors");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set").required();
   verb.add_option("--svg", arguments->svg, "write the picture to a file instead, as SVG")
       .type_name("FILE");
   verb.add_option("--png", arguments->png, "write the picture to a file instead, as PNG")

@@ -173,7 +173,7 @@ void add_start(manual::Verb app, VerbAction& chosen) {
       "start", "Serve a set in the background; prints where, one line for each export");
   const auto arguments = std::make_shared<Arguments>();
   verb.add_option("NAME|DEVICE", arguments->what,
-                  "the set by its name, or its devices in any order (with a '/' in them)")
+                  "the set by its name or UUID, or its devices in any order (with a '/' in them)")
       .required();
   verb.add_option("--export", arguments->exports,
                   "how it is offered (auto: block if possible, else fuse, else nbd); may be "

@@ -153,7 +153,7 @@ void add_status(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "status", "A set in full, or all that run; exit status 4 if something needs attention");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set");
+  add_set_name(verb, arguments->name, "the set");
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

@@ -70,7 +70,7 @@ void add_stop(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("stop", "Flush, detach and end a set; refused while its device is in use");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set").required();
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

@@ -126,7 +126,8 @@ Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look
 }
 
 Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook& look) {
-  const auto hint = hints.find(name);
+  const auto uuid = parse_uuid(name);
+  const auto hint = hints.find(hints.name_of(name));
   std::vector<std::string> paths = block_devices();
   if (hint && std::ranges::find(paths, hint->spare_path) == paths.end()) {
     paths.insert(paths.begin(), hint->spare_path);
@@ -137,7 +138,9 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
   std::vector<const CandidateFacts*> holders;
   for (const std::string& path : paths) {
     const CandidateFacts& facts = look.facts().at(path);
-    if (facts.has_set() && spare_fact(facts).name == name) holders.push_back(&facts);
+    if (!facts.has_set()) continue;
+    const SpareFact spare = spare_fact(facts);
+    if (spare.name == name || (uuid && spare.set_uuid == *uuid)) holders.push_back(&facts);
   }
   return take_chosen(holders, name);
 }

@@ -87,6 +87,15 @@ std::optional<Hint> Hints::find(const std::string& name) const {
   return out;
 }
 
+std::string Hints::name_of(const std::string& name_or_uuid) const {
+  const auto uuid = parse_uuid(name_or_uuid);
+  if (!uuid || find(name_or_uuid)) return name_or_uuid;
+  for (const std::string& name : names()) {
+    if (const auto hint = find(name); hint && hint->set_uuid == uuid) return name;
+  }
+  return name_or_uuid;
+}
+
 void Hints::remember(const std::string& name, const Hint& hint) const {
   std::error_code ignored;
   fs::create_directories(directory_, ignored);

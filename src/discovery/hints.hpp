@@ -39,6 +39,9 @@ class Hints {
 
   // None: no hint, or one that cannot be understood.
   [[nodiscard]] std::optional<Hint> find(const std::string& name) const;
+  // The name of the set that is meant by its name or, where no set has that name, by its UUID. The
+  // text itself if there is no hint of such a set.
+  [[nodiscard]] std::string name_of(const std::string& name_or_uuid) const;
   // Best effort: a hint that cannot be written only costs convenience.
   void remember(const std::string& name, const Hint& hint) const;
   void forget(const std::string& name) const;

@@ -54,5 +54,21 @@ TEST_F(HintsTest, ADirectoryThatCannotBeMadeIsNoError) {
   EXPECT_FALSE(hints.find("data"));
 }
 
+TEST_F(HintsTest, Promise8_AUuidMeansTheSetThatHasItUnlessASetIsCalledSo) {
+  const Hints hints(directory_);
+  const std::string text = "6b8b4567-327b-43c6-9643-74b0dc519f2e";
+  const std::string other = "00000000-0000-4000-8000-000000000001";
+  EXPECT_EQ(hints.name_of(text), text) << "nothing is known of it";
+  Hint hint{"/dev/a", "/dev/b", ""};
+  hint.set_uuid = parse_uuid(text);
+  hints.remember("data", hint);
+  EXPECT_EQ(hints.name_of(text), "data");
+  EXPECT_EQ(hints.name_of("data"), "data");
+  EXPECT_EQ(hints.name_of(other), other);
+  hint.set_uuid = parse_uuid(other);
+  hints.remember(text, hint);
+  EXPECT_EQ(hints.name_of(text), text);
+}
+
 }  // namespace
 }  // namespace dmremap::discovery

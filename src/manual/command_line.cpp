@@ -36,6 +36,11 @@ Option& Option::check(const std::function<std::string(const std::string&)>& wron
   return *this;
 }
 
+Option& Option::replaced_by(const std::function<std::string(const std::string&)>& replacement) {
+  option_->transform([replacement](std::string value) { return replacement(value); });
+  return *this;
+}
+
 Option& Option::one_of(const std::vector<std::string>& words) {
   option_->check(CLI::IsMember(words));
   return *this;

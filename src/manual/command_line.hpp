@@ -39,6 +39,8 @@ class Option {
   Option& excludes(const Option& other);
   // `wrong` returns what is wrong with a value, or an empty text.
   Option& check(const std::function<std::string(const std::string&)>& wrong);
+  // Replaces each value before anything else sees it.
+  Option& replaced_by(const std::function<std::string(const std::string&)>& replacement);
   // One of these words.
   Option& one_of(const std::vector<std::string>& words);
 

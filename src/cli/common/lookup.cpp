@@ -12,6 +12,15 @@ bool is_device_argument(const std::string& argument) {
   return argument.find('/') != std::string::npos;
 }
 
+manual::Option add_set_name(manual::Verb verb, std::string& name, const std::string& text) {
+  manual::Option option = verb.add_option("NAME", name, text);
+  option.replaced_by([](const std::string& given) {
+    const auto runtime = control::RuntimeDir::from_environment();
+    return runtime ? discovery::Hints(runtime->hints()).name_of(given) : given;
+  });
+  return option;
+}
+
 bool is_running(const control::RuntimeDir& runtime, const std::string& name) {
   return discovery::is_set_name(name) && control::holder_of(runtime.pid_file(name)).has_value();
 }

@@ -11,6 +11,7 @@
 #include "control/runtime_dir.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/hints.hpp"
+#include "manual/command_line.hpp"
 
 namespace dmremap::cli {
 
@@ -20,6 +21,10 @@ inline constexpr std::chrono::minutes kWorkTime{15};
 
 // An argument with a `/` is a device, else the name of a set.
 [[nodiscard]] bool is_device_argument(const std::string& argument);
+
+// The argument NAME of a verb. What is given may be the UUID of a set that was served since the
+// machine started; the verb sees the name.
+manual::Option add_set_name(manual::Verb verb, std::string& name, const std::string& text);
 
 // True if a process serves a set of that name now.
 [[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name);

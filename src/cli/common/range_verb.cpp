@@ -10,7 +10,7 @@
 namespace dmremap::cli {
 
 void add_range_arguments(manual::Verb verb, RangeArguments& arguments) {
-  verb.add_option("NAME", arguments.name, "the set").required();
+  add_set_name(verb, arguments.name, "the set").required();
   verb.add_option("RANGE", arguments.range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
       .required();
   verb.add_flag("--json", arguments.json, "JSON instead of text");
