@@ -142,7 +142,9 @@ io::IoStatus DataPath::end_main_discard(SectorRange range, io::IoStatus status) 
 
 io::IoStatus DataPath::flush_main_device() {
   if (breaker.tripped()) return kTripped;
+  unflushed.begin_doubt();
   const io::IoStatus status = main_device().flush();
+  if (status.ok() && !main_gate.failed_untold()) unflushed.end_doubt();
   // A device that is not there has not answered: what it holds in its cache the next flush covers.
   if (!status.ok() && io::classify(status.error) != io::Fault::device) evidence.flush_failed();
   return status;

@@ -42,6 +42,7 @@ class DataPath {
   io::IoStatus write_main(Sector first, std::span<const std::byte> data);
   io::IoStatus zero_main(SectorRange range);
   io::IoStatus discard_main(SectorRange range);
+  // Under main's gate.
   io::IoStatus flush_main_device();
   // Main for a request that somebody else issues, pinned; null while the breaker is tripped. What
   // became of it is then said by one of the following, before the pin is released: they take

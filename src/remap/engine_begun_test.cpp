@@ -104,6 +104,37 @@ TEST_F(EngineBegun, Promise5_OfADirectWriteThatFailsTheBadUnitsAloneMove) {
   EXPECT_EQ(rig.read(0, 256), 9) << "durable before it was answered";
 }
 
+// What is stored there holds more than the request, and so waits for requests that wait for a
+// thread: none of them may keep its pin meanwhile.
+TEST_F(EngineBegun, Promise4_ManyWritesThatMainTakesNoMoreWaitForNoOther) {
+  constexpr std::size_t kWrites = 3 * RequestQueue::kThreads;
+  // Has room for all of main, and so whole chunks are copied along.
+  Rig roomy({kMainSize, 512, 4096}, {80'000});
+  roomy.start();
+  roomy.main.fail_writes({{0}, kMainSize}, EROFS);
+  std::array<Answer, kWrites> answers;
+  std::array<std::vector<std::byte>, kWrites> data;
+  std::vector<DirectRequest> begun;
+  for (std::size_t i = 0; i < kWrites; ++i) {
+    data.at(i) = pattern(8, 2 + static_cast<int>(i));
+    Request one = request(Request::Kind::write, i * 16, 8);
+    one.data = data.at(i);
+    one.done = &answers.at(i);
+    auto direct = roomy.engine->begin(one);
+    ASSERT_TRUE(direct);
+    begun.push_back(std::move(*direct));
+  }
+  for (DirectRequest& one : begun) {
+    const io::IoStatus status = issue(one);
+    EXPECT_FALSE(roomy.engine->finish(std::move(one), status));
+  }
+  for (Answer& one : answers) EXPECT_EQ(one.wait(), 0);
+  for (std::size_t i = 0; i < kWrites; ++i) {
+    EXPECT_EQ(roomy.read(i * 16, 8), 2 + static_cast<int>(i));
+    EXPECT_EQ(roomy.read(i * 16 + 8, 8), 1);
+  }
+}
+
 // The drive took its time to refuse it once, and the deadline counts that.
 TEST_F(EngineBegun, ADirectWriteThatFailedIsNotTriedAsAWholeAgain) {
   rig.main.fail_writes({{64}, {8}}, EIO);

@@ -349,6 +349,27 @@ TEST_F(EngineEvidence, Promise3_TheMemoryOfAKilledEngineSaysThatAFlushIsInDoubt)
   EXPECT_FALSE(in_doubt());
 }
 
+// The flush of a FUA, of an unremap or of a healing takes the drive's only word of a failure as
+// well as that of a user does.
+TEST_F(EngineEvidence, Promise3_AFailedFlushOfAFuaIsInDoubtAfterAKillToo) {
+  AlignedBuffer memory(EngineMemory::bytes_for(kMainSize));
+  rig.memory = memory.span();
+  start();
+  const auto in_doubt = [&] { return flush_in_doubt_after_kill(memory.span(), kMainSize); };
+  ASSERT_EQ(rig.write(0, 8, 2), 0);
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  EXPECT_NE(rig.write(64, 8, 2, true), 0);
+  EXPECT_TRUE(in_doubt()) << "the next flush of a user must fail, of a later engine, too";
+  rig.main.set_hook({});
+  EXPECT_NE(rig.engine->flush().error, 0) << "told now";
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_FALSE(in_doubt());
+  EXPECT_EQ(rig.write(64, 8, 3, true), 0);
+  EXPECT_FALSE(in_doubt());
+}
+
 // An engine that is killed leaves its memory. Whatever it was doing, what is said to hold does.
 TEST_F(EngineEvidence, TheMemoryOfAKilledEngineHoldsWhatIsCertain) {
   std::vector<std::uint64_t> words(EngineMemory::bytes_for(kMainSize) / 8 + 8);

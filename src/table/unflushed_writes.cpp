@@ -48,8 +48,7 @@ void UnflushedWrites::copy_to(DirtyRegions& into) const {
 }
 
 void UnflushedWrites::begin_flush() {
-  // A kill before this: main was not asked yet. A kill after it: nobody knows what main answered.
-  in_doubt_->store(1);
+  begin_doubt();
   dirty_.move_to(covered_);
 }
 

@@ -52,6 +52,10 @@ class UnflushedWrites {
   void end_flush() { covered_.clear(); }
   // The device was not there and so has not lost them: they are as dirty as before.
   void cancel_flush() { covered_.move_to(dirty_); }
+  // Before main is asked for any flush, whoever wants it: each takes the one answer that tells of a
+  // lost write. A kill before this: main was not asked yet. A kill after it: nobody knows what main
+  // answered.
+  void begin_doubt() { in_doubt_->store(1); }
   // The flush went well, and who asked for it will be told so.
   void end_doubt() { in_doubt_->store(0); }
 

@@ -40,11 +40,15 @@ io::IoStatus SpareDevice::write(Sector first, std::span<const std::byte> data) {
   // As if it were not there: a device of another size may be another device by now.
   if (trouble.is_withheld()) return {ENXIO};
   const std::uint64_t absences = trouble.absences();
-  io::IoStatus status = device_.write(first, data);
+  const io::IoStatus status = device_.write(first, data);
   // What a device that is gone did not take is not in its cache.
   if (status.ok() || io::classify(status.error) != io::Fault::device) gate.written();
   // Whoever saw it go may have looked for what is unflushed before this write was marked as that.
-  if (status.ok() && trouble.absences() != absences) status = {ENODEV};
+  // It is the same absence: counted once more, it would fail the writes that began since.
+  if (status.ok() && trouble.absences() != absences) {
+    trouble.sign();
+    return {ENODEV};
+  }
   return noted(status);
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the engine makes of a spare that is away or refuses, of a main that takes no writes, and of
 // devices that are seen to have vanished or changed their size.
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "rig/engine_rig.hpp"
@@ -142,6 +145,41 @@ TEST_F(SpareWatchTest, Promise3_AWriteDuringWhichTheSpareWasAwayFails) {
   EXPECT_NE(unseen.write(64, 1, 3), 0);
   unseen.spare.set_hook({});
   EXPECT_EQ(unseen.write(64, 1, 4), 0);
+}
+
+// That such a write fails is no word of another absence: else, where writes overlap all the time,
+// each would fail the next.
+TEST_F(SpareWatchTest, Promise4_AWriteThatBeganAfterTheSpareWasAwayIsTaken) {
+  Rig busy;
+  busy.start();
+  busy.main.fail_writes({{64}, {64}}, ENODATA);
+  ASSERT_EQ(busy.write(64, 64, 2), 0);
+  const SectorRange away = busy.spare_of(120);
+  const SectorRange second = busy.spare_of(72);
+  std::atomic<int> first_error = 0;
+  std::atomic<bool> first_under_way = false;
+  std::atomic<bool> second_under_way = false;
+  busy.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.range.overlaps(away)) return {ENODEV};
+    if (request.range.overlaps(second)) {
+      second_under_way = true;
+      EXPECT_TRUE(soon([&] { return first_error.load() != 0; }));
+    } else if (request.kind == sim::Request::Kind::write && !first_under_way.exchange(true)) {
+      EXPECT_TRUE(soon([&] { return second_under_way.load(); }));
+    }
+    return {};
+  });
+  std::thread first([&] {
+    const int error = busy.write(64, 1, 3);
+    first_error = error == 0 ? -1 : error;
+  });
+  EXPECT_TRUE(soon([&] { return first_under_way.load(); }));
+  EXPECT_LT(busy.read(120), 0);
+  EXPECT_EQ(busy.write(72, 1, 4), 0);
+  first.join();
+  EXPECT_GT(first_error, 0) << "it was under way";
+  busy.spare.set_hook({});
+  EXPECT_EQ(busy.read(72), 4);
 }
 
 TEST_F(SpareWatchTest, AfterASpareWasAwayAFlushIsGoodIfNothingWasUnflushed) {

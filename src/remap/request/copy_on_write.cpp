@@ -15,6 +15,8 @@ namespace {
 
 constexpr SectorCount kUsualChunk = SectorCount::from_bytes(kMiB);
 constexpr SectorCount kLargestChunk = SectorCount::from_bytes(16 * kMiB);
+// Of the time that is left: what a chunk has to come to rest in.
+constexpr std::uint64_t kDrainPart = 8;
 
 // The ranges of both, in order, as few as possible.
 std::vector<SectorRange> union_of(std::vector<SectorRange> ranges) {
@@ -42,7 +44,7 @@ SectorCount chunk_size(const ChunkRoom& room, SectorCount block) {
   return std::clamp(each, block, std::max(block, kUsualChunk));
 }
 
-Outcome CopyOnWrite::store(std::span<const Item> items, std::uint64_t deadline_ns) {
+std::optional<Outcome> CopyOnWrite::store(std::span<const Item> items, std::uint64_t deadline_ns) {
   const table::Table table = path_.live.table();
   const std::uint64_t used = table.size() + table.retired().size();
   const ChunkRoom room{path_.geometry.size - SectorCount{table.counts().remapped},
@@ -61,15 +63,22 @@ Outcome CopyOnWrite::store(std::span<const Item> items, std::uint64_t deadline_n
       parts.push_back({item.kind, part, part_of(item.data, item.range, part), item.cause});
     }
     if (parts.empty()) continue;
-    const Outcome outcome = store_chunk(chunk, parts, deadline_ns);
+    const std::optional<Outcome> outcome = store_chunk(chunk, parts, deadline_ns);
     if (outcome != Outcome::done) return outcome;
   }
   return Outcome::done;
 }
 
-Outcome CopyOnWrite::store_chunk(SectorRange chunk, std::span<const Item> parts,
-                                 std::uint64_t deadline_ns) {
-  auto quiesced = quiesce(path_, remapper_, {chunk}, NeedsMain::yes, deadline_ns);
+std::uint64_t CopyOnWrite::after_part(std::uint64_t part, std::uint64_t deadline_ns) const {
+  const std::uint64_t now_ns = path_.clock.monotonic_ns();
+  return now_ns + (std::max(deadline_ns, now_ns) - now_ns) / part;
+}
+
+std::optional<Outcome> CopyOnWrite::store_chunk(SectorRange chunk, std::span<const Item> parts,
+                                                std::uint64_t deadline_ns) {
+  // Writes to the chunk wait meanwhile, and may have nothing to do with what does not end there.
+  auto quiesced =
+      quiesce(path_, remapper_, {chunk}, NeedsMain::yes, after_part(kDrainPart, deadline_ns));
   if (!quiesced) {
     switch (quiesced.error()) {
       case QuiesceFailure::read_only:
@@ -77,13 +86,12 @@ Outcome CopyOnWrite::store_chunk(SectorRange chunk, std::span<const Item> parts,
       case QuiesceFailure::tripped:
         return Outcome::tripped;
       case QuiesceFailure::timeout:
-        return Outcome::failed;
+        return std::nullopt;
     }
   }
   AlignedBuffer buffer(chunk.count.bytes());
   // Half of the time that is left: the spare needs some, too.
-  const std::uint64_t now_ns = path_.clock.monotonic_ns();
-  const std::uint64_t until_ns = now_ns + (std::max(deadline_ns, now_ns) - now_ns) / 2;
+  const std::uint64_t until_ns = after_part(2, deadline_ns);
   std::vector<SectorRange> ranges = read_main(quiesced->table(), chunk, buffer.span(), until_ns);
   for (const Item& part : parts) {
     // Who reads a bad sector of it meanwhile must not take what it read for the newest.

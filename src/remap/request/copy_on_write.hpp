@@ -11,10 +11,12 @@
 //                                  the write was not acknowledged; after it, the spare's
 //   let go                         the writes that waited find their blocks on the spare
 //
-// Where the spare or the table has no room for the chunk, only what was written moves.
+// Where the spare or the table has no room for the chunk, or it does not come to rest in time, only
+// what was written moves.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,12 +43,16 @@ class CopyOnWrite {
   CopyOnWrite(DataPath& path, Remapper& remapper) : path_(path), remapper_(remapper) {}
 
   // `items`: what one write brought and main refused, of kind `store`, in order. The caller has no
-  // pin. Another outcome than `done`: some of it may be on the spare all the same.
-  [[nodiscard]] Outcome store(std::span<const Item> items, std::uint64_t deadline_ns);
+  // pin. Another outcome than `done`: some of it may be on the spare all the same. Nothing: another
+  // request in a chunk did not end, and nobody was asked to store the rest.
+  [[nodiscard]] std::optional<Outcome> store(std::span<const Item> items,
+                                             std::uint64_t deadline_ns);
 
  private:
-  [[nodiscard]] Outcome store_chunk(SectorRange chunk, std::span<const Item> parts,
-                                    std::uint64_t deadline_ns);
+  [[nodiscard]] std::optional<Outcome> store_chunk(SectorRange chunk, std::span<const Item> parts,
+                                                   std::uint64_t deadline_ns);
+  // When this part of the time that is left has passed.
+  [[nodiscard]] std::uint64_t after_part(std::uint64_t part, std::uint64_t deadline_ns) const;
   // Reads into `buffer`, which is of `chunk`, what main has of it; returns which parts it read.
   [[nodiscard]] std::vector<SectorRange> read_main(const table::Table& table, SectorRange chunk,
                                                    std::span<std::byte> buffer,

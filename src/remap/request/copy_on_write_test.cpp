@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <numeric>
 #include <random>
@@ -158,6 +159,38 @@ TEST_F(CopyOnWriteTest, Promise1_WritersOfOneChunkDoNotOverwriteEachOther) {
       EXPECT_EQ(rig.read((k * 8 + i) * 32 + 8, 24), 1);
     }
   }
+}
+
+// A drive may be at one bad sector for a minute: what is written beside it does not wait for that,
+// and does not fail either.
+TEST(CopyOnWriteDeadline, Promise4_AReadThatDoesNotEndFailsNoWriteBesideIt) {
+  Rig rig({kMainSize, 512, 4096}, kLargeSpare);
+  rig.content.configuration.request_deadline_ms = 1'000;
+  ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
+  rig.start();
+  rig.main.fail_writes({{0}, kMainSize}, EROFS);
+  std::atomic<bool> reading = false;
+  std::atomic<bool> written = false;
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    const SectorRange bad{{256}, {8}};
+    if (request.kind != sim::Request::Kind::read || !request.range.overlaps(bad)) return {};
+    reading = true;
+    EXPECT_TRUE(soon([&] { return written.load(); }));
+    return {};
+  });
+  std::thread reader([&] { EXPECT_EQ(rig.read(256, 8), 1); });
+  EXPECT_TRUE(soon([&] { return reading.load(); }));
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  written = true;
+  reader.join();
+  rig.main.set_hook({});
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.read(72, 8), 1);
+  EXPECT_EQ(rig.write(80, 8, 3), 0);
+  EXPECT_EQ(rig.read(64, 8), 2);
+  EXPECT_EQ(rig.read(80, 8), 3);
+  EXPECT_EQ(rig.read(88, 8), 1);
+  rig.stop();
 }
 
 // Nothing is acknowledged before it is durable on the spare, and main's data stays in force until

@@ -77,10 +77,7 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
 void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful) {
   const bool told_of_all = !path_.main_gate.failed_untold();
   if (flushed.ok()) path_.main_flushed.store(true);
-  if (flushed.ok() && told_of_all) {
-    path_.evidence.end_flush();
-    return path_.unflushed.end_doubt();
-  }
+  if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
   // Nothing can be read back from a device that is not there. It is when main is here again: a
   // flush fails then, too.
   if (!flushed.ok() && path_.diagnose_main(flushed.error) == io::Fault::device) {

@@ -75,8 +75,13 @@ std::optional<io::IoStatus> RequestQueue::finish(DirectRequest direct, io::IoSta
   }
   if (status.ok()) return status;
   Task task{request, status.error, std::nullopt, direct.deadline_ns_};
-  // What a write brought is remapped while nobody settles its sectors; all else begins anew.
-  if (request.kind == Request::Kind::write) task.pin.emplace(std::move(direct.pin_));
+  // What a write brought is remapped while nobody settles its sectors; all else begins anew. So
+  // does a write to a main that takes none: who stores it waits for the pins of its neighbours
+  // (copy_on_write.hpp), and may not wait for one that waits for a thread.
+  if (request.kind == Request::Kind::write && path_.main_write_refusal.load() == 0 &&
+      io::classify(status.error) != io::Fault::caller) {
+    task.pin.emplace(std::move(direct.pin_));
+  }
   direct.pin_.release();
   add(std::move(task));
   return std::nullopt;

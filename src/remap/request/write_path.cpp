@@ -131,7 +131,7 @@ io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainde
   if (path_.main_write_refusal.load() != 0) [[unlikely]] {
     // Holds more than the request's range, and a hold waits for pins.
     pin.release();
-    outcome = CopyOnWrite(path_, *remapper_).store(remainder.items, deadline_ns);
+    outcome = copy_and_store(remainder.items, deadline_ns);
   } else {
     outcome = remapper_->run(remainder.items, deadline_ns);
     // Healing takes a hold of its own.
@@ -141,6 +141,18 @@ io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainde
   remainder.main_touched = remainder.main_touched || help;
   remainder.spare_touched = true;  // the remapper may have found a sector there already
   return help ? heal(remainder.items, status_of(outcome), deadline_ns) : status_of(outcome);
+}
+
+Outcome WritePath::copy_and_store(std::span<const Item> items, std::uint64_t deadline_ns) {
+  const auto copied = CopyOnWrite(path_, *remapper_).store(items, deadline_ns);
+  if (copied) return *copied;
+  // Promise 4: a drive that does not answer a request beside it is no reason to fail this one.
+  const SectorRange range{items.front().range.first,
+                          items.back().range.end() - items.front().range.first};
+  auto pin = pin_unheld(range);
+  if (!pin) return Outcome::read_only;
+  announce_write(*pin, range);
+  return remapper_->run(items, deadline_ns);
 }
 
 io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,

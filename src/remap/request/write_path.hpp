@@ -56,6 +56,9 @@ class WritePath {
   // Lets go of `pin` when the remapper has what it could take.
   io::IoStatus take_remainder(table::Pins::Pin pin, Remainder& remainder,
                               std::uint64_t deadline_ns);
+  // To a main that takes no writes: with what lies around `items`, or else by themselves. The
+  // caller has no pin.
+  Outcome copy_and_store(std::span<const Item> items, std::uint64_t deadline_ns);
 
   io::IoStatus write_stretch(const table::Stretch& stretch, std::span<const std::byte> data,
                              std::uint64_t deadline_ns, Remainder& remainder);
