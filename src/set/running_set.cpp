@@ -18,10 +18,10 @@ namespace dmremap::set {
 
 namespace {
 
-// How often what lies on main is looked at, if it was written to meanwhile.
+// The interval at which main's superblock area is read again, if main was written to meanwhile.
 constexpr std::chrono::seconds kLookEvery{3};
-// Looks left out after one that met sectors that do not read: each may cost a failing disk a
-// minute.
+// The number of looks that are skipped after one that met unreadable sectors: each such sector may
+// cost a failing disk a minute.
 constexpr unsigned kRestAfterErrors = 200;
 
 format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
@@ -32,7 +32,8 @@ format::Event make_event(format::EventKind kind, Severity severity, std::string 
   return event;
 }
 
-// What main is known by from now on: what was recorded, what it shows today, and the user's word.
+// The facts by which main is recognised from now on: the recorded ones, those that it shows today,
+// and what the user's consent adds.
 discovery::RecordedMain recorded_now(const Opening& opening) {
   format::Content content;
   content.identity.main = merged(opening.main_recorded.fingerprint, opening.main_seen.fingerprint);
@@ -60,10 +61,13 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       read_only_(options.read_only),
       main_read_only_(options.main_read_only),
       clock_(clock) {
+  // It was moved to content_; of the survey only what it says about the copies is needed later.
   survey_.content.reset();
 }
 
 RunningSet::~RunningSet() {
+  // Both watches call the engine, so their threads must end before it does. Without a clean stop on
+  // record, the next start finds the set as a killed run leaves it.
   end_watch();
   device_watch_.reset();
   if (engine_ && !stopped_) engine_->stop();
@@ -73,9 +77,13 @@ Result<void> RunningSet::begin(Random& random) {
   run_ = random.uuid();
   const metadata::CopyCount surveyed = count_copies(survey_);
   copies_ = surveyed;
+  // Taken before prepare_activation() clears `clean`. A set that never ran counts as stopped
+  // cleanly.
   const bool main_settled = content_.health.clean || content_.health.starts == 0;
   if (!read_only_) {
     prepare_activation();
+    // A crash before this commit leaves the set as the last run left it; a crash after it leaves a
+    // set that the next start takes for one that was killed.
     auto store = metadata::Store::activate(metadata_spare(), survey_, content_, random, clock_);
     if (!store) return failure_of(store);
     store_ = std::move(*store);
@@ -90,22 +98,26 @@ Result<void> RunningSet::begin(Random& random) {
   parts.evidence = evidence_;
   parts.main_settled = main_settled;
   parts.main_read_only = main_read_only_;
+  // The engine enters its evidence there while it starts.
   make_memory();
   if (memory_) parts.memory = memory_->memory();
   auto engine = remap::Engine::start(parts, content_);
   if (!engine) return failure_of(engine);
   engine_ = std::move(*engine);
-  // A crash before this leaves the file of the run before, whose evidence holds: nothing has been
-  // written to main since.
+  // A crash before this leaves the file of the run before. It says nothing false, for nothing has
+  // been written to main since, and the next start ignores it: its term is not the activation's.
   if (memory_) {
     if (auto published = memory_->publish(); !published) {
       log(Severity::warning, published.error().message());
     }
   }
   recorder_.count_with(*engine_);
+  // What the metadata itself shows held before this run, so that it is no news.
   const std::vector<ConditionReport> known = stopped_status(content_, survey_, {}, {}).reports;
+  // The engine has the table from now on; this copy would only grow stale.
   content_.extents.clear();
   content_.extents.shrink_to_fit();
+  // Without a store, a changed file system UUID could not be recorded.
   if (store_) watch_ = std::thread([this] { watch_main(); });
   device_watch_ = std::make_unique<DeviceWatch>(
       DeviceWatch::Parts{
@@ -131,6 +143,7 @@ Status RunningSet::status() const {
   out.copies = store_ ? store_->copies() : copies_;
   out.main_path = main_.device()->path();
   out.spares = {{spares_.front()->path(), content_.identity.spare_uuid, {}}};
+  // The metadata counts the runs before this one, the engine counts this one.
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
   remap::Conditions conditions = engine_->conditions();
@@ -156,6 +169,7 @@ Result<void> RunningSet::note_copy(CopyMade copy) {
     return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
   }
   const std::lock_guard lock(copy_mutex_);
+  // Checked now for the user's sake; record_stop() checks again by the table that it commits.
   if (!is_current(copy, table::Table(engine_->extents(), {}))) {
     return fail(ErrorCode::copy_outdated, "was written to while it was copied", name(),
                 "end all use of it, and copy it again");
@@ -165,10 +179,14 @@ Result<void> RunningSet::note_copy(CopyMade copy) {
 }
 
 Result<void> RunningSet::stop() {
+  // The watches end first: the record of the stop has the last word on main's facts, and its event
+  // comes after those of all conditions.
   end_watch();
   device_watch_->stop();
   Result<void> outcome;
   if (unsaved_) outcome = tl::unexpected(*unsaved_);
+  // A set is recorded as clean only if all that was acknowledged is durable. A read-only set has
+  // written nothing that a failed flush could lose.
   if (!engine_->flush().ok() && !read_only_) {
     const std::string reason = engine_->conditions().reason;
     outcome = fail(ErrorCode::io, "the last flush failed" + (reason.empty() ? "" : ": " + reason),
@@ -177,11 +195,14 @@ Result<void> RunningSet::stop() {
   if (store_) {
     const auto recorded = record_stop(outcome.has_value());
     if (!recorded && outcome) outcome = recorded;
-    // What is left of the last commit: the set is whole without it.
+    // The last seals of a commit are not flushed by the commit itself. It is durable on a quorum of
+    // copies without them, so that an error here does not matter.
     (void)metadata_spare().flush();
   }
   engine_->stop();
   stopped_ = true;
+  // After a clean stop the evidence is in the metadata. After any other stop the file stays, and
+  // the next start compares main with it, as it does after a killed run.
   if (memory_ && outcome) memory_->remove();
   return outcome;
 }
@@ -189,6 +210,8 @@ Result<void> RunningSet::stop() {
 void RunningSet::prepare_activation() {
   format::Health& health = content_.health;
   const bool clean = health.clean || health.starts == 0;
+  // The print and the copy describe main at the last stop, and the first write makes them false. So
+  // the activation drops them: whatever a crash leaves, the next start does not rely on them.
   health.clean = false;
   health.main_print = {};
   content_.copy.reset();
@@ -221,7 +244,8 @@ void RunningSet::prepare_activation() {
   events_.fill_health(health);
 }
 
-// Without it a run that is killed leaves no evidence, and the next start knows less.
+// Without this memory a killed run leaves no evidence, and the next start has less to compare main
+// with. That is no reason to refuse a start, so failures are only logged.
 void RunningSet::make_memory() {
   if (!store_ || memory_path_.empty()) return;
   if (!discovery::lies_in_memory(memory_path_)) {
@@ -240,7 +264,7 @@ void RunningSet::make_memory() {
   }
 }
 
-// What main is known by now, into what is committed.
+// Puts the facts by which main is recognised now into the records of a commit.
 void RunningSet::record_facts(format::Records& content) const {
   discovery::RecordedMain main = main_.recorded();
   content.identity.main = std::move(main.fingerprint);
@@ -249,7 +273,7 @@ void RunningSet::record_facts(format::Records& content) const {
   content.facts->main_has_no_identity = main.no_identity;
 }
 
-// Main has another file system, or shows other names, than when it was looked at last.
+// Takes over what main shows now: it may have got another file system or show other names since.
 void RunningSet::update_recorded_main(const discovery::DeviceFacts& seen) {
   discovery::RecordedMain main = main_.recorded();
   const auto facts = discovery::merge_main_facts(main, seen, false);
@@ -260,22 +284,25 @@ void RunningSet::update_recorded_main(const discovery::DeviceFacts& seen) {
 }
 
 Result<void> RunningSet::record_stop(bool flushed) {
-  // No commit may follow this one: what it relocated would not be in a copy that is recorded.
+  // No commit may follow the one below: a sector that it relocated would be missing in the copy
+  // that is recorded as complete.
   engine_->end_background();
-  // A main that does not answer, or was not flushed, has no print that means anything.
+  // If main does not answer or was not flushed, its print says nothing about what it will hold.
   const bool clean = flushed && !engine_->conditions().tripped;
   discovery::MainPrint print;
   if (clean) {
     if (const auto seen = discovery::gather_facts(*main_.device())) update_recorded_main(*seen);
     print = discovery::print_of(*main_.device(), engine_->extents());
-    // Once all of it reads again its print would be another one, though nobody wrote to it.
+    // A print over unreadable sectors would differ once they read again, although nothing was
+    // written to main.
     if (!print.whole) print.print = {};
   }
   recorder_.on_event(make_event(format::EventKind::stop, clean ? Severity::info : Severity::warning,
                                 clean      ? ""
                                 : unsaved_ ? "cached writes were lost at stop"
                                            : "main did not take the last flush"));
-  // By the table of this very commit: what a job before it relocated is not in the copy.
+  // A crash before this commit leaves a set that was not stopped cleanly. The copy is judged by the
+  // table of this very commit, for a sector that a job relocated before it is not in the copy.
   return engine_->commit_record([=, this](format::Records& content, const table::Table& table) {
     const auto lacks = clean ? sectors_lacking_in_copy(table) : std::nullopt;
     if (lacks) {
@@ -287,7 +314,8 @@ Result<void> RunningSet::record_stop(bool flushed) {
   });
 }
 
-// Is all that the set serves in the copy, but what was lost then and is now?
+// True if the copy has all that the set serves: nothing was written since it began, and each sector
+// that it lacks is still without any place it could be read from.
 bool RunningSet::is_current(const CopyMade& copy, const table::Table& table) const {
   if (copy.since.run != run_ || copy.since.writes != engine_->counts().writes) return false;
   return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
@@ -297,7 +325,7 @@ bool RunningSet::is_current(const CopyMade& copy, const table::Table& table) con
   });
 }
 
-// How many sectors it lacks; none: there is no copy, or it is outdated.
+// The number of sectors that the copy lacks; nothing if there is no copy or it is outdated.
 std::optional<SectorCount> RunningSet::sectors_lacking_in_copy(const table::Table& table) {
   const std::lock_guard lock(copy_mutex_);
   if (!copy_ || !is_current(*copy_, table)) return std::nullopt;
@@ -306,14 +334,16 @@ std::optional<SectorCount> RunningSet::sectors_lacking_in_copy(const table::Tabl
   return out;
 }
 
-// A user who makes a file system on the virtual device changes main's identity in the record. It
-// is noted soon, so that a crash rarely leaves the old one, which start would refuse.
+// A user who makes a new file system on the virtual device changes the file system UUID by which
+// main is recorded. The watch records the new one soon, so that a crash rarely leaves the old one,
+// with which the next start would refuse main.
 void RunningSet::watch_main() {
   std::uint64_t writes_seen = 0;
   unsigned rest = 0;
   Sha256 print_seen = discovery::print_of(*main_.device(), engine_->extents()).print;
   std::unique_lock lock(watch_mutex_);
   while (!watch_ended_.wait_for(lock, kLookEvery, [this] { return watch_ends_; })) {
+    // The mutex guards watch_ends_ alone, and is not held over a look, which may take long.
     lock.unlock();
     const std::uint64_t writes = engine_->counts().writes;
     if (rest > 0) {
@@ -326,7 +356,8 @@ void RunningSet::watch_main() {
   }
 }
 
-// False: it does not read well.
+// Returns false if main does not read well. The print is compared first, because it costs one read
+// of a small area; only if it changed is main probed for a file system.
 bool RunningSet::look_at_main(Sha256& print_seen) {
   const discovery::MainPrint now = discovery::print_of(*main_.device(), engine_->extents());
   if (!now.whole || now.print == print_seen) return now.whole;

@@ -105,9 +105,9 @@ class RunningSet {
   // error, and is not recorded as clean. Call it before stop().
   void note_unsaved(const Error& error) { unsaved_ = error; }
 
-  // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails,
-  // and returns the first error. Afterwards only destruction is allowed, which lets go of the
-  // devices.
+  // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails.
+  // Of several errors it returns that of the flush, else that of note_unsaved(), else that of the
+  // last commit. Afterwards only destruction is allowed, which lets go of the devices.
   Result<void> stop();
 
  private:
