@@ -18,6 +18,7 @@ namespace {
 
 constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
 
+// Chooses the spare among the devices with metadata.
 Result<Spare> take_chosen(const std::vector<const CandidateFacts*>& holders,
                           const std::string& where) {
   std::vector<SpareFact> facts;
@@ -27,14 +28,16 @@ Result<Spare> take_chosen(const std::vector<const CandidateFacts*>& holders,
   if (!chosen) return failure_of(chosen);
   const CandidateFacts& taken = *holders[*chosen];
   const metadata::Survey& survey = **taken.survey;
-  // Without a winner there is nothing to look at, let alone to serve.
+  // Without any whole commit there is no identity to look for main by. A doubtful set that has one
+  // is returned: whether it may be served is decided later.
   if (!survey.content) {
     if (auto refused = metadata::refusal(survey, taken.path)) return tl::unexpected(*refused);
   }
   return Spare{taken.path, survey, {}};
 }
 
-// Why none of the devices is a spare, as precisely as it can be said.
+// The error for devices none of which holds a set. The most precise reason goes first: a newer
+// format, then traces of metadata, then none at all.
 Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>& blank) {
   for (const auto& [path, survey] : blank) {
     if (survey.newer_format) return metadata::refusal(survey, path).value();
@@ -55,7 +58,8 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
                "for new sets only)"};
 }
 
-// Where main may be, in the order in which it is looked for.
+// The places where main may be, in the order in which it is looked for. If the user named devices,
+// main is looked for among these alone.
 std::vector<MainPlace> places_of_main(const Spare& spare, const MainSearch& search) {
   std::vector<MainPlace> out;
   const auto add = [&](const std::string& path, bool named) {
@@ -103,13 +107,15 @@ Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look
   std::optional<Error> unread;
   for (const std::string& path : paths) {
     const CandidateFacts& facts = look.facts().at(path);
+    // The user named these very devices, so that one which cannot be opened ends the search.
     if (facts.unopened) return tl::unexpected(*facts.unopened);
     if (facts.has_set()) {
       holders.push_back(&facts);
     } else if (*facts.survey) {
       blank.emplace_back(path, **facts.survey);
     } else {
-      // A main device whose sectors do not read is what all this is for.
+      // Unreadable sectors are no error here: this may be the failing main for which the set
+      // exists.
       unread = facts.survey->error();
       blank.emplace_back(path, metadata::Survey{});
     }
@@ -132,7 +138,7 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
   if (hint && std::ranges::find(paths, hint->spare_path) == paths.end()) {
     paths.insert(paths.begin(), hint->spare_path);
   }
-  // The failing disk: every sector that need not be read is a minute saved.
+  // Main is the disk that fails: each sector of it that need not be read may save a minute.
   if (hint) std::erase(paths, hint->main_path);
   look.survey(paths);
   std::vector<const CandidateFacts*> holders;
@@ -147,6 +153,8 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
 
 std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search,
                                          DeviceLook& look) {
+  // All devices are opened, but only those that may be main by size, name or the user's word are
+  // read: a failing disk may take a minute for each sector.
   const auto places = places_of_main(spare, search);
   std::vector<std::string> paths{spare.path};
   for (const MainPlace& place : places) paths.push_back(place.path);
@@ -162,6 +170,7 @@ Result<Members> find_main(const Spare& spare, const MainSearch& search, DeviceLo
   const auto candidates = look_for_main(spare, search, look);
   const auto chosen = choose_main(candidates, spare.identity().name);
   if (!chosen) return failure_of(chosen);
+  // The instances go with the paths, so that a start notices a device that was replaced meanwhile.
   const std::string& main_path = candidates[*chosen].device.path;
   return Members{spare.identity().name,
                  spare.identity().set_uuid,

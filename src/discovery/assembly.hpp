@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which devices make up a set (promise 8: the right ones or none). A path is never identity: the
-// spare is known by its metadata, main by the fingerprint recorded there.
+// Finds the devices that make up a set (promise 8: the right ones or none). A path is never
+// identity: the spare is recognised by its metadata, main by the fingerprint recorded there.
 //
-// Two steps, so that what a dead run left behind can be cleared away in between: find_spare says
-// which set it is, find_main completes it. Both ask one DeviceLook, which opens each device once.
-// Nothing is held or written; RunningSet::open checks the same again on devices it holds.
+// There are two steps, so that what a dead run left behind can be cleared away in between:
+// find_spare tells which set it is, find_main completes it. Both use one DeviceLook, which opens
+// each device once. Nothing is held or written; RunningSet::open checks the same again on devices
+// it holds.
 #pragma once
 
 #include <optional>
@@ -25,7 +26,8 @@ namespace dmremap::discovery {
 // A device of a set, found but not yet held.
 struct Member {
   std::string path;
-  // What was looked at there; whoever holds the device makes sure that it is still that.
+  // The device that was looked at. A start that holds the path must check that it is still this
+  // one.
   std::optional<DeviceInstance> seen;
 };
 
@@ -41,39 +43,43 @@ struct Spare {
   metadata::Survey survey;
   std::vector<std::string> others;  // the devices that were given with it, absolute
 
-  // Of the winner, or the best candidate.
+  // From the winning commit, or from the best candidate if there is no winner.
   [[nodiscard]] const format::Identity& identity() const { return survey.content->identity; }
 };
 
-// Opens read-only and surveys. Errors: as FileDevice::open and metadata::survey.
+// Opens the device read-only and surveys it. Errors: as FileDevice::open and metadata::survey.
 [[nodiscard]] Result<metadata::Survey> survey_path(const std::string& path);
 
-// Among these devices, in any order. Errors: missing_device, metadata_doubtful (damaged metadata,
-// no winner), metadata_newer, ambiguous, usage (too many), those of opening.
+// Finds the spare among these devices, which may be in any order. Errors: missing_device,
+// metadata_doubtful (damaged metadata, no winner), metadata_newer, ambiguous, usage (too many),
+// those of opening.
 [[nodiscard]] Result<Spare> find_spare(const std::vector<std::string>& paths, DeviceLook& look);
-// Where the hint says, and on every block device. Errors: missing_device, ambiguous.
+// Finds the spare of the set with this name: where the hint says, and on every block device.
+// Errors: missing_device, ambiguous.
 [[nodiscard]] Result<Spare> find_spare(const std::string& name, const Hints& hints,
                                        DeviceLook& look);
 
 struct MainSearch {
   std::string hint_path;    // where it was last seen; may be empty
-  std::string accept_main;  // the user says that it is this device; may be empty
+  std::string accept_main;  // the device that the user says is main; may be empty
 };
 
-// The devices that main is chosen among: `spare.others`; if there are none, where main was last
-// seen, the block devices of its size, and those with a name of its disk. A device that the spare
-// lies on, or that lies on the spare, is none of them.
+// Returns the devices that main is chosen among: `spare.others` and `search.accept_main`. If there
+// are no others: the device where main was last seen, the block devices of its size, and those with
+// a name of its disk. A device that the spare lies on, or that lies on the spare, is never among
+// them.
 [[nodiscard]] std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search,
                                                        DeviceLook& look);
 
-// The one that look_for_main found and choose_main takes. A device that could be main if the user
-// insists on more is returned too: RunningSet::open refuses it unless they do. Errors:
+// Completes the set with the device that look_for_main finds and choose_main takes. A device that
+// needs a further consent of the user is returned too: RunningSet::open refuses it without. Errors:
 // missing_device, wrong_main, main_unproven, ambiguous.
 [[nodiscard]] Result<Members> find_main(const Spare& spare, const MainSearch& search,
                                         DeviceLook& look);
 
 // --- the decisions, pure ---
 
+// The facts by which one spare is chosen among several devices with metadata.
 struct SpareFact {
   std::string path;
   std::string name;
@@ -82,11 +88,12 @@ struct SpareFact {
   std::vector<os::Storage> beneath;  // itself first
 };
 
-// What a device that holds metadata says of itself. Requires facts.has_set().
+// Takes these facts from what was learnt of a device. Requires facts.has_set().
 [[nodiscard]] SpareFact spare_fact(const CandidateFacts& facts);
 
-// Index of the one spare among devices that hold metadata. Two views of one device (a loop device
-// and its file) are one; the upper one is taken. Errors: missing_device (none), ambiguous.
+// Returns the index of the one spare among devices that hold metadata. Two views of one device (a
+// loop device and its file) count as one, and the upper one is taken. Errors: missing_device
+// (none), ambiguous.
 [[nodiscard]] Result<std::size_t> choose_spare(const std::vector<SpareFact>& facts,
                                                const std::string& where);
 

@@ -18,9 +18,10 @@ namespace dmremap::discovery {
 
 namespace {
 
-// Most devices that are read at the same time: they wait for disks, not for a processor.
+// At most this many devices are read at the same time. The threads wait for disks, not for a
+// processor, so there may be more of them than processors.
 constexpr std::size_t kThreads = 16;
-// Most devices that stay open: each takes a descriptor or two, of which a process may have 1024.
+// At most this many devices stay open. Each takes a descriptor or two, and a process may have 1024.
 constexpr std::size_t kStayOpen = 200;
 
 // Calls `body` with 0 to count - 1, by several threads, and returns when all are done.
@@ -35,6 +36,7 @@ void in_parallel(std::size_t count, const Body& body) {
   work();
 }
 
+// A look must not disturb: the device may be in use by others, so it is neither held nor writable.
 Result<std::unique_ptr<io::FileDevice>> open_to_look(const std::string& path) {
   return io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
 }
@@ -66,7 +68,8 @@ void DeviceLook::identify(const std::vector<std::string>& paths) {
 }
 
 void DeviceLook::look(const std::vector<std::string>& paths, Wanted wanted) {
-  // Each device belongs to one thread; the maps themselves do not change while threads run.
+  // All entries of both maps are made before the threads start: the maps do not change while
+  // threads run, and each entry belongs to one thread.
   const std::set<std::string> distinct(paths.begin(), paths.end());
   std::vector<std::pair<CandidateFacts*, std::unique_ptr<io::FileDevice>*>> work;
   for (const std::string& path : distinct) {
@@ -79,6 +82,7 @@ void DeviceLook::look(const std::vector<std::string>& paths, Wanted wanted) {
     in_parallel(count, [&](std::size_t i) {
       look_at(*work[first + i].first, *work[first + i].second, wanted);
     });
+    // If too many are open, those of this round are closed; what was learnt of them stays.
     const auto open_now =
         std::ranges::count_if(devices_, [](const auto& entry) { return entry.second != nullptr; });
     if (static_cast<std::size_t>(open_now) <= kStayOpen) continue;
@@ -97,7 +101,8 @@ void DeviceLook::look_at(CandidateFacts& facts, std::unique_ptr<io::FileDevice>&
     device = std::move(*opened);
     facts.size = device->geometry().size;
     if (const auto instance = instance_of(*device)) {
-      // What is known of one device is never taken for knowledge of another.
+      // The device was open before and was closed meanwhile. If another one is at its path now,
+      // what is known of the first must not be taken for knowledge of the second.
       if (facts.instance && *facts.instance != *instance) {
         facts.unopened =
             Error{ErrorCode::missing_device, "is another device than it was a moment ago",
@@ -111,6 +116,8 @@ void DeviceLook::look_at(CandidateFacts& facts, std::unique_ptr<io::FileDevice>&
       if (storage.is_block_device()) facts.disk_names = hardware_names(storage.device);
     }
   }
+  // What was read once is not read again, also not if it failed: an error is a fact, too, and a
+  // failing disk may take a minute to give it.
   if (!device) return;
   if (wanted == Wanted::survey && !facts.survey) facts.survey = metadata::survey(*device);
   if (wanted == Wanted::identity && !facts.identity) {

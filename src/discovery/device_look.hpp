@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The shell that looks at devices for those who ask which sets there are. Each device is opened
-// once, read-only and shared, and everything is read through that descriptor, of several devices in
-// parallel: a disk that answers after half a minute must not hold up the next one. What is learnt
-// are values; the rules that judge them are pure (spare_choice, main_candidates, main_choice).
+// Reads devices to find out which sets there are and which devices belong to them. Each device is
+// opened once, read-only and shared, and everything is read through that descriptor. Several
+// devices are read in parallel, because a disk that answers after half a minute must not hold up
+// the next one. What is learnt becomes values (CandidateFacts); the rules that judge them are pure
+// (spare_choice, main_candidates, main_choice).
 #pragma once
 
 #include <cstddef>
@@ -22,29 +23,31 @@
 
 namespace dmremap::discovery {
 
-// Which device it is that was opened, whatever it is called: another disk at the same node, or
-// another file at the same path, has another one. Of this boot alone.
+// Identifies an open device independently of its path: another disk at the same node, or another
+// file at the same path, has another instance. Valid within one boot only.
 struct DeviceInstance {
   os::Storage storage;
   std::string attachment;  // with the disk sequence number; empty: a file, or an old kernel
 
   bool operator==(const DeviceInstance&) const = default;
 };
-// Error io: not even the descriptor answers.
+// Error io: fstat fails on the open descriptor.
 [[nodiscard]] Result<DeviceInstance> instance_of(const io::FileDevice& device);
 
+// All that was learnt of one device that may belong to a set.
 struct CandidateFacts {
   std::string path;                      // absolute
   std::vector<os::Storage> beneath;      // itself first; empty: nothing is there
   std::vector<format::Fact> disk_names;  // that hardware and drivers give its disk
   std::optional<Error> unopened;         // why it could not be opened
-  SectorCount size;                      // of one that could
+  SectorCount size;                      // zero if it could not be opened
   std::optional<DeviceInstance> instance;
-  // What had to be read of it, each asked for apart. None: not asked for, or it was not opened.
+  // These two take reads of the device, so each is gathered only if asked for. Empty if it was not
+  // asked for, or the device could not be opened.
   std::optional<Result<metadata::Survey>> survey;
   std::optional<Result<DeviceFacts>> identity;
 
-  // Why there is no survey, where one was asked for.
+  // The error because of which there is no survey although one was asked for.
   [[nodiscard]] std::optional<Error> unsurveyed() const;
   [[nodiscard]] bool has_set() const { return survey && *survey && (*survey)->has_set(); }
 };
@@ -52,7 +55,7 @@ struct CandidateFacts {
 // By absolute path. A device with several names is there several times.
 using CandidateMap = std::map<std::string, CandidateFacts>;
 
-// One look, for one decision: what was learnt is not learnt again. One thread.
+// One look at the devices, for one decision: what was learnt is not learnt again. Not thread-safe.
 //
 // There is no deadline: the slowest device is waited for, because what it holds may decide.
 class DeviceLook {
@@ -60,24 +63,24 @@ class DeviceLook {
   using Open = std::function<Result<std::unique_ptr<io::FileDevice>>(const std::string& path)>;
 
   DeviceLook();
-  // For tests: devices that are slow, or fail. `open` is called by several threads.
+  // For tests with devices that are slow or fail. Several threads call `open` at the same time.
   explicit DeviceLook(Open open) : open_(std::move(open)) {}
 
-  // Each path is absolute, and what was done for it already is not done again. A device that fails
-  // becomes a fact.
+  // All paths are absolute. What was done for a path already is not done again. The failure of a
+  // device is recorded in its facts and does not end the look.
   void open(const std::vector<std::string>& paths);
   void survey(const std::vector<std::string>& paths);
   void identify(const std::vector<std::string>& paths);
 
   [[nodiscard]] const CandidateMap& facts() const { return facts_; }
-  // The descriptor that was read through; null: not open, or no longer (of hundreds of devices not
-  // all stay open; open() opens it again). Valid until the next call that is not const.
+  // The open device that was read; null if it could not be opened or was closed again (of hundreds
+  // of devices not all stay open; open() opens it again). Valid until the next non-const call.
   [[nodiscard]] io::FileDevice* device(const std::string& path) const;
 
-  // A loop device that is open cannot be taken down, and a device cannot be waited for. What was
-  // learnt stays.
+  // Closes all devices; what was learnt stays. An open loop device cannot be taken down, and a wait
+  // for a device to come free would wait for this very look.
   void close();
-  // Those that show this file.
+  // Closes the loop devices that show this file.
   void close_views_of(const std::string& file);
 
  private:

@@ -19,6 +19,7 @@ using format::FactKind;
 
 using Facts = std::vector<Fact>;
 
+// The numbers of the kinds are part of the format on the spare, and these are consecutive there.
 bool is_hardware_name(FactKind kind) {
   return kind >= FactKind::naa && kind <= FactKind::serial;
 }
@@ -27,7 +28,7 @@ bool is_partition_place(FactKind kind) {
   return kind == FactKind::partition_uuid || kind == FactKind::partition_start;
 }
 
-// A whole device's own name.
+// True for a name of a whole device that no copy of its contents would have.
 bool names_a_device(FactKind kind) {
   return is_hardware_name(kind) || kind == FactKind::dm_uuid || kind == FactKind::md_uuid ||
          kind == FactKind::image;
@@ -45,7 +46,8 @@ bool has(const Facts& facts, FactKind kind) {
   return std::ranges::any_of(facts, [kind](const Fact& fact) { return fact.kind == kind; });
 }
 
-// Without what proves nothing.
+// The facts without those that prove nothing: placeholder names, and names that several present
+// disks share.
 Facts meaningful(const Facts& facts, const SharedFacts& shared) {
   Facts out;
   for (const Fact& fact : facts) {
@@ -55,13 +57,17 @@ Facts meaningful(const Facts& facts, const SharedFacts& shared) {
   return out;
 }
 
+// `unknown`: one side has no such fact, which contradicts nothing.
 enum class Compared { unknown, equal, unequal };
 
+// Compares the recorded facts with those of today, kind by kind, and writes what agrees and what
+// differs into the verdict, for messages.
 class Comparison {
  public:
   Comparison(const Facts& recorded, const Facts& seen, IdentityVerdict& verdict)
       : recorded_(recorded), seen_(seen), verdict_(verdict) {}
 
+  // A device may have several names of one kind; one that is in both lists is enough.
   Compared compare(FactKind kind) {
     const auto before = values_of(recorded_, kind);
     const auto now = values_of(seen_, kind);
@@ -72,6 +78,7 @@ class Comparison {
       verdict_.agrees.push_back(speaks(kind) ? name + " " + *equal : name);
       return Compared::equal;
     }
+    // Another attachment is no difference to tell: every boot and every replug makes one.
     if (kind != FactKind::attachment) {
       verdict_.differs.push_back(
           speaks(kind) ? fmt::format("{} is {}, recorded was {}", name, now.front(), before.front())
@@ -81,7 +88,7 @@ class Comparison {
   }
 
  private:
-  // Handles and boot ids tell a person nothing.
+  // True if the value of such a fact means something to a person; handles and boot ids do not.
   static bool speaks(FactKind kind) {
     return kind != FactKind::image && kind != FactKind::attachment;
   }
@@ -91,8 +98,9 @@ class Comparison {
   IdentityVerdict& verdict_;
 };
 
-// Names without a type, as version 1 records them: equal to any name proves as much as before,
-// unequal to all of them contradicts, as before.
+// Compares a name without a type, as format version 1 records it, with all names of today that
+// `fits` allows. If it is equal to one of them, that proves the device; if it is unequal to all of
+// them, that contradicts it; both as version 1 had it.
 Compared compare_untyped(const std::string& recorded, const Facts& seen, bool (*fits)(FactKind),
                          std::string_view name, IdentityVerdict& verdict) {
   Facts names;
@@ -110,6 +118,7 @@ Compared compare_untyped(const std::string& recorded, const Facts& seen, bool (*
   return Compared::unequal;
 }
 
+// The outcome of all comparisons of decisive facts. Both may be true; then `unequal` counts.
 struct Decisive {
   bool equal = false;
   bool unequal = false;
@@ -120,6 +129,7 @@ struct Decisive {
   }
 };
 
+// Compares the names of the whole device, or of the disk that a partition lies on.
 Decisive compare_device_names(const RecordedMain& recorded, const Facts& seen,
                               Comparison& comparison, IdentityVerdict& verdict) {
   Decisive out;
@@ -144,8 +154,9 @@ Decisive compare_device_names(const RecordedMain& recorded, const Facts& seen,
   return out;
 }
 
-// A partition is its disk's, and where it was or with its UUID. The whole disk and another
-// partition of it have the disk's names too.
+// Compares where on its disk a device lies. A whole device is never a partition. The names of a
+// disk are also shown by each of its partitions, so for a partition they prove nothing until its
+// start or its UUID is equal too.
 void compare_places(const RecordedMain& recorded, const Facts& seen, Comparison& comparison,
                     Decisive& decisive, IdentityVerdict& verdict) {
   const Compared uuid = comparison.compare(FactKind::partition_uuid);
@@ -169,6 +180,8 @@ void compare_places(const RecordedMain& recorded, const Facts& seen, Comparison&
   decisive.unequal = decisive.unequal || uuid == Compared::unequal || start == Compared::unequal;
 }
 
+// Compares the UUID of what lies on the device. That supports or raises a doubt, but never decides,
+// because `dd` copies it and mkfs changes it. If main does not read well, nothing can be concluded.
 void compare_contents(const RecordedMain& recorded, const DeviceFacts& seen,
                       IdentityVerdict& verdict) {
   const format::Fingerprint& before = recorded.fingerprint;
@@ -186,6 +199,8 @@ void compare_contents(const RecordedMain& recorded, const DeviceFacts& seen,
                                         before.fs_uuid));
 }
 
+// Compares size and logical block. A difference that the user has accepted once is in the recorded
+// facts, and is not a difference any more.
 void compare_geometry(const RecordedMain& recorded, const DeviceFacts& seen,
                       IdentityVerdict& verdict) {
   const format::Fingerprint& before = recorded.fingerprint;
@@ -211,7 +226,9 @@ void compare_geometry(const RecordedMain& recorded, const DeviceFacts& seen,
   }
 }
 
-// What the user said once holds for the device that is as it was then, where it was then.
+// True if the consent that a user gave once still covers this device. It was given for a device
+// without an identity of its own, so all that can be compared must be as it was then: the geometry,
+// the file system UUID, and the port or path. After an unclean stop even that is not enough.
 bool is_as_the_user_said(const RecordedMain& recorded, const DeviceFacts& seen,
                          const IdentityVerdict& verdict) {
   if (!recorded.no_identity || !recorded.stopped_cleanly || verdict.resized || verdict.reblocked ||
@@ -226,6 +243,7 @@ bool is_as_the_user_said(const RecordedMain& recorded, const DeviceFacts& seen,
   return in_the_same(FactKind::port) || in_the_same(FactKind::path);
 }
 
+// True for facts that stay with the device when it is moved to another port or host.
 bool is_of_this_device(const Fact& fact) {
   return names_a_device(fact.kind) || is_partition_place(fact.kind);
 }
@@ -234,7 +252,8 @@ void add_once(Facts& facts, const Fact& fact) {
   if (std::ranges::find(facts, fact) == facts.end()) facts.push_back(fact);
 }
 
-// All names of `a` and `b` are equal, and there is one that is no mere serial number.
+// True if both are paths to one disk: their transport may have several, all names are equal, and
+// one of them is more than a serial number, which a whole series of enclosures may share.
 bool are_paths_to_one_disk(const DiskNames& a, const DiskNames& b) {
   return a.several_paths && b.several_paths && a.facts == b.facts &&
          std::ranges::any_of(a.facts, [](const Fact& f) { return f.kind < FactKind::serial; });
@@ -251,6 +270,7 @@ RecordedMain recorded_main(const format::Content& content) {
     out.facts = content.facts->main;
     out.no_identity = content.facts->main_has_no_identity;
   } else if (!out.fingerprint.part_uuid.empty()) {
+    // The set was created before facts were recorded: values of its fingerprint are used as facts.
     out.facts.push_back({FactKind::partition_uuid, out.fingerprint.part_uuid});
   }
   if (out.only_fingerprint && !out.fingerprint.serial.empty()) {
@@ -297,8 +317,8 @@ IdentityVerdict identify(const RecordedMain& recorded, const DeviceFacts& seen,
   Comparison comparison(before, now, out);
   Decisive decisive = compare_device_names(recorded, now, comparison, out);
   compare_places(recorded, now, comparison, decisive, out);
-  // Nobody can have put another device in the place of one that was never detached; what the names
-  // say then is what the driver shows today.
+  // A device that was never detached cannot have been replaced by another. If its names differ
+  // nevertheless, the driver shows them differently today.
   if (comparison.compare(FactKind::attachment) == Compared::equal) decisive = {true, false};
   compare_contents(recorded, seen, out);
   compare_geometry(recorded, seen, out);
@@ -331,13 +351,15 @@ format::RecordedFacts merge_main_facts(const RecordedMain& before, const DeviceF
   };
   const auto first_hint = std::ranges::find_if_not(out.main, is_decisive);
   Facts kept;
-  // A name that the device does not show today may be shown again: a dock hides it, a kernel update
-  // changes its type. So may one that a user has overruled.
+  // A recorded name that the device does not show today is kept, because it may be shown again: a
+  // dock hides it, or a kernel update changes its type. The same holds for a name that a user has
+  // overruled.
   for (const Fact& fact : before.facts) {
     const bool keep = accepted ? names_a_device(fact.kind)
                                : is_of_this_device(fact) && !has(seen.facts, fact.kind);
     if (keep && std::ranges::find(out.main, fact) == out.main.end()) add_once(kept, fact);
   }
+  // Decisive kinds come first in what is recorded.
   out.main.insert(first_hint, kept.begin(), kept.end());
   for (const Fact& fact : before.facts) {
     if (fact.kind == FactKind::accepted_size || fact.kind == FactKind::accepted_logical_block) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Whether a device is the main that a set recorded (promises 8 and 12). Pure.
+// Decides whether a device is the main that a set recorded (promises 8 and 12). Pure.
 //
 // Facts are of three kinds.
 //   decisive    a name that the hardware gives the disk, of one type and no placeholder, which no
@@ -10,7 +10,8 @@
 //   hints       path and port
 // A decisive fact that is equal proves that it is the device, unless another decisive fact of a
 // type that both sides have is unequal. A fact that was recorded and is missing now contradicts
-// nothing. Without a decisive fact that is equal it cannot be told, and the user must say.
+// nothing. Without an equal decisive fact the device is unproven, and the user must say if it is
+// main.
 #pragma once
 
 #include <optional>
@@ -23,11 +24,12 @@
 
 namespace dmremap::discovery {
 
-// What a set recorded of its main.
+// The facts that a set recorded about its main.
 struct RecordedMain {
   format::Fingerprint fingerprint;
   std::vector<format::Fact> facts;
-  // The set was made before facts were recorded: names without a type are all there is.
+  // The set was created by a version that recorded no facts. Its fingerprint is all there is, with
+  // names that have no type.
   bool only_fingerprint = false;
   // A user said which device main is, and it had no decisive facts.
   bool no_identity = false;
@@ -37,12 +39,13 @@ struct RecordedMain {
 };
 [[nodiscard]] RecordedMain recorded_main(const format::Content& content);
 
-// Hardware names that several present disks share: they prove nothing. Two devices that are paths
-// to one disk (a transport that has such, and every name equal) are one disk.
+// Hardware names that several present disks share, and that therefore prove nothing. Two devices
+// that are paths to one disk (their transport allows several paths, and all names are equal) count
+// as one.
 using SharedFacts = std::set<format::Fact>;
 [[nodiscard]] SharedFacts shared_facts(const std::vector<DiskNames>& disks);
 
-// Whether there is a name among them that no copy of the device would have.
+// True if one of the facts is a name that a copy of the device would not have.
 [[nodiscard]] bool has_own_name(const std::vector<format::Fact>& facts);
 
 enum class Identity {
@@ -52,20 +55,22 @@ enum class Identity {
 };
 [[nodiscard]] std::string_view name_of(Identity identity);
 
+// The result of identify().
 struct IdentityVerdict {
   Identity identity = Identity::unproven;
-  // `same` because the user said so once, and all that the device has agrees: counts only if it is
-  // the one device of which that is true.
+  // The identity is `same` only because the user accepted such a device once and everything that
+  // can be compared still agrees. That counts only if it is true of one single device.
   bool by_consent = false;
   std::vector<std::string> agrees;   // "serial number S1"
   std::vector<std::string> differs;  // "serial number is S2, recorded was S1"
   // The file system or partition table on it has another UUID, or is gone.
   std::optional<std::string> contents_changed;
-  // Another size or logical block than recorded, which no user has accepted yet; in words.
+  // The size or the logical block differs from the recorded one, and no user has accepted that yet;
+  // in words.
   std::optional<std::string> resized;
   std::optional<std::string> reblocked;
 
-  // It is main, and nothing needs a user's word.
+  // True if the device is main and nothing about it needs a user's consent.
   [[nodiscard]] bool is_plainly_main() const {
     return identity == Identity::same && !contents_changed && !resized && !reblocked;
   }
@@ -76,9 +81,10 @@ struct IdentityVerdict {
 // "agree: ...; differ: ..." for messages.
 [[nodiscard]] std::string in_words(const IdentityVerdict& verdict);
 
-// The facts to record of a main that is `seen` and was taken for main: those of now; beside them
-// those of before that are decisive, were not equal, and belong to no attachment of an earlier
-// boot. A user's consent adds the geometry that was accepted.
+// The facts to record after `seen` was taken for main: all facts of now, and of the recorded ones
+// the decisive names of kinds that the device does not show now. An attachment of an earlier boot
+// is dropped. With a user's consent (`accepted`) the recorded names of a whole device are kept even
+// if they were overruled, and the geometry that was accepted is added.
 [[nodiscard]] format::RecordedFacts merge_main_facts(const RecordedMain& before,
                                                      const DeviceFacts& seen, bool accepted);
 

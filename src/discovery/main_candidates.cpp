@@ -8,25 +8,31 @@ namespace dmremap::discovery {
 
 namespace {
 
+// True if the device at `path` is `storage`, whatever other names it has.
 bool is_at(const CandidateMap& seen, const std::string& path, const os::Storage& storage) {
   const auto found = seen.find(path);
   return found != seen.end() && !found->second.beneath.empty() &&
          found->second.beneath.front() == storage;
 }
 
-// A view of the spare would hold its metadata, and writes to it would land there.
+// A device that shares storage with the spare cannot be main: writes to it would destroy the
+// metadata or the remapped sectors.
 bool is_apart_from_spare(const CandidateFacts& facts, const WantedMain& wanted) {
   return !lies_on(facts.beneath, wanted.spare_beneath) &&
          !lies_on(wanted.spare_beneath, facts.beneath);
 }
 
+// True if a device that was not named is worth being read: it has main's size, or its disk shows
+// one of the recorded names. A failing disk may take a minute for each sector, so most are not
+// read.
 bool is_likely(const CandidateFacts& facts, const RecordedMain& recorded) {
   const bool shows_name =
       std::ranges::find_first_of(facts.disk_names, recorded.facts) != facts.disk_names.end();
   return shows_name || facts.size == recorded.fingerprint.size;
 }
 
-// The devices by the first of their names; named, if one of their names is.
+// The devices that may be main, each once, under the first of its paths in `places`. A device
+// counts as named if any of its paths was named.
 std::vector<MainPlace> devices_at(const std::vector<MainPlace>& places, const CandidateMap& seen,
                                   const WantedMain& wanted) {
   std::vector<MainPlace> out;
@@ -61,12 +67,14 @@ std::vector<MainCandidate> main_candidates(const std::vector<MainPlace>& places,
   std::vector<MainCandidate> out;
   for (const MainPlace& place : devices_at(places, seen, wanted)) {
     const CandidateFacts& facts = seen.at(place.path);
+    // Of a device that cannot even be asked for its identity nothing is known that could prove it.
     if (!facts.identity || !*facts.identity) continue;
     MainCandidate one;
     one.device = **facts.identity;
     one.device.path = facts.path;  // that of the facts may be cut
     one.verdict = identify(wanted.recorded, one.device, shared);
     one.named = place.named;
+    // The user may have given another name of the device than the one it was found by.
     one.accepted = is_at(seen, wanted.accepted_path, facts.beneath.front());
     out.push_back(std::move(one));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which of the devices that were looked at may be the main of a set, and what each shows. Pure.
+// Selects the devices that may be the main of a set from all that were looked at. Pure.
 #pragma once
 
 #include <optional>
@@ -13,28 +13,30 @@
 
 namespace dmremap::discovery {
 
-// A place where main may be. `named`: by the user, or main was last seen there; else it is one of
-// all block devices, and is read only if it has main's size, or shows one of its disk's names.
+// A place where main may be. `named`: the user named it, or main was last seen there. Any other
+// place is one of all block devices, and is read only if it has main's size or shows one of the
+// names of main's disk.
 struct MainPlace {
   std::string path;
   bool named = false;
 };
 
-// What main is looked for by.
+// What is known about the main that is looked for.
 struct WantedMain {
   RecordedMain recorded;
   Beneath spare_beneath;
-  // What the user says is main.
+  // The device that the user says is main (--accept-main); may be empty.
   std::string accepted_path;
 };
 
-// Devices of `places` whose identity must be read, each once, in that order: not the spare, nor
-// what lies below or above it. All of `places` are in `seen`.
+// The devices of `places` whose identity must be read, each once, in that order. The spare and the
+// devices below and above it are left out. All of `places` must be in `seen`.
 [[nodiscard]] std::vector<std::string> mains_to_identify(const std::vector<MainPlace>& places,
                                                          const CandidateMap& seen,
                                                          const WantedMain& wanted);
 
-// With what was read of them. Those of which nothing could be learnt are left out.
+// The same devices, with what was read of them and the verdict on each. Devices of which nothing
+// could be read are left out.
 [[nodiscard]] std::vector<MainCandidate> main_candidates(const std::vector<MainPlace>& places,
                                                          const CandidateMap& seen,
                                                          const WantedMain& wanted,

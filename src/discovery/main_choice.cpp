@@ -13,6 +13,8 @@ namespace {
 
 using Candidates = std::vector<MainCandidate>;
 
+// The indices of the candidates for which `condition` holds. Several views of one device count
+// once, or a loop device and its file would look like main and its copy.
 template <typename Condition>
 std::vector<std::size_t> those(const Candidates& candidates, const Condition& condition) {
   std::vector<std::size_t> found;
@@ -30,7 +32,8 @@ std::string paths_of(const Candidates& candidates, const std::vector<std::size_t
   return fmt::format("{}", fmt::join(paths, " and "));
 }
 
-// One of them holds older data, and nothing tells which.
+// The error for several devices that all could be main: one of them may hold older data, and
+// nothing tells which.
 tl::unexpected<Error> several(const Candidates& candidates, const std::vector<std::size_t>& found,
                               const std::string& where) {
   return fail(ErrorCode::ambiguous,
@@ -38,7 +41,7 @@ tl::unexpected<Error> several(const Candidates& candidates, const std::vector<st
               "disconnect the copy, or say which it is: --accept-main PATH");
 }
 
-// Every device that might be main, with what speaks for it and against it.
+// Each of these devices with the facts that speak for it and against it, for messages.
 std::string descriptions(const Candidates& candidates, const std::vector<std::size_t>& among) {
   std::vector<std::string> out;
   out.reserve(among.size());
@@ -49,8 +52,11 @@ std::string descriptions(const Candidates& candidates, const std::vector<std::si
   return fmt::format("{}", fmt::join(out, "; "));
 }
 
+// The error for no candidate that proves to be main. The most helpful one goes first: a device that
+// may be main, then one that is not, then none at all.
 tl::unexpected<Error> none(const Candidates& candidates, const std::string& where) {
-  // Worth telling: what was named, and what has the size and contents of main.
+  // Of the devices that nothing proves or contradicts, these are worth telling: the named ones, and
+  // those with main's size and contents.
   const auto open = those(candidates, [](const MainCandidate& c) {
     return c.verdict.identity == Identity::unproven &&
            (c.named || (!c.verdict.resized && !c.verdict.contents_changed));
@@ -83,6 +89,8 @@ Result<std::size_t> choose_main(const Candidates& candidates, const std::string&
   const auto proved = those(candidates, [](const MainCandidate& c) {
     return c.verdict.identity == Identity::same && !c.verdict.by_consent;
   });
+  // The user's word decides between devices that cannot be told apart, but not against proof: if
+  // another device is proved to be main, the user has named the wrong one.
   const auto accepted = those(candidates, [](const MainCandidate& c) { return c.accepted; });
   if (accepted.size() == 1) {
     const auto other = std::ranges::find_if(proved, [&](std::size_t i) {
@@ -98,6 +106,8 @@ Result<std::size_t> choose_main(const Candidates& candidates, const std::string&
   }
   if (proved.size() == 1) return proved.front();
   if (proved.size() > 1) return several(candidates, proved, where);
+  // Without proof, a device counts that the user accepted at an earlier start, if there is only
+  // one.
   const auto said = those(candidates, [](const MainCandidate& c) { return c.verdict.by_consent; });
   if (said.size() == 1) return said.front();
   if (said.size() > 1) return several(candidates, said, where);
@@ -110,6 +120,9 @@ Result<void> check_main(const MainCandidate& main, const MainConsent& consent) {
   if (verdict.identity != Identity::same && !consent.accepted) {
     if (auto chosen = choose_main({main}, path); !chosen) return failure_of(chosen);
   }
+  // From here on it is taken to be main, but it may have changed. --accept-main covers its
+  // geometry; changed contents need a consent of their own: sectors on the spare may no longer fit
+  // them.
   if (verdict.reblocked && !consent.accepted) {
     return fail(ErrorCode::block_size, *verdict.reblocked, path,
                 "attach it with `losetup --sector-size`, or if smaller blocks are fine: "

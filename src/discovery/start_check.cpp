@@ -12,6 +12,7 @@ namespace dmremap::discovery {
 
 namespace {
 
+// On a spare that shrank, remapped sectors or copies of the metadata may be beyond its end.
 Result<void> check_spare_size(const io::BlockDevice& spare, const format::Content& content) {
   const SectorCount recorded = content.identity.spare.size;
   const SectorCount size = spare.geometry().size;
@@ -21,8 +22,8 @@ Result<void> check_spare_size(const io::BlockDevice& spare, const format::Conten
               spare.path(), "give it back its size");
 }
 
-// A main of another geometry, which the user has accepted: its recorded size, and its recorded
-// logical block, are served.
+// Makes a main with another geometry, which the user has accepted, look as it was recorded. The
+// table and the file system on it refer to the recorded size and block, so these are served.
 Result<void> fit_geometry(io::FileDevice& main, const format::Fingerprint& recorded,
                           bool read_only) {
   const io::Geometry now = main.geometry();
@@ -31,6 +32,7 @@ Result<void> fit_geometry(io::FileDevice& main, const format::Fingerprint& recor
   served.logical_block_bytes = recorded.logical_block_bytes;
   served.physical_block_bytes = std::max(served.logical_block_bytes, now.physical_block_bytes);
   if (now == served) return {};
+  // The user of the set may make requests as small as the recorded block, which main refuses.
   if (now.logical_block_bytes > recorded.logical_block_bytes) {
     return fail(ErrorCode::block_size,
                 fmt::format("its logical block is {} bytes, recorded were {}: smaller requests "
@@ -40,6 +42,7 @@ Result<void> fit_geometry(io::FileDevice& main, const format::Fingerprint& recor
                 fmt::format("attach it with `losetup --sector-size {}`, and give that device",
                             recorded.logical_block_bytes));
   }
+  // Writes to the end that is gone would all fail.
   if (now.size < recorded.size && !read_only) {
     return fail(ErrorCode::main_resized,
                 fmt::format("it shrank by {} sectors, from {} to {}: its end is not there",
@@ -51,10 +54,13 @@ Result<void> fit_geometry(io::FileDevice& main, const format::Fingerprint& recor
   return {};
 }
 
-// Whether it changed, which the user has accepted.
+// Compares the print of main's superblock area. Returns true if it changed and the user has
+// accepted that; a change that is not accepted is an error.
 Result<bool> check_print(io::BlockDevice& main, const format::Content& content,
                          bool known_by_contents, const MainConsent& consent) {
   const PrintNow compared = compare_print(main, content, known_by_contents);
+  // Contents that cannot be compared are no reason to refuse a main that is known otherwise: a disk
+  // that fails just there must still start. But they are all that this one is known by.
   if (known_by_contents && compared == PrintNow::unknown) {
     return fail(ErrorCode::main_unproven,
                 "cannot tell whether it is main: nothing of its own to know it by, and what it "
@@ -72,7 +78,8 @@ Result<bool> check_print(io::BlockDevice& main, const format::Content& content,
   return true;
 }
 
-// A run that was killed in this boot, or stopped cleanly, left evidence of what main held.
+// Compares main with the evidence that the last run left, if it was stopped cleanly, or was killed
+// in this boot.
 Result<CheckedMain> check_evidence(io::BlockDevice& main, const metadata::Survey& survey,
                                    bool known_by_contents, const StartConditions& conditions) {
   const format::Content& content = *survey.content;
@@ -84,6 +91,8 @@ Result<CheckedMain> check_evidence(io::BlockDevice& main, const metadata::Survey
     out.evidence = std::move(left.blocks);
     return out;
   }
+  // After a clean stop, others may have used a main of which no sector is elsewhere: nothing that
+  // the set has elsewhere can contradict what they wrote. The old evidence is dropped then.
   const bool matters =
       left.of_killed_run || known_by_contents || std::ranges::any_of(content.extents, is_elsewhere);
   if (!matters) return out;
@@ -113,10 +122,11 @@ Result<CheckedMain> check_devices(io::FileDevice& main, const MainCandidate& can
   if (auto fine = fit_geometry(main, content.identity.main, conditions.read_only); !fine) {
     return failure_of(fine);
   }
-  // A word for another device, or for one that is not there, says nothing of this one.
+  // `accepted` is true only if the user named this very device; a consent for another one does not
+  // count.
   const bool known_by_contents = candidate.verdict.by_consent && !conditions.consent.accepted;
   auto checked = check_contents(main, survey, known_by_contents, conditions);
-  // The user has accepted that too, or check_main would not have let it pass.
+  // The user has accepted this change too, or check_main would have refused it.
   if (checked && candidate.verdict.contents_changed) checked->changed = true;
   return checked;
 }

@@ -33,6 +33,7 @@ using Device = std::unique_ptr<io::FileDevice>;
 // RAID members and the second partition table.
 constexpr std::uint64_t kSignatureBytes = kMiB;
 
+// Main is opened read-only and shared, because it may be mounted while the set is created.
 Result<Device> open_main(const std::string& path) {
   auto main = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
   if (!main) return main;
@@ -49,7 +50,8 @@ Result<Device> open_main(const std::string& path) {
   return main;
 }
 
-// Before the spare is opened for writing or made. Both may be given by whatever name.
+// Checks that the two devices do not share storage. Called before the spare is opened for writing
+// or made as a file. The storage is compared and not the paths, because a device has many names.
 Result<void> check_apart(const std::string& main, const std::string& spare) {
   const auto main_storage = os::storage_of(main);
   if (!main_storage) return fail(ErrorCode::no_such_device, "cannot be looked at", main);
@@ -61,6 +63,7 @@ Result<void> check_apart(const std::string& main, const std::string& spare) {
                   "MAIN and SPARE are the same device, or MAIN lies on SPARE", spare,
                   "give another device as spare");
     }
+    // Now the other way round: what the spare lies on may end at main.
     const auto below_spare = os::beneath(*spare_storage);
     const auto at = std::ranges::find(below_spare, *main_storage);
     if (at == below_spare.end()) return {};
@@ -73,12 +76,15 @@ Result<void> check_apart(const std::string& main, const std::string& spare) {
                   "give another device as spare");
     }
   } else if (!os::is_stored_on(spare, *main_storage)) {
+    // The spare is a file that is not there yet, and its directory is not on main.
     return {};
   }
   return fail(ErrorCode::spare_on_main, "the spare would be stored on the main device itself",
               spare, "put it on another disk");
 }
 
+// Checks the size and the block of the spare. A remapped request goes to the spare as it came for
+// main, so the spare must accept requests as small as main's logical block.
 Result<void> check_spare_device(const io::FileDevice& main, const io::FileDevice& spare) {
   const io::Geometry& geometry = spare.geometry();
   if (geometry.size < format::kMinSpareSize) {
@@ -98,9 +104,11 @@ Result<void> check_spare_device(const io::FileDevice& main, const io::FileDevice
   return {};
 }
 
-// The places of the set that --destroy gives up, if there is one.
+// Where the metadata copies of the set lie that --destroy gives up, if there is one.
 using Destroyed = std::optional<format::CopyPositions>;
 
+// Refuses a spare with metadata on it. Not even --force overwrites a whole set: its data would be
+// lost with it, so that the user must name that very set with --destroy.
 Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
   const auto found = metadata::survey(spare);
   if (!found) {
@@ -134,7 +142,7 @@ Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& opt
   return Destroyed();
 }
 
-// True: something lies there that --force may overwrite.
+// Returns true if the spare holds other data, or may hold some, and --force allows to overwrite it.
 Result<bool> check_signatures(const io::FileDevice& spare, bool force) {
   const auto found = discovery::signatures_on(spare);
   if (!found) {
@@ -175,13 +183,15 @@ std::vector<std::string> warnings_about(const io::FileDevice& main, const io::Fi
   return out;
 }
 
+// The first and the last part of a device, where superblocks of other programs may lie.
 std::vector<SectorRange> end_ranges(const io::Geometry& geometry) {
   const SectorCount part = SectorCount::from_bytes(kSignatureBytes);
   const std::uint64_t last = align_down(geometry.size.value - part.value, geometry.unit().value);
   return {{{0}, part}, {{last}, {geometry.size.value - last}}};
 }
 
-// The places of the metadata in an image: a full disk is noticed here, by its name.
+// Allocates the places of the metadata in a spare image, so that a full file system is reported as
+// such here and not as a failed commit later.
 Result<void> reserve_space(const io::FileDevice& spare, const std::vector<SectorRange>& ranges) {
   if (spare.is_block_device()) return {};
   for (const SectorRange& range : ranges) {
@@ -189,7 +199,7 @@ Result<void> reserve_space(const io::FileDevice& spare, const std::vector<Sector
                     static_cast<off_t>(range.count.bytes())) == 0) {
       continue;
     }
-    // Not every file system can; the writes will tell then.
+    // Not every file system can allocate. With one that cannot, the writes show if there is room.
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
       return fail_errno(errno, "reserve space for the metadata", spare.path(),
                         "make room on its file system, or give another spare");
@@ -198,6 +208,9 @@ Result<void> reserve_space(const io::FileDevice& spare, const std::vector<Sector
   return {};
 }
 
+// The only part of create() that writes to the spare. All that it may overwrite is saved first and
+// put back if a step fails, so that the spare then is as it was. A crash in between puts nothing
+// back: the spare is no set then, and may have lost what it held.
 Result<void> write_set(io::FileDevice& spare, const format::Content& content,
                        const Destroyed& destroyed, bool erase_ends, bool force, Clock& clock,
                        Random& random) {
@@ -211,6 +224,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
       if (old.end().value <= spare.geometry().size.value) ranges.push_back(old);
     }
   }
+  // From here on each return without disarm() puts the old contents back.
   io::Undo undo(spare, ranges);
   if (!undo.covers_all() && !force) {
     undo.disarm();
@@ -218,8 +232,8 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
                 spare.path(), "use a healthy device as spare");
   }
   for (const SectorRange& range : ends) {
-    // What else lay there must not be found by other programs any more: they would take the spare
-    // for theirs.
+    // Other programs must not find their old superblocks any more, or they would take the spare for
+    // theirs and write to it.
     if (!erase_ends) break;
     if (const auto status = io::overwrite_with_zeros(spare, range); !status.ok()) {
       return fail_errno(status.error, "erase what the spare held", spare.path());
@@ -230,6 +244,7 @@ Result<void> write_set(io::FileDevice& spare, const format::Content& content,
   return made;
 }
 
+// The content of the first commit: new UUIDs, and the facts by which both devices are recognised.
 Result<format::Content> describe(const CreateOptions& options, const discovery::DeviceFacts& main,
                                  const io::FileDevice& spare, Clock& clock, Random& random) {
   auto spare_facts = discovery::gather_facts(spare, discovery::DeviceUse::alone);
@@ -248,6 +263,7 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
   return content;
 }
 
+// The room on a spare for remapped sectors: all of it but the places of the metadata.
 SectorCount data_room(SectorCount spare_size) {
   std::uint64_t reserved = 0;
   for (const SectorRange& range : format::reserved_ranges(spare_size)) {
@@ -260,6 +276,7 @@ SectorCount data_room(SectorCount spare_size) {
 
 Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,
                        Random& random) {
+  // First all checks, which only read; then one write of the spare. Main is never written to.
   if (auto named = discovery::check_set_name(options.name); !named) return failure_of(named);
   auto main = open_main(options.main_path);
   if (!main) return failure_of(main);
@@ -270,7 +287,7 @@ Result<Created> create(const CreateOptions& options, const discovery::Hints& kno
   }
   const auto main_facts = discovery::gather_facts(**main, discovery::DeviceUse::alone);
   if (!main_facts) return failure_of(main_facts);
-  // Removed again unless kept.
+  // A spare file that was made here is removed again by any error before keep().
   SpareFile made;
   if (options.spare_bytes) {
     auto file = SpareFile::make(options.spare_path, *options.spare_bytes);
@@ -313,6 +330,7 @@ Result<Created> create(const CreateOptions& options, const discovery::Hints& kno
       !done) {
     return failure_of(done);
   }
+  // The first commit is durable: the set is there.
   made.keep();
   created.identity = content->identity;
   created.main = discovery::recorded_main(*content);

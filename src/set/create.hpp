@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Makes a set: metadata onto the spare, nothing onto main. Either the set is there afterwards, or
-// both devices and the directory are as they were.
+// Creates a set: writes the metadata to the spare, and nothing to main. Afterwards either the set
+// exists, or both devices and the directory of a spare file are as they were.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct CreateOptions {
 
 struct Created {
   format::Identity identity;
-  discovery::RecordedMain main;  // what it is known by
+  discovery::RecordedMain main;  // the facts by which it is recognised
   std::string main_path;         // absolute
   std::string spare_path;        // absolute
   SectorCount spare_data;        // what the spare can take
@@ -37,8 +37,8 @@ struct Created {
   std::vector<std::string> warnings;  // for people, one line each
 };
 
-// The name is not looked up: that no other set has it is for the caller to know. Opens main
-// read-only (it may be mounted), holds the spare. `known`: the sets that were seen on this host.
+// The caller must have made sure that no other set has the name. Opens main read-only (it may be
+// mounted) and holds the spare exclusively. `known`: the sets that were seen on this host.
 // Errors: the refusals of `create`; main_has_set, if MAIN is main or spare of another set;
 // no_space; io.
 Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,

@@ -18,9 +18,11 @@ namespace dmremap::set {
 
 namespace {
 
+// The number of places, spread over the device, that answers() tries.
 constexpr std::uint64_t kProbes = 8;
 
-// Whether the device does anything at all: one of a few spread units reads, or fails as media do.
+// True if the device does anything at all: one of a few units reads, or fails with a medium error,
+// which is an answer of a disk that is there and has a bad sector.
 bool answers(io::FileDevice& device) {
   const io::Geometry& geometry = device.geometry();
   const auto now = device.size_now();
@@ -34,6 +36,7 @@ bool answers(io::FileDevice& device) {
   return false;
 }
 
+// A value that the device does not show today does not erase the one that is recorded.
 const std::string& known(const std::string& recorded, const std::string& seen) {
   return seen.empty() ? recorded : seen;
 }
@@ -43,6 +46,7 @@ const std::string& known(const std::string& recorded, const std::string& seen) {
 Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access) {
   auto device = io::FileDevice::open(path, {access, io::Holding::exclusive});
   if (device || device.error().code != ErrorCode::device_in_use) return device;
+  // If it is in use because it is mounted, the error says where.
   const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return device;
   const auto mounts = os::mounts_of(storage->device);
@@ -79,6 +83,8 @@ std::shared_ptr<io::FileDevice> HeldMain::device() const {
 
 void HeldMain::refuse(io::BlockDevice& device) {
   const std::lock_guard lock(mutex_);
+  // Only a device that the last reopen() opened is closed. The device that was main before stays
+  // open, because its contents may be right again later.
   if (candidate_ == &device && opened_.size() > 1) {
     opened_.pop_back();
   } else {
@@ -102,11 +108,11 @@ void HeldMain::add_own_device(const std::string& path) {
   own_.push_back(path);
 }
 
-// Names of files and nodes alone are compared: a look at the file that we serve would be answered
-// by this very process, which may be waiting for main.
+// Only the names of files and nodes are compared. A look at the file that this set serves would be
+// answered by this very process, which may be waiting for main: a deadlock.
 bool HeldMain::is_own(const std::string& path) const {
   std::string backing = path;
-  // Partitions of a loop device are views of its file, too.
+  // A loop device over the served file, and each partition of one, shows the served file too.
   if (const auto storage = os::storage_of(path); storage && storage->is_block_device()) {
     if (const auto loop = os::loop_backing(storage->device)) backing = loop->path;
   }
@@ -119,10 +125,12 @@ Result<void> HeldMain::check(io::FileDevice& device, const discovery::SharedFact
   auto seen = discovery::gather_facts(device);
   if (!seen) return failure_of(seen);
   auto verdict = discovery::identify(recorded(), *seen, shared);
+  // A user's consent of earlier does not count here: acknowledged writes are at stake.
   if (verdict.by_consent) verdict.identity = discovery::Identity::unproven;
   verdict.by_consent = false;
   if (auto fine = discovery::check_main({std::move(*seen), verdict, true, false}, {}); !fine) {
-    // The contents are compared block by block before main is taken again.
+    // The engine compares the contents block by block before main is taken again, so that a changed
+    // file system UUID is no reason to refuse the device here.
     if (fine.error().code != ErrorCode::main_changed) return fine;
   }
   if (!answers(device)) return fail(ErrorCode::missing_device, "does not answer", device.path());
@@ -131,12 +139,14 @@ Result<void> HeldMain::check(io::FileDevice& device, const discovery::SharedFact
 
 Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
     const std::string& path, const discovery::SharedFacts& shared) const {
-  // Only what is main is held, if but for a moment: others may want theirs.
+  // First checked while shared: a device that is not main is never held exclusively, not even for a
+  // moment, because its user may want to open it just then.
   {
     auto seen = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
     if (!seen) return failure_of(seen);
     if (auto fine = check(**seen, shared); !fine) return failure_of(fine);
   }
+  // The path may have got another device in between, so that the held one is checked again.
   auto held = io::FileDevice::open(path, {access_, io::Holding::exclusive});
   if (!held) return held;
   if (auto fine = check(**held, shared); !fine) return failure_of(fine);
@@ -157,10 +167,11 @@ Result<io::BlockDevice*> HeldMain::reopen() {
     candidate_ = nullptr;
     was_refused = refused_ == old.get();
   }
-  // Still the same open device: nobody can have put another in its place.
+  // The descriptor has stayed open, so it is still the same device.
   if (same_answers && !was_refused) return old.get();
   auto other = find_again(*old);
-  // What it holds may be right again: a dock with another disk in it.
+  // No other device is main. The old one was refused for its contents, but they may be right again:
+  // a dock may have got the right disk back.
   if (!other && same_answers) return old.get();
   return other;
 }
@@ -168,6 +179,7 @@ Result<io::BlockDevice*> HeldMain::reopen() {
 Result<io::BlockDevice*> HeldMain::find_again(const io::FileDevice& old) {
   const discovery::RecordedMain now = recorded();
   const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  // The path where main was is tried first, then the one it was recorded with, then all others.
   std::vector<std::string> paths = discovery::block_devices();
   paths.insert(paths.begin(), {old.path(), now.fingerprint.path_hint});
   std::optional<Error> refused;
@@ -178,6 +190,8 @@ Result<io::BlockDevice*> HeldMain::find_again(const io::FileDevice& old) {
     auto held = hold_again(path, shared);
     if (!held) {
       const ErrorCode code = held.error().code;
+      // Of the many devices that are not main only these are worth telling: one that might be, and
+      // another one in main's place.
       const bool told =
           code == ErrorCode::main_unproven || (was_here && code == ErrorCode::wrong_main);
       if (told && !refused) refused = held.error();

@@ -16,41 +16,45 @@
 
 namespace dmremap::set {
 
-// Opens and holds main as a set does. Error device_mounted instead of device_in_use where it is.
+// Opens main and holds it exclusively, as a set does. If main is in use because it is mounted, the
+// error is device_mounted instead of device_in_use.
 Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access);
 
-// What is known of a device now over what was known: an attribute that cannot be learnt today keeps
-// its old value. Size and logical block are the recorded ones.
+// The recorded fingerprint of a device, updated by what was seen of it now. An attribute that
+// cannot be learnt now keeps its recorded value; size and logical block are always the recorded
+// ones.
 [[nodiscard]] format::Fingerprint merged(const format::Fingerprint& recorded,
                                          const format::Fingerprint& seen);
 
 // Thread-safe.
 class HeldMain final : public remap::MainReopener {
  public:
-  // `recorded`: what main is known by in this run, its facts of today included.
+  // `recorded`: the facts by which main is recognised in this run, those of today included.
   HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
            discovery::RecordedMain recorded);
 
-  // The one in use; it stays open as long as the caller has it.
+  // The device in use. It stays open as long as the caller holds the pointer.
   [[nodiscard]] std::shared_ptr<io::FileDevice> device() const;
   [[nodiscard]] discovery::RecordedMain recorded() const;
   [[nodiscard]] format::Fingerprint fingerprint() const { return recorded().fingerprint; }
   void set_recorded(discovery::RecordedMain recorded);
-  // What is served of the set: a file, or a device node. It is never main, nor what lies on it, and
-  // is not even looked at when main is looked for, for a look would wait for ourselves.
+  // Adds a file or device node at which the set is served. Neither it nor a loop device over it is
+  // ever main, and neither is opened when main is looked for, because that would wait for this very
+  // process.
   void add_own_device(const std::string& path);
 
-  // Main by what it is, under any node: the same attachment, or a decisive fact that is equal and
-  // none that is not. A user's word of earlier does not count here, for what is at stake is what
-  // was acknowledged. Errors: missing_device: nothing like it is there; main_unproven, wrong_main:
-  // a device is, and why it was not taken.
+  // Finds main by its identity, under any node: it has the same attachment, or a decisive fact that
+  // is equal and none that is unequal (discovery/identity.hpp). A user's consent of earlier does
+  // not count here, because acknowledged writes are at stake. Errors: missing_device, if nothing
+  // like main is there; main_unproven or wrong_main, if a device was not taken, with the reason.
   Result<io::BlockDevice*> reopen() override;
-  // Lets go of it. The one that was main all along stays open: from then on others are looked at
-  // first.
+  // Closes a device that reopen() has found. The device that was main all along stays open instead,
+  // and from then on reopen() looks for another one first.
   void refuse(io::BlockDevice& device) override;
 
  private:
-  // Whether it is main, answers, and can be served as main was. The error says why not.
+  // Checks that the device is main and responds, and that it can be served as main was. The error
+  // says why not.
   [[nodiscard]] Result<void> check(io::FileDevice& device,
                                    const discovery::SharedFacts& shared) const;
   [[nodiscard]] bool is_own(const std::string& path) const;

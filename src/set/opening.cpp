@@ -13,6 +13,8 @@ namespace dmremap::set {
 
 Result<void> check_metadata(const metadata::Survey& survey, const std::string& spare_path,
                             const OpenOptions& options) {
+  // Nothing is written with --read-only, so a set may be looked at whose metadata a writing start
+  // refuses. A doubtful or forked one may serve old data: that the user must ask for by --stale-ok.
   const auto refused = metadata::refusal(survey, spare_path);
   const bool served_anyway = options.read_only && survey.content.has_value() &&
                              !survey.newer_format &&
@@ -23,7 +25,8 @@ Result<void> check_metadata(const metadata::Survey& survey, const std::string& s
 
 namespace {
 
-// A node may have got another disk since it was looked at, and a path another file.
+// A device node may have got another disk since it was looked at, and a path another file. What was
+// learnt of the one says nothing about the other.
 Result<void> check_instance(const io::FileDevice& held,
                             const std::optional<discovery::DeviceInstance>& seen) {
   if (!seen) return {};
@@ -34,13 +37,16 @@ Result<void> check_instance(const io::FileDevice& held,
               "start the set again");
 }
 
+// True if the user named this very device with --accept-main. The user may have given another name
+// of it, so the storage is compared and not the path.
 bool is_accepted(const io::FileDevice& main, const OpenOptions& options) {
   if (options.accept_main.empty()) return false;
   const auto said = os::storage_of(options.accept_main);
   return said && said == os::storage_of(main.path());
 }
 
-// Learns what main is now; whether that will do is the rule of discovery.
+// Gathers what main shows now and compares it with what is recorded. Whether that is enough for a
+// start is decided by discovery::check_devices.
 Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOptions& options) {
   opening.main_recorded = discovery::recorded_main(opening.content());
   auto seen = discovery::gather_facts(*opening.main, discovery::DeviceUse::alone);
@@ -71,6 +77,7 @@ Result<void> check_devices(Opening& opening, const OpenOptions& options) {
 Result<Opening> open_devices(const discovery::Members& members, const OpenOptions& options) {
   const io::Access access = options.read_only ? io::Access::read_only : io::Access::read_write;
   Opening opening;
+  // Both devices are held before the spare is surveyed, so that what the survey finds stays true.
   for (const discovery::Member& member : members.spares) {
     auto spare = io::FileDevice::open(member.path, {access, io::Holding::exclusive});
     if (!spare) return failure_of(spare);
@@ -89,6 +96,7 @@ Result<Opening> open_devices(const discovery::Members& members, const OpenOption
   if (auto fine = check_metadata(opening.survey, metadata_path, options); !fine) {
     return failure_of(fine);
   }
+  // The device is the same one, but its metadata may have been written anew before it was held.
   if (opening.survey.set_uuid != members.set_uuid) {
     return fail(ErrorCode::missing_device, "no longer holds the set it held a moment ago",
                 metadata_path, "start the set again");

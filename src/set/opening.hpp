@@ -16,23 +16,24 @@
 
 namespace dmremap::set {
 
-// What was found on the held devices before anything is changed.
+// Both devices of a set, held, and all that was learnt about them. Nothing was changed on them yet.
 struct Opening {
   std::unique_ptr<io::FileDevice> main;
   std::vector<std::unique_ptr<io::FileDevice>> spares;  // by index
   metadata::Survey survey;                              // of the first
   discovery::RecordedMain main_recorded;
   discovery::DeviceFacts main_seen;
-  bool main_accepted = false;  // on the user's word alone
-  bool main_changed = false;   // and accepted
-  // What main held when the last run ended, and holds: the engine goes on from it.
+  bool main_accepted = false;  // the user named it with --accept-main
+  bool main_changed = false;   // it was written to by others, and the user accepted that
+  // Hashes of blocks that main still holds as it did when the last run ended. The engine goes on
+  // from them.
   std::vector<remap::BlockHash> evidence;
 
   [[nodiscard]] const format::Content& content() const { return *survey.content; }
 };
 
-// Whether metadata like this may be served with these options: the refusals of `start` that have
-// nothing to do with main.
+// Checks whether metadata like this may be served with these options. Errors: those refusals of
+// `start` that have nothing to do with main.
 [[nodiscard]] Result<void> check_metadata(const metadata::Survey& survey,
                                           const std::string& spare_path,
                                           const OpenOptions& options);

@@ -1,93 +1,164 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One running set: its life from open to stop. Owns the devices, the metadata store, the engine and
-// the event log.
+// One running set, from open to stop. It owns the devices, the metadata store, the engine and the
+// event log.
 //
 // Order of a start, each step leaving the set as it was until the activation commits:
 //   hold both devices; survey the spare; refuse what is doubtful; compare main's identity and its
 //   recorded print; activate (which clears the print); start the engine; only then serve.
-// Order of a stop: front ends first (not ours); flush; record main's print and the file system
-// UUID;
+// Order of a stop:
+//   front ends first (the caller ends them); flush; record main's print and the file system UUID;
 //   commit; let go of the devices.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/identity.hpp"
+#include "discovery/run_memory.hpp"
+#include "format/content.hpp"
+#include "io/file_device.hpp"
+#include "metadata/store.hpp"
+#include "metadata/survey.hpp"
 #include "remap/engine.hpp"
+#include "set/device_watch.hpp"
 #include "set/event_log.hpp"
+#include "set/event_recorder.hpp"
+#include "set/held_main.hpp"
 #include "set/status.hpp"
+#include "table/table.hpp"
 
 namespace dmremap::set {
 
+struct Opening;  // set/opening.hpp
+
 struct OpenOptions {
   bool read_only = false;  // serve what is there, write nothing anywhere
-  bool stale_ok = false;   // with read_only: a doubtful or forked set too
+  bool stale_ok = false;   // with read_only: serve a doubtful or forked set too
   // Main is opened without the right to write, and all that is written goes to the spare.
   bool main_read_only = false;
   bool degraded = false;             // accepted; a set with one spare has nothing to do without
   bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
-  // The user says that this device is main, though what is recorded cannot prove it. Empty: not
-  // said. It is recorded, so that once is enough.
+  // The device that the user says is main, though what is recorded cannot prove it; empty if the
+  // user did not say so. It is recorded, so that the user need say it only once.
   std::string accept_main;
-  // Where a run keeps what is worth having after it was killed (discovery/run_memory.hpp). Empty:
-  // nowhere.
+  // The file in which a run keeps the evidence that the next start uses if this run is killed
+  // (discovery/run_memory.hpp). Empty: none is kept.
   std::string memory_path;
 };
 
 // A moment of a run: until another write is counted, the set serves what it serves now.
 struct Moment {
   Uuid run;                  // of this opening alone
-  std::uint64_t writes = 0;  // all of them done
+  std::uint64_t writes = 0;  // that were counted, all of them done
 };
 
 // A verified copy of what the set serves, made while it ran.
 struct CopyMade {
-  Moment since;                       // when it began
+  Moment since;                       // when the copying began
   std::vector<SectorRange> left_out;  // lost or gone then
 };
 
 // Thread-safe but for stop(), which is called once, last.
 class RunningSet {
  public:
-  // Errors: the refusals of `start`; io. Nothing was written then, but for a failed activation.
+  // Errors: the refusals of `start`; io. Nothing was written then, unless the activation failed.
   static Result<std::unique_ptr<RunningSet>> open(const discovery::Members& members,
                                                   const OpenOptions& options, Clock& clock,
                                                   Random& random);
-  virtual ~RunningSet() = default;
+  // Without a stop() before, the set is left as a killed run leaves it.
+  ~RunningSet();
+  RunningSet(const RunningSet&) = delete;
+  RunningSet& operator=(const RunningSet&) = delete;
 
-  // What front ends serve, and what is done to it beside. Live as long as the set.
-  [[nodiscard]] virtual remap::Disk& disk() = 0;
-  [[nodiscard]] virtual remap::Admin& admin() = 0;
-  [[nodiscard]] virtual const std::string& name() const = 0;
-  [[nodiscard]] virtual bool read_only() const = 0;
-  [[nodiscard]] virtual Status status() const = 0;
-  [[nodiscard]] virtual EventLog& events() = 0;
+  // The virtual device that front ends serve. Lives as long as the set.
+  [[nodiscard]] remap::Disk& disk() { return *engine_; }
+  // The engine's control side: counts, conditions and what a user asks for. Lives as long as the
+  // set.
+  [[nodiscard]] remap::Admin& admin() { return *engine_; }
+  [[nodiscard]] const std::string& name() const { return content_.identity.name; }
+  [[nodiscard]] bool read_only() const { return read_only_; }
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] EventLog& events() { return events_; }
 
-  // What main is known by in this run.
-  [[nodiscard]] virtual discovery::RecordedMain recorded_main() const = 0;
-  // The set is served there: a file, or the node of a device. It is never taken for main.
-  virtual void add_own_device(const std::string& path) = 0;
+  // The facts by which main is recognised in this run.
+  [[nodiscard]] discovery::RecordedMain recorded_main() const { return main_.recorded(); }
+  // Tells the set that it is served at `path`, a file or a device node: that is never taken for
+  // main.
+  void add_own_device(const std::string& path) { main_.add_own_device(path); }
 
   // Waits for the writes in flight. Errors: device_in_use, if one of them does not end.
-  virtual Result<Moment> settle() = 0;
+  Result<Moment> settle();
 
   // The clean stop records the copy, if until then nothing was written, and no sector that it lacks
   // became readable. Errors: read_only; copy_outdated, if that is so already.
-  virtual Result<void> note_copy(CopyMade copy) = 0;
+  Result<void> note_copy(CopyMade copy);
 
-  // A front end lost data that a user had written: the stop fails with this error, and is not
-  // recorded as clean. Before stop().
-  virtual void note_unsaved(const Error& error) = 0;
+  // Tells the set that a front end lost data that a user had written: stop() then fails with this
+  // error, and is not recorded as clean. Call it before stop().
+  void note_unsaved(const Error& error) { unsaved_ = error; }
 
-  // Clean stop. No front end serves any more. Returns the first error, having done all the rest.
-  // Afterwards only destruction, which lets go of the devices.
-  virtual Result<void> stop() = 0;
+  // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails.
+  // Of several errors it returns that of the flush, else that of note_unsaved(), else that of the
+  // last commit. Afterwards only destruction is allowed, which lets go of the devices.
+  Result<void> stop();
+
+ private:
+  RunningSet(Opening opening, const OpenOptions& options, Clock& clock);
+  // Activates the metadata and starts the engine. An error leaves a set that can be opened again.
+  Result<void> begin(Random& random);
+
+  [[nodiscard]] io::FileDevice& metadata_spare() const { return *spares_.front(); }
+  void prepare_activation();
+  void make_memory();
+
+  void record_facts(format::Records& records) const;
+  void update_recorded_main(const discovery::DeviceFacts& seen);
+  Result<void> record_stop(bool flushed);
+  [[nodiscard]] bool is_current(const CopyMade& copy, const table::Table& table) const;
+  [[nodiscard]] std::optional<SectorCount> sectors_lacking_in_copy(const table::Table& table);
+
+  // The thread that watches main's file system, and one look of it.
+  void watch_main();
+  bool look_at_main(Sha256& print_seen);
+  void end_watch();
+
+  format::Content content_;     // as activated, without the table; constant once begun
+  Uuid run_;                    // constant once begun
+  metadata::Survey survey_;     // as opened
+  metadata::CopyCount copies_;  // as opened
+  HeldMain main_;
+  std::vector<std::unique_ptr<io::FileDevice>> spares_;  // by index
+  EventLog events_;
+  EventRecorder recorder_;
+  const std::vector<remap::BlockHash> evidence_;  // as opened
+  const std::string memory_path_;
+  std::optional<discovery::RunMemory> memory_;  // outlives the engine
+  const bool main_accepted_;
+  const bool main_changed_;
+  const bool read_only_;
+  const bool main_read_only_;
+  Clock& clock_;
+  std::unique_ptr<metadata::Store> store_;
+  std::unique_ptr<remap::Engine> engine_;
+  std::unique_ptr<DeviceWatch> device_watch_;
+  bool stopped_ = false;
+  std::optional<Error> unsaved_;
+
+  std::mutex copy_mutex_;
+  std::optional<CopyMade> copy_;
+
+  std::mutex watch_mutex_;
+  std::condition_variable watch_ended_;
+  bool watch_ends_ = false;
+  std::thread watch_;
 };
 
 }  // namespace dmremap::set
