@@ -25,11 +25,16 @@ bool BlockDevice::fits(Sector first, std::uint64_t bytes) const {
   return first.value <= size && bytes / kSectorBytes <= size - first.value;
 }
 
+void BlockDevice::count_error(std::atomic<std::uint64_t>& counter, IoStatus status) {
+  count(counter);
+  if (classify(status.error) == Fault::device) count(counters_.absences);
+}
+
 IoStatus BlockDevice::read(Sector first, std::span<std::byte> out) {
   if (!fits(first, out.size())) return {EINVAL};
   count(counters_.reads);
   const IoStatus status = do_read(first, out);
-  if (!status.ok()) count(counters_.read_errors);
+  if (!status.ok()) count_error(counters_.read_errors, status);
   return status;
 }
 
@@ -37,7 +42,7 @@ IoStatus BlockDevice::write(Sector first, std::span<const std::byte> data) {
   if (!fits(first, data.size())) return {EINVAL};
   count(counters_.writes);
   const IoStatus status = do_write(first, data);
-  if (!status.ok()) count(counters_.write_errors);
+  if (!status.ok()) count_error(counters_.write_errors, status);
   return status;
 }
 
@@ -48,7 +53,9 @@ void BlockDevice::read_many(std::span<ReadOp> ops) {
   }
   do_read_many(ops);
   for (const ReadOp& op : ops) {
-    if (!op.status.ok() && fits(op.first, op.out.size())) count(counters_.read_errors);
+    if (!op.status.ok() && fits(op.first, op.out.size())) {
+      count_error(counters_.read_errors, op.status);
+    }
   }
 }
 
@@ -59,7 +66,9 @@ void BlockDevice::write_many(std::span<WriteOp> ops) {
   }
   do_write_many(ops);
   for (const WriteOp& op : ops) {
-    if (!op.status.ok() && fits(op.first, op.data.size())) count(counters_.write_errors);
+    if (!op.status.ok() && fits(op.first, op.data.size())) {
+      count_error(counters_.write_errors, op.status);
+    }
   }
 }
 
@@ -78,7 +87,7 @@ void BlockDevice::do_write_many(std::span<WriteOp> ops) {
 IoStatus BlockDevice::flush() {
   count(counters_.flushes);
   const IoStatus status = do_flush();
-  if (!status.ok()) count(counters_.write_errors);
+  if (!status.ok()) count_error(counters_.write_errors, status);
   return status;
 }
 
@@ -86,7 +95,9 @@ IoStatus BlockDevice::write_zeroes(SectorRange range) {
   if (!fits(range.first, range.count.bytes())) return {EINVAL};
   count(counters_.writes);
   const IoStatus status = do_write_zeroes(range);
-  if (!status.ok() && classify(status.error) != Fault::unsupported) count(counters_.write_errors);
+  if (!status.ok() && classify(status.error) != Fault::unsupported) {
+    count_error(counters_.write_errors, status);
+  }
   return status;
 }
 
@@ -94,7 +105,9 @@ IoStatus BlockDevice::discard(SectorRange range) {
   if (!fits(range.first, range.count.bytes())) return {EINVAL};
   count(counters_.writes);
   const IoStatus status = do_discard(range);
-  if (!status.ok() && classify(status.error) != Fault::unsupported) count(counters_.write_errors);
+  if (!status.ok() && classify(status.error) != Fault::unsupported) {
+    count_error(counters_.write_errors, status);
+  }
   return status;
 }
 

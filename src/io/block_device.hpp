@@ -30,6 +30,7 @@ struct IoCounters {
   std::atomic<std::uint64_t> flushes{0};
   std::atomic<std::uint64_t> read_errors{0};
   std::atomic<std::uint64_t> write_errors{0};  // failed writes, zeroes, discards and flushes
+  std::atomic<std::uint64_t> absences{0};      // those of both whose errno says: not there
 };
 
 // Some of several requests that go at once; `status` is the answer.
@@ -95,6 +96,8 @@ class BlockDevice {
   virtual IoStatus do_discard(SectorRange range) = 0;
 
   [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const;
+  // Of a request that was issued and failed.
+  void count_error(std::atomic<std::uint64_t>& counter, IoStatus status);
 
   std::string path_;
   Geometry geometry_;

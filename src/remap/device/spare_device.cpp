@@ -79,7 +79,10 @@ void SpareDevice::note_absence() {
 io::Fault SpareDevice::diagnose(int error) {
   const io::Fault fault = io::classify(error);
   if (fault != io::Fault::unknown) return fault;
-  return probe_.alive(device_, any_unit) ? io::Fault::media : io::Fault::device;
+  if (probe_.alive(device_, any_unit)) return io::Fault::media;
+  // No errno said so yet.
+  note_absence();
+  return io::Fault::device;
 }
 
 }  // namespace dmremap::remap

@@ -36,11 +36,20 @@ class SpareDevice {
   // written.
   FlushGate::UserFlush flush_for_user(FlushGate::Mark heard);
   // What an error comes to, never `unknown`: where the errno says nothing, the spare is probed.
-  // `media`: the sector is bad. `device`: the spare is not there; nothing trips.
+  // `media`: the sector is bad. `device`: the spare is not there, which is noted; nothing trips.
   io::Fault diagnose(int error);
   // The spare was not there. What was only in its cache may be lost even if it is back by now, and
   // no flush of it would say so: the next one of a user fails.
   void note_absence();
+  // Does what may ask the device past this one, as the metadata's store does, and notes an absence
+  // that it met.
+  template <typename Action>
+  auto watch_for_absence(const Action& action) {
+    const std::uint64_t before = device_.counters().absences.load();
+    auto result = action();
+    if (device_.counters().absences.load() != before) note_absence();
+    return result;
+  }
 
   const SpareIndex index;
   FlushGate gate;

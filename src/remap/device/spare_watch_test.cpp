@@ -129,6 +129,21 @@ TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareWasAwayUnseen) {
   EXPECT_TRUE(unseen.engine->flush().ok());
 }
 
+// The kernel says no more than EIO of a disk that it has set offline.
+TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareDidNotAnswerUnseen) {
+  Rig unseen;
+  unseen.start();
+  unseen.main.fail_writes({{64}, {8}}, ENODATA);
+  ASSERT_EQ(unseen.write(64, 8, 2), 0);
+  ASSERT_TRUE(unseen.engine->flush().ok());
+  ASSERT_EQ(unseen.write(64, 8, 3), 0);
+  unseen.spare.set_hook([](const sim::Request&) { return io::IoStatus{EIO}; });
+  EXPECT_LT(unseen.read(64, 8), 0);
+  unseen.spare.set_hook({});
+  EXPECT_FALSE(unseen.engine->flush().ok());
+  EXPECT_TRUE(unseen.engine->flush().ok());
+}
+
 // A write that was under way as the spare was seen to be away is not acknowledged: what it wrote
 // may be lost, and the flush that failed for it may be over.
 TEST_F(SpareWatchTest, Promise3_AWriteDuringWhichTheSpareWasAwayFails) {
@@ -180,6 +195,28 @@ TEST_F(SpareWatchTest, Promise4_AWriteThatBeganAfterTheSpareWasAwayIsTaken) {
   EXPECT_GT(first_error, 0) << "it was under way";
   busy.spare.set_hook({});
   EXPECT_EQ(busy.read(72), 4);
+}
+
+// Only the metadata met it.
+TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareWasAwayDuringACommit) {
+  Rig unseen;
+  unseen.start();
+  unseen.main.fail_writes({{64}, {8}}, ENODATA);
+  ASSERT_EQ(unseen.write(64, 8, 2), 0);
+  ASSERT_TRUE(unseen.engine->flush().ok());
+  ASSERT_EQ(unseen.write(64, 8, 3), 0);
+  unseen.main.fail_reads({{128}, {8}}, ENODATA);
+  std::atomic<int> refused = 0;
+  unseen.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != sim::Request::Kind::write) return {};
+    ++refused;
+    return {ENODEV};
+  });
+  EXPECT_LT(unseen.read(128), 0);
+  EXPECT_GT(refused, 0);
+  unseen.spare.set_hook({});
+  EXPECT_FALSE(unseen.engine->flush().ok());
+  EXPECT_TRUE(unseen.engine->flush().ok());
 }
 
 TEST_F(SpareWatchTest, AfterASpareWasAwayAFlushIsGoodIfNothingWasUnflushed) {

@@ -104,9 +104,15 @@ SpareTrial Remapper::run_trial(SpareIndex spare) {
   return out;
 }
 
+bool Remapper::is_alone() {
+  return path_.spares.metadata_spare()
+      .watch_for_absence([this] { return store_.check_alone(); })
+      .has_value();
+}
+
 SpareTrial Remapper::try_spare_now(SpareDevice& spare) {
   if (!path_.writable()) return {};
-  if (store_.check_alone()) return remap::try_spare(path_, spare);
+  if (is_alone()) return remap::try_spare(path_, spare);
   lose_store();
   // Its metadata is not ours, or cannot be read. A device that is there says so otherwise.
   if (spare.diagnose(EIO) == io::Fault::device)
@@ -171,7 +177,7 @@ void Remapper::execute(const Jobs& all) {
   }
   // Data goes to sectors that are free by the last commit; if it is not the last any more, they may
   // be somebody else's by now.
-  if (!store_.check_alone()) {
+  if (!is_alone()) {
     path_.spares.metadata_spare().trouble.sign();
     lose_store();
     for (Job* job : jobs) job->outcome = Outcome::failed;
@@ -218,8 +224,9 @@ Remapper::Recording Remapper::record(const Jobs& jobs, const table::Table& table
   }
   renew_evidence(records, jobs);
   // No other flush of this spare meanwhile: it could take the error that the commit must see.
-  auto alone = path_.spares.metadata_spare().gate.exclusive();
-  const auto committed = store_.commit(records, table);
+  SpareDevice& spare = path_.spares.metadata_spare();
+  auto alone = spare.gate.exclusive();
+  const auto committed = spare.watch_for_absence([&] { return store_.commit(records, table); });
   alone.unlock();
   if (committed) {
     base_ = std::move(records);

@@ -67,6 +67,8 @@ class Remapper {
   void execute(const Jobs& all);
   // Does those that are trials, and returns the others.
   [[nodiscard]] Jobs run_trials(const Jobs& jobs);
+  // Whether the last commit of the store is still the last one on the spare.
+  [[nodiscard]] bool is_alone();
   [[nodiscard]] SpareTrial try_spare_now(SpareDevice& spare);
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
   enum class Recording { done, full, failed };
