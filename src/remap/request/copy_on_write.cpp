@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
 
 #include "base/aligned_buffer.hpp"
 #include "base/sector_parts.hpp"
@@ -89,6 +90,7 @@ std::optional<Outcome> CopyOnWrite::store_chunk(SectorRange chunk, std::span<con
         return std::nullopt;
     }
   }
+  const std::lock_guard one_copy(one_copy_);
   AlignedBuffer buffer(chunk.count.bytes());
   // Half of the time that is left: the spare needs some, too.
   const std::uint64_t until_ns = after_part(2, deadline_ns);

@@ -37,10 +37,12 @@ struct ChunkRoom {
 // that the spare and the table would be full at the same time, and at most 1 MiB.
 [[nodiscard]] SectorCount chunk_size(const ChunkRoom& room, SectorCount block);
 
+// Thread-safe.
 class CopyOnWrite {
  public:
   // Both outlive this.
-  CopyOnWrite(DataPath& path, Remapper& remapper) : path_(path), remapper_(remapper) {}
+  CopyOnWrite(DataPath& path, Remapper& remapper)
+      : path_(path), remapper_(remapper), one_copy_(path.scheduling) {}
 
   // `items`: what one write brought and main refused, of kind `store`, in order. The caller has no
   // pin. Another outcome than `done`: some of it may be on the spare all the same. Nothing: another
@@ -62,6 +64,8 @@ class CopyOnWrite {
 
   DataPath& path_;
   Remapper& remapper_;
+  // A chunk is up to 16 MiB of memory: on the I/O path there is room for one (promise 11).
+  Mutex one_copy_;
 };
 
 }  // namespace dmremap::remap

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/sector_parts.hpp"
-#include "remap/request/copy_on_write.hpp"
 #include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
@@ -144,7 +143,7 @@ io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainde
 }
 
 Outcome WritePath::copy_and_store(std::span<const Item> items, std::uint64_t deadline_ns) {
-  const auto copied = CopyOnWrite(path_, *remapper_).store(items, deadline_ns);
+  const auto copied = copy_on_write_->store(items, deadline_ns);
   if (copied) return *copied;
   // Promise 4: a drive that does not answer a request beside it is no reason to fail this one.
   const SectorRange range{items.front().range.first,

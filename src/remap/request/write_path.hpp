@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "remap/data_path.hpp"
+#include "remap/request/copy_on_write.hpp"
 #include "remap/writer/quiesced_range.hpp"
 #include "remap/writer/remapper.hpp"
 #include "table/route.hpp"
@@ -17,7 +18,9 @@ namespace dmremap::remap {
 class WritePath {
  public:
   // `remapper` null: read-only.
-  WritePath(DataPath& path, Remapper* remapper) : path_(path), remapper_(remapper) {}
+  WritePath(DataPath& path, Remapper* remapper) : path_(path), remapper_(remapper) {
+    if (remapper != nullptr) copy_on_write_.emplace(path, *remapper);
+  }
 
   // All require ranges of whole units inside main.
   io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua);
@@ -76,6 +79,7 @@ class WritePath {
 
   DataPath& path_;
   Remapper* remapper_;
+  std::optional<CopyOnWrite> copy_on_write_;
 };
 
 }  // namespace dmremap::remap
