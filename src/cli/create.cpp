@@ -95,7 +95,7 @@ Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
   return {};
 }
 
-void print(const set::Created& created, bool json) {
+void print(const set::CreateResult& created, bool json) {
   const format::Identity& identity = created.identity;
   if (!json) {
     for (const std::string& text : created.warnings) warn(text);

@@ -19,8 +19,8 @@ namespace {
 constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
 
 // Chooses the spare among the devices with metadata.
-Result<Spare> take_chosen(const std::vector<const CandidateFacts*>& holders,
-                          const std::string& where) {
+Result<Spare> chosen_spare(const std::vector<const CandidateFacts*>& holders,
+                           const std::string& where) {
   std::vector<SpareFact> facts;
   facts.reserve(holders.size());
   for (const CandidateFacts* one : holders) facts.push_back(spare_fact(*one));
@@ -123,7 +123,7 @@ Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look
   if (holders.empty()) {
     return tl::unexpected(unread && blank.size() == 1 ? *unread : no_spare_among(blank));
   }
-  auto spare = take_chosen(holders, fmt::format("{}", fmt::join(given, ", ")));
+  auto spare = chosen_spare(holders, fmt::format("{}", fmt::join(given, ", ")));
   if (!spare) return spare;
   for (const std::string& path : paths) {
     if (path != spare->path) spare->others.push_back(path);
@@ -148,7 +148,7 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
     const SpareFact spare = spare_fact(facts);
     if (spare.name == name || (uuid && spare.set_uuid == *uuid)) holders.push_back(&facts);
   }
-  return take_chosen(holders, name);
+  return chosen_spare(holders, name);
 }
 
 std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search,

@@ -47,8 +47,8 @@ std::string offset_suffix(std::uint64_t sectors) {
 std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
                                    std::uint64_t first_sector, int layers);
 
-// A loop device is what it is a view of. A file that was deleted or lies in another mount namespace
-// cannot be looked at.
+// The names of the file or device that a loop device shows, which are the loop device's names, too.
+// There are none if that was deleted or lies in another mount namespace: it cannot be opened then.
 std::vector<Fact> names_below_loop(dev_t device, std::uint64_t first_sector, int layers) {
   const auto backing = os::loop_backing(device);
   if (!backing || layers == 0) return {};
@@ -63,7 +63,7 @@ std::vector<Fact> names_below_loop(dev_t device, std::uint64_t first_sector, int
                           first_sector + backing->offset / kSectorBytes, layers - 1);
 }
 
-// Of whatever holds the bytes: names of the disk or file, and where on it they begin.
+// The names of the disk or file that holds the bytes, and where on it they begin.
 std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
                                    std::uint64_t first_sector, int layers) {
   if (!is_block_device) return file_names(fd, offset_suffix(first_sector));
@@ -81,7 +81,7 @@ std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
   return facts;
 }
 
-// The order is the order of importance: what does not fit the metadata is left out from the end.
+// The kinds are numbered by importance. What does not fit the metadata is left out from the end.
 void sort_decisive_first(std::vector<Fact>& facts) {
   std::ranges::stable_sort(facts, {}, &Fact::kind);
 }

@@ -19,7 +19,8 @@ void add(std::vector<std::string>& paths, const std::string& path) {
   if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
 }
 
-// Mains are left out: each of their sectors that need not be read may be a minute saved.
+// The mains that are remembered are left out: each sector of them that need not be read may save a
+// minute.
 std::vector<std::string> places_to_look(const Hints& hints) {
   std::vector<std::string> out = block_devices();
   for (const std::string& name : hints.names()) {
@@ -32,7 +33,7 @@ std::vector<std::string> places_to_look(const Hints& hints) {
   return out;
 }
 
-// Main as a start would choose it; none: it could not, and why is told.
+// Chooses main as a start would. If that fails, the problem of the set says why.
 std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare,
                                           const Hints& hints, DeviceLook& look) {
   const auto hint = hints.find(set.name);
@@ -51,7 +52,7 @@ std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare
   return std::move(candidates[*chosen]);
 }
 
-// What a start finds on devices that it holds.
+// Makes the checks that a start makes on devices that it holds.
 std::optional<Error> refused_at_start(const MainCandidate& main, const Spare& spare,
                                       DeviceLook& look, const std::string& memory_path) {
   look.open({main.device.path, spare.path});
@@ -62,15 +63,15 @@ std::optional<Error> refused_at_start(const MainCandidate& main, const Spare& sp
   const io::Geometry seen = main_device.geometry();
   const auto checked = check_devices(main_device, main, *look.device(spare.path), spare.survey,
                                      {{}, false, memory_path});
-  // Another set may look at the same device.
+  // Another set may look at the same device later.
   main_device.serve_as(seen);
   return checked ? std::nullopt : std::optional(checked.error());
 }
 
 // All of `holders` hold metadata of one set.
 DiscoveredSet describe(const std::vector<const CandidateFacts*>& holders,
-                       const std::vector<std::string>& others, const Hints& hints, const Runs& runs,
-                       DeviceLook& look) {
+                       const std::vector<std::string>& others, const Hints& hints,
+                       const RunLookup& runs, DeviceLook& look) {
   DiscoveredSet out;
   std::vector<SpareFact> facts;
   for (const CandidateFacts* device : holders) {
@@ -102,7 +103,8 @@ DiscoveredSet describe(const std::vector<const CandidateFacts*>& holders,
 
 }  // namespace
 
-Discovery discover(const std::vector<std::string>& paths, const Hints& hints, const Runs& runs) {
+Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
+                   const RunLookup& runs) {
   Discovery out;
   std::vector<std::string> places;
   for (const std::string& path : paths) add(places, os::absolute(path));
@@ -114,7 +116,7 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints, co
   for (const std::string& path : places) {
     const CandidateFacts& facts = look.facts().at(path);
     if (const auto failed = facts.unsurveyed()) {
-      // A main that does not read is what all this is for: it is one all the same, if it was named.
+      // Unreadable sectors are no error here: a device that was named may be the failing main.
       if (!paths.empty()) blank.push_back(path);
       const bool hardly = failed->code == ErrorCode::io;
       if (!paths.empty() && !hardly) out.others.push_back(*failed);

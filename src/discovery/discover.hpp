@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which sets there are, whether they are whole, and why not. Only looks: nothing is held or
-// written, and no path is identity (promise 8); a start checks all of it again on devices it holds.
+// Finds all sets on this host, and for each whether a start would take it, or why not. Devices are
+// only read: nothing is held or written, and no path is identity (promise 8). A start checks all of
+// it again on devices that it holds.
 #pragma once
 
 #include <functional>
@@ -14,12 +15,14 @@
 
 namespace dmremap::discovery {
 
+// A device that may be the main of a set.
 struct DiscoveredMain {
   std::string path;
   IdentityVerdict verdict;
   bool chosen = false;
 };
 
+// A set of which at least one spare was found.
 struct DiscoveredSet {
   std::string name;  // empty: not one whole commit was found
   Uuid uuid;
@@ -28,7 +31,7 @@ struct DiscoveredSet {
   std::string main;                   // likewise
   std::vector<DiscoveredMain> mains;  // looked at; those of another kind only if they were named
   bool running = false;
-  std::optional<Error> problem;  // why a start would refuse it; none: it is whole
+  std::optional<Error> problem;  // why a start would refuse it; empty if it is whole
 
   [[nodiscard]] bool whole() const { return !running && !problem; }
 };
@@ -38,16 +41,17 @@ struct Discovery {
   std::vector<Error> others;        // devices with damaged metadata, or that cannot be looked at
 };
 
-// What this host knows of the runs of a set.
-struct Runs {
-  // Whether a process serves that set now: its main is not read then.
+// How to look up what this host knows about the runs of a set.
+struct RunLookup {
+  // True if a process serves that set now; its main is not read then.
   std::function<bool(const std::string& name, const Uuid& uuid)> is_running;
-  // Where a run of that name that was killed left what it knew (run_memory.hpp); empty: nowhere.
+  // The file in which a killed run of that name left its evidence (run_memory.hpp); empty if there
+  // is none.
   std::function<std::string(const std::string& name)> memory_path;
 };
 
-// On these devices; without any, on every block device and where sets were last seen.
+// Looks at these devices; if `paths` is empty, at every block device and where sets were last seen.
 [[nodiscard]] Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
-                                 const Runs& runs);
+                                 const RunLookup& runs);
 
 }  // namespace dmremap::discovery

@@ -21,20 +21,20 @@ namespace {
 using format::DeviceKind;
 using format::Fingerprint;
 
-enum class Probed { found, nothing, unreadable };
+enum class ProbeResult { found, nothing, unreadable };
 
-Probed probed(int outcome) {
-  if (outcome == 0) return Probed::found;
+ProbeResult probed(int outcome) {
+  if (outcome == 0) return ProbeResult::found;
   // -2: several contradict each other, which names none of them.
-  return outcome == 1 || outcome == -2 ? Probed::nothing : Probed::unreadable;
+  return outcome == 1 || outcome == -2 ? ProbeResult::nothing : ProbeResult::unreadable;
 }
 
-Probed probe_superblocks(Probe& probe) {
+ProbeResult probe_superblocks(Probe& probe) {
   ::blkid_probe_enable_superblocks(probe.get(), 1);
   ::blkid_probe_set_superblocks_flags(probe.get(),
                                       BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
-  const Probed all = probed(::blkid_do_safeprobe(probe.get()));
-  if (all != Probed::unreadable) return all;
+  const ProbeResult all = probed(::blkid_do_safeprobe(probe.get()));
+  if (all != ProbeResult::unreadable) return all;
   // RAID superblocks lie at the end of a device, and one bad sector there is no reason to know
   // nothing: file systems alone, the first that is found.
   ::blkid_reset_probe(probe.get());
@@ -91,18 +91,18 @@ Contents read_contents(const io::FileDevice& device, DeviceUse use) {
   Contents out;
   auto probe = Probe::open(device, use);
   if (!probe) return out;
-  const Probed superblocks = probe_superblocks(*probe);
+  const ProbeResult superblocks = probe_superblocks(*probe);
   out.type = probe->value("TYPE");
   out.uuid = probe->value("UUID");
   out.label = probe->value("LABEL");
-  if (superblocks == Probed::found) return out;
+  if (superblocks == ProbeResult::found) return out;
 
   auto table = Probe::open(device, use);
   if (!table) return out;
   ::blkid_probe_enable_superblocks(table->get(), 0);
   ::blkid_probe_enable_partitions(table->get(), 1);
-  const Probed tables = probed(::blkid_do_safeprobe(table->get()));
-  if (superblocks == Probed::unreadable || tables == Probed::unreadable) {
+  const ProbeResult tables = probed(::blkid_do_safeprobe(table->get()));
+  if (superblocks == ProbeResult::unreadable || tables == ProbeResult::unreadable) {
     return {std::string(kUnreadableFileSystem), {}, {}, false};
   }
   return {table->value("PTTYPE"), table->value("PTUUID"), {}, true};

@@ -15,7 +15,7 @@ namespace dmremap::discovery {
 
 namespace {
 
-struct Unreference {
+struct UdevDeleter {
   void operator()(udev* context) const { ::udev_unref(context); }
   void operator()(udev_device* device) const { ::udev_device_unref(device); }
 };
@@ -28,11 +28,11 @@ std::string first_property(udev_device* device, std::initializer_list<const char
   return {};
 }
 
-using UdevDevice = std::unique_ptr<udev_device, Unreference>;
+using UdevDevice = std::unique_ptr<udev_device, UdevDeleter>;
 
 // Null: udev does not know it.
 UdevDevice find_in_udev(dev_t device) {
-  const std::unique_ptr<udev, Unreference> context(::udev_new());
+  const std::unique_ptr<udev, UdevDeleter> context(::udev_new());
   if (context == nullptr) return nullptr;
   return UdevDevice(::udev_device_new_from_devnum(context.get(), 'b', device));
 }

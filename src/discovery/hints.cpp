@@ -99,10 +99,10 @@ std::string Hints::name_of(const std::string& name_or_uuid) const {
 void Hints::remember(const std::string& name, const Hint& hint) const {
   std::error_code ignored;
   fs::create_directories(directory_, ignored);
-  // Serial numbers and paths are nobody else's business.
+  // Hints hold serial numbers and paths, which other users need not see.
   fs::permissions(directory_, fs::perms::owner_all, ignored);
   const fs::path target = fs::path(directory_) / name;
-  // A leading dot: never a set's name, so a crash here leaves nothing that is taken for a hint.
+  // No set's name begins with a dot, so what a crash leaves here is not taken for a hint.
   const fs::path draft = fs::path(directory_) / ("." + name + "." + std::to_string(::getpid()));
   json out{{"main", hint.main_path}, {"spare", hint.spare_path}, {"mount", hint.mount_path}};
   if (hint.set_uuid) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where the devices of a set were last seen, one small file a set in the runtime directory. Hints
-// and nothing more: whatever is found there is checked by what the devices themselves say.
+// Remembers where the devices of each set were last seen, in one small file per set in the runtime
+// directory. These are hints and nothing more: whatever they lead to is checked by what the devices
+// themselves show.
 #pragma once
 
 #include <optional>
@@ -23,8 +24,8 @@ struct Hint {
   std::string main_path;
   std::string spare_path;
   std::string mount_path;  // where the device was last served; empty: never
-  // Which set it is, and what its main is known by: so that main is known for what it is when the
-  // spare is not there. None in what earlier versions wrote.
+  // The set, and the facts by which its main is recognised, so that main is known as the main of a
+  // set even when the spare is not there. Missing in hints that earlier versions wrote.
   std::optional<Uuid> set_uuid = {};
   RecordedMain main = {};
 
@@ -37,12 +38,12 @@ class Hints {
   // `directory` may not exist yet.
   explicit Hints(std::string directory) : directory_(std::move(directory)) {}
 
-  // None: no hint, or one that cannot be understood.
+  // Empty if there is no hint, or one that cannot be understood.
   [[nodiscard]] std::optional<Hint> find(const std::string& name) const;
-  // The name of the set that is meant by its name or, where no set has that name, by its UUID. The
-  // text itself if there is no hint of such a set.
+  // The name of the set that is meant by its name or, where no set has that name, by its UUID.
+  // Returns the text itself if there is no hint of such a set.
   [[nodiscard]] std::string name_of(const std::string& name_or_uuid) const;
-  // Best effort: a hint that cannot be written only costs convenience.
+  // A hint that cannot be written only costs convenience, so errors are ignored.
   void remember(const std::string& name, const Hint& hint) const;
   void forget(const std::string& name) const;
   // Sorted.

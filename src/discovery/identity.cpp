@@ -58,7 +58,7 @@ Facts meaningful(const Facts& facts, const SharedFacts& shared) {
 }
 
 // `unknown`: one side has no such fact, which contradicts nothing.
-enum class Compared { unknown, equal, unequal };
+enum class FactMatch { unknown, equal, unequal };
 
 // Compares the recorded facts with those of today, kind by kind, and writes what agrees and what
 // differs into the verdict, for messages.
@@ -68,15 +68,15 @@ class Comparison {
       : recorded_(recorded), seen_(seen), verdict_(verdict) {}
 
   // A device may have several names of one kind; one that is in both lists is enough.
-  Compared compare(FactKind kind) {
+  FactMatch compare(FactKind kind) {
     const auto before = values_of(recorded_, kind);
     const auto now = values_of(seen_, kind);
-    if (before.empty() || now.empty()) return Compared::unknown;
+    if (before.empty() || now.empty()) return FactMatch::unknown;
     const auto equal = std::ranges::find_first_of(now, before);
     const std::string name(format::name_of(kind));
     if (equal != now.end()) {
       verdict_.agrees.push_back(speaks(kind) ? name + " " + *equal : name);
-      return Compared::equal;
+      return FactMatch::equal;
     }
     // Another attachment is no difference to tell: every boot and every replug makes one.
     if (kind != FactKind::attachment) {
@@ -84,7 +84,7 @@ class Comparison {
           speaks(kind) ? fmt::format("{} is {}, recorded was {}", name, now.front(), before.front())
                        : "it is another " + name);
     }
-    return Compared::unequal;
+    return FactMatch::unequal;
   }
 
  private:
@@ -101,38 +101,38 @@ class Comparison {
 // Compares a name without a type, as format version 1 records it, with all names of today that
 // `fits` allows. If it is equal to one of them, that proves the device; if it is unequal to all of
 // them, that contradicts it; both as version 1 had it.
-Compared compare_untyped(const std::string& recorded, const Facts& seen, bool (*fits)(FactKind),
-                         std::string_view name, IdentityVerdict& verdict) {
+FactMatch compare_untyped(const std::string& recorded, const Facts& seen, bool (*fits)(FactKind),
+                          std::string_view name, IdentityVerdict& verdict) {
   Facts names;
   std::ranges::copy_if(seen, std::back_inserter(names),
                        [fits](const Fact& fact) { return fits(fact.kind); });
-  if (recorded.empty() || is_placeholder(recorded) || names.empty()) return Compared::unknown;
+  if (recorded.empty() || is_placeholder(recorded) || names.empty()) return FactMatch::unknown;
   const bool equal =
       std::ranges::any_of(names, [&](const Fact& fact) { return fact.value == recorded; });
   if (equal) {
     verdict.agrees.push_back(fmt::format("{} {}", name, recorded));
-    return Compared::equal;
+    return FactMatch::equal;
   }
   verdict.differs.push_back(
       fmt::format("{} is {}, recorded was {}", name, names.front().value, recorded));
-  return Compared::unequal;
+  return FactMatch::unequal;
 }
 
 // The outcome of all comparisons of decisive facts. Both may be true; then `unequal` counts.
-struct Decisive {
+struct DecisiveMatch {
   bool equal = false;
   bool unequal = false;
 
-  void note(Compared compared) {
-    equal = equal || compared == Compared::equal;
-    unequal = unequal || compared == Compared::unequal;
+  void note(FactMatch compared) {
+    equal = equal || compared == FactMatch::equal;
+    unequal = unequal || compared == FactMatch::unequal;
   }
 };
 
 // Compares the names of the whole device, or of the disk that a partition lies on.
-Decisive compare_device_names(const RecordedMain& recorded, const Facts& seen,
-                              Comparison& comparison, IdentityVerdict& verdict) {
-  Decisive out;
+DecisiveMatch compare_device_names(const RecordedMain& recorded, const Facts& seen,
+                                   Comparison& comparison, IdentityVerdict& verdict) {
+  DecisiveMatch out;
   if (recorded.only_fingerprint) {
     out.note(compare_untyped(
         recorded.fingerprint.wwn, seen,
@@ -158,9 +158,9 @@ Decisive compare_device_names(const RecordedMain& recorded, const Facts& seen,
 // disk are also shown by each of its partitions, so for a partition they prove nothing until its
 // start or its UUID is equal too.
 void compare_places(const RecordedMain& recorded, const Facts& seen, Comparison& comparison,
-                    Decisive& decisive, IdentityVerdict& verdict) {
-  const Compared uuid = comparison.compare(FactKind::partition_uuid);
-  const Compared start = comparison.compare(FactKind::partition_start);
+                    DecisiveMatch& decisive, IdentityVerdict& verdict) {
+  const FactMatch uuid = comparison.compare(FactKind::partition_uuid);
+  const FactMatch start = comparison.compare(FactKind::partition_start);
   const auto has_place = [](const Facts& facts) {
     return std::ranges::any_of(facts, [](const Fact& f) { return is_partition_place(f.kind); });
   };
@@ -175,9 +175,9 @@ void compare_places(const RecordedMain& recorded, const Facts& seen, Comparison&
     return;
   }
   if (!is_part) return;
-  if (uuid == Compared::equal || start == Compared::equal) return;
+  if (uuid == FactMatch::equal || start == FactMatch::equal) return;
   decisive.equal = false;
-  decisive.unequal = decisive.unequal || uuid == Compared::unequal || start == Compared::unequal;
+  decisive.unequal = decisive.unequal || uuid == FactMatch::unequal || start == FactMatch::unequal;
 }
 
 // Compares the UUID of what lies on the device. That supports or raises a doubt, but never decides,
@@ -229,8 +229,8 @@ void compare_geometry(const RecordedMain& recorded, const DeviceFacts& seen,
 // True if the consent that a user gave once still covers this device. It was given for a device
 // without an identity of its own, so all that can be compared must be as it was then: the geometry,
 // the file system UUID, and the port or path. After an unclean stop even that is not enough.
-bool is_as_the_user_said(const RecordedMain& recorded, const DeviceFacts& seen,
-                         const IdentityVerdict& verdict) {
+bool is_covered_by_consent(const RecordedMain& recorded, const DeviceFacts& seen,
+                           const IdentityVerdict& verdict) {
   if (!recorded.no_identity || !recorded.stopped_cleanly || verdict.resized || verdict.reblocked ||
       verdict.contents_changed || recorded.fingerprint.fs_uuid.empty()) {
     return false;
@@ -315,18 +315,18 @@ IdentityVerdict identify(const RecordedMain& recorded, const DeviceFacts& seen,
   const Facts before = meaningful(recorded.facts, shared);
   const Facts now = meaningful(seen.facts, shared);
   Comparison comparison(before, now, out);
-  Decisive decisive = compare_device_names(recorded, now, comparison, out);
+  DecisiveMatch decisive = compare_device_names(recorded, now, comparison, out);
   compare_places(recorded, now, comparison, decisive, out);
   // A device that was never detached cannot have been replaced by another. If its names differ
   // nevertheless, the driver shows them differently today.
-  if (comparison.compare(FactKind::attachment) == Compared::equal) decisive = {true, false};
+  if (comparison.compare(FactKind::attachment) == FactMatch::equal) decisive = {true, false};
   compare_contents(recorded, seen, out);
   compare_geometry(recorded, seen, out);
   if (decisive.unequal) {
     out.identity = Identity::different;
   } else if (decisive.equal) {
     out.identity = Identity::same;
-  } else if (is_as_the_user_said(recorded, seen, out)) {
+  } else if (is_covered_by_consent(recorded, seen, out)) {
     out.identity = Identity::same;
     out.by_consent = true;
   }

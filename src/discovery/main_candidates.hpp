@@ -24,7 +24,7 @@ struct MainPlace {
 // What is known about the main that is looked for.
 struct WantedMain {
   RecordedMain recorded;
-  Beneath spare_beneath;
+  StorageStack spare_beneath;
   // The device that the user says is main (--accept-main); may be empty.
   std::string accepted_path;
 };

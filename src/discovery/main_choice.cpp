@@ -16,13 +16,14 @@ using Candidates = std::vector<MainCandidate>;
 // The indices of the candidates for which `condition` holds. Several views of one device count
 // once, or a loop device and its file would look like main and its copy.
 template <typename Condition>
-std::vector<std::size_t> those(const Candidates& candidates, const Condition& condition) {
+std::vector<std::size_t> candidates_where(const Candidates& candidates,
+                                          const Condition& condition) {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (condition(candidates[i])) found.push_back(i);
   }
   return topmost_views(
-      found, [&](std::size_t i) -> const Beneath& { return candidates[i].device.beneath; });
+      found, [&](std::size_t i) -> const StorageStack& { return candidates[i].device.beneath; });
 }
 
 std::string paths_of(const Candidates& candidates, const std::vector<std::size_t>& among) {
@@ -34,8 +35,9 @@ std::string paths_of(const Candidates& candidates, const std::vector<std::size_t
 
 // The error for several devices that all could be main: one of them may hold older data, and
 // nothing tells which.
-tl::unexpected<Error> several(const Candidates& candidates, const std::vector<std::size_t>& found,
-                              const std::string& where) {
+tl::unexpected<Error> ambiguous_mains(const Candidates& candidates,
+                                      const std::vector<std::size_t>& found,
+                                      const std::string& where) {
   return fail(ErrorCode::ambiguous,
               fmt::format("{} both look like the main device", paths_of(candidates, found)), where,
               "disconnect the copy, or say which it is: --accept-main PATH");
@@ -54,10 +56,10 @@ std::string descriptions(const Candidates& candidates, const std::vector<std::si
 
 // The error for no candidate that proves to be main. The most helpful one goes first: a device that
 // may be main, then one that is not, then none at all.
-tl::unexpected<Error> none(const Candidates& candidates, const std::string& where) {
+tl::unexpected<Error> no_main_error(const Candidates& candidates, const std::string& where) {
   // Of the devices that nothing proves or contradicts, these are worth telling: the named ones, and
   // those with main's size and contents.
-  const auto open = those(candidates, [](const MainCandidate& c) {
+  const auto open = candidates_where(candidates, [](const MainCandidate& c) {
     return c.verdict.identity == Identity::unproven &&
            (c.named || (!c.verdict.resized && !c.verdict.contents_changed));
   });
@@ -70,7 +72,7 @@ tl::unexpected<Error> none(const Candidates& candidates, const std::string& wher
                 fmt::format("if it is the disk itself and no copy of it: --accept-main {}",
                             open.size() == 1 ? path : "PATH"));
   }
-  const auto wrong = those(candidates, [](const MainCandidate& c) { return c.named; });
+  const auto wrong = candidates_where(candidates, [](const MainCandidate& c) { return c.named; });
   if (!wrong.empty()) {
     const MainCandidate& first = candidates[wrong.front()];
     return fail(ErrorCode::wrong_main,
@@ -86,16 +88,17 @@ tl::unexpected<Error> none(const Candidates& candidates, const std::string& wher
 }  // namespace
 
 Result<std::size_t> choose_main(const Candidates& candidates, const std::string& where) {
-  const auto proved = those(candidates, [](const MainCandidate& c) {
+  const auto proved = candidates_where(candidates, [](const MainCandidate& c) {
     return c.verdict.identity == Identity::same && !c.verdict.by_consent;
   });
   // The user's word decides between devices that cannot be told apart, but not against proof: if
   // another device is proved to be main, the user has named the wrong one.
-  const auto accepted = those(candidates, [](const MainCandidate& c) { return c.accepted; });
+  const auto accepted =
+      candidates_where(candidates, [](const MainCandidate& c) { return c.accepted; });
   if (accepted.size() == 1) {
     const auto other = std::ranges::find_if(proved, [&](std::size_t i) {
-      const Beneath& one = candidates[i].device.beneath;
-      const Beneath& said = candidates[accepted.front()].device.beneath;
+      const StorageStack& one = candidates[i].device.beneath;
+      const StorageStack& said = candidates[accepted.front()].device.beneath;
       return i != accepted.front() && !lies_on(one, said) && !lies_on(said, one);
     });
     if (other == proved.end()) return accepted.front();
@@ -105,13 +108,14 @@ Result<std::size_t> choose_main(const Candidates& candidates, const std::string&
                 candidates[accepted.front()].device.path, "leave out --accept-main");
   }
   if (proved.size() == 1) return proved.front();
-  if (proved.size() > 1) return several(candidates, proved, where);
+  if (proved.size() > 1) return ambiguous_mains(candidates, proved, where);
   // Without proof, a device counts that the user accepted at an earlier start, if there is only
   // one.
-  const auto said = those(candidates, [](const MainCandidate& c) { return c.verdict.by_consent; });
+  const auto said =
+      candidates_where(candidates, [](const MainCandidate& c) { return c.verdict.by_consent; });
   if (said.size() == 1) return said.front();
-  if (said.size() > 1) return several(candidates, said, where);
-  return none(candidates, where);
+  if (said.size() > 1) return ambiguous_mains(candidates, said, where);
+  return no_main_error(candidates, where);
 }
 
 Result<void> check_main(const MainCandidate& main, const MainConsent& consent) {

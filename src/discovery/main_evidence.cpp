@@ -8,15 +8,16 @@
 
 namespace dmremap::discovery {
 
-LeftEvidence evidence_left(const format::Content& content, const metadata::CommitName& winner,
-                           const std::string& memory_path) {
-  LeftEvidence out;
+LastRunEvidence evidence_of_last_run(const format::Content& content,
+                                     const metadata::CommitName& winner,
+                                     const std::string& memory_path) {
+  LastRunEvidence out;
   if (content.health.clean) {
     if (content.evidence) out.blocks = remap::from_format(*content.evidence);
   } else if (!memory_path.empty()) {
     const RunName name{content.identity.set_uuid, boot_id(), 0, content.identity.main.size};
     const auto killed = read_run_memory(memory_path, name);
-    // A later run, of another machine say, has written to main since.
+    // With another term a later run, on another machine perhaps, has written to main since.
     if (killed && killed->term == winner.term) {
       out.blocks = killed->evidence;
       out.of_killed_run = true;

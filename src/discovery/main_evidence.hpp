@@ -15,14 +15,16 @@
 
 namespace dmremap::discovery {
 
-struct LeftEvidence {
+// The evidence that the last run of a set left.
+struct LastRunEvidence {
   std::vector<remap::BlockHash> blocks;  // of sectors that main still serves
   bool of_killed_run = false;
 };
 
-// `content` is that of `winner`. `memory_path`: of the last run's file; may be empty, or not there.
-[[nodiscard]] LeftEvidence evidence_left(const format::Content& content,
-                                         const metadata::CommitName& winner,
-                                         const std::string& memory_path);
+// `content` is that of `winner`. `memory_path` is the path of the last run's file; it may be empty
+// or name no file.
+[[nodiscard]] LastRunEvidence evidence_of_last_run(const format::Content& content,
+                                                   const metadata::CommitName& winner,
+                                                   const std::string& memory_path);
 
 }  // namespace dmremap::discovery

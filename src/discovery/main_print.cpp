@@ -15,10 +15,11 @@ bool is_elsewhere(const format::Extent& extent) {
 
 namespace {
 
-// Main with holes: a print marks what cannot be read as such, and so what is not main's.
-class ServedByMain final : public io::BlockDevice {
+// Main with an unreadable hole where a sector's contents are elsewhere. A print marks unreadable
+// units as such, so it does not depend on what main holds in the holes.
+class MainWithHoles final : public io::BlockDevice {
  public:
-  ServedByMain(io::BlockDevice& main, const std::vector<format::Extent>& extents)
+  MainWithHoles(io::BlockDevice& main, const std::vector<format::Extent>& extents)
       : BlockDevice(main.path(), main.geometry()), main_(main), extents_(extents) {}
 
   [[nodiscard]] bool whole() const { return whole_; }
@@ -31,7 +32,7 @@ class ServedByMain final : public io::BlockDevice {
     });
     if (hole) return {ENODATA};
     const io::IoStatus status = main_.read(first, out);
-    // A large read that fails is repeated unit by unit; only those tell.
+    // A large read that fails is repeated unit by unit, so only a failed unit counts.
     if (!status.ok() && range.count == geometry().unit()) whole_ = false;
     return status;
   }
@@ -48,18 +49,18 @@ class ServedByMain final : public io::BlockDevice {
 }  // namespace
 
 MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents) {
-  ServedByMain served(main, extents);
+  MainWithHoles served(main, extents);
   const Sha256 print = superblock_print(served);
   return {print, served.whole()};
 }
 
-PrintNow compare_print(io::BlockDevice& main, const format::Content& content, bool always) {
+PrintComparison compare_print(io::BlockDevice& main, const format::Content& content, bool always) {
   const bool has_anything_elsewhere = std::ranges::any_of(content.extents, is_elsewhere);
   const bool is_recorded = content.health.clean && content.health.main_print != Sha256{};
-  if (!is_recorded || (!always && !has_anything_elsewhere)) return PrintNow::unknown;
+  if (!is_recorded || (!always && !has_anything_elsewhere)) return PrintComparison::unknown;
   const MainPrint now = print_of(main, content.extents);
-  if (!now.whole) return PrintNow::unknown;
-  return now.print == content.health.main_print ? PrintNow::equal : PrintNow::differs;
+  if (!now.whole) return PrintComparison::unknown;
+  return now.print == content.health.main_print ? PrintComparison::equal : PrintComparison::differs;
 }
 
 }  // namespace dmremap::discovery

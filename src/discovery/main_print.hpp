@@ -11,27 +11,30 @@
 
 namespace dmremap::discovery {
 
+// A print, and whether it can be compared with another one.
 struct MainPrint {
   Sha256 print{};
-  // Every sector that main serves could be read. If not, a print that differs proves nothing.
+  // True if every sector that main serves could be read. If not, a print that differs proves
+  // nothing.
   bool whole = true;
 };
 
-// Sectors whose contents are on the spare, or nowhere, are left out: what main holds there, and
-// whether it can be read, is of no interest. `extents` sorted by main sector. Only reads.
+// Takes the print of main without the sectors whose contents are on the spare or nowhere: it does
+// not matter what main holds there or whether it can be read. `extents` must be sorted by main
+// sector. Only reads.
 [[nodiscard]] MainPrint print_of(io::BlockDevice& main, const std::vector<format::Extent>& extents);
 
-// The contents of these sectors are on the spare, or nowhere.
+// True if the contents of these sectors are on the spare, or nowhere.
 [[nodiscard]] bool is_elsewhere(const format::Extent& extent);
 
-enum class PrintNow {
-  unknown,  // none was recorded, or it does not read well now
+enum class PrintComparison {
+  unknown,  // no print was recorded, or main does not read well now, or nothing was read
   equal,
   differs,
 };
-// What main's superblock area is now against what a clean stop recorded. Reads only where it
-// matters: `always`, or something of main is elsewhere.
-[[nodiscard]] PrintNow compare_print(io::BlockDevice& main, const format::Content& content,
-                                     bool always);
+// Compares main's superblock area with the print that a clean stop recorded. Main is read only if
+// `always` is true or some of its sectors are elsewhere; else the result is `unknown`.
+[[nodiscard]] PrintComparison compare_print(io::BlockDevice& main, const format::Content& content,
+                                            bool always);
 
 }  // namespace dmremap::discovery

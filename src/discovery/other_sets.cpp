@@ -26,7 +26,7 @@ struct KnownSet {
   RecordedMain main;
 };
 
-// Sets by what their spares say, then sets that are only remembered.
+// The sets whose spares were found, then those that are only remembered by hints.
 std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_path) {
   std::vector<std::string> places = block_devices();
   for (const std::string& name : known.names()) {
@@ -38,7 +38,7 @@ std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_pat
   }
   std::vector<KnownSet> out;
   std::set<Uuid> found;
-  // The failing disk: its own sectors are looked at once, elsewhere.
+  // The caller surveys this one itself. It is the disk that fails, so it is not read twice.
   std::erase(places, main_path);
   DeviceLook look;
   look.survey(places);
@@ -65,7 +65,8 @@ bool is_at_its_place(const RecordedMain& recorded, const DeviceFacts& seen) {
   });
 }
 
-// Proved to be; or nothing speaks against it, and it is where main was: then data is at stake.
+// True if the device is proved to be the set's main, or if nothing speaks against it and it is
+// where main was: a second set over it would put data at stake.
 bool may_be_main(const KnownSet& set, const DeviceFacts& seen, const SharedFacts& shared) {
   const auto verdict = identify(set.main, seen, shared);
   if (verdict.identity == Identity::same) return true;
@@ -77,7 +78,7 @@ bool may_be_main(const KnownSet& set, const DeviceFacts& seen, const SharedFacts
 
 Result<void> check_in_no_set(io::FileDevice& main, const DeviceFacts& facts, const Hints& known,
                              const std::optional<Uuid>& discard, const std::string& overwritten) {
-  // A device that does not read is what all this is for.
+  // A failed survey is no error: a device with unreadable sectors is what sets are created for.
   const auto own = metadata::survey(main);
   if (own && own->has_set()) {
     const std::string name = own->content ? own->content->identity.name : std::string("?");

@@ -34,17 +34,17 @@ class Probe {
   [[nodiscard]] std::string value(const char* name) const;
 
  private:
-  struct Free {
+  struct ProbeDeleter {
     void operator()(blkid_probe probe) const { ::blkid_free_probe(probe); }
   };
-  using Owned = std::unique_ptr<blkid_struct_probe, Free>;
+  using ProbePointer = std::unique_ptr<blkid_struct_probe, ProbeDeleter>;
 
   Probe() = default;
 
   // One of these two; before probe_, so that they end after it.
   FileDescriptor fd_;
   std::unique_ptr<io::BufferedReading> buffered_;
-  Owned probe_;
+  ProbePointer probe_;
 };
 
 }  // namespace dmremap::discovery

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The engine's memory (remap/engine_memory.hpp) in a file of the runtime directory, so that it
-// outlives a process that is killed: the next start learns from it what of main is as it was left.
-// It does not outlive the machine: the directory is a tmpfs, and a file of another boot counts for
-// nothing.
+// outlives a process that is killed: the next start learns from it which blocks of main must still
+// be as they were left. It does not outlive the machine: the directory is a tmpfs, and a file of
+// another boot counts for nothing.
 //
 //   at        bytes  what
 //   0         8      "DMRMRUN\0"
@@ -30,7 +30,7 @@
 
 namespace dmremap::discovery {
 
-// Whose run it is.
+// Identifies the run of a set.
 struct RunName {
   Uuid set_uuid;
   Uuid boot;               // of the machine: boot_id()
@@ -38,27 +38,28 @@ struct RunName {
   SectorCount main_size;
 };
 
-// Whether files in the directory of `path` live in memory alone (tmpfs), as those in /run do. In a
-// file of a disk every page would fault again after it was written back, on the I/O path, and might
+// True if files in the directory of `path` live in memory alone (tmpfs), as those in /run do. In a
+// file on a disk every page would fault again after it was written back, on the I/O path, and might
 // wait for that disk (promise 11).
 [[nodiscard]] bool lies_in_memory(const std::string& path);
 
-// From /proc; nil if it cannot be read.
+// The id of the present boot, from /proc; nil if it cannot be read.
 [[nodiscard]] Uuid boot_id();
 
-// What a run that was killed left. Its evidence holds if nobody else wrote to main since, which is
-// what it is to show. It is of the last run of the set only if `term` is that of the latest commit.
+// The evidence that a killed run left. Main matches it unless something else has written to main
+// since, which is what the comparison is to show. It comes from the last run of the set only if
+// `term` is that of the latest commit.
 struct KilledRun {
   std::uint64_t term = 0;
   std::vector<remap::BlockHash> evidence;
 };
 
-// None: the bytes are not of a run of this set over a main of this size in this boot. The term of
-// `name` does not matter. Pure, and total on any bytes.
+// Returns nothing if the bytes are not from a run of this set over a main of this size in this
+// boot. The term of `name` does not matter. Pure, and accepts any bytes.
 [[nodiscard]] std::optional<KilledRun> parse_run_memory(std::span<const std::byte> file,
                                                         const RunName& name);
-// The same of a file; also none if it is not there, cannot be read, is not ours alone (owner and
-// mode 0600), or is a symbolic link.
+// The same for a file. Returns nothing also if the file does not exist, cannot be read, is a
+// symbolic link, or is not owned by this user with mode 0600.
 [[nodiscard]] std::optional<KilledRun> read_run_memory(const std::string& path,
                                                        const RunName& name);
 

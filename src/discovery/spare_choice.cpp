@@ -25,7 +25,7 @@ Result<std::size_t> choose_spare(const std::vector<SpareFact>& facts, const std:
   std::vector<std::size_t> all(facts.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   const auto found =
-      topmost_views(all, [&](std::size_t i) -> const Beneath& { return facts[i].beneath; });
+      topmost_views(all, [&](std::size_t i) -> const StorageStack& { return facts[i].beneath; });
   if (found.empty()) {
     return fail(ErrorCode::missing_device, "no device with the metadata of this set was found",
                 where, "name its devices: `dmremap start MAIN SPARE`");

@@ -58,17 +58,17 @@ Result<void> fit_geometry(io::FileDevice& main, const format::Fingerprint& recor
 // accepted that; a change that is not accepted is an error.
 Result<bool> check_print(io::BlockDevice& main, const format::Content& content,
                          bool known_by_contents, const MainConsent& consent) {
-  const PrintNow compared = compare_print(main, content, known_by_contents);
+  const PrintComparison compared = compare_print(main, content, known_by_contents);
   // Contents that cannot be compared are no reason to refuse a main that is known otherwise: a disk
   // that fails just there must still start. But they are all that this one is known by.
-  if (known_by_contents && compared == PrintNow::unknown) {
+  if (known_by_contents && compared == PrintComparison::unknown) {
     return fail(ErrorCode::main_unproven,
                 "cannot tell whether it is main: nothing of its own to know it by, and what it "
                 "holds cannot be compared",
                 main.path(),
                 "if it is the disk itself and no copy of it: --accept-main " + main.path());
   }
-  if (compared != PrintNow::differs) return false;
+  if (compared != PrintComparison::differs) return false;
   if (!consent.accepted_changed) {
     return fail(ErrorCode::main_changed,
                 "was written to since the set was stopped, while sectors of it are elsewhere",
@@ -85,7 +85,8 @@ Result<CheckedMain> check_evidence(io::BlockDevice& main, const metadata::Survey
   const format::Content& content = *survey.content;
   CheckedMain out;
   if (!survey.decision.winner) return out;
-  LeftEvidence left = evidence_left(content, *survey.decision.winner, conditions.memory_path);
+  LastRunEvidence left =
+      evidence_of_last_run(content, *survey.decision.winner, conditions.memory_path);
   const auto compared = remap::compare_evidence(main, left.blocks);
   if (!compared.mismatch) {
     out.evidence = std::move(left.blocks);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Several views of one device among candidates. Pure.
+// Recognises several views of one device among candidates, such as a loop device and its file.
+// Pure.
 #pragma once
 
 #include <algorithm>
@@ -10,16 +11,17 @@
 
 namespace dmremap::discovery {
 
-// What each candidate lies on, itself first; empty where that is not known.
-using Beneath = std::vector<os::Storage>;
+// All storage that a device lies on, itself first; empty if that is not known.
+using StorageStack = std::vector<os::Storage>;
 
-// Whether `upper` is another view of `lower`, or the same device under another name.
-[[nodiscard]] inline bool lies_on(const Beneath& upper, const Beneath& lower) {
+// True if `upper` is another view of `lower`, or the same device under another name.
+[[nodiscard]] inline bool lies_on(const StorageStack& upper, const StorageStack& lower) {
   return !lower.empty() && std::ranges::find(upper, lower.front()) != upper.end();
 }
 
-// Of several views of one device only the topmost stays; of equal ones the first. `beneath_of(i)`
-// is of the candidate with that index.
+// Returns the indices of `among` without those that another one covers: of several views of one
+// device only the topmost stays, and of equal ones the first. `beneath_of(i)` is the storage of the
+// candidate with index i.
 template <typename BeneathOf>
 [[nodiscard]] std::vector<std::size_t> topmost_views(const std::vector<std::size_t>& among,
                                                      const BeneathOf& beneath_of) {

@@ -12,7 +12,8 @@ namespace {
 
 using format::EventKind;
 
-struct Telling {
+// How this log tells that a condition came or went.
+struct EventRule {
   EventKind kind = EventKind::start;
   bool comes = true;  // its coming is told here
   bool goes = true;   // its going is told here
@@ -20,39 +21,41 @@ struct Telling {
   std::string_view when_gone;  // metadata keeps 32 bytes of a text
 };
 
-// None: nothing is told here.
-std::optional<Telling> telling_of(Condition condition) {
+// Returns nothing for a condition of which the engine or the start makes the events.
+std::optional<EventRule> event_rule_of(Condition condition) {
   switch (condition) {
     case Condition::degraded:
-      return Telling{EventKind::degraded, true, true, Severity::warning,
-                     "the copies are good again"};
+      return EventRule{EventKind::degraded, true, true, Severity::warning,
+                       "the copies are good again"};
     case Condition::main_missing:
-      return Telling{EventKind::main_missing, true, true, Severity::error, "over: main is there"};
+      return EventRule{EventKind::main_missing, true, true, Severity::error, "over: main is there"};
     case Condition::main_read_only:
-      return Telling{EventKind::main_read_only, true, true, Severity::error,
-                     "over: main takes writes"};
+      return EventRule{EventKind::main_read_only, true, true, Severity::error,
+                       "over: main takes writes"};
     case Condition::device_resized:
-      return Telling{EventKind::device_resized, true, true, Severity::error,
-                     "over: its size is as before"};
+      return EventRule{EventKind::device_resized, true, true, Severity::error,
+                       "over: its size is as before"};
     case Condition::spare_away:
-      return Telling{EventKind::spare_away, true, true, Severity::error, "over: the spare answers"};
+      return EventRule{EventKind::spare_away, true, true, Severity::error,
+                       "over: the spare answers"};
     case Condition::spare_refuses:
-      return Telling{EventKind::spare_refuses, true, true, Severity::error,
-                     "over: the spare takes writes"};
+      return EventRule{EventKind::spare_refuses, true, true, Severity::error,
+                       "over: the spare takes writes"};
     case Condition::data_lost:
-      return Telling{EventKind::data_lost, true, true, Severity::error, "over: no sector is lost"};
+      return EventRule{EventKind::data_lost, true, true, Severity::error,
+                       "over: no sector is lost"};
     case Condition::table_low:
-      return Telling{EventKind::table_low, true, true, Severity::warning,
-                     "over: the table has room"};
+      return EventRule{EventKind::table_low, true, true, Severity::warning,
+                       "over: the table has room"};
     case Condition::spare_full:
-      return Telling{EventKind::spare_full, false, true, Severity::error,
-                     "over: the spare has room"};
+      return EventRule{EventKind::spare_full, false, true, Severity::error,
+                       "over: the spare has room"};
     case Condition::table_full:
-      return Telling{EventKind::table_full, false, true, Severity::error,
-                     "over: the table has room"};
+      return EventRule{EventKind::table_full, false, true, Severity::error,
+                       "over: the table has room"};
     case Condition::spare_low:
-      return Telling{EventKind::spare_low, false, true, Severity::warning,
-                     "over: the spare has room"};
+      return EventRule{EventKind::spare_low, false, true, Severity::warning,
+                       "over: the spare has room"};
     case Condition::stopped:    // start and stop
     case Condition::died:       // the next start
     case Condition::tripped:    // trip and rearm
@@ -87,13 +90,13 @@ format::Event make_event(EventKind kind, Severity severity, std::string text) {
 std::vector<format::Event> ConditionLog::update(const std::vector<ConditionReport>& now) {
   std::vector<format::Event> events;
   for (const ConditionReport& before : known_) {
-    const auto telling = telling_of(before.condition);
+    const auto telling = event_rule_of(before.condition);
     if (!telling || !telling->goes || holds(now, before.condition)) continue;
     if (is_worse_now(now, before.condition)) continue;
     events.push_back(make_event(telling->kind, Severity::info, std::string(telling->when_gone)));
   }
   for (const ConditionReport& report : now) {
-    const auto telling = telling_of(report.condition);
+    const auto telling = event_rule_of(report.condition);
     if (!telling || !telling->comes || holds(known_, report.condition)) continue;
     events.push_back(make_event(telling->kind, telling->severity, report.text));
   }

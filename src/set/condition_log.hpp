@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which conditions came and went since the last look, as events. Pure but for its memory.
+// Makes events of the conditions that came and went since the last look. Pure but for its memory.
 #pragma once
 
 #include <vector>
@@ -12,12 +12,13 @@ namespace dmremap::set {
 // Not thread-safe.
 class ConditionLog {
  public:
-  // `known` needs no event: it held before, when the set was last open, and was told then.
+  // `known` are conditions that held when the set was last open. They were told then and need no
+  // event.
   explicit ConditionLog(std::vector<ConditionReport> known) : known_(std::move(known)) {}
 
-  // The events of what came and what went, given all conditions that hold now. Number and time are
-  // for the event log to fill. A condition whose coming, or going, the engine or the start tells
-  // itself makes no second event here.
+  // Takes all conditions that hold now, and returns the events of those that came and those that
+  // went. The event log fills in number and time. If the engine or the start makes an event of the
+  // coming or the going of a condition itself, there is no second one here.
   [[nodiscard]] std::vector<format::Event> update(const std::vector<ConditionReport>& now);
 
  private:

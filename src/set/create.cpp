@@ -105,11 +105,11 @@ Result<void> check_spare_device(const io::FileDevice& main, const io::FileDevice
 }
 
 // Where the metadata copies of the set lie that --destroy gives up, if there is one.
-using Destroyed = std::optional<format::CopyPositions>;
+using OldCopyPositions = std::optional<format::CopyPositions>;
 
 // Refuses a spare with metadata on it. Not even --force overwrites a whole set: its data would be
 // lost with it, so that the user must name that very set with --destroy.
-Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
+Result<OldCopyPositions> check_metadata(io::FileDevice& spare, const CreateOptions& options) {
   const auto found = metadata::survey(spare);
   if (!found) {
     if (found.error().code != ErrorCode::ambiguous) return failure_of(found);
@@ -139,7 +139,7 @@ Result<Destroyed> check_metadata(io::FileDevice& spare, const CreateOptions& opt
     return fail(ErrorCode::spare_unreadable, *traces, spare.path(),
                 "look with `dmremap examine`; --force overwrites it");
   }
-  return Destroyed();
+  return OldCopyPositions();
 }
 
 // Returns true if the spare holds other data, or may hold some, and --force allows to overwrite it.
@@ -212,7 +212,7 @@ Result<void> reserve_space(const io::FileDevice& spare, const std::vector<Sector
 // put back if a step fails, so that the spare then is as it was. A crash in between puts nothing
 // back: the spare is no set then, and may have lost what it held.
 Result<void> write_set(io::FileDevice& spare, const format::Content& content,
-                       const Destroyed& destroyed, bool erase_ends, bool force, Clock& clock,
+                       const OldCopyPositions& destroyed, bool erase_ends, bool force, Clock& clock,
                        Random& random) {
   auto ranges = format::reserved_ranges(spare.geometry().size);
   const auto ends = end_ranges(spare.geometry());
@@ -274,8 +274,8 @@ SectorCount data_room(SectorCount spare_size) {
 
 }  // namespace
 
-Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,
-                       Random& random) {
+Result<CreateResult> create(const CreateOptions& options, const discovery::Hints& known,
+                            Clock& clock, Random& random) {
   // First all checks, which only read; then one write of the spare. Main is never written to.
   if (auto named = discovery::check_set_name(options.name); !named) return failure_of(named);
   auto main = open_main(options.main_path);
@@ -311,7 +311,7 @@ Result<Created> create(const CreateOptions& options, const discovery::Hints& kno
   auto content = describe(options, *main_facts, **spare, clock, random);
   if (!content) return failure_of(content);
   content->extents = table::extents_of(bad->sectors, content->identity.created_ns);
-  Created created;
+  CreateResult created;
   created.known_bad = table::count_marks(bad->sectors, table::Table());
   created.warnings = warnings_about(**main, **spare);
   if (!discovery::has_own_name(content->facts->main)) {

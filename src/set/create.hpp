@@ -27,7 +27,7 @@ struct CreateOptions {
   transfer::KnownBadSource known_bad;  // sectors that the set shall know of from the start
 };
 
-struct Created {
+struct CreateResult {
   format::Identity identity;
   discovery::RecordedMain main;  // the facts by which it is recognised
   std::string main_path;         // absolute
@@ -41,7 +41,7 @@ struct Created {
 // mounted) and holds the spare exclusively. `known`: the sets that were seen on this host.
 // Errors: the refusals of `create`; main_has_set, if MAIN is main or spare of another set;
 // no_space; io.
-Result<Created> create(const CreateOptions& options, const discovery::Hints& known, Clock& clock,
-                       Random& random);
+Result<CreateResult> create(const CreateOptions& options, const discovery::Hints& known,
+                            Clock& clock, Random& random);
 
 }  // namespace dmremap::set

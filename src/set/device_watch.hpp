@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Looks every few seconds at what the two devices of a running set show without a request to their
-// media, tells the engine, and makes an event of each condition that comes or goes (promise 13).
+// Looks every few seconds at the two devices of a running set, without a request to their media. It
+// tells the engine what they show, and makes an event of each condition that comes or goes (promise
+// 13).
 #pragma once
 
 #include <chrono>
@@ -24,10 +25,10 @@ struct WatchedDevice {
   io::DeviceState now;
 };
 
-// What the engine is to know of them. Pure.
+// Derives from both devices what the engine must know. Pure.
 [[nodiscard]] remap::DeviceNews news_of(const WatchedDevice& main, const WatchedDevice& spare);
 
-// Of a device as it is held now.
+// Looks at a device as it is held now.
 [[nodiscard]] WatchedDevice watched(const io::FileDevice& device);
 
 class DeviceWatch {
@@ -39,12 +40,12 @@ class DeviceWatch {
     remap::Observer* observer = nullptr;  // outlives the watch; gets the events
   };
 
-  // Starts the thread. `known`: the conditions that need no event, for they held before.
+  // Starts the thread. `known`: the conditions that need no event, because they held before.
   DeviceWatch(Parts parts, const std::vector<ConditionReport>& known);
   ~DeviceWatch();
   DeviceWatch(const DeviceWatch&) = delete;
   DeviceWatch& operator=(const DeviceWatch&) = delete;
-  // Ends the thread, after a last look at the conditions. Once.
+  // Ends the thread, after a last look at the conditions. Call it once.
   void stop();
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The events of a set, oldest first: the last ones of earlier runs from the metadata, then this
-// run's. Numbers each, stamps the time, wakes those who follow.
+// run's. Gives each event its number and time, and wakes the threads that wait for new ones.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ class EventLog final : public remap::Observer {
   // Puts the last events that the metadata keeps, and the next number, into `health`.
   void fill_health(format::Health& health) override;
 
-  // Those with number > after, oldest first.
+  // The events with a number greater than `after`, oldest first.
   [[nodiscard]] std::vector<format::Event> since(std::uint64_t after) const;
   // As since, but waits up to `timeout` for the first one.
   [[nodiscard]] std::vector<format::Event> wait_since(std::uint64_t after,

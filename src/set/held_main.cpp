@@ -37,7 +37,7 @@ bool answers(io::FileDevice& device) {
 }
 
 // A value that the device does not show today does not erase the one that is recorded.
-const std::string& known(const std::string& recorded, const std::string& seen) {
+const std::string& seen_or_recorded(const std::string& recorded, const std::string& seen) {
   return seen.empty() ? recorded : seen;
 }
 
@@ -59,10 +59,10 @@ format::Fingerprint merged(const format::Fingerprint& recorded, const format::Fi
   format::Fingerprint out = seen;
   out.size = recorded.size;
   out.logical_block_bytes = recorded.logical_block_bytes;
-  out.wwn = known(recorded.wwn, seen.wwn);
-  out.serial = known(recorded.serial, seen.serial);
-  out.model = known(recorded.model, seen.model);
-  out.part_uuid = known(recorded.part_uuid, seen.part_uuid);
+  out.wwn = seen_or_recorded(recorded.wwn, seen.wwn);
+  out.serial = seen_or_recorded(recorded.serial, seen.serial);
+  out.model = seen_or_recorded(recorded.model, seen.model);
+  out.part_uuid = seen_or_recorded(recorded.part_uuid, seen.part_uuid);
   if (seen.fs_type == discovery::kUnreadableFileSystem) {
     out.fs_type = recorded.fs_type;
     out.fs_uuid = recorded.fs_uuid;

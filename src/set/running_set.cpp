@@ -164,7 +164,7 @@ Result<Moment> RunningSet::settle() {
   return Moment{run_, *writes};
 }
 
-Result<void> RunningSet::note_copy(CopyMade copy) {
+Result<void> RunningSet::note_copy(VerifiedCopy copy) {
   if (read_only_ || engine_->conditions().read_only) {
     return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
   }
@@ -316,7 +316,7 @@ Result<void> RunningSet::record_stop(bool flushed) {
 
 // True if the copy has all that the set serves: nothing was written since it began, and each sector
 // that it lacks is still without any place it could be read from.
-bool RunningSet::is_current(const CopyMade& copy, const table::Table& table) const {
+bool RunningSet::is_current(const VerifiedCopy& copy, const table::Table& table) const {
   if (copy.since.run != run_ || copy.since.writes != engine_->counts().writes) return false;
   return std::ranges::all_of(copy.left_out, [&](SectorRange range) {
     return std::ranges::all_of(table.pieces(range), [](const table::Piece& piece) {

@@ -61,7 +61,7 @@ struct Moment {
 };
 
 // A verified copy of what the set serves, made while it ran.
-struct CopyMade {
+struct VerifiedCopy {
   Moment since;                       // when the copying began
   std::vector<SectorRange> left_out;  // lost or gone then
 };
@@ -99,7 +99,7 @@ class RunningSet {
 
   // The clean stop records the copy, if until then nothing was written, and no sector that it lacks
   // became readable. Errors: read_only; copy_outdated, if that is so already.
-  Result<void> note_copy(CopyMade copy);
+  Result<void> note_copy(VerifiedCopy copy);
 
   // Tells the set that a front end lost data that a user had written: stop() then fails with this
   // error, and is not recorded as clean. Call it before stop().
@@ -122,7 +122,7 @@ class RunningSet {
   void record_facts(format::Records& records) const;
   void update_recorded_main(const discovery::DeviceFacts& seen);
   Result<void> record_stop(bool flushed);
-  [[nodiscard]] bool is_current(const CopyMade& copy, const table::Table& table) const;
+  [[nodiscard]] bool is_current(const VerifiedCopy& copy, const table::Table& table) const;
   [[nodiscard]] std::optional<SectorCount> sectors_lacking_in_copy(const table::Table& table);
 
   // The thread that watches main's file system, and one look of it.
@@ -153,7 +153,7 @@ class RunningSet {
   std::optional<Error> unsaved_;
 
   std::mutex copy_mutex_;
-  std::optional<CopyMade> copy_;
+  std::optional<VerifiedCopy> copy_;
 
   std::mutex watch_mutex_;
   std::condition_variable watch_ended_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A set as `status` shows it, running or not: the conditions it is in and the words for them.
+// A set as `status` shows it, running or not, with the conditions that hold and the words for them.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct SpareStatus {
 struct Status {
   std::string name;
   Uuid uuid;
-  Uuid run;           // of this opening, by no other one's; zeros: does not run
+  Uuid run;           // of this opening alone; zeros if the set does not run
   std::string state;  // the worst condition: healthy degraded read-only tripped stopped
   std::vector<std::string> conditions;   // the words: the state first; `healthy` if there is none
   std::vector<ConditionReport> reports;  // the same with their texts, without `healthy`
@@ -41,13 +41,13 @@ struct Status {
   std::uint64_t main_read_errors = 0;  // over the life of the set
   std::uint64_t main_write_errors = 0;
 
-  // Something a person must look at (exit status 4): doubtful, or any condition but `stopped`.
-  // Remapped sectors alone are none.
+  // True if a person must look at the set (exit status 4): it is doubtful, or any condition but
+  // `stopped` holds. Remapped sectors alone are no reason.
   [[nodiscard]] bool needs_attention() const;
 };
 
-// What a look at the host tells of a set that nothing serves. The texts are empty where there is
-// nothing to tell.
+// What this host shows about a set that no process serves. A text is empty if there is nothing to
+// tell.
 struct HostView {
   std::string death;         // its process ended without a stop
   std::string main_absence;  // its main is known not to be there
@@ -58,12 +58,12 @@ struct HostView {
 void judge(Status& status, const remap::Conditions& engine, bool running,
            const HostView& host = {});
 
-// The set as its metadata has it, while nothing serves it.
+// The status of a set that no process serves, from its metadata.
 [[nodiscard]] Status stopped_status(const format::Content& content, const metadata::Survey& survey,
                                     const std::string& main_path, const std::string& spare_path,
                                     const HostView& host = {});
 
-// Copies that hold the winner whole.
+// Counts the metadata copies that hold the winning commit whole.
 [[nodiscard]] metadata::CopyCount count_copies(const metadata::Survey& survey);
 
 }  // namespace dmremap::set

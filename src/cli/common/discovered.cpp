@@ -7,7 +7,7 @@ namespace dmremap::cli {
 
 discovery::Discovery discover_sets(const std::vector<std::string>& devices,
                                    const control::RuntimeDir& runtime) {
-  const discovery::Runs runs{
+  const discovery::RunLookup runs{
       [&](const std::string& name, const Uuid& uuid) { return is_running(runtime, name, uuid); },
       [&](const std::string& name) { return memory_path(runtime, name); }};
   return discovery::discover(devices, discovery::Hints(runtime.hints()), runs);
