@@ -240,6 +240,8 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
                                                     const control::RuntimeDir& runtime,
                                                     StartObserver& observer,
                                                     const ExportMaker& export_it) {
+  // Devices are looked at by many threads, before memory is locked.
+  os::bound_thread_memory();
   const discovery::Hints hints(runtime.hints());
   auto claimed = claim(options, runtime, hints);
   if (!claimed) return failure_of(claimed);

@@ -44,21 +44,6 @@ constexpr bool kShadowMemory =
     false;
 #endif
 
-void bound_thread_memory() {
-  pthread_attr_t attributes;
-  if (::pthread_getattr_default_np(&attributes) != 0) return;
-  // Failure leaves the larger default: more memory, nothing wrong.
-  if (::pthread_attr_setstacksize(&attributes, kThreadStackBytes) == 0) {
-    ::pthread_setattr_default_np(&attributes);
-  }
-  ::pthread_attr_destroy(&attributes);
-  // All threads use one heap, which never shrinks and holds large blocks too. So memory that
-  // reserve_heap() put into it can be allocated without asking the kernel.
-  ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_MMAP_MAX, 0);
-  ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
-}
-
 // mlock(2) has no limit for a process with CAP_IPC_LOCK. Root in a container often has that
 // capability, but not CAP_SYS_RESOURCE, with which a limit can be raised.
 bool may_lock_beyond_limits() {
@@ -80,6 +65,21 @@ bool may_lock_without_limit() {
 }
 
 }  // namespace
+
+void bound_thread_memory() {
+  pthread_attr_t attributes;
+  if (::pthread_getattr_default_np(&attributes) != 0) return;
+  // Failure leaves the larger default: more memory, nothing wrong.
+  if (::pthread_attr_setstacksize(&attributes, kThreadStackBytes) == 0) {
+    ::pthread_setattr_default_np(&attributes);
+  }
+  ::pthread_attr_destroy(&attributes);
+  // All threads use one heap, which never shrinks and holds large blocks too. So memory that
+  // reserve_heap() put into it can be allocated without asking the kernel.
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
 
 Result<void> lock_memory() {
   if (kShadowMemory) {

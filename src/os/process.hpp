@@ -10,12 +10,16 @@
 
 namespace dmremap::os {
 
-// Each is for the whole process, to be called before it starts threads. Errors: permission,
-// not_supported; the process can go on, less protected.
+// Each is for the whole process, to be called before it starts threads that stay. Errors:
+// permission, not_supported; the process can go on, less protected.
 
-// Locks all present and later memory. Bounds the memory that later threads take (stacks, heaps),
-// because all of that is locked too. Errors: permission if locked memory is limited; not_supported
-// under AddressSanitizer and ThreadSanitizer, whose shadow memory is larger than any machine's.
+// Bounds the memory that later threads take: small stacks, and one heap for all. The stacks and the
+// heaps of threads that have ended stay with the process, and are locked with the rest of it.
+void bound_thread_memory();
+
+// Locks all present and later memory, and bounds that of later threads. Errors: permission if
+// locked memory is limited; not_supported under AddressSanitizer and ThreadSanitizer, whose shadow
+// memory is larger than any machine's.
 [[nodiscard]] Result<void> lock_memory();
 
 // Reserves memory for allocations on the I/O path. Call it when all long-lived memory is allocated
