@@ -29,6 +29,7 @@ namespace {
 // most of a small machine.
 constexpr std::size_t kThreadStackBytes = 512 * std::size_t{1024};
 // More than narrowing, recovery and a commit take at a time: a request each, and the table's slot.
+constexpr int kLargeBlockBytes = 128 * 1024;
 constexpr std::size_t kHeapReserveBytes = 8 * std::size_t{1024} * 1024;
 
 constexpr bool kShadowMemory =
@@ -74,12 +75,21 @@ void bound_thread_memory() {
     ::pthread_setattr_default_np(&attributes);
   }
   ::pthread_attr_destroy(&attributes);
-  // All threads use one heap, which never shrinks and holds large blocks too. So memory that
-  // reserve_heap() put into it can be allocated without asking the kernel.
   ::mallopt(M_ARENA_MAX, 1);
+  // Large blocks stand by themselves and are given back, however often there was one before.
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);
+}
+
+namespace {
+
+// From now on the heap never shrinks, and holds large blocks too. So memory that reserve_heap() put
+// into it can be allocated without asking the kernel.
+void keep_heap() {
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
+
+}  // namespace
 
 Result<void> lock_memory() {
   if (kShadowMemory) {
@@ -90,6 +100,9 @@ Result<void> lock_memory() {
     return fail(ErrorCode::permission, "memory is not locked: there is a limit", {}, kHint);
   }
   bound_thread_memory();
+  // What is free at the heap's end would be locked with the rest.
+  ::malloc_trim(0);
+  keep_heap();
   if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
     return fail_errno(errno, "lock memory", {}, kHint);
   }
