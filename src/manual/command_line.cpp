@@ -37,7 +37,7 @@ Option& Option::check(const std::function<std::string(const std::string&)>& wron
 }
 
 Option& Option::replaced_by(const std::function<std::string(const std::string&)>& replacement) {
-  option_->transform([replacement](std::string value) { return replacement(value); });
+  option_->transform([replacement](const std::string& value) { return replacement(value); });
   return *this;
 }
 
