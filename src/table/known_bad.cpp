@@ -16,21 +16,6 @@ using format::Extent;
 using format::State;
 using Ranges = std::vector<SectorRange>;
 
-// Sorted; overlapping and adjoining ones, and those no further apart than `gap`, as one.
-Ranges joined(Ranges ranges, SectorCount gap = {}) {
-  std::ranges::sort(ranges);
-  Ranges out;
-  for (const SectorRange& range : ranges) {
-    if (range.empty()) continue;
-    if (out.empty() || out.back().end() + gap < range.first) {
-      out.push_back(range);
-    } else {
-      out.back().count = std::max(out.back().end(), range.end()) - out.back().first;
-    }
-  }
-  return out;
-}
-
 // Both joined.
 Ranges without(const Ranges& from, const Ranges& taken) {
   Ranges out;
@@ -82,6 +67,20 @@ void append_extents(std::vector<Extent>& out, const Ranges& ranges, State state,
 }
 
 }  // namespace
+
+std::vector<SectorRange> joined(std::vector<SectorRange> ranges, SectorCount gap) {
+  std::ranges::sort(ranges);
+  Ranges out;
+  for (const SectorRange& range : ranges) {
+    if (range.empty()) continue;
+    if (out.empty() || out.back().end() + gap < range.first) {
+      out.push_back(range);
+    } else {
+      out.back().count = std::max(out.back().end(), range.end()) - out.back().first;
+    }
+  }
+  return out;
+}
 
 Result<KnownBad> fit_to_main(const KnownBad& list, const io::Geometry& main) {
   auto lost = fit(list.lost, main);

@@ -44,6 +44,10 @@ struct MarkReport {
 // The table of a set that knows of nothing else, as its first commit holds it.
 [[nodiscard]] std::vector<format::Extent> extents_of(const KnownBad& list, std::uint64_t wall_ns);
 
+// The ranges in order, those that overlap or adjoin, or are no further apart than `gap`, as one.
+[[nodiscard]] std::vector<SectorRange> joined(std::vector<SectorRange> ranges,
+                                              SectorCount gap = {});
+
 // At most `most` ranges that cover all of the list.
 [[nodiscard]] std::vector<SectorRange> covering(const KnownBad& list, std::size_t most);
 

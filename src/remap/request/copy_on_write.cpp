@@ -8,6 +8,7 @@
 #include "base/aligned_buffer.hpp"
 #include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
+#include "table/known_bad.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -18,20 +19,6 @@ constexpr SectorCount kUsualChunk = SectorCount::from_bytes(kMiB);
 constexpr SectorCount kLargestChunk = SectorCount::from_bytes(16 * kMiB);
 // Of the time that is left: what a chunk has to come to rest in.
 constexpr std::uint64_t kDrainPart = 8;
-
-// The ranges of both, in order, as few as possible.
-std::vector<SectorRange> union_of(std::vector<SectorRange> ranges) {
-  std::ranges::sort(ranges, {}, [](SectorRange range) { return range.first; });
-  std::vector<SectorRange> out;
-  for (const SectorRange& range : ranges) {
-    if (!out.empty() && range.first <= out.back().end()) {
-      out.back().count = std::max(out.back().end(), range.end()) - out.back().first;
-    } else {
-      out.push_back(range);
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -102,7 +89,7 @@ std::optional<Outcome> CopyOnWrite::store_chunk(SectorRange chunk, std::span<con
     ranges.push_back(part.range);
   }
   std::vector<Item> items;
-  for (const SectorRange& range : union_of(std::move(ranges))) {
+  for (const SectorRange& range : table::joined(std::move(ranges))) {
     items.push_back(
         {Item::Kind::store, range, part_of(buffer.span(), chunk, range), parts.front().cause});
   }
