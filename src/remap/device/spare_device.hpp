@@ -38,9 +38,6 @@ class SpareDevice {
   // What an error comes to, never `unknown`: where the errno says nothing, the spare is probed.
   // `media`: the sector is bad. `device`: the spare is not there, which is noted; nothing trips.
   io::Fault diagnose(int error);
-  // The spare was not there. What was only in its cache may be lost even if it is back by now, and
-  // no flush of it would say so: the next one of a user fails.
-  void note_absence();
   // Does what may ask the device past this one, as the metadata's store does, and notes an absence
   // that it met.
   template <typename Action>
@@ -58,6 +55,9 @@ class SpareDevice {
   table::Allocator allocator;
 
  private:
+  // The spare was not there. What was only in its cache may be lost even if it is back by now, and
+  // no flush of it would say so: the next one of a user fails.
+  void note_absence();
   io::IoStatus flush();
   // Leaves a sign of trouble if a request failed.
   io::IoStatus noted(io::IoStatus status);

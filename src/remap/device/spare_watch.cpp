@@ -44,20 +44,20 @@ void SpareWatch::loop() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
     lock.unlock();
-    for (Watched& watched : watched_) {
+    for (WatchedSpare& watched : watched_) {
       if (is_due(watched)) look(watched);
     }
     lock.lock();
   }
 }
 
-bool SpareWatch::is_due(const Watched& watched) const {
+bool SpareWatch::is_due(const WatchedSpare& watched) const {
   if (watched.in_trouble || watched.spare.trouble.signs() != watched.signs_seen) return true;
   // Without a sign nothing is written by a set that takes no writes, and nothing read.
   return remapper_ != nullptr && path_.clock.monotonic_ns() >= watched.next_look_ns;
 }
 
-void SpareWatch::look(Watched& watched) {
+void SpareWatch::look(WatchedSpare& watched) {
   SpareDevice& spare = watched.spare;
   // Whoever meets an error while this look goes on has it followed up by the next one.
   const std::uint64_t signs = spare.trouble.signs();
@@ -69,8 +69,6 @@ void SpareWatch::look(Watched& watched) {
   watched.in_trouble = found.state != SpareState::answers;
   watched.next_look_ns =
       path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());
-  // Seen by what reads the metadata, whose errors leave no sign.
-  if (found.state == SpareState::away) spare.note_absence();
   spare.trouble.set(found.state, found.reason);
 }
 

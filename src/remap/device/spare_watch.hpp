@@ -25,20 +25,20 @@ class SpareWatch {
 
  private:
   // What is known of one spare. The thread's.
-  struct Watched {
+  struct WatchedSpare {
     SpareDevice& spare;
     std::uint64_t signs_seen = 0;
     std::uint64_t next_look_ns = 0;  // of the one that needs no sign
     bool in_trouble = false;
   };
   void loop();
-  [[nodiscard]] bool is_due(const Watched& watched) const;
-  void look(Watched& watched);
+  [[nodiscard]] bool is_due(const WatchedSpare& watched) const;
+  void look(WatchedSpare& watched);
 
   DataPath& path_;
   Remapper* const remapper_;
   const std::chrono::milliseconds interval_;
-  std::vector<Watched> watched_;
+  std::vector<WatchedSpare> watched_;
   Mutex mutex_;
   Condition wake_;
   bool stopping_ = false;
