@@ -37,6 +37,13 @@ def _replace_by_copy(path):
     os.replace(path + ".new", path)
 
 
+def _change(path, text):
+    """What lies where a file system has its superblock, as after use on another machine."""
+    with open(path, "r+b") as file:
+        file.seek(2048)
+        file.write(text)
+
+
 def _only_a_copy_is_left(t):
     image = _main(t, "a.img")
     dm = product.Product(t, t.loop(image), t.path("a.spare"))
@@ -91,9 +98,7 @@ def _a_word_once(t):
     dm.stop()
     # The word was for the device with the contents that it had.
     _replace_by_copy(image)
-    with open(image, "r+b") as file:
-        file.seek(2048)
-        file.write(b"written to elsewhere")
+    _change(image, b"written to elsewhere")
     _refused(dm, ["main-changed"])
     _refused(dm, ["main-changed"], "--accept-main", image)
     dm.start("fuse", "--accept-main", image, "--accept-main-changed")
@@ -112,9 +117,7 @@ def _a_word_for_another(t):
         dm.start("fuse", *options)
         dm.stop()
         _replace_by_copy(image)
-    with open(image, "r+b") as file:
-        file.seek(2048)
-        file.write(b"an older state of it")
+    _change(image, b"an older state of it")
     _refused(dm, ["main-changed"])
     _refused(dm, ["main-changed"], "--accept-main", t.path("absent"))
 

@@ -17,7 +17,7 @@ namespace dmremap::remap {
 
 class SpareWatch {
  public:
-  // Starts the thread. `remapper` outlives this; null: the set takes no writes, and neither does
+  // Starts the thread. `remapper` outlives this; null: the set takes no writes, and neither do
   // the spares: they are only read.
   SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval);
   ~SpareWatch();

@@ -114,34 +114,37 @@ TEST_F(SpareWatchTest, Promise3_AfterASpareWasAwayAFlushFailsOnceIfAnythingWasUn
   EXPECT_TRUE(rig.engine->flush().ok());
 }
 
+// Nobody looks at its spare, where the newest version of eight sectors lies and is not flushed.
+class UnseenRig : public Rig {
+ public:
+  UnseenRig() {
+    start();
+    main.fail_writes({{64}, {8}}, ENODATA);
+    EXPECT_EQ(write(64, 8, 2), 0);
+    EXPECT_TRUE(engine->flush().ok());
+    EXPECT_EQ(write(64, 8, 3), 0);
+  }
+  void expect_one_flush_to_fail() {
+    spare.set_hook({});
+    EXPECT_FALSE(engine->flush().ok());
+    EXPECT_TRUE(engine->flush().ok());
+  }
+};
+
 // Nobody has looked at it meanwhile: it was away for as long as one request takes.
 TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareWasAwayUnseen) {
-  Rig unseen;
-  unseen.start();
-  unseen.main.fail_writes({{64}, {8}}, ENODATA);
-  ASSERT_EQ(unseen.write(64, 8, 2), 0);
-  ASSERT_TRUE(unseen.engine->flush().ok());
-  ASSERT_EQ(unseen.write(64, 8, 3), 0);
+  UnseenRig unseen;
   unseen.spare.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
   EXPECT_NE(unseen.write(64, 8, 4), 0);
-  unseen.spare.set_hook({});
-  EXPECT_FALSE(unseen.engine->flush().ok());
-  EXPECT_TRUE(unseen.engine->flush().ok());
+  unseen.expect_one_flush_to_fail();
 }
 
 // The kernel says no more than EIO of a disk that it has set offline.
 TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareDidNotAnswerUnseen) {
-  Rig unseen;
-  unseen.start();
-  unseen.main.fail_writes({{64}, {8}}, ENODATA);
-  ASSERT_EQ(unseen.write(64, 8, 2), 0);
-  ASSERT_TRUE(unseen.engine->flush().ok());
-  ASSERT_EQ(unseen.write(64, 8, 3), 0);
+  UnseenRig unseen;
   unseen.spare.set_hook([](const sim::Request&) { return io::IoStatus{EIO}; });
   EXPECT_LT(unseen.read(64, 8), 0);
-  unseen.spare.set_hook({});
-  EXPECT_FALSE(unseen.engine->flush().ok());
-  EXPECT_TRUE(unseen.engine->flush().ok());
+  unseen.expect_one_flush_to_fail();
 }
 
 // A write that was under way as the spare was seen to be away is not acknowledged: what it wrote
@@ -199,12 +202,7 @@ TEST_F(SpareWatchTest, Promise4_AWriteThatBeganAfterTheSpareWasAwayIsTaken) {
 
 // Only the metadata met it.
 TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareWasAwayDuringACommit) {
-  Rig unseen;
-  unseen.start();
-  unseen.main.fail_writes({{64}, {8}}, ENODATA);
-  ASSERT_EQ(unseen.write(64, 8, 2), 0);
-  ASSERT_TRUE(unseen.engine->flush().ok());
-  ASSERT_EQ(unseen.write(64, 8, 3), 0);
+  UnseenRig unseen;
   unseen.main.fail_reads({{128}, {8}}, ENODATA);
   std::atomic<int> refused = 0;
   unseen.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
@@ -214,9 +212,7 @@ TEST_F(SpareWatchTest, Promise3_AFlushFailsOnceAfterASpareWasAwayDuringACommit) 
   });
   EXPECT_LT(unseen.read(128), 0);
   EXPECT_GT(refused, 0);
-  unseen.spare.set_hook({});
-  EXPECT_FALSE(unseen.engine->flush().ok());
-  EXPECT_TRUE(unseen.engine->flush().ok());
+  unseen.expect_one_flush_to_fail();
 }
 
 TEST_F(SpareWatchTest, AfterASpareWasAwayAFlushIsGoodIfNothingWasUnflushed) {
