@@ -181,6 +181,13 @@ Result<void> SetService::stop() {
   const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
   if (stopped_) return outcome_;
+  if (const std::size_t overdue = set_->admin().conditions().overdue; overdue > 0) {
+    return fail(ErrorCode::device_in_use,
+                fmt::format("{} requests were given up at their deadlines, and a device still has "
+                            "them",
+                            overdue),
+                set_->name(), "stop again when it has answered; the kernel log may say more");
+  }
   if (auto ended = exports_->stop(); !ended) return ended;
   // The users are gone. From here on the set is stopped, and later calls return the same outcome.
   ::sd_notify(0, "STOPPING=1");

@@ -49,14 +49,19 @@ class ByteDisk {
   // Like remap::Disk::read_or_later; waits if the request is not whole blocks. `later` may be given
   // any errno.
   std::optional<ReadOutcome> read_or_later(std::uint64_t offset, std::size_t length,
-                                           const Scratch& scratch, const remap::Disk::Later& later);
+                                           const Scratch& scratch, const remap::Disk::Later& later,
+                                           remap::RequestTimer* timer = nullptr);
   // `data` may lie in the payload, which is clobbered.
   // Parts of logical blocks are read, changed and written while no other write of them runs.
+  // `timer`: as for remap::Disk; begun with the blocks_of() the request.
   WriteOutcome write(std::uint64_t offset, std::span<const std::byte> data, bool fua,
-                     const Scratch& scratch);
+                     const Scratch& scratch, remap::RequestTimer* timer = nullptr);
   // Zeroes the part of the range that lies on the disk. Returns an errno. On EOPNOTSUPP nothing was
   // changed.
-  int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
+  int write_zeroes(std::uint64_t offset, std::uint64_t length, const Scratch& scratch,
+                   remap::RequestTimer* timer = nullptr);
+  // All logical blocks of the disk that a request touches.
+  [[nodiscard]] SectorRange blocks_of(std::uint64_t offset, std::uint64_t length) const;
   // Like that of remap::Disk. `heard` is the record of the caller of the failed flushes that were
   // reported to it.
   int flush_for(remap::FlushHeard& heard);
@@ -67,14 +72,16 @@ class ByteDisk {
     return ((offset | length) & (unit_bytes_ - 1)) == 0;  // a power of two
   }
   int read_blocks(std::uint64_t offset, std::span<std::byte> out);
-  int write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua);
+  int write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua,
+                   remap::RequestTimer* timer = nullptr);
   // Discards the blocks that lie whole in the range. No error if the disk cannot discard.
   int discard(std::uint64_t offset, std::uint64_t length);
 
  private:
   WriteOutcome write_unaligned(std::uint64_t offset, std::span<const std::byte> data, bool fua,
-                               const Scratch& scratch);
-  int zero_part_of_unit(std::uint64_t offset, std::uint64_t length, const Scratch& scratch);
+                               const Scratch& scratch, remap::RequestTimer* timer);
+  int zero_part_of_unit(std::uint64_t offset, std::uint64_t length, const Scratch& scratch,
+                        remap::RequestTimer* timer);
 
   [[nodiscard]] bool is_too_long(std::size_t length, const Scratch& scratch) const {
     return length + 2 * unit_bytes_ > scratch.payload.size();

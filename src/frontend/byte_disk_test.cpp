@@ -169,7 +169,8 @@ class LaterEngine final : public RamDisk {
  public:
   using RamDisk::RamDisk;
   std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
-                                            const Later& answer) override {
+                                            const Later& answer,
+                                            remap::RequestTimer* /*timer*/) override {
     asked = {first, SectorCount::from_bytes(out.size())};
     later = answer;
     return std::nullopt;
@@ -202,12 +203,13 @@ TEST(ByteDiskLater, OnlyReadsOfWholeBlocksAreAnsweredLaterAndNeverPastTheEnd) {
 class PausingEngine final : public RamDisk {
  public:
   using RamDisk::RamDisk;
-  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua,
+                     remap::RequestTimer* timer) override {
     if (first == Sector{0} && !paused_.exchange(true)) {
       at_write.release();
       go_on.acquire();
     }
-    return RamDisk::write(first, data, fua);
+    return RamDisk::write(first, data, fua, timer);
   }
   std::binary_semaphore at_write{0};
   std::binary_semaphore go_on{0};

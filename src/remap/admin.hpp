@@ -80,6 +80,7 @@ struct Conditions {
   bool spare_full = false;
   bool spare_low = false;
   bool table_full = false;
+  std::size_t overdue = 0;  // requests given up at their deadlines that a device has not answered
   std::string contents_changed;  // main held other data than was written, where; empty: no
   std::string reason;            // of the worst one, for people; empty if none
 };

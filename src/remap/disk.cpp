@@ -10,9 +10,9 @@ io::IoStatus run(Disk& disk, const Request& request) {
     case Request::Kind::read:
       return disk.read(request.range.first, request.out);
     case Request::Kind::write:
-      return disk.write(request.range.first, request.data, request.fua);
+      return disk.write(request.range.first, request.data, request.fua, request.timer);
     case Request::Kind::zeroes:
-      return disk.write_zeroes(request.range);
+      return disk.write_zeroes(request.range, request.timer);
     case Request::Kind::discard:
       return disk.discard(request.range);
     case Request::Kind::flush:

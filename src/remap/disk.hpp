@@ -40,10 +40,16 @@ struct FlushHeard {
 class Completion {
  public:
   virtual void complete(io::IoStatus status) = 0;
+  // For a request with a timer: its deadline has passed, and a device still has it. Its user may be
+  // told that it failed. Buffers stay in use, and complete() comes all the same, with nothing to
+  // tell.
+  virtual void expire() {}
 
  protected:
   ~Completion() = default;
 };
+
+class RequestTimer;
 
 // A request to be begun. Buffers and `done` live until it is answered.
 struct Request {
@@ -55,6 +61,7 @@ struct Request {
   bool fua = false;                      // of a write
   FlushHeard* heard = nullptr;           // of a flush: the account of its user; null: has none
   Completion* done = nullptr;            // where the answer goes if it comes later
+  RequestTimer* timer = nullptr;         // begun with `done`; null: the user waits for the device
 };
 
 // A request that one device can serve as it stands. While it exists, nobody settles the fate of its
@@ -101,11 +108,15 @@ class Disk {
   // the request is in flight.
   using Later = std::function<void(io::IoStatus, std::span<const std::byte>)>;
   virtual std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
-                                                    const Later& /*later*/) {
+                                                    const Later& /*later*/,
+                                                    RequestTimer* /*timer*/ = nullptr) {
     return read(first, out);
   }
-  virtual io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) = 0;
-  virtual io::IoStatus write_zeroes(SectorRange range) = 0;
+  // `timer` here and below: the request's, if it has one (request/request_timer.hpp). What is
+  // answered by `later` is claimed before.
+  virtual io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua,
+                             RequestTimer* timer = nullptr) = 0;
+  virtual io::IoStatus write_zeroes(SectorRange range, RequestTimer* timer = nullptr) = 0;
   // Never changes the state of a lost, gone or remapped sector.
   virtual io::IoStatus discard(SectorRange range) = 0;
   // Main's and the spare's caches. Of all who call this one is told of a failure.
@@ -118,6 +129,10 @@ class Disk {
   // See above. Errors of use (a range that is not whole blocks of the disk) are answers, too.
   virtual std::optional<DirectRequest> begin(const Request& request);
   virtual std::optional<io::IoStatus> finish(DirectRequest request, io::IoStatus status);
+
+  // By its constructor and destructor.
+  virtual void add_timer(RequestTimer& /*timer*/) {}
+  virtual void remove_timer(RequestTimer& /*timer*/) {}
 
  protected:
   ~Disk() = default;

@@ -16,6 +16,7 @@
 #include "remap/request/flush_path.hpp"
 #include "remap/request/read_path.hpp"
 #include "remap/request/request_queue.hpp"
+#include "remap/request/request_timer.hpp"
 #include "remap/request/write_path.hpp"
 #include "remap/task/backfill.hpp"
 #include "remap/task/marking.hpp"
@@ -42,7 +43,8 @@ class RunningEngine final : public Engine {
         read_(path_, retries_),
         write_(path_, remapper_.get()),
         flush_(path_, recovery_),
-        queue_(*this, path_, read_, write_) {
+        queue_(*this, path_, read_, write_),
+        timeouts_(path_) {
     if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
     if (parts.evidence_interval_ms != 0) {
       sampler_ = std::make_unique<EvidenceSampler>(
@@ -65,17 +67,18 @@ class RunningEngine final : public Engine {
     return out.empty() ? io::kIoOk : read_.read(first, out);
   }
   std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
-                                            const Later& later) override {
+                                            const Later& later, RequestTimer* timer) override {
     if (!fits(first, out.size())) return io::IoStatus{EINVAL};
-    return out.empty() ? io::kIoOk : read_.read_or_later(first, out, later);
+    return out.empty() ? io::kIoOk : read_.read_or_later(first, out, later, timer);
   }
-  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua,
+                     RequestTimer* timer) override {
     if (!fits(first, data.size())) return {EINVAL};
-    return data.empty() ? io::kIoOk : write_.write(first, data, fua);
+    return data.empty() ? io::kIoOk : write_.write(first, data, fua, timer);
   }
-  io::IoStatus write_zeroes(SectorRange range) override {
+  io::IoStatus write_zeroes(SectorRange range, RequestTimer* timer) override {
     if (!fits(range.first, range.count.bytes())) return {EINVAL};
-    return range.empty() ? io::kIoOk : write_.write_zeroes(range);
+    return range.empty() ? io::kIoOk : write_.write_zeroes(range, timer);
   }
   io::IoStatus discard(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) return {EINVAL};
@@ -109,6 +112,9 @@ class RunningEngine final : public Engine {
   std::optional<io::IoStatus> finish(DirectRequest direct, io::IoStatus status) override {
     return queue_.finish(std::move(direct), status);
   }
+
+  void add_timer(RequestTimer& timer) override { timeouts_.add(timer); }
+  void remove_timer(RequestTimer& timer) override { timeouts_.remove(timer); }
 
   Result<RelocationReport> relocate(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {
@@ -231,6 +237,7 @@ class RunningEngine final : public Engine {
     out.spare_full = path_.spares.full.load();
     out.spare_low = path_.spares.low.load();
     out.table_full = path_.table_full.load();
+    out.overdue = timeouts_.overdue();
     out.contents_changed = path_.changed_contents();
     if (out.read_only) {
       out.reason = path_.read_only_reason();
@@ -284,6 +291,7 @@ class RunningEngine final : public Engine {
     if (relocator_) relocator_->stop();
     retries_.stop();
     if (remapper_) remapper_->stop();
+    timeouts_.stop();
     path_.clock.stop();
   }
 
@@ -313,6 +321,7 @@ class RunningEngine final : public Engine {
   WritePath write_;
   FlushPath flush_;
   RequestQueue queue_;
+  RequestTimeouts timeouts_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;

@@ -26,7 +26,7 @@ std::optional<EventRule> event_rule_of(Condition condition) {
   switch (condition) {
     case Condition::degraded:
       return EventRule{EventKind::degraded, true, true, Severity::warning,
-                       "the copies are good again"};
+                       "over: all is as it should be"};
     case Condition::main_missing:
       return EventRule{EventKind::main_missing, true, true, Severity::error, "over: main is there"};
     case Condition::main_read_only:

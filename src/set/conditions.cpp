@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "io/io_status.hpp"
 
@@ -57,6 +58,20 @@ void add_devices(Collector& out, const Observations& seen) {
   out.add_if(engine.spare == remap::SpareState::away, Condition::spare_away, engine.spare_reason);
   out.add_if(engine.spare == remap::SpareState::refuses, Condition::spare_refuses,
              engine.spare_reason);
+}
+
+void add_damage(Collector& out, const Observations& seen) {
+  std::vector<std::string> damage;
+  if (!seen.engine.contents_changed.empty()) damage.push_back(seen.engine.contents_changed);
+  if (const std::size_t overdue = seen.engine.overdue; overdue > 0) {
+    damage.push_back(fmt::format("{} request{} given up, and a device has not answered", overdue,
+                                 overdue == 1 ? " was" : "s were"));
+  }
+  if (seen.copies.good < seen.copies.total) {
+    damage.push_back(fmt::format("{} of {} metadata copies do not hold the latest commit",
+                                 seen.copies.total - seen.copies.good, seen.copies.total));
+  }
+  out.add_if(!damage.empty(), Condition::degraded, fmt::format("{}", fmt::join(damage, "; ")));
 }
 
 void add_room(Collector& out, const Observations& seen) {
@@ -120,14 +135,7 @@ std::vector<ConditionReport> conditions_of(const Observations& seen) {
   out.add_if(!seen.running, Condition::stopped, "");
   out.add_if(!seen.death.empty(), Condition::died, seen.death);
   out.add_if(seen.engine.read_only, Condition::read_only, seen.engine.read_only_reason);
-  const bool damaged = seen.copies.good < seen.copies.total;
-  std::string damage = seen.engine.contents_changed;
-  if (damaged) {
-    damage += fmt::format("{}{} of {} metadata copies do not hold the latest commit",
-                          damage.empty() ? "" : "; ", seen.copies.total - seen.copies.good,
-                          seen.copies.total);
-  }
-  out.add_if(!damage.empty(), Condition::degraded, damage);
+  add_damage(out, seen);
   const std::uint64_t lost = seen.table.lost + seen.table.gone;
   out.add_if(lost > 0, Condition::data_lost,
              fmt::format("{} sector{} lost or gone", lost, lost == 1 ? " is" : "s are"));

@@ -57,6 +57,7 @@ const std::vector<Case>& cases() {
       {"degraded", "degraded", [](Observations& s) { s.copies.good = 7; }},
       {"degraded", "degraded",
        [](Observations& s) { s.engine.contents_changed = "main held other data"; }},
+      {"degraded", "degraded", [](Observations& s) { s.engine.overdue = 2; }},
       {"data-lost", "degraded", [](Observations& s) { s.table.lost = 1; }},
       {"data-lost", "degraded", [](Observations& s) { s.table.gone = 23; }},
       {"main-missing", "degraded",

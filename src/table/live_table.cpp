@@ -14,7 +14,7 @@ LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& sche
       regions_(main_size),
       mutex_(scheduling),
       released_(scheduling),
-      published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}})) {
+      published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}, {}})) {
   // From the start on a clear bit means that main serves all of the region.
   for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
 }
@@ -31,9 +31,11 @@ std::uint64_t LiveTable::publish_locked(Snapshot next) {
 void LiveTable::clear_unused_locked(SectorRange range) {
   const Snapshot& now = published_.current();
   const auto unused = [&now](SectorRange sectors) {
-    return !now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors);
+    return !now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors) &&
+           !now.is_overdue(sectors);
   };
-  // A bit is cleared only when nothing is left of table, holds and watches in what it stands for.
+  // A bit is cleared only when nothing is left of table, holds, watches and overdue writes in what
+  // it stands for.
   const std::uint64_t last = region_of(range.end() - SectorCount{1});
   for (std::uint64_t region = region_of(range.first); region <= last; ++region) {
     const SectorRange sectors = range_of_region(region);
@@ -148,6 +150,29 @@ void LiveTable::release(const std::shared_ptr<WatchRecord>& watched) {
     clear_unused_locked(watched->range);
   }
   released_.notify_all();
+}
+
+void LiveTable::add_overdue(SectorRange range) {
+  const std::lock_guard lock(mutex_);
+  regions_.set(range);
+  Snapshot next = published_.current();
+  next.overdue.push_back(range);
+  publish_locked(std::move(next));
+}
+
+void LiveTable::remove_overdue(SectorRange range) {
+  const std::lock_guard lock(mutex_);
+  Snapshot next = published_.current();
+  const auto one = std::ranges::find(next.overdue, range);
+  DMREMAP_ASSERT(one != next.overdue.end());
+  next.overdue.erase(one);
+  publish_locked(std::move(next));
+  clear_unused_locked(range);
+}
+
+bool LiveTable::is_overdue(SectorRange range) const {
+  const std::lock_guard lock(mutex_);
+  return published_.current().is_overdue(range);
 }
 
 bool LiveTable::drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const {

@@ -134,6 +134,13 @@ class LiveTable {
   // pin.
   [[nodiscard]] bool wait_unwatched(SectorRange range, std::chrono::nanoseconds longest);
 
+  // A write of `range` is overdue from now on, and until it is removed; several may overlap. Any
+  // request that pins itself later sees it.
+  void add_overdue(SectorRange range);
+  void remove_overdue(SectorRange range);
+  // Is a write of a part of `range` overdue? Without a pin.
+  [[nodiscard]] bool is_overdue(SectorRange range) const;
+
   // The requests of this process.
   [[nodiscard]] const Pins& pins() const { return pins_; }
   // Waits for the requests in flight, of every source, that began before the call and touch

@@ -8,6 +8,7 @@
 // the writer sees the request.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,10 @@ struct Snapshot {
   // one wait.
   std::vector<SectorRange> holds;
   std::vector<std::shared_ptr<WatchRecord>> watches;
+  // Ranges of main with a write that a device still has although its caller was told that it
+  // failed (remap/request/request_timer.hpp): it may land after all that is written there now. So
+  // nothing is written in place there, neither on main nor on the spare.
+  std::vector<SectorRange> overdue;
 
   [[nodiscard]] bool held(SectorRange range) const {
     for (const SectorRange& hold : holds) {
@@ -50,6 +55,10 @@ struct Snapshot {
       if (watch->range.overlaps(range)) return true;
     }
     return false;
+  }
+  [[nodiscard]] bool is_overdue(SectorRange range) const {
+    return std::ranges::any_of(overdue,
+                               [range](const SectorRange& write) { return write.overlaps(range); });
   }
   // Of a pinned request that is about to write, zero or discard.
   void note_write(SectorRange range) const {

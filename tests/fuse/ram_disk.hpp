@@ -73,7 +73,8 @@ class RamDisk : public remap::Disk {
     return io::kIoOk;
   }
 
-  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua) override {
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua,
+                     remap::RequestTimer* /*timer*/) override {
     const Presence here(*this);
     count_alignment(first, data.data(), data.size());
     const SectorRange range{first, SectorCount::from_bytes(data.size())};
@@ -92,7 +93,7 @@ class RamDisk : public remap::Disk {
     return io::kIoOk;
   }
 
-  io::IoStatus write_zeroes(SectorRange range) override {
+  io::IoStatus write_zeroes(SectorRange range, remap::RequestTimer* /*timer*/) override {
     const Presence here(*this);
     const std::shared_lock<std::shared_mutex> lock(mutex_);
     if (!faults_.zeroing || touches(faults_.lost, range)) return {EOPNOTSUPP};

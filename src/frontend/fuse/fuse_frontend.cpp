@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -49,6 +50,9 @@ thread_local std::string* complaints = nullptr;
     *complaints = line;
   }
 }
+
+// Of which some may wait for a device that hangs. Beyond it requests wait for them in the kernel.
+constexpr unsigned kMostThreads = 64;
 
 // Interrupts a thread that waits for a request; nothing else in the process uses it.
 int wake_signal() {
@@ -117,8 +121,12 @@ Result<FuseFrontend::Session> FuseFrontend::mount_session(FuseFile& file,
 
 FuseFrontend::FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file)
     : mount_file_(std::move(mount_file)),
+      engine_(disk),
       disk_(disk),
-      file_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
+      file_{.disk = disk_,
+            .threads = *this,
+            .read_only = options.read_only,
+            .punch_holes = options.punch_holes} {
   ::clock_gettime(CLOCK_REALTIME, &file_.since);
 }
 
@@ -140,9 +148,10 @@ Result<void> FuseFrontend::run(unsigned threads) {
   auto session = mount_session(file_, mount_file_);
   if (!session) return failure_of(session);
   session_ = std::move(*session);
-  running_ = std::max(threads, 1U);
-  for (unsigned i = 0, count = running_; i < count; ++i) {
-    threads_.emplace_back([this] { serve(); });
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wanted_ = std::max(threads, 1U);
+    for (unsigned i = 0; i < wanted_ + 1; ++i) add_thread_locked();
   }
   // The kernel sends FUSE_INIT at once after a mount; without it no request can be served.
   for (int waited = 0; !file_.ready.load(); ++waited) {
@@ -162,9 +171,19 @@ void FuseFrontend::serve() {
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
 
   RequestMemory memory(disk_.geometry().logical_block_bytes);
-  serve_with(memory);
+  remap::RequestTimer timer(engine_);
+  serve_with(memory, timer);
   io::FileDevice::prepare_thread();
+  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
+  bool in_turn = false;
   while (!stopping_.load()) {
+    if (!in_turn || too_many()) {
+      lock.lock();
+      if (in_turn) serving_.fetch_sub(1);
+      in_turn = take_turn(lock);
+      lock.unlock();
+      if (!in_turn) break;
+    }
     fuse_buf request{};
     request.mem = memory.request();
     const int got = fuse_session_receive_buf(session_.get(), &request);
@@ -179,25 +198,58 @@ void FuseFrontend::serve() {
     }
     fuse_session_process_buf(session_.get(), &request);
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  lock.lock();
+  if (in_turn) serving_.fetch_sub(1);
   --running_;
   finished_.notify_all();
+  needed_.notify_all();
+}
+
+void FuseFrontend::add_thread_locked() {
+  ++running_;
+  threads_.emplace_back([this] { serve(); });
+}
+
+// One thread is always on standby: whoever takes its place makes the next, so that nothing has to
+// be made when a device hangs.
+bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
+  const auto over = [this] { return stopping_.load() || ended_.load(); };
+  ++standby_;
+  needed_.wait(lock, [&] { return over() || serving_.load() < wanted_ + stuck_.load(); });
+  --standby_;
+  if (over()) return false;
+  serving_.fetch_add(1);
+  if (standby_ == 0 && serving_.load() > wanted_ && running_ < kMostThreads) add_thread_locked();
+  return true;
+}
+
+void FuseFrontend::on_stuck() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  stuck_.fetch_add(1);
+  needed_.notify_one();
+}
+
+void FuseFrontend::on_free() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  stuck_.fetch_sub(1);
 }
 
 void FuseFrontend::end_threads() {
-  if (threads_.empty()) return;
   stopping_.store(true);
+  std::vector<std::thread> threads;
   {
     // After an unmount the threads end by themselves, but not if the mount still exists in another
     // mount namespace. A signal may come just before the read that it is meant to interrupt, so it
     // is sent repeatedly.
     std::unique_lock<std::mutex> lock(mutex_);
+    if (threads_.empty()) return;
+    needed_.notify_all();
     while (!finished_.wait_for(lock, milliseconds(20), [this] { return running_ == 0; })) {
       for (auto& thread : threads_) ::pthread_kill(thread.native_handle(), wake_signal());
     }
+    threads = std::exchange(threads_, {});
   }
-  for (auto& thread : threads_) thread.join();
-  threads_.clear();
+  for (auto& thread : threads) thread.join();
   // Every answer comes by its deadline at the latest. It is polled for, because nothing has to be
   // quick here.
   while (file_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));

@@ -31,12 +31,12 @@ struct FuseOptions {
   // for zeros.
   bool punch_holes = true;
   // The number of threads. A bad place occupies one only for its first try, until the drive has
-  // failed it.
+  // failed it; one that waits beyond the deadline of its request is replaced by another.
   unsigned threads = 16;
 };
 
 // Thread-safe.
-class FuseFrontend {
+class FuseFrontend final : private ThreadBalance {
  public:
   // Mounts, starts the threads and serves. `disk` outlives this object. Clears away a dead mount
   // on the same path first if nothing uses it; error leftovers_in_use if something does.
@@ -68,21 +68,34 @@ class FuseFrontend {
   static Result<Session> mount_session(FuseFile& file, const MountFile& mount_file);
   Result<void> run(unsigned threads);
   void serve();
+  // Waits while there are enough threads without the calling one. False: it is no longer needed.
+  bool take_turn(std::unique_lock<std::mutex>& lock);
+  void add_thread_locked();
+  [[nodiscard]] bool too_many() const { return serving_.load() > wanted_ + stuck_.load(); }
+  void on_stuck() override;
+  void on_free() override;
   void end_threads();
   Result<void> unmount_unused();
 
   MountFile mount_file_;
+  remap::Disk& engine_;
   frontend::ByteDisk disk_;
   FuseFile file_;
   Session session_;
-  std::vector<std::thread> threads_;
 
   std::atomic<bool> ended_{false};
   std::atomic<bool> stopping_{false};
   std::mutex stop_mutex_;             // one stop() at a time
-  std::mutex mutex_;                  // guards running_
+  std::mutex mutex_;                  // guards everything below
   std::condition_variable finished_;  // running_ became 0
-  unsigned running_ = 0;
+  std::condition_variable needed_;    // a thread on standby is
+  std::vector<std::thread> threads_;
+  unsigned wanted_ = 0;   // threads that take requests
+  unsigned running_ = 0;  // threads in all
+  unsigned standby_ = 0;  // made, with their memory, and waiting to be needed
+  // Changed under the lock.
+  std::atomic<unsigned> serving_{0};  // threads that take requests or have one
+  std::atomic<unsigned> stuck_{0};    // of these: with one that was answered for them
 };
 
 }  // namespace dmremap::fuse

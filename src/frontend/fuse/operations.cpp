@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 #include <exception>
+#include <utility>
 
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -36,6 +37,7 @@ using frontend::ByteDisk;
 constexpr unsigned kMaxBackground = 256;
 
 thread_local RequestMemory* this_threads_memory = nullptr;
+thread_local remap::RequestTimer* this_threads_timer = nullptr;
 
 frontend::Scratch scratch_of_thread() {
   DMREMAP_ASSERT(this_threads_memory != nullptr);
@@ -50,6 +52,39 @@ FuseFile& file_of(fuse_req_t request) {
 remap::FlushHeard& heard_by(const fuse_file_info& file) {
   return *std::bit_cast<remap::FlushHeard*>(static_cast<std::uintptr_t>(file.fh));
 }
+
+// Answers a request once: its thread does, or, if a device keeps that too long, somebody else.
+class TimedReply final : public remap::Completion {
+ public:
+  // `changed`: the blocks that the request may write.
+  TimedReply(fuse_req_t request, SectorRange changed)
+      : request_(request), threads_(file_of(request).threads), timer_(*this_threads_timer) {
+    timer_.begin(changed, *this);
+  }
+  ~TimedReply() { (void)mine(); }
+  TimedReply(const TimedReply&) = delete;
+  TimedReply& operator=(const TimedReply&) = delete;
+
+  [[nodiscard]] remap::RequestTimer* timer() const { return &timer_; }
+  // True: nobody has answered, and nobody else will. False: the request is no more.
+  [[nodiscard]] bool mine() {
+    const bool claimed = timer_.claim();
+    if (!claimed && !std::exchange(free_, true)) threads_.on_free();
+    return claimed;
+  }
+
+  void expire() override {
+    threads_.on_stuck();
+    fuse_reply_err(request_, EIO);
+  }
+  void complete(io::IoStatus /*status*/) override {}
+
+ private:
+  fuse_req_t request_;
+  ThreadBalance& threads_;
+  remap::RequestTimer& timer_;
+  bool free_ = false;
+};
 
 // No exception may pass through libfuse, which is C. Any exception makes the request fail.
 template <typename Outcome, typename Function>
@@ -156,12 +191,14 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
     reply_read(request, status.ok() ? 0 : EIO, bytes);
     disk_file.answers_owed.fetch_sub(1);
   };
+  TimedReply reply(request, {});
   const auto outcome = guarded<std::optional<ByteDisk::ReadOutcome>>(
       [&] {
         return disk_file.disk.read_or_later(static_cast<std::uint64_t>(offset), size,
-                                            scratch_of_thread(), later);
+                                            scratch_of_thread(), later, reply.timer());
       },
       ByteDisk::ReadOutcome{.error = EIO, .bytes = {}});
+  if (!reply.mine()) return;
   if (outcome) {
     reply_read(request, outcome->error, outcome->bytes);
   } else {
@@ -172,13 +209,16 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
 void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size_t size,
            off_t offset, fuse_file_info* file) {
   const bool fua = (file->flags & O_DSYNC) != 0;  // a part of O_SYNC
+  FuseFile& disk_file = file_of(request);
+  const auto at = static_cast<std::uint64_t>(offset);
+  TimedReply reply(request, disk_file.disk.blocks_of(at, size));
   const auto outcome = guarded<ByteDisk::WriteOutcome>(
       [&] {
-        return file_of(request).disk.write(static_cast<std::uint64_t>(offset),
-                                           {reinterpret_cast<const std::byte*>(data), size}, fua,
-                                           scratch_of_thread());
+        return disk_file.disk.write(at, {reinterpret_cast<const std::byte*>(data), size}, fua,
+                                    scratch_of_thread(), reply.timer());
       },
       {.error = EIO, .bytes = 0});
+  if (!reply.mine()) return;
   if (outcome.error != 0) {
     fuse_reply_err(request, outcome.error);
   } else {
@@ -187,9 +227,10 @@ void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size
 }
 
 void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_file_info* file) {
-  const int error =
-      guarded<int>([&] { return file_of(request).disk.flush_for(heard_by(*file)); }, EIO);
-  fuse_reply_err(request, error);
+  FuseFile& disk_file = file_of(request);
+  TimedReply reply(request, {});
+  const int error = guarded<int>([&] { return disk_file.disk.flush_for(heard_by(*file)); }, EIO);
+  if (reply.mine()) fuse_reply_err(request, error);
 }
 
 // Loop devices punch holes to discard and to write zeroes, so a hole must read as zeros. An answer
@@ -203,14 +244,14 @@ void fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset,
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
+  FuseFile& disk_file = file_of(request);
+  const auto at = static_cast<std::uint64_t>(offset);
+  const auto bytes = static_cast<std::uint64_t>(length);
+  TimedReply reply(request, disk_file.disk.blocks_of(at, bytes));
   const int error = guarded<int>(
-      [&] {
-        return file_of(request).disk.write_zeroes(static_cast<std::uint64_t>(offset),
-                                                  static_cast<std::uint64_t>(length),
-                                                  scratch_of_thread());
-      },
+      [&] { return disk_file.disk.write_zeroes(at, bytes, scratch_of_thread(), reply.timer()); },
       EIO);
-  fuse_reply_err(request, error);
+  if (reply.mine()) fuse_reply_err(request, error);
 }
 
 // A loop device takes the block size as the granularity of its discards.
@@ -240,8 +281,9 @@ void OpenHandles::remove(const remap::FlushHeard& handle) {
   count_.fetch_sub(1);
 }
 
-void serve_with(RequestMemory& memory) {
+void serve_with(RequestMemory& memory, remap::RequestTimer& timer) {
   this_threads_memory = &memory;
+  this_threads_timer = &timer;
 }
 
 fuse_lowlevel_ops operations() {

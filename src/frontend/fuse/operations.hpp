@@ -14,6 +14,7 @@
 #include "frontend/byte_disk.hpp"
 #include "frontend/fuse/request_memory.hpp"
 #include "remap/disk.hpp"
+#include "remap/request/request_timer.hpp"
 
 namespace dmremap::fuse {
 
@@ -32,9 +33,21 @@ class OpenHandles {
   std::atomic<unsigned> count_{0};
 };
 
+// Told of threads that wait for a device beyond the deadline of a request, so that others take
+// their place. By any thread; must not wait.
+class ThreadBalance {
+ public:
+  virtual void on_stuck() = 0;
+  virtual void on_free() = 0;
+
+ protected:
+  ~ThreadBalance() = default;
+};
+
 // The one file, as it is served: the user data of the session. `disk` outlives it.
 struct FuseFile {
   frontend::ByteDisk& disk;
+  ThreadBalance& threads;
   bool read_only = false;
   bool punch_holes = true;  // see FuseOptions
   timespec since{};         // the file's times
@@ -45,10 +58,11 @@ struct FuseFile {
   std::atomic<bool> ready{false};  // the kernel has said hello
 };
 
-// Sets the memory of the calling thread, before it processes its first request. A request is served
-// by the thread that received it, in the memory of that thread. Reads of bad places may be answered
-// by threads of the engine.
-void serve_with(RequestMemory& memory);
+// Sets the memory and the timer of the calling thread, before it processes its first request. A
+// request is served by the thread that received it, in the memory of that thread. Reads of bad
+// places may be answered by threads of the engine, and what a device does not answer in time by
+// that of the timers.
+void serve_with(RequestMemory& memory, remap::RequestTimer& timer);
 
 [[nodiscard]] fuse_lowlevel_ops operations();
 

@@ -39,6 +39,13 @@ void Rearm::loop() {
 }
 
 void Rearm::look() {
+  // What a device has not answered it may still carry out, after all that it is given from now on.
+  if (path_.live.is_overdue({{0}, path_.geometry.size})) {
+    return explain(
+        "main still has a write that it did not answer by its deadline: it is taken again when "
+        "that "
+        "has ended");
+  }
   const auto device = reopener_.reopen();
   if (!device) {
     const ErrorCode code = device.error().code;

@@ -32,7 +32,8 @@ SectorCount chunk_size(const ChunkRoom& room, SectorCount block) {
   return std::clamp(each, block, std::max(block, kUsualChunk));
 }
 
-std::optional<Outcome> CopyOnWrite::store(std::span<const Item> items, std::uint64_t deadline_ns) {
+std::optional<Outcome> CopyOnWrite::store(std::span<const Item> items, std::uint64_t deadline_ns,
+                                          const RequestTimer* timer) {
   const table::Table table = path_.live.table();
   const std::uint64_t used = table.size() + table.retired().size();
   const ChunkRoom room{path_.geometry.size - SectorCount{table.counts().remapped},
@@ -51,7 +52,7 @@ std::optional<Outcome> CopyOnWrite::store(std::span<const Item> items, std::uint
       parts.push_back({item.kind, part, part_of(item.data, item.range, part), item.cause});
     }
     if (parts.empty()) continue;
-    const std::optional<Outcome> outcome = store_chunk(chunk, parts, deadline_ns);
+    const std::optional<Outcome> outcome = store_chunk(chunk, parts, deadline_ns, timer);
     if (outcome != Outcome::done) return outcome;
   }
   return Outcome::done;
@@ -63,7 +64,8 @@ std::uint64_t CopyOnWrite::after_part(std::uint64_t part, std::uint64_t deadline
 }
 
 std::optional<Outcome> CopyOnWrite::store_chunk(SectorRange chunk, std::span<const Item> parts,
-                                                std::uint64_t deadline_ns) {
+                                                std::uint64_t deadline_ns,
+                                                const RequestTimer* timer) {
   // Writes to the chunk wait meanwhile, and may have nothing to do with what does not end there.
   auto quiesced =
       quiesce(path_, remapper_, {chunk}, NeedsMain::yes, after_part(kDrainPart, deadline_ns));
@@ -93,8 +95,8 @@ std::optional<Outcome> CopyOnWrite::store_chunk(SectorRange chunk, std::span<con
     items.push_back(
         {Item::Kind::store, range, part_of(buffer.span(), chunk, range), parts.front().cause});
   }
-  Outcome outcome = remapper_.run(items, deadline_ns);
-  if (main_may_help(outcome)) outcome = remapper_.run(parts, deadline_ns);
+  Outcome outcome = remapper_.run(items, deadline_ns, timer);
+  if (main_may_help(outcome)) outcome = remapper_.run(parts, deadline_ns, timer);
   // No pin told of it while it was stored: whoever counted the writes meanwhile has to notice.
   path_.live.pin(parts.front().range).count_write();
   return outcome;

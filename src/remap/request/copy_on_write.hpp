@@ -47,12 +47,14 @@ class CopyOnWrite {
   // `items`: what one write brought and main refused, of kind `store`, in order. The caller has no
   // pin. Another outcome than `done`: some of it may be on the spare all the same. Nothing: another
   // request in a chunk did not end, and nobody was asked to store the rest.
-  [[nodiscard]] std::optional<Outcome> store(std::span<const Item> items,
-                                             std::uint64_t deadline_ns);
+  // `timer`: of that write, if it has one.
+  [[nodiscard]] std::optional<Outcome> store(std::span<const Item> items, std::uint64_t deadline_ns,
+                                             const RequestTimer* timer);
 
  private:
   [[nodiscard]] std::optional<Outcome> store_chunk(SectorRange chunk, std::span<const Item> parts,
-                                                   std::uint64_t deadline_ns);
+                                                   std::uint64_t deadline_ns,
+                                                   const RequestTimer* timer);
   // When this part of the time that is left has passed.
   [[nodiscard]] std::uint64_t after_part(std::uint64_t part, std::uint64_t deadline_ns) const;
   // Reads into `buffer`, which is of `chunk`, what main has of it; returns which parts it read.

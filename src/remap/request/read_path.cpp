@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "remap/request/request_timer.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -60,19 +61,21 @@ io::IoStatus ReadPath::read(Sector first, std::span<std::byte> out) {
 }
 
 std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std::byte> out,
-                                                    const Disk::Later& later) {
+                                                    const Disk::Later& later, RequestTimer* timer) {
   const SectorRange range{first, SectorCount::from_bytes(out.size())};
   if (range.count > Retries::kLongest) return read(first, out);
   const std::uint64_t deadline_ns = path_.deadline_of_request();
   std::vector<UnreadPart> unread;
   const ReadAttempt attempt = try_once(range, out, unread);
   if (!attempt.status.ok() || (unread.empty() && !attempt.watched)) return attempt.status;
+  // The retries have a deadline of their own, and answer by it.
+  if (timer != nullptr && !timer->claim()) return io::IoStatus{ETIMEDOUT};
   return retries_.read_later(range, path_.true_deadline(deadline_ns), later);
 }
 
 std::optional<io::IoStatus> ReadPath::take_failed(SectorRange range, std::span<std::byte> out,
                                                   int error, std::uint64_t deadline_of_request,
-                                                  const Disk::Later& later) {
+                                                  const Disk::Later& later, RequestTimer* timer) {
   // Anything but a bad sector is the answer itself; nothing is asked again.
   if (path_.diagnose_main(error) != io::Fault::media) return io::IoStatus{error};
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
@@ -80,6 +83,7 @@ std::optional<io::IoStatus> ReadPath::take_failed(SectorRange range, std::span<s
     const UnreadPart part{range, out};
     return retries_.read({&part, 1}, deadline_ns);
   }
+  if (timer != nullptr && !timer->claim()) return io::IoStatus{ETIMEDOUT};
   return retries_.read_later(range, deadline_ns, later);
 }
 

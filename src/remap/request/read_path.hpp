@@ -18,12 +18,12 @@ class ReadPath {
   io::IoStatus read(Sector first, std::span<std::byte> out);
   // As Engine's. What is too long to be read by a retry's thread is waited for.
   std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
-                                            const Disk::Later& later);
+                                            const Disk::Later& later, RequestTimer* timer);
   // A read of main that somebody else issued and that failed with `error`; the caller's pin is
   // released. Answers as read_or_later does.
   std::optional<io::IoStatus> take_failed(SectorRange range, std::span<std::byte> out, int error,
                                           std::uint64_t deadline_of_request,
-                                          const Disk::Later& later);
+                                          const Disk::Later& later, RequestTimer* timer);
 
  private:
   struct ReadAttempt {

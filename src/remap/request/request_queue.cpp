@@ -139,7 +139,7 @@ void RequestQueue::work(Task task) {
   }
   if (task.pin) {
     done.complete(write_.take_failed(std::move(*task.pin), task.request.range, task.request.data,
-                                     task.error, task.deadline_ns));
+                                     task.error, task.deadline_ns, task.request.timer));
     return;
   }
   // New, or a zeroing or discard that failed as a whole and is done by parts.
@@ -154,8 +154,9 @@ std::optional<io::IoStatus> RequestQueue::read(const Task& task) {
     if (status.ok()) std::ranges::copy(data, out.begin());
     done->complete(status);
   };
-  if (task.error == 0) return read_.read_or_later(task.request.range.first, out, later);
-  return read_.take_failed(task.request.range, out, task.error, task.deadline_ns, later);
+  RequestTimer* const timer = task.request.timer;
+  if (task.error == 0) return read_.read_or_later(task.request.range.first, out, later, timer);
+  return read_.take_failed(task.request.range, out, task.error, task.deadline_ns, later, timer);
 }
 
 }  // namespace dmremap::remap

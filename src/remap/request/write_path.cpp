@@ -8,6 +8,7 @@
 
 #include "base/sector_parts.hpp"
 #include "remap/request/narrow.hpp"
+#include "remap/request/request_timer.hpp"
 
 namespace dmremap::remap {
 
@@ -36,7 +37,8 @@ io::IoStatus status_of(Outcome outcome) {
 
 }  // namespace
 
-io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua) {
+io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, bool fua,
+                              RequestTimer* timer) {
   const std::uint64_t deadline_ns = path_.deadline_of_request();
   const SectorRange range{first, SectorCount::from_bytes(data.size())};
   // The clean write: one bit test under a pin, then main. All else is out of its way.
@@ -48,39 +50,41 @@ io::IoStatus WritePath::write(Sector first, std::span<const std::byte> data, boo
       const io::IoStatus status = path_.write_main(first, data);
       if (status.ok()) [[likely]]
         return status;
-      return take_failed(std::move(pin), range, data, status.error, deadline_ns);
+      return take_failed(std::move(pin), range, data, status.error, deadline_ns, timer);
     }
-    return write_among_bad(pin, range, data, deadline_ns);
+    return write_among_bad(pin, range, data, deadline_ns, timer);
   }
-  return write_anywhere(range, data, fua, deadline_ns);
+  return write_anywhere(range, data, fua, deadline_ns, timer);
 }
 
 io::IoStatus WritePath::write_among_bad(table::Pins::Pin& pin, SectorRange range,
-                                        std::span<const std::byte> data,
-                                        std::uint64_t deadline_ns) {
+                                        std::span<const std::byte> data, std::uint64_t deadline_ns,
+                                        RequestTimer* timer) {
   const table::Snapshot& now = path_.live.snapshot();
   const table::Stretch first = table::stretch_at(now.table, range.first, range.end());
   // Mostly all of it is on main all the same, and one look at the table is enough.
-  if (now.held(range) || first.place != table::Place::main || first.range != range) {
+  if (now.held(range) || now.is_overdue(range) || first.place != table::Place::main ||
+      first.range != range) {
     pin.release();
-    return write_anywhere(range, data, false, deadline_ns);
+    return write_anywhere(range, data, false, deadline_ns, timer);
   }
   pin.count_write();
   now.note_write(range);
   const io::IoStatus status = path_.write_main(range.first, data);
   if (status.ok()) [[likely]]
     return status;
-  return take_failed(std::move(pin), range, data, status.error, deadline_ns);
+  return take_failed(std::move(pin), range, data, status.error, deadline_ns, timer);
 }
 
 io::IoStatus WritePath::take_failed(table::Pins::Pin pin, SectorRange range,
                                     std::span<const std::byte> data, int error,
-                                    std::uint64_t deadline_of_request) {
+                                    std::uint64_t deadline_of_request, RequestTimer* timer) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   // The deadline tells when the request began: the first attempt was not timed, for the sake of
   // those that succeed.
   const std::uint64_t begun_ns = deadline_ns - path_.request_deadline_ns;
   Remainder remainder;
+  remainder.timer = timer;
   const io::IoStatus status = narrow_main(
       range, data, error, {deadline_ns, path_.clock.monotonic_ns() - begun_ns}, remainder);
   return status.ok() ? take_remainder(std::move(pin), remainder, deadline_ns) : status;
@@ -103,7 +107,7 @@ void WritePath::announce_write(table::Pins::Pin& pin, SectorRange range) const {
 }
 
 io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
-                                       std::uint64_t deadline_of_request) {
+                                       std::uint64_t deadline_of_request, RequestTimer* timer) {
   const std::uint64_t deadline_ns = path_.true_deadline(deadline_of_request);
   // Before the first byte is written, so that a FUA hears of any flush that failed since.
   const FlushGate::Mark main_mark = path_.main_gate.mark();
@@ -112,9 +116,14 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
   if (!pin) return kReadOnly;
   announce_write(*pin, range);
   Remainder remainder;
+  remainder.timer = timer;
   io::IoStatus status;
-  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
-    status = write_stretch(stretch, part_of(data, range, stretch.range), deadline_ns, remainder);
+  const table::Snapshot& now = path_.live.snapshot();
+  for (const table::Stretch& stretch : table::stretches(now.table, range)) {
+    const auto part = part_of(data, range, stretch.range);
+    status = now.is_overdue(stretch.range)
+                 ? write_beside_overdue(now, stretch.range, part, deadline_ns, remainder)
+                 : write_stretch(stretch, part, deadline_ns, remainder);
     if (!status.ok()) break;
   }
   if (remainder.spare_touched) path_.remapped_writes.fetch_add(1, std::memory_order_relaxed);
@@ -130,9 +139,9 @@ io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainde
   if (path_.main_write_refusal.load() != 0) [[unlikely]] {
     // Holds more than the request's range, and a hold waits for pins.
     pin.release();
-    outcome = copy_and_store(remainder.items, deadline_ns);
+    outcome = copy_and_store(remainder, deadline_ns);
   } else {
-    outcome = remapper_->run(remainder.items, deadline_ns);
+    outcome = remapper_->run(remainder.items, deadline_ns, remainder.timer);
     // Healing takes a hold of its own.
     pin.release();
   }
@@ -142,8 +151,9 @@ io::IoStatus WritePath::take_remainder(table::Pins::Pin pin, Remainder& remainde
   return help ? heal(remainder.items, status_of(outcome), deadline_ns) : status_of(outcome);
 }
 
-Outcome WritePath::copy_and_store(std::span<const Item> items, std::uint64_t deadline_ns) {
-  const auto copied = copy_on_write_->store(items, deadline_ns);
+Outcome WritePath::copy_and_store(const Remainder& remainder, std::uint64_t deadline_ns) {
+  const std::span<const Item> items = remainder.items;
+  const auto copied = copy_on_write_->store(items, deadline_ns, remainder.timer);
   if (copied) return *copied;
   // Promise 4: a drive that does not answer a request beside it is no reason to fail this one.
   const SectorRange range{items.front().range.first,
@@ -151,7 +161,27 @@ Outcome WritePath::copy_and_store(std::span<const Item> items, std::uint64_t dea
   auto pin = pin_unheld(range);
   if (!pin) return Outcome::read_only;
   announce_write(*pin, range);
-  return remapper_->run(items, deadline_ns);
+  return remapper_->run(items, deadline_ns, remainder.timer);
+}
+
+// In place the overdue write could follow this one, on whatever device it is under way to.
+io::IoStatus WritePath::write_beside_overdue(const table::Snapshot& now, SectorRange range,
+                                             std::span<const std::byte> data,
+                                             std::uint64_t deadline_ns, Remainder& remainder) {
+  std::vector<SectorRange> overdue;
+  std::vector<SectorRange> beside;
+  for (const SectorRange unit : blocks_in(range, path_.unit())) {
+    append_run(now.is_overdue(unit) ? overdue : beside, unit);
+  }
+  for (const SectorRange& part : overdue) {
+    remainder.items.push_back({Item::Kind::store, part, part_of(data, range, part), ETIMEDOUT});
+  }
+  for (const SectorRange& part : beside) {
+    const io::IoStatus status = write_stretch(table::stretch_at(now.table, part.first, part.end()),
+                                              part_of(data, range, part), deadline_ns, remainder);
+    if (!status.ok()) return status;
+  }
+  return io::kIoOk;
 }
 
 io::IoStatus WritePath::write_stretch(const table::Stretch& stretch,
@@ -202,6 +232,7 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
   // The next failure may take as long as the slowest so far: none is begun that might end too late.
   std::uint64_t now_ns = path_.clock.monotonic_ns();
   while (now_ns + budget.slowest_ns < budget.deadline_ns) {
+    if (remainder.timer != nullptr && remainder.timer->expired()) return {ETIMEDOUT};
     const auto part = narrowing.next();
     if (!part) break;
     const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
@@ -306,18 +337,19 @@ io::IoStatus WritePath::zero_stretch(const table::Stretch& stretch, bool& by_han
   return io::kIoOk;
 }
 
-io::IoStatus WritePath::write_zeroes(SectorRange range) {
+io::IoStatus WritePath::write_zeroes(SectorRange range, RequestTimer* timer) {
   std::vector<SectorRange> by_hand;
   {
     auto pin = pin_unheld(range);
     if (!pin) return kReadOnly;
-    const table::Table& table = path_.live.snapshot().table;
+    const table::Snapshot& now = path_.live.snapshot();
+    const table::Table& table = now.table;
     // The kernel then writes zeros instead, and those heal exactly what they cover.
     if (table::any_nowhere(table, range)) return {EOPNOTSUPP};
     announce_write(*pin, range);
     for (const table::Stretch& stretch : table::stretches(table, range)) {
-      bool failed = false;
-      const io::IoStatus status = zero_stretch(stretch, failed);
+      bool failed = now.is_overdue(stretch.range);
+      const io::IoStatus status = failed ? io::kIoOk : zero_stretch(stretch, failed);
       if (!status.ok()) return status;
       if (failed) append_run(by_hand, stretch.range);
     }
@@ -326,7 +358,7 @@ io::IoStatus WritePath::write_zeroes(SectorRange range) {
   const auto zeroes = path_.zeroes.span();
   for (const SectorRange& run : by_hand) {
     for (const SectorRange part : chunks_of(run, SectorCount::from_bytes(zeroes.size()))) {
-      const io::IoStatus status = write(part.first, zeroes.first(part.count.bytes()), false);
+      const io::IoStatus status = write(part.first, zeroes.first(part.count.bytes()), false, timer);
       if (!status.ok()) return status;
     }
   }
@@ -338,9 +370,11 @@ io::IoStatus WritePath::discard(SectorRange range) {
   if (!pin) return kReadOnly;
   announce_write(*pin, range);
   io::IoStatus status;
-  for (const table::Stretch& stretch : table::stretches(path_.live.snapshot().table, range)) {
-    // A discard never changes the state of a lost, gone or remapped sector.
-    if (stretch.place == table::Place::main) status = path_.discard_main(stretch.range);
+  const table::Snapshot& now = path_.live.snapshot();
+  for (const table::Stretch& stretch : table::stretches(now.table, range)) {
+    // A discard never changes the state of a lost, gone or remapped sector, and need not be done.
+    if (stretch.place == table::Place::main && !now.is_overdue(stretch.range))
+      status = path_.discard_main(stretch.range);
     if (!status.ok()) break;
   }
   // A refused discard loses nothing. Only what says that main is gone is followed up.

@@ -22,19 +22,20 @@ class WritePath {
     if (remapper != nullptr) copy_on_write_.emplace(path, *remapper);
   }
 
-  // All require ranges of whole units inside main.
-  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua);
-  io::IoStatus write_zeroes(SectorRange range);
+  // All require ranges of whole units inside main. `timer`: as for Disk.
+  io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua, RequestTimer* timer);
+  io::IoStatus write_zeroes(SectorRange range, RequestTimer* timer);
   io::IoStatus discard(SectorRange range);
 
   // The data of a write that main refused with `error`, whoever issued it; `pin` is the request's.
   // A function of its own, so that the clean write pays for nothing that it does not need.
   io::IoStatus take_failed(table::Pins::Pin pin, SectorRange range, std::span<const std::byte> data,
-                           int error, std::uint64_t deadline_of_request);
+                           int error, std::uint64_t deadline_of_request, RequestTimer* timer);
 
  private:
   // The parts of a request that must be remapped, and the devices that a FUA must flush.
   struct Remainder {
+    RequestTimer* timer = nullptr;  // of the request
     std::vector<Item> items;
     bool main_touched = false;
     bool spare_touched = false;
@@ -53,16 +54,22 @@ class WritePath {
   void announce_write(table::Pins::Pin& pin, SectorRange range) const;
 
   io::IoStatus write_among_bad(table::Pins::Pin& pin, SectorRange range,
-                               std::span<const std::byte> data, std::uint64_t deadline_ns);
+                               std::span<const std::byte> data, std::uint64_t deadline_ns,
+                               RequestTimer* timer);
   io::IoStatus write_anywhere(SectorRange range, std::span<const std::byte> data, bool fua,
-                              std::uint64_t deadline_of_request);
+                              std::uint64_t deadline_of_request, RequestTimer* timer);
   // Lets go of `pin` when the remapper has what it could take.
   io::IoStatus take_remainder(table::Pins::Pin pin, Remainder& remainder,
                               std::uint64_t deadline_ns);
   // To a main that takes no writes: with what lies around `items`, or else by themselves. The
   // caller has no pin.
-  Outcome copy_and_store(std::span<const Item> items, std::uint64_t deadline_ns);
+  Outcome copy_and_store(const Remainder& remainder, std::uint64_t deadline_ns);
 
+  // A stretch of the table `now.table`, in which a write is overdue: what that covers is left to
+  // the remapper.
+  io::IoStatus write_beside_overdue(const table::Snapshot& now, SectorRange range,
+                                    std::span<const std::byte> data, std::uint64_t deadline_ns,
+                                    Remainder& remainder);
   io::IoStatus write_stretch(const table::Stretch& stretch, std::span<const std::byte> data,
                              std::uint64_t deadline_ns, Remainder& remainder);
   io::IoStatus write_main(SectorRange range, std::span<const std::byte> data,

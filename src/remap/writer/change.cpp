@@ -220,8 +220,14 @@ Outcome Change::replace(const Item& item, SectorRange part, SpareAddress spare, 
 }
 
 // A remapped sector's place may have taken the data by now, or be bad, or not read what it was
-// given: then it is replaced.
+// given: then it is replaced. So is one that an overdue write may still reach; it is free again
+// when that has ended, since its request is pinned.
 Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) {
+  if (path_.live.is_overdue(part)) {
+    make_good(part);  // bound again at once, or rolled back
+    freed_.push_back({spare, part.count});
+    return place(item, part);
+  }
   const auto data = part_of(item.data, item.range, part);
   const bool failing = path_.spares.failing.any(part);
   if (!failing) {

@@ -45,6 +45,10 @@ tl::expected<QuiescedRange, QuiesceFailure> quiesce(DataPath& path, Remapper& re
                                                     std::uint64_t deadline_ns) {
   if (const auto refusal = why_not_quiesce(path, needs_main)) return tl::unexpected(*refusal);
   ranges = table::covering({std::move(ranges), {}}, QuiescedRange::kMostHolds);
+  // A drain would wait for the device that does not answer, and writes for the hold.
+  if (std::ranges::any_of(ranges, [&](SectorRange one) { return path.live.is_overdue(one); })) {
+    return tl::unexpected(QuiesceFailure::timeout);
+  }
   table::LiveTable::Hold hold = path.live.hold(ranges);
   if (!path.live.drain(hold, path.clock, deadline_ns)) {
     return tl::unexpected(QuiesceFailure::timeout);
@@ -76,6 +80,7 @@ Outcome QuiescedRange::bind(std::span<const Item> items) {
 
 tl::expected<WatchedRange, WatchFailure> WatchedRange::begin(DataPath& path, SectorRange range,
                                                              std::uint64_t deadline_ns) {
+  if (path.live.is_overdue(range)) return tl::unexpected(WatchFailure::timeout);
   auto watch = path.live.watch(range);
   if (!watch) return tl::unexpected(WatchFailure::watched);
   // A write that had pinned itself before the watch was published does not note itself in it.

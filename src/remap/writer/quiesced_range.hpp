@@ -8,12 +8,13 @@
 //
 //   1  Does the set take changes?    No: read_only. Nothing was waited for.
 //   2  Is main there, if needed?     No: tripped. Nothing was waited for.
-//   3  Hold the ranges, as one.      Waits for every holder of a part of them, without a deadline:
+//   3  Is a write overdue there?     Yes: timeout. Nothing was waited for.
+//   4  Hold the ranges, as one.      Waits for every holder of a part of them, without a deadline:
 //                                    each lets go by a deadline of its own. From here on writes,
 //                                    zeroes and discards that overlap wait; reads go on.
-//   4  Drain what began before.      A request still in flight at the deadline: timeout.
-//   5  Ask 1 and 2 once more.        The wait may have been long: read_only or tripped, as above.
-//   6  Take a copy of the table.     What it says of the ranges is final: only the holder can have
+//   5  Drain what began before.      A request still in flight at the deadline: timeout.
+//   6  Ask 1 and 2 once more.        The wait may have been long: read_only or tripped, as above.
+//   7  Take a copy of the table.     What it says of the ranges is final: only the holder can have
 //                                    them bound to anything else.
 //
 // On any failure the ranges are let go of again, and nothing has changed. The caller then reads

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "remap/request/request_timer.hpp"
+
 namespace dmremap::remap {
 
 namespace {
@@ -82,8 +84,10 @@ Outcome Remapper::run(std::span<const Item> items) {
   return run(items, path_.deadline_from_now());
 }
 
-Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns) {
+Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns,
+                      const RequestTimer* timer) {
   Job job;
+  job.timer = timer;
   job.items = items;
   job.deadline_ns = deadline_ns;
   return submit(job);
@@ -123,6 +127,9 @@ SpareTrial Remapper::try_spare_now(SpareDevice& spare) {
 Outcome Remapper::submit(Job& job) {
   std::unique_lock lock(mutex_);
   if (stopping_) return Outcome::failed;
+  // Under the lock: a write whose caller was told now is followed, in this queue, by all that the
+  // caller sends after it.
+  if (job.timer != nullptr && job.timer->expired()) return Outcome::failed;
   waiting_.push_back(&job);
   wake_.notify_one();
   finished_.wait(lock, [&job] { return job.finished; });

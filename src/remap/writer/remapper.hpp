@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "remap/device/spare_trial.hpp"
+#include "remap/disk.hpp"
 #include "remap/writer/change.hpp"
 
 namespace dmremap::remap {
@@ -34,7 +35,10 @@ class Remapper {
   // All items or none; waits until that is decided. Any thread, pinned or not. `deadline_ns`: no
   // place on the spare is looked for any longer; by default as long as a request has.
   [[nodiscard]] Outcome run(std::span<const Item> items);
-  [[nodiscard]] Outcome run(std::span<const Item> items, std::uint64_t deadline_ns);
+  // Not taken, `failed`, if the caller of the write that brought them was told already that it
+  // failed (`timer`): from then on later writes of the range are here first.
+  [[nodiscard]] Outcome run(std::span<const Item> items, std::uint64_t deadline_ns,
+                            const RequestTimer* timer = nullptr);
   // Commits the current table with the records changed by `edit`.
   [[nodiscard]] Outcome run_record(const RecordEdit& edit);
 
@@ -49,6 +53,7 @@ class Remapper {
     std::span<const Item> items;
     const RecordEdit* record = nullptr;
     std::uint64_t deadline_ns = 0;
+    const RequestTimer* timer = nullptr;
     SpareTrial* trial = nullptr;     // to be filled; such a job has nothing else to do
     SpareIndex tried = kFirstSpare;  // of a trial
     Outcome outcome = Outcome::failed;

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Those who use the set: requests that overlap, each checked against what the promises allow.
+#include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/aligned_buffer.hpp"
+#include "remap/request/request_timer.hpp"
 #include "sim/lives/stage.hpp"
 
 namespace dmremap::sim {
@@ -111,8 +116,66 @@ io::IoStatus begin_and_finish(Stage& stage, remap::Request request) {
   return answer.wait();
 }
 
+// A thread of a front end with one request. Its caller is told at the deadline, and the thread
+// stays with the device for as long as that takes.
+class ServedRequest final : public remap::Completion {
+ public:
+  ServedRequest(Stage& stage, const remap::Request& request)
+      : request_(request),
+        buffer_(std::max<std::uint64_t>(request.range.count.bytes(), 1)),
+        answer_(stage.world),
+        timer_(std::in_place, *stage.engine) {
+    using Kind = remap::Request::Kind;
+    if (request.kind == Kind::write) std::ranges::copy(request.data, buffer_.span().begin());
+    if (request.kind == Kind::write) request_.data = buffer_.span();
+    if (request.kind == Kind::read) request_.out = buffer_.span();
+    request_.timer = &*timer_;
+    const bool changes = request.kind != Kind::read && request.kind != Kind::flush;
+    timer_->begin(changes ? request.range : SectorRange{}, *this);
+  }
+
+  void serve(Stage& stage) {
+    const io::IoStatus status = remap::run(*stage.engine, request_);
+    const bool mine = timer_->claim();
+    timer_.reset();
+    if (mine) answer_.complete(status);
+  }
+  io::IoStatus wait() { return answer_.wait(); }
+  [[nodiscard]] std::span<const std::byte> read() { return buffer_.span(); }
+
+  void complete(io::IoStatus /*status*/) override {}
+  void expire() override {
+    expired_ = true;
+    answer_.complete({ETIMEDOUT});
+  }
+  [[nodiscard]] bool expired() const { return expired_; }
+
+ private:
+  remap::Request request_;
+  AlignedBuffer buffer_;
+  Answer answer_;
+  std::optional<remap::RequestTimer> timer_;
+  bool expired_ = false;
+};
+
+io::IoStatus run_served(Stage& stage, const remap::Request& request) {
+  const auto served = std::make_shared<ServedRequest>(stage, request);
+  Thread thread(stage.world, [served, &stage] {
+    stage.world.name_thread("server");
+    served->serve(stage);
+  });
+  stage.servers.push_back(std::move(thread));
+  const io::IoStatus status = served->wait();
+  if (served->expired()) ++stage.report.expired;
+  if (status.ok() && request.kind == remap::Request::Kind::read) {
+    std::ranges::copy(served->read(), request.out.begin());
+  }
+  return status;
+}
+
 // One way or the other of a front end; `number` is of the request.
 io::IoStatus run(Stage& stage, const remap::Request& request, std::uint64_t number) {
+  if (stage.plan.deadline_ms != 0 && number % 4 != 1) return run_served(stage, request);
   const bool waits = !stage.plan.begins || number % 2 == 0;
   return waits ? remap::run(*stage.engine, request) : begin_and_finish(stage, request);
 }
@@ -280,7 +343,11 @@ void client(Stage& stage, Dice dice, unsigned number) {
         (void)checked_read(stage, range);
         break;
       default:
-        (void)checked_write(stage, range, dice.one_in(10));
+        // Who is told that a write failed mostly tries again.
+        if (checked_write(stage, range, dice.one_in(10)) != 0 && stage.plan.deadline_ms != 0 &&
+            !stage.ending) {
+          (void)checked_write(stage, range, false);
+        }
         break;
     }
     if (stage.ending) return;

@@ -80,6 +80,7 @@ Report& Report::operator+=(const Report& other) {
   failing_moved += other.failing_moved;
   others_shown += other.others_shown;
   main_locks += other.main_locks;
+  expired += other.expired;
   others_refused += other.others_refused;
   evidence_kept += other.evidence_kept;
   main_faults += other.main_faults;
@@ -108,6 +109,7 @@ std::vector<std::string> Report::missing() const {
   if (slow_found == 0) out.emplace_back("a sector found slow");
   if (settled_failing == 0) out.emplace_back("failing sectors left to settle");
   if (failing_moved == 0) out.emplace_back("a failing sector that reads again");
+  if (expired == 0) out.emplace_back("a request answered by its deadline");
   if (main_locks == 0) out.emplace_back("a main that takes no writes");
   if (others_refused == 0) out.emplace_back("a disk that is not main as it was left refused");
   if (evidence_kept == 0) out.emplace_back("evidence of main's contents after a crash");
@@ -154,6 +156,7 @@ std::string Report::text() const {
   add_line(out, "another disk where main was", others_shown);
   add_line(out, "  refused by its contents", others_refused);
   add_line(out, "main took no writes", main_locks);
+  add_line(out, "requests given up at the deadline", expired);
   add_line(out, "evidence left by a crash", evidence_kept);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);

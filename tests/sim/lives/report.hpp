@@ -46,6 +46,7 @@ struct Report {
   std::uint64_t failing_moved = 0;    // sectors that read again on the spare
   std::uint64_t slow_found = 0;       // sectors that became suspect because they were slow
   std::uint64_t others_shown = 0;     // disks that were not main, where main had been
+  std::uint64_t expired = 0;          // requests answered by their deadline, not by a device
   std::uint64_t main_locks = 0;       // times that main took no writes
   std::uint64_t others_refused = 0;   // looks at one of them that had main's identifiers
   std::uint64_t evidence_kept = 0;    // entries that held after a life that was cut off

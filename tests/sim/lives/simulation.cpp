@@ -133,7 +133,14 @@ class Simulation {
     administering.join();
     stage.ending = true;
     blowing.join();
+    end_servers();
     stage.look_at_table();
+  }
+
+  // Some wait for a device still, with requests that their callers gave up.
+  void end_servers() {
+    for (Thread& thread : stage_.servers) thread.join();
+    stage_.servers.clear();
   }
 
   // Leaves a few dozen free sectors.
@@ -162,6 +169,7 @@ class Simulation {
     } else if (!stage.crashed()) {
       stage.crash();
     }
+    end_servers();
     const bool ran = stage.engine != nullptr;
     if (end != End::clean_stop || !ran) main_settled_ = false;
     if (stage.engine) stage.engine->stop();
@@ -231,6 +239,7 @@ class Simulation {
     if (!open()) throw Broken("the set does not open after a clean stop");
     if (stage.engine->extents() != before) throw Broken("a restart changed the table");
     read_all();
+    end_servers();
     stage.engine->stop();
     stage.engine.reset();
     stage.store.reset();

@@ -58,6 +58,7 @@ Plan::Plan(Dice& dice) {
     const std::uint64_t block = main.physical_block_bytes / kSectorBytes;
     weak = {{dice.below(area.value / block) * block}, {block}};
   }
+  if (slow && dice.one_in(2)) deadline_ms = static_cast<std::uint32_t>(dice.between(500, 5'000));
 }
 
 Stage::Stage(std::uint64_t seed, bool talk)
@@ -88,6 +89,7 @@ Stage::Stage(std::uint64_t seed, bool talk)
   content.identity.main.size = plan.main.size;
   content.identity.spare.size = kSpareSize;
   content.configuration.lost_recheck_s = static_cast<std::uint32_t>(dice.between(1, 20));
+  if (plan.deadline_ms != 0) content.configuration.request_deadline_ms = plan.deadline_ms;
   content.configuration.read_retries = static_cast<std::uint32_t>(dice.between(1, 3));
   if (plan.rough_spare) roughen_spare();
   plug_in();

@@ -46,6 +46,7 @@ struct Plan {
   int spare_medium_error = 0;        // what its data gives where the medium lost it
   bool rough_spare = false;          // long runs of it refuse all writes, from the beginning
   bool locks = false;                // main takes no writes now and then, and still reads
+  std::uint32_t deadline_ms = 0;     // of requests, if devices let them pass; 0: the usual one
   bool begins = false;               // some requests are begun and finished, not waited for
   std::vector<unsigned> bad_copies;  // of the metadata: at most two, that may fail for good
 };
@@ -140,6 +141,7 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   std::uint64_t losses_at_power_cut = 0;  // of main, at the last one
   std::unique_ptr<remap::Engine> engine;  // of this life, once it serves
   format::Content content;
+  std::vector<Thread> servers;  // of requests whose callers need not wait for the devices
 
   bool ending = false;  // clients begin nothing more
   std::uint64_t trips = 0;

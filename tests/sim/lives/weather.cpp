@@ -66,7 +66,9 @@ class Weather {
       case 4:
         return spoil();
       case 5:
-        return stand_still();
+        // Devices answer meanwhile.
+        if (stage_.plan.deadline_ms == 0) stand_still();
+        return;
       default:
         return main_rule();
     }
@@ -120,8 +122,23 @@ class Weather {
     add(true, rule);
   }
 
+  // Writes that a disk answers long after their deadline, and carries out all the same.
+  void stall(bool on_main) {
+    FaultRule rule;
+    rule.kind = FaultKind::slow;
+    rule.range = on_main ? stage_.some_range(dice_, 64) : some_spare_data();
+    rule.reads = on_main && dice_.one_in(4);
+    rule.delay = milliseconds(stage_.plan.deadline_ms + dice_.between(200, 60'000));
+    rule.shots = dice_.between(1, 4);
+    // Now and then it is refused as late.
+    if (dice_.one_in(4)) rule.kind = FaultKind::hung;
+    rule.error = media_error();
+    add(on_main, rule);
+  }
+
   void main_rule() {
     if (stage_.plan.locks && dice_.one_in(4)) return lock();
+    if (stage_.plan.deadline_ms != 0 && dice_.one_in(3)) return stall(true);
     FaultRule rule;
     rule.range = stage_.some_range(dice_, 64);
     rule.error = media_error();
@@ -195,6 +212,7 @@ class Weather {
     for (const SectorRange& copy : stage_.reserved) {
       if (copy.overlaps(rule.range)) return;
     }
+    if (stage_.plan.deadline_ms != 0 && dice_.one_in(3)) return stall(false);
     switch (dice_.below(5)) {
       case 0:
         rule.kind = FaultKind::read_error;

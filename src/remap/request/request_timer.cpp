@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "remap/request/request_timer.hpp"
+
+#include <cerrno>
+#include <mutex>
+
+#include "base/assert.hpp"
+#include "remap/data_path.hpp"
+
+namespace dmremap::remap {
+
+RequestTimer::RequestTimer(Disk& disk) : disk_(disk) {
+  disk_.add_timer(*this);
+}
+
+RequestTimer::~RequestTimer() {
+  disk_.remove_timer(*this);
+}
+
+void RequestTimer::begin(SectorRange changed, Completion& caller) {
+  changed_ = changed;
+  caller_ = &caller;
+  const std::uint64_t number = (state_.load(std::memory_order_relaxed) | kPhase) + 1;
+  state_.store(number | kRunning);
+}
+
+bool RequestTimer::claim() {
+  std::uint64_t state = state_.load();
+  if ((state & kPhase) == kRunning &&
+      state_.compare_exchange_strong(state, (state & ~kPhase) | kClaimed)) {
+    return true;
+  }
+  if ((state & kPhase) == kExpired) timeouts_->end(*this);
+  return (state & kPhase) == kClaimed;
+}
+
+RequestTimeouts::RequestTimeouts(DataPath& path)
+    : path_(path), mutex_(path.scheduling), wake_(path.scheduling) {
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
+}
+
+RequestTimeouts::~RequestTimeouts() {
+  stop();
+}
+
+void RequestTimeouts::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void RequestTimeouts::add(RequestTimer& timer) {
+  const std::lock_guard lock(mutex_);
+  timer.timeouts_ = this;
+  timers_.push_back(&timer);
+}
+
+void RequestTimeouts::remove(RequestTimer& timer) {
+  const std::lock_guard lock(mutex_);
+  std::erase(timers_, &timer);
+}
+
+void RequestTimeouts::loop() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kInterval, [this] { return stopping_; })) look_locked();
+}
+
+void RequestTimeouts::look_locked() {
+  // Without the time in which the process stood still: it took nothing from a deadline.
+  const std::uint64_t now_ns = path_.clock.monotonic_ns();
+  bool told = false;
+  for (RequestTimer* timer : timers_) {
+    const std::uint64_t state = timer->state_.load();
+    if ((state & RequestTimer::kPhase) != RequestTimer::kRunning) continue;
+    if (timer->seen_state_ != state) {
+      timer->seen_state_ = state;
+      timer->seen_ns_ = now_ns;
+    } else if (now_ns - timer->seen_ns_ >= path_.request_deadline_ns) {
+      expire_locked(*timer, told);
+    }
+  }
+}
+
+// The order matters. First nobody else can claim the request; then later writes go elsewhere; only
+// then its caller is told, and may send them.
+void RequestTimeouts::expire_locked(RequestTimer& timer, bool& told) {
+  std::uint64_t state = timer.seen_state_;
+  const std::uint64_t expired = (state & ~RequestTimer::kPhase) | RequestTimer::kExpired;
+  if (!timer.state_.compare_exchange_strong(state, expired)) return;
+  overdue_.fetch_add(1);
+  if (!timer.changed_.empty()) path_.live.add_overdue(timer.changed_);
+  timer.caller_->expire();
+  // A device that hangs lets many expire at once. One event says it.
+  if (std::exchange(told, true)) return;
+  path_.emit(
+      format::EventKind::degraded, Severity::warning, timer.changed_, ETIMEDOUT,
+      timer.changed_.empty() ? "given up, not yet answered" : "write given up, not yet answered");
+}
+
+void RequestTimeouts::end(RequestTimer& timer) {
+  const std::lock_guard lock(mutex_);
+  if (!timer.changed_.empty()) path_.live.remove_overdue(timer.changed_);
+  timer.state_.store(timer.state_.load() | RequestTimer::kOver);
+  overdue_.fetch_sub(1);
+}
+
+}  // namespace dmremap::remap
