@@ -48,6 +48,19 @@ class SpareDevice {
     return result;
   }
 
+  // Does what attaches the device anew. No flush runs meanwhile, and what was written to the former
+  // attachment and not flushed there may be lost: the next flush of a user fails, and so does a
+  // write that is under way.
+  template <typename Action>
+  void reattach(const Action& action) {
+    const auto no_flush = gate.exclusive();
+    // In this order. A flush of the new attachment says nothing of what went to the former one, so
+    // none may come between the two; and a write that went to the former one is noted as unflushed
+    // before this notes the absence, or sees the absence and fails.
+    action();
+    note_absence();
+  }
+
   const SpareIndex index;
   FlushGate gate;
   SpareTrouble trouble;
