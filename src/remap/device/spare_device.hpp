@@ -7,6 +7,7 @@
 // away with something unflushed makes the next flush of a user fail.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "base/scheduling.hpp"
@@ -51,15 +52,7 @@ class SpareDevice {
   // Does what attaches the device anew. No flush runs meanwhile, and what was written to the former
   // attachment and not flushed there may be lost: the next flush of a user fails, and so does a
   // write that is under way.
-  template <typename Action>
-  void reattach(const Action& action) {
-    const auto no_flush = gate.exclusive();
-    // In this order. A flush of the new attachment says nothing of what went to the former one, so
-    // none may come between the two; and a write that went to the former one is noted as unflushed
-    // before this notes the absence, or sees the absence and fails.
-    action();
-    note_absence();
-  }
+  void reattach(const std::function<void()>& attach);
 
   const SpareIndex index;
   FlushGate gate;
