@@ -158,7 +158,8 @@ TEST_F(SpareReturnTest, Promise8_ADeviceFoundBeforeACommitIsNotAttached) {
   unplug();
   reopener.outdated = true;
   reopener.show(&returned);
-  ASSERT_TRUE(soon([&] { return reopener.let_gone > 3; }));
+  const int let_gone = reopener.let_gone;
+  ASSERT_TRUE(soon([&] { return reopener.let_gone > let_gone + 3; }));
   EXPECT_EQ(reopener.attached, 0);
   EXPECT_EQ(rig.engine->conditions().spare, SpareState::away);
   reopener.outdated = false;
