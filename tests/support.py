@@ -445,30 +445,6 @@ class Lab:
     def stop(self, expect=0):
         return dmremap_lab("stop", self.path, expect=expect)
 
-    def kill(self):
-        """kill -9: its mount is dead from then on. Waits until that shows."""
-        os.kill(self._pid(), signal.SIGKILL)
-
-        def dead():
-            try:
-                os.stat(self.path)
-                return False
-            except OSError as error:
-                return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
-
-        wait_until(dead, "the dead mount")
-
-    def _pid(self):
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-            except OSError:
-                continue
-            if self.path.encode() in words and b"serve" in words:
-                return int(pid)
-        raise CheckFailed("the lab does not run")
-
     def heal(self):
         """For cleanup: no faults, plugged in; whether it runs or not."""
         for command in ("clear", "replug"):

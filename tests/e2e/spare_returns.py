@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 
+import lab_process
 import product
 import support
 from support import check, equal, equal_bytes, expect_errno, pattern
@@ -73,7 +74,7 @@ def another_node(t):
     before = t.loop(first.path)
     dm = _set_with_bad_main(t, before)
     _remap(dm, 64)
-    first.kill()
+    lab_process.kill(first)
     _expect_away(dm)
     after = t.loop(t.lab(image=first.image).path)
     _expect_back(dm, after)
@@ -92,7 +93,7 @@ def the_same_path(t):
     spare = t.lab(size="32MiB")
     dm = _set_with_bad_main(t, spare.path)
     _remap(dm, 64)
-    spare.kill()
+    lab_process.kill(spare)
     _expect_away(dm)
     spare.serve()
     _expect_back(dm, spare.path)
@@ -108,7 +109,7 @@ def read_only(t):
     dm.stop()
     dm.start("fuse", "--read-only")
     _expect_saved(dm, 64)
-    first.kill()
+    lab_process.kill(first)
     with expect_errno(errno.EIO):
         support.read_sectors(dm.device, 64, 8)
     support.wait_until(lambda: "spare-away" in dm.status()["conditions"], "spare-away",
@@ -129,7 +130,7 @@ def stale_copy(t):
     with open(copy, "rb") as file:
         before = file.read()
     clone = t.loop(copy)
-    first.kill()
+    lab_process.kill(first)
     _expect_away(dm)
     _expect_refused(dm, clone)
     with open(copy, "rb") as file:
@@ -146,7 +147,7 @@ def twins(t):
     dm = _set_with_bad_main(t, t.loop(first.path))
     _remap(dm, 64)
     one, other = (t.loop(shutil.copyfile(first.image, t.path(name))) for name in ("one", "other"))
-    first.kill()
+    lab_process.kill(first)
     _expect_away(dm)
     _expect_refused(dm, one, other)
     support.detach_loop(other)

@@ -3,6 +3,7 @@
 
 import os
 
+import lab_process
 import support
 from support import check, equal, pattern, read_sectors
 
@@ -17,7 +18,7 @@ def dead_mount(t):
     check(not os.path.exists(t.path("second")), "a refused serve left its mount file")
     read_sectors(disk.path, 0)
 
-    disk.kill()
+    lab_process.kill(disk)
     support.dmremap_lab("show", disk.path, expect=1).one_line_error()
     disk.serve()
     equal(len(support.mounts_below(disk.path)), 1, "mounts after serving over a dead one")
@@ -25,11 +26,11 @@ def dead_mount(t):
 
     # Also while a loop device still holds on to the dead disk.
     t.loop(disk.path)
-    disk.kill()
+    lab_process.kill(disk)
     disk.serve()
     support.equal_bytes(read_sectors(disk.path, 3), pattern(3, 1, 1), "served a third time")
 
-    disk.kill()
+    lab_process.kill(disk)
     check("dead mount" in disk.stop().out, "stop says that the lab had died")
     check(not support.is_mounted(disk.path), "still mounted")
     equal(os.listdir(t.runtime_dir), [], "files in the runtime directory")
