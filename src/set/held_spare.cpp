@@ -152,11 +152,13 @@ Result<remap::SpareReopener::Found> HeldSpare::find() {
   std::vector<std::string> refusals;
   for (const std::string& path : worth_reading) {
     const CandidateFacts& facts = look.facts().at(path);
-    const io::FileDevice* const open = look.device(path);
     // One that cannot be read yet may be on its way, and is asked again.
-    if (facts.unsurveyed() || open == nullptr) continue;
-    const auto judged =
-        metadata::judge_returned_spare(record_, commits, open->geometry(), **facts.survey);
+    if (facts.unsurveyed()) continue;
+    // Of hundreds of devices not all stay open. The block of one that was closed is checked by
+    // hold().
+    const io::FileDevice* const open = look.device(path);
+    const io::Geometry geometry = open != nullptr ? open->geometry() : io::Geometry{facts.size};
+    const auto judged = metadata::judge_returned_spare(record_, commits, geometry, **facts.survey);
     if (judged.verdict == ReturnVerdict::same) same.push_back(&facts);
     if (judged.verdict == ReturnVerdict::refused) {
       refusals.push_back(fmt::format("{} is there, but {}", path, judged.reason));
@@ -174,6 +176,7 @@ Result<remap::SpareReopener::Found> HeldSpare::find() {
   }
   if (spares.size() > 1) {
     std::vector<std::string> names;
+    names.reserve(spares.size());
     for (const CandidateFacts* one : spares) names.push_back(one->path);
     return fail(ErrorCode::ambiguous,
                 fmt::format("{} both look like the spare, and one must be a copy: detach it",
