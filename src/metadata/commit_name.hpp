@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "base/uuid.hpp"
@@ -22,6 +23,14 @@ struct CommitName {
 
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> order() const { return {sequence, term}; }
   bool operator==(const CommitName&) const = default;
+};
+
+// The commits that the spare of a running set may show as its newest: the last acknowledged one
+// and, once a commit has failed of which it is not known whether the next opening finds it, that
+// one. After such a failure nothing more is committed.
+struct KnownCommits {
+  CommitName last;
+  std::optional<CommitName> undecided = {};
 };
 
 [[nodiscard]] inline CommitName name_of(const format::Seal& seal) {

@@ -78,6 +78,16 @@ CommitName SpareStore::current() const {
   return name_of(last_->seal);
 }
 
+KnownCommits SpareStore::known_commits() const {
+  const std::lock_guard lock(mutex_);
+  return {name_of(last_->seal), undecided_};
+}
+
+void SpareStore::doubt_all_copies() {
+  all_are_in_doubt_ = true;
+  for (unsigned copy = 0; copy < format::kCopies; ++copy) writer_.forget(copy);
+}
+
 CopyCount SpareStore::copies() const {
   return {good_copies_.load(std::memory_order_relaxed), format::kCopies};
 }
@@ -172,6 +182,7 @@ Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& r
     // stays whole in its own column throughout.
     const auto verified = writer_.write(image, kAllCopies);
     sealed = sealed || writer_.has_sealed();
+    if (sealed) note_undecided(name_of(image->seal));
     // A flush failed, so nothing that was written since the one before is trusted, and this commit
     // may be on some copies. The store ends here, so that its number is given to no other content.
     if (!verified) return failure_of(go_read_only(verified.error().what));
@@ -201,9 +212,15 @@ void SpareStore::acknowledge(const std::shared_ptr<const CommitImage>& image, Co
     // current() is called from other threads.
     const std::lock_guard lock(mutex_);
     last_ = image;
+    undecided_.reset();
   }
   held_ = held;
   good_copies_.store(held.size(), std::memory_order_relaxed);
+}
+
+void SpareStore::note_undecided(const CommitName& commit) {
+  const std::lock_guard lock(mutex_);
+  undecided_ = commit;
 }
 
 unsigned SpareStore::next_copy_to_check() const {

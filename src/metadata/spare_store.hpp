@@ -38,6 +38,8 @@ class SpareStore final : public Store {
   Result<CommitName> commit(const format::Records& records, const table::Table& table) override;
   Result<void> check_alone() override;
   [[nodiscard]] CommitName current() const override;
+  [[nodiscard]] KnownCommits known_commits() const override;
+  void doubt_all_copies() override;
   [[nodiscard]] CopyCount copies() const override;
   [[nodiscard]] std::string read_only_reason() const override;
 
@@ -66,6 +68,7 @@ class SpareStore final : public Store {
   [[nodiscard]] bool is_sound(const format::Records& records, const table::Table& table,
                               const format::TableChange& change) const;
   void acknowledge(const std::shared_ptr<const CommitImage>& image, CopySet held);
+  void note_undecided(const CommitName& commit);
   // The copy whose turn it is to be read again before a commit.
   [[nodiscard]] unsigned next_copy_to_check() const;
   Result<void> check_for_foreign_writer();
@@ -97,8 +100,10 @@ class SpareStore final : public Store {
   // is lost, so no copy in held_ is trusted before all of them were read again.
   bool all_are_in_doubt_ = false;
   std::atomic<unsigned> good_copies_{0};
-  // Guards last_ and read_only_reason_, which other threads read.
+  // Guards last_, undecided_ and read_only_reason_, which other threads read.
   mutable std::mutex mutex_;
+  // A commit whose seals were issued and that reached no quorum. Nothing is committed after it.
+  std::optional<CommitName> undecided_;
   std::string read_only_reason_;
 };
 

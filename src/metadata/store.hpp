@@ -37,8 +37,8 @@ struct CopyCount {
   unsigned total = 8;
 };
 
-// Not thread-safe: one writer (the remapper). `current()`, `copies()` and `read_only_reason()` may
-// be read by any thread.
+// Not thread-safe: one writer (the remapper). `current()`, `known_commits()`, `copies()` and
+// `read_only_reason()` may be read by any thread.
 class Store {
  public:
   // Writes the metadata of a new set to `spare`: either every slot of all eight copies is sealed
@@ -78,6 +78,13 @@ class Store {
   // The last acknowledged commit, and the sequence the next one will get.
   [[nodiscard]] virtual CommitName current() const = 0;
   [[nodiscard]] std::uint64_t next_sequence() const { return current().sequence + 1; }
+
+  // What a device must show to be the spare of this store, attached anew.
+  [[nodiscard]] virtual KnownCommits known_commits() const { return {current()}; }
+
+  // The spare was attached anew, and what was only in its cache may be lost. Before the next commit
+  // all copies are read again, and the next commits write them as a whole.
+  virtual void doubt_all_copies() {}
 
   [[nodiscard]] virtual CopyCount copies() const = 0;
   // Empty while commits are possible; else why they no longer are.

@@ -11,6 +11,7 @@
 #include "base/assert.hpp"
 #include "metadata/store.hpp"
 #include "remap/device/rearm.hpp"
+#include "remap/device/spare_return.hpp"
 #include "remap/device/spare_watch.hpp"
 #include "remap/evidence/evidence_sampler.hpp"
 #include "remap/request/flush_path.hpp"
@@ -52,6 +53,11 @@ class RunningEngine final : public Engine {
     }
     spare_watch_ = std::make_unique<SpareWatch>(
         path_, remapper_.get(), std::chrono::milliseconds(parts.spare_look_interval_ms));
+    if (!parts.spare_reopeners.empty()) {
+      spare_return_ =
+          std::make_unique<SpareReturn>(path_, remapper_.get(), parts.spare_reopeners,
+                                        std::chrono::milliseconds(parts.spare_look_interval_ms));
+    }
     if (parts.reopener != nullptr) {
       rearm_ = std::make_unique<Rearm>(path_, *parts.reopener,
                                        std::chrono::milliseconds(parts.rearm_interval_ms));
@@ -263,7 +269,10 @@ class RunningEngine final : public Engine {
       const std::lock_guard lock(devices_mutex_);
       before = std::exchange(devices_, news);
     }
-    path_.spares.at(kFirstSpare).trouble.withhold(news.spare_shrank);
+    SpareTrouble& spare = path_.spares.at(kFirstSpare).trouble;
+    spare.withhold(news.spare_shrank);
+    // Without a request nobody else would follow it up, and look for it under another name.
+    if (!news.spare_absence.empty()) spare.sign();
     // Twice in a row, since a write may be refused between a look and its word here.
     if (!news.main_read_only && !before.main_read_only && !path_.main_opened_read_only) {
       path_.main_write_refusal.store(0);
@@ -280,6 +289,7 @@ class RunningEngine final : public Engine {
 
   void end_background() override {
     if (relocator_) relocator_->stop();
+    if (spare_return_) spare_return_->stop();
     spare_watch_->stop();
   }
 
@@ -287,6 +297,7 @@ class RunningEngine final : public Engine {
     queue_.stop();
     if (rearm_) rearm_->stop();
     if (sampler_) sampler_->stop();
+    if (spare_return_) spare_return_->stop();
     spare_watch_->stop();
     if (relocator_) relocator_->stop();
     retries_.stop();
@@ -298,7 +309,10 @@ class RunningEngine final : public Engine {
  private:
   // What is seen of the spare from outside goes before what its requests came to.
   [[nodiscard]] std::pair<SpareState, std::string> spare_now(const DeviceNews& news) const {
-    if (!news.spare_absence.empty()) return {SpareState::away, news.spare_absence};
+    if (!news.spare_absence.empty()) {
+      const std::string refusal = path_.spares.begin()->trouble.refusal();
+      return {SpareState::away, news.spare_absence + (refusal.empty() ? "" : "; " + refusal)};
+    }
     if (news.spare_shrank)
       return {SpareState::refuses, "nothing is written to a spare that shrank"};
     if (news.spare_read_only) return {SpareState::refuses, "the spare is read-only"};
@@ -326,6 +340,7 @@ class RunningEngine final : public Engine {
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;
   std::unique_ptr<SpareWatch> spare_watch_;
+  std::unique_ptr<SpareReturn> spare_return_;
   mutable std::mutex devices_mutex_;
   DeviceNews devices_;
 };
@@ -344,6 +359,8 @@ Result<void> check(const EngineParts& parts, const format::Content& content) {
                   device->path());
     }
   }
+  DMREMAP_ASSERT(parts.spare_reopeners.empty() ||
+                 parts.spare_reopeners.size() == parts.spares.size());
   const std::string& metadata_path = parts.spares.front()->path();
   Sector at{0};
   for (const format::Extent& extent : content.extents) {

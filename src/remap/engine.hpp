@@ -51,6 +51,30 @@ class MainReopener {
   virtual void refuse(io::BlockDevice& /*device*/) {}
 };
 
+// The same for one spare, while it is away. Its users keep the device they have: what that device
+// is attached to is exchanged (io/attached_device.hpp).
+class SpareReopener {
+ public:
+  // A device that was found, and that is held but not in use yet.
+  struct Found {
+    std::string path;
+    metadata::CommitName last;  // the set's last commit when the device was compared with it
+  };
+
+  virtual ~SpareReopener() = default;
+  // Finds the spare again, under any name, by what its metadata says: its newest commit is the
+  // set's last one (metadata/returned_spare.hpp). May take long. Error missing_device: not back
+  // yet, or it answers where it is. Another error: a device is there that is not taken, and its
+  // message tells the user which and why.
+  virtual Result<Found> find() = 0;
+  // From now on the device of this spare is the one that find() has just returned. The caller sees
+  // to it that no commit is under way, that none was made since, and that no flush runs.
+  virtual void attach() = 0;
+  // Lets go of all that is not in use: a device that find() returned and nobody attached, or the
+  // one that was in use before.
+  virtual void let_go() = 0;
+};
+
 struct EngineParts {
   io::BlockDevice* main = nullptr;       // outlives the engine
   std::vector<io::BlockDevice*> spares;  // by index; outlive the engine. One, so far
@@ -75,6 +99,8 @@ struct EngineParts {
   // are mapped from a file, the process (engine_memory.hpp). Empty: memory of its own.
   std::span<std::byte> memory;
   std::uint32_t spare_look_interval_ms = 2'000;  // how often a spare in trouble is looked at
+  // By index, as `spares`; outlive the engine. Empty: a spare comes back as the device it was.
+  std::vector<SpareReopener*> spare_reopeners;
   // Who else sends requests to main, and who else wants to know of every table; outlive the engine.
   std::vector<const table::PinSource*> pin_sources;
   std::vector<table::TableSubscriber*> subscribers;

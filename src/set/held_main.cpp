@@ -71,8 +71,8 @@ format::Fingerprint merged(const format::Fingerprint& recorded, const format::Fi
 }
 
 HeldMain::HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
-                   discovery::RecordedMain recorded)
-    : access_(access), geometry_(device->geometry()), recorded_(std::move(recorded)) {
+                   discovery::RecordedMain recorded, const OwnDevices& own)
+    : access_(access), own_(own), geometry_(device->geometry()), recorded_(std::move(recorded)) {
   opened_.push_back(std::move(device));
 }
 
@@ -101,24 +101,6 @@ discovery::RecordedMain HeldMain::recorded() const {
 void HeldMain::set_recorded(discovery::RecordedMain recorded) {
   const std::lock_guard lock(mutex_);
   recorded_ = std::move(recorded);
-}
-
-void HeldMain::add_own_device(const std::string& path) {
-  const std::lock_guard lock(mutex_);
-  own_.push_back(path);
-}
-
-// Only the names of files and nodes are compared. A look at the file that this set serves would be
-// answered by this very process, which may be waiting for main: a deadlock.
-bool HeldMain::is_own(const std::string& path) const {
-  std::string backing = path;
-  // A loop device over the served file, and each partition of one, shows the served file too.
-  if (const auto storage = os::storage_of(path); storage && storage->is_block_device()) {
-    if (const auto loop = os::loop_backing(storage->device)) backing = loop->path;
-  }
-  const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(own_,
-                             [&](const std::string& own) { return own == path || own == backing; });
 }
 
 Result<void> HeldMain::check(io::FileDevice& device, const discovery::SharedFacts& shared) const {
@@ -184,7 +166,7 @@ Result<io::BlockDevice*> HeldMain::find_again(const io::FileDevice& old) {
   paths.insert(paths.begin(), {old.path(), now.fingerprint.path_hint});
   std::optional<Error> refused;
   for (const std::string& path : paths) {
-    if (path.empty() || is_own(path)) continue;
+    if (path.empty() || own_.covers(path)) continue;
     const bool was_here = path == old.path();
     if (!was_here && !discovery::may_be_device(path, now.fingerprint.size, now.facts)) continue;
     auto held = hold_again(path, shared);

@@ -13,6 +13,7 @@
 #include "format/content.hpp"
 #include "io/file_device.hpp"
 #include "remap/engine.hpp"
+#include "set/own_devices.hpp"
 
 namespace dmremap::set {
 
@@ -29,19 +30,16 @@ Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::A
 // Thread-safe.
 class HeldMain final : public remap::MainReopener {
  public:
-  // `recorded`: the facts by which main is recognised in this run, those of today included.
+  // `recorded`: the facts by which main is recognised in this run, those of today included. `own`
+  // outlives this: what lies there is never main, and is not opened when main is looked for.
   HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
-           discovery::RecordedMain recorded);
+           discovery::RecordedMain recorded, const OwnDevices& own);
 
   // The device in use. It stays open as long as the caller holds the pointer.
   [[nodiscard]] std::shared_ptr<io::FileDevice> device() const;
   [[nodiscard]] discovery::RecordedMain recorded() const;
   [[nodiscard]] format::Fingerprint fingerprint() const { return recorded().fingerprint; }
   void set_recorded(discovery::RecordedMain recorded);
-  // Adds a file or device node at which the set is served. Neither it nor a loop device over it is
-  // ever main, and neither is opened when main is looked for, because that would wait for this very
-  // process.
-  void add_own_device(const std::string& path);
 
   // Finds main by its identity, under any node: it has the same attachment, or a decisive fact that
   // is equal and none that is unequal (discovery/identity.hpp). A user's consent of earlier does
@@ -57,17 +55,16 @@ class HeldMain final : public remap::MainReopener {
   // says why not.
   [[nodiscard]] Result<void> check(io::FileDevice& device,
                                    const discovery::SharedFacts& shared) const;
-  [[nodiscard]] bool is_own(const std::string& path) const;
   Result<io::BlockDevice*> find_again(const io::FileDevice& old);
   Result<std::unique_ptr<io::FileDevice>> hold_again(const std::string& path,
                                                      const discovery::SharedFacts& shared) const;
 
   const io::Access access_;
+  const OwnDevices& own_;
   const io::Geometry geometry_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<io::FileDevice>> opened_;  // the last one is in use
   discovery::RecordedMain recorded_;
-  std::vector<std::string> own_;                // paths
   const io::BlockDevice* candidate_ = nullptr;  // opened by the last reopen(), and not refused
   const io::BlockDevice* refused_ = nullptr;    // in use, and did not hold what main held
 };

@@ -50,8 +50,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       main_(std::move(opening.main),
             options.read_only || options.main_read_only ? io::Access::read_only
                                                         : io::Access::read_write,
-            recorded_now(opening)),
-      spares_(std::move(opening.spares)),
+            recorded_now(opening), own_),
       events_(clock, content_.health),
       recorder_(events_, content_.identity.name, content_.health),
       evidence_(std::move(opening.evidence)),
@@ -63,6 +62,17 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       clock_(clock) {
   // It was moved to content_; of the survey only what it says about the copies is needed later.
   survey_.content.reset();
+  const format::Identity& identity = content_.identity;
+  for (std::unique_ptr<io::FileDevice>& device : opening.spares) {
+    HeldSpare::Parts parts;
+    parts.device = std::move(device);
+    parts.access = read_only_ ? io::Access::read_only : io::Access::read_write;
+    parts.record = {identity.set_uuid, identity.spare_uuid, identity.spare.size, 512, !read_only_};
+    parts.known_commits = [this] { return known_commits(); };
+    parts.main = &main_;
+    parts.own = &own_;
+    spares_.push_back(std::make_unique<HeldSpare>(std::move(parts)));
+  }
 }
 
 RunningSet::~RunningSet() {
@@ -84,13 +94,17 @@ Result<void> RunningSet::begin(Random& random) {
     prepare_activation();
     // A crash before this commit leaves the set as the last run left it; a crash after it leaves a
     // set that the next start takes for one that was killed.
-    auto store = metadata::Store::activate(metadata_spare(), survey_, content_, random, clock_);
+    auto store =
+        metadata::Store::activate(metadata_spare().door(), survey_, content_, random, clock_);
     if (!store) return failure_of(store);
     store_ = std::move(*store);
   }
   remap::EngineParts parts;
   parts.main = main_.device().get();
-  for (const auto& spare : spares_) parts.spares.push_back(spare.get());
+  for (const auto& spare : spares_) {
+    parts.spares.push_back(&spare->door());
+    parts.spare_reopeners.push_back(spare.get());
+  }
   parts.store = store_.get();
   parts.observer = &recorder_;
   parts.reopener = &main_;
@@ -121,10 +135,15 @@ Result<void> RunningSet::begin(Random& random) {
   if (store_) watch_ = std::thread([this] { watch_main(); });
   device_watch_ = std::make_unique<DeviceWatch>(
       DeviceWatch::Parts{
-          [this] { return news_of(watched(*main_.device()), watched(metadata_spare())); },
+          [this] { return news_of(watched(*main_.device()), watched(*metadata_spare().device())); },
           [this] { return status(); }, engine_.get(), &recorder_},
       known);
   return {};
+}
+
+metadata::KnownCommits RunningSet::known_commits() const {
+  // A set that writes nothing serves what it found.
+  return store_ ? store_->known_commits() : metadata::KnownCommits{*survey_.decision.winner};
 }
 
 Status RunningSet::status() const {
@@ -134,7 +153,7 @@ Status RunningSet::status() const {
   out.run = run_;
   out.doubtful = !survey_.decision.writable();
   if (out.doubtful) out.reason = survey_.reason;
-  const metadata::CommitName commit = store_ ? store_->current() : *survey_.decision.winner;
+  const metadata::CommitName commit = known_commits().last;
   out.sequence = commit.sequence;
   out.term = commit.term;
   out.size = engine_->geometry().size;
@@ -142,7 +161,7 @@ Status RunningSet::status() const {
   out.io = engine_->counts();
   out.copies = store_ ? store_->copies() : copies_;
   out.main_path = main_.device()->path();
-  out.spares = {{spares_.front()->path(), content_.identity.spare_uuid, {}}};
+  out.spares = {{metadata_spare().device()->path(), content_.identity.spare_uuid, {}}};
   // The metadata counts the runs before this one, the engine counts this one.
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
@@ -197,7 +216,7 @@ Result<void> RunningSet::stop() {
     if (!recorded && outcome) outcome = recorded;
     // The last seals of a commit are not flushed by the commit itself. It is durable on a quorum of
     // copies without them, so that an error here does not matter.
-    (void)metadata_spare().flush();
+    (void)metadata_spare().door().flush();
   }
   engine_->stop();
   stopped_ = true;
@@ -218,7 +237,8 @@ void RunningSet::prepare_activation() {
   content_.evidence = remap::to_format(evidence_);
   ++health.starts;
   record_facts(content_);
-  if (const auto seen = discovery::gather_facts(metadata_spare(), discovery::DeviceUse::alone)) {
+  if (const auto seen =
+          discovery::gather_facts(*metadata_spare().device(), discovery::DeviceUse::alone)) {
     content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
     content_.facts->spare = seen->facts;
   }

@@ -32,6 +32,8 @@
 #include "set/event_log.hpp"
 #include "set/event_recorder.hpp"
 #include "set/held_main.hpp"
+#include "set/held_spare.hpp"
+#include "set/own_devices.hpp"
 #include "set/status.hpp"
 #include "table/table.hpp"
 
@@ -91,8 +93,8 @@ class RunningSet {
   // The facts by which main is recognised in this run.
   [[nodiscard]] discovery::RecordedMain recorded_main() const { return main_.recorded(); }
   // Tells the set that it is served at `path`, a file or a device node: that is never taken for
-  // main.
-  void add_own_device(const std::string& path) { main_.add_own_device(path); }
+  // main, nor for a spare.
+  void add_own_device(const std::string& path) { own_.add(path); }
 
   // Waits for the writes in flight. Errors: device_in_use, if one of them does not end.
   Result<Moment> settle();
@@ -115,7 +117,8 @@ class RunningSet {
   // Activates the metadata and starts the engine. An error leaves a set that can be opened again.
   Result<void> begin(Random& random);
 
-  [[nodiscard]] io::FileDevice& metadata_spare() const { return *spares_.front(); }
+  [[nodiscard]] HeldSpare& metadata_spare() const { return *spares_.front(); }
+  [[nodiscard]] metadata::KnownCommits known_commits() const;
   void prepare_activation();
   void make_memory();
 
@@ -134,8 +137,9 @@ class RunningSet {
   Uuid run_;                    // constant once begun
   metadata::Survey survey_;     // as opened
   metadata::CopyCount copies_;  // as opened
+  OwnDevices own_;
   HeldMain main_;
-  std::vector<std::unique_ptr<io::FileDevice>> spares_;  // by index
+  std::vector<std::unique_ptr<HeldSpare>> spares_;  // by index
   EventLog events_;
   EventRecorder recorder_;
   const std::vector<remap::BlockHash> evidence_;  // as opened

@@ -114,12 +114,13 @@ class Rig {
 
   // Assembles from the devices alone.
   void start(MainReopener* reopener = nullptr) {
-    const auto survey = metadata::survey(spare);
+    io::BlockDevice& device = spare_door != nullptr ? *spare_door : spare;
+    const auto survey = metadata::survey(device);
     ASSERT_TRUE(survey) << survey.error().message();
     const auto refused = metadata::refusal(*survey, "spare");
     ASSERT_FALSE(refused) << refused->message();
     content = *survey->content;
-    auto activated = metadata::Store::activate(spare, *survey, content, random, system_clock());
+    auto activated = metadata::Store::activate(device, *survey, content, random, system_clock());
     ASSERT_TRUE(activated) << activated.error().message();
     store = std::move(*activated);
     start_with(store.get(), reopener);
@@ -127,7 +128,8 @@ class Rig {
   void start_with(metadata::Store* with, MainReopener* reopener = nullptr) {
     EngineParts parts;
     parts.main = &main;
-    parts.spares = {&spare};
+    parts.spares = {spare_door != nullptr ? spare_door : &spare};
+    if (spare_reopener != nullptr) parts.spare_reopeners = {spare_reopener};
     parts.store = with;
     parts.observer = &events;
     parts.reopener = reopener;
@@ -231,6 +233,8 @@ class Rig {
   format::Content content;
   SeededRandom random;
   EventList events;
+  io::BlockDevice* spare_door = nullptr;  // in place of `spare`, if it is not always that
+  SpareReopener* spare_reopener = nullptr;
   std::uint32_t spare_look_interval_ms = 3'600'000;  // never, in the time of a test
   Clock* clock = &system_clock();
   std::vector<BlockHash> evidence;         // known at the next start

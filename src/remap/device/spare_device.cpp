@@ -76,6 +76,15 @@ void SpareDevice::note_absence() {
   if (gate.is_unflushed()) gate.fail(EIO);
 }
 
+void SpareDevice::reattach(const std::function<void()>& attach) {
+  const auto no_flush = gate.exclusive();
+  // In this order. A flush of the new attachment says nothing of what went to the former one, so
+  // none may come between the two; and a write that went to the former one is noted as unflushed
+  // before this notes the absence, or sees the absence and fails.
+  attach();
+  note_absence();
+}
+
 io::Fault SpareDevice::diagnose(int error) {
   const io::Fault fault = io::classify(error);
   if (fault != io::Fault::unknown) return fault;

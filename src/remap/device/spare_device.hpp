@@ -7,6 +7,7 @@
 // away with something unflushed makes the next flush of a user fail.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "base/scheduling.hpp"
@@ -47,6 +48,11 @@ class SpareDevice {
     if (device_.counters().absences.load() != before) note_absence();
     return result;
   }
+
+  // Does what attaches the device anew. No flush runs meanwhile, and what was written to the former
+  // attachment and not flushed there may be lost: the next flush of a user fails, and so does a
+  // write that is under way.
+  void reattach(const std::function<void()>& attach);
 
   const SpareIndex index;
   FlushGate gate;

@@ -31,10 +31,24 @@ class SpareTrouble {
     const std::lock_guard lock(mutex_);
     state_ = state;
     reason_ = std::move(reason);
+    if (state != SpareState::away) refusal_.clear();
   }
   [[nodiscard]] std::pair<SpareState, std::string> found() const {
     const std::lock_guard lock(mutex_);
-    return {state_, reason_};
+    return {state_, refusal_.empty() ? reason_ : reason_ + "; " + refusal_};
+  }
+
+  // Which device is there while the spare is away, and why it is not taken for the spare; empty:
+  // none is. False if the spare is not away, or that was said before.
+  bool explain(std::string refusal) {
+    const std::lock_guard lock(mutex_);
+    if (state_ != SpareState::away || refusal == refusal_) return false;
+    refusal_ = std::move(refusal);
+    return true;
+  }
+  [[nodiscard]] std::string refusal() const {
+    const std::lock_guard lock(mutex_);
+    return refusal_;
   }
 
   // While it is withheld nothing is written to the spare's data area: its size is not what it was.
@@ -48,6 +62,7 @@ class SpareTrouble {
   mutable std::mutex mutex_;
   SpareState state_ = SpareState::answers;
   std::string reason_;
+  std::string refusal_;  // of the devices that are there while it is away
 };
 
 }  // namespace dmremap::remap

@@ -103,9 +103,19 @@ SpareTrial Remapper::run_trial(SpareIndex spare) {
   SpareTrial out;
   Job job;
   job.trial = &out;
-  job.tried = spare;
+  job.spare = spare;
   (void)submit(job);
   return out;
+}
+
+bool Remapper::run_reattachment(SpareIndex spare, SpareReopener& reopener,
+                                const SpareReopener::Found& found) {
+  Reattachment to{&reopener, found.last};
+  Job job;
+  job.reattachment = &to;
+  job.spare = spare;
+  (void)submit(job);
+  return to.done;
 }
 
 bool Remapper::is_alone() {
@@ -163,11 +173,21 @@ Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
   return applied;
 }
 
-Remapper::Jobs Remapper::run_trials(const Jobs& jobs) {
+// This thread alone makes commits, so none comes between the comparison and the exchange.
+void Remapper::reattach(SpareDevice& spare, Reattachment& to) {
+  if (store_.current() != to.last) return;
+  spare.reattach([&to] { to.reopener->attach(); });
+  store_.doubt_all_copies();
+  to.done = true;
+}
+
+Remapper::Jobs Remapper::run_device_jobs(const Jobs& jobs) {
   Jobs others;
   for (Job* job : jobs) {
     if (job->trial != nullptr) {
-      *job->trial = try_spare_now(path_.spares.at(job->tried));
+      *job->trial = try_spare_now(path_.spares.at(job->spare));
+    } else if (job->reattachment != nullptr) {
+      reattach(path_.spares.at(job->spare), *job->reattachment);
     } else {
       others.push_back(job);
     }
@@ -176,7 +196,7 @@ Remapper::Jobs Remapper::run_trials(const Jobs& jobs) {
 }
 
 void Remapper::execute(const Jobs& all) {
-  const Jobs jobs = run_trials(all);
+  const Jobs jobs = run_device_jobs(all);
   if (jobs.empty()) return;
   if (!path_.writable()) {
     for (Job* job : jobs) job->outcome = Outcome::read_only;

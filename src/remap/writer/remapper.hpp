@@ -44,18 +44,29 @@ class Remapper {
 
   // Whether that spare takes writes now.
   [[nodiscard]] SpareTrial run_trial(SpareIndex spare);
+  // Attaches that spare to the device that its reopener has `found`, between two commits. False:
+  // there was a commit since it was found, and nothing was attached.
+  [[nodiscard]] bool run_reattachment(SpareIndex spare, SpareReopener& reopener,
+                                      const SpareReopener::Found& found);
 
   // Finishes what waits, then ends the thread.
   void stop();
 
  private:
+  struct Reattachment {
+    SpareReopener* reopener = nullptr;
+    metadata::CommitName last;
+    bool done = false;
+  };
   struct Job {
     std::span<const Item> items;
     const RecordEdit* record = nullptr;
     std::uint64_t deadline_ns = 0;
     const RequestTimer* timer = nullptr;
-    SpareTrial* trial = nullptr;     // to be filled; such a job has nothing else to do
-    SpareIndex tried = kFirstSpare;  // of a trial
+    // A job with one of these two, which are to be filled, has nothing else to do.
+    SpareTrial* trial = nullptr;
+    Reattachment* reattachment = nullptr;
+    SpareIndex spare = kFirstSpare;  // of either
     Outcome outcome = Outcome::failed;
     bool changes = false;  // the table, or by a record
     bool finished = false;
@@ -70,8 +81,9 @@ class Remapper {
   Outcome submit(Job& job);
   void loop();
   void execute(const Jobs& all);
-  // Does those that are trials, and returns the others.
-  [[nodiscard]] Jobs run_trials(const Jobs& jobs);
+  // Does those that concern a spare as a device, and returns the others.
+  [[nodiscard]] Jobs run_device_jobs(const Jobs& jobs);
+  void reattach(SpareDevice& spare, Reattachment& to);
   // Whether the last commit of the store is still the last one on the spare.
   [[nodiscard]] bool is_alone();
   [[nodiscard]] SpareTrial try_spare_now(SpareDevice& spare);

@@ -82,6 +82,9 @@ Report& Report::operator+=(const Report& other) {
   main_locks += other.main_locks;
   expired += other.expired;
   others_refused += other.others_refused;
+  spares_returned += other.spares_returned;
+  spares_refused += other.spares_refused;
+  copies_refused += other.copies_refused;
   evidence_kept += other.evidence_kept;
   main_faults += other.main_faults;
   spare_faults += other.spare_faults;
@@ -112,6 +115,8 @@ std::vector<std::string> Report::missing() const {
   if (expired == 0) out.emplace_back("a request answered by its deadline");
   if (main_locks == 0) out.emplace_back("a main that takes no writes");
   if (others_refused == 0) out.emplace_back("a disk that is not main as it was left refused");
+  if (spares_returned == 0) out.emplace_back("a spare that came back under another handle");
+  if (copies_refused == 0) out.emplace_back("an older copy of a spare refused");
   if (evidence_kept == 0) out.emplace_back("evidence of main's contents after a crash");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
   if (clean_stops == 0) out.emplace_back("a clean stop");
@@ -157,6 +162,9 @@ std::string Report::text() const {
   add_line(out, "  refused by its contents", others_refused);
   add_line(out, "main took no writes", main_locks);
   add_line(out, "requests given up at the deadline", expired);
+  add_line(out, "a spare back as another device", spares_returned);
+  add_line(out, "  refused as it was", spares_refused);
+  add_line(out, "  an older copy refused", copies_refused);
   add_line(out, "evidence left by a crash", evidence_kept);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);

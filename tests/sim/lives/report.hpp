@@ -49,6 +49,9 @@ struct Report {
   std::uint64_t expired = 0;          // requests answered by their deadline, not by a device
   std::uint64_t main_locks = 0;       // times that main took no writes
   std::uint64_t others_refused = 0;   // looks at one of them that had main's identifiers
+  std::uint64_t spares_returned = 0;  // spares that came back while a life went on
+  std::uint64_t spares_refused = 0;   // looks at one that was back and was not taken
+  std::uint64_t copies_refused = 0;   // looks at an older copy of one that was away
   std::uint64_t evidence_kept = 0;    // entries that held after a life that was cut off
 
   [[nodiscard]] std::uint64_t requests() const {

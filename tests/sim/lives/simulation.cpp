@@ -44,17 +44,18 @@ class Simulation {
   // Assembles from the devices alone, as `start` does. False: refused, or the crash came.
   bool open() {
     losses_before_ = stage_.spare.losses();
-    const auto survey = metadata::survey(*stage_.spare_wire);
+    const auto survey = metadata::survey(stage_.spare_finder.door());
     if (!survey) return refused(survey.error());
     if (const auto refusal = metadata::refusal(*survey, "spare")) return refused(*refusal);
     stage_.content = *survey->content;
-    auto store = metadata::Store::activate(*stage_.spare_wire, *survey, stage_.content,
+    auto store = metadata::Store::activate(stage_.spare_finder.door(), *survey, stage_.content,
                                            stage_.world.random(), stage_.world);
     if (!store) return refused(store.error());
     stage_.store = std::move(*store);
     remap::EngineParts parts;
     parts.main = stage_.main_wire;
-    parts.spares = {stage_.spare_wire};
+    parts.spares = {&stage_.spare_finder.door()};
+    parts.spare_reopeners = {&stage_.spare_finder};
     parts.store = stage_.store.get();
     parts.observer = &stage_;
     parts.reopener = &stage_;
@@ -163,7 +164,7 @@ class Simulation {
         main_settled_ = checked_flush(stage) == 0;
         (void)stage.engine->commit_record(
             [](format::Records& content, const table::Table&) { content.health.clean = true; });
-        if (stage.store) (void)stage.spare_wire->flush();
+        if (stage.store) (void)stage.spare_finder.door().flush();
       }
       ++stage.report.clean_stops;
     } else if (!stage.crashed()) {

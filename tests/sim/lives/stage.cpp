@@ -69,6 +69,7 @@ Stage::Stage(std::uint64_t seed, bool talk)
       spare(world, {kSpareSize, 512, 4096}, "spare"),
       checker(plan.main.size, kFirstStamp),
       reserved(format::reserved_ranges(kSpareSize)),
+      spare_finder(*this),
       memory(remap::EngineMemory::bytes_for(plan.main.size)),
       bad_reads(plan.main.size),
       bad_writes(plan.main.size),
@@ -223,22 +224,30 @@ void Stage::plug_in() {
   evidence_at_crash_.reset();
   wires.push_back(std::make_unique<Wire>(main, "main"));
   main_wire = wires.back().get();
-  wires.push_back(std::make_unique<Wire>(spare, "spare"));
-  spare_wire = wires.back().get();
+  spare_finder.plug_in();
+  spare_away_ = false;
 }
 
 void Stage::unplug_main(int error) {
   main.unplug(error);
   main.faults().counts().fired(FaultKind::gone);
-  for (const auto& wire : wires) {
-    if (wire.get() != spare_wire) wire->cut(error);
-  }
+  for (const auto& wire : wires) wire->cut(error);
 }
 
 void Stage::unplug_spare(int error) {
   spare.unplug(error);
   spare.faults().counts().fired(FaultKind::gone);
-  spare_wire->cut(error);
+  spare_finder.unplug(error);
+  if (!spare_away_) ++spare_faults;
+  spare_away_ = true;
+  ++spare_changes;
+}
+
+void Stage::end_spare_absence() {
+  if (spare_away_) --spare_faults;
+  spare_away_ = false;
+  ++spare_changes;
+  ++report.spares_returned;
 }
 
 void Stage::crash() {

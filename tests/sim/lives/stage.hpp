@@ -16,6 +16,7 @@
 #include "remap/engine.hpp"
 #include "sim/lives/checker.hpp"
 #include "sim/lives/report.hpp"
+#include "sim/lives/spare_finder.hpp"
 #include "sim/lives/wire.hpp"
 #include "sim/sim_disk.hpp"
 #include "sim/world.hpp"
@@ -96,6 +97,8 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   void plug_in();
   void unplug_main(int error);
   void unplug_spare(int error);
+  // The engine has it again, under another handle.
+  void end_spare_absence();
 
   // Freezes both disks: from now on nothing that the engine does has an effect.
   void crash();
@@ -134,7 +137,7 @@ class Stage final : public remap::Observer, public remap::MainReopener {
 
   std::vector<std::unique_ptr<Wire>> wires;
   Wire* main_wire = nullptr;
-  Wire* spare_wire = nullptr;
+  SpareFinder spare_finder;
   std::unique_ptr<metadata::Store> store;
   AlignedBuffer memory;                   // of the engine; outlives it, as if mapped from a file
   std::uint64_t losses_at_start = 0;      // of main, when this life began
@@ -165,6 +168,7 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   std::unique_ptr<Wire> other_wire_;
   std::vector<std::unique_ptr<SimDisk>> former_others_;
   std::vector<std::unique_ptr<Wire>> former_other_wires_;
+  bool spare_away_ = false;  // for the engine; the disk itself may be plugged in again
   bool stranger_ = false;
   io::BlockDevice* reopened_ = nullptr;  // what the engine looks at
   std::optional<std::vector<remap::BlockHash>> evidence_at_crash_;

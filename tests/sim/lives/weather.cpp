@@ -285,15 +285,7 @@ class Weather {
 
   void unplug() {
     const int error = dice_.one_in(2) ? ENODEV : EIO;
-    if (dice_.one_in(6)) {
-      // A spare does not come back in this life: its node is another one then.
-      if (!stage_.spare.plugged()) return;
-      stage_.say("the spare is unplugged");
-      ++stage_.spare_faults;
-      ++stage_.spare_changes;
-      stage_.unplug_spare(error);
-      return;
-    }
+    if (dice_.one_in(4)) return unplug_spare(error);
     stage_.say(fmt::format("main is unplugged, errno {}", error));
     stage_.unplug_main(error);
     stage_.world.sleep(milliseconds(dice_.between(1, 4'000)));
@@ -307,6 +299,33 @@ class Weather {
     const bool forgot = dice_.one_in(2);
     stage_.main.replug(forgot);
     stage_.say(forgot ? "main is back, without what it had in its cache" : "main is back");
+    if (forgot) stage_.checker.lose_unflushed(stage_.any_lost());
+  }
+
+  // Mostly it comes back, under another handle; and before that, now and then, a copy of it.
+  void unplug_spare(int error) {
+    if (!stage_.spare.plugged()) return;
+    std::vector<std::byte> copy;
+    if (dice_.one_in(2)) {
+      copy.assign(stage_.spare.contents().begin(), stage_.spare.contents().end());
+      stage_.world.sleep(milliseconds(dice_.between(1, 500)));
+      if (stage_.crashed()) return;
+    }
+    stage_.say("the spare is unplugged");
+    stage_.unplug_spare(error);
+    stage_.world.sleep(milliseconds(dice_.between(1, 4'000)));
+    if (stage_.crashed()) return;
+    if (!copy.empty() && stage_.spare_finder.show_copy(copy)) {
+      stage_.world.sleep(milliseconds(dice_.between(1, 6'000)));
+      if (stage_.crashed()) return;
+    }
+    if (dice_.one_in(4)) return;
+    // While it is there again, the copy may still be there.
+    if (dice_.one_in(2)) stage_.spare_finder.hide_copy();
+    const bool forgot = dice_.one_in(2);
+    stage_.spare.replug(forgot);
+    stage_.say(forgot ? "the spare is back, without what it had in its cache"
+                      : "the spare is back");
     if (forgot) stage_.checker.lose_unflushed(stage_.any_lost());
   }
 

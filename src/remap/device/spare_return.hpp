@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Looks for a spare that is away under other names. A spare that comes back on the descriptor that
+// is open answers by itself, which SpareWatch sees; one that was unplugged and comes back as
+// another node has to be found by its metadata (SpareReopener). It is attached between two commits,
+// and SpareWatch then finds that it answers. While a device is there that is not taken, the reason
+// of the condition says which and why, with an event when that changes.
+//
+// In a thread of its own, because reading a device that nobody uses may take as long as a failing
+// disk likes, and the spare itself may answer again meanwhile.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "remap/data_path.hpp"
+#include "remap/writer/remapper.hpp"
+
+namespace dmremap::remap {
+
+class SpareReturn {
+ public:
+  // Starts the thread. `remapper` outlives this; null: the set takes no writes. `reopeners`: by
+  // index of the spare, and outlive this.
+  SpareReturn(DataPath& path, Remapper* remapper, std::vector<SpareReopener*> reopeners,
+              std::chrono::milliseconds interval);
+  ~SpareReturn();
+  void stop();
+
+ private:
+  void loop();
+  void look(SpareDevice& spare, SpareReopener& reopener);
+  [[nodiscard]] bool reattach(SpareDevice& spare, SpareReopener& reopener,
+                              const SpareReopener::Found& found);
+  void explain(SpareDevice& spare, const std::string& refusal);
+
+  DataPath& path_;
+  Remapper* const remapper_;
+  const std::vector<SpareReopener*> reopeners_;
+  const std::chrono::milliseconds interval_;
+  Mutex mutex_;
+  Condition wake_;
+  bool stopping_ = false;
+  Thread thread_;
+};
+
+}  // namespace dmremap::remap
