@@ -3,11 +3,11 @@
 
 #include <array>
 #include <cmath>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "health/pace.hpp"
+#include "rig/felt_load.hpp"
 #include "sim/dice.hpp"
 
 namespace dmremap::health {
@@ -16,82 +16,24 @@ namespace {
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kS = 1000 * kMs;
 
-// What a scan does to a foreground whose latencies have a heavy tail and whose load drifts.
-struct Load {
-  double factor = 1;        // each latency with scan times this
-  double stall_chance = 0;  // that a request with scan also waits for `stall_ms`
-  double stall_ms = 0;
-  double bias = 1;  // a fault of the measuring: latencies with scan are written down times this
-};
-
-class Foreground {
- public:
-  explicit Foreground(std::uint64_t seed) : dice_(seed) {}
-
-  // A pair of windows with `requests` each.
-  void pair(Felt& felt, const Load& load, unsigned requests) {
-    // From pair to pair the load goes up and down, and comes back slowly.
-    drift_ = 0.9 * drift_ + 0.3 * normal();
-    const bool scan_first = dice_.one_in(2);
-    for (const bool scan : {scan_first, !scan_first}) {
-      // Within a pair too.
-      const double level = std::exp(drift_ + 0.1 * normal());
-      for (unsigned i = 0; i < requests; ++i) {
-        double ms = level * heavy_tailed();
-        if (scan) {
-          ms *= load.factor;
-          if (dice_.chance(load.stall_chance)) ms += load.stall_ms;
-          ms *= load.bias;
-        }
-        felt.sample(scan ? FeltWindow::with_scan : FeltWindow::without_scan,
-                    static_cast<std::uint64_t>(ms * 1e6));
-      }
-    }
-    felt.end_pair();
-  }
-
- private:
-  double uniform() { return (static_cast<double>(dice_.next() >> 11U) + 0.5) / 0x1p53; }
-  double normal() {
-    double sum = 0;
-    for (int i = 0; i < 4; ++i) sum += uniform();
-    return (sum - 2) * std::sqrt(3.0);
-  }
-  // Pareto's, as 1/x^3: the variance exists, the next moment does not.
-  double heavy_tailed() { return 1 / std::cbrt(uniform()); }
-
-  sim::Dice dice_;
-  double drift_ = 0;
-};
-
-// In how many of 2000 series of 100 pairs the interval contains the effect.
-double coverage(const Load& load, double truth_percent) {
-  unsigned covered = 0;
-  constexpr unsigned kSeries = 2000;
-  for (unsigned series = 0; series < kSeries; ++series) {
-    Felt felt(FeltControl::reports_only);
-    Foreground foreground(series + 1);
-    for (unsigned pair = 0; pair < 100; ++pair) foreground.pair(felt, load, 20);
-    const FeltReport report = felt.report();
-    if (report.low_percent <= truth_percent && truth_percent <= report.high_percent) ++covered;
-  }
-  return 100.0 * covered / kSeries;
-}
+using rig::felt_coverage;
+using rig::FeltForeground;
+using rig::FeltLoad;
 
 TEST(FeltTest, TheIntervalCoversTheEffectIn95PercentOfSeries) {
   // 2000 series make it right to 0.5 points; three of these either way.
-  EXPECT_NEAR(coverage({}, 0), 95, 1.5);
+  EXPECT_NEAR(felt_coverage({}, 0), 95, 1.5);
 }
 
 TEST(FeltTest, AnIntervalOfABiasedMeasurementDoesNot) {
-  EXPECT_LT(coverage({.bias = 1.08}, 0), 90);
+  EXPECT_LT(felt_coverage({.bias = 1.08}, 0), 90);
 }
 
 TEST(FeltTest, NoEffectHardlyEverLowersThePace) {
   unsigned lowered = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     Felt felt;
-    Foreground foreground(seed);
+    FeltForeground foreground(seed);
     unsigned most = 0;
     for (unsigned pair = 0; pair < 412; ++pair) {
       foreground.pair(felt, {}, 50);
@@ -103,16 +45,7 @@ TEST(FeltTest, NoEffectHardlyEverLowersThePace) {
   EXPECT_LT(lowered, 40U);
 }
 
-// Pairs until the pace is lowered for the first time; 2000 if it is not.
-unsigned pairs_until_lowered(const Load& load, std::uint64_t seed) {
-  Felt felt;
-  Foreground foreground(seed);
-  for (unsigned pair = 1; pair < 2000; ++pair) {
-    foreground.pair(felt, load, 500);
-    if (felt.slowdown() > 0) return pair;
-  }
-  return 2000;
-}
+using rig::pairs_until_lowered;
 
 TEST(FeltTest, AnEffectOfThreePercentIsFoundAndLowersThePace) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
@@ -129,7 +62,7 @@ TEST(FeltTest, StallsThatAreRareAndLongAreFoundToo) {
 
 TEST(FeltTest, ThePaceRisesAgainWhenNothingIsFeltAnyMore) {
   Felt felt;
-  Foreground foreground(1);
+  FeltForeground foreground(1);
   for (unsigned pair = 0; pair < 30; ++pair) foreground.pair(felt, {.factor = 2}, 100);
   EXPECT_EQ(felt.slowdown(), 1U);
   EXPECT_FALSE(felt.report().enough);  // what was measured was another pace
@@ -141,7 +74,7 @@ TEST(FeltTest, ThePaceRisesAgainWhenNothingIsFeltAnyMore) {
 
 TEST(FeltTest, ThePaceIsLoweredAtMostSixTimes) {
   Felt felt;
-  Foreground foreground(1);
+  FeltForeground foreground(1);
   for (unsigned pair = 0; pair < 1000; ++pair) foreground.pair(felt, {.factor = 3}, 20);
   EXPECT_EQ(felt.slowdown(), kSlowdownMax);
 }

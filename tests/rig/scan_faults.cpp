@@ -22,10 +22,10 @@ double uniform(sim::Dice& dice) {
   return (static_cast<double>(dice.next() >> 11U) + 0.5) / 9007199254740992.0;
 }
 
-// Segments between a place and one close to it: from a sector to 10 MB, each order of magnitude
-// alike; most of these are in the same segment.
-double near_distance(sim::Dice& dice) {
-  const double sectors = std::pow(kNearSegments * 2048, uniform(dice));
+// Segments between a place and one close to it: from a sector to 10 MB.
+double near_distance(const FaultModel& model, sim::Dice& dice) {
+  const double most = kNearSegments * 2048;
+  const double sectors = model.even ? most * uniform(dice) : std::pow(most, uniform(dice));
   return (dice.one_in(2) ? sectors : -sectors) / 2048;
 }
 
@@ -215,7 +215,7 @@ std::vector<Fault> faulty_disk(const FaultModel& model, sim::Dice& dice) {
   for (double i = 0; i < std::floor(count) && day < model.days; ++i) {
     double place = uniform(dice) * (model.segments - 1);
     if (!places.empty() && dice.chance(model.near)) {
-      place = places[dice.below(places.size())] + near_distance(dice);
+      place = places[dice.below(places.size())] + near_distance(model, dice);
       place = std::clamp(place, 0.0, static_cast<double>(model.segments - 1));
     }
     places.push_back(place);

@@ -20,8 +20,10 @@ struct Fault {
 };
 
 // Each error but the first of a disk comes within a minute of the one before (0.6), or days later;
-// it lies within 10 MB of an earlier one, or anywhere. How many a disk has is heavy-tailed. What
-// comes out is measured by facts_of() and compared with what was published.
+// it lies within 10 MB of an earlier one, or anywhere. How close is not published in numbers: each
+// order of magnitude alike, so that most lie in the same segment, unless `even`. How many a disk
+// has is heavy-tailed. What comes out is measured by facts_of() and compared with what was
+// published.
 struct FaultModel {
   std::uint32_t segments = 953'675;  // 1 TB
   double days = 970;                 // the 32 months of the study
@@ -29,6 +31,7 @@ struct FaultModel {
   double within_minute = 0.6;
   double tail = 0.45;  // P(at least n errors) = n^-tail
   double most = 2000;
+  bool even = false;     // close means anywhere within 10 MB, each distance alike
   double gap_days = 70;  // the mean of longer gaps, of a disk with few errors
 };
 // In the order of time; never empty.
