@@ -127,6 +127,29 @@ TEST(PaceTest, AnIdleHourEarnsACreditToo) {
   EXPECT_LE(rig.wait_for_read(3600 * kS), 1801 * kS);
 }
 
+TEST(PaceTest, NoMoreThanEightCollisionsAreSavedUp) {
+  Rig rig;
+  for (int i = 0; i < 100; ++i) rig.earn();
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_LE(rig.wait_for_read(), 500 * kMs) << i;
+    rig.read(kMs, 1);
+  }
+  rig.after(kS);
+  EXPECT_EQ(rig.ask().why, PaceWait::credit);
+}
+
+TEST(PaceTest, NoMoreThanEightCollisionsAreOwed) {
+  Rig rig;
+  rig.wait_for_read();
+  rig.read(kMs, 10'000);  // they earn two
+  rig.foreground(9 * 5000 - 100);
+  rig.ask();
+  EXPECT_EQ(rig.after(kS).why, PaceWait::credit);
+  rig.foreground(200);
+  rig.ask();
+  EXPECT_TRUE(rig.after(kS).read);
+}
+
 TEST(PaceTest, TheRequestForWhichTheArmComesBackIsACollision) {
   Rig rig;
   rig.wait_for_read();

@@ -235,14 +235,17 @@ TEST(ScanOrder, TroubleIsReadAgainAfterOneTwoFourWeeksAndThenEachFour) {
 }
 
 TEST(ScanOrder, TroubleAtARecheckBeginsItsRoundsAnew) {
-  Scan scan{mib(256), {.pass_interval_s = 10'000 * kDayS}};
-  scan.spoil({1000});
-  scan.read_all();
-  for (int week = 0; week < 5; ++week) {
-    scan.wait(kWeekS);
-    EXPECT_EQ(scan.read_all().size(), kScanSegment.value / kScanPiece.value) << week;
-    EXPECT_EQ(scan.order().record().places.at(0).rechecks, 0);
-  }
+  ScanRecord record = decode_scan_record({}, mib(256));
+  record.step = ScanLayout(mib(256)).steps();
+  record.places = {{17, 5, false, 0}};
+  ScanOrder order(record, {.pass_interval_s = 10'000 * kDayS});
+  order.advance(0, kWall);
+  ASSERT_EQ(order.next()->reason, ScanReason::recheck);
+  order.finished(ScanResult::trouble);
+  while (order.next()) order.finished(ScanResult::good);
+  // It was known: nothing is read around it.
+  EXPECT_EQ(order.record().places, (std::vector<RecheckPlace>{{17, 0, false, kWeekS}}));
+  EXPECT_EQ(order.progress().next_due_s, kWeekS);
 }
 
 TEST(ScanOrder, TroubleMakesPassesMoreFrequentForTenWeeks) {

@@ -96,6 +96,17 @@ TEST(ScanRecordTest, ADiskOfAnotherSizeBeginsItsPassAnew) {
   expect_usable(decode_scan_record(bytes, {0}), {0});
 }
 
+TEST(ScanRecordTest, APositionBeyondTheDiskBeginsThePassAnew) {
+  ScanRecord record = some_record();
+  record.step = ScanLayout(kDisk).steps() + 1;
+  const ScanRecord decoded = decode_scan_record(encode_scan_record(record), kDisk);
+  EXPECT_EQ(decoded.step, 0U);
+  EXPECT_EQ(decoded.pass_began_s, decoded.elapsed_s);
+  // At its end a pass is over.
+  --record.step;
+  EXPECT_EQ(decode_scan_record(encode_scan_record(record), kDisk), record);
+}
+
 TEST(ScanRecordTest, NoPlaceIsDueLaterThanItsInterval) {
   ScanRecord record = some_record();
   record.places = {{17, 3, false, UINT64_MAX}};
@@ -121,7 +132,10 @@ TEST(ScanRecordTest, NoMoreIsWrittenThanThereIsRoomFor) {
 
 RC_GTEST_PROP(ScanRecordTest, AnyBytesAreUsable, ()) {
   const auto size = *rc::gen::inRange<std::uint64_t>(0, 300'000);
-  auto bytes = encode_scan_record(some_record());
+  ScanRecord record = some_record();
+  // Of this disk, or of another one.
+  if (*rc::gen::arbitrary<bool>()) record.size = {size};
+  auto bytes = encode_scan_record(record);
   bytes.resize(bytes.size() + *rc::gen::inRange<std::size_t>(0, 64));
   const auto changes = *rc::gen::inRange<unsigned>(0, 40);
   for (unsigned i = 0; i < changes; ++i) {
