@@ -72,6 +72,34 @@ TEST(FeltTest, ThePaceRisesAgainWhenNothingIsFeltAnyMore) {
   EXPECT_EQ(felt.slowdown(), 0U);
 }
 
+TEST(FeltTest, ThePaceHardlyRisesByChanceWhileTheIntervalIsWide) {
+  unsigned raised = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Felt felt;
+    FeltForeground foreground(seed);
+    for (unsigned pair = 0; pair < 30; ++pair) foreground.pair(felt, {.factor = 2}, 100);
+    for (unsigned pair = 0; pair < 30; ++pair) foreground.pair(felt, {}, 20);
+    if (felt.slowdown() == 0) ++raised;
+  }
+  // The estimate alone is under 1 % in more than half of them.
+  EXPECT_LE(raised, 5U);
+}
+
+TEST(FeltTest, WhatTakesUntilAfterItsPairIsNotOfTheNext) {
+  Felt felt;
+  bool ended = false;
+  for (std::uint64_t now = 0; now < 300 * kS; now += 100 * kMs) {
+    const bool in_pair = felt.window() != FeltWindow::none;
+    felt.advance(now, true, now * 977);
+    ended = ended || (in_pair && felt.window() == FeltWindow::none);
+    if (felt.window() != FeltWindow::none) continue;
+    felt.sample(FeltWindow::with_scan, kS);
+    felt.sample(FeltWindow::without_scan, kS);
+  }
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(felt.report().pairs, 0U);
+}
+
 TEST(FeltTest, ThePaceIsLoweredAtMostSixTimes) {
   Felt felt;
   FeltForeground foreground(1);

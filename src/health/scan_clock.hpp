@@ -30,7 +30,7 @@ class ScanClock {
   [[nodiscard]] std::uint64_t wall_s() const;
 
   // More than any set will live; what is stored beyond it is no time.
-  static constexpr std::uint64_t kLongestS = 200 * 365 * kDayS;
+  static constexpr std::uint64_t kLongestS = kDayS * 365 * 200;
 
  private:
   std::uint64_t elapsed_ns_ = 0;

@@ -210,6 +210,42 @@ TEST(ScanOrder, ADyingDiskIsReadOnceInAPassAllTheSame) {
   EXPECT_EQ(scan.order().record().places.size(), kRecheckPlacesMax);
 }
 
+TEST(ScanOrder, WithAFullListNothingMoreIsReadAround) {
+  Scan scan{mib(4096)};
+  for (std::uint64_t at = 20; at < 4096; at += 40) scan.spoil(Sector{} + mib(at));  // 102 places
+  std::uint64_t around = 0;
+  for (const ScanPiece& piece : scan.read_all()) {
+    around += piece.reason == ScanReason::surroundings ? piece.sectors.count.value : 0;
+  }
+  EXPECT_EQ(around, kRecheckPlacesMax * 20 * kScanSegment.value);
+}
+
+TEST(ScanOrder, AFullListGivesUpThePlaceThatWasReadAgainMostOften) {
+  std::vector<RecheckPlace> places;
+  for (std::uint32_t i = 0; i < kRecheckPlacesMax; ++i) places.push_back({i, 1, false, kWeekS});
+  places[40].rechecks = 5;
+  RecheckList list(places, 1000, 0);
+  EXPECT_TRUE(list.note_trouble(777, 0));
+  EXPECT_EQ(list.places().size(), kRecheckPlacesMax);
+  const auto listed = [&](std::uint32_t segment) {
+    return std::ranges::find(list.places(), segment, &RecheckPlace::segment) != list.places().end();
+  };
+  EXPECT_TRUE(listed(777));
+  EXPECT_FALSE(listed(40));
+}
+
+TEST(ScanOrder, ARecheckThatIsAWeekLateIsOverdue) {
+  ScanRecord record = decode_scan_record({}, mib(256));
+  record.step = ScanLayout(mib(256)).steps();
+  record.places = {{17, 0, false, kWeekS}};
+  ScanOrder order(record, {.pass_interval_s = 10'000 * kDayS});
+  order.advance(0, kWall);
+  order.advance(2 * kWeekS * kSecondNs, kWall);
+  EXPECT_FALSE(order.overdue());
+  order.advance((2 * kWeekS + 1) * kSecondNs, kWall);
+  EXPECT_TRUE(order.overdue());
+}
+
 TEST(ScanOrder, TroubleIsReadAgainAfterOneTwoFourWeeksAndThenEachFour) {
   Scan scan{mib(256), {.pass_interval_s = 10'000 * kDayS}};
   scan.spoil({1000});

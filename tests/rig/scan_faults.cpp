@@ -43,8 +43,8 @@ struct Reader {
     const std::uint32_t index = segment % health::kSegmentsPerRegion;
     const std::uint32_t turn =
         scanner.order == ReadOrder::scan_layout ? health::turn_of(index) : index;
-    const double step = static_cast<double>(turn) * regions + segment / health::kSegmentsPerRegion;
-    return step / (static_cast<double>(regions) * health::kSegmentsPerRegion);
+    const std::uint64_t step = std::uint64_t{turn} * regions + segment / health::kSegmentsPerRegion;
+    return static_cast<double>(step) / (static_cast<double>(regions) * health::kSegmentsPerRegion);
   }
 };
 
@@ -237,6 +237,7 @@ FaultFacts facts_of(const std::vector<std::vector<Fault>>& disks) {
     facts.more_within_a_month += faults.size() > 1 && faults[1].day - faults[0].day < 30 ? 1 : 0;
     errors += static_cast<double>(faults.size());
     std::vector<std::uint32_t> places;
+    places.reserve(faults.size());
     for (const Fault& fault : faults) places.push_back(fault.segment);
     std::ranges::sort(places);
     for (std::size_t i = 0; i < places.size(); ++i) {
