@@ -200,6 +200,8 @@ int run(int argc, char** argv) {
   print_foreground("Overdue, in order of arrival", {}, Scanner::overdue, &overdue, pairs, scale);
   print_foreground("Overdue, a drive that prefers streams", streams, Scanner::overdue, &starved,
                    pairs, scale);
+  print_foreground("For comparison: small reads spread over 2 % of the time", {}, Scanner::spread,
+                   nullptr, pairs, scale / 4);
   print_foreground("For comparison: two reads in flight, no pace, a drive that prefers streams",
                    streams, Scanner::reckless, nullptr, pairs, scale / 10);
   print_idle(scale);

@@ -90,6 +90,7 @@ class Bed {
   std::uint64_t scan_reads_ = 0;
   std::uint64_t scan_sectors_ = 0;
   double scan_busy_ms_ = 0;
+  double spread_until_ms_ = 0;
 };
 
 void Bed::start_burst() {
@@ -143,6 +144,7 @@ void Bed::serve() {
                                        std::sqrt(distance / static_cast<double>(disk_.size.value));
   }
   if (served_->scan) scan_busy_ms_ += took_ms;
+  if (served_->scan) spread_until_ms_ = now_ms_ + 50 * took_ms;
   head_ = served_->first + served_->sectors;
   served_until_ms_ = now_ms_ + took_ms;
 }
@@ -188,6 +190,11 @@ void Bed::stream_on() {
 }
 
 void Bed::step_scanner() {
+  if (scanner_ == Scanner::spread) {
+    if (now_ms_ >= spread_until_ms_) return begin_scan_read(health::kScanPiece);
+    ask_at_ms_ = spread_until_ms_;
+    return;
+  }
   const health::PaceDecision decision = pace_.ask(
       {.now_ns = now_ns(), .foreground = foreground(), .overdue = scanner_ == Scanner::overdue});
   if (decision.read) return begin_scan_read(decision.most);

@@ -40,6 +40,7 @@ enum class Scanner : std::uint8_t {
   none,
   paced,     // Pace and ScanOrder, on time
   overdue,   // the same, behind its plan
+  spread,    // small reads with 2 % of the disk's time, whatever the foreground does
   reckless,  // from the first sector to the last, two reads in flight, without Pace
 };
 
