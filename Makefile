@@ -62,6 +62,7 @@ bench: check-packages
 	@build/bin/bench_metadata
 	@build/bin/bench_lookup
 	@build/bin/bench_engine
+	@build/bin/bench_scan
 	@python3 bench/instructions.py build/bin/bench_instructions
 
 fuzz: check-packages
