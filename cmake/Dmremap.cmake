@@ -58,7 +58,7 @@ pkg_check_modules(UDEV REQUIRED IMPORTED_TARGET libudev)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 # Headers of others that nearly every file includes are compiled once. A file that leans on that and
-# includes too little is found by the trees without (preset fuzz, ccache) and by clang-tidy. ccache
+# includes too little is found by the trees without (those with ccache) and by clang-tidy. ccache
 # remembers files as a whole, and would have to be told to trust such headers: with it there are none.
 option(DMREMAP_PRECOMPILE "precompile the headers that most files include" ON)
 if("${CMAKE_CXX_COMPILER_LAUNCHER}" MATCHES "ccache")

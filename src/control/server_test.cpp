@@ -67,7 +67,7 @@ class FakeSet {
       copied = request;
       return DoneReply{};
     });
-    out.on<ExtentsRequest>([this](const auto&, Call&) { return disk_map(); });
+    out.on<ExtentsRequest>([](const auto&, Call&) { return disk_map(); });
     out.on<StopRequest>([this](const auto&, Call&) -> Result<DoneReply> {
       if (in_use) return fail(ErrorCode::device_in_use, "mounted on /mnt", "data", "unmount it");
       return DoneReply{};

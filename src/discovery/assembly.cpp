@@ -148,6 +148,9 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
     const SpareFact spare = spare_fact(facts);
     if (spare.name == name || (uuid && spare.set_uuid == *uuid)) holders.push_back(&facts);
   }
+  if (holders.empty()) {
+    if (const auto silent = look.silent()) return tl::unexpected(*silent);
+  }
   return chosen_spare(holders, name);
 }
 
@@ -169,7 +172,11 @@ std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& s
 Result<Members> find_main(const Spare& spare, const MainSearch& search, DeviceLook& look) {
   const auto candidates = look_for_main(spare, search, look);
   const auto chosen = choose_main(candidates, spare.identity().name);
-  if (!chosen) return failure_of(chosen);
+  if (!chosen) {
+    const auto silent = look.silent();
+    const bool may_be_there = silent && chosen.error().code == ErrorCode::missing_device;
+    return tl::unexpected(may_be_there ? *silent : chosen.error());
+  }
   // The instances go with the paths, so that a start notices a device that was replaced meanwhile.
   const std::string& main_path = candidates[*chosen].device.path;
   return Members{spare.identity().name,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What can be learnt about a device that is present. Gathered once, by one shell, and then handed
-// as a value to the rules that decide (identity.hpp).
+// Gathers all that can be learnt about a device that is present. The facts are values: they are
+// gathered once, and the rules that judge them (identity.hpp) do no I/O. DeviceLook
+// (device_look.hpp) gathers them of several devices in parallel.
 #pragma once
 
 #include <string>
@@ -24,20 +25,21 @@ struct DeviceFacts {
   std::vector<format::Fact> facts;   // decisive kinds first; placeholders are not among them
 };
 
-// Of an open device: reads its superblock and partition table, /sys, and udev's database. What
-// cannot be learnt is missing, read errors included: an error only where not even the descriptor
-// answers. Any thread.
+// Gathers the facts of an open device from its superblock and partition table (by libblkid), from
+// /sys, and from udev's database. The device stays the caller's. A fact that cannot be learnt is
+// missing, also because of a read error; error io only if fstat fails on the descriptor. May take
+// minutes on a failing disk. Thread-safe, for different devices.
 [[nodiscard]] Result<DeviceFacts> gather_facts(const io::FileDevice& device,
                                                DeviceUse use = DeviceUse::shared);
 
-// The names that hardware and drivers give a disk, without opening it. `several_paths`: its
-// transport may show one disk as several devices (SAS, Fibre Channel, iSCSI).
+// The names that hardware and drivers give a disk, learnt without opening it.
 struct DiskNames {
-  std::string name;  // of the kernel: "sda"
-  std::vector<format::Fact> facts;
-  bool several_paths = false;
+  std::string name;                 // the kernel's: "sda"
+  std::vector<format::Fact> facts;  // as hardware_names gives them
+  bool several_paths = false;  // SAS, Fibre Channel, iSCSI may show one disk as several devices
 };
-// Of every whole disk that is present. `sys` is where that tree is mounted. Any thread.
+// Returns the names of every whole disk that is present. `sys` is where that tree is mounted. What
+// cannot be read is missing; there is no error. Thread-safe.
 [[nodiscard]] std::vector<DiskNames> names_of_disks(const std::string& sys = "/sys");
 
 }  // namespace dmremap::discovery

@@ -2,10 +2,8 @@
 #include "discovery/device_look.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include <sys/stat.h>
@@ -18,23 +16,8 @@ namespace dmremap::discovery {
 
 namespace {
 
-// At most this many devices are read at the same time. The threads wait for disks, not for a
-// processor, so there may be more of them than processors.
-constexpr std::size_t kThreads = 16;
 // At most this many devices stay open. Each takes a descriptor or two, and a process may have 1024.
 constexpr std::size_t kStayOpen = 200;
-
-// Calls `body` with 0 to count - 1, by several threads, and returns when all are done.
-template <typename Body>
-void in_parallel(std::size_t count, const Body& body) {
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < count; i = next++) body(i);
-  };
-  std::vector<std::jthread> helpers;
-  for (std::size_t i = 1; i < std::min(count, kThreads); ++i) helpers.emplace_back(work);
-  work();
-}
 
 // A look must not disturb: the device may be in use by others, so it is neither held nor writable.
 Result<std::unique_ptr<io::FileDevice>> open_to_look(const std::string& path) {
@@ -48,6 +31,15 @@ Result<DeviceInstance> instance_of(const io::FileDevice& device) {
   if (::fstat(device.fd(), &st) != 0) return fail_errno(errno, "look at", device.path());
   if (!device.is_block_device()) return DeviceInstance{{st.st_dev, st.st_ino}, {}};
   return DeviceInstance{{st.st_rdev, 0}, attachment_of_disk(device.fd())};
+}
+
+Error replaced_device(const std::string& path, const std::string& hint) {
+  return {ErrorCode::missing_device, "is another device than it was a moment ago", path, hint};
+}
+
+Error silent_device(const std::string& path) {
+  return {ErrorCode::missing_device, "does not answer", path,
+          "unplug it, or try again when it answers"};
 }
 
 std::optional<Error> CandidateFacts::unsurveyed() const {
@@ -68,32 +60,55 @@ void DeviceLook::identify(const std::vector<std::string>& paths) {
 }
 
 void DeviceLook::look(const std::vector<std::string>& paths, Wanted wanted) {
-  // All entries of both maps are made before the threads start: the maps do not change while
-  // threads run, and each entry belongs to one thread.
-  const std::set<std::string> distinct(paths.begin(), paths.end());
-  std::vector<std::pair<CandidateFacts*, std::unique_ptr<io::FileDevice>*>> work;
-  for (const std::string& path : distinct) {
-    CandidateFacts& facts = facts_[path];
-    facts.path = path;
-    work.emplace_back(&facts, &devices_[path]);
-  }
-  for (std::size_t first = 0; first < work.size(); first += kStayOpen) {
-    const std::size_t count = std::min(kStayOpen, work.size() - first);
-    in_parallel(count, [&](std::size_t i) {
-      look_at(*work[first + i].first, *work[first + i].second, wanted);
-    });
+  const std::set<std::string> once(paths.begin(), paths.end());
+  const std::vector<std::string> distinct(once.begin(), once.end());
+  for (std::size_t first = 0; first < distinct.size(); first += kStayOpen) {
+    const auto now =
+        std::span(distinct).subspan(first).first(std::min(kStayOpen, distinct.size() - first));
+    look_at_several(now, wanted);
     // If too many are open, those of this round are closed; what was learnt of them stays.
     const auto open_now =
         std::ranges::count_if(devices_, [](const auto& entry) { return entry.second != nullptr; });
     if (static_cast<std::size_t>(open_now) <= kStayOpen) continue;
-    for (std::size_t i = 0; i < count; ++i) work[first + i].second->reset();
+    for (const std::string& path : now) devices_[path].reset();
   }
 }
 
-void DeviceLook::look_at(CandidateFacts& facts, std::unique_ptr<io::FileDevice>& device,
-                         Wanted wanted) const {
+struct DeviceLook::Visit {
+  CandidateFacts facts;
+  std::unique_ptr<io::FileDevice> device;
+};
+
+void DeviceLook::look_at_several(std::span<const std::string> paths, Wanted wanted) {
+  // A visit belongs to its task until that has ended. One that hangs keeps it for good.
+  std::vector<std::shared_ptr<Visit>> visits;
+  std::vector<std::function<void()>> tasks;
+  for (const std::string& path : paths) {
+    facts_[path].path = path;
+    visits.push_back(std::make_shared<Visit>(Visit{facts_[path], std::move(devices_[path])}));
+    tasks.emplace_back(
+        [visit = visits.back(), open = open_, wanted] { look_at(*visit, open, wanted); });
+  }
+  os::ParallelLimits limits;
+  limits.patience = patience_;
+  const std::vector<bool> ended = os::run_parallel(std::move(tasks), limits);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    CandidateFacts& facts = facts_[paths[i]];
+    if (ended[i]) {
+      facts = std::move(visits[i]->facts);
+      devices_[paths[i]] = std::move(visits[i]->device);
+    } else {
+      facts.silent = true;
+      facts.unopened = silent_device(paths[i]);
+    }
+  }
+}
+
+void DeviceLook::look_at(Visit& visit, const Open& open, Wanted wanted) {
+  CandidateFacts& facts = visit.facts;
+  std::unique_ptr<io::FileDevice>& device = visit.device;
   if (!device && !facts.unopened) {
-    auto opened = open_(facts.path);
+    auto opened = open(facts.path);
     if (!opened) {
       facts.unopened = opened.error();
       return;
@@ -104,9 +119,7 @@ void DeviceLook::look_at(CandidateFacts& facts, std::unique_ptr<io::FileDevice>&
       // The device was open before and was closed meanwhile. If another one is at its path now,
       // what is known of the first must not be taken for knowledge of the second.
       if (facts.instance && *facts.instance != *instance) {
-        facts.unopened =
-            Error{ErrorCode::missing_device, "is another device than it was a moment ago",
-                  facts.path, "try again"};
+        facts.unopened = replaced_device(facts.path, "try again");
         device.reset();
         return;
       }
@@ -123,6 +136,13 @@ void DeviceLook::look_at(CandidateFacts& facts, std::unique_ptr<io::FileDevice>&
   if (wanted == Wanted::identity && !facts.identity) {
     facts.identity = gather_facts(*device, DeviceUse::alone);
   }
+}
+
+std::optional<Error> DeviceLook::silent() const {
+  for (const auto& [path, facts] : facts_) {
+    if (facts.silent) return facts.unopened;
+  }
+  return std::nullopt;
 }
 
 io::FileDevice* DeviceLook::device(const std::string& path) const {

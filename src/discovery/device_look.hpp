@@ -2,15 +2,18 @@
 // Reads devices to find out which sets there are and which devices belong to them. Each device is
 // opened once, read-only and shared, and everything is read through that descriptor. Several
 // devices are read in parallel, because a disk that answers after half a minute must not hold up
-// the next one. What is learnt becomes values (CandidateFacts); the rules that judge them are pure
-// (spare_choice, main_candidates, main_choice).
+// the next one, and one that does not answer at all is left alone. What is learnt becomes values
+// (CandidateFacts); the rules that judge them are pure (spare_choice, main_candidates,
+// main_choice).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,7 @@
 #include "discovery/device_facts.hpp"
 #include "io/file_device.hpp"
 #include "metadata/survey.hpp"
+#include "os/parallel_tasks.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::discovery {
@@ -33,13 +37,19 @@ struct DeviceInstance {
 };
 // Error io: fstat fails on the open descriptor.
 [[nodiscard]] Result<DeviceInstance> instance_of(const io::FileDevice& device);
+// The error of a device at `path` that has another instance than one that was looked at before:
+// what was learnt of the one says nothing about the other.
+[[nodiscard]] Error replaced_device(const std::string& path, const std::string& hint);
+// The error of a device that has not answered for longer than a failing disk needs.
+[[nodiscard]] Error silent_device(const std::string& path);
 
 // All that was learnt of one device that may belong to a set.
 struct CandidateFacts {
   std::string path;                      // absolute
   std::vector<os::Storage> beneath;      // itself first; empty: nothing is there
   std::vector<format::Fact> disk_names;  // that hardware and drivers give its disk
-  std::optional<Error> unopened;         // why it could not be opened
+  std::optional<Error> unopened;         // why it could not be opened, or is of no use any more
+  bool silent = false;                   // did not answer in time: `unopened` says so
   SectorCount size;                      // zero if it could not be opened
   std::optional<DeviceInstance> instance;
   // These two take reads of the device, so each is gathered only if asked for. Empty if it was not
@@ -57,14 +67,18 @@ using CandidateMap = std::map<std::string, CandidateFacts>;
 
 // One look at the devices, for one decision: what was learnt is not learnt again. Not thread-safe.
 //
-// There is no deadline: the slowest device is waited for, because what it holds may decide.
+// A slow device is waited for, because what it holds may decide. One that does not answer any
+// request for `patience` is given up for this look, like one that cannot be opened; the thread that
+// hangs in it and its descriptor stay until it answers or the process ends.
 class DeviceLook {
  public:
   using Open = std::function<Result<std::unique_ptr<io::FileDevice>>(const std::string& path)>;
 
   DeviceLook();
-  // For tests with devices that are slow or fail. Several threads call `open` at the same time.
-  explicit DeviceLook(Open open) : open_(std::move(open)) {}
+  // For tests with devices that are slow, hang or fail. Several threads call `open` at the same
+  // time, and one that hangs may be in it when the look is gone.
+  explicit DeviceLook(Open open, std::chrono::nanoseconds patience = os::kTaskPatience)
+      : open_(std::move(open)), patience_(patience) {}
 
   // All paths are absolute. What was done for a path already is not done again. The failure of a
   // device is recorded in its facts and does not end the look.
@@ -73,6 +87,8 @@ class DeviceLook {
   void identify(const std::vector<std::string>& paths);
 
   [[nodiscard]] const CandidateMap& facts() const { return facts_; }
+  // The error of the first device that did not answer. What was not found may lie on it.
+  [[nodiscard]] std::optional<Error> silent() const;
   // The open device that was read; null if it could not be opened or was closed again (of hundreds
   // of devices not all stay open; open() opens it again). Valid until the next non-const call.
   [[nodiscard]] io::FileDevice* device(const std::string& path) const;
@@ -85,10 +101,14 @@ class DeviceLook {
 
  private:
   enum class Wanted { nothing, survey, identity };
+  // One device while it is read: what is known of it, and its descriptor.
+  struct Visit;
+  static void look_at(Visit& visit, const Open& open, Wanted wanted);
   void look(const std::vector<std::string>& paths, Wanted wanted);
-  void look_at(CandidateFacts& facts, std::unique_ptr<io::FileDevice>& device, Wanted wanted) const;
+  void look_at_several(std::span<const std::string> paths, Wanted wanted);
 
   Open open_;
+  std::chrono::nanoseconds patience_;
   CandidateMap facts_;
   std::map<std::string, std::unique_ptr<io::FileDevice>> devices_;
 };

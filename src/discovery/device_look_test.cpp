@@ -5,8 +5,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -21,6 +24,8 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kSlowest{400};
 constexpr milliseconds kOthers{100};
+// Longer than a busy machine holds up a thread that has work to do.
+constexpr milliseconds kPatience{1500};
 
 class DeviceLookTest : public ::testing::Test {
  protected:
@@ -54,6 +59,47 @@ TEST_F(DeviceLookTest, ASlowDeviceDoesNotHoldUpTheOthers) {
     ASSERT_TRUE(look.facts().at(path).survey) << path;
     EXPECT_FALSE(look.facts().at(path).has_set());
   }
+}
+
+TEST_F(DeviceLookTest, ADeviceThatDoesNotAnswerIsAFactAndTheOthersAreLookedAt) {
+  // Owned by the thread that hangs, too: it is left behind.
+  struct Hanging {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool answers = false;
+    bool answered = false;
+  };
+  const auto hanging = std::make_shared<Hanging>();
+  const std::string stuck = image("stuck");
+  const std::string there = image("there");
+  std::atomic<int> opens_of_stuck = 0;
+  DeviceLook look(
+      [hanging, stuck, &opens_of_stuck](const std::string& path) {
+        if (path == stuck) {
+          ++opens_of_stuck;
+          std::unique_lock lock(hanging->mutex);
+          hanging->changed.wait(lock, [&] { return hanging->answers; });
+          hanging->answered = true;
+          hanging->changed.notify_all();
+        }
+        return io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+      },
+      kPatience);
+  look.survey({stuck, there});
+  look.identify({stuck, there});
+  EXPECT_EQ(opens_of_stuck, 1) << "nor is it tried again";
+  const CandidateFacts& silent = look.facts().at(stuck);
+  EXPECT_TRUE(silent.silent);
+  ASSERT_TRUE(silent.unsurveyed());
+  EXPECT_EQ(silent.unsurveyed()->what, "does not answer");
+  EXPECT_EQ(silent.unsurveyed()->where, stuck);
+  EXPECT_EQ(look.device(stuck), nullptr);
+  EXPECT_FALSE(look.facts().at(there).unsurveyed());
+  EXPECT_TRUE(look.facts().at(there).identity);
+  std::unique_lock lock(hanging->mutex);
+  hanging->answers = true;
+  hanging->changed.notify_all();
+  hanging->changed.wait(lock, [&] { return hanging->answered; });
 }
 
 TEST_F(DeviceLookTest, EachDeviceIsOpenedOnceWhateverIsAsked) {

@@ -45,7 +45,9 @@ std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare
     set.mains.push_back({one.device.path, one.verdict, chosen && *chosen == i});
   }
   if (!chosen) {
-    if (!set.problem) set.problem = chosen.error();
+    const auto silent = look.silent();
+    const bool may_be_there = silent && chosen.error().code == ErrorCode::missing_device;
+    if (!set.problem) set.problem = may_be_there ? *silent : chosen.error();
     return std::nullopt;
   }
   set.main = candidates[*chosen].device.path;
@@ -119,7 +121,7 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
       // Unreadable sectors are no error here: a device that was named may be the failing main.
       if (!paths.empty()) blank.push_back(path);
       const bool hardly = failed->code == ErrorCode::io;
-      if (!paths.empty() && !hardly) out.others.push_back(*failed);
+      if (facts.silent || (!paths.empty() && !hardly)) out.others.push_back(*failed);
     } else if (const metadata::Survey& survey = **facts.survey; survey.has_set()) {
       sets[*survey.set_uuid].push_back(&facts);
     } else if (survey.newer_format) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What identifies a device, as it can be learnt now.
+// Takes the fingerprint of a device: what identifies it, as it can be learnt now and as the
+// metadata records it (docs/on-disk-format.md, "A fingerprint").
 #pragma once
 
 #include <string>
@@ -23,16 +24,19 @@ struct Contents {
   std::string label;
   bool is_table = false;
 };
-// Only reads; what cannot be learnt is empty. Any thread.
+// Probes the device with libblkid, which only reads. What cannot be learnt is empty; there is no
+// error. Takes up to a minute for each sector that a failing disk does not read. Thread-safe, for
+// different devices.
 [[nodiscard]] Contents read_contents(const io::FileDevice& device,
                                      DeviceUse use = DeviceUse::shared);
 
-// Hardware facts are hardware_of's; what lies on the device is read from it, never from a database.
-// A disk without a file system of its own has its partition table's type and UUID in fs_type and
-// fs_uuid. What cannot be learnt stays empty, read errors included:
-// error only where not even the fd answers. Texts are cut to what can be stored. Any thread.
+// Hardware facts come from hardware_of; what lies on the device is read from it and never taken
+// from a database. A disk without a file system of its own has its partition table's type and UUID
+// in fs_type and fs_uuid. What cannot be learnt stays empty, also because of a read error; error io
+// only if fstat fails on the descriptor. Texts are cut to the bytes that can be stored.
+// Thread-safe, for different devices.
 Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device);
-// With contents that were read already.
+// The same for contents that were read already.
 Result<format::Fingerprint> take_fingerprint(const io::FileDevice& device, const Contents& contents,
                                              DeviceUse use = DeviceUse::shared);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// libblkid's low-level probing of an open device.
+// Probes an open device with libblkid's low-level functions (libblkid's manual, "Low-level
+// probing"): a file system, RAID member or partition table is recognised by what is read from the
+// device.
 #pragma once
 
 #include <memory>
@@ -20,13 +22,15 @@ enum class DeviceUse {
   shared,  // its descriptor is in use for direct I/O, and a second one is opened
 };
 
-// Not thread-safe; several at once are fine, ended in reverse order. The device outlives it.
+// Not thread-safe. Several at once are fine if they end in reverse order. The device stays the
+// caller's and outlives the probe.
 //
 // libblkid reads at any offset into any memory, which direct I/O refuses, so it reads through the
 // page cache, without read-ahead: each sector of a failing disk that need not be read may cost a
 // minute.
 class Probe {
  public:
+  // Errors: no_such_device, io: the device cannot be opened again; io: libblkid does not take it.
   static Result<Probe> open(const io::FileDevice& device, DeviceUse use = DeviceUse::shared);
 
   [[nodiscard]] blkid_probe get() const { return probe_.get(); }

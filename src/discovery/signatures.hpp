@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Finds out whether a device that is to become a spare holds something of somebody else.
 #pragma once
 
 #include <string>
@@ -9,10 +10,11 @@
 
 namespace dmremap::discovery {
 
-// What lies on a device that somebody may still want, in words and without repetition: "ext4 file
-// system", "GPT partition table", "LVM2_member", "linux_raid_member", "crypto_LUKS". Damaged
-// superblocks count. Empty only if the places where signatures lie could be read and hold none;
-// error io where nothing was found and something could not be read. Any thread.
+// Returns in words and without repetition what lies on the device that somebody may still want:
+// "ext4 file system", "GPT partition table", "LVM2_member", "linux_raid_member", "crypto_LUKS". The
+// names and places of signatures are libblkid's; damaged superblocks count too. The list is empty
+// only if all these places could be read and hold none. Error io if nothing was found and something
+// could not be read. The device stays the caller's. Thread-safe, for different devices.
 Result<std::vector<std::string>> signatures_on(const io::FileDevice& device);
 
 }  // namespace dmremap::discovery

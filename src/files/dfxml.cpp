@@ -70,7 +70,7 @@ std::optional<FileRun> run_of(const Attributes& attributes) {
 
 struct DfxmlReader::State {
   struct Free {
-    void operator()(XML_Parser parser) const { ::XML_ParserFree(parser); }
+    void operator()(XML_Parser handle) const { ::XML_ParserFree(handle); }
   };
 
   explicit State(FileHandler take_file)

@@ -25,7 +25,6 @@ SlotFact torn(const CommitName& name) {
 constexpr SlotFact kUnsettled{};
 
 constexpr unsigned kA = 0;
-constexpr unsigned kB = 1;
 
 // After commit 7 (column B) over commit 6 (column A), on every copy.
 SlotFacts healthy() {

@@ -25,16 +25,14 @@ Result<void> check_metadata(const metadata::Survey& survey, const std::string& s
 
 namespace {
 
-// A device node may have got another disk since it was looked at, and a path another file. What was
-// learnt of the one says nothing about the other.
+// A device node may have got another disk since it was looked at, and a path another file.
 Result<void> check_instance(const io::FileDevice& held,
                             const std::optional<discovery::DeviceInstance>& seen) {
   if (!seen) return {};
   const auto now = discovery::instance_of(held);
   if (!now) return failure_of(now);
   if (*now == *seen) return {};
-  return fail(ErrorCode::missing_device, "is another device than it was a moment ago", held.path(),
-              "start the set again");
+  return tl::unexpected(discovery::replaced_device(held.path(), "start the set again"));
 }
 
 // True if the user named this very device with --accept-main. The user may have given another name

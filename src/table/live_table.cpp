@@ -14,22 +14,22 @@ LiveTable::LiveTable(SectorCount main_size, const Table& table, Scheduling& sche
       regions_(main_size),
       mutex_(scheduling),
       released_(scheduling),
-      published_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}, {}})) {
+      snapshots_(std::make_unique<const Snapshot>(Snapshot{table, {}, {}, {}})) {
   // From the start on a clear bit means that main serves all of the region.
   for (const format::Extent& extent : table.extents()) regions_.set(extent.main());
 }
 
 Table LiveTable::table() const {
   const std::lock_guard lock(mutex_);
-  return published_.current().table;
+  return snapshots_.current().table;
 }
 
 std::uint64_t LiveTable::publish_locked(Snapshot next) {
-  return published_.publish(std::make_unique<const Snapshot>(std::move(next)), pins_);
+  return snapshots_.publish(std::make_unique<const Snapshot>(std::move(next)), pins_);
 }
 
 void LiveTable::clear_unused_locked(SectorRange range) {
-  const Snapshot& now = published_.current();
+  const Snapshot& now = snapshots_.current();
   const auto unused = [&now](SectorRange sectors) {
     return !now.table.any(sectors) && !now.held(sectors) && !now.watched(sectors) &&
            !now.is_overdue(sectors);
@@ -59,7 +59,7 @@ std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange
     // Bits are set before the snapshot is out and cleared after: a request that pins itself in
     // between looks at the table once too often, and never once too seldom.
     for (const SectorRange& range : changed) regions_.set(range);
-    Snapshot next = published_.current();
+    Snapshot next = snapshots_.current();
     next.table = table;
     epoch = publish_locked(std::move(next));
     for (const SectorRange& range : changed) clear_unused_locked(range);
@@ -86,10 +86,10 @@ LiveTable::Hold LiveTable::hold(std::vector<SectorRange> ranges) {
   // All or none, so that no two holders wait for each other with parts of what they want.
   released_.wait(lock, [&] {
     return std::ranges::none_of(
-        ranges, [this](const SectorRange& range) { return published_.current().held(range); });
+        ranges, [this](const SectorRange& range) { return snapshots_.current().held(range); });
   });
   for (const SectorRange& range : ranges) regions_.set(range);
-  Snapshot next = published_.current();
+  Snapshot next = snapshots_.current();
   next.holds.insert(next.holds.end(), ranges.begin(), ranges.end());
   publish_locked(std::move(next));
   return {*this, std::move(ranges)};
@@ -98,7 +98,7 @@ LiveTable::Hold LiveTable::hold(std::vector<SectorRange> ranges) {
 void LiveTable::release(const std::vector<SectorRange>& ranges) {
   {
     const std::lock_guard lock(mutex_);
-    Snapshot next = published_.current();
+    Snapshot next = snapshots_.current();
     for (const SectorRange& range : ranges) {
       const auto held = std::ranges::find(next.holds, range);
       DMREMAP_ASSERT(held != next.holds.end());
@@ -120,17 +120,17 @@ bool LiveTable::drain(const Hold& hold, Clock& clock, std::uint64_t deadline_ns)
 
 void LiveTable::wait_unheld(SectorRange range) {
   std::unique_lock lock(mutex_);
-  released_.wait(lock, [&] { return !published_.current().held(range); });
+  released_.wait(lock, [&] { return !snapshots_.current().held(range); });
 }
 
 void LiveTable::note_write(SectorRange range) const {
   const std::lock_guard lock(mutex_);
-  published_.current().note_write(range);
+  snapshots_.current().note_write(range);
 }
 
 std::optional<LiveTable::Watch> LiveTable::watch(SectorRange range) {
   const std::lock_guard lock(mutex_);
-  Snapshot next = published_.current();
+  Snapshot next = snapshots_.current();
   // One reader is enough for a bad sector, and the drive is slow enough as it is.
   if (next.watched(range)) return std::nullopt;
   auto watched = std::make_shared<WatchRecord>();
@@ -144,7 +144,7 @@ std::optional<LiveTable::Watch> LiveTable::watch(SectorRange range) {
 void LiveTable::release(const std::shared_ptr<WatchRecord>& watched) {
   {
     const std::lock_guard lock(mutex_);
-    Snapshot next = published_.current();
+    Snapshot next = snapshots_.current();
     std::erase(next.watches, watched);
     publish_locked(std::move(next));
     clear_unused_locked(watched->range);
@@ -155,14 +155,14 @@ void LiveTable::release(const std::shared_ptr<WatchRecord>& watched) {
 void LiveTable::add_overdue(SectorRange range) {
   const std::lock_guard lock(mutex_);
   regions_.set(range);
-  Snapshot next = published_.current();
+  Snapshot next = snapshots_.current();
   next.overdue.push_back(range);
   publish_locked(std::move(next));
 }
 
 void LiveTable::remove_overdue(SectorRange range) {
   const std::lock_guard lock(mutex_);
-  Snapshot next = published_.current();
+  Snapshot next = snapshots_.current();
   const auto one = std::ranges::find(next.overdue, range);
   DMREMAP_ASSERT(one != next.overdue.end());
   next.overdue.erase(one);
@@ -172,7 +172,7 @@ void LiveTable::remove_overdue(SectorRange range) {
 
 bool LiveTable::is_overdue(SectorRange range) const {
   const std::lock_guard lock(mutex_);
-  return published_.current().is_overdue(range);
+  return snapshots_.current().is_overdue(range);
 }
 
 bool LiveTable::drain(const Watch& watch, Clock& clock, std::uint64_t deadline_ns) const {
@@ -181,7 +181,7 @@ bool LiveTable::drain(const Watch& watch, Clock& clock, std::uint64_t deadline_n
 
 bool LiveTable::wait_unwatched(SectorRange range, std::chrono::nanoseconds longest) {
   std::unique_lock lock(mutex_);
-  return released_.wait_for(lock, longest, [&] { return !published_.current().watched(range); });
+  return released_.wait_for(lock, longest, [&] { return !snapshots_.current().watched(range); });
 }
 
 LiveTable::Watch::Watch(Watch&& other) noexcept

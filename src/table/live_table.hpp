@@ -78,7 +78,7 @@ class LiveTable {
   // For a caller that writes to main in a range that it holds, and so has no pin.
   void note_write(SectorRange range) const;
   // Valid while the caller's pin lives.
-  [[nodiscard]] const Snapshot& snapshot() const { return published_.current(); }
+  [[nodiscard]] const Snapshot& snapshot() const { return snapshots_.current(); }
 
   // Without a pin: a copy that shares everything. What it says of a held and drained range stays
   // true until the holder has it changed.
@@ -161,7 +161,7 @@ class LiveTable {
   RegionMap regions_;
   mutable Mutex mutex_;  // publishing; no I/O is done under it
   Condition released_;
-  Published published_;
+  SnapshotVersions snapshots_;
 };
 
 }  // namespace dmremap::table

@@ -125,7 +125,7 @@ std::uint64_t Pins::writes() const {
   return sum;
 }
 
-std::uint64_t Published::publish(std::unique_ptr<const Snapshot> next, Pins& pins) {
+std::uint64_t SnapshotVersions::publish(std::unique_ptr<const Snapshot> next, Pins& pins) {
   std::unique_ptr<const Snapshot> former(current_.exchange(next.release()));
   const std::uint64_t epoch = pins.advance();
   former_.push_back({std::move(former), epoch});

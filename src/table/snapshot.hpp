@@ -157,14 +157,15 @@ class Pins {
   Scheduling& scheduling_;
 };
 
-// The current snapshot, and those that requests in flight may still look at. current() from any
-// pinned thread; the rest under the caller's lock.
-class Published {
+// The current snapshot and the former ones that requests in flight may still look at; these are
+// freed by epoch, as RCU does it. current() from any pinned thread; the rest under the caller's
+// lock.
+class SnapshotVersions {
  public:
-  explicit Published(std::unique_ptr<const Snapshot> first) : current_(first.release()) {}
-  Published(const Published&) = delete;
-  Published& operator=(const Published&) = delete;
-  ~Published() { delete current_.load(); }
+  explicit SnapshotVersions(std::unique_ptr<const Snapshot> first) : current_(first.release()) {}
+  SnapshotVersions(const SnapshotVersions&) = delete;
+  SnapshotVersions& operator=(const SnapshotVersions&) = delete;
+  ~SnapshotVersions() { delete current_.load(); }
 
   // Valid while the caller's pin, taken before, lives.
   [[nodiscard]] const Snapshot& current() const { return *current_.load(); }

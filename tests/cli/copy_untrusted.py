@@ -5,6 +5,7 @@ was written beside it: across runs, by who had the device open, under a target t
 
 import os
 import subprocess
+import sys
 import time
 
 import product
@@ -65,7 +66,7 @@ def _in_flight(t):
     """Somebody writes through the device while it is copied."""
     disk, dm, device = _remapped_set(t, 2)
     target = t.path("flight.img")
-    disk.fault("write+slow:3000", "20000+8")
+    disk.fault("write+slow:1000", "20000+8")
     writer = subprocess.Popen(["dd", "if=/dev/zero", f"of={device}", "bs=4096", "seek=2500",
                                "count=1", "oflag=direct"], stderr=subprocess.DEVNULL)
     time.sleep(0.7)
@@ -172,14 +173,13 @@ def _replaced_target(t):
     dm.stop()
 
 
+SITUATIONS = {run.__name__[1:]: run for run in (
+    _another_run, _in_flight, _held_open, _discarded, _changed_target, _mapfile_elsewhere,
+    _replaced_target)}
+
+
 def copy_untrusted(t):
-    _another_run(t)
-    _in_flight(t)
-    _held_open(t)
-    _discarded(t)
-    _changed_target(t)
-    _mapfile_elsewhere(t)
-    _replaced_target(t)
+    SITUATIONS[sys.argv[1]](t)
 
 
 support.run_test(copy_untrusted, root=True, fuse=True, loop=True, programs=["blkdiscard"])

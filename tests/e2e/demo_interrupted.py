@@ -4,6 +4,7 @@
 
 import os
 import signal
+import sys
 
 import demo_lane
 import support
@@ -28,13 +29,6 @@ def _interrupt_at(t, lines, send):
     demo_lane.check_nothing_left(t)
 
 
-def demo_interrupted(t):
-    for lines in (["filling a"], ["lane 1", "reading"], ["lane 1", "copying"],
-                  ["lane 2", "dmremap start"], ["lane 2", "fio:"]):
-        _interrupt_at(t, lines, _control_c)
-    _interrupt_at(t, ["lane 2", "copying"], _terminate)
-
-
 def _control_c(pid):
     """A terminal tells the whole group, the programs that the demo runs included."""
     os.killpg(pid, signal.SIGINT)
@@ -42,6 +36,20 @@ def _control_c(pid):
 
 def _terminate(pid):
     os.kill(pid, signal.SIGTERM)
+
+
+PLACES = {
+    "filling": (["filling a"], _control_c),
+    "lane_1_reading": (["lane 1", "reading"], _control_c),
+    "lane_1_copying": (["lane 1", "copying"], _control_c),
+    "lane_2_start": (["lane 2", "dmremap start"], _control_c),
+    "lane_2_fio": (["lane 2", "fio:"], _control_c),
+    "lane_2_terminated": (["lane 2", "copying"], _terminate),
+}
+
+
+def demo_interrupted(t):
+    _interrupt_at(t, *PLACES[sys.argv[1]])
 
 
 support.run_test(demo_interrupted, root=True, fuse=True, loop=True,

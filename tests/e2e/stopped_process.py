@@ -9,12 +9,14 @@ import threading
 import time
 
 import product
+import seals
 import support
 from support import SECTOR, check, equal, equal_bytes, pattern
 
 BAD, BAD_COUNT = 5000, 8
 FIRST, COUNT = 4096, 2048
-STOPPED_S = 35  # longer than the deadline of 30 s
+DEADLINE_S = 10
+STOPPED_S = DEADLINE_S + 2
 
 
 def _daemon(dm):
@@ -25,9 +27,10 @@ def stopped_process(t):
     main = t.lab(size="64MiB", fill="old")
     dm = product.Product(t, main.path, t.path("spare"))
     dm.create("--spare-size", "32MiB")
+    seals.set_request_deadline(dm.spare, DEADLINE_S * 1000)
     device = dm.start("fuse")
     # A failing drive takes its time, so that the stop comes in the middle of the search.
-    main.fault("write+slow:300", f"{BAD}+{BAD_COUNT}")
+    main.fault("write+slow:150", f"{BAD}+{BAD_COUNT}")
     pid = _daemon(dm)
     data = pattern(FIRST, COUNT, "new")
     done = []

@@ -7,6 +7,8 @@
     tests/metadata/redundant_metadata.py SPARE [OLDER]      an image of your own, stopped and sound,
                                                             and an older image of the same spare
 
+Ahead of these, --part N/OF runs one of OF parts of the cases.
+
 Works on copies; the images given are only read. Each case is a corruption of one copy, of several,
 or of all but one; what is expected of it is worked out here, from the format page, not by the
 program under test."""
@@ -282,28 +284,33 @@ def read(path):
         return file.read()
 
 
-def redundant_metadata(t):
-    given = sys.argv[1:]
-    path, older = (given + [None])[:2] if given else own_spare(t)
-    spare = Spare(path)
-    older_bytes = read(older) if older else None
-    foreign = foreign_bytes(t, len(spare.bytes))
+def all_cases(spare, older, foreign):
     rng = random.Random(2026)
-    count = 0
     for how_many, copies in (("one copy", [rng.randrange(8)]),
                              ("several copies", sorted(rng.sample(COPIES, 3))),
                              ("the near region", [0, 1, 2, 3, 4]),
                              ("the far copies", [5, 6, 7]),
                              ("all but one", sorted(rng.sample(COPIES, 7))),
                              ("all", list(COPIES))):
-        for case in cases_of(spare, copies, how_many, rng, older_bytes, foreign):
-            run_case(t, spare, case)
-            count += 1
-    for case in truncations(spare):
+        yield from cases_of(spare, copies, how_many, rng, older, foreign)
+    yield from truncations(spare)
+
+
+def redundant_metadata(t):
+    given = sys.argv[1:]
+    part, parts = 0, 1
+    if given[:1] == ["--part"]:
+        part, parts = (int(number) for number in given[1].split("/"))
+        part, given = part - 1, given[2:]
+    path, older = (given + [None])[:2] if given else own_spare(t)
+    spare = Spare(path)
+    cases = list(all_cases(spare, read(older) if older else None,
+                           foreign_bytes(t, len(spare.bytes))))
+    check(given or len(cases) >= 80, f"only {len(cases)} cases")
+    for case in cases[part::parts]:
         run_case(t, spare, case)
-        count += 1
-    check(given or count >= 80, f"only {count} cases")
-    print(f"{count} corruptions of {spare.set['name']}: each as expected")
+    print(f"{len(cases[part::parts])} of {len(cases)} corruptions of {spare.set['name']}: each as "
+          "expected")
 
 
 if __name__ == "__main__":

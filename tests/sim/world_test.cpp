@@ -226,7 +226,8 @@ TEST(World, WaitingForWhatNobodyTellsEndsInEveryStyle) {
           world.sleep(milliseconds(20));
           done = true;
         });
-        for (std::size_t round = 0; !done; ++round) world.pause(round);
+        std::size_t round = 0;
+        while (!done) world.pause(round++);
         worker.join();
       });
       EXPECT_LT(world.steps(), 10000U);

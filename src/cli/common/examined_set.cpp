@@ -2,14 +2,19 @@
 #include "cli/common/examined_set.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "cli/common/output.hpp"
+#include "discovery/device_look.hpp"
 #include "format/verdict.hpp"
+#include "os/parallel_tasks.hpp"
 
 namespace dmremap::cli {
 
@@ -63,32 +68,72 @@ Result<void> choose_spare(ExaminedSet& set) {
   return {};
 }
 
-void find_main(std::vector<ExaminedDevice>& devices, const format::Content& content) {
-  const auto recorded = discovery::recorded_main(content);
-  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+// Tells of the devices without metadata whether they are main of this set.
+Result<void> find_main(std::vector<ExaminedDevice>& devices, const format::Content& content) {
+  struct Gathering {
+    std::unique_ptr<io::FileDevice> device;
+    std::optional<Result<discovery::DeviceFacts>> facts;
+  };
+  std::vector<ExaminedDevice*> candidates;
+  std::vector<std::shared_ptr<Gathering>> gatherings;
+  std::vector<std::function<void()>> tasks;
   for (ExaminedDevice& one : devices) {
     if (one.survey.has_set()) continue;
-    const auto seen = discovery::gather_facts(*one.device);
+    candidates.push_back(&one);
+    gatherings.push_back(
+        std::make_shared<Gathering>(Gathering{std::move(one.device), std::nullopt}));
+    tasks.emplace_back(
+        [own = gatherings.back()] { own->facts = discovery::gather_facts(*own->device); });
+  }
+  const std::vector<bool> ended = os::run_parallel(std::move(tasks));
+  const auto recorded = discovery::recorded_main(content);
+  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    ExaminedDevice& one = *candidates[i];
+    if (!ended[i]) return tl::unexpected(discovery::silent_device(one.path));
+    one.device = std::move(gatherings[i]->device);
+    const Result<discovery::DeviceFacts>& seen = *gatherings[i]->facts;
     if (!seen) continue;
     one.as_main = discovery::identify(recorded, *seen, shared);
     if (one.as_main->identity != discovery::Identity::same) continue;
     one.role = "main";
     one.uuid = content.identity.main_uuid;
   }
+  return {};
+}
+
+// Every task owns its part of the work: one that hangs in its device outlives the verb.
+Result<std::vector<ExaminedDevice>> examine_all(const std::vector<std::string>& paths) {
+  using Examination = std::optional<Result<ExaminedDevice>>;
+  std::vector<std::shared_ptr<Examination>> examinations;
+  std::vector<std::function<void()>> tasks;
+  for (const std::string& path : paths) {
+    examinations.push_back(std::make_shared<Examination>());
+    tasks.emplace_back([path, out = examinations.back()] { *out = examine(path); });
+  }
+  const std::vector<bool> ended = os::run_parallel(std::move(tasks));
+  std::vector<ExaminedDevice> out;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (!ended[i]) return tl::unexpected(discovery::silent_device(paths[i]));
+    Result<ExaminedDevice>& one = **examinations[i];
+    if (!one) return failure_of(one);
+    out.push_back(std::move(*one));
+  }
+  return out;
 }
 
 }  // namespace
 
 Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths) {
   ExaminedSet set;
-  for (const std::string& path : paths) {
-    auto one = examine(path);
-    if (!one) return failure_of(one);
-    set.devices.push_back(std::move(*one));
-  }
+  auto devices = examine_all(paths);
+  if (!devices) return failure_of(devices);
+  set.devices = std::move(*devices);
   if (auto chosen = choose_spare(set); !chosen) return failure_of(chosen);
   if (set.has_set && set.survey().content) {
-    find_main(set.devices, *set.survey().content);
+    if (auto found = find_main(set.devices, *set.survey().content); !found) {
+      return failure_of(found);
+    }
   }
   return set;
 }

@@ -38,8 +38,9 @@ struct ExaminedSet {
   [[nodiscard]] const metadata::Survey& survey() const { return devices[spare].survey; }
 };
 
-// Examines any of the devices of one set, in any order. If two hold the set, the one with the later
-// winner counts. Errors: as FileDevice::open; io; ambiguous (several sets).
+// Examines any of the devices of one set, in any order, all at the same time. If two hold the set,
+// the one with the later winner counts. Errors, of the first device in the order given that has
+// one: as FileDevice::open; io; missing_device (it does not answer); ambiguous (several sets).
 [[nodiscard]] Result<ExaminedSet> examine_devices(const std::vector<std::string>& paths);
 
 // The error for devices of which none holds a set: no_metadata, or metadata_newer.

@@ -67,7 +67,7 @@ Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const s
   if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
   discovery::DeviceLook look;
   auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()), look);
-  if (!spare && spare.error().code == ErrorCode::missing_device) {
+  if (!spare && spare.error().code == ErrorCode::missing_device && !look.silent()) {
     return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
                 "see `dmremap list`; `dmremap examine DEVICE` looks at a device");
   }
