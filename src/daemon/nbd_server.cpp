@@ -141,7 +141,7 @@ Result<NbdkitProcess> spawn(const NbdOptions& options, const std::string& socket
   if (!out.complaints.valid()) return fail_errno(errno, "make a file in memory", {});
   os::Command command{command_line(options, find_nbdkit(), socket)};
   command.errors = out.complaints.get();
-  command.passed = pipe->writing.get();
+  command.passed = {pipe->writing.get()};
   // In a session of its own it gets no signals of the terminal. In the foreground its parent passes
   // them on.
   command.own_session = true;
