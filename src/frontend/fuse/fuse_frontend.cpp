@@ -117,7 +117,7 @@ Result<FuseFrontend::Session> FuseFrontend::mount_session(FuseFile& file,
 
 FuseFrontend::FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file)
     : mount_file_(std::move(mount_file)),
-      disk_(disk),
+      disk_(disk, options.gate),
       file_{.disk = disk_, .read_only = options.read_only, .punch_holes = options.punch_holes} {
   ::clock_gettime(CLOCK_REALTIME, &file_.since);
 }
