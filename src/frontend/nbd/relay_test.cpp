@@ -47,6 +47,7 @@ class RelayTest : public testing::Test {
       while (server.answer(control.get())) {
       }
       server.end();
+      has_ended = true;
       control.reset();
     });
   }
@@ -95,6 +96,7 @@ class RelayTest : public testing::Test {
   FileDescriptor control;
   FileDescriptor nbdkit;
   std::optional<RelayClient> client;
+  std::atomic<bool> has_ended{false};
   std::thread answering;
 };
 
@@ -189,6 +191,20 @@ TEST_F(RelayTest, ARequestIsDoneThoughNbdkitDiedAfterItSentIt) {
   ::shutdown(nbdkit.get(), SHUT_RDWR);
   EXPECT_TRUE(clients.close(kSoon));
   EXPECT_EQ(engine.counts().writes, 1U);
+}
+
+TEST_F(RelayTest, TheEndWaitsForRequestsUnderWay) {
+  const FileDescriptor link = raw_link();
+  engine.change_faults([](auto& faults) {
+    faults.slow = {{{0}, {8}}};
+    faults.delay = std::chrono::milliseconds(300);
+  });
+  ASSERT_TRUE(os::send_message(link.get(), request_of(Operation::read, 0, 4096)));
+  while (engine.counts().reads == 0) std::this_thread::yield();
+  EXPECT_FALSE(clients.close(kNow));
+  ::shutdown(nbdkit.get(), SHUT_RDWR);
+  while (!has_ended) std::this_thread::yield();
+  EXPECT_TRUE(clients.close(kNow));
 }
 
 TEST_F(RelayTest, RequestsBeyondTheDiskOrTheMemoryAreRefused) {
