@@ -70,6 +70,14 @@ bool send_packet(int socket, std::span<const std::byte> message, std::span<const
 }
 
 bool receive_packet(int socket, std::span<std::byte> message, PassedDescriptors* passed) {
+  if (passed == nullptr) {
+    ssize_t got = 0;
+    do {
+      // The whole length, also of a message that is longer. The kernel closes what comes along.
+      got = ::recv(socket, message.data(), message.size(), MSG_TRUNC);
+    } while (got < 0 && errno == EINTR);
+    return got == static_cast<ssize_t>(message.size());
+  }
   Ancillary ancillary;
   iovec bytes{message.data(), message.size()};
   msghdr header{};
@@ -78,15 +86,12 @@ bool receive_packet(int socket, std::span<std::byte> message, PassedDescriptors*
     header = {};
     header.msg_iov = &bytes;
     header.msg_iovlen = 1;
-    // Without this memory the kernel closes what comes along.
-    if (passed != nullptr) {
-      header.msg_control = ancillary.bytes.data();
-      header.msg_controllen = ancillary.bytes.size();
-    }
+    header.msg_control = ancillary.bytes.data();
+    header.msg_controllen = ancillary.bytes.size();
     got = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got < 0) return false;
-  if (passed != nullptr) take_passed(header, *passed);
+  take_passed(header, *passed);
   return got == static_cast<ssize_t>(message.size()) && (header.msg_flags & MSG_TRUNC) == 0;
 }
 

@@ -47,6 +47,15 @@ TEST_F(PacketSocketTest, AMessageOfAnotherSizeIsNone) {
   EXPECT_FALSE(receive_message(sockets.theirs.get(), got));
 }
 
+TEST_F(PacketSocketTest, DescriptorsThatNobodyAskedForAreClosed) {
+  auto pipe = make_packet_sockets();
+  ASSERT_TRUE(send_message(sockets.ours.get(), std::uint64_t{1}, std::array{pipe->theirs.get()}));
+  pipe->theirs.reset();
+  std::uint64_t got = 0;
+  ASSERT_TRUE(receive_message(sockets.theirs.get(), got));
+  EXPECT_FALSE(receive_message(pipe->ours.get(), got));  // nobody has the other end
+}
+
 TEST_F(PacketSocketTest, TheEndOfTheOtherSideIsSeenByBoth) {
   sockets.theirs.reset();
   std::uint64_t got = 0;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
@@ -28,8 +29,8 @@ class SharedMemory {
 
   [[nodiscard]] std::span<std::byte> span() const { return span_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
-  // Closes the descriptor; the memory stays.
-  void close_fd() { fd_.reset(); }
+  // Gives the descriptor away; the memory stays.
+  [[nodiscard]] FileDescriptor take_fd() { return std::move(fd_); }
 
  private:
   SharedMemory(FileDescriptor fd, std::span<std::byte> span) : fd_(std::move(fd)), span_(span) {}

@@ -29,7 +29,7 @@ ControlAnswer RelayClient::ask(const ControlRequest& request, Link* link) {
   }
   link->socket = std::move(passed[0]);
   link->memory = std::move(*memory);
-  link->memory.close_fd();
+  (void)link->memory.take_fd();  // closes it
   return answer;
 }
 

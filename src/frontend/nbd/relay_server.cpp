@@ -48,22 +48,21 @@ bool RelayServer::answer(int control) {
     log(Severity::error, "the plugin of nbdkit is of another version than this program");
     return false;
   }
-  FileDescriptor socket;
-  int memory = -1;
+  PassedLink passed;
   ControlAnswer answer;
   try {
-    answer = answer_to(request, socket, memory);
+    answer = answer_to(request, passed);
   } catch (const std::exception& error) {
     log(Severity::error, error.what());  // no memory, or no more threads
     answer.error = EAGAIN;
-    socket.reset();
+    passed = {};
   }
-  if (!socket.valid()) return os::send_message(control, answer);
-  return os::send_message(control, answer, std::array<int, 2>{socket.get(), memory});
+  if (!passed.socket.valid()) return os::send_message(control, answer);
+  return os::send_message(control, answer,
+                          std::array<int, 2>{passed.socket.get(), passed.memory.get()});
 }
 
-ControlAnswer RelayServer::answer_to(const ControlRequest& request, FileDescriptor& socket,
-                                     int& memory) {
+ControlAnswer RelayServer::answer_to(const ControlRequest& request, PassedLink& passed) {
   using Kind = ControlRequest::Kind;
   forget_ended_links();
   ControlAnswer answer;
@@ -89,7 +88,7 @@ ControlAnswer RelayServer::answer_to(const ControlRequest& request, FileDescript
   if (!is_new) {
     const auto known = connections_.find(request.connection);
     auto connection = known == connections_.end() ? nullptr : known->second.lock();
-    if (connection) return open_link(std::move(connection), socket, memory);
+    if (connection) return open_link(std::move(connection), passed);
     answer.error = EINVAL;
     return answer;
   }
@@ -100,14 +99,13 @@ ControlAnswer RelayServer::answer_to(const ControlRequest& request, FileDescript
   }
   const auto connection = std::make_shared<Connection>(clients_, client);
   disk_.connect(client->heard);
-  answer = open_link(connection, socket, memory);
+  answer = open_link(connection, passed);
   answer.connection = ++last_connection_;
   if (answer.error == 0) connections_.emplace(last_connection_, connection);
   return answer;
 }
 
-ControlAnswer RelayServer::open_link(std::shared_ptr<Connection> connection, FileDescriptor& socket,
-                                     int& memory) {
+ControlAnswer RelayServer::open_link(std::shared_ptr<Connection> connection, PassedLink& passed) {
   ControlAnswer answer;
   auto sockets = os::make_packet_sockets();
   auto shared = os::SharedMemory::make(kRelayBufferBytes);
@@ -118,6 +116,7 @@ ControlAnswer RelayServer::open_link(std::shared_ptr<Connection> connection, Fil
   Link& link = links_.emplace_back();
   link.connection = std::move(connection);
   link.socket = std::move(sockets->ours);
+  FileDescriptor memory = shared->take_fd();
   link.memory = std::move(*shared);
   try {
     link.thread = std::thread([this, &link] { serve(link); });
@@ -125,8 +124,7 @@ ControlAnswer RelayServer::open_link(std::shared_ptr<Connection> connection, Fil
     links_.pop_back();
     throw;
   }
-  socket = std::move(sockets->theirs);
-  memory = link.memory.fd();
+  passed = {std::move(sockets->theirs), std::move(memory)};
   return answer;
 }
 

@@ -55,10 +55,14 @@ class RelayServer {
   // One NBD connection, as long as one of its links.
   struct Connection;
   struct Link;
+  // The other side's end of a link; empty if none is opened.
+  struct PassedLink {
+    FileDescriptor socket;
+    FileDescriptor memory;
+  };
 
-  ControlAnswer answer_to(const ControlRequest& request, FileDescriptor& socket, int& memory);
-  ControlAnswer open_link(std::shared_ptr<Connection> connection, FileDescriptor& socket,
-                          int& memory);
+  ControlAnswer answer_to(const ControlRequest& request, PassedLink& passed);
+  ControlAnswer open_link(std::shared_ptr<Connection> connection, PassedLink& passed);
   void serve(Link& link);
   int perform(const RelayRequest& request, Link& link);
   void forget_ended_links();
