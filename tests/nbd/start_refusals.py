@@ -73,6 +73,17 @@ def start_refusals(t):
     dm.stop()
     equal(dm.is_running(), False, "running")
 
+    # An nbdkit that does not start: the reason is its own, and nothing is left.
+    os.mkdir(t.path("path"))
+    with open(t.path("path", "nbdkit"), "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho nbdkit: error: the moon is full >&2\nexit 1\n")
+    os.chmod(t.path("path", "nbdkit"), 0o755)
+    env = {**os.environ, "PATH": t.path("path") + ":" + os.environ["PATH"]}
+    done = dm.start("nbd", expect=1, env=env)
+    check("the moon is full" in done.one_line_error(), f"gives nbdkit's reason: {done}")
+    equal(dm.is_running(), False, "running")
+    check(not os.path.lexists(os.path.join(t.runtime_dir, f"{dm.name}.nbd")), "no socket is left")
+
     # A program without its plugin beside it.
     shutil.copy(support.DMREMAP, t.path("alone"))
     done = support.run(t.path("alone"), "start", dm.name, *by_nbd, expect=1)
