@@ -52,7 +52,7 @@ class _Writer(threading.Thread):
                     self._work(disk)
             except (OSError, ConnectionError):
                 continue  # nbdkit was killed
-            except AssertionError as error:
+            except (AssertionError, support.CheckFailed) as error:
                 self.failure = error
 
     def _work(self, disk):
