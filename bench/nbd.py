@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What NBD through the plugin costs: a healthy set against nbdkit's file plugin and qemu-nbd over
-images of the same size, and against the bare image without NBD. fio's NBD engine (libnbd) is the
-client of all three servers; each has one connection.
+"""What NBD costs: a healthy set, whose process nbdkit relays to, against one inside an nbdkit that was
+started by hand, nbdkit's file plugin and qemu-nbd over images of the same size, and the bare image
+without NBD. fio's NBD engine (libnbd) is the client of all servers; each has one connection.
 
 All images lie in memory (tmpfs), where there is no direct I/O: all servers go through the page cache,
 qemu-nbd with cache=writeback. They are measured in turn, round by round, beginning with another one
@@ -23,6 +23,7 @@ from pairs import IMAGE_BYTES, end_by_pid_file, filled_image, text
 from support import MIB
 
 BARE, FILE, QEMU, OURS = "bare image", "file plugin", "qemu-nbd", "dm-remap"
+HAND = "dm-remap by hand"
 # (block size, depth)
 LOADS = (("4k", 1), ("4k", 32), ("1m", 4))
 URI = "nbd+unix:///?socket="
@@ -69,6 +70,11 @@ def servers(t, size):
     dm = product.Product(t, filled_image(t, "main.img", size), t.path("spare"))
     dm.create("--spare-size", "64MiB")
     found[OURS] = dm.start("nbd")
+    hand = product.Product(t, filled_image(t, "hand.img", size), t.path("hand-spare"))
+    hand.create("--spare-size", "64MiB")
+    support.run("nbdkit", "--unix", t.path("hand.sock"), support.NBDKIT_PLUGIN, hand.name)
+    support.wait_until(lambda: os.path.exists(t.path("hand.sock")), "nbdkit by hand")
+    found[HAND] = URI + t.path("hand.sock")
     return found
 
 
@@ -80,8 +86,8 @@ def compare(t, pairs, seconds, size):
           f"page cache. Load average before: {os.getloadavg()[0]:.1f}\n")
     print("| requests | " + " | ".join(f"a second: {name}" if name == BARE else name
                                         for name in names) +
-          f" | of {FILE} | of {QEMU} | of {BARE} |")
-    print("| --- |" + " --: |" * 7, flush=True)
+          f" | of {HAND} | of {FILE} | of {QEMU} | of {BARE} |")
+    print("| --- |" + " --: |" * 9, flush=True)
     for block, depth in LOADS:
         for what in ("read", "write"):
             found = {name: [] for name in names}
@@ -97,7 +103,7 @@ def compare(t, pairs, seconds, size):
 
             print(f"| {what}s, {block}, depth {depth} | " +
                   " | ".join([text(found[name], 0) for name in names] +
-                             [text(ratio(base)) for base in (FILE, QEMU, BARE)]) + " |",
+                             [text(ratio(base)) for base in (HAND, FILE, QEMU, BARE)]) + " |",
                   flush=True)
     print(f"\nLoad average after: {os.getloadavg()[0]:.1f}")
 

@@ -22,6 +22,10 @@ import urllib.parse
 import support
 from support import check
 
+# What `dmremap start --export nbd` has nbdkit load.
+NBDKIT_RELAY_PLUGIN = os.path.join(os.path.dirname(support.NBDKIT_PLUGIN),
+                                   "nbdkit-dmremap-relay-plugin.so")
+
 # What a test leaves if it dies must not trip the next run, and tests run side by side: /dev/dm-remap
 # is one directory for all of them.
 _count = 0
@@ -107,7 +111,7 @@ class Product:
         os.kill(pid, signal.SIGKILL)
         if not wait:
             return
-        support.wait_until(lambda: not _is_alive(pid), f"process {pid} dead")
+        support.wait_until(lambda: not is_alive(pid), f"process {pid} dead")
 
     def is_running(self):
         done = self.run("list", "--json", expect=(0, 4))
@@ -124,7 +128,7 @@ class Product:
             pid = _pid_in(os.path.join(runtime, f"{self.name}.pid"))
             if pid is not None:
                 os.kill(pid, signal.SIGKILL)
-                support.wait_until(lambda: not _is_alive(pid), f"process {pid} dead")
+                support.wait_until(lambda: not is_alive(pid), f"process {pid} dead")
         for loop in loops_over(runtime):
             support.detach_loop(loop, missing_ok=True)
         if support.is_mounted(mount):
@@ -149,7 +153,22 @@ def loops_over(directory):
     return found
 
 
-def _is_alive(pid):
+def nbdkit_of(pid):
+    """The nbdkit that the process of a set runs now; None if there is none."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", encoding="utf-8") as file:
+                children = file.read().split()
+            for child in children:
+                with open(f"/proc/{child}/comm", encoding="utf-8") as file:
+                    if file.read().strip() == "nbdkit" and is_alive(int(child)):
+                        return int(child)
+        except OSError:
+            continue  # it has just ended
+    return None
+
+
+def is_alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             if file.read().rpartition(")")[2].split()[0] != "Z":

@@ -14,7 +14,6 @@
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
-#include "daemon/nbd_server.hpp"
 #include "os/json_line.hpp"
 
 namespace dmremap::cli {
@@ -115,19 +114,14 @@ bool start(StartOutcome& outcome, const daemon::StartOptions& how,
            const control::RuntimeDir& runtime, int& ended) {
   daemon::StartOptions options = how;
   options.devices = {outcome.set.spare, outcome.set.main};
-  Result<control::StartReport> served;
-  if (wants_nbd(options.exports)) {
-    served = daemon::start_nbd_server({options, {}, false}, runtime);
-  } else {
-    daemon::BackgroundStart background = daemon::start_in_background(options, runtime);
-    if (background.is_child) {
-      ended = background.ended ? kDone : kFailed;
-      return true;
-    }
-    served = std::move(background.served);
+  const daemon::BackgroundStart background = daemon::start_in_background(options, runtime);
+  if (background.is_child) {
+    ended = background.ended ? kDone : kFailed;
+    return true;
   }
+  const Result<control::StartReport>& served = background.served;
   if (served) {
-    outcome.exports = std::move(served->exports);
+    outcome.exports = served->exports;
   } else {
     outcome.error = served.error();
   }
@@ -149,7 +143,7 @@ int run(const Arguments& arguments) {
   if (!exports) return report(exports.error(), arguments.json);
   daemon::StartOptions options;
   options.open.read_only = arguments.read_only;
-  options.exports = std::move(*exports);
+  options.exports = possible_exports(std::move(*exports));
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -11,7 +12,6 @@
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
-#include "daemon/nbd_server.hpp"
 #include "os/path.hpp"
 
 namespace dmremap::cli {
@@ -34,7 +34,9 @@ Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
   if (!nbd && !arguments.socket.empty()) {
     return fail(ErrorCode::usage, "only NBD has a socket", "--socket", "add `--export nbd`");
   }
-  if (nbd && !arguments.mount.empty()) {
+  const bool only_nbd =
+      std::ranges::all_of(kinds, [](auto kind) { return kind == daemon::ExportKind::nbd; });
+  if (only_nbd && !arguments.mount.empty()) {
     return fail(ErrorCode::usage, "NBD has no file to mount", "--mount", "use `--export fuse`");
   }
   return {};
@@ -51,7 +53,9 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
   if (!exports) return failure_of(exports);
   options.exports = std::move(*exports);
   if (auto fit = check_places(options.exports, arguments); !fit) return failure_of(fit);
+  options.exports = possible_exports(std::move(options.exports));
   if (!arguments.mount.empty()) options.mount_path = os::absolute(arguments.mount);
+  if (!arguments.socket.empty()) options.socket = os::absolute(arguments.socket);
   if (!arguments.open.accept_main.empty()) {
     options.open.accept_main = os::absolute(arguments.open.accept_main);
   }
@@ -99,28 +103,12 @@ class ForegroundObserver final : public daemon::StartObserver {
   bool json_;
 };
 
-int run_nbd(const daemon::NbdOptions& options, const control::RuntimeDir& runtime, bool json) {
-  if (options.foreground) {
-    ForegroundObserver observer(json);
-    const auto ended = daemon::run_nbd_server(options, runtime, observer);
-    return ended ? kDone : report(ended.error(), json);
-  }
-  const auto served = daemon::start_nbd_server(options, runtime);
-  if (!served) return report(served.error(), json);
-  print(*served, json);
-  return kDone;
-}
-
 int run(const Arguments& arguments) {
   const auto options = parse(arguments);
   if (!options) return report(options.error(), arguments.json);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
-  if (wants_nbd(options->exports)) {
-    const std::string socket = arguments.socket.empty() ? "" : os::absolute(arguments.socket);
-    return run_nbd({*options, socket, arguments.foreground}, *runtime, arguments.json);
-  }
   if (arguments.foreground) {
     ForegroundObserver observer(arguments.json);
     const auto ended = daemon::run_daemon(*options, *runtime, observer);
@@ -138,7 +126,7 @@ manual::Prose prose() {
   return {.description = R"(
 Finds the devices of the set, checks that they are the right ones, and serves the virtual device
 until `dmremap stop`. It returns once I/O is served and prints where, one line for each --export:
-`block` the node in /dev, `fuse` a file. The link /dev/dm-remap/NAME to the node is the same at
+`block` the node in /dev, `fuse` a file, `nbd` a URI. The link /dev/dm-remap/NAME to the node is the same at
 every start.
 
 A set whose metadata is in doubt is refused, and so is a main device that was written to since the
@@ -177,7 +165,7 @@ void add_start(manual::Verb app, VerbAction& chosen) {
       .required();
   verb.add_option("--export", arguments->exports,
                   "how it is offered (auto: block if possible, else fuse, else nbd); may be "
-                  "repeated, but for nbd")
+                  "repeated")
       .type_name("auto|block|fuse|nbd")
       .repeated();
   verb.add_option(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The ways a running set is offered: a FUSE file, and a loop device over it.
+// The ways a running set is offered.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,10 @@
 
 #include "base/result.hpp"
 #include "control/messages.hpp"
-#include "remap/disk.hpp"
+
+namespace dmremap::set {
+class RunningSet;
+}
 
 namespace dmremap::daemon {
 
@@ -18,14 +21,9 @@ enum class ExportKind { automatic, fuse, block, nbd };
 // Errors: usage; not_supported for kinds that are still to come.
 Result<ExportKind> parse_export(const std::string& text);
 
-// The exports to make.
-struct ExportOptions {
-  std::vector<ExportKind> kinds;  // not empty
-  std::string mount_path;
-  std::string stable_link;  // empty: none
-  bool read_only = false;
-  bool punch_holes = true;  // see fuse::FuseOptions
-};
+// What a stop does with clients of a server of ours, who lose nothing but their connection. A
+// program that uses a file or a device of ours is never cut off.
+enum class ConnectedClients { refuse, disconnect };
 
 // The exports of a running set, through which its users reach it. Not thread-safe.
 class Exports {
@@ -36,7 +34,7 @@ class Exports {
   [[nodiscard]] virtual std::vector<control::ExportReport> reports() const = 0;
   // Ends all exports. If one is in use, it fails with device_in_use, naming the users, and all go
   // on.
-  virtual Result<void> stop() = 0;
+  virtual Result<void> stop(ConnectedClients clients) = 0;
   // After a stop that succeeded: the error, if data that a user had written was lost on its way to
   // the engine. Empty if all of it arrived.
   [[nodiscard]] virtual std::optional<Error> unsaved() const { return std::nullopt; }
@@ -44,11 +42,15 @@ class Exports {
   [[nodiscard]] virtual bool ended() const = 0;
 };
 
-// A FUSE file, and a loop device over it where one was asked for. Serves before it returns.
-// `disk` outlives it. `ended`: the file was unmounted from outside.
-Result<std::unique_ptr<Exports>> start_exports(remap::Disk& disk, const ExportOptions& options);
-
-// True if this process may use FUSE, which the exports above need.
-[[nodiscard]] bool can_mount();
+// Makes the exports of a set.
+class ExportMaker {
+ public:
+  virtual ~ExportMaker() = default;
+  // Takes what can be refused before anything of the set is touched. Called when its name is known
+  // and no other process serves it.
+  virtual Result<void> prepare(const std::string& /*name*/) { return {}; }
+  // Serves before it returns. The set outlives the exports.
+  virtual Result<std::unique_ptr<Exports>> make(set::RunningSet& set) = 0;
+};
 
 }  // namespace dmremap::daemon

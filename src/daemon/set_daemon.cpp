@@ -13,10 +13,10 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "daemon/set_exports.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/hints.hpp"
 #include "frontend/fuse/loop_device.hpp"
-#include "io/file_geometry.hpp"
 #include "os/event_loop.hpp"
 #include "os/process.hpp"
 #include "os/usage.hpp"
@@ -29,16 +29,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The directory of the links to loop devices. If /dev cannot be written to, the link is left out.
-constexpr const char* kStableLinks = "/dev/dm-remap/";
 constexpr milliseconds kLookEvery{1000};
 
-std::string stable_link(const std::string& name) {
-  return ::geteuid() == 0 ? kStableLinks + name : std::string();
-}
-
 // Stops the set on a signal, or when its exports were cut off. A device in use is never taken away,
-// because data that is not written back yet would be lost; the set goes on then.
+// because data that is not written back yet would be lost; the set goes on then. NBD clients are
+// disconnected by a signal: what they were acknowledged is safe.
 class StopTrigger {
  public:
   // `loop` runs until the set has been stopped.
@@ -47,7 +42,7 @@ class StopTrigger {
   void on_signal(int number) {
     if (number == SIGHUP) return;
     log(Severity::info, fmt::format("ending on signal {}", number));
-    try_to_stop(true);
+    try_to_stop(ConnectedClients::disconnect, true);
   }
   // Called periodically.
   void check_exports() {
@@ -56,7 +51,7 @@ class StopTrigger {
     const bool is_news = !std::exchange(cut_off_is_known_, true);
     if (is_news)
       log(Severity::info, "the device was unmounted, or cut off from the kernel: ending");
-    try_to_stop(is_news);
+    try_to_stop(ConnectedClients::refuse, is_news);
   }
   // The set was stopped through the control socket.
   void on_stopped() { end(set_.stop()); }
@@ -64,8 +59,8 @@ class StopTrigger {
   [[nodiscard]] const Result<void>& outcome() const { return outcome_; }
 
  private:
-  void try_to_stop(bool is_news) {
-    auto stopped = set_.stop();
+  void try_to_stop(ConnectedClients clients, bool is_news) {
+    auto stopped = set_.stop(clients);
     if (stopped || stopped.error().code != ErrorCode::device_in_use) {
       end(std::move(stopped));
     } else if (is_news) {
@@ -151,12 +146,6 @@ Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string
   return members;
 }
 
-// The path of the FUSE file, whether it is there or not.
-std::string mount_path_of(const std::string& name, const StartOptions& options,
-                          const control::RuntimeDir& runtime) {
-  return options.mount_path.empty() ? runtime.mount_file(name) : options.mount_path;
-}
-
 set::OpenOptions open_options(const std::string& name, const StartOptions& options,
                               const control::RuntimeDir& runtime) {
   set::OpenOptions out = options.open;
@@ -183,9 +172,9 @@ Error with_way_round(Error error) {
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
                                              const discovery::Hints& hints,
-                                             const ExportMaker& export_it) {
+                                             ExportMaker& exporting) {
   const std::string& name = claimed.spare.identity().name;
-  const std::string mount_path = mount_path_of(name, options, runtime);
+  const std::string mount_path = mount_path_of(name, options.mount_path, runtime);
   const auto members = find_members(claimed, mount_path, options.open, hints);
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
@@ -194,7 +183,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
                                    system_random());
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
-  auto exports = export_it(**set);
+  auto exports = exporting.make(**set);
   if (!exports) {
     // The set was activated already, so it is stopped cleanly.
     (void)(*set)->stop();
@@ -238,8 +227,7 @@ Result<void> SetDaemon::listen(const std::string& socket_path) {
 
 Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
                                                     const control::RuntimeDir& runtime,
-                                                    StartObserver& observer,
-                                                    const ExportMaker& export_it) {
+                                                    StartObserver& observer, ExportMaker& exports) {
   // Devices are looked at by many threads, before memory is locked.
   os::bound_thread_memory();
   const discovery::Hints hints(runtime.hints());
@@ -247,7 +235,8 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
   if (!claimed) return failure_of(claimed);
   const std::string name = claimed->spare.identity().name;
   observer.named(name);
-  auto service = bring_up(*claimed, options, runtime, hints, export_it);
+  if (auto prepared = exports.prepare(name); !prepared) return failure_of(prepared);
+  auto service = bring_up(*claimed, options, runtime, hints, exports);
   if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(
       new SetDaemon(std::move(claimed->pid_file), std::move(*service)));
@@ -269,16 +258,10 @@ Result<void> check_start(const StartOptions& options, const control::RuntimeDir&
   if (!claimed) return failure_of(claimed);
   const std::string& name = claimed->spare.identity().name;
   const auto members =
-      find_members(*claimed, mount_path_of(name, options, runtime), options.open, hints);
+      find_members(*claimed, mount_path_of(name, options.mount_path, runtime), options.open, hints);
   if (!members) return failure_of(members);
   const auto opened = set::open_devices(*members, open_options(name, options, runtime));
   return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));
-}
-
-Result<std::string> name_to_start(const StartOptions& options, const control::RuntimeDir& runtime) {
-  const auto claimed = claim(options, runtime, discovery::Hints(runtime.hints()));
-  if (!claimed) return failure_of(claimed);
-  return claimed->spare.identity().name;
 }
 
 Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
@@ -291,13 +274,9 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
       loop->on_signals(kEndSignals, [&](int number) { stop_trigger->on_signal(number); });
   if (!watched) return watched;
   ::signal(SIGPIPE, SIG_IGN);
-  const auto export_it = [&](set::RunningSet& set) {
-    const std::string& name = set.name();
-    return start_exports(set.disk(),
-                         {options.exports, mount_path_of(name, options, runtime), stable_link(name),
-                          options.open.read_only, !io::zeroes_by_writing(set.status().main_path)});
-  };
-  auto daemon = SetDaemon::start(options, runtime, observer, export_it);
+  SetExportMaker exports(
+      {options.exports, options.mount_path, options.socket, options.open.read_only}, runtime);
+  auto daemon = SetDaemon::start(options, runtime, observer, exports);
   if (!daemon) return failure_of(daemon);
   stop_trigger.emplace(**daemon, *loop);
   watched = loop->on_readable((*daemon)->stopped_fd(), [&] { stop_trigger->on_stopped(); });

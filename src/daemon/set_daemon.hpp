@@ -3,7 +3,6 @@
 #pragma once
 
 #include <csignal>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -25,6 +24,7 @@ struct StartOptions {
   std::vector<std::string> devices;  // its devices, in any order
   std::vector<ExportKind> exports;
   std::string mount_path;  // empty: in the runtime directory
+  std::string socket;      // of NBD; empty: in the runtime directory
   set::OpenOptions open;
 };
 
@@ -43,9 +43,6 @@ class StartObserver {
 // stays.
 inline constexpr std::initializer_list<int> kEndSignals{SIGTERM, SIGINT, SIGHUP};
 
-// Makes the exports of the open set, which outlives them.
-using ExportMaker = std::function<Result<std::unique_ptr<Exports>>(set::RunningSet& set)>;
-
 // A set that is up: open, offered, with its pid file and its control socket. Thread-safe.
 class SetDaemon {
  public:
@@ -53,14 +50,15 @@ class SetDaemon {
   // observer wants the set no more, it is stopped already when this returns.
   static Result<std::unique_ptr<SetDaemon>> start(const StartOptions& options,
                                                   const control::RuntimeDir& runtime,
-                                                  StartObserver& observer,
-                                                  const ExportMaker& export_it);
+                                                  StartObserver& observer, ExportMaker& exports);
   // Stop it before it is destroyed. The destructor sends the answers that are being made, then
   // releases the devices, and the pid file last.
 
   // Stops the set. Fails with device_in_use, naming the users, while a program uses it; then it
   // goes on. Later calls return the result of the first stop.
-  Result<void> stop() { return service_->stop(); }
+  Result<void> stop(ConnectedClients clients = ConnectedClients::refuse) {
+    return service_->stop(clients);
+  }
   // Readable once the set has been stopped, by whichever call.
   [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
   // True once nothing is served any more although stop() was not called.
@@ -79,10 +77,6 @@ class SetDaemon {
 // the pid file and holds the devices meanwhile, and writes nothing to them. Clears away leftovers
 // as a start does.
 Result<void> check_start(const StartOptions& options, const control::RuntimeDir& runtime);
-
-// The name of the set that a start would serve. Error name_in_use if it runs already, and those of
-// finding it.
-Result<std::string> name_to_start(const StartOptions& options, const control::RuntimeDir& runtime);
 
 // Starts a set with the exports of `options` and returns when it has been stopped. Call it while
 // the process has one thread.

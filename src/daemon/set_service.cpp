@@ -67,7 +67,7 @@ Handlers SetService::handlers() {
   out.on<SettleRequest>([this](const auto&, Call&) { return settle(); });
   out.on<CopiedRequest>([this](const CopiedRequest& request, Call&) { return note_copy(request); });
   out.on<StopRequest>([this](const auto&, Call&) -> Result<DoneReply> {
-    if (auto stopped = stop(); !stopped) return failure_of(stopped);
+    if (auto stopped = stop(ConnectedClients::refuse); !stopped) return failure_of(stopped);
     return DoneReply{};
   });
   return out;
@@ -176,7 +176,7 @@ Result<DiskMap> SetService::disk_map() const {
   return DiskMap{geometry.size, engine.extents(), geometry.unit(), sequence, engine.failing()};
 }
 
-Result<void> SetService::stop() {
+Result<void> SetService::stop(ConnectedClients clients) {
   // Work in steps sees this count, ends before its next step and releases the lock.
   const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
@@ -188,7 +188,7 @@ Result<void> SetService::stop() {
                             overdue),
                 set_->name(), "stop again when it has answered; the kernel log may say more");
   }
-  if (auto ended = exports_->stop(); !ended) return ended;
+  if (auto ended = exports_->stop(clients); !ended) return ended;
   // The users are gone. From here on the set is stopped, and later calls return the same outcome.
   ::sd_notify(0, "STOPPING=1");
   last_status_ = report_of(set_->status());

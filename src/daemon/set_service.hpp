@@ -28,7 +28,7 @@ class SetService {
 
   // Stops the set. If it is in use, it fails with device_in_use, naming the users, and changes
   // nothing. Later calls return the result of the first stop.
-  Result<void> stop();
+  Result<void> stop(ConnectedClients clients);
   // Readable once stopped.
   [[nodiscard]] int stopped_fd() const { return stopped_fd_.get(); }
   // True once nothing is served any more although stop() was not called.

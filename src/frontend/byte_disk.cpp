@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -23,10 +24,11 @@ int upward(io::IoStatus status) {
 
 }  // namespace
 
-ByteDisk::ByteDisk(remap::Disk& disk)
+ByteDisk::ByteDisk(remap::Disk& disk, std::shared_ptr<WriteGate> gate)
     : disk_(disk),
       unit_bytes_(disk.geometry().logical_block_bytes),
-      size_bytes_(disk.geometry().size.bytes()) {}
+      size_bytes_(disk.geometry().size.bytes()),
+      gate_(std::move(gate)) {}
 
 ByteDisk::ReadOutcome ByteDisk::read(std::uint64_t offset, std::size_t length,
                                      const Scratch& scratch) {
@@ -82,7 +84,7 @@ int ByteDisk::read_blocks(std::uint64_t offset, std::span<std::byte> out) {
 int ByteDisk::write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua,
                            remap::RequestTimer* timer) {
   // Waits for read-modify-writes of the same blocks, which would write back old data over this.
-  const WriteGate::Pass beside(gate_, WriteGate::Access::shared, offset, offset + data.size());
+  const WriteGate::Pass beside(*gate_, WriteGate::Access::shared, offset, offset + data.size());
   return upward(disk_.write(sector_at(offset), data, fua, timer));
 }
 
@@ -107,7 +109,7 @@ ByteDisk::WriteOutcome ByteDisk::write_unaligned(std::uint64_t offset,
   // `data` may lie in the payload, so it is moved before the edges are read.
   std::memmove(whole.data() + head, data.data(), data.size());
 
-  const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, last);
+  const WriteGate::Pass alone(*gate_, WriteGate::Access::exclusive, first, last);
   // From the read of the edges to the write no other write of these blocks may run.
   const auto edge = scratch.edge;
   if (head != 0) {
@@ -134,7 +136,7 @@ int ByteDisk::write_zeroes(std::uint64_t offset, std::uint64_t length, const Scr
 
   // The inside comes first: when it is refused, nothing may have changed.
   if (inner < inner_end) {
-    const WriteGate::Pass beside(gate_, WriteGate::Access::shared, inner, inner_end);
+    const WriteGate::Pass beside(*gate_, WriteGate::Access::shared, inner, inner_end);
     const auto status =
         disk_.write_zeroes({sector_at(inner), SectorCount::from_bytes(inner_end - inner)}, timer);
     if (!status.ok()) return status.error == EOPNOTSUPP ? EOPNOTSUPP : EIO;
@@ -152,7 +154,7 @@ int ByteDisk::zero_part_of_unit(std::uint64_t offset, std::uint64_t length, cons
   const std::uint64_t first = align_down(offset, unit_bytes_);
   DMREMAP_ASSERT(offset - first + length <= unit_bytes_);
   const auto edge = scratch.edge;
-  const WriteGate::Pass alone(gate_, WriteGate::Access::exclusive, first, first + unit_bytes_);
+  const WriteGate::Pass alone(*gate_, WriteGate::Access::exclusive, first, first + unit_bytes_);
   if (const int error = upward(disk_.read(sector_at(first), edge)); error != 0) return error;
   std::memset(edge.data() + (offset - first), 0, length);
   return upward(disk_.write(sector_at(first), edge, false, timer));

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -28,8 +29,10 @@ struct Scratch {
 // Thread-safe, each request with its own Scratch.
 class ByteDisk {
  public:
-  // `disk` outlives this object.
-  explicit ByteDisk(remap::Disk& disk);
+  // `disk` outlives this object. All that serve one disk at the same time share one `gate`, so that
+  // a write of part of a block through one does not undo a write through another.
+  explicit ByteDisk(remap::Disk& disk,
+                    std::shared_ptr<WriteGate> gate = std::make_shared<WriteGate>());
 
   struct ReadOutcome {
     int error = 0;  // an errno
@@ -90,7 +93,7 @@ class ByteDisk {
   remap::Disk& disk_;
   std::uint64_t unit_bytes_;
   std::uint64_t size_bytes_;
-  WriteGate gate_;
+  std::shared_ptr<WriteGate> gate_;
 };
 
 }  // namespace dmremap::frontend

@@ -218,19 +218,18 @@ class PausingEngine final : public RamDisk {
   std::atomic<bool> paused_{false};
 };
 
-TEST(ByteDiskGate, WritingPartOfABlockDoesNotUndoAWriteToAllOfIt) {
-  constexpr std::uint32_t kUnit = 4096;
-  PausingEngine engine(geometry(kUnit));
-  ByteDisk disk(engine);
+constexpr std::uint32_t kUnit = 4096;
+
+void expect_whole_write_stays(PausingEngine& engine, ByteDisk& by_part, ByteDisk& by_whole) {
   // It has read the block's zeros by the time it is stopped.
   auto part = std::async(std::launch::async, [&] {
     Memory memory(kUnit);
-    return disk.write(1, filled(1, 0xaa), false, memory.scratch()).error;
+    return by_part.write(1, filled(1, 0xaa), false, memory.scratch()).error;
   });
   engine.at_write.acquire();
   auto whole = std::async(std::launch::async, [&] {
     Memory memory(kUnit);
-    return disk.write(0, filled(kUnit, 0xbb), false, memory.scratch()).error;
+    return by_whole.write(0, filled(kUnit, 0xbb), false, memory.scratch()).error;
   });
   whole.wait_for(milliseconds(100));
   engine.go_on.release();
@@ -238,6 +237,20 @@ TEST(ByteDiskGate, WritingPartOfABlockDoesNotUndoAWriteToAllOfIt) {
   EXPECT_EQ(whole.get(), 0);
   // Whichever came last, the rest of the block is the whole write's.
   EXPECT_EQ(engine.bytes()[100], std::byte{0xbb});
+}
+
+TEST(ByteDiskGate, WritingPartOfABlockDoesNotUndoAWriteToAllOfIt) {
+  PausingEngine engine(geometry(kUnit));
+  ByteDisk disk(engine);
+  expect_whole_write_stays(engine, disk, disk);
+}
+
+TEST(ByteDiskGate, NorThroughAnotherFrontEndOfTheSameDisk) {
+  PausingEngine engine(geometry(kUnit));
+  const auto gate = std::make_shared<WriteGate>();
+  ByteDisk disk(engine, gate);
+  ByteDisk other(engine, gate);
+  expect_whole_write_stays(engine, disk, other);
 }
 
 using Access = WriteGate::Access;
@@ -317,7 +330,6 @@ TEST(WriteGate, NoTwoPassesThatConflictAreHeldAtOnce) {
 }
 
 TEST(ByteDiskGate, APartOfABadBlockThatTakesLongHoldsUpNoWriteElsewhere) {
-  constexpr std::uint32_t kUnit = 4096;
   PausingEngine engine(geometry(kUnit));
   ByteDisk disk(engine);
   auto part = std::async(std::launch::async, [&] {

@@ -65,10 +65,15 @@ tl::expected<pid_t, int> spawn(const Command& command) {
   plan.give(STDIN_FILENO, command.input);
   plan.give(STDOUT_FILENO, command.output);
   plan.give(STDERR_FILENO, command.errors);
-  if (command.passed >= 0) {
-    plan.give(kPassedFd, command.passed);
-    plan.close_from(kPassedFd + 1);
+  const int after_passed = kPassedFd + static_cast<int>(command.passed.size());
+  std::vector<FileDescriptor> moved;
+  for (std::size_t i = 0; i < command.passed.size(); ++i) {
+    // Out of the way: one that is given first could take the number of one that is given later.
+    moved.emplace_back(::fcntl(command.passed[i], F_DUPFD_CLOEXEC, after_passed));
+    if (!moved.back().valid()) return tl::unexpected(errno);
+    plan.give(kPassedFd + static_cast<int>(i), moved.back().get());
   }
+  if (!command.passed.empty()) plan.close_from(after_passed);
   if (command.own_session) plan.begin_session();
   pid_t child = -1;
   if (const int error = plan.start(child, words.data()); error != 0) {

@@ -21,8 +21,10 @@ struct Command {
   int input = kNothing;
   int output = kNothing;
   int errors = kNothing;
-  // If valid, it is descriptor kPassedFd of the program, which gets no other than these four.
-  int passed = -1;
+  // Descriptors kPassedFd and those after it of the program, which then gets no others than these
+  // and its standard files. If it is empty, it gets whatever is not closed when a program is
+  // executed.
+  std::vector<int> passed = {};
   // No terminal's signals reach it, and none of ours are blocked in it.
   bool own_session = false;
 };

@@ -30,15 +30,23 @@ TEST(Spawn, AProgramReadsNothingAndWritesWhereItIsTold) {
   EXPECT_EQ(output_of({}, "cat; echo done; echo unheard >&2"), "done\n");
 }
 
-TEST(Spawn, AProgramHasTheDescriptorItIsPassedAndNoOther) {
+TEST(Spawn, AProgramHasTheDescriptorsItIsPassedAndNoOther) {
   // A shell may open some of its own, but none as high as this.
   const FileDescriptor ours(::fcntl(STDIN_FILENO, F_DUPFD, 77));  // without O_CLOEXEC
   auto passed = make_pipe();
   Command command;
-  command.passed = passed->writing.get();
+  // The second has the number that the first is given.
+  const FileDescriptor before(::dup(kPassedFd));
+  ASSERT_EQ(::dup2(passed->writing.get(), kPassedFd), kPassedFd);
+  command.passed = {ours.get(), kPassedFd};
   const std::string look =
-      fmt::format("echo told >&3; [ -e /proc/$$/fd/{} ] || echo closed", ours.get());
+      fmt::format("echo told >&4; [ -e /proc/$$/fd/{} ] || echo closed", ours.get());
   EXPECT_EQ(output_of(command, look), "closed\n");
+  if (before.valid()) {
+    ::dup2(before.get(), kPassedFd);
+  } else {
+    ::close(kPassedFd);
+  }
   passed->writing.reset();
   EXPECT_EQ(read_to_end(passed->reading.get()), "told\n");
 }

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// nbdkit-dmremap-plugin.so: the functions that nbdkit calls (nbdkit-plugin(3)). nbdkit is written
-// in C, so no exception may leave them.
-#include <cerrno>
+// nbdkit-dmremap-plugin.so: the functions that nbdkit calls when it serves a set by itself.
+#include <cstddef>
 #include <exception>
 #include <span>
 
-#define NBDKIT_API_VERSION 2
-#include <nbdkit-plugin.h>
-
-#include "frontend/nbd/server_version.hpp"
+#include "plugin/callback_table.hpp"
 #include "plugin/plugin.hpp"
-
-// The most parallel thread model that the plugin can take, for NBDKIT_REGISTER_PLUGIN; the callback
-// below may settle for less.
-#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
 namespace dmremap::plugin {
 
@@ -27,7 +19,6 @@ Plugin* plugin = nullptr;
 int reported(const Result<void>& outcome) {
   if (outcome) return 0;
   nbdkit_error("%s", outcome.error().message().c_str());
-  plugin->tell(outcome.error());
   return -1;
 }
 
@@ -41,26 +32,8 @@ int step(Step&& step) {
   }
 }
 
-// A client's request, an errno.
-template <typename Request>
-int request(Request&& request) {
-  int error = EIO;
-  try {
-    error = request(plugin->disk());
-  } catch (const std::exception&) {
-    // Whatever was thrown is a failed request.
-  }
-  if (error == 0) return 0;
-  nbdkit_set_error(error);
-  return -1;
-}
-
 remap::FlushHeard& heard_by(void* handle) {
   return static_cast<nbd::ConnectedClient*>(handle)->heard;
-}
-
-bool has(std::uint32_t flags, std::uint32_t flag) {
-  return (flags & flag) != 0;
 }
 
 void load() {
@@ -73,18 +46,6 @@ int config(const char* key, const char* value) {
 
 int config_complete() {
   return step([] { return plugin->configured(); });
-}
-
-// Each connection has one thread if several would be dangerous. Connections are served side by side
-// all the same, and a client that wants more opens several (multi-conn).
-int thread_model() {
-  try {
-    return nbd::survives_lost_clients(nbd::server_version())
-               ? NBDKIT_THREAD_MODEL_PARALLEL
-               : NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS;
-  } catch (const std::exception&) {
-    return NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS;
-  }
 }
 
 int get_ready() {
@@ -126,61 +87,38 @@ std::int64_t get_size(void* /*handle*/) {
 
 int block_size(void* /*handle*/, std::uint32_t* minimum, std::uint32_t* preferred,
                std::uint32_t* maximum) {
-  const auto sizes = plugin->disk().block_sizes();
-  *minimum = sizes.minimum;
-  *preferred = sizes.preferred;
-  *maximum = sizes.maximum;
-  return 0;
+  return tell_block_sizes(plugin->disk().block_sizes(), minimum, preferred, maximum);
 }
 
 int can_write(void* /*handle*/) {
   return plugin->read_only() ? 0 : 1;
 }
 
-int yes(void* /*handle*/) {
-  return 1;
-}
-
-int can_fua(void* /*handle*/) {
-  return NBDKIT_FUA_NATIVE;
-}
-
 int pread(void* /*handle*/, void* buffer, std::uint32_t count, std::uint64_t offset,
           std::uint32_t /*flags*/) {
   const std::span<std::byte> out(static_cast<std::byte*>(buffer), count);
-  return request([&](nbd::NbdDisk& disk) { return disk.read(offset, out); });
+  return answered([&] { return plugin->disk().read(offset, out); });
 }
 
 int pwrite(void* /*handle*/, const void* buffer, std::uint32_t count, std::uint64_t offset,
            std::uint32_t flags) {
   const std::span<const std::byte> data(static_cast<const std::byte*>(buffer), count);
   const bool fua = has(flags, NBDKIT_FLAG_FUA);
-  return request([&](nbd::NbdDisk& disk) { return disk.write(offset, data, fua); });
+  return answered([&] { return plugin->disk().write(offset, data, fua); });
 }
 
 int flush(void* handle, std::uint32_t /*flags*/) {
-  return request([handle](nbd::NbdDisk& disk) { return disk.flush(heard_by(handle)); });
+  return answered([&] { return plugin->disk().flush(heard_by(handle)); });
 }
 
 int trim(void* handle, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
   const bool fua = has(flags, NBDKIT_FLAG_FUA);
-  return request(
-      [&](nbd::NbdDisk& disk) { return disk.trim(offset, count, fua, heard_by(handle)); });
+  return answered([&] { return plugin->disk().trim(offset, count, fua, heard_by(handle)); });
 }
 
 int zero(void* handle, std::uint32_t count, std::uint64_t offset, std::uint32_t flags) {
-  const nbd::ZeroOptions wanted{.may_trim = has(flags, NBDKIT_FLAG_MAY_TRIM),
-                                .fast = has(flags, NBDKIT_FLAG_FAST_ZERO),
-                                .fua = has(flags, NBDKIT_FLAG_FUA)};
-  return request(
-      [&](nbd::NbdDisk& disk) { return disk.zero(offset, count, wanted, heard_by(handle)); });
-}
-
-// All of the disk is data. A hole of main may be remapped, lost or gone, and none of these may be
-// taken for zeros.
-int extents(void* /*handle*/, std::uint32_t count, std::uint64_t offset, std::uint32_t /*flags*/,
-            nbdkit_extents* found) {
-  return nbdkit_add_extent(found, offset, count, 0);
+  const nbd::ZeroOptions wanted = zero_options(flags);
+  return answered([&] { return plugin->disk().zero(offset, count, wanted, heard_by(handle)); });
 }
 
 constexpr const char* kHelp =
@@ -194,17 +132,15 @@ constexpr const char* kHelp =
     "accept-main=PATH  this is main, though what is recorded cannot prove it";
 
 nbdkit_plugin described() {
-  nbdkit_plugin table{};
+  nbdkit_plugin table = common_table();
   table.name = "dmremap";
   table.longname = "dm-remap: a disk whose bad sectors live on a spare";
-  table.version = DMREMAP_VERSION;
   table.description = "Serves a dm-remap set; see `dmremap create`.";
   table.config_help = kHelp;
   table.magic_config_key = "device";
   table.load = load;
   table.config = config;
   table.config_complete = config_complete;
-  table.thread_model = thread_model;
   table.get_ready = get_ready;
   table.after_fork = after_fork;
   table.cleanup = cleanup;
@@ -213,20 +149,11 @@ nbdkit_plugin described() {
   table.get_size = get_size;
   table.block_size = block_size;
   table.can_write = can_write;
-  table.can_flush = yes;
-  table.can_trim = yes;
-  table.can_zero = yes;
-  table.can_fast_zero = yes;
-  table.can_extents = yes;
-  table.can_fua = can_fua;
-  // A flush reaches main and the spare, also for writes that came by another connection.
-  table.can_multi_conn = yes;
   table.pread = pread;
   table.pwrite = pwrite;
   table.flush = flush;
   table.trim = trim;
   table.zero = zero;
-  table.extents = extents;
   return table;
 }
 

@@ -2,12 +2,9 @@
 #include "plugin/plugin.hpp"
 
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <csignal>
 #include <string_view>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -21,6 +18,7 @@
 #include "discovery/hints.hpp"
 #include "io/file_geometry.hpp"
 #include "os/path.hpp"
+#include "plugin/signal_block.hpp"
 
 namespace dmremap::plugin {
 
@@ -40,22 +38,6 @@ Result<bool> parse_flag(const std::string& key, const std::string& value) {
               "give " + key + "=true");
 }
 
-// Signals are handled by nbdkit's threads, so the threads of the set must not take any.
-class SignalBlock {
- public:
-  SignalBlock() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalBlock() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalBlock(const SignalBlock&) = delete;
-  SignalBlock& operator=(const SignalBlock&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
 }  // namespace
 
 // The exports of a set that nbdkit serves. nbdkit owns the sockets.
@@ -69,7 +51,7 @@ class Plugin::NbdExports final : public daemon::Exports {
     if (out.empty()) out.push_back({"nbd", "stdin", std::nullopt});
     return out;
   }
-  Result<void> stop() override {
+  Result<void> stop(daemon::ConnectedClients /*clients*/) override {
     if (plugin_.server_ends_ || plugin_.clients_.close(kLeaveTimeout)) return {};
     return fail(
         ErrorCode::device_in_use,
@@ -83,11 +65,23 @@ class Plugin::NbdExports final : public daemon::Exports {
   std::string name_;
 };
 
-// For a server that was started by hand. No process waits for its report. The log goes to the
-// runtime directory only in the background.
-class Plugin::ManualStartObserver final : public daemon::StartObserver {
+class Plugin::NbdExportMaker final : public daemon::ExportMaker {
  public:
-  explicit ManualStartObserver(const Plugin& plugin) : plugin_(plugin) {}
+  explicit NbdExportMaker(Plugin& plugin) : plugin_(plugin) {}
+  Result<std::unique_ptr<daemon::Exports>> make(set::RunningSet& set) override {
+    plugin_.disk_ =
+        std::make_unique<nbd::NbdDisk>(set.disk(), io::zeroes_fast(set.status().main_path));
+    return std::make_unique<NbdExports>(plugin_, set.name());
+  }
+
+ private:
+  Plugin& plugin_;
+};
+
+// No process waits for a report. The log goes to the runtime directory only in the background.
+class Plugin::LogObserver final : public daemon::StartObserver {
+ public:
+  explicit LogObserver(const Plugin& plugin) : plugin_(plugin) {}
   void named(const std::string& name) override {
     if (::getpid() != plugin_.configured_by_) daemon::log_to_runtime_dir(*plugin_.runtime_, name);
   }
@@ -130,16 +124,6 @@ Result<void> Plugin::configure(const std::string& key, const std::string& value)
     options_.open.accept_main = os::absolute(value);
     return {};
   }
-  if (key == "report-fd") {
-    const char* end = value.data() + value.size();
-    if (std::from_chars(value.data(), end, report_fd_).ptr == end &&
-        ::fcntl(report_fd_, F_SETFD, FD_CLOEXEC) == 0) {
-      return {};
-    }
-    report_fd_ = -1;
-    return fail(ErrorCode::usage, "is no open file", key + "=" + value,
-                "it is for `dmremap start` only");
-  }
   return fail(ErrorCode::usage, "no such option", key, "see `nbdkit dmremap --help`");
 }
 
@@ -148,7 +132,6 @@ Result<void> Plugin::configured() {
   auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return failure_of(runtime);
   runtime_ = std::move(*runtime);
-  if (report_fd_ >= 0) reporter_.emplace(os::Announcement(FileDescriptor(report_fd_)), *runtime_);
   if (options_.name.empty() == options_.devices.empty()) {
     return fail(ErrorCode::usage,
                 options_.name.empty() ? "no set is named" : "a name and devices are given", {},
@@ -162,26 +145,16 @@ Result<void> Plugin::configured() {
 }
 
 Result<void> Plugin::check() {
-  // A process that waits for the report learns of a refusal from bring_up() as well.
-  if (reporter_) return {};
   return daemon::check_start(options_, *runtime_);
 }
 
 Result<void> Plugin::bring_up() {
   const SignalBlock blocked;
   sockets_ = nbd::listening_sockets();
-  ManualStartObserver by_hand(*this);
-  daemon::StartObserver& observer =
-      reporter_ ? static_cast<daemon::StartObserver&>(*reporter_) : by_hand;
-  const auto export_it = [this](set::RunningSet& set) -> Result<std::unique_ptr<daemon::Exports>> {
-    disk_ = std::make_unique<nbd::NbdDisk>(set.disk(), io::zeroes_fast(set.status().main_path));
-    return std::make_unique<NbdExports>(*this, set.name());
-  };
-  auto started = daemon::SetDaemon::start(options_, *runtime_, observer, export_it);
-  if (!started) {
-    remove_sockets();
-    return failure_of(started);
-  }
+  LogObserver observer(*this);
+  NbdExportMaker exports(*this);
+  auto started = daemon::SetDaemon::start(options_, *runtime_, observer, exports);
+  if (!started) return failure_of(started);
   daemon_ = std::move(*started);
   // A stop through the control socket ends nbdkit too.
   ending_ = std::thread([stopped = daemon_->stopped_fd()] {
@@ -199,20 +172,7 @@ void Plugin::bring_down() {
   server_ends_ = true;
   if (auto stopped = daemon_->stop(); !stopped) log(Severity::error, stopped.error().message());
   ending_.join();
-  remove_sockets();
   daemon_.reset();
-}
-
-// Only sockets that `dmremap start` chose are removed. A user who started nbdkit by hand owns his.
-void Plugin::remove_sockets() {
-  if (!reporter_) return;
-  for (const auto& socket : sockets_) {
-    if (!socket.socket_path.empty()) ::unlink(socket.socket_path.c_str());
-  }
-}
-
-void Plugin::tell(const Error& error) {
-  if (reporter_) reporter_->failed(error);
 }
 
 }  // namespace dmremap::plugin

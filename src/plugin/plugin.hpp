@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One set inside nbdkit: its life from the command line to the end of the server.
+// One set inside an nbdkit that was started by hand: its life from the command line to the end of
+// the server.
 //
 // The calls come in nbdkit's order: configure; check, before nbdkit goes to the background, so that
 // a refusal is seen; bring_up, after that, because threads do not survive a fork; requests;
@@ -34,9 +35,6 @@ class Plugin {
   Result<void> check();
   Result<void> bring_up();
   void bring_down();
-  // Reports to the process that started the server (`dmremap start`), unless it was started by
-  // hand.
-  void tell(const Error& error);
 
   [[nodiscard]] nbd::Clients& clients() { return clients_; }
   // Valid while the set is up.
@@ -45,18 +43,14 @@ class Plugin {
 
  private:
   class NbdExports;
-  class ManualStartObserver;
+  class NbdExportMaker;
+  class LogObserver;
 
-  // Removes the sockets, which the server leaves in the file system when it ends. If it was started
-  // by hand, that is left to its user.
-  void remove_sockets();
   Result<void> add_device(const std::string& value);
 
   daemon::StartOptions options_;
   std::optional<control::RuntimeDir> runtime_;
-  pid_t configured_by_ = 0;  // in the background it is not the process that serves
-  int report_fd_ = -1;
-  std::optional<daemon::Reporter> reporter_;
+  pid_t configured_by_ = 0;               // in the background it is not the process that serves
   std::atomic<bool> server_ends_{false};  // it has cut off the connected clients
   std::vector<nbd::ListeningSocket> sockets_;
   nbd::Clients clients_;

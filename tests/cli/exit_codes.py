@@ -81,7 +81,7 @@ MORE_ERRORS = [
     "copy {mounted} {dir}/x", "copy {by_nbd} {dir}/x",
     "copy {running} {small_loop} --mapfile {dir}/m", "discover {spare} {main} --pair",
     "assemble {whole} --all", "assemble {whole} --export tape", "assemble bad/name",
-    "assemble {away}", "start {idle} --export nbd --export fuse",
+    "assemble {away}", "start {idle} --export fuse --socket {dir}/x",
     "start {idle} --export nbd --mount {dir}/x", "start {idle} --socket {dir}/x",
     "start {idle} --export nbd --socket {dir}/none/x",
     "start {idle} --export nbd --socket {rescue}", "start {doubtful} {main} --export nbd",

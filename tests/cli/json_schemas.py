@@ -260,7 +260,10 @@ def _found(t, checked):
 def _nbd(t, checked):
     dm = product.Product(t, t.image("nbd.img", "16MiB"), t.path("nbd.spare"))
     dm.create("--spare-size", "16MiB")
-    checked.run("start", dm.name, "--export", "nbd", "--export", "fuse", expect=2)
+    checked.run("start", dm.name, "--export", "nbd", "--mount", t.path("nbd.file"), expect=2)
+    started = checked.run("start", dm.name, "--export", "nbd", "--export", "fuse").json()
+    equal([one["kind"] for one in started["exports"]], ["nbd", "fuse"], "exports beside each other")
+    checked.run("stop", dm.name)
     started = checked.run("start", dm.name, "--export", "nbd").json()
     equal([one["kind"] for one in started["exports"]], ["nbd"], "exports")
     for verb in ("status", "events", "map"):

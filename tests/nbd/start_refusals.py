@@ -6,6 +6,7 @@ process found it out; so are sockets that are somebody else's. A dead run's are 
 import fcntl
 import os
 import shutil
+import signal
 import socket
 
 import product
@@ -34,8 +35,7 @@ def start_refusals(t):
     check(str(os.getpid()) in error["what"], f"names who: {error}")
     os.close(holder)
 
-    # One process serves NBD, another everything else.
-    refused(t, "usage", "start", dm.name, *by_nbd, "--export", "fuse", exit=2, paths=paths)
+    # Places of exports that were not asked for.
     refused(t, "usage", "start", dm.name, *by_nbd, "--mount", t.path("m"), exit=2, paths=paths)
     refused(t, "usage", "start", dm.name, "--export", "fuse", "--socket", t.path("s"), exit=2,
             paths=paths)
@@ -64,11 +64,25 @@ def start_refusals(t):
     error = refused(t, "name-in-use", "start", dm.name, *by_nbd)
     check("runs already" in error["what"], f"says that it runs: {error}")
     # Started again at once, while the killed one still lets go of what it held.
+    nbdkit = product.nbdkit_of(dm.status()["pid"])
+    os.kill(nbdkit, signal.SIGSTOP)  # it would remove the socket
     dm.kill(wait=False)
     check(os.path.exists(t.path("taken")), "a killed run leaves its socket")
+    os.kill(nbdkit, signal.SIGKILL)
     dm.start("nbd", "--socket", t.path("taken"), by_devices=True)
     dm.stop()
     equal(dm.is_running(), False, "running")
+
+    # An nbdkit that does not start: the reason is its own, and nothing is left.
+    os.mkdir(t.path("path"))
+    with open(t.path("path", "nbdkit"), "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho nbdkit: error: the moon is full >&2\nexit 1\n")
+    os.chmod(t.path("path", "nbdkit"), 0o755)
+    env = {**os.environ, "PATH": t.path("path") + ":" + os.environ["PATH"]}
+    done = dm.start("nbd", expect=1, env=env)
+    check("the moon is full" in done.one_line_error(), f"gives nbdkit's reason: {done}")
+    equal(dm.is_running(), False, "running")
+    check(not os.path.lexists(os.path.join(t.runtime_dir, f"{dm.name}.nbd")), "no socket is left")
 
     # A program without its plugin beside it.
     shutil.copy(support.DMREMAP, t.path("alone"))

@@ -16,7 +16,7 @@ _NOBODY = 65534
 
 def unprivileged(t):
     os.chmod(t.dir, 0o755)
-    for directory, source in (("bin", support.DMREMAP), ("lib", support.NBDKIT_PLUGIN)):
+    for directory, source in (("bin", support.DMREMAP), ("lib", product.NBDKIT_RELAY_PLUGIN)):
         os.mkdir(t.path(directory), 0o755)
         shutil.copy(source, t.path(directory))
     program = t.path("bin", "dmremap")

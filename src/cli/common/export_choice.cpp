@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "daemon/nbd_server.hpp"
+#include "daemon/local_exports.hpp"
+#include "daemon/nbdkit_process.hpp"
 
 namespace dmremap::cli {
 
@@ -16,11 +17,6 @@ Result<std::vector<ExportKind>> parse_exports(const std::vector<std::string>& te
     if (!kind) return failure_of(kind);
     out.push_back(*kind);
   }
-  if (asks_for_nbd(out) && out.size() > 1) {
-    return fail(ErrorCode::usage,
-                "NBD is served by a process of its own, which serves nothing else", "--export nbd",
-                "give it alone; `nbdfuse` or `nbd-client` make a file or a device");
-  }
   return out;
 }
 
@@ -28,11 +24,13 @@ bool asks_for_nbd(const std::vector<ExportKind>& kinds) {
   return std::ranges::find(kinds, ExportKind::nbd) != kinds.end();
 }
 
-bool wants_nbd(const std::vector<ExportKind>& kinds) {
-  if (asks_for_nbd(kinds)) return true;
+std::vector<ExportKind> possible_exports(std::vector<ExportKind> kinds) {
   const bool any =
       std::ranges::all_of(kinds, [](ExportKind kind) { return kind == ExportKind::automatic; });
-  return any && !daemon::can_mount() && daemon::check_nbd_server();
+  if (any && !daemon::can_mount() && daemon::check_nbd_server()) {
+    std::ranges::fill(kinds, ExportKind::nbd);
+  }
+  return kinds;
 }
 
 }  // namespace dmremap::cli

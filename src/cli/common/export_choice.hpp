@@ -10,13 +10,14 @@
 
 namespace dmremap::cli {
 
-// Errors: usage (no such kind, or NBD beside others: decision 011); not_supported.
+// Errors: usage (no such kind); not_supported.
 [[nodiscard]] Result<std::vector<daemon::ExportKind>> parse_exports(
     const std::vector<std::string>& texts);
 
 // NBD is among them.
 [[nodiscard]] bool asks_for_nbd(const std::vector<daemon::ExportKind>& kinds);
-// It is, or anything will do, nothing can be mounted here, and NBD can be had.
-[[nodiscard]] bool wants_nbd(const std::vector<daemon::ExportKind>& kinds);
+// Where anything will do, nothing can be mounted here, and NBD can be had, it is NBD.
+[[nodiscard]] std::vector<daemon::ExportKind> possible_exports(
+    std::vector<daemon::ExportKind> kinds);
 
 }  // namespace dmremap::cli

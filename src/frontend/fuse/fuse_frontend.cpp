@@ -122,7 +122,7 @@ Result<FuseFrontend::Session> FuseFrontend::mount_session(FuseFile& file,
 FuseFrontend::FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file)
     : mount_file_(std::move(mount_file)),
       engine_(disk),
-      disk_(disk),
+      disk_(disk, options.gate),
       file_{.disk = disk_,
             .threads = *this,
             .read_only = options.read_only,

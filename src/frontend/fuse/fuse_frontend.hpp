@@ -33,6 +33,8 @@ struct FuseOptions {
   // The number of threads. A bad place occupies one only for its first try, until the drive has
   // failed it; one that waits beyond the deadline of its request is replaced by another.
   unsigned threads = 16;
+  // Of all front ends of the disk.
+  std::shared_ptr<frontend::WriteGate> gate = std::make_shared<frontend::WriteGate>();
 };
 
 // Thread-safe.

@@ -26,6 +26,11 @@ bool Clients::close(std::chrono::milliseconds patience) {
   return true;
 }
 
+void Clients::open_again() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = false;
+}
+
 std::vector<std::string> Clients::names() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> names;

@@ -33,6 +33,8 @@ class Clients {
   // Waits up to `patience` for clients that are about to leave: a close reaches the server a little
   // after it returned to the client.
   [[nodiscard]] bool close(std::chrono::milliseconds patience);
+  // Takes a close() back: clients are let in again.
+  void open_again();
   // "1234 qemu-io", "a client elsewhere".
   [[nodiscard]] std::vector<std::string> names() const;
 

@@ -46,16 +46,18 @@ ListeningSocket described(const Address& address) {
       const std::string bound(address.local.sun_path,
                               ::strnlen(address.local.sun_path, sizeof address.local.sun_path));
       const std::string path = std::filesystem::path(bound).lexically_normal();
-      return {unix_uri(path), path};
+      return {unix_uri(path), path, -1};
     }
     case AF_INET:
       return {fmt::format("nbd://{}:{}", printed(AF_INET, &address.four.sin_addr),
                           ntohs(address.four.sin_port)),
-              {}};
+              {},
+              -1};
     case AF_INET6:
       return {fmt::format("nbd://[{}]:{}", printed(AF_INET6, &address.six.sin6_addr),
                           ntohs(address.six.sin6_port)),
-              {}};
+              {},
+              -1};
     default:
       return {};
   }
@@ -77,6 +79,7 @@ std::vector<ListeningSocket> listening_sockets() {
     socklen_t size = sizeof address;
     if (::getsockname(fd, &address.any, &size) != 0) continue;
     ListeningSocket one = described(address);
+    one.fd = fd;
     if (!one.uri.empty()) found.push_back(std::move(one));
   }
   return found;

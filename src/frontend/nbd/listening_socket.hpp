@@ -12,6 +12,7 @@ namespace dmremap::nbd {
 struct ListeningSocket {
   std::string uri;          // nbd+unix:///?socket=PATH or nbd://ADDRESS:PORT
   std::string socket_path;  // empty if it is no Unix socket with a name
+  int fd = -1;
 };
 
 // The listening sockets among the open files of this process, oldest first.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace dmremap::nbd {
 
@@ -50,7 +51,8 @@ class NbdDisk::ScratchLease {
   ScratchSlot& slot_;
 };
 
-NbdDisk::NbdDisk(remap::Disk& disk, bool zeroes_fast) : disk_(disk), zeroes_fast_(zeroes_fast) {
+NbdDisk::NbdDisk(remap::Disk& disk, bool zeroes_fast, std::shared_ptr<frontend::WriteGate> gate)
+    : disk_(disk, std::move(gate)), zeroes_fast_(zeroes_fast) {
   const std::size_t unit_bytes = disk.geometry().logical_block_bytes;
   for (ScratchSlot& slot : slots_) {
     slot.payload = AlignedBuffer(kPartBytes + 2 * unit_bytes);

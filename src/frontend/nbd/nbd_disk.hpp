@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 
@@ -40,8 +41,10 @@ struct ZeroOptions {
 // Thread-safe. Offsets and lengths are bytes inside the disk. All requests return an errno.
 class NbdDisk {
  public:
-  // `disk` outlives this object. `zeroes_fast`: main zeroes a range without writing it.
-  NbdDisk(remap::Disk& disk, bool zeroes_fast);
+  // `disk` outlives this object. `zeroes_fast`: main zeroes a range without writing it. `gate`: of
+  // all front ends of the disk.
+  NbdDisk(remap::Disk& disk, bool zeroes_fast,
+          std::shared_ptr<frontend::WriteGate> gate = std::make_shared<frontend::WriteGate>());
 
   [[nodiscard]] std::uint64_t size_bytes() const { return disk_.size_bytes(); }
   [[nodiscard]] BlockSizes block_sizes() const;
