@@ -52,7 +52,7 @@ class NbdDisk::ScratchLease {
 };
 
 NbdDisk::NbdDisk(remap::Disk& disk, bool zeroes_fast, std::shared_ptr<frontend::WriteGate> gate)
-    : disk_(disk, std::move(gate)), zeroes_fast_(zeroes_fast) {
+    : engine_(disk), disk_(disk, std::move(gate)), zeroes_fast_(zeroes_fast) {
   const std::size_t unit_bytes = disk.geometry().logical_block_bytes;
   for (ScratchSlot& slot : slots_) {
     slot.payload = AlignedBuffer(kPartBytes + 2 * unit_bytes);
@@ -86,11 +86,12 @@ int NbdDisk::read_parts(std::uint64_t offset, std::span<std::byte> out) {
   return 0;
 }
 
-int NbdDisk::write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
+int NbdDisk::write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua,
+                         remap::RequestTimer* timer) {
   ScratchLease lease(*this);
   while (!data.empty()) {
     const auto part = data.first(part_at(offset, data.size()));
-    const auto put = disk_.write(offset, part, fua, lease.scratch());
+    const auto put = disk_.write(offset, part, fua, lease.scratch(), timer);
     if (put.error != 0) return put.error;
     data = data.subspan(part.size());
     offset += part.size();
@@ -104,14 +105,14 @@ int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::F
 }
 
 int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted,
-                  remap::FlushHeard& heard) {
+                  remap::FlushHeard& heard, remap::RequestTimer* timer) {
   if (!wanted.may_trim || (wanted.fast && !zeroes_fast_)) return EOPNOTSUPP;
   int error = 0;
   if (disk_.is_whole_blocks(offset, length)) {
-    error = disk_.write_zeroes(offset, length, {});
+    error = disk_.write_zeroes(offset, length, {}, timer);
   } else {
     ScratchLease lease(*this);
-    error = disk_.write_zeroes(offset, length, lease.scratch());
+    error = disk_.write_zeroes(offset, length, lease.scratch(), timer);
   }
   if (error != 0) return error;
   return wanted.fua ? flush(heard) : 0;

@@ -54,10 +54,12 @@ class NbdDisk {
       return disk_.read_blocks(offset, out);
     return read_parts(offset, out);
   }
-  int write(std::uint64_t offset, std::span<const std::byte> data, bool fua) {
+  // `timer`: as for remap::Disk; begun with the blocks_of() the request.
+  int write(std::uint64_t offset, std::span<const std::byte> data, bool fua,
+            remap::RequestTimer* timer = nullptr) {
     if (disk_.is_whole_blocks(offset, data.size())) [[likely]]
-      return disk_.write_blocks(offset, data, fua);
-    return write_parts(offset, data, fua);
+      return disk_.write_blocks(offset, data, fua, timer);
+    return write_parts(offset, data, fua, timer);
   }
   // `heard` belongs to the connection: the clients of several connections are told apart, and each
   // is told of a flush that failed.
@@ -66,8 +68,13 @@ class NbdDisk {
   int trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard);
   // Fails with EOPNOTSUPP over a lost or gone sector, without may_trim (a plain write keeps the
   // range allocated), and if it is asked to be fast and would not be.
-  int zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted,
-           remap::FlushHeard& heard);
+  int zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted, remap::FlushHeard& heard,
+           remap::RequestTimer* timer = nullptr);
+  // For timers of requests.
+  [[nodiscard]] remap::Disk& engine() const { return engine_; }
+  [[nodiscard]] SectorRange blocks_of(std::uint64_t offset, std::uint64_t length) const {
+    return disk_.blocks_of(offset, length);
+  }
 
  private:
   // The memory of one request that is not whole blocks.
@@ -79,9 +86,11 @@ class NbdDisk {
   class ScratchLease;
 
   int read_parts(std::uint64_t offset, std::span<std::byte> out);
-  int write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua);
+  int write_parts(std::uint64_t offset, std::span<const std::byte> data, bool fua,
+                  remap::RequestTimer* timer);
   [[nodiscard]] std::size_t part_at(std::uint64_t offset, std::size_t left) const;
 
+  remap::Disk& engine_;
   frontend::ByteDisk disk_;
   bool zeroes_fast_;
   std::mutex mutex_;  // guards slots_

@@ -82,6 +82,10 @@ class RelayConnection::LinkLease {
     RelayAnswer answer;
     if (os::send_message(link_->socket.get(), request) &&
         os::receive_message(link_->socket.get(), answer)) {
+      if (answer.spent != 0) {
+        link_.reset();
+        connection_.may_have_more();
+      }
       return answer.error;
     }
     link_.reset();  // of no more use
@@ -108,9 +112,9 @@ std::unique_ptr<RelayClient::Link> RelayConnection::take() {
       free_.pop_back();
       return link;
     }
-    if (links_ == 0) return nullptr;
     if (!may_have_more_) {
-      given_back_.wait(lock, [this] { return !free_.empty() || links_ == 0; });
+      if (links_ == 0) return nullptr;
+      given_back_.wait(lock, [this] { return !free_.empty() || links_ == 0 || may_have_more_; });
       continue;
     }
     lock.unlock();
@@ -122,6 +126,11 @@ std::unique_ptr<RelayClient::Link> RelayConnection::take() {
     }
     may_have_more_ = false;
   }
+}
+
+void RelayConnection::may_have_more() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  may_have_more_ = true;
 }
 
 std::unique_ptr<RelayClient::Link> RelayConnection::open_further() {

@@ -78,6 +78,8 @@ class RelayConnection {
   std::unique_ptr<Link> take();
   void give_back(std::unique_ptr<Link> link);
   std::unique_ptr<Link> open_further();
+  // A link was spent, and another one may take its place.
+  void may_have_more();
 
   RelayClient& client_;
   const std::uint64_t number_;
@@ -85,7 +87,7 @@ class RelayConnection {
   std::condition_variable given_back_;
   std::vector<std::unique_ptr<Link>> free_;
   unsigned links_ = 1;         // that are free or taken
-  bool may_have_more_ = true;  // the process of the set refused none yet
+  bool may_have_more_ = true;  // the process of the set has refused none since
 };
 
 }  // namespace dmremap::nbd

@@ -63,6 +63,9 @@ struct RelayRequest {
 
 struct RelayAnswer {
   std::int32_t error = 0;  // an errno
+  // Not 0: a device did not answer the request in time and still has the memory of the link.
+  // Nothing more is done on that link.
+  std::uint32_t spent = 0;
 };
 
 }  // namespace dmremap::nbd

@@ -34,6 +34,26 @@ struct RelayServer::Link {
   std::atomic<bool> ended{false};
 };
 
+namespace {
+
+// Tells the other side of a link, at the deadline, that its request failed.
+class LateAnswer final : public remap::Completion {
+ public:
+  explicit LateAnswer(int socket) : socket_(socket) {}
+  void expire() override { (void)os::send_message(socket_, RelayAnswer{.error = EIO, .spent = 1}); }
+  void complete(io::IoStatus /*status*/) override {}
+
+ private:
+  int socket_;
+};
+
+bool changes(const RelayRequest& request) {
+  return request.operation == Operation::write || request.operation == Operation::trim ||
+         request.operation == Operation::zero;
+}
+
+}  // namespace
+
 RelayServer::RelayServer(NbdDisk& disk, Clients& clients, bool read_only)
     : disk_(disk), clients_(clients), read_only_(read_only) {}
 
@@ -130,13 +150,18 @@ ControlAnswer RelayServer::open_link(std::shared_ptr<Connection> connection, Pas
 
 void RelayServer::serve(Link& link) {
   RelayRequest request;
+  LateAnswer late(link.socket.get());
+  remap::RequestTimer timer(disk_.engine());
   while (os::receive_message(link.socket.get(), request)) {
-    RelayAnswer answer{EIO};
+    RelayAnswer answer{.error = EIO};
+    timer.begin(changes(request) ? disk_.blocks_of(request.offset, request.length) : SectorRange{},
+                late);
     try {
-      answer.error = perform(request, link);
+      answer.error = perform(request, link, timer);
     } catch (const std::exception&) {
       // Whatever was thrown is a failed request.
     }
+    if (!timer.claim()) break;
     // A peer that asks again without reading its answers is cut off when they fill the socket.
     if (!os::send_message(link.socket.get(), answer)) break;
   }
@@ -148,16 +173,14 @@ void RelayServer::serve(Link& link) {
 }
 
 // Returns an errno.
-int RelayServer::perform(const RelayRequest& request, Link& link) {
+int RelayServer::perform(const RelayRequest& request, Link& link, remap::RequestTimer& timer) {
   const std::uint64_t size = disk_.size_bytes();
   const bool is_transfer =
       request.operation == Operation::read || request.operation == Operation::write;
   if ((request.flags & ~RelayRequest::kAllFlags) != 0 || request.reserved != 0) return EINVAL;
   if (request.length > size || request.offset > size - request.length) return EINVAL;
   if (is_transfer && request.length > kRelayBufferBytes) return EINVAL;
-  const bool changes = request.operation == Operation::write ||
-                       request.operation == Operation::trim || request.operation == Operation::zero;
-  if (changes && read_only_) return EROFS;
+  if (changes(request) && read_only_) return EROFS;
   if (request.length == 0 && request.operation != Operation::flush) return EINVAL;
 
   const bool fua = (request.flags & RelayRequest::kFua) != 0;
@@ -168,7 +191,7 @@ int RelayServer::perform(const RelayRequest& request, Link& link) {
     case Operation::read:
       return disk_.read(request.offset, data);
     case Operation::write:
-      return disk_.write(request.offset, data, fua);
+      return disk_.write(request.offset, data, fua, &timer);
     case Operation::flush:
       return disk_.flush(heard);
     case Operation::trim:
@@ -178,7 +201,7 @@ int RelayServer::perform(const RelayRequest& request, Link& link) {
                         {.may_trim = (request.flags & RelayRequest::kMayTrim) != 0,
                          .fast = (request.flags & RelayRequest::kFastZero) != 0,
                          .fua = fua},
-                        heard);
+                        heard, &timer);
   }
   return EINVAL;  // any number may have come
 }

@@ -7,6 +7,9 @@
 //    link; a request that reaches beyond the disk or the memory of the link is refused.
 //  - No thread waits for nbdkit while a request is under way, and none for its answer to be read. A
 //    request whose client or server is gone is done to its end; then its link ends.
+//  - A request that a device does not answer by its deadline is answered for it (remap/request/
+//    request_timer.hpp). Its link is spent then: the device still has its memory, and its thread
+//    waits. The other side goes on with another link.
 //  - Memory and threads are bounded (kMostLinks), however many clients there are.
 #pragma once
 
@@ -22,6 +25,7 @@
 #include "frontend/nbd/nbd_disk.hpp"
 #include "frontend/nbd/relay_protocol.hpp"
 #include "os/shared_memory.hpp"
+#include "remap/request/request_timer.hpp"
 
 namespace dmremap::nbd {
 
@@ -64,7 +68,7 @@ class RelayServer {
   ControlAnswer answer_to(const ControlRequest& request, PassedLink& passed);
   ControlAnswer open_link(std::shared_ptr<Connection> connection, PassedLink& passed);
   void serve(Link& link);
-  int perform(const RelayRequest& request, Link& link);
+  int perform(const RelayRequest& request, Link& link, remap::RequestTimer& timer);
   void forget_ended_links();
 
   NbdDisk& disk_;
