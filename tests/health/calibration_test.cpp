@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The forecast keeps what it states, and the check that says so can fail. A smaller sample than
+// forecast-calibration draws.
+#include "calibration.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dmremap::health::calibration {
+namespace {
+
+constexpr unsigned kDisks = 6000;
+constexpr std::uint64_t kSeed = 7;
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += line + "\n";
+  return out;
+}
+
+TEST(ForecastCalibration, TheIntervalCoversTheTruthInNineOfTen) {
+  const Calibration it = calibrate(Source::test, forecast, kDisks, kSeed);
+  EXPECT_EQ(it.all.count, kDisks);
+  EXPECT_EQ(joined(failures(it)), "");
+}
+
+TEST(ForecastCalibration, TheSourcesHaveThePublishedShareOfDisksWithMoreErrors) {
+  Random random(kSeed);
+  for (const Source source : {Source::test, Source::regimes, Source::renewals}) {
+    EXPECT_NEAR(share_with_more(source, 30, kDisks, random), 0.60, 0.05) << name_of(source);
+  }
+}
+
+// It covers the truth of 90 % of the disks, and says nothing about any of them.
+TEST(ForecastCalibration, AlwaysTheBaseRateFails) {
+  const Calibration it =
+      calibrate(Source::test, base_rate(Source::test, kDisks, kSeed + 1), kDisks, kSeed);
+  EXPECT_NEAR(it.all.covered(), 0.9, 0.02);
+  EXPECT_NE(joined(failures(it)), "");
+}
+
+TEST(ForecastCalibration, AForecastThatLooksAtNoHistoryFails) {
+  const Forecaster blind = [](const Growth& seen, double room) {
+    Growth one_episode;
+    one_episode.observed_days = seen.observed_days;
+    one_episode.rises.push_back({seen.observed_days / 2, 5});
+    return forecast(one_episode, room);
+  };
+  EXPECT_NE(joined(failures(calibrate(Source::test, blind, kDisks, kSeed))), "");
+}
+
+TEST(ForecastCalibration, ALineThroughTheGrowthFails) {
+  const Forecaster line = [](const Growth& seen, double room) {
+    double grown = 0.5;
+    for (const auto& rise : seen.rises) grown += rise.amount;
+    Forecast out;
+    out.growth_seen = true;
+    out.low_days = 0.5 * room * seen.observed_days / grown;
+    out.high_days = 2 * room * seen.observed_days / grown;
+    return out;
+  };
+  EXPECT_NE(joined(failures(calibrate(Source::test, line, kDisks, kSeed))), "");
+}
+
+TEST(ForecastCalibration, AnIntervalThatIsTooWideFails) {
+  const Forecaster wide = [](const Growth& seen, double room) {
+    Forecast out = forecast(seen, room);
+    out.low_days /= 100;
+    if (out.high_days) *out.high_days *= 100;
+    return out;
+  };
+  EXPECT_NE(joined(failures(calibrate(Source::test, wide, kDisks, kSeed))), "");
+}
+
+}  // namespace
+}  // namespace dmremap::health::calibration

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// forecast-calibration [--disks N] [--seed S]: prints how well forecast and verdict do on simulated
+// disks, as docs/health-verdict.md quotes it. Fails if the forecast does not keep what it states,
+// or if one that always says the base rate passes the same check.
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "calibration.hpp"
+
+using namespace dmremap::health;
+using namespace dmremap::health::calibration;
+
+namespace {
+
+void print_row(const Coverage& one) {
+  fmt::print("| {:<30} | {:>7} | {:>5.1f} | {:>5.1f} | {:>5.1f} | {:>5.2f} |\n", one.disks,
+             one.count, 100 * one.covered(),
+             100 * static_cast<double>(one.too_early) / static_cast<double>(one.count),
+             100 * static_cast<double>(one.too_late) / static_cast<double>(one.count), one.width);
+}
+
+void print_calibration(std::string_view title, const Calibration& calibration) {
+  fmt::print("\n{}\n\n", title);
+  fmt::print("| disks | number | covered, % | sooner, % | later, % | decades wide |\n");
+  fmt::print("|---|---|---|---|---|---|\n");
+  print_row(calibration.all);
+  for (const Coverage& one : calibration.strata) print_row(one);
+  fmt::print("\nInterval score {:.2f}, of the base rate {:.2f}.\n", calibration.score,
+             calibration.base_rate_score);
+}
+
+// True if nothing is wrong with it.
+bool print_check(const Calibration& calibration) {
+  const auto found = failures(calibration);
+  for (const std::string& one : found) fmt::print("Fails: {}.\n", one);
+  if (found.empty()) fmt::print("Passes.\n");
+  return found.empty();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unsigned disks = 100'000;
+  std::uint64_t seed = 1;
+  CLI::App app("How well forecast and verdict do on simulated disks.");
+  app.add_option("--disks", disks, "simulated disks for each source");
+  app.add_option("--seed", seed, "of the simulation");
+  CLI11_PARSE(app, argc, argv);
+
+  Random random(seed);
+  bool good = false;
+  for (const Source source : {Source::test, Source::regimes, Source::renewals}) {
+    const std::string title =
+        fmt::format("{} source \"{}\" ({:.0f} % have more errors within 30 days of the first)",
+                    source == Source::test ? "Test" : "Development", name_of(source),
+                    100 * share_with_more(source, 30, disks / 10 + 1, random));
+    const Calibration calibration = calibrate(source, forecast, disks, seed);
+    print_calibration(title, calibration);
+    if (source == Source::test) good = print_check(calibration);
+  }
+  const Calibration always =
+      calibrate(Source::test, base_rate(Source::test, disks, seed + 1), disks, seed);
+  print_calibration("Always the base rate, on the test source", always);
+  const bool base_rate_passes = print_check(always);
+  fmt::print("\n{}\n", good ? "The forecast keeps what it states." : "THE FORECAST FAILS.");
+  if (base_rate_passes) fmt::print("THE CHECK LETS THE BASE RATE PASS.\n");
+  std::fflush(stdout);
+  return good && !base_rate_passes ? 0 : 1;
+}
