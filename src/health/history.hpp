@@ -33,7 +33,8 @@ inline constexpr std::uint64_t kDaySeconds = 86400;
 // Events, counted on the day on which they happened. The order is part of the format.
 enum class Count : std::uint8_t {
   lost,          // sectors that could not be read and were lost
-  remapped,      // sectors that moved to the spare, for whatever reason
+  remapped,      // sectors that moved to the spare because main failed; not by hand, by a list, or
+                 // because main takes no writes at all
   recovered,     // reads that succeeded only when asked again
   slow,          // sectors found far slower than their neighbours
   flush_errors,  // flushes that main failed

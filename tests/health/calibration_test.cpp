@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "verdict_trial.hpp"
+
 namespace dmremap::health::calibration {
 namespace {
 
@@ -69,6 +71,17 @@ TEST(ForecastCalibration, AnIntervalThatIsTooWideFails) {
     return out;
   };
   EXPECT_NE(joined(failures(calibrate(Source::test, wide, kDisks, kSeed))), "");
+}
+
+// One disk in forty fails within a year, and half of those show nothing before.
+TEST(VerdictTrial, AlarmsAreMostlyRightAndComeInTime) {
+  const VerdictTrial it = try_verdict(kDisks, kSeed);
+  EXPECT_NEAR(static_cast<double>(it.failures) / kDisks, 0.025, 0.008);
+  EXPECT_GE(it.replace_soon.precision(), 0.45);
+  EXPECT_GE(it.replace_now.precision(), 0.85);
+  EXPECT_GE(it.recall_with_signs(it.watch), 0.95);
+  EXPECT_GE(it.recall_with_signs(it.replace_soon), 0.65);
+  EXPECT_GE(it.replace_soon.lead_days_median, 30);
 }
 
 }  // namespace

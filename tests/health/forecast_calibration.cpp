@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "calibration.hpp"
+#include "verdict_trial.hpp"
 
 using namespace dmremap::health;
 using namespace dmremap::health::calibration;
@@ -39,6 +40,24 @@ bool print_check(const Calibration& calibration) {
   return found.empty();
 }
 
+void print_trial(const VerdictTrial& trial) {
+  const auto percent = [](double share) { return 100 * share; };
+  fmt::print("\nThe verdict over a fleet of {} disks in a year: {} fail, {} of them with signs\n\n",
+             trial.disks, trial.failures, trial.failures_with_signs);
+  fmt::print(
+      "| at least | disks | precision, % | recall, % | of those with signs, % | lead, days: "
+      "quarter, median, three quarters |\n|---|---|---|---|---|---|\n");
+  const auto row = [&](Verdict verdict, const Alarms& it) {
+    fmt::print("| {:<12} | {:>6} | {:>5.1f} | {:>5.1f} | {:>5.1f} | {:.0f}, {:.0f}, {:.0f} |\n",
+               name_of(verdict), it.alarms, percent(it.precision()), percent(trial.recall(it)),
+               percent(trial.recall_with_signs(it)), it.lead_days_quarter, it.lead_days_median,
+               it.lead_days_three_quarters);
+  };
+  row(Verdict::watch, trial.watch);
+  row(Verdict::replace_soon, trial.replace_soon);
+  row(Verdict::replace_now, trial.replace_now);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -64,6 +83,7 @@ int main(int argc, char** argv) {
       calibrate(Source::test, base_rate(Source::test, disks, seed + 1), disks, seed);
   print_calibration("Always the base rate, on the test source", always);
   const bool base_rate_passes = print_check(always);
+  print_trial(try_verdict(disks, seed));
   fmt::print("\n{}\n", good ? "The forecast keeps what it states." : "THE FORECAST FAILS.");
   if (base_rate_passes) fmt::print("THE CHECK LETS THE BASE RATE PASS.\n");
   std::fflush(stdout);
