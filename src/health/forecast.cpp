@@ -21,9 +21,11 @@ constexpr double kRateShape = 0.5;
 constexpr double kRateDays = 6.4;
 // An episode counts as this much of an independent one, seen or to come: episodes attract each
 // other, since what follows from one cause is spread over weeks.
-constexpr double kIndependence = 0.75;
+constexpr double kIndependence = 0.9;
 // What was seen loses half of its weight in this time.
 constexpr double kHalfLifeDays = 365;
+// The rate to come is another one than it was: the deviation of the logarithm of the factor.
+constexpr double kDriftDeviation = 0.25;
 // The logarithm of what an episode takes: normal, with normal and inverse gamma priors. Most
 // affected disks have fewer than 50 errors in years.
 constexpr double kSizeLogMean = 1.1;
@@ -34,8 +36,8 @@ constexpr double kSizeDeviationMost = 2.5;
 // Disks age: the rate goes with (1 + t / kAgeDays) ^ g. g is normal, and not below 0: disks do not
 // get younger.
 constexpr double kAgeDays = 1000;
-constexpr double kAgeingMean = 1;
-constexpr double kAgeingDeviation = 0.5;
+constexpr double kAgeingMean = 0.8;
+constexpr double kAgeingDeviation = 0.7;
 
 constexpr std::size_t kFutures = 256;
 // Episodes of one future that are drawn one by one; the rest goes by their mean.
@@ -149,7 +151,8 @@ double episodes_until_full(double room, double log_mean, double deviation, Draws
 
 // The days until one possible future has used up the room.
 double days_until_full(const Posterior& open, double room, Draws& draws) {
-  const double rate = draws.gamma(open.rate_shape) / open.rate_days;
+  const double rate =
+      draws.gamma(open.rate_shape) / open.rate_days * std::exp(kDriftDeviation * draws.normal());
   const double deviation =
       std::min(kSizeDeviationMost, std::sqrt(open.size_scale / draws.gamma(open.size_shape)));
   const double log_mean = open.size_mean + deviation / std::sqrt(open.size_weight) * draws.normal();

@@ -124,8 +124,7 @@ class Reader {
       collect(member(entries, "table"), sectors, block_sectors, end);  // a list
     }
     std::ranges::sort(sectors);
-    const auto repeated = std::ranges::unique(sectors);
-    sectors.erase(repeated.begin(), repeated.end());
+    sectors.erase(std::unique(sectors.begin(), sectors.end()), sectors.end());
     if (sectors.size() > kDefectsMost) {
       sectors.resize(kDefectsMost);
       note(fmt::format("more than {} defects are logged; the first are taken", kDefectsMost));

@@ -10,7 +10,7 @@
 namespace dmremap::health::calibration {
 namespace {
 
-constexpr unsigned kDisks = 6000;
+constexpr unsigned kDisks = 4000;
 constexpr std::uint64_t kSeed = 7;
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -20,14 +20,17 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 TEST(ForecastCalibration, TheIntervalCoversTheTruthInNineOfTen) {
-  const Calibration it = calibrate(Source::test, forecast, kDisks, kSeed);
-  EXPECT_EQ(it.all.count, kDisks);
-  EXPECT_EQ(joined(failures(it)), "");
+  for (const Source source : {Source::test, Source::spots}) {
+    const Calibration it = calibrate(source, forecast, kDisks, kSeed);
+    EXPECT_EQ(it.all.count, kDisks);
+    EXPECT_EQ(joined(failures(it)), "") << name_of(source);
+  }
 }
 
 TEST(ForecastCalibration, TheSourcesHaveThePublishedShareOfDisksWithMoreErrors) {
   Random random(kSeed);
-  for (const Source source : {Source::test, Source::regimes, Source::renewals}) {
+  for (const Source source :
+       {Source::test, Source::spots, Source::regimes, Source::renewals, Source::wandering}) {
     EXPECT_NEAR(share_with_more(source, 30, kDisks, random), 0.60, 0.05) << name_of(source);
   }
 }
@@ -75,8 +78,9 @@ TEST(ForecastCalibration, AnIntervalThatIsTooWideFails) {
 
 // One disk in forty fails within a year, and half of those show nothing before.
 TEST(VerdictTrial, AlarmsAreMostlyRightAndComeInTime) {
-  const VerdictTrial it = try_verdict(kDisks, kSeed);
-  EXPECT_NEAR(static_cast<double>(it.failures) / kDisks, 0.025, 0.008);
+  constexpr unsigned kFleet = 2500;
+  const VerdictTrial it = try_verdict(kFleet, kSeed);
+  EXPECT_NEAR(static_cast<double>(it.failures) / kFleet, 0.025, 0.008);
   EXPECT_GE(it.replace_soon.precision(), 0.45);
   EXPECT_GE(it.replace_now.precision(), 0.85);
   EXPECT_GE(it.recall_with_signs(it.watch), 0.95);

@@ -157,6 +157,94 @@ class RenewalLife final : public DiskLife {
   double day_ = 0;
 };
 
+// The logarithm of the rate wanders day by day and is drawn back to the disk's own mean
+// (an Ornstein-Uhlenbeck process); sizes are gamma distributed.
+class WanderingLife final : public DiskLife {
+ public:
+  explicit WanderingLife(Random& random)
+      : random_(random),
+        log_rate_mean_(std::log(log_normal(1.0 / 34, 0.9, random))),
+        deviation_(between(0.5, 1.5, random)),
+        memory_days_(log_normal(90, 0.6, random)),
+        size_shape_(between(0.3, 1, random)),
+        size_scale_(log_normal(8, 0.8, random)),
+        wandering_(std::normal_distribution<double>()(random)) {}
+
+  BadArea next() override {
+    const BadArea out{
+        day_, 1 + std::floor(std::gamma_distribution<double>(size_shape_, size_scale_)(random_))};
+    double left = exponential(1, random_);  // until the rate has added up to this
+    for (;;) {
+      const double rate = std::exp(log_rate_mean_ + deviation_ * wandering_);
+      const double step = std::min(1.0, left / rate);
+      left -= step * rate;
+      day_ += step;
+      wander(step);
+      if (left <= 1e-12) return out;
+    }
+  }
+
+ private:
+  void wander(double days) {
+    const double kept = std::exp(-days / memory_days_);
+    wandering_ = kept * wandering_ +
+                 std::sqrt(1 - kept * kept) * std::normal_distribution<double>()(random_);
+  }
+
+  Random& random_;
+  double log_rate_mean_;
+  double deviation_;  // of the logarithm
+  double memory_days_;
+  double size_shape_;
+  double size_scale_;
+  double wandering_;
+  double day_ = 0;
+};
+
+// Damaged spots appear, more and more often; from each one, areas of its own size come off within
+// some weeks, as many as it has (a Neyman-Scott process).
+class SpottedLife final : public DiskLife {
+ public:
+  explicit SpottedLife(Random& random)
+      : random_(random),
+        spots_per_day_(log_normal(1.0 / 120, 1.1, random)),
+        ageing_days_(between(400, 3000, random)),
+        areas_(log_normal(0.7, 0.5, random)),
+        spread_days_(log_normal(15, 0.8, random)) {
+    add_spot();
+  }
+
+  BadArea next() override {
+    while (coming_.empty() || coming_.front().day > next_spot_) add_spot();
+    std::ranges::pop_heap(coming_, later);
+    const BadArea out = coming_.back();
+    coming_.pop_back();
+    return out;
+  }
+
+ private:
+  static bool later(const BadArea& a, const BadArea& b) { return a.day > b.day; }
+
+  void add_spot() {
+    const double size = log_normal(3, 1.2, random_);
+    const int more = std::poisson_distribution<int>(areas_)(random_);
+    for (int i = 0; i <= more; ++i) {
+      const double day = next_spot_ + (i == 0 ? 0 : exponential(spread_days_, random_));
+      coming_.push_back({day, 1 + std::floor(exponential(size, random_))});
+      std::ranges::push_heap(coming_, later);
+    }
+    next_spot_ += exponential(1 / (spots_per_day_ * (1 + next_spot_ / ageing_days_)), random_);
+  }
+
+  Random& random_;
+  double spots_per_day_;
+  double ageing_days_;
+  double areas_;  // of a spot after its first, on average
+  double spread_days_;
+  double next_spot_ = 0;
+  std::vector<BadArea> coming_;  // a heap, the earliest first
+};
+
 }  // namespace
 
 std::string_view name_of(Source source) {
@@ -167,6 +255,10 @@ std::string_view name_of(Source source) {
       return "calm-and-active";
     case Source::renewals:
       return "renewals";
+    case Source::wandering:
+      return "wandering";
+    case Source::spots:
+      return "damaged spots";
   }
   return "?";
 }
@@ -174,7 +266,9 @@ std::string_view name_of(Source source) {
 std::unique_ptr<DiskLife> draw_life(Source source, Random& random) {
   if (source == Source::test) return std::make_unique<SelfExcitingLife>(random);
   if (source == Source::regimes) return std::make_unique<CalmAndActiveLife>(random);
-  return std::make_unique<RenewalLife>(random);
+  if (source == Source::renewals) return std::make_unique<RenewalLife>(random);
+  if (source == Source::wandering) return std::make_unique<WanderingLife>(random);
+  return std::make_unique<SpottedLife>(random);
 }
 
 ForecastCase draw_case(Source source, Random& random) {

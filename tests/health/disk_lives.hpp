@@ -6,11 +6,16 @@
 // - The test source is self-exciting (a Hawkes process, as used for earthquakes): bad areas come at
 //   a background rate of the disk's own that ages as a Weibull hazard does, and each draws others
 //   after it, with delays that follow a power law. Sizes follow a power law.
+// - The second test source was written when the constants were fixed, and nothing was changed for
+// it:
+//   damaged spots appear more and more often, and each sheds areas for some weeks (a Neyman-Scott
+//   process).
 // - The development sources are what the constants of the forecast were set on. With `regimes`,
 // calm
 //   and active times alternate, the rate ages as Gompertz has it, and sizes are a mixture of few
 //   and many. With `renewals`, the times between areas are Weibull distributed and get shorter, and
-//   sizes are exponential.
+//   sizes are exponential. With `wandering`, the logarithm of the rate wanders (a Cox process),
+//   nothing ages, and sizes are gamma distributed.
 //
 // All were held against the same published facts: of affected disks 55 to 62 % have more errors
 // within a month (Bairavasundaram, SIGMETRICS 2007).
@@ -42,7 +47,7 @@ class DiskLife {
   [[nodiscard]] virtual BadArea next() = 0;
 };
 
-enum class Source { test, regimes, renewals };
+enum class Source { test, spots, regimes, renewals, wandering };
 [[nodiscard]] std::string_view name_of(Source source);
 // `random` must live as long.
 [[nodiscard]] std::unique_ptr<DiskLife> draw_life(Source source, Random& random);

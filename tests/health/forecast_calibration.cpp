@@ -15,11 +15,17 @@ using namespace dmremap::health::calibration;
 
 namespace {
 
+std::string_view kind_of(Source source) {
+  if (source == Source::test) return "Test";
+  return source == Source::spots ? "Second test" : "Development";
+}
+
 void print_row(const Coverage& one) {
-  fmt::print("| {:<30} | {:>7} | {:>5.1f} | {:>5.1f} | {:>5.1f} | {:>5.2f} |\n", one.disks,
-             one.count, 100 * one.covered(),
+  fmt::print("| {:<30} | {:>7} | {:>5.1f} | {:>5.1f} | {:>5.1f} | {:>4} |\n", one.disks, one.count,
+             100 * one.covered(),
              100 * static_cast<double>(one.too_early) / static_cast<double>(one.count),
-             100 * static_cast<double>(one.too_late) / static_cast<double>(one.count), one.width);
+             100 * static_cast<double>(one.too_late) / static_cast<double>(one.count),
+             one.width > 0 ? fmt::format("{:.2f}", one.width) : "-");
 }
 
 void print_calibration(std::string_view title, const Calibration& calibration) {
@@ -69,15 +75,15 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   Random random(seed);
-  bool good = false;
-  for (const Source source : {Source::test, Source::regimes, Source::renewals}) {
-    const std::string title =
-        fmt::format("{} source \"{}\" ({:.0f} % have more errors within 30 days of the first)",
-                    source == Source::test ? "Test" : "Development", name_of(source),
-                    100 * share_with_more(source, 30, disks / 10 + 1, random));
+  bool good = true;
+  for (const Source source :
+       {Source::test, Source::spots, Source::regimes, Source::renewals, Source::wandering}) {
+    const std::string title = fmt::format(
+        "{} source \"{}\" ({:.0f} % have more errors within 30 days of the first)", kind_of(source),
+        name_of(source), 100 * share_with_more(source, 30, disks / 10 + 1, random));
     const Calibration calibration = calibrate(source, forecast, disks, seed);
     print_calibration(title, calibration);
-    if (source == Source::test) good = print_check(calibration);
+    if (source == Source::test || source == Source::spots) good = print_check(calibration) && good;
   }
   const Calibration always =
       calibrate(Source::test, base_rate(Source::test, disks, seed + 1), disks, seed);
