@@ -26,10 +26,10 @@ constexpr unsigned kExitOpen = 1U << 1U;
 
 // The member, or null if `from` is no object or has none.
 const json& member(const json& from, const char* key) {
-  static const json kNull;
-  if (!from.is_object()) return kNull;
+  static const json absent;
+  if (!from.is_object()) return absent;
   const auto found = from.find(key);
-  return found == from.end() ? kNull : *found;
+  return found == from.end() ? absent : *found;
 }
 
 template <typename... Keys>

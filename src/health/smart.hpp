@@ -9,7 +9,7 @@
 //
 // What the shell around it supplies:
 //   - the standard output and the exit status of
-//     `smartctl --json=c -n standby -x -l defects,255 -l background DEVICE`, run at `create` and
+//     `smartctl --json=c -n standby -x -l defects,255 DEVICE`, run at `create` and
 //     once a day, with a deadline of its own (30 s); what was missing, hung or was killed it turns
 //     into `no_answer`. With `-n standby` a disk that sleeps is not woken. After a bus reset, it
 //     does not ask again through that bridge;
