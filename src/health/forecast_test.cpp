@@ -11,8 +11,8 @@ namespace {
 Growth regular(double every_days, double amount, double observed_days) {
   Growth out;
   out.observed_days = observed_days;
-  for (double ago = observed_days - 1; ago >= 0; ago -= every_days) {
-    out.rises.push_back({ago, amount});
+  for (int i = 0; observed_days - 1 - every_days * i >= 0; ++i) {
+    out.rises.push_back({observed_days - 1 - every_days * i, amount});
   }
   return out;
 }

@@ -140,9 +140,9 @@ AlarmDays watch(const FleetDisk& disk) {
     // And once a week until the next one, while it may still change anything.
     const double next =
         i + 1 < disk.signs.size() ? disk.signs[i + 1].day : std::min(kWatchedDays, disk.fails);
-    for (double day = disk.signs[i].day + 7; day < std::min(next, disk.signs[i].day + kStableDays);
-         day += 7) {
-      watcher.judge(day);
+    const double end = std::min(next, disk.signs[i].day + kStableDays);
+    for (int week = 1; disk.signs[i].day + 7 * week < end; ++week) {
+      watcher.judge(disk.signs[i].day + 7 * week);
     }
   }
   return watcher.first;
