@@ -3,6 +3,7 @@
 // disks, as docs/health-verdict.md quotes it. Fails if the forecast does not keep what it states,
 // or if one that always says the base rate passes the same check.
 #include <cstdio>
+#include <exception>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -64,13 +65,12 @@ void print_trial(const VerdictTrial& trial) {
   row(Verdict::replace_now, trial.replace_now);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   unsigned disks = 100'000;
   std::uint64_t seed = 1;
   CLI::App app("How well forecast and verdict do on simulated disks.");
-  app.add_option("--disks", disks, "simulated disks for each source");
+  app.add_option("--disks", disks, "simulated disks for each source")
+      ->check(CLI::Range(1000, 10'000'000));
   app.add_option("--seed", seed, "of the simulation");
   CLI11_PARSE(app, argc, argv);
 
@@ -94,4 +94,15 @@ int main(int argc, char** argv) {
   if (base_rate_passes) fmt::print("THE CHECK LETS THE BASE RATE PASS.\n");
   std::fflush(stdout);
   return good && !base_rate_passes ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "forecast-calibration: %s\n", error.what());
+    return 1;
+  }
 }
