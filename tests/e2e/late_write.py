@@ -4,9 +4,11 @@
 it carries out later does not replace what was written since. `stop` says that it waits."""
 
 import errno
+import sys
 import threading
 import time
 
+import nbd_client
 import product
 import seals
 import support
@@ -17,29 +19,62 @@ DEADLINE_S = 4
 STUCK_READS = 20  # more than the threads that serve requests
 
 
+class FileUser:
+    """Requests of programs that each have the file open."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def read(self, sector):
+        return support.read_sectors(self.device, sector, COUNT)
+
+    def write(self, sector, data):
+        support.write_sectors(self.device, sector, data)
+
+
+class NbdUser:
+    """Requests of clients that are each connected on their own."""
+
+    def __init__(self, device):
+        self.socket = product.socket_of(device)
+
+    def read(self, sector):
+        with nbd_client.Client(self.socket) as disk:
+            return disk.read(sector * SECTOR, COUNT * SECTOR)
+
+    def write(self, sector, data):
+        with nbd_client.Client(self.socket) as disk:
+            disk.write(sector * SECTOR, data)
+
+
+USERS = {"fuse": FileUser, "nbd": NbdUser}
+
+
 def late_write(t):
+    for kind in sys.argv[1:] or USERS:
+        _late_write(t, kind)
+
+
+def _late_write(t, kind):
     main = t.lab(size="64MiB", fill="old")
-    dm = product.Product(t, main.path, t.path("spare"))
+    dm = product.Product(t, main.path, t.path(f"spare-{kind}"))
     dm.create("--spare-size", "32MiB")
     seals.set_request_deadline(dm.spare, DEADLINE_S * 1000)
-    device = dm.start("fuse")
+    user = USERS[kind](dm.start(kind))
     main.fault("slow:3600000", f"{WRITE}+{COUNT}")
     main.fault("slow:3600000", f"{READ}+{STUCK_READS * COUNT}")
+    took = []
 
-    def given_up(request):
+    def given_up(request, *args):
         began = time.monotonic()
         with expect_errno(errno.EIO):
-            request()
+            request(*args)
         took.append(time.monotonic() - began)
 
-    took = []
     first, second = pattern(WRITE, COUNT, "first"), pattern(WRITE, COUNT, "second")
-    threads = [threading.Thread(
-        target=given_up, args=(lambda: support.write_sectors(device, WRITE, first),))]
-    threads += [threading.Thread(
-        target=given_up,
-        args=(lambda at=READ + i * COUNT: support.read_sectors(device, at, COUNT),))
-        for i in range(STUCK_READS)]
+    threads = [threading.Thread(target=given_up, args=(user.write, WRITE, first))]
+    threads += [threading.Thread(target=given_up, args=(user.read, READ + i * COUNT))
+                for i in range(STUCK_READS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -49,9 +84,9 @@ def late_write(t):
 
     # Others serve, although all threads of before wait for the drive. (A flush would wait with it: of
     # a file that a late write holds, the kernel lets none through.)
-    equal_bytes(support.read_sectors(device, 0, COUNT), pattern(0, COUNT, "old"), "elsewhere")
-    support.write_sectors(device, WRITE, second)
-    equal_bytes(support.read_sectors(device, WRITE, COUNT), second, "written since")
+    equal_bytes(user.read(0), pattern(0, COUNT, "old"), "elsewhere")
+    user.write(WRITE, second)
+    equal_bytes(user.read(WRITE), second, "written since")
     equal(dm.status()["state"], "degraded", "it says that something is wrong")
     refused = dm.run("stop", dm.name, expect=3)
     check("given up" in refused.err, f"stop says why not: {refused}")
@@ -61,8 +96,8 @@ def late_write(t):
     with open(main.image, "rb") as image:
         image.seek(WRITE * SECTOR)
         equal_bytes(image.read(COUNT * SECTOR), first, "on main, where the late write landed last")
-    device = dm.start("fuse")
-    equal_bytes(support.read_sectors(device, WRITE, COUNT), second, "after a restart")
+    user = USERS[kind](dm.start(kind))
+    equal_bytes(user.read(WRITE), second, "after a restart")
     dm.stop()
 
 
