@@ -157,7 +157,7 @@ TEST_F(RelayTest, RequestsOfOneConnectionRunAtTheSameTime) {
     faults.delay = std::chrono::milliseconds(200);
   });
   std::vector<std::thread> threads;
-  for (unsigned i = 0; i < 4; ++i) {
+  for (std::uint64_t i = 0; i < 4; ++i) {
     threads.emplace_back([&connection, i] {
       std::vector<std::byte> data(4096);
       EXPECT_EQ(connection->read(i * 4096, data), 0);
