@@ -38,6 +38,8 @@ class Exports {
   // After a stop that succeeded: the error, if data that a user had written was lost on its way to
   // the engine. Empty if all of it arrived.
   [[nodiscard]] virtual std::optional<Error> unsaved() const { return std::nullopt; }
+  // What of them does not work now, and why, in words; empty: all do.
+  [[nodiscard]] virtual std::string trouble() const { return {}; }
   // True once nothing is served any more although stop() was not called.
   [[nodiscard]] virtual bool ended() const = 0;
 };

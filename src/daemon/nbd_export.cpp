@@ -87,8 +87,19 @@ void NbdExport::end() {
   thread_.join();
 }
 
+std::string NbdExport::trouble() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return trouble_;
+}
+
+void NbdExport::note_trouble(std::string trouble) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  trouble_ = std::move(trouble);
+}
+
 void NbdExport::note_serving() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  trouble_.clear();
   if (first_) {
     log(Severity::info, "nbdkit serves again");
     return;
@@ -117,6 +128,7 @@ void NbdExport::supervise() {
   while (!is_ending_.load()) {
     const auto begun = steady_clock::now();
     const std::string how = run_nbdkit();
+    note_trouble(fmt::format("nbdkit {}, and is started again", how));
     // A write that was under way must not come after one that its client sends to the next nbdkit.
     relay_.end();
     if (is_ending_.load() || fail_start(how)) break;

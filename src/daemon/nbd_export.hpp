@@ -47,6 +47,8 @@ class NbdExport {
   NbdExport& operator=(const NbdExport&) = delete;
 
   [[nodiscard]] control::ExportReport report() const { return {"nbd", uri_, uri_}; }
+  // Why no client is served now, in words; empty: they are. Any thread.
+  [[nodiscard]] std::string trouble() const;
   // Lets no client in from here on. Fails with device_in_use, naming those who are connected, and
   // changes nothing then.
   Result<void> close();
@@ -64,6 +66,7 @@ class NbdExport {
   std::string run_nbdkit();
   void watch(NbdkitProcess& nbdkit, int control);
   void note_serving();
+  void note_trouble(std::string trouble);
   // False if it is not the first one.
   bool fail_start(const std::string& how);
   // False if the export is to end.
@@ -77,8 +80,9 @@ class NbdExport {
   FileDescriptor ending_;   // readable once nbdkit is to be started no more
   std::atomic<bool> is_ending_{false};
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards everything below, but for the thread
   std::condition_variable first_known_;
+  std::string trouble_;
   std::optional<Result<void>> first_;  // what became of the first nbdkit
   std::thread thread_;
 };

@@ -46,7 +46,7 @@ class StopTrigger {
   }
   // Called periodically.
   void check_exports() {
-    if (!set_.cut_off()) return;
+    if (!set_.look_at_exports()) return;
     // The log says it once; the attempts go on.
     const bool is_news = !std::exchange(cut_off_is_known_, true);
     if (is_news)

@@ -61,8 +61,8 @@ class SetDaemon {
   }
   // Readable once the set has been stopped, by whichever call.
   [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
-  // True once nothing is served any more although stop() was not called.
-  [[nodiscard]] bool cut_off() const { return service_->cut_off(); }
+  // As SetService has it.
+  [[nodiscard]] bool look_at_exports() { return service_->look_at_exports(); }
 
  private:
   SetDaemon(control::PidFile pid_file, std::unique_ptr<SetService> service);

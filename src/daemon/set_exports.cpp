@@ -30,6 +30,9 @@ class SetExports final : public Exports {
   [[nodiscard]] std::optional<Error> unsaved() const override {
     return local_ ? local_->unsaved() : std::nullopt;
   }
+  [[nodiscard]] std::string trouble() const override {
+    return nbd_ ? nbd_->trouble() : std::string();
+  }
   // NBD goes on without a device that was cut off.
   [[nodiscard]] bool ended() const override { return !nbd_ && local_->ended(); }
 

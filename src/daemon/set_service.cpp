@@ -201,8 +201,9 @@ Result<void> SetService::stop(ConnectedClients clients) {
   return outcome_;
 }
 
-bool SetService::cut_off() const {
+bool SetService::look_at_exports() {
   const std::shared_lock lock(mutex_);
+  if (!stopped_) set_->note_export_trouble(exports_->trouble());
   return !stopped_ && exports_->ended();
 }
 

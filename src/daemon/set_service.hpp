@@ -31,8 +31,9 @@ class SetService {
   Result<void> stop(ConnectedClients clients);
   // Readable once stopped.
   [[nodiscard]] int stopped_fd() const { return stopped_fd_.get(); }
-  // True once nothing is served any more although stop() was not called.
-  [[nodiscard]] bool cut_off() const;
+  // Tells the set what of its exports does not work: call it every second. True once nothing is
+  // served any more although stop() was not called.
+  [[nodiscard]] bool look_at_exports();
   // The report for the process that started the set.
   [[nodiscard]] control::StartReport start_report() const;
 

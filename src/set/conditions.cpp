@@ -67,6 +67,7 @@ void add_damage(Collector& out, const Observations& seen) {
     damage.push_back(fmt::format("{} request{} given up, and a device has not answered", overdue,
                                  overdue == 1 ? " was" : "s were"));
   }
+  if (!seen.export_trouble.empty()) damage.push_back(seen.export_trouble);
   if (seen.copies.good < seen.copies.total) {
     damage.push_back(fmt::format("{} of {} metadata copies do not hold the latest commit",
                                  seen.copies.total - seen.copies.good, seen.copies.total));

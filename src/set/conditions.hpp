@@ -53,6 +53,8 @@ struct Observations {
   remap::Conditions engine;
   remap::TableCounts table;
   metadata::CopyCount copies;
+  std::string
+      export_trouble;  // a way in which it is offered does not work now, and why; else empty
 };
 
 // All conditions that hold, sorted, none twice; empty for a healthy set that runs. Pure.

@@ -170,8 +170,18 @@ Status RunningSet::status() const {
     conditions.read_only = true;
     if (conditions.read_only_reason.empty()) conditions.read_only_reason = "started read-only";
   }
-  judge(out, conditions, true);
+  HostView host;
+  {
+    const std::lock_guard lock(export_mutex_);
+    host.export_trouble = export_trouble_;
+  }
+  judge(out, conditions, true, host);
   return out;
+}
+
+void RunningSet::note_export_trouble(std::string trouble) {
+  const std::lock_guard lock(export_mutex_);
+  export_trouble_ = std::move(trouble);
 }
 
 Result<Moment> RunningSet::settle() {

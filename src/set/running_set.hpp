@@ -107,6 +107,9 @@ class RunningSet {
   // error, and is not recorded as clean. Call it before stop().
   void note_unsaved(const Error& error) { unsaved_ = error; }
 
+  // Tells the set in words what of its exports does not work now; empty: all do.
+  void note_export_trouble(std::string trouble);
+
   // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails.
   // Of several errors it returns that of the flush, else that of note_unsaved(), else that of the
   // last commit. Afterwards only destruction is allowed, which lets go of the devices.
@@ -155,6 +158,9 @@ class RunningSet {
   std::unique_ptr<DeviceWatch> device_watch_;
   bool stopped_ = false;
   std::optional<Error> unsaved_;
+
+  mutable std::mutex export_mutex_;
+  std::string export_trouble_;
 
   std::mutex copy_mutex_;
   std::optional<VerifiedCopy> copy_;

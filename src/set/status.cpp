@@ -46,11 +46,14 @@ remap::TableCounts count_table(const format::Content& content) {
 }
 
 // The worst condition that concerns the spare.
-std::string_view spare_state_of(const std::vector<ConditionReport>& conditions) {
+std::string_view spare_state_of(const Status& status) {
   constexpr std::array kOfSpare{Condition::spare_away, Condition::spare_refuses,
                                 Condition::spare_full, Condition::degraded, Condition::spare_low};
   for (const Condition one : kOfSpare) {
-    if (std::ranges::find(conditions, one, &ConditionReport::condition) != conditions.end()) {
+    // A set may be degraded for what is no matter of the spare's.
+    if (one == Condition::degraded && status.copies.good == status.copies.total) continue;
+    if (std::ranges::find(status.reports, one, &ConditionReport::condition) !=
+        status.reports.end()) {
       return name_of(one);
     }
   }
@@ -64,8 +67,8 @@ bool Status::needs_attention() const {
 }
 
 void judge(Status& status, const remap::Conditions& engine, bool running, const HostView& host) {
-  status.reports =
-      conditions_of({running, host.death, host.main_absence, engine, status.table, status.copies});
+  status.reports = conditions_of({running, host.death, host.main_absence, engine, status.table,
+                                  status.copies, host.export_trouble});
   status.state = state_of(status.reports);
   status.conditions = {status.state};
   for (const ConditionReport& report : status.reports) {
@@ -75,7 +78,7 @@ void judge(Status& status, const remap::Conditions& engine, bool running, const 
     status.reason += (status.reason.empty() ? "" : "; ") + report.text;
   }
   // No condition tells one spare from another.
-  for (SpareStatus& spare : status.spares) spare.state = spare_state_of(status.reports);
+  for (SpareStatus& spare : status.spares) spare.state = spare_state_of(status);
 }
 
 metadata::CopyCount count_copies(const metadata::Survey& survey) {

@@ -95,9 +95,17 @@ TEST(Status, Promise13_LostSectorsAreNotHealthy) {
   EXPECT_EQ(status.reason, "23 sectors are lost or gone");
 }
 
+TEST(Status, Promise13_AnExportThatDoesNotWorkIsNoMatterOfTheSpare) {
+  Status status = healthy();
+  judge(status, {}, true, {{}, {}, "nbdkit was killed, and is started again"});
+  EXPECT_EQ(status.state, "degraded");
+  EXPECT_EQ(status.reason, "nbdkit was killed, and is started again");
+  EXPECT_EQ(status.spares.front().state, "healthy");
+}
+
 TEST(Status, Promise13_ADeadProcessSaysWhatIsStillMounted) {
   Status status = healthy();
-  judge(status, {}, false, {"process 17 is gone, still mounted on /mnt", {}});
+  judge(status, {}, false, {"process 17 is gone, still mounted on /mnt", {}, {}});
   EXPECT_EQ(status.state, "stopped");
   EXPECT_EQ(status.conditions, (std::vector<std::string>{"stopped", "died"}));
   EXPECT_EQ(status.reason, "process 17 is gone, still mounted on /mnt");

@@ -4,6 +4,7 @@
 nbdkit wait for the next one; an nbdkit that hangs keeps no set from stopping; an nbdkit whose set was
 killed ends, and so the set can be started again at once."""
 
+import contextlib
 import os
 import signal
 import time
@@ -38,6 +39,18 @@ def nbdkit_lost(t):
         support.wait_until(lambda: product.nbdkit_of(pid) not in (None, victim), "nbdkit again")
         waited = time.monotonic() - begun
     check(waited > 0.4, f"waits before it starts the next: {waited}")
+
+    # Promise 13: nobody is left in the dark while there is none.
+    def told():
+        victim = product.nbdkit_of(pid)
+        if victim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        report = dm.status()
+        return report if "nbdkit was killed" in report["reason"] else None
+
+    equal(support.wait_until(told, "status says it", every=0.2)["state"], "degraded", "the state")
+    support.wait_until(lambda: dm.status()["state"] == "healthy", "it is over")
 
     # One that hangs.
     os.kill(product.nbdkit_of(pid), signal.SIGSTOP)
