@@ -49,8 +49,8 @@ struct Status {
 // What this host shows about a set that no process serves. A text is empty if there is nothing to
 // tell.
 struct HostView {
-  std::string death;           // its process ended without a stop
-  std::string main_absence;    // its main is known not to be there
+  std::string death;             // its process ended without a stop
+  std::string main_absence;      // its main is known not to be there
   std::string export_trouble{};  // a way in which it is offered does not work now
 };
 
