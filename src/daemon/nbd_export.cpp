@@ -130,7 +130,7 @@ void NbdExport::supervise() {
     const std::string how = run_nbdkit();
     note_trouble(fmt::format("nbdkit {}, and is started again", how));
     // A write that was under way must not come after one that its client sends to the next nbdkit.
-    relay_.end();
+    relay_.settle();
     if (is_ending_.load() || fail_start(how)) break;
     if (steady_clock::now() - begun >= kServedWell) delay = kFirstDelay;
     log(Severity::error,

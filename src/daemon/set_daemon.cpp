@@ -43,9 +43,15 @@ class StopTrigger {
     if (number == SIGHUP) return;
     log(Severity::info, fmt::format("ending on signal {}", number));
     try_to_stop(ConnectedClients::disconnect, true);
+    // A device that does not answer is no user of the set: it is stopped when it has.
+    waits_for_device_ = set_.waits_for_device();
   }
   // Called periodically.
   void check_exports() {
+    if (waits_for_device_ && !set_.waits_for_device()) {
+      waits_for_device_ = false;
+      try_to_stop(ConnectedClients::disconnect, true);
+    }
     if (!set_.look_at_exports()) return;
     // The log says it once; the attempts go on.
     const bool is_news = !std::exchange(cut_off_is_known_, true);
@@ -75,6 +81,7 @@ class StopTrigger {
   SetDaemon& set_;
   os::EventLoop& loop_;
   bool cut_off_is_known_ = false;
+  bool waits_for_device_ = false;  // to stop, as a signal wanted it
   Result<void> outcome_;
 };
 

@@ -61,7 +61,8 @@ class SetDaemon {
   }
   // Readable once the set has been stopped, by whichever call.
   [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
-  // As SetService has it.
+  // As SetService has them.
+  [[nodiscard]] bool waits_for_device() const { return service_->waits_for_device(); }
   [[nodiscard]] bool look_at_exports() { return service_->look_at_exports(); }
 
  private:

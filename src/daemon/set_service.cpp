@@ -201,6 +201,11 @@ Result<void> SetService::stop(ConnectedClients clients) {
   return outcome_;
 }
 
+bool SetService::waits_for_device() const {
+  const std::shared_lock lock(mutex_);
+  return !stopped_ && set_->admin().conditions().overdue > 0;
+}
+
 bool SetService::look_at_exports() {
   const std::shared_lock lock(mutex_);
   if (!stopped_) set_->note_export_trouble(exports_->trouble());

@@ -34,6 +34,8 @@ class SetService {
   // Tells the set what of its exports does not work: call it every second. True once nothing is
   // served any more although stop() was not called.
   [[nodiscard]] bool look_at_exports();
+  // Requests were given up, and a device still has them: a stop is refused until it has answered.
+  [[nodiscard]] bool waits_for_device() const;
   // The report for the process that started the set.
   [[nodiscard]] control::StartReport start_report() const;
 

@@ -88,11 +88,12 @@ int ByteDisk::write_blocks(std::uint64_t offset, std::span<const std::byte> data
   return upward(disk_.write(sector_at(offset), data, fua, timer));
 }
 
-int ByteDisk::discard(std::uint64_t offset, std::uint64_t length) {
+int ByteDisk::discard(std::uint64_t offset, std::uint64_t length, remap::RequestTimer* timer) {
   const std::uint64_t first = align_up(offset, unit_bytes_);
   const std::uint64_t end = align_down(offset + length, unit_bytes_);
   if (first >= end) return 0;
-  const auto status = disk_.discard({sector_at(first), SectorCount::from_bytes(end - first)});
+  const auto status =
+      disk_.discard({sector_at(first), SectorCount::from_bytes(end - first)}, timer);
   return status.ok() || status.error == EOPNOTSUPP ? 0 : EIO;
 }
 
@@ -167,8 +168,8 @@ SectorRange ByteDisk::blocks_of(std::uint64_t offset, std::uint64_t length) cons
   return {sector_at(first), SectorCount::from_bytes(align_up(end, unit_bytes_) - first)};
 }
 
-int ByteDisk::flush_for(remap::FlushHeard& heard) {
-  return upward(disk_.flush_for(heard));
+int ByteDisk::flush_for(remap::FlushHeard& heard, remap::RequestTimer* timer) {
+  return upward(disk_.flush_for(heard, timer));
 }
 
 }  // namespace dmremap::frontend

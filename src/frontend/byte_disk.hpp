@@ -67,7 +67,7 @@ class ByteDisk {
   [[nodiscard]] SectorRange blocks_of(std::uint64_t offset, std::uint64_t length) const;
   // Like that of remap::Disk. `heard` is the record of the caller of the failed flushes that were
   // reported to it.
-  int flush_for(remap::FlushHeard& heard);
+  int flush_for(remap::FlushHeard& heard, remap::RequestTimer* timer = nullptr);
   void begin_hearing(remap::FlushHeard& heard) const { disk_.begin_hearing(heard); }
 
   // Whole logical blocks of the disk, of any length, without a Scratch. Each returns an errno.
@@ -78,7 +78,7 @@ class ByteDisk {
   int write_blocks(std::uint64_t offset, std::span<const std::byte> data, bool fua,
                    remap::RequestTimer* timer = nullptr);
   // Discards the blocks that lie whole in the range. No error if the disk cannot discard.
-  int discard(std::uint64_t offset, std::uint64_t length);
+  int discard(std::uint64_t offset, std::uint64_t length, remap::RequestTimer* timer = nullptr);
 
  private:
   WriteOutcome write_unaligned(std::uint64_t offset, std::span<const std::byte> data, bool fua,

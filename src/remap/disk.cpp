@@ -14,11 +14,15 @@ io::IoStatus run(Disk& disk, const Request& request) {
     case Request::Kind::zeroes:
       return disk.write_zeroes(request.range, request.timer);
     case Request::Kind::discard:
-      return disk.discard(request.range);
+      return disk.discard(request.range, request.timer);
     case Request::Kind::flush:
       break;
   }
-  return request.heard != nullptr ? disk.flush_for(*request.heard) : disk.flush();
+  if (request.heard != nullptr) return disk.flush_for(*request.heard, request.timer);
+  if (request.timer == nullptr) return disk.flush();
+  FlushHeard shared;
+  disk.begin_hearing(shared);
+  return disk.flush_for(shared, request.timer);
 }
 
 io::IoStatus issue(const DirectRequest& direct) {

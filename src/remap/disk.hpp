@@ -118,11 +118,14 @@ class Disk {
                              RequestTimer* timer = nullptr) = 0;
   virtual io::IoStatus write_zeroes(SectorRange range, RequestTimer* timer = nullptr) = 0;
   // Never changes the state of a lost, gone or remapped sector.
-  virtual io::IoStatus discard(SectorRange range) = 0;
+  virtual io::IoStatus discard(SectorRange range, RequestTimer* timer = nullptr) = 0;
   // Main's and the spare's caches. Of all who call this one is told of a failure.
   virtual io::IoStatus flush() = 0;
   // As flush, for users that are told apart: each hears once of a failure, whoever was told of it.
-  virtual io::IoStatus flush_for(FlushHeard& /*heard*/) { return flush(); }
+  // With a timer: one that was given up has told nobody of what became of it.
+  virtual io::IoStatus flush_for(FlushHeard& /*heard*/, RequestTimer* /*timer*/ = nullptr) {
+    return flush();
+  }
   // For a user who comes now: has heard of what others have been told.
   virtual void begin_hearing(FlushHeard& /*heard*/) const {}
 

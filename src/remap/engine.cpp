@@ -86,16 +86,16 @@ class RunningEngine final : public Engine {
     if (!fits(range.first, range.count.bytes())) return {EINVAL};
     return range.empty() ? io::kIoOk : write_.write_zeroes(range, timer);
   }
-  io::IoStatus discard(SectorRange range) override {
+  io::IoStatus discard(SectorRange range, RequestTimer* timer) override {
     if (!fits(range.first, range.count.bytes())) return {EINVAL};
-    return range.empty() ? io::kIoOk : write_.discard(range);
+    return range.empty() ? io::kIoOk : write_.discard(range, timer);
   }
   io::IoStatus flush() override {
     // Without a store nothing was written: there is nothing to make durable.
     return remapper_ ? flush_.flush() : io::kIoOk;
   }
-  io::IoStatus flush_for(FlushHeard& heard) override {
-    return remapper_ ? flush_.flush_for(heard) : io::kIoOk;
+  io::IoStatus flush_for(FlushHeard& heard, RequestTimer* timer) override {
+    return remapper_ ? flush_.flush_for(heard, timer) : io::kIoOk;
   }
   void begin_hearing(FlushHeard& heard) const override { flush_.begin_hearing(heard); }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A spare that fails in places: it has the same right to bad sectors as main (promises 2 and 4).
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "rig/engine_rig.hpp"
 
@@ -322,6 +325,43 @@ TEST(FullTable, Promise1_AGoneSectorIsRecordedBeforeALostOne) {
   EXPECT_EQ(rig.table().lost, 8U);
   EXPECT_EQ(rig.read(800, 8), -EIO) << "for as long as the set runs";
   rig.stop();
+}
+
+// The second of two writes to one place finds the first one's place, in the same change: it must
+// not be told that all is well if that change comes to nothing.
+TEST(SpareChange, Promise3_WritesThatShareAPlaceShareItsFate) {
+  Rig rig;
+  rig.start();
+  const std::vector<SectorRange> metadata = rig.metadata_areas();
+  std::atomic<bool> go_on{false};
+  std::atomic<int> data_writes{0};
+  std::atomic<bool> fail_flush{false};
+  rig.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::flush) return {fail_flush && data_writes > 1 ? EIO : 0};
+    const bool is_data = std::ranges::none_of(
+        metadata, [&](const SectorRange& area) { return area.overlaps(request.range); });
+    if (request.kind != sim::Request::Kind::write || !is_data) return {};
+    ++data_writes;
+    while (!go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return {};
+  });
+  rig.main.fail_writes({{4'096}, {8}}, ENODATA);
+  rig.main.fail_writes({{8'192}, {8}}, ENODATA);
+  std::thread before([&] { (void)rig.write(8'192, 8, 3); });
+  EXPECT_TRUE(soon([&] { return data_writes > 0; }));
+  std::array<int, 2> errors{};
+  std::thread first([&] { errors[0] = rig.write(4'096, 8, 66); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::thread second([&] { errors[1] = rig.write(4'096, 8, 77); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  fail_flush = true;
+  go_on = true;
+  before.join();
+  first.join();
+  second.join();
+  const int now = rig.read(4'096, 8);
+  EXPECT_TRUE(errors[1] != 0 || now == 77) << errors[1] << ", reads " << now;
+  EXPECT_TRUE(errors[0] != 0 || now == 66 || errors[1] == 0) << errors[0] << ", reads " << now;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "table/known_bad.hpp"
 
 namespace dmremap::table {
 
@@ -61,6 +62,7 @@ std::uint64_t LiveTable::publish(const Table& table, std::span<const SectorRange
     for (const SectorRange& range : changed) regions_.set(range);
     Snapshot next = snapshots_.current();
     next.table = table;
+    if (!next.overdue.empty()) note_moved(next, changed);
     epoch = publish_locked(std::move(next));
     for (const SectorRange& range : changed) clear_unused_locked(range);
   }
@@ -156,18 +158,36 @@ void LiveTable::add_overdue(SectorRange range) {
   const std::lock_guard lock(mutex_);
   regions_.set(range);
   Snapshot next = snapshots_.current();
-  next.overdue.push_back(range);
+  next.overdue.push_back({range, {}});
   publish_locked(std::move(next));
 }
 
 void LiveTable::remove_overdue(SectorRange range) {
   const std::lock_guard lock(mutex_);
   Snapshot next = snapshots_.current();
-  const auto one = std::ranges::find(next.overdue, range);
+  const auto one = std::ranges::find(next.overdue, range, &OverdueWrite::range);
   DMREMAP_ASSERT(one != next.overdue.end());
   next.overdue.erase(one);
   publish_locked(std::move(next));
   clear_unused_locked(range);
+}
+
+// A late write reaches the place that its request looked up, or main. The remapper takes nothing of
+// it any more, and a freed place is given to nobody while its request is pinned.
+void LiveTable::note_moved(Snapshot& next, std::span<const SectorRange> changed) {
+  for (OverdueWrite& write : next.overdue) {
+    for (const SectorRange& range : changed) {
+      for (const Piece& piece : next.table.pieces(range.intersect(write.range))) {
+        if (piece.state == format::State::remapped) write.moved.push_back(piece.main);
+      }
+    }
+    write.moved = joined(std::move(write.moved));
+  }
+}
+
+bool LiveTable::is_in_reach(SectorRange range) const {
+  const std::lock_guard lock(mutex_);
+  return snapshots_.current().is_in_reach(range);
 }
 
 bool LiveTable::is_overdue(SectorRange range) const {

@@ -138,8 +138,10 @@ class LiveTable {
   // request that pins itself later sees it.
   void add_overdue(SectorRange range);
   void remove_overdue(SectorRange range);
-  // Is a write of a part of `range` overdue? Without a pin.
+  // Is a write of a part of `range` overdue, and may one land where a part of it lies now? Without
+  // a pin.
   [[nodiscard]] bool is_overdue(SectorRange range) const;
+  [[nodiscard]] bool is_in_reach(SectorRange range) const;
 
   // The requests of this process.
   [[nodiscard]] const Pins& pins() const { return pins_; }
@@ -152,6 +154,8 @@ class LiveTable {
  private:
   std::uint64_t publish_locked(Snapshot next);
   void clear_unused_locked(SectorRange range);
+  // What `next` binds to the spare in `changed` is out of the reach of what is overdue there.
+  static void note_moved(Snapshot& next, std::span<const SectorRange> changed);
   void release(const std::vector<SectorRange>& ranges);
   void release(const std::shared_ptr<WatchRecord>& watched);
 

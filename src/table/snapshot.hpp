@@ -32,6 +32,23 @@ struct WatchRecord {
   std::atomic<bool> written{false};
 };
 
+// A write that a device still has although its caller was told that it failed
+// (remap/request/request_timer.hpp). It may land after all that is written in its range now, so
+// nothing is written in place there, neither on main nor on the spare.
+struct OverdueWrite {
+  SectorRange range;  // of main
+  // The parts of it that were bound to other places on the spare since, where it cannot land.
+  // Sorted, disjoint, and apart from each other.
+  std::vector<SectorRange> moved;
+
+  [[nodiscard]] bool reaches(SectorRange sectors) const {
+    const SectorRange there = range.intersect(sectors);
+    return !there.empty() && std::ranges::none_of(moved, [there](const SectorRange& part) {
+      return part.contains(there);
+    });
+  }
+};
+
 // Immutable once published, but for what requests note in it.
 struct Snapshot {
   Table table;
@@ -39,10 +56,7 @@ struct Snapshot {
   // one wait.
   std::vector<SectorRange> holds;
   std::vector<std::shared_ptr<WatchRecord>> watches;
-  // Ranges of main with a write that a device still has although its caller was told that it
-  // failed (remap/request/request_timer.hpp): it may land after all that is written there now. So
-  // nothing is written in place there, neither on main nor on the spare.
-  std::vector<SectorRange> overdue;
+  std::vector<OverdueWrite> overdue;
 
   [[nodiscard]] bool held(SectorRange range) const {
     for (const SectorRange& hold : holds) {
@@ -57,8 +71,13 @@ struct Snapshot {
     return false;
   }
   [[nodiscard]] bool is_overdue(SectorRange range) const {
+    return std::ranges::any_of(
+        overdue, [range](const OverdueWrite& write) { return write.range.overlaps(range); });
+  }
+  // May an overdue write land where a part of `range` lies now?
+  [[nodiscard]] bool is_in_reach(SectorRange range) const {
     return std::ranges::any_of(overdue,
-                               [range](const SectorRange& write) { return write.overlaps(range); });
+                               [range](const OverdueWrite& write) { return write.reaches(range); });
   }
   // Of a pinned request that is about to write, zero or discard.
   void note_write(SectorRange range) const {

@@ -105,10 +105,13 @@ class RamDisk : public remap::Disk {
     return io::kIoOk;
   }
 
-  io::IoStatus discard(SectorRange /*range*/) override { return io::kIoOk; }
+  io::IoStatus discard(SectorRange /*range*/, remap::RequestTimer* /*timer*/) override {
+    return io::kIoOk;
+  }
   io::IoStatus flush() override { return flush_for(shared_); }
   // As the real engine: each account hears of every failure since it began, once.
-  io::IoStatus flush_for(remap::FlushHeard& heard) override {
+  io::IoStatus flush_for(remap::FlushHeard& heard,
+                         remap::RequestTimer* /*timer*/ = nullptr) override {
     flushes_.fetch_add(1);
     const std::shared_lock<std::shared_mutex> lock(mutex_);
     if (faults_.flush_error != 0) failed_flushes_.fetch_add(1);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -206,8 +207,8 @@ void FuseFrontend::serve() {
 }
 
 void FuseFrontend::add_thread_locked() {
-  ++running_;
   threads_.emplace_back([this] { serve(); });
+  ++running_;  // it waits for the lock before it looks
 }
 
 // One thread is always on standby: whoever takes its place makes the next, so that nothing has to
@@ -219,7 +220,13 @@ bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
   --standby_;
   if (over()) return false;
   serving_.fetch_add(1);
-  if (standby_ == 0 && serving_.load() > wanted_ && running_ < kMostThreads) add_thread_locked();
+  if (standby_ == 0 && serving_.load() > wanted_ && running_ < kMostThreads) {
+    try {
+      add_thread_locked();
+    } catch (const std::exception& error) {
+      log(Severity::warning, fmt::format("no more threads to serve {}: {}", path(), error.what()));
+    }
+  }
   return true;
 }
 

@@ -229,7 +229,8 @@ void write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, std::size
 void fsync(fuse_req_t request, fuse_ino_t /*inode*/, int /*data_only*/, fuse_file_info* file) {
   FuseFile& disk_file = file_of(request);
   TimedReply reply(request, {});
-  const int error = guarded<int>([&] { return disk_file.disk.flush_for(heard_by(*file)); }, EIO);
+  const int error =
+      guarded<int>([&] { return disk_file.disk.flush_for(heard_by(*file), reply.timer()); }, EIO);
   if (reply.mine()) fuse_reply_err(request, error);
 }
 

@@ -99,9 +99,10 @@ int NbdDisk::write_parts(std::uint64_t offset, std::span<const std::byte> data, 
   return 0;
 }
 
-int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard) {
-  if (const int error = disk_.discard(offset, length); error != 0) return error;
-  return fua ? flush(heard) : 0;
+int NbdDisk::trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard,
+                  remap::RequestTimer* timer) {
+  if (const int error = disk_.discard(offset, length, timer); error != 0) return error;
+  return fua ? flush(heard, timer) : 0;
 }
 
 int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted,
@@ -115,7 +116,7 @@ int NbdDisk::zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted
     error = disk_.write_zeroes(offset, length, lease.scratch(), timer);
   }
   if (error != 0) return error;
-  return wanted.fua ? flush(heard) : 0;
+  return wanted.fua ? flush(heard, timer) : 0;
 }
 
 }  // namespace dmremap::nbd

@@ -64,8 +64,11 @@ class NbdDisk {
   // `heard` belongs to the connection: the clients of several connections are told apart, and each
   // is told of a flush that failed.
   void connect(remap::FlushHeard& heard) const { disk_.begin_hearing(heard); }
-  int flush(remap::FlushHeard& heard) { return disk_.flush_for(heard); }
-  int trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard);
+  int flush(remap::FlushHeard& heard, remap::RequestTimer* timer = nullptr) {
+    return disk_.flush_for(heard, timer);
+  }
+  int trim(std::uint64_t offset, std::uint64_t length, bool fua, remap::FlushHeard& heard,
+           remap::RequestTimer* timer = nullptr);
   // Fails with EOPNOTSUPP over a lost or gone sector, without may_trim (a plain write keeps the
   // range allocated), and if it is asked to be fast and would not be.
   int zero(std::uint64_t offset, std::uint64_t length, ZeroOptions wanted, remap::FlushHeard& heard,

@@ -113,7 +113,11 @@ std::unique_ptr<RelayClient::Link> RelayConnection::take() {
       return link;
     }
     if (!may_have_more_) {
-      if (links_ == 0) return nullptr;
+      if (links_ == 0) {
+        // The next request asks again: links that a device kept may be free by then.
+        may_have_more_ = true;
+        return nullptr;
+      }
       given_back_.wait(lock, [this] { return !free_.empty() || links_ == 0 || may_have_more_; });
       continue;
     }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <span>
 #include <utility>
@@ -31,6 +32,7 @@ struct RelayServer::Link {
   FileDescriptor socket;
   os::SharedMemory memory;
   std::thread thread;
+  std::atomic<bool> spent{false};  // its request was answered for the device
   std::atomic<bool> ended{false};
 };
 
@@ -39,12 +41,16 @@ namespace {
 // Tells the other side of a link, at the deadline, that its request failed.
 class LateAnswer final : public remap::Completion {
  public:
-  explicit LateAnswer(int socket) : socket_(socket) {}
-  void expire() override { (void)os::send_message(socket_, RelayAnswer{.error = EIO, .spent = 1}); }
+  LateAnswer(int socket, std::atomic<bool>& spent) : socket_(socket), spent_(spent) {}
+  void expire() override {
+    (void)os::send_message(socket_, RelayAnswer{.error = EIO, .spent = 1});
+    spent_.store(true);
+  }
   void complete(io::IoStatus /*status*/) override {}
 
  private:
   int socket_;
+  std::atomic<bool>& spent_;
 };
 
 bool changes(const RelayRequest& request) {
@@ -150,7 +156,7 @@ ControlAnswer RelayServer::open_link(std::shared_ptr<Connection> connection, Pas
 
 void RelayServer::serve(Link& link) {
   RelayRequest request;
-  LateAnswer late(link.socket.get());
+  LateAnswer late(link.socket.get(), link.spent);
   remap::RequestTimer timer(disk_.engine());
   while (os::receive_message(link.socket.get(), request)) {
     RelayAnswer answer{.error = EIO};
@@ -193,9 +199,9 @@ int RelayServer::perform(const RelayRequest& request, Link& link, remap::Request
     case Operation::write:
       return disk_.write(request.offset, data, fua, &timer);
     case Operation::flush:
-      return disk_.flush(heard);
+      return disk_.flush(heard, &timer);
     case Operation::trim:
-      return disk_.trim(request.offset, request.length, fua, heard);
+      return disk_.trim(request.offset, request.length, fua, heard, &timer);
     case Operation::zero:
       return disk_.zero(request.offset, request.length,
                         {.may_trim = (request.flags & RelayRequest::kMayTrim) != 0,
@@ -216,6 +222,18 @@ void RelayServer::forget_ended_links() {
     link = links_.erase(link);
   }
   std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+// A request that was given up is overdue: what comes later goes round it.
+void RelayServer::settle() {
+  for (const Link& link : links_) ::shutdown(link.socket.get(), SHUT_RDWR);
+  for (const Link& link : links_) {
+    // It is polled for: nothing has to be quick here.
+    while (!link.ended.load() && !link.spent.load()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  forget_ended_links();
 }
 
 void RelayServer::end() {

@@ -52,7 +52,10 @@ class RelayServer {
   [[nodiscard]] bool has_greeted() const { return has_greeted_; }
   // For a new nbdkit. Links of the one before end by themselves.
   void expect_hello() { has_greeted_ = false; }
-  // Ends all links, and waits for the requests that they are doing.
+  // Ends all links, and waits until each of their requests is done or was given up at its deadline:
+  // nothing of them can come after what is written from then on.
+  void settle();
+  // The same, and waits for the devices too.
   void end();
 
  private:

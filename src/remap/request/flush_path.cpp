@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "remap/request/request_timer.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
@@ -15,7 +17,7 @@ io::IoStatus FlushPath::flush() {
   // Read before waiting: two users that call at once are both told of a failure meanwhile.
   FlushHeard shared;
   begin_hearing(shared);
-  return flush_for(shared);
+  return flush_for(shared, nullptr);
 }
 
 void FlushPath::begin_hearing(FlushHeard& heard) const {
@@ -25,7 +27,7 @@ void FlushPath::begin_hearing(FlushHeard& heard) const {
   }
 }
 
-io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
+io::IoStatus FlushPath::flush_for(FlushHeard& heard, RequestTimer* timer) {
   path_.flushes.fetch_add(1, std::memory_order_relaxed);
   SparePool::Marks spares_heard{};
   std::ranges::transform(heard.spares, spares_heard.begin(),
@@ -37,6 +39,9 @@ io::IoStatus FlushPath::flush_for(FlushHeard& heard) {
     const std::size_t i = position_of(spare.index);
     flushes.at(i) = spare.flush_for_user(spares_heard.at(i));
   }
+  // Who was told at the deadline that it failed knows nothing of what it came to, and what was
+  // written since may be lost with it: the next flush says so. `heard` may be no more, too.
+  if (timer != nullptr && !timer->claim()) return {ETIMEDOUT};
   // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
   io::IoStatus status = main.status;
   if (!main.status.ok()) path_.main_gate.told(main.failures, heard.main);

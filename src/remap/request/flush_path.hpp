@@ -18,7 +18,7 @@ class FlushPath {
 
   // As Engine's.
   io::IoStatus flush();
-  io::IoStatus flush_for(FlushHeard& heard);
+  io::IoStatus flush_for(FlushHeard& heard, RequestTimer* timer);
   void begin_hearing(FlushHeard& heard) const;
 
  private:

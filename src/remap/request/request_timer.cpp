@@ -34,6 +34,11 @@ bool RequestTimer::claim() {
   return (state & kPhase) == kClaimed;
 }
 
+bool RequestTimer::renew() {
+  std::uint64_t state = state_.load();
+  return (state & kPhase) == kRunning && state_.compare_exchange_strong(state, state + kPhase + 1);
+}
+
 RequestTimeouts::RequestTimeouts(DataPath& path)
     : path_(path), mutex_(path.scheduling), wake_(path.scheduling) {
   thread_ = Thread(path_.scheduling, [this] { loop(); });
@@ -65,13 +70,22 @@ void RequestTimeouts::remove(RequestTimer& timer) {
 
 void RequestTimeouts::loop() {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kInterval, [this] { return stopping_; })) look_locked();
+  while (!wake_.wait_for(lock, kInterval, [this] { return stopping_; })) {
+    const std::optional<SectorRange> first = look_locked();
+    if (!first) continue;
+    // A device that hangs lets many expire at once, and one event says it. Without the lock, for
+    // whoever takes the event may wait for a log.
+    lock.unlock();
+    path_.emit(format::EventKind::degraded, Severity::warning, *first, ETIMEDOUT,
+               first->empty() ? "given up, not yet answered" : "write given up, not yet answered");
+    lock.lock();
+  }
 }
 
-void RequestTimeouts::look_locked() {
+std::optional<SectorRange> RequestTimeouts::look_locked() {
   // Without the time in which the process stood still: it took nothing from a deadline.
   const std::uint64_t now_ns = path_.clock.monotonic_ns();
-  bool told = false;
+  std::optional<SectorRange> first;
   for (RequestTimer* timer : timers_) {
     const std::uint64_t state = timer->state_.load();
     if ((state & RequestTimer::kPhase) != RequestTimer::kRunning) continue;
@@ -79,25 +93,22 @@ void RequestTimeouts::look_locked() {
       timer->seen_state_ = state;
       timer->seen_ns_ = now_ns;
     } else if (now_ns - timer->seen_ns_ >= path_.request_deadline_ns) {
-      expire_locked(*timer, told);
+      if (expire_locked(*timer) && !first) first = timer->changed_;
     }
   }
+  return first;
 }
 
 // The order matters. First nobody else can claim the request; then later writes go elsewhere; only
 // then its caller is told, and may send them.
-void RequestTimeouts::expire_locked(RequestTimer& timer, bool& told) {
+bool RequestTimeouts::expire_locked(RequestTimer& timer) {
   std::uint64_t state = timer.seen_state_;
   const std::uint64_t expired = (state & ~RequestTimer::kPhase) | RequestTimer::kExpired;
-  if (!timer.state_.compare_exchange_strong(state, expired)) return;
+  if (!timer.state_.compare_exchange_strong(state, expired)) return false;
   overdue_.fetch_add(1);
   if (!timer.changed_.empty()) path_.live.add_overdue(timer.changed_);
   timer.caller_->expire();
-  // A device that hangs lets many expire at once. One event says it.
-  if (std::exchange(told, true)) return;
-  path_.emit(
-      format::EventKind::degraded, Severity::warning, timer.changed_, ETIMEDOUT,
-      timer.changed_.empty() ? "given up, not yet answered" : "write given up, not yet answered");
+  return true;
 }
 
 void RequestTimeouts::end(RequestTimer& timer) {

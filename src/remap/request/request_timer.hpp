@@ -20,6 +20,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/scheduling.hpp"
@@ -49,6 +50,9 @@ class RequestTimer {
   // answer is yours, and expire() will not come. False: it has come, and has returned. A second
   // call gives the same answer.
   [[nodiscard]] bool claim();
+  // A part of a long request is done: its deadline is that of the next part from now on. False: its
+  // caller was told that it failed.
+  [[nodiscard]] bool renew();
   // Its caller was told that it failed. For steps of the request that must not be taken then.
   [[nodiscard]] bool expired() const { return (state_.load() & kPhase) == kExpired; }
 
@@ -97,8 +101,9 @@ class RequestTimeouts {
 
  private:
   void loop();
-  void look_locked();
-  void expire_locked(RequestTimer& timer, bool& told);
+  // What the first of those that expired now would have changed; nothing: none has.
+  std::optional<SectorRange> look_locked();
+  bool expire_locked(RequestTimer& timer);
 
   DataPath& path_;
   Mutex mutex_;

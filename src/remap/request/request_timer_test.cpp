@@ -275,5 +275,93 @@ TEST_F(RequestTimerTest, Promise1_ARequestThatIsBegunAndFinishedLateIsNotRemappe
   EXPECT_EQ(rig.read(4'096, 8), 77);
 }
 
+// Healing waits for others who hold its sectors, and its write may be given up meanwhile.
+TEST_F(RequestTimerTest, Promise1_AWriteThatIsGivenUpBeforeItHealsDoesNotReplaceALaterOne) {
+  const SectorRange theirs{{4'104}, {8}};
+  ASSERT_TRUE(rig.engine->relocate(theirs));
+  const std::vector<SectorRange> metadata = rig.metadata_areas();
+  std::atomic<bool> full{true};
+  std::atomic<bool> refuse{false};
+  std::atomic<int> tries{0};
+  rig.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    const bool is_data = std::ranges::none_of(
+        metadata, [&](const SectorRange& area) { return area.overlaps(request.range); });
+    if (request.kind != Kind::write || !full || !is_data) return {};
+    // The first is the write in place, the second the remapper's.
+    if (++tries == 2) {
+      while (!refuse) std::this_thread::sleep_for(milliseconds(1));
+    }
+    return {ENOSPC};
+  });
+  rig.main.fail_writes(kSlow, ENODATA);
+  std::atomic<bool> unremap_writes{false};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != Kind::write || !request.range.overlaps(theirs)) return {};
+    unremap_writes = true;
+    while (!main_answers) std::this_thread::sleep_for(milliseconds(1));
+    return {};
+  });
+  Served& late = serve(Request::Kind::write, {{4'096}, {16}});
+  EXPECT_TRUE(soon([&] { return tries == 2; }));
+  std::thread holder([&] { (void)rig.engine->unremap(theirs); });
+  std::this_thread::sleep_for(milliseconds(200));  // it holds its range, and drains the write
+  refuse = true;
+  EXPECT_TRUE(soon([&] { return unremap_writes.load(); }));
+  EXPECT_TRUE(soon([&] { return late.answer() == ETIMEDOUT; }));
+  full = false;
+  EXPECT_EQ(rig.write(4'096, 8, 77), 0);
+  let_answer(late);
+  holder.join();
+  EXPECT_EQ(rig.read(4'096, 8), 77);
+}
+
+// A write that waits for a holder, and comes to the place to which a later one has moved.
+TEST_F(RequestTimerTest, Promise1_AWriteThatIsGivenUpBeforeItBeginsDoesNotReplaceALaterOne) {
+  hang(Kind::write);
+  Served& late = overdue_write();
+  EXPECT_EQ(rig.write(4'096, 8, 77), 0);
+  RequestTimer timer(*rig.engine);
+  struct Caller final : Completion {
+    void complete(io::IoStatus /*status*/) override {}
+    void expire() override { expired = true; }
+    std::atomic<bool> expired{false};
+  } caller;
+  timer.begin(kSlow, caller);
+  EXPECT_TRUE(soon([&] { return caller.expired.load(); }));
+  EXPECT_EQ(rig.write(4'096, 8, 88), 0);
+  const std::vector<std::byte> data = pattern(8, 66);
+  EXPECT_NE(rig.engine->write(kSlow.first, data, false, &timer).error, 0);
+  EXPECT_FALSE(timer.claim());
+  EXPECT_EQ(rig.read(4'096, 8), 88);
+  let_answer(late);
+}
+
+TEST_F(RequestTimerTest, Promise4_RewritesBesideALateWriteTakeNoMoreOfTheSpare) {
+  hang(Kind::write);
+  Served& late = overdue_write();
+  EXPECT_EQ(rig.write(4'096, 8, 70), 0);
+  const SectorRange place = rig.spare_of(4'096);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(rig.write(4'096, 8, 71 + i), 0);
+  EXPECT_EQ(rig.spare_of(4'096), place);
+  let_answer(late);
+  EXPECT_EQ(rig.read(4'096, 8), 90);
+}
+
+// Of those who were told at the deadline nobody knows what a flush came to, nor what it lost of
+// what was written since.
+TEST_F(RequestTimerTest, Promise3_AFlushThatFailsLateIsToldByTheNextOne) {
+  EXPECT_EQ(rig.write(8'192, 8, 5), 0);
+  FlushHeard heard;
+  rig.engine->begin_hearing(heard);
+  hang(Kind::flush, EIO);
+  Served& late = served.emplace_back(
+      *rig.engine, Request{.kind = Request::Kind::flush, .range = {}, .heard = &heard});
+  EXPECT_TRUE(soon([&] { return late.answer() == ETIMEDOUT; }));
+  EXPECT_EQ(rig.write(16'384, 8, 7), 0);
+  let_answer(late);
+  EXPECT_NE(rig.engine->flush_for(heard).error, 0);
+  EXPECT_EQ(rig.engine->flush_for(heard).error, 0);
+}
+
 }  // namespace
 }  // namespace dmremap::remap

@@ -16,6 +16,13 @@ namespace {
 
 constexpr io::IoStatus kReadOnly{EROFS};
 
+// Zeroing and discarding gigabytes may take a healthy disk longer than a request's deadline, which
+// is that of each step.
+constexpr SectorCount kStep = SectorCount::from_bytes(64 * kMiB);
+SectorParts steps_of(SectorRange range) {
+  return blocks_in(range, kStep);
+}
+
 io::IoStatus status_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::done:
@@ -63,7 +70,7 @@ io::IoStatus WritePath::write_among_bad(table::Pins::Pin& pin, SectorRange range
   const table::Snapshot& now = path_.live.snapshot();
   const table::Stretch first = table::stretch_at(now.table, range.first, range.end());
   // Mostly all of it is on main all the same, and one look at the table is enough.
-  if (now.held(range) || now.is_overdue(range) || first.place != table::Place::main ||
+  if (now.held(range) || now.is_in_reach(range) || first.place != table::Place::main ||
       first.range != range) {
     pin.release();
     return write_anywhere(range, data, false, deadline_ns, timer);
@@ -114,14 +121,17 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
   const SparePool::Marks spare_marks = fua ? path_.spares.marks() : SparePool::Marks{};
   auto pin = pin_unheld(range);
   if (!pin) return kReadOnly;
+  const table::Snapshot& now = path_.live.snapshot();
+  // It may have been given up while it waited. In this order: what it sees now is not the place to
+  // which a later write has moved.
+  if (timer != nullptr && timer->expired()) return {ETIMEDOUT};
   announce_write(*pin, range);
   Remainder remainder;
   remainder.timer = timer;
   io::IoStatus status;
-  const table::Snapshot& now = path_.live.snapshot();
   for (const table::Stretch& stretch : table::stretches(now.table, range)) {
     const auto part = part_of(data, range, stretch.range);
-    status = now.is_overdue(stretch.range)
+    status = now.is_in_reach(stretch.range)
                  ? write_beside_overdue(now, stretch.range, part, deadline_ns, remainder)
                  : write_stretch(stretch, part, deadline_ns, remainder);
     if (!status.ok()) break;
@@ -171,7 +181,7 @@ io::IoStatus WritePath::write_beside_overdue(const table::Snapshot& now, SectorR
   std::vector<SectorRange> overdue;
   std::vector<SectorRange> beside;
   for (const SectorRange unit : blocks_in(range, path_.unit())) {
-    append_run(now.is_overdue(unit) ? overdue : beside, unit);
+    append_run(now.is_in_reach(unit) ? overdue : beside, unit);
   }
   for (const SectorRange& part : overdue) {
     remainder.items.push_back({Item::Kind::store, part, part_of(data, range, part), ETIMEDOUT});
@@ -348,16 +358,22 @@ io::IoStatus WritePath::write_zeroes(SectorRange range, RequestTimer* timer) {
     if (table::any_nowhere(table, range)) return {EOPNOTSUPP};
     announce_write(*pin, range);
     for (const table::Stretch& stretch : table::stretches(table, range)) {
-      bool failed = now.is_overdue(stretch.range);
-      const io::IoStatus status = failed ? io::kIoOk : zero_stretch(stretch, failed);
-      if (!status.ok()) return status;
-      if (failed) append_run(by_hand, stretch.range);
+      for (const SectorRange step : steps_of(stretch.range)) {
+        // Asked after `now` was taken, and before each step: as for a write.
+        if (timer != nullptr && !timer->renew()) return {ETIMEDOUT};
+        bool failed = now.is_in_reach(step);
+        const io::IoStatus status =
+            failed ? io::kIoOk : zero_stretch({step, stretch.place, {}}, failed);
+        if (!status.ok()) return status;
+        if (failed) append_run(by_hand, step);
+      }
     }
   }
   // As writes of zeros, each with its own pin.
   const auto zeroes = path_.zeroes.span();
   for (const SectorRange& run : by_hand) {
     for (const SectorRange part : chunks_of(run, SectorCount::from_bytes(zeroes.size()))) {
+      if (timer != nullptr && !timer->renew()) return {ETIMEDOUT};
       const io::IoStatus status = write(part.first, zeroes.first(part.count.bytes()), false, timer);
       if (!status.ok()) return status;
     }
@@ -365,7 +381,7 @@ io::IoStatus WritePath::write_zeroes(SectorRange range, RequestTimer* timer) {
   return io::kIoOk;
 }
 
-io::IoStatus WritePath::discard(SectorRange range) {
+io::IoStatus WritePath::discard(SectorRange range, RequestTimer* timer) {
   auto pin = pin_unheld(range);
   if (!pin) return kReadOnly;
   announce_write(*pin, range);
@@ -373,8 +389,12 @@ io::IoStatus WritePath::discard(SectorRange range) {
   const table::Snapshot& now = path_.live.snapshot();
   for (const table::Stretch& stretch : table::stretches(now.table, range)) {
     // A discard never changes the state of a lost, gone or remapped sector, and need not be done.
-    if (stretch.place == table::Place::main && !now.is_overdue(stretch.range))
-      status = path_.discard_main(stretch.range);
+    if (stretch.place != table::Place::main) continue;
+    for (const SectorRange step : steps_of(stretch.range)) {
+      if (timer != nullptr && !timer->renew()) return {ETIMEDOUT};
+      if (!now.is_in_reach(step)) status = path_.discard_main(step);
+      if (!status.ok()) break;
+    }
     if (!status.ok()) break;
   }
   // A refused discard loses nothing. Only what says that main is gone is followed up.

@@ -25,7 +25,7 @@ class WritePath {
   // All require ranges of whole units inside main. `timer`: as for Disk.
   io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua, RequestTimer* timer);
   io::IoStatus write_zeroes(SectorRange range, RequestTimer* timer);
-  io::IoStatus discard(SectorRange range);
+  io::IoStatus discard(SectorRange range, RequestTimer* timer);
 
   // The data of a write that main refused with `error`, whoever issued it; `pin` is the request's.
   // A function of its own, so that the clean write pays for nothing that it does not need.

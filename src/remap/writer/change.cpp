@@ -223,7 +223,7 @@ Outcome Change::replace(const Item& item, SectorRange part, SpareAddress spare, 
 // given: then it is replaced. So is one that an overdue write may still reach; it is free again
 // when that has ended, since its request is pinned.
 Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) {
-  if (path_.live.is_overdue(part)) {
+  if (path_.live.is_in_reach(part)) {
     make_good(part);  // bound again at once, or rolled back
     freed_.push_back({spare, part.count});
     return place(item, part);
@@ -232,7 +232,7 @@ Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) 
   const bool failing = path_.spares.failing.any(part);
   if (!failing) {
     const io::IoStatus whole = path_.spares.write(spare, data);
-    if (whole.ok()) return Outcome::done;
+    if (whole.ok()) return note_rewritten({spare, part.count});
     if (const Outcome outcome = refused(spare.index, whole.error); outcome != Outcome::done)
       return outcome;
   }
@@ -241,13 +241,25 @@ Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) 
     int cause = item.cause;
     if (!failing || !path_.spares.failing.any(unit)) {
       const io::IoStatus status = path_.spares.write(place_now, part_of(data, part, unit));
-      if (status.ok()) continue;
+      if (status.ok()) {
+        (void)note_rewritten({place_now, unit.count});
+        continue;
+      }
       if (const Outcome outcome = refused(spare.index, status.error); outcome != Outcome::done)
         return outcome;
       cause = status.error;
     }
     const Outcome outcome = replace(item, unit, place_now, cause);
     if (outcome != Outcome::done) return outcome;
+  }
+  return Outcome::done;
+}
+
+// Data in a place that another job of this very change has bound stands and falls with the change:
+// who brought it must not be told that all is well if the commit fails.
+Outcome Change::note_rewritten(SpareRange place) {
+  if (std::ranges::any_of(allocated_, [&](const SpareRange& one) { return one.overlaps(place); })) {
+    ++steps_;
   }
   return Outcome::done;
 }

@@ -13,7 +13,7 @@
 //                                    each lets go by a deadline of its own. From here on writes,
 //                                    zeroes and discards that overlap wait; reads go on.
 //   5  Drain what began before.      A request still in flight at the deadline: timeout.
-//   6  Ask 1 and 2 once more.        The wait may have been long: read_only or tripped, as above.
+//   6  Ask 1, 2 and 3 once more.     The wait may have been long: refused as above.
 //   7  Take a copy of the table.     What it says of the ranges is final: only the holder can have
 //                                    them bound to anything else.
 //
