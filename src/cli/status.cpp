@@ -59,6 +59,12 @@ void print_text(const control::SetReport& set) {
   fmt::print("  requests   {} reads ({} of them remapped), {} writes ({}), {} flushes\n",
              set.io.reads, set.io.remapped_reads, set.io.writes, set.io.remapped_writes,
              set.io.flushes);
+  if (set.scrub) {
+    const control::ScrubReport& scrub = *set.scrub;
+    fmt::print("  scan       {}, {} of {} read, {}\n", scrub.state,
+               human_size(scrub.scanned_sectors.value), human_size(set.size_sectors),
+               counted(scrub.passes, "whole pass"));
+  }
 }
 
 int exit_code(const control::SetReport& set) {

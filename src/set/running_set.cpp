@@ -76,10 +76,11 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
 }
 
 RunningSet::~RunningSet() {
-  // Both watches call the engine, so their threads must end before it does. Without a clean stop on
-  // record, the next start finds the set as a killed run leaves it.
+  // The watches and the scanner call the engine, so their threads must end before it does. Without
+  // a clean stop on record, the next start finds the set as a killed run leaves it.
   end_watch();
   device_watch_.reset();
+  scanner_.reset();
   if (engine_ && !stopped_) engine_->stop();
 }
 
@@ -133,12 +134,22 @@ Result<void> RunningSet::begin(Random& random) {
   content_.extents.shrink_to_fit();
   // Without a store, a changed file system UUID could not be recorded.
   if (store_) watch_ = std::thread([this] { watch_main(); });
+  if (store_) make_scanner();
   device_watch_ = std::make_unique<DeviceWatch>(
       DeviceWatch::Parts{
           [this] { return news_of(watched(*main_.device()), watched(*metadata_spare().device())); },
           [this] { return status(); }, engine_.get(), &recorder_},
       known);
   return {};
+}
+
+void RunningSet::make_scanner() {
+  Scanner::Parts parts;
+  parts.engine = engine_.get();
+  parts.clock = &clock_;
+  parts.size = engine_->geometry().size;
+  parts.main_path = [this] { return main_.device()->path(); };
+  scanner_ = std::make_unique<Scanner>(std::move(parts));
 }
 
 metadata::KnownCommits RunningSet::known_commits() const {
@@ -165,6 +176,7 @@ Status RunningSet::status() const {
   // The metadata counts the runs before this one, the engine counts this one.
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
+  if (scanner_) out.scan = scanner_->status();
   remap::Conditions conditions = engine_->conditions();
   if (read_only_) {
     conditions.read_only = true;
@@ -180,6 +192,7 @@ Result<Moment> RunningSet::settle() {
     return fail(ErrorCode::device_in_use, "a write to it does not end", name(),
                 "end all use of it, and look at its events");
   }
+  if (scanner_) scanner_->note_copy(true);
   return Moment{run_, *writes};
 }
 
@@ -187,6 +200,7 @@ Result<void> RunningSet::note_copy(VerifiedCopy copy) {
   if (read_only_ || engine_->conditions().read_only) {
     return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
   }
+  if (scanner_) scanner_->note_copy(false);
   const std::lock_guard lock(copy_mutex_);
   // Checked now for the user's sake; record_stop() checks again by the table that it commits.
   if (!is_current(copy, table::Table(engine_->extents(), {}))) {
@@ -201,6 +215,7 @@ Result<void> RunningSet::stop() {
   // The watches end first: the record of the stop has the last word on main's facts, and its event
   // comes after those of all conditions.
   end_watch();
+  if (scanner_) scanner_->stop();
   device_watch_->stop();
   Result<void> outcome;
   if (unsaved_) outcome = tl::unexpected(*unsaved_);
