@@ -156,9 +156,10 @@ fails: it moves to the spare, or is lost. Nothing has to be done for that; this 
 and to change it.
 
 `start` begins at once, or ends a pause; with `--now` at full speed, as fast as the disk reads,
-until the pass is over. On a terminal that shows the progress; Ctrl-C ends the showing, and the scan goes
-on. `pause` and `resume` are what they say. `stop` ends the scanning until `start`, or until the set
-is started again. `status` tells how far it is and what it found since the set was started.
+until the pass is over. On a terminal that shows the progress; Ctrl-C ends the showing, and the scan
+goes on. A pause holds over restarts until `resume` or `start`. `stop` ends the scanning until
+`start`, or until the set is started again. `status` tells how far it is and what it found since the
+set was started.
 
 A scan that waits says for what: foreground (others use the disk, or did a moment ago), credit (as
 many requests have met the scan as may), window, copy, main (it does not answer) or metadata (the

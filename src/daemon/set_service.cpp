@@ -156,6 +156,7 @@ Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
   const std::shared_lock lock(mutex_);
   if (auto may = check_change({}); !may) return failure_of(may);
   set::Scanner& scanner = *set_->scanner();
+  Result<void> done;
   if (request.action == "start") {
     set::ScanWish wish{request.now, request.rate, {}};
     if (request.rate == 0U) return fail(ErrorCode::usage, "a rate of 0 would never scan");
@@ -164,16 +165,17 @@ Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
       if (!window) return failure_of(window);
       wish.window = *window;
     }
-    scanner.start(wish);
+    done = scanner.start(wish);
   } else if (request.action == "pause") {
-    scanner.pause();
+    done = scanner.pause();
   } else if (request.action == "resume") {
-    scanner.resume();
+    done = scanner.resume();
   } else if (request.action == "stop") {
     scanner.end();
   } else {
     return fail(ErrorCode::protocol, "no such action of the scanner", request.action);
   }
+  if (!done) return failure_of(done);
   return ScrubReply{report_of(scanner.status())};
 }
 

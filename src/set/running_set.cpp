@@ -12,6 +12,7 @@
 #include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
 #include "set/opening.hpp"
+#include "set/scan_memory.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::set {
@@ -149,6 +150,13 @@ void RunningSet::make_scanner() {
   parts.clock = &clock_;
   parts.size = engine_->geometry().size;
   parts.main_path = [this] { return main_.device()->path(); };
+  parts.stored = stored_scan(content_);
+  if (has_scan_memory(content_)) {
+    parts.remember = [this](const format::ScanSection& scan) {
+      return engine_->commit_record(
+          [&scan](format::Records& records, const table::Table&) { store_scan(records, scan); });
+    };
+  }
   scanner_ = std::make_unique<Scanner>(std::move(parts));
 }
 
@@ -252,6 +260,7 @@ void RunningSet::prepare_activation() {
   content_.evidence = remap::to_format(evidence_);
   ++health.starts;
   record_facts(content_);
+  reserve_scan_memory(content_, content_.extents.size() + content_.retired.size());
   if (const auto seen =
           discovery::gather_facts(*metadata_spare().device(), discovery::DeviceUse::alone)) {
     content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
@@ -344,6 +353,7 @@ Result<void> RunningSet::record_stop(bool flushed) {
       content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
     }
     record_facts(content);
+    if (scanner_) store_scan(content, scanner_->memory());
     content.health.clean = clean;
     content.health.main_print = print.print;
   });

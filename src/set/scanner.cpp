@@ -26,6 +26,8 @@ constexpr std::uint64_t kUsualReadMostNs = 50'000'000;
 constexpr std::uint64_t kLongReadNs = 400'000'000;
 // Without a read for so long no copy is being made any more.
 constexpr std::uint64_t kCopyQuietNs = 60 * kSecondNs;
+// Reads may be other users' than the copy's, so it holds the scan for no longer than this.
+constexpr std::uint64_t kCopyLongestNs = 24 * 3'600 * kSecondNs;
 
 // linux/ioprio.h, which not every kernel's headers have.
 constexpr int kIoprioProcess = 1;
@@ -51,20 +53,33 @@ const char* word_of(PaceHold hold) {
   }
 }
 
-health::ScanRecord nothing_scanned(SectorCount size) {
-  return health::decode_scan_record({}, size);
+constexpr std::uint64_t kRememberEveryNs = 60 * kSecondNs;
+
+health::PacePolicy policy_of(const std::optional<format::ScanSection>& stored) {
+  if (!stored) return {};
+  return {{stored->window_from, stored->window_to}, stored->rate};
+}
+
+health::ScanRecord record_of(const std::optional<format::ScanSection>& stored, SectorCount size) {
+  if (!stored) return health::decode_scan_record({}, size);
+  return health::decode_scan_record(stored->record, size);
 }
 
 }  // namespace
 
 Scanner::Scanner(Parts parts)
     : parts_(std::move(parts)),
+      paused_(parts_.stored && parts_.stored->paused),
       rest_until_ns_(parts_.clock->monotonic_ns() +
                      static_cast<std::uint64_t>(parts_.first_rest.count()) * kSecondNs),
-      order_(nothing_scanned(parts_.size)),
+      policy_(policy_of(parts_.stored)),
+      order_(record_of(parts_.stored, parts_.size)),
       pace_(policy_, parts_.clock->monotonic_ns()),
       load_(*parts_.engine, parts_.main_path) {
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
+  remembered_at_ns_ = parts_.clock->monotonic_ns();
+  passes_remembered_ = order_.record().passes;
+  if (paused_) set_state("paused");
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -81,37 +96,46 @@ void Scanner::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Scanner::start(const ScanWish& wish) {
-  const std::lock_guard lock(mutex_);
-  if (wish.rate) policy_.rate = *wish.rate;
-  if (wish.window) policy_.window = *wish.window;
-  pace_.set_policy(policy_);
-  if (!order_.progress().pass_running) order_.begin_pass();
-  paused_ = false;
-  ended_ = false;
-  at_full_speed_ = wish.now;
-  next_read_ns_ = 0;
-  rest_until_ns_ = 0;
-  // Who asks next must not be told that nothing is to be done.
-  set_state("running");
-  changed_ = true;
+Result<void> Scanner::start(const ScanWish& wish) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (wish.rate) policy_.rate = *wish.rate;
+    if (wish.window) policy_.window = *wish.window;
+    pace_.set_policy(policy_);
+    if (!order_.progress().pass_running) order_.begin_pass();
+    paused_ = false;
+    ended_ = false;
+    at_full_speed_ = wish.now;
+    next_read_ns_ = 0;
+    rest_until_ns_ = 0;
+    // Who asks next must not be told that nothing is to be done.
+    set_state("running");
+    changed_ = true;
+  }
   wake_.notify_all();
+  return remember();
 }
 
-void Scanner::pause() {
-  const std::lock_guard lock(mutex_);
-  paused_ = true;
-  set_state("paused");
-  changed_ = true;
+Result<void> Scanner::pause() {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;
+    set_state("paused");
+    changed_ = true;
+  }
   wake_.notify_all();
+  return remember();
 }
 
-void Scanner::resume() {
-  const std::lock_guard lock(mutex_);
-  if (!std::exchange(paused_, false)) return;
-  set_state("waiting");
-  changed_ = true;
+Result<void> Scanner::resume() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(paused_, false)) return {};
+    set_state("waiting");
+    changed_ = true;
+  }
   wake_.notify_all();
+  return remember();
 }
 
 void Scanner::end() {
@@ -126,7 +150,8 @@ void Scanner::end() {
 void Scanner::note_copy(bool running) {
   const std::uint64_t reads = parts_.engine->counts().reads;
   const std::lock_guard lock(mutex_);
-  copy_seen_ns_ = running ? parts_.clock->monotonic_ns() : 0;
+  copy_began_ns_ = parts_.clock->monotonic_ns();
+  copy_seen_ns_ = running ? copy_began_ns_ : 0;
   copy_reads_ = reads;
 }
 
@@ -140,6 +165,35 @@ ScannerStatus Scanner::status() const {
   return out;
 }
 
+format::ScanSection Scanner::memory() const {
+  const std::lock_guard lock(mutex_);
+  format::ScanSection out;
+  out.paused = paused_;
+  out.rate = policy_.rate;
+  out.window_from = static_cast<std::uint16_t>(policy_.window.from);
+  out.window_to = static_cast<std::uint16_t>(policy_.window.to);
+  out.record = health::encode_scan_record(order_.record());
+  return out;
+}
+
+Result<void> Scanner::remember() {
+  return parts_.remember ? parts_.remember(memory()) : Result<void>();
+}
+
+void Scanner::remember_at_times(Lock& lock) {
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  const std::uint64_t passes = order_.record().passes;
+  const bool in_time = now_ns < remembered_at_ns_ + kRememberEveryNs;
+  if (stopping_ || !read_unremembered_ || (in_time && passes == passes_remembered_)) return;
+  passes_remembered_ = passes;
+  read_unremembered_ = false;
+  remembered_at_ns_ = now_ns;
+  lock.unlock();
+  // What is not remembered is read again.
+  (void)remember();
+  lock.lock();
+}
+
 void Scanner::set_state(const char* state, std::string waits_for) {
   status_.state = state;
   status_.waits_for = std::move(waits_for);
@@ -149,7 +203,8 @@ PaceHold Scanner::hold(std::uint64_t now_ns) {
   if (copy_seen_ns_ != 0) {
     const std::uint64_t reads = parts_.engine->counts().reads;
     if (std::exchange(copy_reads_, reads) != reads) copy_seen_ns_ = now_ns;
-    if (now_ns < copy_seen_ns_ + kCopyQuietNs) return PaceHold::copying;
+    const bool lasts = now_ns < copy_began_ns_ + kCopyLongestNs;
+    if (lasts && now_ns < copy_seen_ns_ + kCopyQuietNs) return PaceHold::copying;
     copy_seen_ns_ = 0;
   }
   const remap::Conditions conditions = parts_.engine->conditions();
@@ -163,6 +218,7 @@ void Scanner::loop() {
   Lock lock(mutex_);
   while (!stopping_) {
     const std::chrono::nanoseconds wait(std::min(step(lock), kLongestWaitNs));
+    remember_at_times(lock);
     wake_.wait_for(lock, wait, [this] { return stopping_ || std::exchange(changed_, false); });
   }
 }
@@ -248,6 +304,7 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
     next_read_ns_ = now_ns + static_cast<std::uint64_t>(spacing);
   }
   if (!report || !report->complete) return kRetryNs;
+  read_unremembered_ = true;
   status_.found.lost += report->lost.value;
   status_.found.recovered += report->recovered.value;
   const std::uint64_t usual_ns = usual_read_ns_;

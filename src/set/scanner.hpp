@@ -22,6 +22,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/result.hpp"
+#include "format/scan_section.hpp"
 #include "health/pace.hpp"
 #include "health/scan_order.hpp"
 #include "remap/admin.hpp"
@@ -43,9 +45,12 @@ class Scanner {
   struct Parts {
     remap::Admin* engine = nullptr;  // outlives the scanner
     Clock* clock = nullptr;
-    SectorCount size;                        // of main
-    std::function<std::string()> main_path;  // thread-safe
-    std::chrono::seconds first_rest{600};    // from the start of the set
+    SectorCount size;                             // of main
+    std::function<std::string()> main_path;       // thread-safe
+    std::optional<format::ScanSection> stored{};  // of earlier runs
+    // Commits it. Empty: nothing is remembered. Thread-safe.
+    std::function<Result<void>(const format::ScanSection&)> remember{};
+    std::chrono::seconds first_rest{600};  // from the start of the set
   };
 
   // Starts the thread.
@@ -56,22 +61,28 @@ class Scanner {
   // Ends the thread, within one read. May be called again.
   void stop();
 
+  // These are remembered before they return. Errors: those of the commit; it is done all the same.
   // A pass begins, or the one that runs goes on, at once. Ends a pause.
-  void start(const ScanWish& wish);
-  void pause();
-  void resume();
+  Result<void> start(const ScanWish& wish);
+  Result<void> pause();
+  Result<void> resume();
   // Nothing is scanned until start(), or until the set is started again.
   void end();
   // A copy of the set is being made, and reads all of it anyway; or it is done. One that is never
-  // said to be done ends when nothing is read for a minute.
+  // said to be done ends when nothing is read for a minute, and after a day.
   void note_copy(bool running);
 
   [[nodiscard]] ScannerStatus status() const;
+  // What the next run is to know.
+  [[nodiscard]] format::ScanSection memory() const;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
 
   void loop();
+  Result<void> remember();
+  // What was read: at the end of a pass, else at most once a minute.
+  void remember_at_times(Lock& lock);
   // One look, and one read if it is time; returns how long to wait.
   std::uint64_t step(Lock& lock);
   std::uint64_t read(Lock& lock, const health::ScanPiece& piece, std::uint64_t now_ns);
@@ -92,8 +103,12 @@ class Scanner {
   bool ended_ = false;
   bool at_full_speed_ = false;
   bool left_initramfs_ = false;
+  bool read_unremembered_ = false;
+  std::uint64_t remembered_at_ns_ = 0;
+  std::uint64_t passes_remembered_ = 0;
   std::uint64_t rest_until_ns_;
   std::uint64_t copy_seen_ns_ = 0;  // 0: none is made
+  std::uint64_t copy_began_ns_ = 0;
   std::uint64_t copy_reads_ = 0;
   health::PacePolicy policy_;
   health::ScanOrder order_;

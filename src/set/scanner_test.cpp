@@ -4,7 +4,9 @@
 #include "set/scanner.hpp"
 
 #include <cerrno>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -17,13 +19,21 @@ class ScannerTest : public ::testing::Test {
  protected:
   void SetUp() override { rig.start(); }
   void TearDown() override { scanner.reset(); }
+  // Each one made has what the one before it remembered.
   void make(std::chrono::seconds first_rest = std::chrono::seconds(600)) {
+    scanner.reset();
     Scanner::Parts parts;
     parts.engine = rig.engine.get();
     parts.clock = &system_clock();
     parts.size = remap::kMainSize;
     parts.main_path = [] { return std::string("/nowhere"); };
     parts.first_rest = first_rest;
+    parts.stored = remembered;
+    parts.remember = [this](const format::ScanSection& scan) {
+      const std::lock_guard lock(mutex);
+      remembered = scan;
+      return Result<void>();
+    };
     scanner.emplace(std::move(parts));
   }
   [[nodiscard]] bool pass_over(std::uint64_t passes) const {
@@ -34,6 +44,8 @@ class ScannerTest : public ::testing::Test {
   }
 
   remap::Rig rig;
+  std::mutex mutex;
+  std::optional<format::ScanSection> remembered;
   std::optional<Scanner> scanner;
 };
 
@@ -42,7 +54,7 @@ TEST_F(ScannerTest, RestsAtFirstAndReadsAllWhenItIsAsked) {
   make();
   EXPECT_EQ(scanner->status().state, "idle");
   EXPECT_EQ(scanner->status().passes, 0U);
-  scanner->start({.now = true, .rate = {}, .window = {}});
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
   ASSERT_TRUE(pass_over(1));
   const ScannerStatus status = scanner->status();
   EXPECT_EQ(status.found.lost, 3U);
@@ -54,9 +66,9 @@ TEST_F(ScannerTest, RestsAtFirstAndReadsAllWhenItIsAsked) {
 
 TEST_F(ScannerTest, AnotherStartIsAnotherPass) {
   make();
-  scanner->start({.now = true, .rate = {}, .window = {}});
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
   ASSERT_TRUE(pass_over(1));
-  scanner->start({.now = true, .rate = {}, .window = {}});
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
   EXPECT_TRUE(pass_over(2));
 }
 
@@ -67,9 +79,9 @@ TEST_F(ScannerTest, ReadsByItselfWhenTheFirstRestIsOver) {
 
 TEST_F(ScannerTest, APauseHoldsUntilItIsResumed) {
   make();
-  scanner->start({.now = true, .rate = 1 << 20, .window = {}});
+  (void)scanner->start({.now = true, .rate = 1 << 20, .window = {}});
   ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value > 0; }));
-  scanner->pause();
+  (void)scanner->pause();
   EXPECT_EQ(scanner->status().state, "paused");
   // One read may have been in flight.
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -77,14 +89,33 @@ TEST_F(ScannerTest, APauseHoldsUntilItIsResumed) {
   std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
   EXPECT_EQ(scanner->status().scanned, before);
   EXPECT_EQ(scanner->status().state, "paused");
-  scanner->resume();
+  (void)scanner->resume();
   EXPECT_TRUE(remap::soon([&] { return scanner->status().scanned > before; }));
+}
+
+TEST_F(ScannerTest, GoesOnAfterARestartAndAPauseHolds) {
+  make();
+  (void)scanner->start({.now = true, .rate = 4 << 20, .window = health::PaceWindow{60, 59}});
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value >= 4'096; }));
+  ASSERT_TRUE(scanner->pause());
+  make();
+  EXPECT_EQ(scanner->status().state, "paused");
+  const SectorCount before = scanner->status().scanned;
+  EXPECT_GE(before.value, 2'048U) << "whole segments of it";
+  EXPECT_EQ(scanner->memory().rate, std::uint64_t{4} << 20U);
+  EXPECT_EQ(scanner->memory().window_from, 60U);
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 0, .window = {}}));
+  ASSERT_TRUE(pass_over(1));
+  make();
+  EXPECT_EQ(scanner->status().passes, 1U);
+  EXPECT_EQ(scanner->status().state, "idle");
+  EXPECT_EQ(scanner->status().scanned, remap::kMainSize);
 }
 
 TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
   make();
   scanner->note_copy(true);
-  scanner->start({.now = true, .rate = {}, .window = {}});
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
   ASSERT_TRUE(remap::soon([&] { return scanner->status().state == "waiting"; }));
   EXPECT_EQ(scanner->status().waits_for, "copy");
   EXPECT_EQ(scanner->status().scanned, SectorCount{0});
@@ -97,7 +128,7 @@ TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
 
 TEST_F(ScannerTest, StoppedItReadsNoMore) {
   make();
-  scanner->start({.now = true, .rate = 1 << 20, .window = {}});
+  (void)scanner->start({.now = true, .rate = 1 << 20, .window = {}});
   scanner->end();
   EXPECT_EQ(scanner->status().state, "idle");
   scanner->stop();

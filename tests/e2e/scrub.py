@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A scan finds what is wrong with a disk before a user does: all of it, each thing as what it is, and
-nothing else; and it can be paused, limited and seen."""
+nothing else; it can be paused, limited and seen, and goes on after a restart."""
 
 import product
 import support
@@ -78,6 +78,27 @@ def _is_controlled(dm):
     dm.run("scrub", dm.name, "pause", "--now", expect=2).one_line_error()
 
 
+def _is_remembered(dm):
+    """A run that is killed leaves how far the scan was, and whether it was paused."""
+    _scrub(dm, "start", "--now", "--rate", "2MiB")
+    support.wait_until(lambda: dm.status()["scrub"]["scanned_sectors"] >= 8192, "4 MiB read",
+                       seconds=30)
+    _scrub(dm, "pause")
+    paused = dm.status()["scrub"]
+    dm.kill()
+    dm.start("fuse")
+    now = dm.status()["scrub"]
+    equal((now["state"], now["passes"]), ("paused", paused["passes"]), "after a kill")
+    check(now["scanned_sectors"] >= paused["scanned_sectors"] - 4096, f"{paused}, then {now}")
+    dm.stop()
+    dm.start("fuse")
+    equal(dm.status()["scrub"]["state"], "paused", "after a stop")
+    _scrub(dm, "start", "--now", "--rate", "1GiB")
+    first = dm.status()["scrub"]
+    check(first["scanned_sectors"] >= now["scanned_sectors"], "it goes on where it was")
+    _pass(dm, paused["passes"] + 1)
+
+
 def _stands_still(dm):
     before = dm.status()["scrub"]["scanned_sectors"]
     support.run("sleep", "1.2")
@@ -99,6 +120,7 @@ def _is_for_running_writable_sets(dm):
 def scrub(t):
     dm = _finds_what_is_wrong(t)
     _is_controlled(dm)
+    _is_remembered(dm)
     _is_for_running_writable_sets(dm)
 
 

@@ -82,8 +82,13 @@ SectorCount Suspects::measure(SectorRange range, const ContinueCheck& go_on) {
     if (far_slower(took_ns, time_neighbours(block, go_on))) append_run(slow, block);
   }
   SectorCount listed;
+  const table::Table before = path_.live.table();
   if (!mark(Item::Kind::mark_suspect, slow)) return listed;
-  for (const SectorRange& run : slow) listed = listed + run.count;
+  for (const SectorRange& run : slow) {
+    for (const table::Piece& piece : before.pieces(run)) {
+      if (piece.state == State::good) listed = listed + piece.main.count;
+    }
+  }
   return listed;
 }
 

@@ -34,7 +34,7 @@ class Suspects {
   // Measures one of the places that were seen long enough ago, and lists what is far slower than
   // its neighbours. May take as long as a drive takes to read or to fail.
   void examine(const ContinueCheck& go_on);
-  // Measures a place now, block by block; returns how much of it was listed.
+  // Measures a place now, block by block; returns how much of it was listed that was not before.
   SectorCount measure(SectorRange range, const ContinueCheck& go_on);
   // Reads what is listed: what fails becomes lost, what is slow again moves to the spare while it
   // can still be read, and all else is good.
