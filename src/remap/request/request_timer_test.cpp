@@ -145,6 +145,7 @@ TEST_F(RequestTimerTest, Promise1_AWriteThatLandsLateDoesNotReplaceALaterOne) {
   EXPECT_EQ(rig.on_main(4'096), 66);
   EXPECT_EQ(rig.read(4'096, 8), 77);
   EXPECT_EQ(rig.engine->flush().error, 0);
+  served.clear();  // its timers are the engine's that ends
   rig.restart();
   EXPECT_EQ(rig.read(4'096, 8), 77);
 }
