@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -61,9 +62,9 @@ void print_text(const control::SetReport& set) {
              set.io.flushes);
   if (set.scrub) {
     const control::ScrubReport& scrub = *set.scrub;
-    fmt::print("  scan       {}, {} of {} read, {}\n", scrub.state,
-               human_size(scrub.scanned_sectors.value), human_size(set.size_sectors),
-               counted(scrub.passes, "whole pass"));
+    const std::uint64_t size = std::max<std::uint64_t>(1, set.size_sectors);
+    fmt::print("  scan       {}, {} % of the pass read, passes complete: {}\n", scrub.state,
+               100 * scrub.scanned_sectors.value / size, scrub.passes);
   }
 }
 

@@ -27,7 +27,7 @@ constexpr std::uint64_t kLongReadNs = 400'000'000;
 // Without a read for so long no copy is being made any more.
 constexpr std::uint64_t kCopyQuietNs = 60 * kSecondNs;
 // Reads may be other users' than the copy's, so it holds the scan for no longer than this.
-constexpr std::uint64_t kCopyLongestNs = 24 * 3'600 * kSecondNs;
+constexpr std::uint64_t kCopyLongestNs = 86'400 * kSecondNs;
 
 // linux/ioprio.h, which not every kernel's headers have.
 constexpr int kIoprioProcess = 1;

@@ -15,13 +15,15 @@ namespace {
 
 using format::State;
 
-const ContinueCheck kGoOn = [] { return true; };
+bool go_on() {
+  return true;
+}
 
 class RangeScanTest : public ::testing::Test {
  protected:
   void SetUp() override { rig.start(); }
   ScanReport scan(std::uint64_t first, std::uint64_t count) {
-    const auto report = rig.engine->scan({{first}, {count}}, kGoOn);
+    const auto report = rig.engine->scan({{first}, {count}}, go_on);
     EXPECT_TRUE(report) << report.error().message();
     return report.value_or(ScanReport{});
   }
@@ -120,10 +122,10 @@ TEST_F(RangeScanTest, EndsWhenItIsNotWantedAnyMoreOrMainIsGone) {
 }
 
 TEST_F(RangeScanTest, NeedsARangeOfTheDiskAndAWritableSet) {
-  EXPECT_EQ(rig.engine->scan({{0}, {kMainSize.value + 8}}, kGoOn).error().code, ErrorCode::usage);
+  EXPECT_EQ(rig.engine->scan({{0}, {kMainSize.value + 8}}, go_on).error().code, ErrorCode::usage);
   rig.stop();
   rig.start_read_only();
-  EXPECT_EQ(rig.engine->scan({{0}, {8}}, kGoOn).error().code, ErrorCode::read_only);
+  EXPECT_EQ(rig.engine->scan({{0}, {8}}, go_on).error().code, ErrorCode::read_only);
 }
 
 }  // namespace
