@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -59,6 +60,12 @@ void print_text(const control::SetReport& set) {
   fmt::print("  requests   {} reads ({} of them remapped), {} writes ({}), {} flushes\n",
              set.io.reads, set.io.remapped_reads, set.io.writes, set.io.remapped_writes,
              set.io.flushes);
+  if (set.scrub) {
+    const control::ScrubReport& scrub = *set.scrub;
+    const std::uint64_t size = std::max<std::uint64_t>(1, set.size_sectors);
+    fmt::print("  scan       {}, {} % of the pass read, passes complete: {}\n", scrub.state,
+               100 * scrub.scanned_sectors.value / size, scrub.passes);
+  }
 }
 
 int exit_code(const control::SetReport& set) {

@@ -15,6 +15,21 @@ bool SetReport::has_condition(const std::string& condition) const {
   return std::ranges::find(conditions, condition) != conditions.end();
 }
 
+ScrubReport report_of(const set::ScannerStatus& scanner) {
+  constexpr std::uint64_t kSecondNs = 1'000'000'000;
+  ScrubReport out;
+  out.state = scanner.state;
+  out.waits_for = scanner.waits_for;
+  out.position_sectors = scanner.position;
+  out.scanned_sectors = scanner.scanned;
+  out.passes = scanner.passes;
+  if (scanner.last_complete_s != 0) {
+    out.last_complete = format_time(scanner.last_complete_s * kSecondNs);
+  }
+  out.found = {scanner.found.lost, scanner.found.recovered, scanner.found.slow, 0};
+  return out;
+}
+
 SetReport report_of(const set::Status& status) {
   SetReport out;
   out.name = status.name;
@@ -42,6 +57,7 @@ SetReport report_of(const set::Status& status) {
   out.io = {status.io.reads, status.io.writes, status.io.flushes, status.io.remapped_reads,
             status.io.remapped_writes};
   out.needs_attention = status.needs_attention();
+  if (status.scan) out.scrub = report_of(*status.scan);
   return out;
 }
 

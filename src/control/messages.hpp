@@ -98,6 +98,40 @@ struct ExportReport {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExportReport, kind, where, stable)
 
+// What the scanner found in this run: sectors, and slots of the metadata.
+struct ScrubFoundReport {
+  std::uint64_t lost = 0;
+  std::uint64_t recovered = 0;
+  std::uint64_t slow = 0;
+  std::uint64_t mended_slots = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubFoundReport, lost, recovered, slow, mended_slots)
+
+// What the scan costs others, as it was measured.
+struct ScrubFeltReport {
+  double mean = 0;  // percent
+  double p99 = 0;   // percent
+  std::uint64_t pairs = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubFeltReport, mean, p99, pairs)
+
+// The scanner of a running set. `state`: idle waiting running paused; `waits_for` is what a waiting
+// one waits for, else empty. `scanned_sectors` are of the pass that runs, or of the last one.
+struct ScrubReport {
+  std::string state;
+  std::string waits_for;
+  Sector position_sectors;
+  SectorCount scanned_sectors;
+  std::uint64_t passes = 0;
+  std::optional<std::string> last_complete;  // a time
+  ScrubFoundReport found;
+  std::optional<ScrubFeltReport> felt;  // empty: it was not measured
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubReport, state, waits_for, position_sectors, scanned_sectors,
+                                   passes, last_complete, found, felt)
+
+[[nodiscard]] ScrubReport report_of(const set::ScannerStatus& scanner);
+
 // The status of a set, which is the object of `status --json`. `state` is the worst of
 // `conditions`, and `reason` says why. `sequence` and `term` name the last commit. The counts of
 // sectors are of main; `lost_sectors` includes `gone_sectors`. `extents` is the number of entries
@@ -126,13 +160,14 @@ struct SetReport {
   bool needs_attention = false;
   std::optional<std::int64_t> pid;  // empty if it does not run
   std::vector<ExportReport> exports;
+  std::optional<ScrubReport> scrub;  // empty if it does not run, or is read-only
 
   [[nodiscard]] bool has_condition(const std::string& condition) const;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SetReport, json_version, name, uuid, state, conditions, reason,
                                    doubtful, sequence, term, run, size_sectors, remapped_sectors,
                                    lost_sectors, gone_sectors, suspect_sectors, extents, main,
-                                   spares, copies, io, needs_attention, pid, exports)
+                                   spares, copies, io, needs_attention, pid, exports, scrub)
 
 // The report without pid and exports, which only the process of a running set knows.
 [[nodiscard]] SetReport report_of(const set::Status& status);
@@ -288,6 +323,23 @@ struct BackfillRequest {
   bool gone = false;        // gone sectors, too
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BackfillRequest, ranges, as_of, gone)
+
+// --- the scanner -------------------------------------------------------------------------------
+
+struct ScrubReply {
+  ScrubReport scrub;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubReply, scrub)
+
+struct ScrubRequest {
+  static constexpr const char* kVerb = "scrub";
+  using Reply = ScrubReply;
+  std::string action;                 // start pause resume stop
+  bool now = false;                   // of start: at full speed
+  std::optional<std::uint64_t> rate;  // of start: bytes a second
+  std::optional<std::string> window;  // of start: HH:MM-HH:MM
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubRequest, action, now, rate, window)
 
 // --- copies ------------------------------------------------------------------------------------
 

@@ -64,6 +64,7 @@ Handlers SetService::handlers() {
   out.on<MarkRequest>([this](const MarkRequest& request, Call&) { return mark(request); });
   out.on<BackfillRequest>(
       [this](const BackfillRequest& request, Call& call) { return backfill(request, call); });
+  out.on<ScrubRequest>([this](const ScrubRequest& request, Call&) { return scrub(request); });
   out.on<SettleRequest>([this](const auto&, Call&) { return settle(); });
   out.on<CopiedRequest>([this](const CopiedRequest& request, Call&) { return note_copy(request); });
   out.on<StopRequest>([this](const auto&, Call&) -> Result<DoneReply> {
@@ -149,6 +150,33 @@ Result<BackfillReply> SetService::backfill(const BackfillRequest& request, const
       set_->admin().backfill({request.ranges.ranges, *data, request.as_of, request.gone});
   if (!done) return failure_of(done);
   return BackfillReply{done->filled, done->kept_gone, done->unchanged};
+}
+
+Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
+  const std::shared_lock lock(mutex_);
+  if (auto may = check_change({}); !may) return failure_of(may);
+  set::Scanner& scanner = *set_->scanner();
+  Result<void> done;
+  if (request.action == "start") {
+    set::ScanWish wish{request.now, request.rate, {}};
+    if (request.rate == 0U) return fail(ErrorCode::usage, "a rate of 0 would never scan");
+    if (request.window) {
+      const auto window = health::parse_pace_window(*request.window);
+      if (!window) return failure_of(window);
+      wish.window = *window;
+    }
+    done = scanner.start(wish);
+  } else if (request.action == "pause") {
+    done = scanner.pause();
+  } else if (request.action == "resume") {
+    done = scanner.resume();
+  } else if (request.action == "stop") {
+    scanner.end();
+  } else {
+    return fail(ErrorCode::protocol, "no such action of the scanner", request.action);
+  }
+  if (!done) return failure_of(done);
+  return ScrubReply{report_of(scanner.status())};
 }
 
 Result<SettleReply> SetService::settle() {

@@ -49,6 +49,7 @@ class SetService {
   Result<control::MarkReply> mark(const control::MarkRequest& request);
   Result<control::BackfillReply> backfill(const control::BackfillRequest& request,
                                           const control::Call& call);
+  Result<control::ScrubReply> scrub(const control::ScrubRequest& request);
   Result<control::SettleReply> settle();
   Result<control::DoneReply> note_copy(const control::CopiedRequest& request);
   Result<control::DiskMap> disk_map() const;

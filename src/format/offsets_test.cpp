@@ -16,6 +16,7 @@
 #include "format/evidence.hpp"
 #include "format/history.hpp"
 #include "format/recorded_facts.hpp"
+#include "format/scan_section.hpp"
 #include "format/seal.hpp"
 #include "format/sections.hpp"
 #include "rig/format_page.hpp"
@@ -311,15 +312,34 @@ TEST(FormatPage, TheHistory) {
   EXPECT_FALSE(unpack_history(bytes));
 }
 
+TEST(FormatPage, TheScan) {
+  const ScanSection scan{false, 0, 0, 1, {}};
+  check_structure(Structure<ScanSection>{
+      "The scan",
+      kScanSectionBytes,
+      scan,
+      [](const ScanSection& from) {
+        Bytes out(kScanSectionBytes);
+        pack_scan_section(from, out);
+        return out;
+      },
+      {{"flags", [](ScanSection& s) { s.paused = true; }, Changes::some_bytes},
+       {"rate", [](ScanSection& s) { s.rate = kAllOnes; }},
+       {"begin of the window", [](ScanSection& s) { s.window_from = 0xffff; }},
+       {"end of the window", [](ScanSection& s) { s.window_to = 0xfefe; }}},
+      {"length of the record", "record of the scan"}});
+}
+
 TEST(FormatPage, OptionalSections) {
   const auto table = chapter("The optional sections").table;
-  ASSERT_EQ(table.size(), 5U);
+  ASSERT_EQ(table.size(), 6U);
   const std::map<std::string, std::pair<unsigned, std::size_t>> expected{
       {"record of a copy", {kCopyRecordType, kCopyRecordBytes}},
       {"facts", {kRecordedFactsType, kRecordedFactsBytes}},
       {"evidence", {kEvidenceType, kEvidenceBytes}},
       {"policy (reserved)", {8, 512}},
-      {"history", {kHistoryType, kHistoryBytes}}};
+      {"history", {kHistoryType, kHistoryBytes}},
+      {"scan", {kScanSectionType, kScanSectionBytes}}};
   for (const auto& row : table) {
     const auto& [type, bytes] = expected.at(row[1]);
     EXPECT_EQ(std::stoul(row[0]), type);

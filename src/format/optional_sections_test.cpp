@@ -5,6 +5,7 @@
 
 #include "format/body.hpp"
 #include "format/history.hpp"
+#include "format/scan_section.hpp"
 
 namespace dmremap::format {
 namespace {
@@ -155,8 +156,8 @@ TEST(OptionalSections, FactsThatDoNotFitAreLeftOutFromTheEnd) {
 
 TEST(OptionalSections, AllTogetherLeaveRoomForTenThousandExtents) {
   constexpr std::size_t kPolicyBytes = 512;
-  constexpr std::size_t kAll =
-      kCopyRecordBytes + kRecordedFactsBytes + kEvidenceBytes + kPolicyBytes + kHistoryBytes;
+  constexpr std::size_t kAll = kCopyRecordBytes + kRecordedFactsBytes + kEvidenceBytes +
+                               kPolicyBytes + kHistoryBytes + kScanSectionBytes;
   EXPECT_LE(kAll, 10 * kKiB);
   const std::vector<UnknownSection> reserved{{99, 0, std::vector<std::byte>(10 * kKiB)}};
   EXPECT_GE(table_capacity(reserved), 10'000U);

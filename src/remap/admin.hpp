@@ -118,6 +118,22 @@ struct BackfillReport {
   bool operator==(const BackfillReport&) const = default;
 };
 
+// What a scan of a range found.
+struct ScanReport {
+  // False: it ended before the end of the range, because it was told to, main does not answer, or
+  // somebody else is finding out what is wrong there. Ask for the range again later.
+  bool complete = true;
+  bool trouble = false;          // a read of main failed, whatever became of it
+  std::uint64_t main_reads = 0;  // requests to main, without what failed ones set off
+  SectorCount lost;              // of either device: unreadable, and were not known to be
+  SectorCount recovered;         // read only when asked again, and are on the spare now
+  // Parts of main that took so long that they may be slow: measure_slow() finds out.
+  std::vector<SectorRange> long_reads;
+};
+
+// Whether something that takes long is still wanted; it is asked before each read.
+using ContinueCheck = std::function<bool()>;
+
 // Changes the records of a commit; `table` is the table of that very commit.
 using RecordEdit = std::function<void(format::Records& records, const table::Table& table)>;
 
@@ -143,6 +159,15 @@ class Admin {
   // more stays as it is, so a user's write always wins. Waits and holds off as relocate does.
   // Errors: usage, read_only, tripped, timeout, spare_full, metadata_full, metadata_commit.
   virtual Result<BackfillReport> backfill(const Backfill& fill) = 0;
+
+  // Reads each sector of the range from where it is served, to see whether that is possible still.
+  // What is found goes the way of a user's read that fails; what is known to be unreadable is not
+  // asked. No request is counted. Errors: usage, read_only.
+  virtual Result<ScanReport> scan(SectorRange range, const ContinueCheck& go_on) = 0;
+  // Measures each block of the range against its neighbours and lists as suspect what is far
+  // slower; returns how much that is. Do it some seconds after the long read, when the drive does
+  // not hold it in its cache any more. Errors: usage, read_only.
+  virtual Result<SectorCount> measure_slow(SectorRange range, const ContinueCheck& go_on) = 0;
 
   // Commits the current table with the records changed by `edit` (events are filled in as always);
   // for the set's own records: clean stop, file system UUID.

@@ -27,9 +27,6 @@
 
 namespace dmremap::remap {
 
-// Whether a task that takes long is still wanted; it is asked before each of its reads.
-using ContinueCheck = std::function<bool()>;
-
 // Thread-safe.
 class DataPath {
  public:

@@ -21,6 +21,7 @@
 #include "remap/request/write_path.hpp"
 #include "remap/task/backfill.hpp"
 #include "remap/task/marking.hpp"
+#include "remap/task/range_scan.hpp"
 #include "remap/task/relocator.hpp"
 #include "remap/task/unremap.hpp"
 
@@ -46,7 +47,10 @@ class RunningEngine final : public Engine {
         flush_(path_, recovery_),
         queue_(*this, path_, read_, write_),
         timeouts_(path_) {
-    if (remapper_) relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
+    if (remapper_) {
+      relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
+      range_scan_ = std::make_unique<RangeScan>(path_, *remapper_, recovery_);
+    }
     if (parts.evidence_interval_ms != 0) {
       sampler_ = std::make_unique<EvidenceSampler>(
           path_, std::chrono::milliseconds(parts.evidence_interval_ms));
@@ -161,6 +165,15 @@ class RunningEngine final : public Engine {
     }
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
     return remap::backfill(path_, *remapper_, fill);
+  }
+
+  Result<ScanReport> scan(SectorRange range, const ContinueCheck& go_on) override {
+    if (auto may = check_scan(range); !may) return failure_of(may);
+    return range_scan_->scan(range, go_on);
+  }
+  Result<SectorCount> measure_slow(SectorRange range, const ContinueCheck& go_on) override {
+    if (auto may = check_scan(range); !may) return failure_of(may);
+    return range_scan_->measure_slow(range, go_on);
   }
 
   Result<void> commit_record(const RecordEdit& edit) override {
@@ -319,6 +332,16 @@ class RunningEngine final : public Engine {
     return path_.spares.found();
   }
 
+  [[nodiscard]] Result<void> check_scan(SectorRange range) const {
+    if (!fits(range.first, range.count.bytes())) {
+      return fail(ErrorCode::usage, "the range is not whole blocks inside main");
+    }
+    if (!range_scan_ || !path_.writable()) {
+      return fail(ErrorCode::read_only, "the set is read-only", path_.read_only_reason());
+    }
+    return {};
+  }
+
   [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const {
     // Logical blocks are powers of two, and a division costs more than all else here.
     const std::uint64_t part_of_block = path_.geometry.logical_block_bytes - 1;
@@ -337,6 +360,7 @@ class RunningEngine final : public Engine {
   RequestQueue queue_;
   RequestTimeouts timeouts_;
   std::unique_ptr<Relocator> relocator_;
+  std::unique_ptr<RangeScan> range_scan_;
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;
   std::unique_ptr<SpareWatch> spare_watch_;

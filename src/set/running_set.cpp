@@ -12,6 +12,7 @@
 #include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
 #include "set/opening.hpp"
+#include "set/scan_memory.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::set {
@@ -76,10 +77,11 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
 }
 
 RunningSet::~RunningSet() {
-  // Both watches call the engine, so their threads must end before it does. Without a clean stop on
-  // record, the next start finds the set as a killed run leaves it.
+  // The watches and the scanner call the engine, so their threads must end before it does. Without
+  // a clean stop on record, the next start finds the set as a killed run leaves it.
   end_watch();
   device_watch_.reset();
+  scanner_.reset();
   if (engine_ && !stopped_) engine_->stop();
 }
 
@@ -133,12 +135,29 @@ Result<void> RunningSet::begin(Random& random) {
   content_.extents.shrink_to_fit();
   // Without a store, a changed file system UUID could not be recorded.
   if (store_) watch_ = std::thread([this] { watch_main(); });
+  if (store_) make_scanner();
   device_watch_ = std::make_unique<DeviceWatch>(
       DeviceWatch::Parts{
           [this] { return news_of(watched(*main_.device()), watched(*metadata_spare().device())); },
           [this] { return status(); }, engine_.get(), &recorder_},
       known);
   return {};
+}
+
+void RunningSet::make_scanner() {
+  Scanner::Parts parts;
+  parts.engine = engine_.get();
+  parts.clock = &clock_;
+  parts.size = engine_->geometry().size;
+  parts.main_path = [this] { return main_.device()->path(); };
+  parts.stored = stored_scan(content_);
+  if (has_scan_memory(content_)) {
+    parts.remember = [this](const format::ScanSection& scan) {
+      return engine_->commit_record(
+          [&scan](format::Records& records, const table::Table&) { store_scan(records, scan); });
+    };
+  }
+  scanner_ = std::make_unique<Scanner>(std::move(parts));
 }
 
 metadata::KnownCommits RunningSet::known_commits() const {
@@ -165,6 +184,7 @@ Status RunningSet::status() const {
   // The metadata counts the runs before this one, the engine counts this one.
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
+  if (scanner_) out.scan = scanner_->status();
   remap::Conditions conditions = engine_->conditions();
   if (read_only_) {
     conditions.read_only = true;
@@ -190,6 +210,7 @@ Result<Moment> RunningSet::settle() {
     return fail(ErrorCode::device_in_use, "a write to it does not end", name(),
                 "end all use of it, and look at its events");
   }
+  if (scanner_) scanner_->note_copy(true);
   return Moment{run_, *writes};
 }
 
@@ -197,6 +218,7 @@ Result<void> RunningSet::note_copy(VerifiedCopy copy) {
   if (read_only_ || engine_->conditions().read_only) {
     return fail(ErrorCode::read_only, "is read-only: the copy cannot be recorded", name());
   }
+  if (scanner_) scanner_->note_copy(false);
   const std::lock_guard lock(copy_mutex_);
   // Checked now for the user's sake; record_stop() checks again by the table that it commits.
   if (!is_current(copy, table::Table(engine_->extents(), {}))) {
@@ -211,6 +233,7 @@ Result<void> RunningSet::stop() {
   // The watches end first: the record of the stop has the last word on main's facts, and its event
   // comes after those of all conditions.
   end_watch();
+  if (scanner_) scanner_->stop();
   device_watch_->stop();
   Result<void> outcome;
   if (unsaved_) outcome = tl::unexpected(*unsaved_);
@@ -247,6 +270,7 @@ void RunningSet::prepare_activation() {
   content_.evidence = remap::to_format(evidence_);
   ++health.starts;
   record_facts(content_);
+  reserve_scan_memory(content_, content_.extents.size() + content_.retired.size());
   if (const auto seen =
           discovery::gather_facts(*metadata_spare().device(), discovery::DeviceUse::alone)) {
     content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
@@ -339,6 +363,7 @@ Result<void> RunningSet::record_stop(bool flushed) {
       content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
     }
     record_facts(content);
+    if (scanner_) store_scan(content, scanner_->memory());
     content.health.clean = clean;
     content.health.main_print = print.print;
   });

@@ -34,6 +34,7 @@
 #include "set/held_main.hpp"
 #include "set/held_spare.hpp"
 #include "set/own_devices.hpp"
+#include "set/scanner.hpp"
 #include "set/status.hpp"
 #include "table/table.hpp"
 
@@ -85,6 +86,8 @@ class RunningSet {
   // The engine's control side: counts, conditions and what a user asks for. Lives as long as the
   // set.
   [[nodiscard]] remap::Admin& admin() { return *engine_; }
+  // Null of a set that was started read-only. Lives as long as the set.
+  [[nodiscard]] Scanner* scanner() const { return scanner_.get(); }
   [[nodiscard]] const std::string& name() const { return content_.identity.name; }
   [[nodiscard]] bool read_only() const { return read_only_; }
   [[nodiscard]] Status status() const;
@@ -124,6 +127,7 @@ class RunningSet {
   [[nodiscard]] metadata::KnownCommits known_commits() const;
   void prepare_activation();
   void make_memory();
+  void make_scanner();
 
   void record_facts(format::Records& records) const;
   void update_recorded_main(const discovery::DeviceFacts& seen);
@@ -155,6 +159,7 @@ class RunningSet {
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<remap::Engine> engine_;
+  std::unique_ptr<Scanner> scanner_;
   std::unique_ptr<DeviceWatch> device_watch_;
   bool stopped_ = false;
   std::optional<Error> unsaved_;

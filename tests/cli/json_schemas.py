@@ -70,6 +70,9 @@ def _running(t, checked):
     checked.run("bad", "import", name, t.path("list.map"), "--dry-run")
     checked.run("bad", "import", name, t.path("nothing"), expect=1)
     checked.run("examine", spare, disk.path, expect=4)
+    for action in ("pause", "resume", "stop", "start"):
+        checked.run("scrub", name, action)
+    checked.run("scrub", name, "status", expect=4)
     disk.fault("write", "2048+8")
     checked.run("unremap", name, "2048+8", expect=1)
     disk.clear()

@@ -9,7 +9,7 @@ import support
 from support import check, equal
 
 VERBS = {"create", "start", "stop", "list", "status", "events", "explain", "table", "map", "files",
-         "examine", "check", "repair", "resolve", "remap", "unremap", "bad", "backfill", "copy",
+         "examine", "check", "repair", "resolve", "remap", "unremap", "scrub", "bad", "backfill", "copy",
          "release", "discover", "assemble"}
 BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
 PAGES = os.path.join(BUILD, "manual")

@@ -58,13 +58,17 @@ void Suspects::examine(const ContinueCheck& go_on) {
   // One place a call, since each of its blocks may take as long as the drive tries.
   const SectorRange range = places_.front().range;
   places_.pop_front();
+  (void)measure(range, go_on);
+}
+
+SectorCount Suspects::measure(SectorRange range, const ContinueCheck& go_on) {
   std::vector<std::pair<SectorRange, std::uint64_t>> long_ones;
   // Whole blocks: a part of one may be in the drive's cache while the rest is slow.
   const SectorRange disk{{0}, path_.geometry.size};
   const SectorRange whole = rounded_out(range, path_.block()).intersect(disk);
   for (const SectorRange block : blocks_in(whole, path_.block())) {
     if (!served_by_main(path_.live.table(), block)) continue;
-    if (!go_on()) return;
+    if (!go_on()) return {};
     const TimedRead read = read_timed(block);
     if (read.error != 0) {
       take_failed(block, read.error, go_on);
@@ -77,7 +81,15 @@ void Suspects::examine(const ContinueCheck& go_on) {
   for (const auto& [block, took_ns] : long_ones) {
     if (far_slower(took_ns, time_neighbours(block, go_on))) append_run(slow, block);
   }
-  mark(Item::Kind::mark_suspect, slow);
+  SectorCount listed;
+  const table::Table before = path_.live.table();
+  if (!mark(Item::Kind::mark_suspect, slow)) return listed;
+  for (const SectorRange& run : slow) {
+    for (const table::Piece& piece : before.pieces(run)) {
+      if (piece.state == State::good) listed = listed + piece.main.count;
+    }
+  }
+  return listed;
 }
 
 void Suspects::recheck(const ContinueCheck& go_on) {
@@ -96,7 +108,7 @@ void Suspects::recheck(const ContinueCheck& go_on) {
         append_run(well, part);
       }
     }
-    mark(Item::Kind::clear_suspect, well);
+    (void)mark(Item::Kind::clear_suspect, well);
   }
 }
 
@@ -145,14 +157,14 @@ bool Suspects::served_by_main(const table::Table& table, SectorRange range) {
 }
 
 // Under a hold, because nobody's data comes along.
-void Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
-  if (ranges.empty()) return;
+bool Suspects::mark(Item::Kind kind, const std::vector<SectorRange>& ranges) {
+  if (ranges.empty()) return true;
   auto quiesced = quiesce(path_, remapper_, ranges, NeedsMain::yes);
-  if (!quiesced) return;
+  if (!quiesced) return false;
   std::vector<Item> items;
   items.reserve(ranges.size());
   for (const SectorRange& range : ranges) items.push_back({kind, range, {}, kCause});
-  (void)quiesced->bind(items);
+  return quiesced->bind(items) == Outcome::done;
 }
 
 // Read while it is watched and not held, since it is slow; nothing moves if a write came meanwhile.

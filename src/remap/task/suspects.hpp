@@ -22,7 +22,7 @@
 
 namespace dmremap::remap {
 
-// One thread at a time, the relocator's.
+// One thread at a time. The relocator has one, and the scan another.
 class Suspects {
  public:
   Suspects(DataPath& path, Remapper& remapper, Recovery& recovery);
@@ -34,6 +34,8 @@ class Suspects {
   // Measures one of the places that were seen long enough ago, and lists what is far slower than
   // its neighbours. May take as long as a drive takes to read or to fail.
   void examine(const ContinueCheck& go_on);
+  // Measures a place now, block by block; returns how much of it was listed that was not before.
+  SectorCount measure(SectorRange range, const ContinueCheck& go_on);
   // Reads what is listed: what fails becomes lost, what is slow again moves to the spare while it
   // can still be read, and all else is good.
   void recheck(const ContinueCheck& go_on);
@@ -54,7 +56,8 @@ class Suspects {
   // Times of good blocks before and behind `range`.
   std::vector<std::uint64_t> time_neighbours(SectorRange range, const ContinueCheck& go_on);
   [[nodiscard]] static bool served_by_main(const table::Table& table, SectorRange range);
-  void mark(Item::Kind kind, const std::vector<SectorRange>& ranges);
+  // False: nothing was marked.
+  bool mark(Item::Kind kind, const std::vector<SectorRange>& ranges);
   void move(SectorRange range);
 
   DataPath& path_;

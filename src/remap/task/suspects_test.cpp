@@ -97,6 +97,24 @@ TEST(Suspects, ABlockThatReadsFarSlowerThanItsNeighboursIsListed) {
   });
 }
 
+TEST(Suspects, AScanFindsWhatMayBeSlowAndMeasuringItLaterListsIt) {
+  SlowDisk disk;
+  disk.run([&] {
+    disk.slow_reads(kSlowBlock, milliseconds(400));  // too short to be seen by a look
+    const ContinueCheck go_on = [] { return true; };
+    const auto report = disk.engine->scan({{960}, {256}}, go_on);
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->long_reads, (std::vector<SectorRange>{{{960}, {256}}}));
+    EXPECT_TRUE(disk.in_state(State::suspect).empty()) << "not before it was measured";
+    const auto slow = disk.engine->measure_slow(report->long_reads.front(), go_on);
+    ASSERT_TRUE(slow);
+    EXPECT_EQ(*slow, kSlowBlock.count);
+    EXPECT_EQ(disk.engine->measure_slow(report->long_reads.front(), go_on), SectorCount{0})
+        << "what is listed is no news";
+    EXPECT_EQ(disk.in_state(State::suspect), std::vector{kSlowBlock});
+  });
+}
+
 TEST(Suspects, AReadThatWasSlowOnceIsNotHeldAgainstItsSectors) {
   SlowDisk disk;
   disk.run([&] {

@@ -390,4 +390,21 @@ void administrator(Stage& stage, Dice dice) {
   }
 }
 
+void scanner(Stage& stage, Dice dice) {
+  stage.world.name_thread("scanner");
+  const remap::ContinueCheck go_on = [&stage] { return !stage.ending; };
+  for (std::uint64_t i = 0; i < 12 && !stage.ending; ++i) {
+    stage.world.sleep(milliseconds(dice.below(30)));
+    if (stage.ending) return;
+    const SectorRange range = stage.some_range(dice, 512);
+    const auto found = stage.engine->scan(range, go_on);
+    ++stage.report.scans;
+    if (!found) continue;
+    for (const SectorRange& slow : found->long_reads) {
+      if (stage.ending) return;
+      (void)stage.engine->measure_slow(slow, go_on);
+    }
+  }
+}
+
 }  // namespace dmremap::sim

@@ -73,6 +73,9 @@ Report& Report::operator+=(const Report& other) {
   imports += other.imports;
   backfills += other.backfills;
   backfilled_sectors += other.backfilled_sectors;
+  scans += other.scans;
+  scan_passes += other.scan_passes;
+  scanned_bad += other.scanned_bad;
   steps += other.steps;
   retired += other.retired;
   slow_found += other.slow_found;
@@ -108,6 +111,8 @@ std::vector<std::string> Report::missing() const {
     if (!events.contains(kind)) out.push_back(fmt::format("event {}", format::name_of(kind)));
   }
   if (backfilled_sectors == 0) out.emplace_back("a lost sector filled from an image");
+  if (scanned_bad == 0)
+    out.emplace_back("a sector that a scan found lost, with nothing else going on");
   if (retired == 0) out.emplace_back("a spare sector retired");
   if (slow_found == 0) out.emplace_back("a sector found slow");
   if (settled_failing == 0) out.emplace_back("failing sectors left to settle");
@@ -147,6 +152,9 @@ std::string Report::text() const {
   add_line(out, "import of a list", imports);
   add_line(out, "backfill", backfills);
   add_line(out, "  sectors filled", backfilled_sectors);
+  add_line(out, "scan", scans);
+  add_line(out, "  pass in calm", scan_passes);
+  add_line(out, "  sectors found lost by one", scanned_bad);
   out += "faults of main that fired\n";
   for (const FaultKind kind : kMainFaults) add_line(out, name_of(kind), main_faults.of(kind));
   out += "faults of the spare that fired\n";

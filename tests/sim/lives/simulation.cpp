@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sim/lives/simulation.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
 
+#include "base/aligned_buffer.hpp"
+#include "base/sector_parts.hpp"
 #include "metadata/survey.hpp"
 #include "sim/lives/stage.hpp"
+#include "table/route.hpp"
 
 namespace dmremap::sim {
 
@@ -130,12 +134,52 @@ class Simulation {
       clients.emplace_back(stage.world,
                            [&stage, i, dice = stage.dice.fork()] { client(stage, dice, i); });
     }
+    Thread scanning(stage.world, [&stage, dice = stage.dice.fork()] { scanner(stage, dice); });
     for (Thread& thread : clients) thread.join();
     administering.join();
     stage.ending = true;
+    scanning.join();
     blowing.join();
     end_servers();
+    if (stage.dice.one_in(3)) check_full_scan();
     stage.look_at_table();
+  }
+
+  // In calm, with faults only where a sector is unreadable until it is written, what a pass has
+  // read can be read, and all else is known.
+  void check_full_scan() {
+    Stage& stage = stage_;
+    const SectorRange area{{0}, stage.plan.area};
+    const auto known_before = stage.engine->table_counts().lost;
+    for (const SectorRange part : chunks_of(area, SectorCount{256})) {
+      const auto found = stage.engine->scan(part, [] { return true; });
+      // Not by a set that is read-only by now, nor while a device is away.
+      if (!found || !found->complete || stage.crashed()) return;
+    }
+    for (const SectorRange part : chunks_of(area, SectorCount{256})) {
+      AlignedBuffer buffer(part.count.bytes());
+      const bool known = is_known_unreadable(part);
+      const int error = stage.engine->read(part.first, buffer.span()).error;
+      if (stage.crashed()) return;
+      // What a user's read cannot record either, with a spare that takes no commit, is no miss.
+      if (error != 0 && !known && is_known_unreadable(part)) {
+        throw Broken(fmt::format("a scan of {}+{} found nothing, and a read fails with errno {}",
+                                 part.first.value, part.count.value, error));
+      }
+    }
+    ++stage.report.scan_passes;
+    const std::uint64_t known_now = stage.engine->table_counts().lost;
+    stage.report.scanned_bad += known_now - std::min(known_now, known_before);
+  }
+
+  // Some of it.
+  bool is_known_unreadable(SectorRange part) const {
+    const table::Table table(stage_.engine->extents(), {});
+    const std::vector<remap::FailingPlace> failing = stage_.engine->failing();
+    return table::any_nowhere(table, part) ||
+           std::ranges::any_of(failing, [part](const remap::FailingPlace& place) {
+             return part.overlaps(place.main);
+           });
   }
 
   // Some wait for a device still, with requests that their callers gave up.

@@ -186,6 +186,8 @@ void weather(Stage& stage, Dice dice);
 void client(Stage& stage, Dice dice, unsigned number);
 // Remaps, unremaps, imports lists, fills lost sectors from an image.
 void administrator(Stage& stage, Dice dice);
+// Scans here and there.
+void scanner(Stage& stage, Dice dice);
 
 // One read, checked. The errno.
 int checked_read(Stage& stage, SectorRange range);

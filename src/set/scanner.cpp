@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/scanner.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace dmremap::set {
+
+namespace {
+
+using health::PaceHold;
+
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+// The longest wait between two looks: the order wants to be told the time once a minute.
+constexpr std::uint64_t kLongestWaitNs = 20 * kSecondNs;
+// After a read that could not be carried through.
+constexpr std::uint64_t kRetryNs = kSecondNs;
+// From a long read to its measurement, so that the drive does not answer from its cache.
+constexpr std::uint64_t kMeasureAfterNs = 10 * kSecondNs;
+// Where reads take so long as a rule, the disk as a whole is slow, and no place is measured.
+constexpr std::uint64_t kUsualReadMostNs = 50'000'000;
+constexpr std::uint64_t kLongReadNs = 400'000'000;
+// Without a read for so long no copy is being made any more.
+constexpr std::uint64_t kCopyQuietNs = 60 * kSecondNs;
+// Reads may be other users' than the copy's, so it holds the scan for no longer than this.
+constexpr std::uint64_t kCopyLongestNs = 86'400 * kSecondNs;
+
+// linux/ioprio.h, which not every kernel's headers have.
+constexpr int kIoprioProcess = 1;
+constexpr int kIoprioLowest = (2 << 13) | 7;  // best effort, the last of its levels
+
+unsigned minute_of_day(std::uint64_t wall_ns) {
+  const auto seconds = static_cast<std::time_t>(wall_ns / kSecondNs);
+  std::tm local{};
+  if (::localtime_r(&seconds, &local) == nullptr) return 0;
+  return static_cast<unsigned>(local.tm_hour * 60 + local.tm_min);
+}
+
+const char* word_of(PaceHold hold) {
+  switch (hold) {
+    case PaceHold::tripped:
+      return "main";
+    case PaceHold::suspended:
+      return "metadata";
+    case PaceHold::copying:
+      return "copy";
+    default:
+      return "";
+  }
+}
+
+constexpr std::uint64_t kRememberEveryNs = 60 * kSecondNs;
+
+health::PacePolicy policy_of(const std::optional<format::ScanSection>& stored) {
+  if (!stored) return {};
+  return {{stored->window_from, stored->window_to}, stored->rate};
+}
+
+health::ScanRecord record_of(const std::optional<format::ScanSection>& stored, SectorCount size) {
+  if (!stored) return health::decode_scan_record({}, size);
+  return health::decode_scan_record(stored->record, size);
+}
+
+}  // namespace
+
+Scanner::Scanner(Parts parts)
+    : parts_(std::move(parts)),
+      paused_(parts_.stored && parts_.stored->paused),
+      rest_until_ns_(parts_.clock->monotonic_ns() +
+                     static_cast<std::uint64_t>(parts_.first_rest.count()) * kSecondNs),
+      policy_(policy_of(parts_.stored)),
+      order_(record_of(parts_.stored, parts_.size)),
+      pace_(policy_, parts_.clock->monotonic_ns()),
+      load_(*parts_.engine, parts_.main_path) {
+  order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
+  remembered_at_ns_ = parts_.clock->monotonic_ns();
+  passes_remembered_ = order_.record().passes;
+  if (paused_) set_state("paused");
+  thread_ = std::thread([this] { loop(); });
+}
+
+Scanner::~Scanner() {
+  stop();
+}
+
+void Scanner::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<void> Scanner::start(const ScanWish& wish) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (wish.rate) policy_.rate = *wish.rate;
+    if (wish.window) policy_.window = *wish.window;
+    pace_.set_policy(policy_);
+    if (!order_.progress().pass_running) order_.begin_pass();
+    paused_ = false;
+    ended_ = false;
+    at_full_speed_ = wish.now;
+    next_read_ns_ = 0;
+    rest_until_ns_ = 0;
+    // Who asks next must not be told that nothing is to be done.
+    set_state("running");
+    changed_ = true;
+  }
+  wake_.notify_all();
+  return remember();
+}
+
+Result<void> Scanner::pause() {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;
+    set_state("paused");
+    changed_ = true;
+  }
+  wake_.notify_all();
+  return remember();
+}
+
+Result<void> Scanner::resume() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(paused_, false)) return {};
+    set_state("waiting");
+    changed_ = true;
+  }
+  wake_.notify_all();
+  return remember();
+}
+
+void Scanner::end() {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  at_full_speed_ = false;
+  set_state("idle");
+  changed_ = true;
+  wake_.notify_all();
+}
+
+void Scanner::note_copy(bool running) {
+  const std::uint64_t reads = parts_.engine->counts().reads;
+  const std::lock_guard lock(mutex_);
+  copy_began_ns_ = parts_.clock->monotonic_ns();
+  copy_seen_ns_ = running ? copy_began_ns_ : 0;
+  copy_reads_ = reads;
+}
+
+ScannerStatus Scanner::status() const {
+  const std::lock_guard lock(mutex_);
+  ScannerStatus out = status_;
+  const health::ScanRecord record = order_.record();
+  out.scanned = order_.progress().scanned;
+  out.passes = record.passes;
+  out.last_complete_s = record.last_complete_wall_s;
+  return out;
+}
+
+format::ScanSection Scanner::memory() const {
+  const std::lock_guard lock(mutex_);
+  format::ScanSection out;
+  out.paused = paused_;
+  out.rate = policy_.rate;
+  out.window_from = static_cast<std::uint16_t>(policy_.window.from);
+  out.window_to = static_cast<std::uint16_t>(policy_.window.to);
+  out.record = health::encode_scan_record(order_.record());
+  return out;
+}
+
+Result<void> Scanner::remember() {
+  return parts_.remember ? parts_.remember(memory()) : Result<void>();
+}
+
+void Scanner::remember_at_times(Lock& lock) {
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  const std::uint64_t passes = order_.record().passes;
+  const bool in_time = now_ns < remembered_at_ns_ + kRememberEveryNs;
+  if (stopping_ || !read_unremembered_ || (in_time && passes == passes_remembered_)) return;
+  passes_remembered_ = passes;
+  read_unremembered_ = false;
+  remembered_at_ns_ = now_ns;
+  lock.unlock();
+  // What is not remembered is read again.
+  (void)remember();
+  lock.lock();
+}
+
+void Scanner::set_state(const char* state, std::string waits_for) {
+  status_.state = state;
+  status_.waits_for = std::move(waits_for);
+}
+
+PaceHold Scanner::hold(std::uint64_t now_ns) {
+  if (copy_seen_ns_ != 0) {
+    const std::uint64_t reads = parts_.engine->counts().reads;
+    if (std::exchange(copy_reads_, reads) != reads) copy_seen_ns_ = now_ns;
+    const bool lasts = now_ns < copy_began_ns_ + kCopyLongestNs;
+    if (lasts && now_ns < copy_seen_ns_ + kCopyQuietNs) return PaceHold::copying;
+    copy_seen_ns_ = 0;
+  }
+  const remap::Conditions conditions = parts_.engine->conditions();
+  if (conditions.tripped) return PaceHold::tripped;
+  return conditions.read_only ? PaceHold::suspended : PaceHold::none;
+}
+
+void Scanner::loop() {
+  // Without it the scan is paced all the same.
+  (void)::syscall(SYS_ioprio_set, kIoprioProcess, 0, kIoprioLowest);
+  Lock lock(mutex_);
+  while (!stopping_) {
+    const std::chrono::nanoseconds wait(std::min(step(lock), kLongestWaitNs));
+    remember_at_times(lock);
+    wake_.wait_for(lock, wait, [this] { return stopping_ || std::exchange(changed_, false); });
+  }
+}
+
+std::uint64_t Scanner::wait_ns(std::uint64_t now_ns, SectorCount& most) {
+  health::PaceMoment moment;
+  moment.now_ns = now_ns;
+  moment.foreground = load_.sample();
+  moment.minute_of_day = minute_of_day(parts_.clock->wall_ns());
+  moment.overdue = order_.overdue();
+  moment.hold = hold(now_ns);
+  const health::PaceDecision decision = pace_.ask(moment);
+  if (moment.hold != PaceHold::none) {
+    set_state("waiting", word_of(moment.hold));
+    return kSecondNs;
+  }
+  if (at_full_speed_) {
+    set_state("running");
+    most = health::kScanSegment;
+    return now_ns < next_read_ns_ ? next_read_ns_ - now_ns : 0;
+  }
+  if (decision.read) {
+    set_state("running");
+    most = decision.most;
+    return 0;
+  }
+  // A gap between two reads is part of the scan.
+  if (decision.why == health::PaceWait::gap || decision.why == health::PaceWait::rate) {
+    set_state("running");
+  } else {
+    set_state("waiting", std::string(health::name_of(decision.why)));
+  }
+  return std::max<std::uint64_t>(1, decision.until_ns - std::min(decision.until_ns, now_ns));
+}
+
+bool Scanner::in_initramfs() {
+  // The process goes on when the root file system takes over, and that file goes then.
+  if (!left_initramfs_) left_initramfs_ = ::access("/etc/initrd-release", F_OK) != 0;
+  return !left_initramfs_;
+}
+
+std::uint64_t Scanner::step(Lock& lock) {
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  order_.advance(now_ns, parts_.clock->wall_ns());
+  if (paused_ || ended_ || now_ns < rest_until_ns_) {
+    set_state(paused_ ? "paused" : "idle");
+    return paused_ || ended_ ? kLongestWaitNs : rest_until_ns_ - now_ns;
+  }
+  if (in_initramfs()) {
+    set_state("idle");
+    return kLongestWaitNs;
+  }
+  if (!to_measure_.empty()) {
+    set_state("running");
+    return now_ns < measure_at_ns_ ? measure_at_ns_ - now_ns : measure(lock);
+  }
+  if (!order_.next()) {
+    at_full_speed_ = false;
+    set_state("idle");
+    return kLongestWaitNs;
+  }
+  SectorCount most = health::kScanPiece;
+  if (const std::uint64_t wait = wait_ns(now_ns, most); wait != 0) return wait;
+  const auto piece = order_.next(most);
+  return piece ? read(lock, *piece, now_ns) : kRetryNs;
+}
+
+std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uint64_t now_ns) {
+  status_.position = piece.sectors.first;
+  const std::uint64_t bytes = piece.sectors.count.bytes();
+  pace_.begun(now_ns, load_.sample());
+  load_.begin_own();
+  lock.unlock();
+  const auto report = parts_.engine->scan(piece.sectors, [this] { return !stopping_; });
+  lock.lock();
+  const std::uint64_t end_ns = parts_.clock->monotonic_ns();
+  const std::uint64_t took_ns = end_ns - now_ns;
+  const bool known = report && report->complete && !report->trouble;
+  load_.end_own(known ? std::optional(report->main_reads) : std::nullopt, bytes, took_ns);
+  pace_.finished(end_ns, load_.sample(), bytes);
+  if (policy_.rate != 0) {
+    const double spacing = static_cast<double>(bytes) * 1e9 / static_cast<double>(policy_.rate);
+    next_read_ns_ = now_ns + static_cast<std::uint64_t>(spacing);
+  }
+  if (!report || !report->complete) return kRetryNs;
+  read_unremembered_ = true;
+  status_.found.lost += report->lost.value;
+  status_.found.recovered += report->recovered.value;
+  const std::uint64_t usual_ns = usual_read_ns_;
+  usual_read_ns_ = (usual_ns * 15 + std::min(took_ns, kLongReadNs)) / 16;
+  if (!report->long_reads.empty() && !report->trouble && usual_ns < kUsualReadMostNs) {
+    to_measure_ = report->long_reads;
+    measure_at_ns_ = end_ns + kMeasureAfterNs;
+    return kMeasureAfterNs;
+  }
+  order_.finished(report->trouble ? health::ScanResult::trouble : health::ScanResult::good);
+  // The next look follows at once, and waits if it must.
+  return 0;
+}
+
+std::uint64_t Scanner::measure(Lock& lock) {
+  const std::vector<SectorRange> places = std::exchange(to_measure_, {});
+  load_.begin_own();
+  lock.unlock();
+  std::uint64_t slow = 0;
+  for (const SectorRange& place : places) {
+    const auto listed = parts_.engine->measure_slow(place, [this] { return !stopping_; });
+    if (listed) slow += listed->value;
+  }
+  lock.lock();
+  load_.end_own(std::nullopt, 0, 0);
+  status_.found.slow += slow;
+  order_.finished(slow != 0 ? health::ScanResult::trouble : health::ScanResult::good);
+  return 0;
+}
+
+}  // namespace dmremap::set

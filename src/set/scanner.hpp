@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The scanner of a running set: a thread that reads main through in the background, what and when
+// as src/health decides (docs/health-scanning.md), through the engine, which takes care of what is
+// found.
+//
+// - At most one read is in flight, and it stops at a request of others.
+// - Nothing is read in the first minutes of a run, unless a user asks: a machine that has just
+//   started has other things to read. Nor anything at all in the initramfs.
+// - The thread's I/O has the lowest priority that is still served under load. Not the idle class: a
+//   user's read of a bad sector may have to wait until the scanner has found out about it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "format/scan_section.hpp"
+#include "health/pace.hpp"
+#include "health/scan_order.hpp"
+#include "remap/admin.hpp"
+#include "set/disk_load.hpp"
+#include "set/scanner_status.hpp"
+
+namespace dmremap::set {
+
+// What a user asks of it. What is not given stays as it is.
+struct ScanWish {
+  bool now = false;                          // a pass at full speed
+  std::optional<std::uint64_t> rate;         // bytes a second; 0: no limit
+  std::optional<health::PaceWindow> window;  // of the day
+};
+
+// Thread-safe.
+class Scanner {
+ public:
+  struct Parts {
+    remap::Admin* engine = nullptr;  // outlives the scanner
+    Clock* clock = nullptr;
+    SectorCount size;                             // of main
+    std::function<std::string()> main_path;       // thread-safe
+    std::optional<format::ScanSection> stored{};  // of earlier runs
+    // Commits it. Empty: nothing is remembered. Thread-safe.
+    std::function<Result<void>(const format::ScanSection&)> remember{};
+    std::chrono::seconds first_rest{600};  // from the start of the set
+  };
+
+  // Starts the thread.
+  explicit Scanner(Parts parts);
+  ~Scanner();
+  Scanner(const Scanner&) = delete;
+  Scanner& operator=(const Scanner&) = delete;
+  // Ends the thread, within one read. May be called again.
+  void stop();
+
+  // These are remembered before they return. Errors: those of the commit; it is done all the same.
+  // A pass begins, or the one that runs goes on, at once. Ends a pause.
+  Result<void> start(const ScanWish& wish);
+  Result<void> pause();
+  Result<void> resume();
+  // Nothing is scanned until start(), or until the set is started again.
+  void end();
+  // A copy of the set is being made, and reads all of it anyway; or it is done. One that is never
+  // said to be done ends when nothing is read for a minute, and after a day.
+  void note_copy(bool running);
+
+  [[nodiscard]] ScannerStatus status() const;
+  // What the next run is to know.
+  [[nodiscard]] format::ScanSection memory() const;
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  void loop();
+  Result<void> remember();
+  // What was read: at the end of a pass, else at most once a minute.
+  void remember_at_times(Lock& lock);
+  // One look, and one read if it is time; returns how long to wait.
+  std::uint64_t step(Lock& lock);
+  std::uint64_t read(Lock& lock, const health::ScanPiece& piece, std::uint64_t now_ns);
+  // Of what took long; the piece is finished then.
+  std::uint64_t measure(Lock& lock);
+  // When the next read may be; 0: now.
+  std::uint64_t wait_ns(std::uint64_t now_ns, SectorCount& most);
+  [[nodiscard]] bool in_initramfs();
+  [[nodiscard]] health::PaceHold hold(std::uint64_t now_ns);
+  void set_state(const char* state, std::string waits_for = {});
+
+  const Parts parts_;
+  std::atomic<bool> stopping_ = false;
+  mutable std::mutex mutex_;  // of all below; not held during a read
+  std::condition_variable wake_;
+  bool changed_ = false;
+  bool paused_ = false;
+  bool ended_ = false;
+  bool at_full_speed_ = false;
+  bool left_initramfs_ = false;
+  bool read_unremembered_ = false;
+  std::uint64_t remembered_at_ns_ = 0;
+  std::uint64_t passes_remembered_ = 0;
+  std::uint64_t rest_until_ns_;
+  std::uint64_t copy_seen_ns_ = 0;  // 0: none is made
+  std::uint64_t copy_began_ns_ = 0;
+  std::uint64_t copy_reads_ = 0;
+  health::PacePolicy policy_;
+  health::ScanOrder order_;
+  health::Pace pace_;
+  DiskLoad load_;
+  std::uint64_t next_read_ns_ = 0;       // at full speed, by the rate
+  std::uint64_t usual_read_ns_ = 0;      // a mean of the last reads
+  std::vector<SectorRange> to_measure_;  // of the piece that is not finished
+  std::uint64_t measure_at_ns_ = 0;
+  ScannerStatus status_;
+  std::thread thread_;
+};
+
+}  // namespace dmremap::set

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the scanner of a running set says of itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/units.hpp"
+
+namespace dmremap::set {
+
+struct ScanFound {  // sectors, in this run
+  std::uint64_t lost = 0;
+  std::uint64_t recovered = 0;
+  std::uint64_t slow = 0;
+};
+
+struct ScannerStatus {
+  std::string state = "idle";  // idle waiting running paused
+  std::string waits_for;       // a word, in state waiting; else empty
+  Sector position;             // of the last read
+  SectorCount scanned;         // of the pass that runs, or of the last one
+  std::uint64_t passes = 0;
+  std::uint64_t last_complete_s = 0;  // the wall clock at the end of the last pass; 0: never
+  ScanFound found;
+};
+
+}  // namespace dmremap::set

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The scanner's thread over an engine with simulated devices, in real time: at full speed, since
+// the pace itself is tested without a clock (src/health).
+#include "set/scanner.hpp"
+
+#include <cerrno>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "rig/engine_rig.hpp"
+
+namespace dmremap::set {
+namespace {
+
+class ScannerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { rig.start(); }
+  void TearDown() override { scanner.reset(); }
+  // Each one made has what the one before it remembered.
+  void make(std::chrono::seconds first_rest = std::chrono::seconds(600)) {
+    scanner.reset();
+    Scanner::Parts parts;
+    parts.engine = rig.engine.get();
+    parts.clock = &system_clock();
+    parts.size = remap::kMainSize;
+    parts.main_path = [] { return std::string("/nowhere"); };
+    parts.first_rest = first_rest;
+    parts.stored = remembered;
+    parts.remember = [this](const format::ScanSection& scan) {
+      const std::lock_guard lock(mutex);
+      remembered = scan;
+      return Result<void>();
+    };
+    scanner.emplace(std::move(parts));
+  }
+  [[nodiscard]] bool pass_over(std::uint64_t passes) const {
+    return remap::soon([&] {
+      const ScannerStatus status = scanner->status();
+      return status.passes >= passes && status.state == "idle";
+    });
+  }
+
+  remap::Rig rig;
+  std::mutex mutex;
+  std::optional<format::ScanSection> remembered;
+  std::optional<Scanner> scanner;
+};
+
+TEST_F(ScannerTest, RestsAtFirstAndReadsAllWhenItIsAsked) {
+  rig.main.fail_reads({{2'000}, {3}}, EIO);
+  make();
+  EXPECT_EQ(scanner->status().state, "idle");
+  EXPECT_EQ(scanner->status().passes, 0U);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(1));
+  const ScannerStatus status = scanner->status();
+  EXPECT_EQ(status.found.lost, 3U);
+  EXPECT_EQ(status.found.recovered, 0U);
+  EXPECT_EQ(status.scanned, remap::kMainSize);
+  EXPECT_NE(status.last_complete_s, 0U);
+  EXPECT_EQ(rig.engine->counts().reads, 0U);
+}
+
+TEST_F(ScannerTest, AnotherStartIsAnotherPass) {
+  make();
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(1));
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  EXPECT_TRUE(pass_over(2));
+}
+
+TEST_F(ScannerTest, ReadsByItselfWhenTheFirstRestIsOver) {
+  make(std::chrono::seconds(0));
+  EXPECT_TRUE(remap::soon([&] { return scanner->status().scanned.value > 0; }));
+}
+
+TEST_F(ScannerTest, APauseHoldsUntilItIsResumed) {
+  make();
+  (void)scanner->start({.now = true, .rate = 1 << 20, .window = {}});
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value > 0; }));
+  (void)scanner->pause();
+  EXPECT_EQ(scanner->status().state, "paused");
+  // One read may have been in flight.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const SectorCount before = scanner->status().scanned;
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  EXPECT_EQ(scanner->status().scanned, before);
+  EXPECT_EQ(scanner->status().state, "paused");
+  (void)scanner->resume();
+  EXPECT_TRUE(remap::soon([&] { return scanner->status().scanned > before; }));
+}
+
+TEST_F(ScannerTest, GoesOnAfterARestartAndAPauseHolds) {
+  make();
+  (void)scanner->start({.now = true, .rate = 4 << 20, .window = health::PaceWindow{60, 59}});
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value >= 4'096; }));
+  ASSERT_TRUE(scanner->pause());
+  make();
+  EXPECT_EQ(scanner->status().state, "paused");
+  const SectorCount before = scanner->status().scanned;
+  EXPECT_GE(before.value, 2'048U) << "whole segments of it";
+  EXPECT_EQ(scanner->memory().rate, std::uint64_t{4} << 20U);
+  EXPECT_EQ(scanner->memory().window_from, 60U);
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 0, .window = {}}));
+  ASSERT_TRUE(pass_over(1));
+  make();
+  EXPECT_EQ(scanner->status().passes, 1U);
+  EXPECT_EQ(scanner->status().state, "idle");
+  EXPECT_EQ(scanner->status().scanned, remap::kMainSize);
+}
+
+TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
+  make();
+  scanner->note_copy(true);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().state == "waiting"; }));
+  EXPECT_EQ(scanner->status().waits_for, "copy");
+  EXPECT_EQ(scanner->status().scanned, SectorCount{0});
+  rig.main.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
+  EXPECT_NE(rig.read(0), 1);
+  scanner->note_copy(false);
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().waits_for == "main"; }));
+  EXPECT_TRUE(rig.engine->extents().empty());
+}
+
+TEST_F(ScannerTest, StoppedItReadsNoMore) {
+  make();
+  (void)scanner->start({.now = true, .rate = 1 << 20, .window = {}});
+  scanner->end();
+  EXPECT_EQ(scanner->status().state, "idle");
+  scanner->stop();
+  scanner->stop();
+}
+
+}  // namespace
+}  // namespace dmremap::set
