@@ -98,6 +98,7 @@ TEST(SystemScheduling, LanesDiffer) {
   Mutex mutex(scheduling);
   std::set<std::size_t> lanes{scheduling.lane()};
   std::vector<Thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back(scheduling, [&] {
       const std::size_t mine = scheduling.lane();

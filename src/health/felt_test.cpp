@@ -18,7 +18,6 @@ constexpr std::uint64_t kS = 1000 * kMs;
 
 using rig::felt_coverage;
 using rig::FeltForeground;
-using rig::FeltLoad;
 
 TEST(FeltTest, TheIntervalCoversTheEffectIn95PercentOfSeries) {
   // 2000 series make it right to 0.5 points; three of these either way.

@@ -90,7 +90,7 @@ TEST(PaceTest, AnIdleDiskIsReadHalfOfTheTime) {
     rig.read(8 * kMs);
     EXPECT_EQ(rig.wait_for_read(), 8 * kMs);
   }
-  EXPECT_EQ(rig.moment.now_ns - from, 1000 * 16 * kMs);
+  EXPECT_EQ(rig.moment.now_ns - from, 16'000 * kMs);
   rig.read(kMs / 10);
   EXPECT_EQ(rig.wait_for_read(), 2 * kMs);  // never less
 }
@@ -231,7 +231,7 @@ TEST(PaceTest, UnderLoadOnlyWhatIsOverdueIsReadAndAtMostAFiftiethOfTheTime) {
         EXPECT_GE(rig.moment.now_ns, 60 * kS);  // a minute without an idle moment
         EXPECT_EQ(decision.most, kScanSegment);
         // Of 20 ms, the request that was being served took 5 on average.
-        EXPECT_GE(rig.moment.now_ns - last_ns, 50 * 15 * kMs - kMs);
+        EXPECT_GE(rig.moment.now_ns - last_ns, 750 * kMs - kMs);
         last_ns = rig.moment.now_ns;
         rig.read(20 * kMs, 2);
         ++reads;

@@ -88,7 +88,7 @@ TEST(ScanOrder, AnEmptyDiskHasNothingToRead) {
 }
 
 TEST(ScanOrder, OneSegmentOfEachRegionThenAnotherOneOfEach) {
-  Scan scan{mib(4 * 128)};
+  Scan scan{mib(512)};
   std::vector<std::uint64_t> segments;
   for (const ScanPiece& piece : scan.read_all()) {
     const std::uint64_t segment = piece.sectors.first.value / kScanSegment.value;
@@ -159,7 +159,7 @@ TEST(ScanOrder, WhatWasNotNamedIsNotFinished) {
 
 TEST(ScanOrder, AfterAnErrorTenMebibytesOnEitherSideAreReadAtOnce) {
   Scan scan{mib(1024)};
-  scan.spoil(Sector{} + mib(128 * 3) + SectorCount{5});
+  scan.spoil(Sector{} + mib(384) + SectorCount{5});
   std::vector<ScanPiece> pieces;
   while (scan.order().record().places.empty()) pieces.push_back(*scan.read());
   EXPECT_TRUE(scan.order().overdue());
@@ -254,7 +254,7 @@ TEST(ScanOrder, TroubleIsReadAgainAfterOneTwoFourWeeksAndThenEachFour) {
   std::vector<std::uint64_t> weeks;
   std::uint64_t now_ns = 0;
   order.advance(now_ns, kWall);
-  for (std::uint64_t day = 1; day < 60 * 7; ++day) {
+  for (std::uint64_t day = 1; day < 420; ++day) {
     now_ns += kDayS * kSecondNs;
     order.advance(now_ns, kWall + now_ns);
     bool read = false;
@@ -327,7 +327,7 @@ TEST(ScanOrder, APassThatLagsIsOverdueUntilItCatchesUp) {
 // of running, with all the reading that is due done at once.
 std::uint64_t passes_in(unsigned days, auto wall_of_hour) {
   ScanOrder order(decode_scan_record({}, mib(4)));
-  for (std::uint64_t hour = 0; hour < days * 24; ++hour) {
+  for (std::uint64_t hour = 0; hour < std::uint64_t{24} * days; ++hour) {
     order.advance(hour * 3600 * kSecondNs, wall_of_hour(hour));
     while (order.next()) order.finished(ScanResult::good);
   }

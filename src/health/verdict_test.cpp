@@ -110,10 +110,10 @@ Medium medium_of(const std::string& word) {
 }
 
 void count_seen(History& history, const std::map<std::string, std::uint64_t>& values) {
-  static const std::map<std::string, Count> kNames{
+  static const std::map<std::string, Count> names_of_counts{
       {"lost", Count::lost}, {"remapped", Count::remapped},         {"recovered", Count::recovered},
       {"slow", Count::slow}, {"flush_errors", Count::flush_errors}, {"trips", Count::trips}};
-  for (const auto& [name, value] : values) history.count(kNames.at(name), value);
+  for (const auto& [name, value] : values) history.count(names_of_counts.at(name), value);
 }
 
 struct Scene {

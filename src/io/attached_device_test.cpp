@@ -102,6 +102,7 @@ TEST(AttachedDevice, Promise8_ADeviceIsExchangedWhileRequestsAreInFlight) {
   std::atomic<bool> ends = false;
   std::atomic<bool> wrong = false;
   std::vector<std::jthread> readers;
+  readers.reserve(3);
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!ends) {

@@ -345,6 +345,7 @@ TEST(World, LanesAreSmallAndUsedAgain) {
     EXPECT_EQ(seen, std::set<std::size_t>{1});
     seen.clear();
     std::vector<Thread> together;
+    together.reserve(5);
     for (int i = 0; i < 5; ++i) {
       together.emplace_back(world, [&] {
         world.sleep(milliseconds(1));
