@@ -133,6 +133,8 @@ void Stage::on_event(format::Event event) {
 
 // A spare sector that has the only copy is given up only after the device was asked for long.
 void Stage::note_failing(const format::Event& event) {
+  // Of a request that was given up: it says nothing of where its sectors lie.
+  if (event.kind == format::EventKind::degraded) return;
   const SectorRange range = event.main;
   const bool begins = event.text == "spare sector fails, asked again";
   const bool reads = event.text == "its spare sector reads again";
