@@ -120,8 +120,9 @@ struct BackfillReport {
 
 // What a scan of a range found.
 struct ScanReport {
-  // False: it ended before the end of the range, because it was told to, main does not answer, or
-  // somebody else is finding out what is wrong there. Ask for the range again later.
+  // False: it ended before the end of the range, because it was told to, main does not answer,
+  // somebody else is finding out what is wrong there, or the spare did not take what was found. Ask
+  // for the range again later.
   bool complete = true;
   bool trouble = false;          // a read of main failed, whatever became of it
   std::uint64_t main_reads = 0;  // requests to main, without what failed ones set off

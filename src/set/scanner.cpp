@@ -209,7 +209,9 @@ PaceHold Scanner::hold(std::uint64_t now_ns) {
   }
   const remap::Conditions conditions = parts_.engine->conditions();
   if (conditions.tripped) return PaceHold::tripped;
-  return conditions.read_only ? PaceHold::suspended : PaceHold::none;
+  // What is found must be recorded, or the same bad places would be asked again and again.
+  const bool records = !conditions.read_only && conditions.spare == remap::SpareState::answers;
+  return records ? PaceHold::none : PaceHold::suspended;
 }
 
 void Scanner::loop() {

@@ -106,17 +106,18 @@ bool RangeScan::scan_stretch(const table::Stretch& stretch, const ContinueCheck&
                                   : path_.spares.at(stretch.spare.index).diagnose(status.error);
   if (fault != io::Fault::media) return false;
   if (on_main) report.trouble = true;
-  settle(range, go_on, report);
-  return go_on();
+  return settle(range, go_on, report) && go_on();
 }
 
-void RangeScan::settle(SectorRange range, const ContinueCheck& go_on, ScanReport& report) {
+bool RangeScan::settle(SectorRange range, const ContinueCheck& go_on, ScanReport& report) {
   const RangeTally before = tally(path_, range);
-  (void)recovery_.settle(range, buffer_.span().first(range.count.bytes()),
-                         Recovery::LossState::lost, go_on);
+  const io::IoStatus status = recovery_.settle(range, buffer_.span().first(range.count.bytes()),
+                                               Recovery::LossState::lost, go_on);
   const RangeTally now = tally(path_, range);
   report.lost = report.lost + grown(before.unreadable, now.unreadable);
   report.recovered = report.recovered + grown(before.remapped, now.remapped);
+  // Something does not read, and the spare took no word of it.
+  return status.ok() || path_.known_unreadable(path_.live.table(), range);
 }
 
 }  // namespace dmremap::remap

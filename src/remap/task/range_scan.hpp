@@ -28,7 +28,8 @@ class RangeScan {
  private:
   // False: the scan cannot go on.
   bool scan_stretch(const table::Stretch& stretch, const ContinueCheck& go_on, ScanReport& report);
-  void settle(SectorRange range, const ContinueCheck& go_on, ScanReport& report);
+  // False: something there does not read, and it could not be recorded.
+  bool settle(SectorRange range, const ContinueCheck& go_on, ScanReport& report);
 
   DataPath& path_;
   Recovery& recovery_;

@@ -121,6 +121,19 @@ TEST_F(RangeScanTest, EndsWhenItIsNotWantedAnyMoreOrMainIsGone) {
   EXPECT_TRUE(rig.engine->extents().empty());
 }
 
+TEST_F(RangeScanTest, Promise2_WhatCouldNotBeRecordedIsAskedForAgain) {
+  rig.main.fail_reads({{2'000}, {3}}, ENODATA);
+  rig.spare.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
+  const ScanReport away = scan(1'024, 2'048);
+  EXPECT_FALSE(away.complete);
+  EXPECT_TRUE(away.trouble);
+  EXPECT_EQ(away.lost, SectorCount{0});
+  rig.spare.set_hook({});
+  const ScanReport back = scan(1'024, 2'048);
+  EXPECT_TRUE(back.complete);
+  EXPECT_EQ(back.lost, SectorCount{3});
+}
+
 TEST_F(RangeScanTest, NeedsARangeOfTheDiskAndAWritableSet) {
   EXPECT_EQ(rig.engine->scan({{0}, {kMainSize.value + 8}}, go_on).error().code, ErrorCode::usage);
   rig.stop();
