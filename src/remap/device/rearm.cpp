@@ -8,34 +8,10 @@ namespace dmremap::remap {
 Rearm::Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds interval)
     : path_(path),
       reopener_(reopener),
-      interval_(interval),
-      mutex_(path.scheduling),
-      wake_(path.scheduling) {
-  thread_ = Thread(path_.scheduling, [this] { loop(); });
-}
-
-Rearm::~Rearm() {
-  stop();
-}
-
-void Rearm::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void Rearm::loop() {
-  std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
-    if (!path_.breaker.tripped()) continue;
-    // Without the lock, for which nobody should wait while devices are opened.
-    lock.unlock();
-    look();
-    lock.lock();
-  }
+      thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
+  thread_.start([this] {
+    if (path_.breaker.tripped()) look();
+  });
 }
 
 void Rearm::look() {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <string>
 
+#include "base/periodic_thread.hpp"
 #include "remap/data_path.hpp"
 
 namespace dmremap::remap {
@@ -16,11 +17,9 @@ class Rearm {
  public:
   // Starts the thread. `reopener` outlives this.
   Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds interval);
-  ~Rearm();
-  void stop();
+  void stop() { thread_.stop(); }
 
  private:
-  void loop();
   void look();
   // Why `device` is not main as it was left; empty: it is.
   [[nodiscard]] std::string refusal_of(io::BlockDevice& device);
@@ -28,11 +27,7 @@ class Rearm {
 
   DataPath& path_;
   MainReopener& reopener_;
-  const std::chrono::milliseconds interval_;
-  Mutex mutex_;
-  Condition wake_;
-  bool stopping_ = false;
-  Thread thread_;
+  PeriodicThread thread_;  // the last: it uses what is above
 };
 
 }  // namespace dmremap::remap

@@ -10,36 +10,13 @@ SpareReturn::SpareReturn(DataPath& path, Remapper* remapper, std::vector<SpareRe
     : path_(path),
       remapper_(remapper),
       reopeners_(std::move(reopeners)),
-      interval_(interval),
-      mutex_(path.scheduling),
-      wake_(path.scheduling) {
-  thread_ = Thread(path_.scheduling, [this] { loop(); });
-}
-
-SpareReturn::~SpareReturn() {
-  stop();
-}
-
-void SpareReturn::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void SpareReturn::loop() {
-  std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
-    // Without the lock, for which nobody should wait while devices are opened.
-    lock.unlock();
+      thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
+  thread_.start([this] {
     for (SpareDevice& spare : path_.spares) {
       if (spare.trouble.found().first != SpareState::away) continue;
       look(spare, *reopeners_[position_of(spare.index)]);
     }
-    lock.lock();
-  }
+  });
 }
 
 void SpareReturn::look(SpareDevice& spare, SpareReopener& reopener) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/periodic_thread.hpp"
 #include "remap/data_path.hpp"
 #include "remap/writer/remapper.hpp"
 
@@ -24,11 +25,9 @@ class SpareReturn {
   // index of the spare, and outlive this.
   SpareReturn(DataPath& path, Remapper* remapper, std::vector<SpareReopener*> reopeners,
               std::chrono::milliseconds interval);
-  ~SpareReturn();
-  void stop();
+  void stop() { thread_.stop(); }
 
  private:
-  void loop();
   void look(SpareDevice& spare, SpareReopener& reopener);
   [[nodiscard]] bool reattach(SpareDevice& spare, SpareReopener& reopener,
                               const SpareReopener::Found& found);
@@ -37,11 +36,7 @@ class SpareReturn {
   DataPath& path_;
   Remapper* const remapper_;
   const std::vector<SpareReopener*> reopeners_;
-  const std::chrono::milliseconds interval_;
-  Mutex mutex_;
-  Condition wake_;
-  bool stopping_ = false;
-  Thread thread_;
+  PeriodicThread thread_;  // the last: it uses what is above
 };
 
 }  // namespace dmremap::remap

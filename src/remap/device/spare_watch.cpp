@@ -20,35 +20,13 @@ SpareTrial trial_by_reading(SpareDevice& spare) {
 SpareWatch::SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval)
     : path_(path),
       remapper_(remapper),
-      interval_(interval),
-      mutex_(path.scheduling),
-      wake_(path.scheduling) {
+      thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
   for (SpareDevice& spare : path_.spares) watched_.push_back({spare});
-  thread_ = Thread(path_.scheduling, [this] { loop(); });
-}
-
-SpareWatch::~SpareWatch() {
-  stop();
-}
-
-void SpareWatch::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void SpareWatch::loop() {
-  std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
-    lock.unlock();
+  thread_.start([this] {
     for (WatchedSpare& watched : watched_) {
       if (is_due(watched)) look(watched);
     }
-    lock.lock();
-  }
+  });
 }
 
 bool SpareWatch::is_due(const WatchedSpare& watched) const {

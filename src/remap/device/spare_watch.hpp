@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/periodic_thread.hpp"
 #include "remap/data_path.hpp"
 #include "remap/device/spare_trial.hpp"
 #include "remap/writer/remapper.hpp"
@@ -20,8 +21,7 @@ class SpareWatch {
   // Starts the thread. `remapper` outlives this; null: the set takes no writes, and neither do
   // the spares: they are only read.
   SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval);
-  ~SpareWatch();
-  void stop();
+  void stop() { thread_.stop(); }
 
  private:
   // What is known of one spare. The thread's.
@@ -31,18 +31,13 @@ class SpareWatch {
     std::uint64_t next_look_ns = 0;  // of the one that needs no sign
     bool in_trouble = false;
   };
-  void loop();
   [[nodiscard]] bool is_due(const WatchedSpare& watched) const;
   void look(WatchedSpare& watched);
 
   DataPath& path_;
   Remapper* const remapper_;
-  const std::chrono::milliseconds interval_;
   std::vector<WatchedSpare> watched_;
-  Mutex mutex_;
-  Condition wake_;
-  bool stopping_ = false;
-  Thread thread_;
+  PeriodicThread thread_;  // the last: it uses what is above
 };
 
 }  // namespace dmremap::remap

@@ -23,7 +23,9 @@ constexpr std::uint64_t kRecheckEveryNs = 60'000'000'000;
 }  // namespace
 
 EvidenceSampler::EvidenceSampler(DataPath& path, std::chrono::milliseconds interval)
-    : path_(path), interval_(interval), mutex_(path.scheduling), wake_(path.scheduling) {
+    : path_(path),
+      // At once, for main may vanish at any time.
+      thread_(path.scheduling, interval, PeriodicThread::First::at_once) {
   std::vector<Sector> wanted = spread(path.geometry.size, path.unit(), kSpread);
   for (const std::uint64_t sector : kSuperblocks) wanted.push_back({sector});
   for (const Sector sector : wanted) {
@@ -33,30 +35,9 @@ EvidenceSampler::EvidenceSampler(DataPath& path, std::chrono::milliseconds inter
   }
   buffer_ = AlignedBuffer(block_at({0}).count.bytes());
   recheck_at_ns_ = path.clock.monotonic_ns() + kRecheckEveryNs;
-  thread_ = Thread(path_.scheduling, [this] { loop(); });
-}
-
-EvidenceSampler::~EvidenceSampler() {
-  stop();
-}
-
-void EvidenceSampler::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void EvidenceSampler::loop() {
-  std::unique_lock lock(mutex_);
-  // At once, for main may vanish at any time.
-  do {
-    lock.unlock();
+  thread_.start([this] {
     if (!path_.breaker.tripped()) round();
-    lock.lock();
-  } while (!wake_.wait_for(lock, interval_, [this] { return stopping_; }));
+  });
 }
 
 void EvidenceSampler::round() {

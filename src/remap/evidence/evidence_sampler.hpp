@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/periodic_thread.hpp"
 #include "remap/data_path.hpp"
 
 namespace dmremap::remap {
@@ -24,11 +25,9 @@ class EvidenceSampler {
  public:
   // Starts the thread.
   EvidenceSampler(DataPath& path, std::chrono::milliseconds interval);
-  ~EvidenceSampler();
-  void stop();
+  void stop() { thread_.stop(); }
 
  private:
-  void loop();
   void round();
   void sample_recent();
   void sample_places(std::size_t most);
@@ -41,17 +40,13 @@ class EvidenceSampler {
   [[nodiscard]] SectorRange block_at(Sector sector) const;
 
   DataPath& path_;
-  const std::chrono::milliseconds interval_;
   std::vector<SectorRange> places_;  // sampled whenever they have no entry, in this order
   std::size_t next_place_ = 0;
   std::optional<std::uint64_t> flushes_seen_;
   std::uint64_t recheck_at_ns_ = 0;
   std::size_t next_recheck_ = 0;
   AlignedBuffer buffer_;
-  Mutex mutex_;
-  Condition wake_;
-  bool stopping_ = false;
-  Thread thread_;
+  PeriodicThread thread_;  // the last: it uses what is above
 };
 
 }  // namespace dmremap::remap
