@@ -232,7 +232,10 @@ Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) 
   const bool failing = path_.spares.failing.any(part);
   if (!failing) {
     const io::IoStatus whole = path_.spares.write(spare, data);
-    if (whole.ok()) return note_rewritten({spare, part.count});
+    if (whole.ok()) {
+      note_rewritten({spare, part.count});
+      return Outcome::done;
+    }
     if (const Outcome outcome = refused(spare.index, whole.error); outcome != Outcome::done)
       return outcome;
   }
@@ -242,7 +245,7 @@ Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) 
     if (!failing || !path_.spares.failing.any(unit)) {
       const io::IoStatus status = path_.spares.write(place_now, part_of(data, part, unit));
       if (status.ok()) {
-        (void)note_rewritten({place_now, unit.count});
+        note_rewritten({place_now, unit.count});
         continue;
       }
       if (const Outcome outcome = refused(spare.index, status.error); outcome != Outcome::done)
@@ -257,11 +260,10 @@ Outcome Change::rewrite(const Item& item, SectorRange part, SpareAddress spare) 
 
 // Data in a place that another job of this very change has bound stands and falls with the change:
 // who brought it must not be told that all is well if the commit fails.
-Outcome Change::note_rewritten(SpareRange place) {
+void Change::note_rewritten(SpareRange place) {
   if (std::ranges::any_of(allocated_, [&](const SpareRange& one) { return one.overlaps(place); })) {
     ++steps_;
   }
-  return Outcome::done;
 }
 
 // What an error of a spare comes to; done: its sectors are to blame.

@@ -123,7 +123,7 @@ class Change {
                      std::vector<SectorRange>& left);
   Outcome place_units(const Item& item, SectorRange run, SpareAddress spare, io::IoStatus whole,
                       std::vector<SectorRange>& left);
-  Outcome note_rewritten(SpareRange place);
+  void note_rewritten(SpareRange place);
   Outcome refused(SpareIndex spare, int error);
   [[nodiscard]] bool out_of_time() const;
   void bind(const Item& item, SectorRange part, format::State state, SpareAddress spare);

@@ -17,8 +17,15 @@ bool same(const table::Table& a, const table::Table& b, SectorRange range) {
   });
 }
 
-bool is_any_overdue(const DataPath& path, const std::vector<SectorRange>& ranges) {
-  return std::ranges::any_of(ranges, [&](SectorRange one) { return path.live.is_overdue(one); });
+// Steps 1 to 3: what refuses before anything is waited for, and again after the wait.
+std::optional<QuiesceFailure> refusal_of(const DataPath& path,
+                                         const std::vector<SectorRange>& ranges,
+                                         NeedsMain needs_main) {
+  if (const auto refusal = why_not_quiesce(path, needs_main)) return refusal;
+  // A drain would wait for the device that does not answer, and writes for the hold.
+  const bool overdue =
+      std::ranges::any_of(ranges, [&](SectorRange one) { return path.live.is_overdue(one); });
+  return overdue ? std::optional(QuiesceFailure::timeout) : std::nullopt;
 }
 
 }  // namespace
@@ -47,18 +54,15 @@ tl::expected<QuiescedRange, QuiesceFailure> quiesce(DataPath& path, Remapper& re
                                                     std::vector<SectorRange> ranges,
                                                     NeedsMain needs_main,
                                                     std::uint64_t deadline_ns) {
-  if (const auto refusal = why_not_quiesce(path, needs_main)) return tl::unexpected(*refusal);
   ranges = table::covering({std::move(ranges), {}}, QuiescedRange::kMostHolds);
-  // A drain would wait for the device that does not answer, and writes for the hold.
-  if (is_any_overdue(path, ranges)) return tl::unexpected(QuiesceFailure::timeout);
+  if (const auto refusal = refusal_of(path, ranges, needs_main)) return tl::unexpected(*refusal);
   table::LiveTable::Hold hold = path.live.hold(ranges);
   if (!path.live.drain(hold, path.clock, deadline_ns)) {
     return tl::unexpected(QuiesceFailure::timeout);
   }
-  if (const auto refusal = why_not_quiesce(path, needs_main)) return tl::unexpected(*refusal);
   // The caller may be a write that healing is the last resort of, and that was given up while it
   // waited for the hold. What came after it is in force now.
-  if (is_any_overdue(path, ranges)) return tl::unexpected(QuiesceFailure::timeout);
+  if (const auto refusal = refusal_of(path, ranges, needs_main)) return tl::unexpected(*refusal);
   // After the drain, never before: the last request that was in flight may have had its write
   // remapped, and what it was told must not be overtaken.
   return QuiescedRange(remapper, std::move(ranges), std::move(hold), path.live.table());
