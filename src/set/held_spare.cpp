@@ -123,7 +123,7 @@ Result<void> HeldSpare::hold(const CandidateFacts& seen, const metadata::KnownCo
   auto device = io::FileDevice::open(seen.path, {access_, io::Holding::exclusive});
   if (!device) return not_taken(device.error().code, seen.path, device.error().what);
   if (instance_or_none(**device) != seen.instance) {
-    return fail(ErrorCode::missing_device, "is another device than a moment ago", seen.path);
+    return tl::unexpected(discovery::replaced_device(seen.path, {}));
   }
   if (auto fine = check(**device, commits); !fine) return fine;
   (*device)->serve_as(door_.geometry());
