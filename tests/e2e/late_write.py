@@ -4,6 +4,8 @@
 it carries out later does not replace what was written since. `stop` says that it waits."""
 
 import errno
+import os
+import signal
 import sys
 import threading
 import time
@@ -51,11 +53,14 @@ USERS = {"fuse": FileUser, "nbd": NbdUser}
 
 
 def late_write(t):
-    for kind in sys.argv[1:] or USERS:
-        _late_write(t, kind)
+    for what in sys.argv[1:] or [*USERS, "signal"]:
+        if what == "signal":
+            _ended_by_signal(t)
+        else:
+            _late_write(t, what)
 
 
-def _late_write(t, kind):
+def _set_whose_main_hangs(t, kind):
     main = t.lab(size="64MiB", fill="old")
     dm = product.Product(t, main.path, t.path(f"spare-{kind}"))
     dm.create("--spare-size", "32MiB")
@@ -63,6 +68,27 @@ def _late_write(t, kind):
     user = USERS[kind](dm.start(kind))
     main.fault("slow:3600000", f"{WRITE}+{COUNT}")
     main.fault("slow:3600000", f"{READ}+{STUCK_READS * COUNT}")
+    return main, dm, user
+
+
+def _ended_by_signal(t):
+    """A stop that a signal wanted is done when the drive has answered."""
+    main, dm, user = _set_whose_main_hangs(t, "fuse")
+    with expect_errno(errno.EIO):
+        user.write(WRITE, pattern(WRITE, COUNT, "late"))
+    pid = dm.status()["pid"]
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(2)
+    check(product.is_alive(pid), "it waits for the drive")
+    main.clear()
+    wait_until(lambda: not product.is_alive(pid), "it ended when the drive had answered")
+    dm.start("fuse")
+    equal(dm.events("start")[-1]["text"], "", "the last run ended cleanly")
+    dm.stop()
+
+
+def _late_write(t, kind):
+    main, dm, user = _set_whose_main_hangs(t, kind)
     took = []
 
     def given_up(request, *args):
@@ -90,6 +116,10 @@ def _late_write(t, kind):
     equal(dm.status()["state"], "degraded", "it says that something is wrong")
     refused = dm.run("stop", dm.name, expect=3)
     check("given up" in refused.err, f"stop says why not: {refused}")
+    if kind == "nbd":
+        # A dead nbdkit is replaced although the drive has still not answered.
+        os.kill(product.nbdkit_of(dm.status()["pid"]), signal.SIGKILL)
+        equal_bytes(user.read(WRITE), second, "by the next nbdkit")
 
     main.clear()
     wait_until(lambda: dm.run("stop", dm.name, expect=None).exit == 0, "it stops when main answers")
