@@ -40,10 +40,6 @@ struct FlushHeard {
 class Completion {
  public:
   virtual void complete(io::IoStatus status) = 0;
-  // For a request with a timer: its deadline has passed, and a device still has it. Its user may be
-  // told that it failed. Buffers stay in use, and complete() comes all the same, with nothing to
-  // tell.
-  virtual void expire() {}
 
  protected:
   ~Completion() = default;
@@ -61,7 +57,9 @@ struct Request {
   bool fua = false;                      // of a write
   FlushHeard* heard = nullptr;           // of a flush: the account of its user; null: has none
   Completion* done = nullptr;            // where the answer goes if it comes later
-  RequestTimer* timer = nullptr;         // begun with `done`; null: the user waits for the device
+  // Begun before. Once it has expired, `done` comes all the same, and has nobody to tell anything;
+  // the buffers are in use until then. Null: the user waits for the device.
+  RequestTimer* timer = nullptr;
 };
 
 // A request that one device can serve as it stands. While it exists, nobody settles the fate of its

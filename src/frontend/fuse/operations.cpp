@@ -54,7 +54,7 @@ remap::FlushHeard& heard_by(const fuse_file_info& file) {
 }
 
 // Answers a request once: its thread does, or, if a device keeps that too long, somebody else.
-class TimedReply final : public remap::Completion {
+class TimedReply final : public remap::TimedCaller {
  public:
   // `changed`: the blocks that the request may write.
   TimedReply(fuse_req_t request, SectorRange changed)
@@ -77,7 +77,6 @@ class TimedReply final : public remap::Completion {
     threads_.on_stuck();
     fuse_reply_err(request_, EIO);
   }
-  void complete(io::IoStatus /*status*/) override {}
 
  private:
   fuse_req_t request_;

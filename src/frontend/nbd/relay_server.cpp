@@ -39,14 +39,13 @@ struct RelayServer::Link {
 namespace {
 
 // Tells the other side of a link, at the deadline, that its request failed.
-class LateAnswer final : public remap::Completion {
+class LateAnswer final : public remap::TimedCaller {
  public:
   LateAnswer(int socket, std::atomic<bool>& spent) : socket_(socket), spent_(spent) {}
   void expire() override {
     (void)os::send_message(socket_, RelayAnswer{.error = EIO, .spent = 1});
     spent_.store(true);
   }
-  void complete(io::IoStatus /*status*/) override {}
 
  private:
   int socket_;

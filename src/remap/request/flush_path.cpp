@@ -41,7 +41,7 @@ io::IoStatus FlushPath::flush_for(FlushHeard& heard, RequestTimer* timer) {
   }
   // Who was told at the deadline that it failed knows nothing of what it came to, and what was
   // written since may be lost with it: the next flush says so. `heard` may be no more, too.
-  if (timer != nullptr && !timer->claim()) return {ETIMEDOUT};
+  if (!RequestTimer::claim(timer)) return {ETIMEDOUT};
   // Last of all: nobody else may hear that all is well before this caller has heard that it is not.
   io::IoStatus status = main.status;
   if (!main.status.ok()) path_.main_gate.told(main.failures, heard.main);

@@ -69,7 +69,7 @@ std::optional<io::IoStatus> ReadPath::read_or_later(Sector first, std::span<std:
   const ReadAttempt attempt = try_once(range, out, unread);
   if (!attempt.status.ok() || (unread.empty() && !attempt.watched)) return attempt.status;
   // The retries have a deadline of their own, and answer by it.
-  if (timer != nullptr && !timer->claim()) return io::IoStatus{ETIMEDOUT};
+  if (!RequestTimer::claim(timer)) return io::IoStatus{ETIMEDOUT};
   return retries_.read_later(range, path_.true_deadline(deadline_ns), later);
 }
 
@@ -83,7 +83,7 @@ std::optional<io::IoStatus> ReadPath::take_failed(SectorRange range, std::span<s
     const UnreadPart part{range, out};
     return retries_.read({&part, 1}, deadline_ns);
   }
-  if (timer != nullptr && !timer->claim()) return io::IoStatus{ETIMEDOUT};
+  if (!RequestTimer::claim(timer)) return io::IoStatus{ETIMEDOUT};
   return retries_.read_later(range, deadline_ns, later);
 }
 

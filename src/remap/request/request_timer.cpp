@@ -17,7 +17,7 @@ RequestTimer::~RequestTimer() {
   disk_.remove_timer(*this);
 }
 
-void RequestTimer::begin(SectorRange changed, Completion& caller) {
+void RequestTimer::begin(SectorRange changed, TimedCaller& caller) {
   changed_ = changed;
   caller_ = &caller;
   const std::uint64_t number = (state_.load(std::memory_order_relaxed) | kPhase) + 1;

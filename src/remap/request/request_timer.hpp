@@ -32,6 +32,17 @@ namespace dmremap::remap {
 class DataPath;
 class RequestTimeouts;
 
+// Who waits for a request.
+class TimedCaller {
+ public:
+  // The deadline has passed, and a device still has the request: its user may be told that it
+  // failed. Must not throw, wait or call the disk.
+  virtual void expire() = 0;
+
+ protected:
+  ~TimedCaller() = default;
+};
+
 // Of one request at a time, from begin() to claim(). A front end has one for each thread that waits
 // for the disk, or for each tag of a ring. Its functions belong to whoever has the request.
 class RequestTimer {
@@ -45,7 +56,7 @@ class RequestTimer {
   // From now on `caller` is told by expire(), once, if the request is not claimed by its deadline.
   // `changed`: what the request may write, in whole logical blocks; empty for reads and flushes.
   // `caller` lives until claim().
-  void begin(SectorRange changed, Completion& caller);
+  void begin(SectorRange changed, TimedCaller& caller);
   // Call when nothing of the request is under way any more, and before it is answered. True: the
   // answer is yours, and expire() will not come. False: it has come, and has returned. A second
   // call gives the same answer.
@@ -55,6 +66,17 @@ class RequestTimer {
   [[nodiscard]] bool renew();
   // Its caller was told that it failed. For steps of the request that must not be taken then.
   [[nodiscard]] bool expired() const { return (state_.load() & kPhase) == kExpired; }
+
+  // The same of a request that may have none: it has all the time that its device takes.
+  [[nodiscard]] static bool claim(RequestTimer* timer) {
+    return timer == nullptr || timer->claim();
+  }
+  [[nodiscard]] static bool renew(RequestTimer* timer) {
+    return timer == nullptr || timer->renew();
+  }
+  [[nodiscard]] static bool expired(const RequestTimer* timer) {
+    return timer != nullptr && timer->expired();
+  }
 
  private:
   friend class RequestTimeouts;
@@ -69,7 +91,7 @@ class RequestTimer {
   RequestTimeouts* timeouts_ = nullptr;
   std::atomic<std::uint64_t> state_{kClaimed};
   SectorRange changed_;
-  Completion* caller_ = nullptr;
+  TimedCaller* caller_ = nullptr;
   // As the last look found it.
   std::uint64_t seen_state_ = kClaimed;
   std::uint64_t seen_ns_ = 0;

@@ -20,7 +20,7 @@ using Kind = sim::Request::Kind;
 constexpr SectorRange kSlow{{4'096}, {8}};
 
 // A thread of a front end with one request, and its caller.
-class Served final : public Completion {
+class Served final : public TimedCaller {
  public:
   Served(Engine& engine, Request request)
       : timer_(engine), request_(request), data_(request.range.count.bytes()) {
@@ -39,7 +39,6 @@ class Served final : public Completion {
   }
   ~Served() { thread_.join(); }
 
-  void complete(io::IoStatus /*status*/) override {}
   void expire() override {
     ++expired_;
     answer_ = ETIMEDOUT;
@@ -255,7 +254,7 @@ TEST_F(RequestTimerTest, Promise8_MainIsNotTakenBackBeforeALateWriteHasEnded) {
 
 // The way of a ring: the device's answer comes to finish(), late.
 TEST_F(RequestTimerTest, Promise1_ARequestThatIsBegunAndFinishedLateIsNotRemappedOverALaterOne) {
-  struct Tag final : Completion {
+  struct Tag final : Completion, TimedCaller {
     void complete(io::IoStatus /*status*/) override { ended = true; }
     void expire() override { expired = true; }
     std::atomic<bool> ended{false};
@@ -321,8 +320,7 @@ TEST_F(RequestTimerTest, Promise1_AWriteThatIsGivenUpBeforeItBeginsDoesNotReplac
   Served& late = overdue_write();
   EXPECT_EQ(rig.write(4'096, 8, 77), 0);
   RequestTimer timer(*rig.engine);
-  struct Caller final : Completion {
-    void complete(io::IoStatus /*status*/) override {}
+  struct Caller final : TimedCaller {
     void expire() override { expired = true; }
     std::atomic<bool> expired{false};
   } caller;
@@ -361,6 +359,20 @@ TEST_F(RequestTimerTest, Promise3_AFlushThatFailsLateIsToldByTheNextOne) {
   let_answer(late);
   EXPECT_NE(rig.engine->flush_for(heard).error, 0);
   EXPECT_EQ(rig.engine->flush_for(heard).error, 0);
+}
+
+// Zeroing gigabytes takes a healthy disk longer than a deadline, which is that of each part.
+TEST_F(RequestTimerTest, Promise4_AZeroingThatGoesOnIsNotGivenUp) {
+  rig.main.set_hook([](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == Kind::write_zeroes) return {ENODATA};
+    if (request.kind == Kind::write) std::this_thread::sleep_for(milliseconds(300));
+    return {};
+  });
+  // By hand, in parts of 256 KiB: more than two seconds, with a deadline of one.
+  Served& long_one = serve(Request::Kind::zeroes, {{8'192}, SectorCount::from_bytes(2 * kMiB)});
+  EXPECT_TRUE(soon([&] { return long_one.done(); }));
+  EXPECT_EQ(long_one.answer(), 0);
+  EXPECT_EQ(long_one.expired(), 0);
 }
 
 }  // namespace

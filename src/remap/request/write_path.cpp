@@ -124,7 +124,7 @@ io::IoStatus WritePath::write_anywhere(SectorRange range, std::span<const std::b
   const table::Snapshot& now = path_.live.snapshot();
   // It may have been given up while it waited. In this order: what it sees now is not the place to
   // which a later write has moved.
-  if (timer != nullptr && timer->expired()) return {ETIMEDOUT};
+  if (RequestTimer::expired(timer)) return {ETIMEDOUT};
   announce_write(*pin, range);
   Remainder remainder;
   remainder.timer = timer;
@@ -242,7 +242,7 @@ io::IoStatus WritePath::narrow_main(SectorRange range, std::span<const std::byte
   // The next failure may take as long as the slowest so far: none is begun that might end too late.
   std::uint64_t now_ns = path_.clock.monotonic_ns();
   while (now_ns + budget.slowest_ns < budget.deadline_ns) {
-    if (remainder.timer != nullptr && remainder.timer->expired()) return {ETIMEDOUT};
+    if (RequestTimer::expired(remainder.timer)) return {ETIMEDOUT};
     const auto part = narrowing.next();
     if (!part) break;
     const io::IoStatus status = path_.write_main(part->first, part_of(data, range, *part));
@@ -360,7 +360,7 @@ io::IoStatus WritePath::write_zeroes(SectorRange range, RequestTimer* timer) {
     for (const table::Stretch& stretch : table::stretches(table, range)) {
       for (const SectorRange step : steps_of(stretch.range)) {
         // Asked after `now` was taken, and before each step: as for a write.
-        if (timer != nullptr && !timer->renew()) return {ETIMEDOUT};
+        if (!RequestTimer::renew(timer)) return {ETIMEDOUT};
         bool failed = now.is_in_reach(step);
         const io::IoStatus status =
             failed ? io::kIoOk : zero_stretch({step, stretch.place, {}}, failed);
@@ -373,7 +373,7 @@ io::IoStatus WritePath::write_zeroes(SectorRange range, RequestTimer* timer) {
   const auto zeroes = path_.zeroes.span();
   for (const SectorRange& run : by_hand) {
     for (const SectorRange part : chunks_of(run, SectorCount::from_bytes(zeroes.size()))) {
-      if (timer != nullptr && !timer->renew()) return {ETIMEDOUT};
+      if (!RequestTimer::renew(timer)) return {ETIMEDOUT};
       const io::IoStatus status = write(part.first, zeroes.first(part.count.bytes()), false, timer);
       if (!status.ok()) return status;
     }
@@ -391,7 +391,7 @@ io::IoStatus WritePath::discard(SectorRange range, RequestTimer* timer) {
     // A discard never changes the state of a lost, gone or remapped sector, and need not be done.
     if (stretch.place != table::Place::main) continue;
     for (const SectorRange step : steps_of(stretch.range)) {
-      if (timer != nullptr && !timer->renew()) return {ETIMEDOUT};
+      if (!RequestTimer::renew(timer)) return {ETIMEDOUT};
       if (!now.is_in_reach(step)) status = path_.discard_main(step);
       if (!status.ok()) break;
     }

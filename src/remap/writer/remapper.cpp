@@ -139,7 +139,7 @@ Outcome Remapper::submit(Job& job) {
   if (stopping_) return Outcome::failed;
   // Under the lock: a write whose caller was told now is followed, in this queue, by all that the
   // caller sends after it.
-  if (job.timer != nullptr && job.timer->expired()) return Outcome::failed;
+  if (RequestTimer::expired(job.timer)) return Outcome::failed;
   waiting_.push_back(&job);
   wake_.notify_one();
   finished_.wait(lock, [&job] { return job.finished; });

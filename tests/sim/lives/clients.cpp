@@ -118,7 +118,7 @@ io::IoStatus begin_and_finish(Stage& stage, remap::Request request) {
 
 // A thread of a front end with one request. Its caller is told at the deadline, and the thread
 // stays with the device for as long as that takes.
-class ServedRequest final : public remap::Completion {
+class ServedRequest final : public remap::TimedCaller {
  public:
   ServedRequest(Stage& stage, const remap::Request& request)
       : request_(request),
@@ -143,7 +143,6 @@ class ServedRequest final : public remap::Completion {
   io::IoStatus wait() { return answer_.wait(); }
   [[nodiscard]] std::span<const std::byte> read() { return buffer_.span(); }
 
-  void complete(io::IoStatus /*status*/) override {}
   void expire() override {
     expired_ = true;
     answer_.complete({ETIMEDOUT});
