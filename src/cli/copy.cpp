@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
-#include "cli/common/copy_progress.hpp"
 #include "cli/common/copy_source.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/progress_line.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
 #include "os/usage.hpp"
@@ -58,6 +58,11 @@ std::vector<SectorRange> lost_in(const control::DiskMap& map) {
   return out;
 }
 
+// Sectors of which it is known whether they can be copied.
+std::uint64_t settled(const transfer::CopyMap& map) {
+  return map.size().value - map.count(Status::untried).value - map.count(Status::non_scraped).value;
+}
+
 // Shows the progress of a copy, saves its map every few seconds, and ends it on a signal.
 class CopyMonitor final : public transfer::CopyObserver {
  public:
@@ -68,7 +73,7 @@ class CopyMonitor final : public transfer::CopyObserver {
         mapfile_(std::move(mapfile)),
         stamp_(std::move(stamp)),
         target_(target),
-        progress_(map) {}
+        progress_(settled(map)) {}
 
   void flushed() override {
     // If a file system has no direct I/O, data would be read back from the page cache.
@@ -76,7 +81,8 @@ class CopyMonitor final : public transfer::CopyObserver {
   }
 
   bool go_on(const transfer::CopyMap& map) override {
-    progress_.show(map);
+    const bool verifying = map.count(Status::non_scraped).value > 0;
+    progress_.show(settled(map), map.size().value, verifying ? "verifying" : "");
     if (std::chrono::steady_clock::now() >= next_save_ && !save(map)) return false;
     return !interrupted.load();
   }
@@ -108,7 +114,7 @@ class CopyMonitor final : public transfer::CopyObserver {
   const std::string mapfile_;
   const transfer::CopyStamp stamp_;
   const io::FileDevice& target_;
-  CopyProgress progress_;
+  ProgressLine progress_;
   Result<void> saved_;
   std::chrono::steady_clock::time_point next_save_;
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <algorithm>
-#include <cstdio>
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/progress_line.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
 #include "health/pace_window.hpp"
@@ -57,12 +59,6 @@ Result<control::ScrubRequest> request_of(const Arguments& arguments) {
   return out;
 }
 
-std::string time_text(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(seconds);
-  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
-  return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-}
-
 std::uint64_t percent_of(SectorCount part, std::uint64_t whole) {
   return whole == 0 ? 100 : 100 * part.value / whole;
 }
@@ -81,35 +77,22 @@ void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t
 
 // Shows the pass at full speed until it is over. Ctrl-C ends the showing, and the scan goes on.
 Result<control::SetReport> follow(const control::RuntimeDir& runtime, const std::string& name) {
-  const auto begun = std::chrono::steady_clock::now();
-  std::uint64_t before = 0;
+  std::optional<ProgressLine> line;
   std::uint64_t passes = 0;
-  for (bool first = true;; first = false) {
+  for (;;) {
     auto status = running_status(runtime, name);
     if (!status) return status;
     if (!status->scrub) return fail(ErrorCode::read_only, "is read-only, and not scanned", name);
     const ScrubReport& scrub = *status->scrub;
-    const std::uint64_t done = scrub.scanned_sectors.value;
-    if (first) {
-      before = done;
+    if (!line) {
+      line.emplace(scrub.scanned_sectors.value);
       passes = scrub.passes;
     }
-    const bool over = scrub.passes != passes || scrub.state == "idle" || scrub.state == "paused";
-    if (over) {
-      fmt::print(stderr, "\r\x1b[K");
+    if (scrub.passes != passes || scrub.state == "idle" || scrub.state == "paused") {
+      line->end();
       return status;
     }
-    const std::uint64_t size = std::max<std::uint64_t>(1, status->size_sectors);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-    const double rate =
-        static_cast<double>(done - std::min(done, before)) / std::max(0.001, took.count());
-    const std::string left =
-        rate < 1 ? "?" : time_text(static_cast<double>(size - std::min(done, size)) / rate);
-    fmt::print(stderr, "\r[{:20}] {:3} %  {} of {}  {}/s  {} left \x1b[K",
-               std::string(20 * std::min(done, size) / size, '#'),
-               percent_of(scrub.scanned_sectors, size), human_size(done), human_size(size),
-               human_size(static_cast<std::uint64_t>(rate)), left);
-    std::fflush(stderr);
+    line->show(scrub.scanned_sectors.value, status->size_sectors);
     std::this_thread::sleep_for(kProgressEvery);
   }
 }
