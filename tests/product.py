@@ -66,7 +66,11 @@ class Product:
         return self.device
 
     def stop(self, expect=0):
-        return self.run("stop", self.name, expect=expect)
+        """When it returns, nothing of the set's process is left, its log neither."""
+        pid = _pid_in(os.path.join(self.t.runtime_dir, f"{self.name}.pid"))
+        done = self.run("stop", self.name, expect=expect)
+        check(done.exit != 0 or pid is None or not is_alive(pid), f"process {pid} has ended")
+        return done
 
     def status(self):
         """The object of `status --json`; exit 4 only says that something needs attention."""

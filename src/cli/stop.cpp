@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <memory>
-#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,8 @@
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
+#include "control/runtime_dir.hpp"
+#include "os/process_end.hpp"
 
 namespace dmremap::cli {
 
@@ -19,32 +20,24 @@ struct Arguments {
   bool json = false;
 };
 
-// The set has said that it stopped; it is over when its process has let go of everything.
-Result<void> wait_for_end(const control::RuntimeDir& runtime, const std::string& name) {
-  const auto deadline = std::chrono::steady_clock::now() + kAnswerTime;
-  while (is_running(runtime, name)) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      return fail(ErrorCode::timeout, "was stopped, but its process does not end", name,
-                  "see " + runtime.log(name));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return {};
-}
-
 int run(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   auto client = connect(*runtime, arguments.name);
   if (!client) return report(client.error(), arguments.json);
+  const os::ProcessEnd process(control::holder_of(runtime->pid_file(arguments.name)).value_or(0));
   const auto answer = client->call(control::StopRequest{}, kWorkTime);
   if (!answer) {
     Error error = answer.error();
     if (error.where.empty()) error.where = arguments.name;
     return report(error, arguments.json);
   }
-  if (auto ended = wait_for_end(*runtime, arguments.name); !ended) {
-    return report(ended.error(), arguments.json);
+  // The set has said that it stopped; it is over when its process has let go of everything: of its
+  // log too, which keeps a file system busy.
+  if (!process.wait(kAnswerTime)) {
+    return report({ErrorCode::timeout, "was stopped, but its process does not end", arguments.name,
+                   "see " + runtime->log(arguments.name)},
+                  arguments.json);
   }
   if (arguments.json) print_json({{"name", arguments.name}, {"state", "stopped"}});
   return kDone;

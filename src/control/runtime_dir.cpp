@@ -16,13 +16,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "discovery/hints.hpp"
 #include "os/path.hpp"
+#include "os/process_end.hpp"
 #include "os/runtime_directory.hpp"
 
 namespace dmremap::control {
@@ -85,14 +84,6 @@ bool is_ending(pid_t pid) {
          (bits(kPendingSignals) & (1ULL << (SIGKILL - 1))) != 0;
 }
 
-// Until all of it is gone, threads and open files too, or time is up.
-void wait_until_gone(pid_t pid, std::chrono::milliseconds at_most) {
-  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process.valid()) return;
-  pollfd gone{process.get(), POLLIN, 0};
-  (void)::poll(&gone, 1, static_cast<int>(at_most.count()));
-}
-
 bool is_still_at(int fd, const std::string& path) {
   struct stat held {};
   struct stat named {};
@@ -148,7 +139,7 @@ Result<PidFile> PidFile::take(const std::string& path) {
     // A process that is ending is waited for even if its pid file is free already: it releases its
     // devices after the file.
     if (const auto pid = read_pid(fd.get()); pid && is_ending(*pid)) {
-      wait_until_gone(*pid, kEndOfKilled);
+      (void)os::ProcessEnd(*pid).wait(kEndOfKilled);
     }
     if (!lock_exclusively(fd.get())) {
       if (errno != EAGAIN && errno != EACCES) return fail_errno(errno, "lock the pid file", path);
