@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "control/health_messages.hpp"
 #include "control/json_types.hpp"
 #include "format/event.hpp"
 #include "format/extent.hpp"
@@ -160,14 +161,15 @@ struct SetReport {
   bool needs_attention = false;
   std::optional<std::int64_t> pid;  // empty if it does not run
   std::vector<ExportReport> exports;
-  std::optional<ScrubReport> scrub;  // empty if it does not run, or is read-only
+  std::optional<ScrubReport> scrub;    // empty if it does not run, or is read-only
+  std::optional<HealthReport> health;  // empty if its metadata has no history
 
   [[nodiscard]] bool has_condition(const std::string& condition) const;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SetReport, json_version, name, uuid, state, conditions, reason,
                                    doubtful, sequence, term, run, size_sectors, remapped_sectors,
                                    lost_sectors, gone_sectors, suspect_sectors, extents, main,
-                                   spares, copies, io, needs_attention, pid, exports, scrub)
+                                   spares, copies, io, needs_attention, pid, exports, scrub, health)
 
 // The report without pid and exports, which only the process of a running set knows.
 [[nodiscard]] SetReport report_of(const set::Status& status);

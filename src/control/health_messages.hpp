@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The messages about how a disk is doing: the verdict on it, and the year of daily counts on which
+// the verdict rests (docs/health-verdict.md).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/json_types.hpp"
+
+namespace dmremap::control {
+
+// `code` is the word for it, `text` says it to people, with its numbers. `weight` is what it takes
+// from the score; 0: only said.
+struct HealthReasonReport {
+  std::string code;
+  std::uint64_t weight = 0;
+  std::string text;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HealthReasonReport, code, weight, text)
+
+// How many of 100 such disks fail within a year; both empty if no table tells. `source` is the
+// table, or why there is none; `text` says all of it to people.
+struct RiskReport {
+  std::optional<std::uint64_t> low_of_100;
+  std::optional<std::uint64_t> high_of_100;
+  std::string source;
+  std::string text;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RiskReport, low_of_100, high_of_100, source, text)
+
+// How long the room in the spare or in the table lasts, in 9 of 10 cases. Without growth there is
+// no `high_days`.
+struct ForecastReport {
+  std::string of;  // spare, table
+  double low_days = 0;
+  std::optional<double> high_days;
+  std::string text;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ForecastReport, of, low_days, high_days, text)
+
+// The drive's own account of itself. `state`: read asleep no-answer unreadable unsupported, or
+// not-asked. `reason` says why nothing is known or believed, else it is empty. The recovery times
+// are those of SCT ERC in seconds, 0: as long as the drive likes; empty: not known.
+// `kernel_timeout_s` is the time after which the kernel gives a command up.
+struct SmartReport {
+  std::string state;
+  std::string reason;
+  bool believed = false;
+  std::optional<std::string> asked;  // a time
+  std::optional<double> read_recovery_s;
+  std::optional<double> write_recovery_s;
+  std::optional<std::uint64_t> kernel_timeout_s;
+  std::string advice;  // what would help; empty: nothing to say
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SmartReport, state, reason, believed, asked, read_recovery_s,
+                                   write_recovery_s, kernel_timeout_s, advice)
+
+// The verdict: good watch replace-soon replace-now unknown. The reasons come the heaviest first,
+// and there is at least one. `observed_days` is for how long the set was served, ever.
+struct HealthReport {
+  std::uint64_t score = 0;
+  std::string verdict;
+  std::vector<HealthReasonReport> reasons;
+  double observed_days = 0;
+  RiskReport risk;
+  std::vector<ForecastReport> forecasts;
+  std::optional<SmartReport> smart;  // empty for a set that does not run
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HealthReport, score, verdict, reasons, observed_days, risk,
+                                   forecasts, smart)
+
+// One day of running with something in it, or `span` adjacent ones. `date` is the wall clock's
+// then, a label. The counts are of that day; a level is there if it differs from the one before.
+struct HistoryDayReport {
+  std::uint64_t day = 0;
+  std::uint64_t span = 1;
+  std::string date;
+  std::map<std::string, std::uint64_t> counts;  // lost remapped recovered slow flush_errors trips
+  std::map<std::string, std::uint64_t> levels;  // spare_used table_used reallocated ...
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HistoryDayReport, day, span, date, counts, levels)
+
+// Days of running, the oldest first. `today` is the day that is not over yet; `older` was counted
+// before the first of `days`, and `before` are the levels as they were then. Latencies are in
+// microseconds.
+struct HistoryReply {
+  std::uint64_t today = 0;
+  std::map<std::string, std::uint64_t> older;
+  std::map<std::string, std::uint64_t> before;
+  std::vector<HistoryDayReport> days;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HistoryReply, today, older, before, days)
+
+struct HistoryRequest {
+  static constexpr const char* kVerb = "history";
+  using Reply = HistoryReply;
+};
+
+}  // namespace dmremap::control
