@@ -13,6 +13,7 @@ Fault classify(int error) {
   switch (error) {
     case ENODATA:
     case EILSEQ:
+    case ETIME:  // a drive with duration limits gave the sector up in time (BLK_STS_DURATION_LIMIT)
       return Fault::media;
     case ENODEV:
     case ENXIO:

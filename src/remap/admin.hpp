@@ -30,6 +30,20 @@ struct EngineCounts {
   std::uint64_t main_write_errors = 0;
 };
 
+// What became of main since the engine began, for whoever judges how the disk is doing: only what
+// the disk itself is the cause of, neither what a user or a list asked for, nor what had to move
+// because main takes no writes at all. Sectors, unless said otherwise.
+struct TroubleCounts {
+  std::uint64_t lost = 0;          // became lost or gone, because main did not give the data back
+  std::uint64_t remapped = 0;      // moved to the spare, because main failed
+  std::uint64_t recovered = 0;     // reads that succeeded only when they were repeated
+  std::uint64_t slow = 0;          // found far slower than their neighbours
+  std::uint64_t flush_errors = 0;  // flushes that failed on a main that is there
+  std::uint64_t trips = 0;         // times that the breaker tripped
+
+  bool operator==(const TroubleCounts&) const = default;
+};
+
 struct TableCounts {  // sectors, but for the extents and entries
   std::uint64_t remapped = 0;
   std::uint64_t lost = 0;
@@ -175,6 +189,8 @@ class Admin {
   virtual Result<void> commit_record(const RecordEdit& edit) = 0;
 
   [[nodiscard]] virtual EngineCounts counts() const = 0;
+  // Only loads counters, so that it can be called in the middle of a commit.
+  [[nodiscard]] virtual TroubleCounts trouble() const { return {}; }
   // counts().writes, of which none is in flight any more: whatever a user changes from here on
   // makes counts().writes another number, at the latest when it ends. Waits; nothing: too long.
   [[nodiscard]] virtual std::optional<std::uint64_t> settled_writes() const {

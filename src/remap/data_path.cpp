@@ -214,6 +214,7 @@ void DataPath::trip(int error) {
   if (breaker.tripped()) return;
   trip_error.store(error);
   if (breaker.trip(reason)) {
+    trouble.trips.fetch_add(1);
     emit(format::EventKind::trip, Severity::error, {}, error, std::move(reason));
   }
 }
@@ -222,6 +223,7 @@ void DataPath::trip_because(std::string reason) {
   if (breaker.tripped()) return;
   trip_error.store(0);
   if (breaker.trip(reason)) {
+    trouble.trips.fetch_add(1);
     emit(format::EventKind::trip, Severity::error, {}, 0, std::move(reason));
   }
 }

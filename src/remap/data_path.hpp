@@ -22,6 +22,7 @@
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
 #include "remap/process_clock.hpp"
+#include "remap/trouble_counters.hpp"
 #include "table/live_table.hpp"
 #include "table/unflushed_writes.hpp"
 
@@ -132,6 +133,7 @@ class DataPath {
   std::atomic<std::uint64_t> remapped_writes{0};
   std::atomic<std::uint64_t> main_read_errors{0};
   std::atomic<std::uint64_t> main_write_errors{0};
+  TroubleCounters trouble;
 
   std::atomic<bool> main_flushed{false};  // well, by a user, since this engine began
   std::atomic<bool> table_full{false};

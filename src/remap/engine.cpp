@@ -209,6 +209,8 @@ class RunningEngine final : public Engine {
     return out;
   }
 
+  TroubleCounts trouble() const override { return path_.trouble.now(); }
+
   std::optional<std::uint64_t> settled_writes() const override {
     // In this order: whoever is counted and still in flight is waited for.
     const std::uint64_t writes = path_.live.pins().writes();

@@ -88,6 +88,7 @@ void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doub
   if (!flushed.ok() && path_.diagnose_main(flushed.error) == io::Fault::device) {
     return path_.evidence.cancel_flush();
   }
+  if (!flushed.ok()) path_.trouble.flush_errors.fetch_add(1);
   path_.unflushed.covered().for_each(
       [&doubtful](std::uint64_t region) { doubtful.push_back(region); });
   return flushed.ok() ? path_.evidence.end_flush() : path_.evidence.abandon_flush();

@@ -171,13 +171,14 @@ int Recovery::take_apart(SectorRange block, Settlement& settlement) {
   return ETIMEDOUT;
 }
 
-io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
-                              const ContinueCheck& wanted) {
+Recovery::Settled Recovery::settle(SectorRange range, std::span<std::byte> out,
+                                   LossState loss_state, const ContinueCheck& wanted) {
   Settlement settlement;
   settlement.range = range;
   settlement.out = out;
   settlement.loss_state = loss_state;
-  int last = 0;
+  Settled settled;
+  int& last = settled.status.error;
   for (const SectorRange block : blocks_in(range, path_.block())) {
     if (settlement.stop) break;
     if (!wanted()) {
@@ -186,6 +187,7 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossS
     }
     const ReadResult reading = read_once(block, part_of(out, range, block));
     if (const int error = reading.status.error; error != 0) {
+      settled.read_at_once = false;
       // The device or the request is at fault, not the sector.
       if (concludes_nothing(error)) {
         if (reading.place == table::Place::main) (void)path_.diagnose_main(error);
@@ -202,7 +204,17 @@ io::IoStatus Recovery::settle(SectorRange range, std::span<std::byte> out, LossS
     if (long_enough || settlement.examined.size() >= kMostExamined) record(settlement);
   }
   record(settlement);
-  return {last};
+  const table::Table table = path_.live.table();
+  settled.on_main = std::ranges::any_of(
+      table::stretches(table, range),
+      [](const table::Stretch& stretch) { return stretch.place == table::Place::main; });
+  return settled;
+}
+
+void Recovery::count_read_again(const Settled& settled) {
+  if (settled.status.ok() && settled.read_at_once && settled.on_main) {
+    path_.trouble.recovered.fetch_add(1);
+  }
 }
 
 // The spare has the only copy: the binding stays, and the spare is asked again.

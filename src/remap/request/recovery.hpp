@@ -27,12 +27,26 @@ class Recovery {
   // What an unreadable sector of main becomes.
   enum class LossState { lost, gone };
 
+  struct Settled {
+    io::IoStatus status;
+    bool read_at_once = true;  // no block of it failed again
+    bool on_main = false;      // some of it is served by main
+
+    void add(const Settled& more) {
+      if (!more.status.ok()) status = more.status;
+      read_at_once = read_at_once && more.read_at_once;
+      on_main = on_main || more.on_main;
+    }
+  };
+
   // Reads `range` into `out`, which holds as many bytes, from wherever its sectors are now. Before
   // each block `wanted` is asked whether to go on. The caller has no pin. Success: all data is in
   // `out`. An error: something could not be read, or was not asked in time; what was found out is
   // recorded, durably, before this returns. Errors: also those of a device that is not there.
-  io::IoStatus settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
-                      const ContinueCheck& wanted);
+  Settled settle(SectorRange range, std::span<std::byte> out, LossState loss_state,
+                 const ContinueCheck& wanted);
+  // Of the whole of a read that had failed: was there nothing wrong when it was repeated?
+  void count_read_again(const Settled& settled);
 
  private:
   struct SpoiledRun;  // recovery.cpp

@@ -235,19 +235,25 @@ void Retries::work_for_later(RetryTask& task, std::span<std::byte> buffer) {
     task.status = {EIO};
     return;
   }
-  task.status = recovery_.settle(range, buffer.first(range.count.bytes()),
-                                 Recovery::LossState::lost, [this, &task] { return wanted(task); });
+  const Recovery::Settled settled =
+      recovery_.settle(range, buffer.first(range.count.bytes()), Recovery::LossState::lost,
+                       [this, &task] { return wanted(task); });
+  recovery_.count_read_again(settled);
+  task.status = settled.status;
 }
 
 void Retries::work(RetryTask& task, std::span<std::byte> buffer) {
+  // A drive may read all of it now, in pieces: one read that failed, however many pieces.
+  Recovery::Settled all;
   for (const UnreadPart& part : task.parts) {
     for (const SectorRange chunk : chunks_of(part.range, kLongest)) {
       // Others have found out meanwhile.
       if (task.late && path_.known_unreadable(path_.live.table(), chunk)) continue;
       const auto read = buffer.first(chunk.count.bytes());
-      const io::IoStatus status = recovery_.settle(chunk, read, Recovery::LossState::lost,
-                                                   [this, &task] { return wanted(task); });
-      if (!status.ok()) task.status = status;
+      const Recovery::Settled settled = recovery_.settle(chunk, read, Recovery::LossState::lost,
+                                                         [this, &task] { return wanted(task); });
+      all.add(settled);
+      if (!settled.status.ok()) task.status = settled.status;
       if (task.late) continue;
       const std::lock_guard lock(mutex_);
       // Under the lock that the caller gives its buffer back under: it is still there.
@@ -255,6 +261,7 @@ void Retries::work(RetryTask& task, std::span<std::byte> buffer) {
       std::ranges::copy(read, part_of(part.out, part.range, chunk).begin());
     }
   }
+  recovery_.count_read_again(all);
 }
 
 }  // namespace dmremap::remap

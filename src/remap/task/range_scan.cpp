@@ -111,13 +111,14 @@ bool RangeScan::scan_stretch(const table::Stretch& stretch, const ContinueCheck&
 
 bool RangeScan::settle(SectorRange range, const ContinueCheck& go_on, ScanReport& report) {
   const RangeTally before = tally(path_, range);
-  const io::IoStatus status = recovery_.settle(range, buffer_.span().first(range.count.bytes()),
-                                               Recovery::LossState::lost, go_on);
+  const Recovery::Settled settled = recovery_.settle(
+      range, buffer_.span().first(range.count.bytes()), Recovery::LossState::lost, go_on);
+  recovery_.count_read_again(settled);
   const RangeTally now = tally(path_, range);
   report.lost = report.lost + grown(before.unreadable, now.unreadable);
   report.recovered = report.recovered + grown(before.remapped, now.remapped);
   // Something does not read, and the spare took no word of it.
-  return status.ok() || path_.known_unreadable(path_.live.table(), range);
+  return settled.status.ok() || path_.known_unreadable(path_.live.table(), range);
 }
 
 }  // namespace dmremap::remap

@@ -2,6 +2,7 @@
 #include "remap/writer/change.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -48,6 +49,7 @@ void Change::roll_back(const Mark& mark) {
   table_ = mark.table;
   changed_.resize(mark.changed);
   events_.resize(mark.events);
+  trouble_ = mark.trouble;
   freed_.resize(mark.freed);
   while (allocated_.size() > mark.allocated) {
     path_.spares.give_back(allocated_.back());
@@ -68,8 +70,8 @@ bool Change::clear_suspects() {
 }
 
 Outcome Change::apply(std::span<const Item> items, std::uint64_t deadline_ns) {
-  const Mark before{table_,         changed_.size(), allocated_.size(),
-                    events_.size(), freed_.size(),   bad_.size()};
+  const Mark before{table_,        changed_.size(), allocated_.size(), events_.size(),
+                    freed_.size(), bad_.size(),     trouble_};
   bad_before_ = bad_.size();
   search_until_ns_ = std::max(
       deadline_ns, path_.clock.monotonic_ns() + path_.request_deadline_ns / kLeastSearchPart);
@@ -156,7 +158,9 @@ void Change::mark(const Item& item) {
   const table::Table before = table_;
   for (const table::Piece& piece : before.pieces(item.range)) {
     if (item.kind == Item::Kind::mark_suspect) {
-      if (piece.state == State::good) bind(item, piece.main, State::suspect, {});
+      if (piece.state != State::good) continue;
+      bind(item, piece.main, State::suspect, {});
+      if (item.cause != 0) trouble_.slow += piece.main.count.value;
       continue;
     }
     if (table::place_of(piece.state) != table::Place::main) continue;
@@ -395,7 +399,25 @@ bool Change::tell_short(SectorRange range, const Item& item) {
   return true;
 }
 
+void Change::count_trouble(EventKind kind, SectorRange range, const Item& item) {
+  const std::uint64_t sectors = range.count.value;
+  if (item.kind == Item::Kind::mark_gone ||
+      (item.kind == Item::Kind::mark_lost && item.cause != 0)) {
+    trouble_.lost += sectors;
+  }
+  // What is slow is counted when it is found, and is moved before it fails.
+  if (item.kind == Item::Kind::relocate && item.cause != 0 && item.cause != ETIME) {
+    ++trouble_.recovered;
+    trouble_.remapped += sectors;
+  }
+  const bool stored = item.kind == Item::Kind::store && kind == EventKind::remap;
+  if (stored && item.cause != 0 && path_.main_write_refusal.load() == 0) {
+    trouble_.remapped += sectors;
+  }
+}
+
 void Change::tell(EventKind kind, SectorRange range, const Item& item) {
+  count_trouble(kind, range, item);
   if (events_.size() > first_event_) {
     format::Event& last = events_.back();
     if (last.kind == kind && last.error == item.cause && last.main.end() == range.first) {

@@ -87,6 +87,8 @@ class Change {
   [[nodiscard]] table::Table table_with_bad() const;
   [[nodiscard]] const std::vector<SectorRange>& changed() const { return changed_; }
   [[nodiscard]] const std::vector<format::Event>& events() const { return events_; }
+  // What the disk is the cause of: lost, remapped, recovered and slow ones.
+  [[nodiscard]] const TroubleCounts& trouble() const { return trouble_; }
   // Spare sectors that the table no longer names: free once nobody can see the former one.
   [[nodiscard]] const std::vector<SpareRange>& freed() const { return freed_; }
   // Grows with every change to the table.
@@ -102,6 +104,7 @@ class Change {
     std::size_t events = 0;
     std::size_t freed = 0;
     std::size_t bad = 0;
+    TroubleCounts trouble{};
   };
   void roll_back(const Mark& mark);
 
@@ -132,6 +135,7 @@ class Change {
   void retire(SpareRange spare, int cause);
   void tell(format::EventKind kind, SectorRange range, const Item& item);
   bool tell_short(SectorRange range, const Item& item);
+  void count_trouble(format::EventKind kind, SectorRange range, const Item& item);
 
   DataPath& path_;
   PlaceSearch& search_;
@@ -141,6 +145,7 @@ class Change {
   std::vector<SpareRange> allocated_;
   std::vector<SpareRange> freed_;
   std::vector<format::Event> events_;
+  TroubleCounts trouble_;
   std::size_t first_event_ = 0;  // of the items being applied
   SectorCount told_short_;       // of them: sectors without an event of their own
   std::uint64_t steps_ = 0;

@@ -385,6 +385,7 @@ void Remapper::publish(const Change& change, const table::Table& table) {
   for (const format::Event& event : change.events()) {
     path_.emit(event.kind, event.severity, event.main, event.error, event.text);
   }
+  path_.trouble.add(change.trouble());
   note_spare_use();
 }
 
