@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "format/disk_history_section.hpp"
+#include "format/scan_section.hpp"
 #include "format/sections.hpp"
 #include "recipe.hpp"
 #include "reseal.hpp"
@@ -19,7 +21,8 @@ using Bytes = std::vector<std::byte>;
 
 namespace {
 
-enum Which : unsigned { identity, configuration, health, extent };
+enum Which : unsigned { identity, configuration, health, extent, scan, disk_history };
+constexpr unsigned kDecoders = 6;
 
 std::size_t size_of(unsigned which) {
   switch (which) {
@@ -29,6 +32,10 @@ std::size_t size_of(unsigned which) {
       return format::kConfigurationBytes;
     case health:
       return format::kHealthBytes;
+    case scan:
+      return format::kScanSectionBytes;
+    case disk_history:
+      return format::kDiskHistorySectionBytes;
     default:
       return format::kEntryBytes;
   }
@@ -46,6 +53,13 @@ Bytes right(unsigned which) {
       break;
     case health:
       format::pack_health(content.health, out);
+      break;
+    case scan:
+      format::pack_scan_section({true, 1'000'000, 60, 360, Bytes(72, std::byte{7})}, out);
+      break;
+    case disk_history:
+      format::pack_disk_history({true, 1'700'000'000, 41, "WD-1234", Bytes(300, std::byte{7})},
+                                out);
       break;
     default:
       format::ExtentCodec::pack(fuzz::sample_content(1).extents.back(), out);
@@ -68,6 +82,10 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
       return back(format::unpack_configuration(bytes), format::pack_configuration);
     case health:
       return back(format::unpack_health(bytes), format::pack_health);
+    case scan:
+      return back(format::unpack_scan_section(bytes), format::pack_scan_section);
+    case disk_history:
+      return back(format::unpack_disk_history(bytes), format::pack_disk_history);
     default:
       return back(format::ExtentCodec::unpack(bytes), format::ExtentCodec::pack);
   }
@@ -76,10 +94,11 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::vector<Bytes> kRight{right(identity), right(configuration), right(health),
-                                         right(extent)};
+  static const std::vector<Bytes> kRight{right(identity), right(configuration),
+                                         right(health),   right(extent),
+                                         right(scan),     right(disk_history)};
   fuzz::Recipe recipe(data, size);
-  const unsigned which = recipe.u8() % 4;
+  const unsigned which = recipe.u8() % kDecoders;
   const unsigned base = recipe.u8() % 3;
   Bytes bytes(size_of(which));
   if (base == 0) bytes = kRight[which];

@@ -13,6 +13,7 @@
 #include "base/endian.hpp"
 #include "format/body.hpp"
 #include "format/copy_record.hpp"
+#include "format/disk_history_section.hpp"
 #include "format/evidence.hpp"
 #include "format/history.hpp"
 #include "format/recorded_facts.hpp"
@@ -330,16 +331,34 @@ TEST(FormatPage, TheScan) {
       {"length of the record", "record of the scan"}});
 }
 
+TEST(FormatPage, TheHistoryOfTheDisk) {
+  check_structure(Structure<DiskHistorySection>{
+      "The history of the disk",
+      kDiskHistorySectionBytes,
+      {},
+      [](const DiskHistorySection& from) {
+        Bytes out(kDiskHistorySectionBytes);
+        pack_disk_history(from, out);
+        return out;
+      },
+      {{"flags", [](DiskHistorySection& s) { s.never_ask_drive = true; }, Changes::some_bytes},
+       {"time of the last answer", [](DiskHistorySection& s) { s.drive_answered_s = kAllOnes; }},
+       {"day of running", [](DiskHistorySection& s) { s.clean_pass_day = 0xffffffff; }},
+       {"serial number", [](DiskHistorySection& s) { s.drive_serial = std::string(64, 'x'); }}},
+      {"length of the history", "daily counts"}});
+}
+
 TEST(FormatPage, OptionalSections) {
   const auto table = chapter("The optional sections").table;
-  ASSERT_EQ(table.size(), 6U);
+  ASSERT_EQ(table.size(), 7U);
   const std::map<std::string, std::pair<unsigned, std::size_t>> expected{
       {"record of a copy", {kCopyRecordType, kCopyRecordBytes}},
       {"facts", {kRecordedFactsType, kRecordedFactsBytes}},
       {"evidence", {kEvidenceType, kEvidenceBytes}},
       {"policy (reserved)", {8, 512}},
       {"history", {kHistoryType, kHistoryBytes}},
-      {"scan", {kScanSectionType, kScanSectionBytes}}};
+      {"scan", {kScanSectionType, kScanSectionBytes}},
+      {"history of the disk", {kDiskHistorySectionType, kDiskHistorySectionBytes}}};
   for (const auto& row : table) {
     const auto& [type, bytes] = expected.at(row[1]);
     EXPECT_EQ(std::stoul(row[0]), type);

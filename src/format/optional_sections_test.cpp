@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "format/body.hpp"
+#include "format/disk_history_section.hpp"
 #include "format/history.hpp"
 #include "format/scan_section.hpp"
 
@@ -157,7 +158,8 @@ TEST(OptionalSections, FactsThatDoNotFitAreLeftOutFromTheEnd) {
 TEST(OptionalSections, AllTogetherLeaveRoomForTenThousandExtents) {
   constexpr std::size_t kPolicyBytes = 512;
   constexpr std::size_t kAll = kCopyRecordBytes + kRecordedFactsBytes + kEvidenceBytes +
-                               kPolicyBytes + kHistoryBytes + kScanSectionBytes;
+                               kPolicyBytes + kHistoryBytes + kScanSectionBytes +
+                               kDiskHistorySectionBytes;
   EXPECT_LE(kAll, 10 * kKiB);
   const std::vector<UnknownSection> reserved{{99, 0, std::vector<std::byte>(10 * kKiB)}};
   EXPECT_GE(table_capacity(reserved), 10'000U);

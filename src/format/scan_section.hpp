@@ -3,7 +3,7 @@
 //
 // It is carried along as a section that the format does not know, by this version too: so it keeps
 // its room beside the table, and whoever runs the set puts it there when the set is opened, and
-// changes it in place (set/scan_memory.hpp). It counts in every commit: what was scanned by an
+// changes it in place (set/kept_sections.hpp). It counts in every commit: what was scanned by an
 // earlier run was scanned, and a pause holds until it is ended.
 #pragma once
 

@@ -26,7 +26,7 @@
 
 namespace dmremap::health {
 
-inline constexpr std::size_t kHistoryMaxBytes = 4096;
+inline constexpr std::size_t kHistoryMaxBytes = 3776;
 inline constexpr std::uint32_t kHistoryDays = 365;
 inline constexpr std::uint64_t kDaySeconds = 86400;
 

@@ -12,7 +12,7 @@
 #include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
 #include "set/opening.hpp"
-#include "set/scan_memory.hpp"
+#include "set/kept_sections.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::set {
@@ -151,10 +151,10 @@ void RunningSet::make_scanner() {
   parts.size = engine_->geometry().size;
   parts.main_path = [this] { return main_.device()->path(); };
   parts.stored = stored_scan(content_);
-  if (has_scan_memory(content_)) {
+  if (has_scan(content_)) {
     parts.remember = [this](const format::ScanSection& scan) {
       return engine_->commit_record(
-          [&scan](format::Records& records, const table::Table&) { store_scan(records, scan); });
+          [&scan](format::Records& records, const table::Table&) { store(records, scan); });
     };
   }
   scanner_ = std::make_unique<Scanner>(std::move(parts));
@@ -270,7 +270,7 @@ void RunningSet::prepare_activation() {
   content_.evidence = remap::to_format(evidence_);
   ++health.starts;
   record_facts(content_);
-  reserve_scan_memory(content_, content_.extents.size() + content_.retired.size());
+  reserve_kept_sections(content_, content_.extents.size() + content_.retired.size());
   if (const auto seen =
           discovery::gather_facts(*metadata_spare().device(), discovery::DeviceUse::alone)) {
     content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
@@ -363,7 +363,7 @@ Result<void> RunningSet::record_stop(bool flushed) {
       content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
     }
     record_facts(content);
-    if (scanner_) store_scan(content, scanner_->memory());
+    if (scanner_) store(content, scanner_->memory());
     content.health.clean = clean;
     content.health.main_print = print.print;
   });
