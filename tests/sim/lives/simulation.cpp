@@ -151,6 +151,7 @@ class Simulation {
     Stage& stage = stage_;
     const SectorRange area{{0}, stage.plan.area};
     const auto known_before = stage.engine->table_counts().lost;
+    const std::uint64_t losses = stage.main.losses() + stage.spare.losses();
     for (const SectorRange part : chunks_of(area, SectorCount{256})) {
       const auto found = stage.engine->scan(part, [] { return true; });
       // Not by a set that is read-only by now, nor while a device is away.
@@ -161,6 +162,8 @@ class Simulation {
       const bool known = is_known_unreadable(part);
       const int error = stage.engine->read(part.first, buffer.span()).error;
       if (stage.crashed()) return;
+      // A flush of the engine's own took what had been in a drive's cache until then.
+      if (stage.main.losses() + stage.spare.losses() != losses) return;
       // What a user's read cannot record either, with a spare that takes no commit, is no miss.
       if (error != 0 && !known && is_known_unreadable(part)) {
         throw Broken(fmt::format("a scan of {}+{} found nothing, and a read fails with errno {}",
