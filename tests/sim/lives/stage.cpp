@@ -184,7 +184,9 @@ Result<io::BlockDevice*> Stage::reopen() {
 }
 
 void Stage::refuse(io::BlockDevice& device) {
-  if (other_wire_.get() == &device) {
+  // It may have been taken away while the engine looked at it.
+  const auto is_it = [&device](const auto& wire) { return wire.get() == &device; };
+  if (is_it(other_wire_) || std::ranges::any_of(former_other_wires_, is_it)) {
     ++report.others_refused;
     return;
   }
