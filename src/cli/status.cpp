@@ -43,10 +43,32 @@ void print_devices(const control::SetReport& set) {
   }
 }
 
+// The verdict, with what it rests on: the heaviest reason beside it, the others below.
+void print_health(const control::HealthReport& health) {
+  bool first = true;
+  for (const control::HealthReasonReport& reason : health.reasons) {
+    if (first) {
+      fmt::print("  disk       {}: {}\n", health.verdict, printable(reason.text));
+    } else {
+      fmt::print("             {}\n", printable(reason.text));
+    }
+    first = false;
+  }
+  if (health.risk.low_of_100) fmt::print("  risk       {}\n", printable(health.risk.text));
+  for (const control::ForecastReport& forecast : health.forecasts) {
+    // Without growth it says how long nobody has seen any: not before there is something to say.
+    if (forecast.high_days) fmt::print("  forecast   {}\n", printable(forecast.text));
+  }
+  if (health.smart && !health.smart->advice.empty()) {
+    fmt::print("  drive      {}\n", printable(health.smart->advice));
+  }
+}
+
 void print_text(const control::SetReport& set) {
   const std::string reason = printable(set.reason);
   fmt::print("{}: {}{}\n", printable(set.name), fmt::join(set.conditions, ", "),
              reason.empty() ? "" : " (" + reason + ")");
+  if (set.health) print_health(*set.health);
   if (set.doubtful) {
     fmt::print("  doubtful   what is served may be older than what was last written\n");
   }
@@ -130,6 +152,17 @@ anew goes to the spare while there is room.
 Each is an event, too, when it comes and when it goes: `dmremap events`.
 )";
 
+constexpr const char* kVerdict = R"(
+What the set saw of its disk, and what the drive says of itself, come to one word: `good`, `watch` (look
+again, and have a backup), `replace-soon`, `replace-now`, or `unknown` while too little is known. The
+reasons stand beside it with their numbers, the heaviest first. There is never a date: tables say how
+many of 100 such disks fail within a year, and growth says how long the spare will last.
+
+The drive is asked once a day, through `smartctl` if that is there; a drive that sleeps is not woken.
+What the set saw itself outweighs what the drive says. A verdict is no condition: it does not change
+the exit status.
+)";
+
 manual::Prose prose() {
   return {
       .description = R"(
@@ -151,7 +184,7 @@ alone need no attention: that is what the set is for.
                  "is doubtful"}},
       .json = "the set as an object; without NAME an array of them",
       .see_also = {"events", "check", "examine"},
-      .sections = {{"CONDITIONS", kConditions}}};
+      .sections = {{"CONDITIONS", kConditions}, {"THE DISK", kVerdict}}};
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "control/json_types.hpp"
+#include "health/history.hpp"
+#include "set/health_status.hpp"
 
 namespace dmremap::control {
 
@@ -99,5 +101,8 @@ struct HistoryRequest {
   static constexpr const char* kVerb = "history";
   using Reply = HistoryReply;
 };
+
+[[nodiscard]] HealthReport report_of(const set::HealthStatus& health);
+[[nodiscard]] HistoryReply report_of(const health::History& history);
 
 }  // namespace dmremap::control

@@ -58,6 +58,7 @@ SetReport report_of(const set::Status& status) {
             status.io.remapped_writes};
   out.needs_attention = status.needs_attention();
   if (status.scan) out.scrub = report_of(*status.scan);
+  if (status.health) out.health = report_of(*status.health);
   return out;
 }
 

@@ -56,6 +56,7 @@ Handlers SetService::handlers() {
   out.on<StatusRequest>([this](const auto&, Call&) { return StatusReply{status()}; });
   out.on_stream<EventsRequest>(
       [this](const EventsRequest& request, Call& call) { return follow_events(request, call); });
+  out.on<HistoryRequest>([this](const auto&, Call&) { return disk_history(); });
   out.on<ExtentsRequest>([this](const auto&, Call&) { return disk_map(); });
   out.on<RemapRequest>(
       [this](const RemapRequest& request, Call& call) { return remap(request, call); });
@@ -193,6 +194,14 @@ Result<DoneReply> SetService::note_copy(const CopiedRequest& request) {
   const auto noted = set_->note_copy({{request.run, request.writes}, request.left_out.ranges});
   if (!noted) return failure_of(noted);
   return DoneReply{};
+}
+
+Result<HistoryReply> SetService::disk_history() const {
+  const std::shared_lock lock(mutex_);
+  if (auto running = check_running(); !running) return failure_of(running);
+  const auto history = set_->disk_history();
+  if (!history) return fail(ErrorCode::not_supported, "its metadata has no history", set_->name());
+  return report_of(*history);
 }
 
 Result<DiskMap> SetService::disk_map() const {

@@ -52,6 +52,7 @@ class SetService {
   Result<control::ScrubReply> scrub(const control::ScrubRequest& request);
   Result<control::SettleReply> settle();
   Result<control::DoneReply> note_copy(const control::CopiedRequest& request);
+  Result<control::HistoryReply> disk_history() const;
   Result<control::DiskMap> disk_map() const;
 
   // Does work by hand on a range, one step after the other, each under the lock.

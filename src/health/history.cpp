@@ -35,6 +35,20 @@ void merge_earlier(Day& into, const Day& earlier) {
 
 }  // namespace
 
+std::string_view name_of(Count what) {
+  constexpr std::array<std::string_view, kCounts> kNames{"lost", "remapped",     "recovered",
+                                                         "slow", "flush_errors", "trips"};
+  return kNames.at(static_cast<std::size_t>(what));
+}
+
+std::string_view name_of(Level what) {
+  constexpr std::array<std::string_view, kLevels> kNames{
+      "spare_used",      "table_used",     "reallocated",  "reported",
+      "pending",         "offline",        "media_errors", "percentage_used",
+      "available_spare", "latency_median", "latency_p99"};
+  return kNames.at(static_cast<std::size_t>(what));
+}
+
 void History::advance(std::uint64_t elapsed_s, std::uint32_t wall_day) {
   const std::uint64_t seconds = second_of_day_ + elapsed_s % kDaySeconds;
   const std::uint64_t days = saturating_sum(elapsed_s / kDaySeconds, seconds / kDaySeconds);

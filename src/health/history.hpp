@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace dmremap::health {
@@ -41,6 +42,7 @@ enum class Count : std::uint8_t {
   trips,         // times the breaker tripped
 };
 inline constexpr std::size_t kCounts = 6;
+[[nodiscard]] std::string_view name_of(Count what);  // "flush_errors"
 
 // Values that are measured; a day holds those that differ from the last one known. The order is
 // part of the format; bits beyond kLevels are for later versions.
@@ -58,6 +60,7 @@ enum class Level : std::uint8_t {
   latency_p99,
 };
 inline constexpr std::size_t kLevels = 11;
+[[nodiscard]] std::string_view name_of(Level what);  // "spare_used"
 
 // One day with something in it, or several adjacent ones that were merged to save room.
 struct Day {

@@ -109,6 +109,13 @@ void ScanOrder::note_trouble(std::uint32_t segment) {
   }
 }
 
+void ScanOrder::look_at(SectorRange place) {
+  const SectorRange here = place.intersect({Sector{}, layout_.size()});
+  if (here.empty()) return;
+  const Sector last{here.end().value - 1};
+  surroundings_.add(layout_.segment_of(here.first), layout_.segment_of(last) + 1);
+}
+
 void ScanOrder::read_surroundings_of(std::uint32_t segment) {
   const std::uint32_t first = segment - std::min(segment, kSurroundingSegments);
   const std::uint32_t end = std::min(segment + kSurroundingSegments + 1, layout_.segments());

@@ -77,6 +77,10 @@ class ScanOrder {
   // Of the piece that next() named; without one it does nothing.
   void finished(ScanResult result);
 
+  // Somebody else calls this place bad: it is read soon, unless it was in this pass for such a
+  // reason.
+  void look_at(SectorRange place);
+
   // As if the interval were over; the pass that runs goes on.
   void begin_pass();
 

@@ -237,7 +237,7 @@ std::string_view name_of(SmartState state) {
     case SmartState::asleep:
       return "asleep";
     case SmartState::no_answer:
-      return "no answer";
+      return "no-answer";
     case SmartState::unreadable:
       return "unreadable";
     case SmartState::unsupported:

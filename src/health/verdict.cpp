@@ -47,7 +47,10 @@ class Assessment {
     HealthVerdict out;
     out.risk = risk();
     const unsigned sum = own_ + declared_ + std::min(counters_, counters_most_);
-    if (sum == 0) add(ReasonCode::nothing_seen, 0, {history_.today()});
+    if (sum == 0) {
+      // Before what is only said, too.
+      reasons_.insert(reasons_.begin(), {ReasonCode::nothing_seen, 0, {history_.today()}, {}});
+    }
     std::ranges::stable_sort(reasons_, std::greater<>(), &Reason::weight);
     out.reasons = std::move(reasons_);
     out.verdict = word(sum);

@@ -11,8 +11,8 @@
 #include "discovery/device_facts.hpp"
 #include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
-#include "set/opening.hpp"
 #include "set/kept_sections.hpp"
+#include "set/opening.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::set {
@@ -81,6 +81,7 @@ RunningSet::~RunningSet() {
   // a clean stop on record, the next start finds the set as a killed run leaves it.
   end_watch();
   device_watch_.reset();
+  disk_health_.reset();
   scanner_.reset();
   if (engine_ && !stopped_) engine_->stop();
 }
@@ -135,7 +136,10 @@ Result<void> RunningSet::begin(Random& random) {
   content_.extents.shrink_to_fit();
   // Without a store, a changed file system UUID could not be recorded.
   if (store_) watch_ = std::thread([this] { watch_main(); });
-  if (store_) make_scanner();
+  if (store_) {
+    make_scanner();
+    make_disk_health();
+  }
   device_watch_ = std::make_unique<DeviceWatch>(
       DeviceWatch::Parts{
           [this] { return news_of(watched(*main_.device()), watched(*metadata_spare().device())); },
@@ -158,6 +162,37 @@ void RunningSet::make_scanner() {
     };
   }
   scanner_ = std::make_unique<Scanner>(std::move(parts));
+}
+
+void RunningSet::make_disk_health() {
+  const auto query = std::make_shared<DriveQuery>([this] { return main_.device()->path(); },
+                                                  engine_->geometry().size);
+  DiskHealth::Parts parts;
+  parts.engine = engine_.get();
+  parts.clock = &clock_;
+  parts.sectors_per_block = static_cast<std::uint32_t>(
+      std::max<std::uint64_t>(1, engine_->geometry().physical_block_bytes / kSectorBytes));
+  parts.ask = [query](const std::string& serial, const std::function<bool()>& wanted) {
+    return query->ask(serial, wanted);
+  };
+  parts.look_at = [this](std::span<const SectorRange> places) { scanner_->look_at(places); };
+  parts.scanner = [this] { return scanner_->status(); };
+  parts.stored = stored_disk_history(content_);
+  if (has_disk_history(content_)) {
+    parts.remember = [this](const format::DiskHistorySection& disk) {
+      return engine_->commit_record(
+          [&disk](format::Records& records, const table::Table&) { store(records, disk); });
+    };
+  }
+  disk_health_ = std::make_unique<DiskHealth>(std::move(parts));
+  disk_health_->start();
+}
+
+std::optional<health::History> RunningSet::disk_history() const {
+  if (disk_health_) return disk_health_->history();
+  const auto stored = stored_disk_history(content_);
+  if (!stored) return std::nullopt;
+  return health::unpack_history(stored->history);
 }
 
 metadata::KnownCommits RunningSet::known_commits() const {
@@ -185,6 +220,11 @@ Status RunningSet::status() const {
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;
   if (scanner_) out.scan = scanner_->status();
+  if (disk_health_) {
+    out.health = disk_health_->status();
+  } else if (const auto stored = stored_disk_history(content_)) {
+    out.health = health_of_stopped(*stored, out.table, content_.identity.main);
+  }
   remap::Conditions conditions = engine_->conditions();
   if (read_only_) {
     conditions.read_only = true;
@@ -233,6 +273,7 @@ Result<void> RunningSet::stop() {
   // The watches end first: the record of the stop has the last word on main's facts, and its event
   // comes after those of all conditions.
   end_watch();
+  if (disk_health_) disk_health_->stop();
   if (scanner_) scanner_->stop();
   device_watch_->stop();
   Result<void> outcome;
@@ -355,6 +396,9 @@ Result<void> RunningSet::record_stop(bool flushed) {
                                 clean      ? ""
                                 : unsaved_ ? "cached writes were lost at stop"
                                            : "main did not take the last flush"));
+  // Taken before the commit: it asks the engine.
+  std::optional<format::DiskHistorySection> disk;
+  if (disk_health_) disk = disk_health_->memory();
   // A crash before this commit leaves a set that was not stopped cleanly. The copy is judged by the
   // table of this very commit, for a sector that a job relocated before it is not in the copy.
   return engine_->commit_record([=, this](format::Records& content, const table::Table& table) {
@@ -364,6 +408,7 @@ Result<void> RunningSet::record_stop(bool flushed) {
     }
     record_facts(content);
     if (scanner_) store(content, scanner_->memory());
+    if (disk) store(content, *disk);
     content.health.clean = clean;
     content.health.main_print = print.print;
   });

@@ -29,6 +29,7 @@
 #include "metadata/survey.hpp"
 #include "remap/engine.hpp"
 #include "set/device_watch.hpp"
+#include "set/disk_health.hpp"
 #include "set/event_log.hpp"
 #include "set/event_recorder.hpp"
 #include "set/held_main.hpp"
@@ -86,6 +87,8 @@ class RunningSet {
   // The engine's control side: counts, conditions and what a user asks for. Lives as long as the
   // set.
   [[nodiscard]] remap::Admin& admin() { return *engine_; }
+  // How the disk has been doing; empty if nothing is known of it.
+  [[nodiscard]] std::optional<health::History> disk_history() const;
   // Null of a set that was started read-only. Lives as long as the set.
   [[nodiscard]] Scanner* scanner() const { return scanner_.get(); }
   [[nodiscard]] const std::string& name() const { return content_.identity.name; }
@@ -128,6 +131,7 @@ class RunningSet {
   void prepare_activation();
   void make_memory();
   void make_scanner();
+  void make_disk_health();
 
   void record_facts(format::Records& records) const;
   void update_recorded_main(const discovery::DeviceFacts& seen);
@@ -160,6 +164,7 @@ class RunningSet {
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<remap::Engine> engine_;
   std::unique_ptr<Scanner> scanner_;
+  std::unique_ptr<DiskHealth> disk_health_;  // calls the scanner
   std::unique_ptr<DeviceWatch> device_watch_;
   bool stopped_ = false;
   std::optional<Error> unsaved_;

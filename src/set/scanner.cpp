@@ -54,6 +54,8 @@ const char* word_of(PaceHold hold) {
 }
 
 constexpr std::uint64_t kRememberEveryNs = 60 * kSecondNs;
+// For a median and a 99th percentile that mean something.
+constexpr std::uint64_t kLatenciesLeast = 200;
 
 health::PacePolicy policy_of(const std::optional<format::ScanSection>& stored) {
   if (!stored) return {};
@@ -147,6 +149,13 @@ void Scanner::end() {
   wake_.notify_all();
 }
 
+void Scanner::look_at(std::span<const SectorRange> places) {
+  const std::lock_guard lock(mutex_);
+  for (const SectorRange& place : places) order_.look_at(place);
+  changed_ = true;
+  wake_.notify_all();
+}
+
 void Scanner::note_copy(bool running) {
   const std::uint64_t reads = parts_.engine->counts().reads;
   const std::lock_guard lock(mutex_);
@@ -162,6 +171,9 @@ ScannerStatus Scanner::status() const {
   out.scanned = order_.progress().scanned;
   out.passes = record.passes;
   out.last_complete_s = record.last_complete_wall_s;
+  if (latencies_.count() >= kLatenciesLeast) {
+    out.latency = {latencies_.quantile_ns(0.5) / 1e3, latencies_.quantile_ns(0.99) / 1e3};
+  }
   return out;
 }
 
@@ -316,7 +328,16 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
     measure_at_ns_ = end_ns + kMeasureAfterNs;
     return kMeasureAfterNs;
   }
+  if (piece.sectors.count == health::kScanPiece && !report->trouble) latencies_.add(took_ns);
+  const std::uint64_t passes = order_.record().passes;
   order_.finished(report->trouble ? health::ScanResult::trouble : health::ScanResult::good);
+  if (const health::ScanRecord record = order_.record(); record.passes != passes) {
+    if (record.last_trouble_s < record.pass_began_s || record.last_trouble_s == 0) {
+      ++status_.clean_passes;
+    }
+    // What is old counts half: a drift shows within some passes.
+    latencies_.halve();
+  }
   // The next look follows at once, and waits if it must.
   return 0;
 }

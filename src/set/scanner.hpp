@@ -17,6 +17,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "format/scan_section.hpp"
+#include "health/felt_histogram.hpp"
 #include "health/pace.hpp"
 #include "health/scan_order.hpp"
 #include "remap/admin.hpp"
@@ -68,6 +70,8 @@ class Scanner {
   Result<void> resume();
   // Nothing is scanned until start(), or until the set is started again.
   void end();
+  // Places of main that the drive itself calls bad: they are read soon, once in a pass.
+  void look_at(std::span<const SectorRange> places);
   // A copy of the set is being made, and reads all of it anyway; or it is done. One that is never
   // said to be done ends when nothing is read for a minute, and after a day.
   void note_copy(bool running);
@@ -118,6 +122,7 @@ class Scanner {
   std::uint64_t usual_read_ns_ = 0;      // a mean of the last reads
   std::vector<SectorRange> to_measure_;  // of the piece that is not finished
   std::uint64_t measure_at_ns_ = 0;
+  health::FeltHistogram latencies_;  // of reads of the usual length
   ScannerStatus status_;
   std::thread thread_;
 };

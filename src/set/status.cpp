@@ -5,6 +5,9 @@
 #include <array>
 #include <string_view>
 
+#include "set/disk_health.hpp"
+#include "set/kept_sections.hpp"
+
 namespace dmremap::set {
 
 namespace {
@@ -104,6 +107,9 @@ Status stopped_status(const format::Content& content, const metadata::Survey& su
   out.spares = {{spare_path, content.identity.spare_uuid, {}}};
   out.main_read_errors = content.health.main_read_errors;
   out.main_write_errors = content.health.main_write_errors;
+  if (const auto stored = stored_disk_history(content)) {
+    out.health = health_of_stopped(*stored, out.table, content.identity.main);
+  }
   judge(out, {}, false, host);
   return out;
 }

@@ -13,6 +13,7 @@
 #include "metadata/store.hpp"
 #include "remap/engine.hpp"
 #include "set/conditions.hpp"
+#include "set/health_status.hpp"
 #include "set/scanner_status.hpp"
 
 namespace dmremap::set {
@@ -42,7 +43,8 @@ struct Status {
   std::vector<SpareStatus> spares;     // by index; how full they are, all together: `table`
   std::uint64_t main_read_errors = 0;  // over the life of the set
   std::uint64_t main_write_errors = 0;
-  std::optional<ScannerStatus> scan;  // of a running set that may write
+  std::optional<ScannerStatus> scan;   // of a running set that may write
+  std::optional<HealthStatus> health;  // if the metadata has a history of the disk
 
   // True if a person must look at the set (exit status 4): it is doubtful, or any condition but
   // `stopped` holds. Remapped sectors alone are no reason.

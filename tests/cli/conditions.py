@@ -105,7 +105,7 @@ def full_table(t):
     equal(dm.status()["conditions"], ["degraded", "data-lost"], "conditions below 90 %")
     mark(2 * 9000, 400)
     check("table-low" in dm.status()["conditions"], "the condition from 90 %")
-    mark(2 * 9400, 970)
+    mark(2 * 9400, 800)
     say(t, dm, ["degraded", "data-lost", "table-full"], "the table is full")
     dm.stop()
     say(t, dm, ["stopped", "data-lost", "table-full"], "the table is full", running=False)

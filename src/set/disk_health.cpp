@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "set/disk_health.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "health/recovery_times.hpp"
+
+namespace dmremap::set {
+
+namespace {
+
+using health::Count;
+using health::History;
+using health::Level;
+using health::Medium;
+
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kDayNs = health::kDaySeconds * kSecondNs;
+constexpr std::chrono::seconds kLookEvery{60};
+// Without news: how much of the observed time a crash may take away.
+constexpr std::uint64_t kRememberEveryNs = 6 * 3'600 * kSecondNs;
+
+std::uint32_t wall_day(Clock& clock) {
+  return static_cast<std::uint32_t>(clock.wall_ns() / kDayNs);
+}
+
+std::uint64_t spare_used(const remap::TableCounts& table) {
+  return table.spare_capacity - std::min(table.spare_capacity, table.spare_free);
+}
+
+// What a text of the metadata may hold; whatever else a drive calls its serial number says nothing.
+std::string storable(const std::string& serial) {
+  const bool plain = std::ranges::all_of(serial, [](char c) { return c >= ' ' && c <= '~'; });
+  return plain ? serial.substr(0, format::kDriveSerialBytes) : std::string();
+}
+
+// A drive that sleeps or does not answer has not become another one.
+bool says_nothing(health::SmartState state) {
+  return state == health::SmartState::asleep || state == health::SmartState::no_answer;
+}
+
+// A forecast of growth by its history, for the room that is left.
+health::Forecast forecast_of(const History& history, Level what, std::uint64_t room) {
+  return health::forecast(health::growth_of(history, what), static_cast<double>(room));
+}
+
+std::uint64_t table_room(const remap::TableCounts& table) {
+  return table.entry_capacity - std::min(table.entry_capacity, table.entries);
+}
+
+std::optional<double> seconds_of(const std::optional<health::ErrorRecovery>& recovery) {
+  if (!recovery) return std::nullopt;
+  return recovery->enabled ? recovery->tenths_of_second / 10.0 : 0.0;
+}
+
+// Days of running since one that is counted from 1; empty for 0.
+std::optional<std::uint32_t> days_since(std::uint32_t day, std::uint32_t today) {
+  if (day == 0) return std::nullopt;
+  return today + 1 - std::min(today + 1, day);
+}
+
+History history_of(const std::optional<format::DiskHistorySection>& stored) {
+  if (!stored) return {};
+  return health::unpack_history(stored->history).value_or(History());
+}
+
+Medium medium_of(const format::Fingerprint& main) {
+  return main.kind == format::DeviceKind::image ? Medium::image : Medium::unknown;
+}
+
+}  // namespace
+
+HealthStatus health_of_stopped(const format::DiskHistorySection& stored,
+                               const remap::TableCounts& table, const format::Fingerprint& main) {
+  const History history = history_of(stored);
+  HealthStatus out;
+  out.observed_days = history.observed_days();
+  out.spare = forecast_of(history, Level::spare_used, table.spare_free);
+  out.table = forecast_of(history, Level::table_used, table_room(table));
+  health::DiskState state;
+  state.medium = medium_of(main);
+  state.sectors_per_block = std::max<std::uint32_t>(
+      1, main.physical_block_bytes / static_cast<std::uint32_t>(kSectorBytes));
+  state.smart_unknown_because = "the set does not run";
+  state.clean_pass_days_ago = days_since(stored.clean_pass_day, history.today());
+  state.spare_full = table.spare_free == 0;
+  state.table_full = table_room(table) == 0;
+  state.spare_forecast = out.spare;
+  state.table_forecast = out.table;
+  out.verdict = health::assess(history, state);
+  return out;
+}
+
+DiskHealth::DiskHealth(Parts parts)
+    : parts_(std::move(parts)),
+      history_(history_of(parts_.stored)),
+      counted_at_ns_(parts_.clock->monotonic_ns()),
+      remembered_at_ns_(counted_at_ns_),
+      thread_(system_scheduling(), kLookEvery, PeriodicThread::First::at_once) {
+  if (!parts_.stored) return;
+  never_ask_ = parts_.stored->never_ask_drive;
+  answered_s_ = parts_.stored->drive_answered_s;
+  clean_pass_day_ = parts_.stored->clean_pass_day;
+  serial_ = parts_.stored->drive_serial;
+}
+
+DiskHealth::~DiskHealth() {
+  stop();
+}
+
+void DiskHealth::start() {
+  thread_.start([this] { look(); });
+}
+
+void DiskHealth::stop() {
+  stopping_ = true;
+  thread_.stop();
+}
+
+void DiskHealth::look() {
+  {
+    const std::lock_guard lock(mutex_);
+    count_what_happened();
+    make_forecasts();
+  }
+  ask_drive();
+  remember_at_times();
+}
+
+void DiskHealth::count_what_happened() {
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  rest_ns_ += now_ns - std::exchange(counted_at_ns_, now_ns);
+  history_.advance(rest_ns_ / kSecondNs, wall_day(*parts_.clock));
+  rest_ns_ %= kSecondNs;
+  const remap::TroubleCounts now = parts_.engine->trouble();
+  const auto count = [&](Count what, std::uint64_t remap::TroubleCounts::*of) {
+    if (now.*of == counted_.*of) return;
+    history_.count(what, now.*of - counted_.*of);
+    news_ = true;
+  };
+  count(Count::lost, &remap::TroubleCounts::lost);
+  count(Count::remapped, &remap::TroubleCounts::remapped);
+  count(Count::recovered, &remap::TroubleCounts::recovered);
+  count(Count::slow, &remap::TroubleCounts::slow);
+  count(Count::flush_errors, &remap::TroubleCounts::flush_errors);
+  count(Count::trips, &remap::TroubleCounts::trips);
+  counted_ = now;
+  note_levels();
+  if (parts_.scanner) note_scanner(parts_.scanner());
+}
+
+void DiskHealth::note_levels() {
+  const remap::TableCounts table = parts_.engine->table_counts();
+  history_.note(Level::spare_used, spare_used(table));
+  history_.note(Level::table_used, table.entries);
+}
+
+void DiskHealth::note_scanner(const ScannerStatus& scanner) {
+  if (scanner.clean_passes != std::exchange(clean_passes_, scanner.clean_passes)) {
+    clean_pass_day_ = history_.today() + 1;
+    news_ = true;
+  }
+  if (!scanner.latency) return;
+  history_.note(Level::latency_median, health::latency_code(scanner.latency->median_us));
+  history_.note(Level::latency_p99, health::latency_code(scanner.latency->p99_us));
+}
+
+void DiskHealth::make_forecasts() {
+  const remap::TableCounts table = parts_.engine->table_counts();
+  const std::uint64_t used = spare_used(table) + table.entries;
+  if (forecast_made_ && forecast_day_ == history_.today() && forecast_used_ == used) return;
+  forecast_made_ = true;
+  forecast_day_ = history_.today();
+  forecast_used_ = used;
+  spare_forecast_ = forecast_of(history_, Level::spare_used, table.spare_free);
+  table_forecast_ = forecast_of(history_, Level::table_used, table_room(table));
+}
+
+void DiskHealth::ask_drive() {
+  std::string serial;
+  {
+    const std::lock_guard lock(mutex_);
+    const bool time = !asked_ || parts_.clock->monotonic_ns() - asked_at_ns_ >= kDayNs;
+    if (!parts_.ask || stopping_ || !time) return;
+    if (never_ask_) {
+      smart_.reason = "the bridge before the drive was reset when it was asked";
+      return;
+    }
+    serial = serial_;
+  }
+  const bool away_before = parts_.engine->conditions().tripped;
+  const DriveAnswer answer = parts_.ask(serial, [this] { return !stopping_; });
+  if (stopping_) return;
+  take_answer(answer, !away_before && parts_.engine->conditions().tripped);
+}
+
+void DiskHealth::take_answer(const DriveAnswer& answer, bool main_went_away) {
+  const bool look = answer.believed && !answer.defects.empty() && parts_.look_at;
+  if (look) parts_.look_at(answer.defects);
+  const std::lock_guard lock(mutex_);
+  asked_ = true;
+  asked_at_ns_ = parts_.clock->monotonic_ns();
+  news_ = true;
+  medium_ = answer.place.medium;
+  smart_.state = health::name_of(answer.reading.state);
+  smart_.reason = answer.reason;
+  smart_.believed = answer.believed;
+  smart_.asked_s = parts_.clock->wall_ns() / kSecondNs;
+  smart_.kernel_timeout_s = answer.place.kernel_timeout_s;
+  smart_.read_recovery_s.reset();
+  smart_.write_recovery_s.reset();
+  smart_.advice.clear();
+  if (!says_nothing(answer.reading.state)) reading_.reset();
+  if (answer.believed) {
+    smart_.read_recovery_s = seconds_of(answer.reading.read_recovery);
+    smart_.write_recovery_s = seconds_of(answer.reading.write_recovery);
+    smart_.advice =
+        health::recovery_advice(answer.reading, answer.place.kernel_timeout_s, answer.place.node);
+    reading_ = answer.reading;
+    reading_at_ns_ = asked_at_ns_;
+    serial_ = storable(answer.reading.serial);
+    answered_s_ = smart_.asked_s;
+    health::note_smart(history_, answer.reading);
+  }
+  if (main_went_away && answer.place.behind_usb) {
+    never_ask_ = true;
+    log(Severity::warning, "main went away when smartctl asked it: it is not asked again");
+  }
+}
+
+HealthStatus DiskHealth::status() {
+  const std::lock_guard lock(mutex_);
+  count_what_happened();
+  make_forecasts();
+  const remap::TableCounts table = parts_.engine->table_counts();
+  health::DiskState state;
+  state.medium = medium_;
+  state.sectors_per_block = parts_.sectors_per_block;
+  state.smart = reading_;
+  state.smart_age_days =
+      static_cast<std::uint32_t>((parts_.clock->monotonic_ns() - reading_at_ns_) / kDayNs);
+  state.smart_unknown_because = smart_.reason.empty() ? "not asked yet" : smart_.reason;
+  state.clean_pass_days_ago = days_since(clean_pass_day_, history_.today());
+  state.spare_full = table.spare_free == 0;
+  state.table_full = table_room(table) == 0;
+  state.spare_forecast = spare_forecast_;
+  state.table_forecast = table_forecast_;
+  HealthStatus out;
+  out.verdict = health::assess(history_, state);
+  out.observed_days = history_.observed_days();
+  out.spare = spare_forecast_;
+  out.table = table_forecast_;
+  out.smart = smart_;
+  return out;
+}
+
+History DiskHealth::history() const {
+  const std::lock_guard lock(mutex_);
+  return history_;
+}
+
+format::DiskHistorySection DiskHealth::packed() const {
+  return {never_ask_, answered_s_, clean_pass_day_, serial_, health::pack_history(history_)};
+}
+
+format::DiskHistorySection DiskHealth::memory() {
+  const std::lock_guard lock(mutex_);
+  count_what_happened();
+  return packed();
+}
+
+void DiskHealth::remember_at_times() {
+  format::DiskHistorySection now;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+    const bool old = now_ns - remembered_at_ns_ >= kRememberEveryNs;
+    if (!parts_.remember || stopping_ || (!news_ && !old)) return;
+    news_ = false;
+    remembered_at_ns_ = now_ns;
+    now = packed();
+  }
+  // A crash before this takes the counts of the last minute away, and nothing else.
+  (void)parts_.remember(now);
+}
+
+}  // namespace dmremap::set
