@@ -14,6 +14,7 @@
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "os/usage.hpp"
+#include "set/drive_query.hpp"
 
 namespace dmremap::cli {
 
@@ -134,7 +135,7 @@ int run(Arguments& arguments) {
     if (!free) return report(free.error(), arguments.json);
   }
   const discovery::Hints known(runtime ? runtime->hints() : std::string());
-  const auto created = set::create(arguments.options, known, system_clock(), system_random());
+  auto created = set::create(arguments.options, known, system_clock(), system_random());
   if (!created) {
     const bool listed = !arguments.known_bad_path.empty();
     return report(listed ? with_round_hint(created.error(), arguments.known_bad, "--known-bad-")
@@ -146,6 +147,11 @@ int run(Arguments& arguments) {
     known.remember(
         created->identity.name,
         {created->main_path, created->spare_path, {}, created->identity.set_uuid, created->main});
+  }
+  // The set is made whatever the drive says, and asks it again once it runs.
+  set::DriveQuery drive([&] { return created->main_path; }, created->identity.main.size);
+  for (std::string& text : set::warnings_of(drive.ask({}, {}))) {
+    created->warnings.push_back(std::move(text));
   }
   print(*created, arguments.json);
   return kDone;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "discovery/hardware.hpp"
+#include "health/recovery_times.hpp"
 #include "os/program_run.hpp"
 #include "os/spawn.hpp"
 
@@ -63,6 +64,24 @@ DriveAnswer judge_answer(DrivePlace place, SmartReading reading, const health::D
   if (out.believed) out.defects = on_main(reading.defects, place.main_first, size);
   out.place = std::move(place);
   out.reading = std::move(reading);
+  return out;
+}
+
+std::vector<std::string> warnings_of(const DriveAnswer& answer) {
+  std::vector<std::string> out;
+  if (!answer.believed) return out;
+  if (answer.reading.passed == false) {
+    out.emplace_back("the drive expects to fail (SMART): copy first what matters most");
+  }
+  if (!answer.defects.empty()) {
+    std::uint64_t sectors = 0;
+    for (const SectorRange& range : answer.defects) sectors += range.count.value;
+    out.push_back(fmt::format(
+        "the drive calls {} sectors of main bad; the scan looks at them first", sectors));
+  }
+  std::string advice =
+      health::recovery_advice(answer.reading, answer.place.kernel_timeout_s, answer.place.node);
+  if (!advice.empty()) out.push_back(std::move(advice));
   return out;
 }
 

@@ -33,6 +33,9 @@ struct DriveAnswer {
 [[nodiscard]] DriveAnswer judge_answer(DrivePlace place, health::SmartReading reading,
                                        const health::DiskIdentity& disk, SectorCount size);
 
+// What whoever adopts the disk should hear of it at once, in sentences; none if it is not believed.
+[[nodiscard]] std::vector<std::string> warnings_of(const DriveAnswer& answer);
+
 // One thread at a time.
 class DriveQuery {
  public:

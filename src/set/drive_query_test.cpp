@@ -132,6 +132,22 @@ TEST(DriveAnswers, OnlyTheDisksOwnWordCounts) {
   EXPECT_TRUE(other.defects.empty()) << "it is another disk that has them";
 }
 
+TEST(DriveAnswers, WhoAdoptsADiskHearsWhatItSaysOfItself) {
+  const DrivePlace place{"/dev/sda", "", {2'000'000}, {2'048}, false, false, Medium::disk, 30};
+  health::DiskIdentity disk;
+  disk.serial = "WD-1";
+  SmartReading reading = answer_of("WD-1");
+  reading.passed = false;
+  reading.read_recovery = health::ErrorRecovery{false, 0};
+  const auto warnings = warnings_of(judge_answer(place, reading, disk, {100'000}));
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_NE(warnings[0].find("expects to fail"), std::string::npos);
+  EXPECT_NE(warnings[1].find("1 sectors"), std::string::npos);
+  EXPECT_NE(warnings[2].find("timeout"), std::string::npos);
+  disk.serial = "WD-2";
+  EXPECT_TRUE(warnings_of(judge_answer(place, reading, disk, {100'000})).empty());
+}
+
 // smartctl is a script, found in PATH before any other.
 class DriveQueryTest : public ::testing::Test {
  protected:

@@ -70,6 +70,10 @@ def bad_smartctl(t):
     dm = product.Product(t, t.loop(t.image("asked.img", "16MiB")), t.path("asked"))
     dm.create("--spare-size", "16MiB")
     asked = t.path("asked.with")
+    dm.start("fuse")
+    support.wait_until(lambda: health(dm)["smart"]["state"] != "not-asked", "asked")
+    check("detect device type" in health(dm)["smart"]["reason"], f"the real one: {health(dm)}")
+    dm.stop()
     path = os.environ["PATH"]
     for script, state, words in (
             ("echo rubbish", "unreadable", ""),
@@ -98,4 +102,4 @@ def verdict(t):
     bad_smartctl(t)
 
 
-support.run_test(verdict, root=True, fuse=True, loop=True)
+support.run_test(verdict, root=True, fuse=True, loop=True, programs=["smartctl"])
