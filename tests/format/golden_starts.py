@@ -59,6 +59,21 @@ def check_carried_sections(t, image, main):
     os.unlink(path)
 
 
+def check_scan_and_history(t, image, main):
+    """What the scanner and the history of the disk remembered is known to every later program."""
+    path = image.unpack(t)
+    dm = product.Product(t, main, path, name=image.expected(path)["set"]["name"])
+    equal(dm.status()["health"]["verdict"], "good", "before a start")
+    dm.start("fuse", "--accept-main", main, by_devices=True)
+    status = dm.status()
+    scrub = status["scrub"]
+    equal((scrub["state"], scrub["passes"]), ("paused", 1), "the scan goes on being paused")
+    equal(scrub["last_complete"], "2026-11-29T22:40:28Z", "the end of its pass")
+    equal(status["health"]["verdict"], "good", "all of it had been read")
+    dm.stop()
+    os.unlink(path)
+
+
 def golden_starts(t):
     main = t.image("main.img", golden.MAIN_SIZE)
     writable = {key: image for key, image in golden.images().items() if image.start is None}
@@ -66,6 +81,7 @@ def golden_starts(t):
     for key, image in writable.items():
         started(t, key, image, main)
     check_carried_sections(t, writable["1/carried-sections"], main)
+    check_scan_and_history(t, writable["1/scan-and-history"], main)
     kept = [key for key, image in writable.items() if image.name == "optional-section"]
     equal(kept, ["1/optional-section"], "images with a section of a later time")
 
