@@ -94,12 +94,12 @@ SmartReading DriveQuery::run_smartctl(const std::string& node,
     return no_answer("an earlier smartctl hangs and cannot be killed");
   }
   hanging_.reset();
-  os::ProgramRun run{command("smartctl", node), kDeadline, kLongestAnswer, wanted};
-  os::ProgramEnd end = os::run_program(run);
+  os::ProgramRun run{command("smartctl", node), {}, kDeadline, kLongestAnswer, wanted};
+  os::ProgramEnd end = os::run_to_end(run);
   if (end.how == os::ProgramEnd::How::not_started && end.error == ENOENT) {
     // Users' PATH need not have it.
     run.words.front() = "/usr/sbin/smartctl";
-    end = os::run_program(run);
+    end = os::run_to_end(run);
   }
   hanging_ = end.left;
   switch (end.how) {
