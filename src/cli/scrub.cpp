@@ -14,6 +14,7 @@
 #include "cli/common/progress_line.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
+#include "health/felt.hpp"
 #include "health/pace_window.hpp"
 
 namespace dmremap::cli {
@@ -63,6 +64,19 @@ std::uint64_t percent_of(SectorCount part, std::uint64_t whole) {
   return whole == 0 ? 100 : 100 * part.value / whole;
 }
 
+health::FeltReport felt_of(const ScrubReport& scrub) {
+  health::FeltReport out;
+  out.pairs = scrub.felt_pairs;
+  out.slowdown = scrub.slowdown;
+  if (!scrub.felt) return out;
+  out.enough = true;
+  out.mean_percent = scrub.felt->mean;
+  out.low_percent = scrub.felt->low;
+  out.high_percent = scrub.felt->high;
+  out.p99_percent = scrub.felt->p99;
+  return out;
+}
+
 void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t size_sectors) {
   fmt::print("{}: {}{}\n", name, scrub.state,
              scrub.waits_for.empty() ? "" : " for " + scrub.waits_for);
@@ -73,6 +87,7 @@ void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t
              scrub.last_complete.value_or("never"));
   fmt::print("  found      {} lost, {} recovered, {} slow sectors\n", scrub.found.lost,
              scrub.found.recovered, scrub.found.slow);
+  fmt::print("  {}\n", health::to_text(felt_of(scrub)));
 }
 
 // Shows the pass at full speed until it is over. Ctrl-C ends the showing, and the scan goes on.
@@ -143,6 +158,10 @@ until the pass is over. On a terminal that shows the progress; Ctrl-C ends the s
 goes on. A pause holds over restarts until `resume` or `start`. `stop` ends the scanning until
 `start`, or until the set is started again. `status` tells how far it is and what it found since the
 set was started.
+
+The line of `felt` says what the scan costs whoever uses the disk, by how much longer their requests
+take: windows of ten seconds with and without it alternate at random. If it is more than 1 %, the
+pace is lowered. At full speed nothing is measured.
 
 A scan that waits says for what: foreground (others use the disk, or did a moment ago), credit (as
 many requests have met the scan as may), window, copy, main (it does not answer) or metadata (the

@@ -27,6 +27,13 @@ ScrubReport report_of(const set::ScannerStatus& scanner) {
     out.last_complete = format_time(scanner.last_complete_s * kSecondNs);
   }
   out.found = {scanner.found.lost, scanner.found.recovered, scanner.found.slow, 0};
+  const health::FeltReport& felt = scanner.felt;
+  out.felt_pairs = felt.pairs;
+  out.slowdown = felt.slowdown;
+  if (felt.enough) {
+    out.felt = {felt.mean_percent, felt.low_percent, felt.high_percent, felt.p99_percent,
+                felt.pairs};
+  }
   return out;
 }
 

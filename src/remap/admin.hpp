@@ -30,6 +30,12 @@ struct EngineCounts {
   std::uint64_t main_write_errors = 0;
 };
 
+// A read or write of a user: when it arrived, and how long it took.
+struct LatencySample {
+  std::uint64_t begun_ns = 0;  // monotonic
+  std::uint64_t latency_ns = 0;
+};
+
 struct TableCounts {  // sectors, but for the extents and entries
   std::uint64_t remapped = 0;
   std::uint64_t lost = 0;
@@ -173,6 +179,12 @@ class Admin {
   // Commits the current table with the records changed by `edit` (events are filled in as always);
   // for the set's own records: clean stop, file system UUID.
   virtual Result<void> commit_record(const RecordEdit& edit) = 0;
+
+  // From now on the latencies of users' reads and writes are noted, or no longer: of those that
+  // arrive from then on. take_latencies() returns the samples since its last call; of many, as many
+  // as are enough.
+  virtual void sample_latencies(bool /*on*/) {}
+  [[nodiscard]] virtual std::vector<LatencySample> take_latencies() { return {}; }
 
   [[nodiscard]] virtual EngineCounts counts() const = 0;
   // counts().writes, of which none is in flight any more: whatever a user changes from here on

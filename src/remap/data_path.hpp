@@ -22,6 +22,7 @@
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
 #include "remap/process_clock.hpp"
+#include "remap/request/latency_sampler.hpp"
 #include "table/live_table.hpp"
 #include "table/unflushed_writes.hpp"
 
@@ -124,6 +125,7 @@ class DataPath {
   FlushGate main_gate;
   table::UnflushedWrites unflushed;  // of main
   ContentEvidence evidence;
+  LatencySampler latencies;
   SparePool spares;
   const AlignedBuffer zeroes;
 

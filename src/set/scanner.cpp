@@ -75,7 +75,8 @@ Scanner::Scanner(Parts parts)
       policy_(policy_of(parts_.stored)),
       order_(record_of(parts_.stored, parts_.size)),
       pace_(policy_, parts_.clock->monotonic_ns()),
-      load_(*parts_.engine, parts_.main_path) {
+      load_(*parts_.engine, parts_.main_path),
+      felt_(*parts_.engine, *parts_.random) {
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
   remembered_at_ns_ = parts_.clock->monotonic_ns();
   passes_remembered_ = order_.record().passes;
@@ -162,6 +163,7 @@ ScannerStatus Scanner::status() const {
   out.scanned = order_.progress().scanned;
   out.passes = record.passes;
   out.last_complete_s = record.last_complete_wall_s;
+  out.felt = felt_.report();
   return out;
 }
 
@@ -219,19 +221,20 @@ void Scanner::loop() {
   (void)::syscall(SYS_ioprio_set, kIoprioProcess, 0, kIoprioLowest);
   Lock lock(mutex_);
   while (!stopping_) {
-    const std::chrono::nanoseconds wait(std::min(step(lock), kLongestWaitNs));
+    const std::chrono::nanoseconds wait(
+        std::min({step(lock), kLongestWaitNs, felt_.longest_wait_ns()}));
     remember_at_times(lock);
     wake_.wait_for(lock, wait, [this] { return stopping_ || std::exchange(changed_, false); });
   }
 }
 
-std::uint64_t Scanner::wait_ns(std::uint64_t now_ns, SectorCount& most) {
+std::uint64_t Scanner::wait_ns(std::uint64_t now_ns, PaceHold held, SectorCount& most) {
   health::PaceMoment moment;
   moment.now_ns = now_ns;
   moment.foreground = load_.sample();
   moment.minute_of_day = minute_of_day(parts_.clock->wall_ns());
   moment.overdue = order_.overdue();
-  moment.hold = hold(now_ns);
+  moment.hold = held;
   const health::PaceDecision decision = pace_.ask(moment);
   if (moment.hold != PaceHold::none) {
     set_state("waiting", word_of(moment.hold));
@@ -262,9 +265,7 @@ bool Scanner::in_initramfs() {
   return !left_initramfs_;
 }
 
-std::uint64_t Scanner::step(Lock& lock) {
-  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-  order_.advance(now_ns, parts_.clock->wall_ns());
+std::optional<std::uint64_t> Scanner::rest_ns(std::uint64_t now_ns) {
   if (paused_ || ended_ || now_ns < rest_until_ns_) {
     set_state(paused_ ? "paused" : "idle");
     return paused_ || ended_ ? kLongestWaitNs : rest_until_ns_ - now_ns;
@@ -273,17 +274,41 @@ std::uint64_t Scanner::step(Lock& lock) {
     set_state("idle");
     return kLongestWaitNs;
   }
-  if (!to_measure_.empty()) {
-    set_state("running");
-    return now_ns < measure_at_ns_ ? measure_at_ns_ - now_ns : measure(lock);
-  }
-  if (!order_.next()) {
+  if (to_measure_.empty() && !order_.next()) {
     at_full_speed_ = false;
     set_state("idle");
     return kLongestWaitNs;
   }
+  return std::nullopt;
+}
+
+bool Scanner::is_let(std::uint64_t now_ns, PaceHold held) {
+  const bool may_measure = !at_full_speed_ && held == PaceHold::none &&
+                           policy_.window.contains(minute_of_day(parts_.clock->wall_ns()));
+  felt_.advance(now_ns, may_measure);
+  pace_.set_slowdown(felt_.slowdown());
+  return felt_.may_scan();
+}
+
+std::uint64_t Scanner::step(Lock& lock) {
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  order_.advance(now_ns, parts_.clock->wall_ns());
+  if (const auto rest = rest_ns(now_ns)) {
+    felt_.advance(now_ns, false);
+    return *rest;
+  }
+  const PaceHold held = hold(now_ns);
+  if (!is_let(now_ns, held)) {
+    // To rest for a measurement is part of the scan.
+    if (status_.state == std::string_view("idle")) set_state("running");
+    return FeltMeter::kStepNs;
+  }
+  if (!to_measure_.empty()) {
+    set_state("running");
+    return now_ns < measure_at_ns_ ? measure_at_ns_ - now_ns : measure(lock);
+  }
   SectorCount most = health::kScanPiece;
-  if (const std::uint64_t wait = wait_ns(now_ns, most); wait != 0) return wait;
+  if (const std::uint64_t wait = wait_ns(now_ns, held, most); wait != 0) return wait;
   const auto piece = order_.next(most);
   return piece ? read(lock, *piece, now_ns) : kRetryNs;
 }

@@ -6,6 +6,8 @@
 // - At most one read is in flight, and it stops at a request of others.
 // - Nothing is read in the first minutes of a run, unless a user asks: a machine that has just
 //   started has other things to read. Nor anything at all in the initramfs.
+// - What it costs others is measured where it runs, in pairs of windows with and without it
+//   (felt_meter.hpp), and lowers the pace if it is felt; not at full speed, which a user asked for.
 // - The thread's I/O has the lowest priority that is still served under load. Not the idle class: a
 //   user's read of a bad sector may have to wait until the scanner has found out about it.
 #pragma once
@@ -28,6 +30,7 @@
 #include "health/scan_order.hpp"
 #include "remap/admin.hpp"
 #include "set/disk_load.hpp"
+#include "set/felt_meter.hpp"
 #include "set/scanner_status.hpp"
 
 namespace dmremap::set {
@@ -51,6 +54,7 @@ class Scanner {
     // Commits it. Empty: nothing is remembered. Thread-safe.
     std::function<Result<void>(const format::ScanSection&)> remember{};
     std::chrono::seconds first_rest{600};  // from the start of the set
+    Random* random = &system_random();
   };
 
   // Starts the thread.
@@ -85,11 +89,15 @@ class Scanner {
   void remember_at_times(Lock& lock);
   // One look, and one read if it is time; returns how long to wait.
   std::uint64_t step(Lock& lock);
+  // How long nothing is to be read whatever others do; nothing: there is something to read.
+  [[nodiscard]] std::optional<std::uint64_t> rest_ns(std::uint64_t now_ns);
+  // Whether the window of a measurement that runs, or none, lets the scanner read.
+  bool is_let(std::uint64_t now_ns, health::PaceHold held);
   std::uint64_t read(Lock& lock, const health::ScanPiece& piece, std::uint64_t now_ns);
   // Of what took long; the piece is finished then.
   std::uint64_t measure(Lock& lock);
   // When the next read may be; 0: now.
-  std::uint64_t wait_ns(std::uint64_t now_ns, SectorCount& most);
+  std::uint64_t wait_ns(std::uint64_t now_ns, health::PaceHold held, SectorCount& most);
   [[nodiscard]] bool in_initramfs();
   [[nodiscard]] health::PaceHold hold(std::uint64_t now_ns);
   void set_state(const char* state, std::string waits_for = {});
@@ -114,6 +122,7 @@ class Scanner {
   health::ScanOrder order_;
   health::Pace pace_;
   DiskLoad load_;
+  FeltMeter felt_;
   std::uint64_t next_read_ns_ = 0;       // at full speed, by the rate
   std::uint64_t usual_read_ns_ = 0;      // a mean of the last reads
   std::vector<SectorRange> to_measure_;  // of the piece that is not finished

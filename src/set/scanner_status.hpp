@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/units.hpp"
+#include "health/felt.hpp"
 
 namespace dmremap::set {
 
@@ -23,6 +24,7 @@ struct ScannerStatus {
   std::uint64_t passes = 0;
   std::uint64_t last_complete_s = 0;  // the wall clock at the end of the last pass; 0: never
   ScanFound found;
+  health::FeltReport felt;  // what it costs others
 };
 
 }  // namespace dmremap::set

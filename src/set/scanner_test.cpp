@@ -3,6 +3,8 @@
 // the pace itself is tested without a clock (src/health).
 #include "set/scanner.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <optional>
@@ -24,7 +26,8 @@ class ScannerTest : public ::testing::Test {
     scanner.reset();
     Scanner::Parts parts;
     parts.engine = rig.engine.get();
-    parts.clock = &system_clock();
+    parts.clock = clock;
+    parts.random = &random;
     parts.size = remap::kMainSize;
     parts.main_path = [] { return std::string("/nowhere"); };
     parts.first_rest = first_rest;
@@ -44,6 +47,8 @@ class ScannerTest : public ::testing::Test {
   }
 
   remap::Rig rig;
+  Clock* clock = &system_clock();
+  remap::SeededRandom random;
   std::mutex mutex;
   std::optional<format::ScanSection> remembered;
   std::optional<Scanner> scanner;
@@ -124,6 +129,60 @@ TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
   scanner->note_copy(false);
   ASSERT_TRUE(remap::soon([&] { return scanner->status().waits_for == "main"; }));
   EXPECT_TRUE(rig.engine->extents().empty());
+}
+
+// Ten times as fast as the system's, so that minutes pass within a test. The scanner's waits are
+// the system's, and so last ten times as long by this clock.
+class FastClock final : public Clock {
+ public:
+  std::uint64_t wall_ns() override { return system_clock().wall_ns(); }
+  std::uint64_t monotonic_ns() override {
+    const std::uint64_t now_ns = system_clock().monotonic_ns();
+    return begun_ns_ + (now_ns - begun_ns_) * 10;
+  }
+
+ private:
+  const std::uint64_t begun_ns_ = system_clock().monotonic_ns();
+};
+
+TEST_F(ScannerTest, RestsInTheWindowsInWhichItsAbsenceIsMeasured) {
+  FastClock fast;
+  rig.stop();
+  rig.clock = &fast;
+  rig.start();
+  clock = &fast;
+  std::atomic<std::uint64_t> last_read_ns{0};
+  std::atomic<std::uint64_t> longest_rest_ns{0};
+  rig.main.set_hook([&](const sim::Request&) {
+    const std::uint64_t now_ns = fast.monotonic_ns();
+    const std::uint64_t last_ns = last_read_ns.exchange(now_ns);
+    if (last_ns != 0) longest_rest_ns = std::max(longest_rest_ns.load(), now_ns - last_ns);
+    return io::IoStatus{};
+  });
+  make();
+  // A piece in two seconds of this clock: the rests of the rate are shorter than a window.
+  ASSERT_TRUE(scanner->start({.now = false, .rate = 640 << 10, .window = {}}));
+  EXPECT_TRUE(remap::soon([&] { return longest_rest_ns.load() >= 9'000'000'000; }));
+  EXPECT_LE(longest_rest_ns.load(), 20'000'000'000U);
+  EXPECT_EQ(scanner->status().state, "running");
+  EXPECT_EQ(scanner->status().felt.pairs, 0U) << "nobody used the disk";
+}
+
+TEST_F(ScannerTest, AtFullSpeedNothingHoldsItForAMeasurement) {
+  FastClock fast;
+  rig.stop();
+  rig.clock = &fast;
+  rig.start();
+  clock = &fast;
+  make();
+  // A segment in eight seconds of this clock: of the fifty that follow some would be of a window.
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 1280 << 10, .window = {}}));
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_EQ(rig.read(0), 1);
+    EXPECT_TRUE(rig.engine->take_latencies().empty());
+    std::this_thread::sleep_for(std::chrono::milliseconds(80));
+  }
+  EXPECT_EQ(scanner->status().state, "running");
 }
 
 TEST_F(ScannerTest, StoppedItReadsNoMore) {
