@@ -176,6 +176,14 @@ class Admin {
   // not hold it in its cache any more. Errors: usage, read_only.
   virtual Result<SectorCount> measure_slow(SectorRange range, const ContinueCheck& go_on) = 0;
 
+  // Reads both slots of a metadata copy again; returns how many are damaged. Nothing is written.
+  // Errors: read_only; metadata_commit: the spare does not answer, or another writer's commit was
+  // found, and the set became read-only.
+  virtual Result<unsigned> check_metadata(unsigned copy) = 0;
+  // Writes what the calls of check_metadata() found damaged anew, and says so in an event; returns
+  // how many slots read as they should now. Errors: the same.
+  virtual Result<unsigned> mend_metadata() = 0;
+
   // Commits the current table with the records changed by `edit` (events are filled in as always);
   // for the set's own records: clean stop, file system UUID.
   virtual Result<void> commit_record(const RecordEdit& edit) = 0;

@@ -21,6 +21,7 @@
 #include "remap/request/write_path.hpp"
 #include "remap/task/backfill.hpp"
 #include "remap/task/marking.hpp"
+#include "remap/task/metadata_check.hpp"
 #include "remap/task/range_scan.hpp"
 #include "remap/task/relocator.hpp"
 #include "remap/task/unremap.hpp"
@@ -50,6 +51,7 @@ class RunningEngine final : public Engine {
     if (remapper_) {
       relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
       range_scan_ = std::make_unique<RangeScan>(path_, *remapper_, recovery_);
+      metadata_check_ = std::make_unique<MetadataCheck>(path_, *remapper_);
     }
     if (parts.evidence_interval_ms != 0) {
       sampler_ = std::make_unique<EvidenceSampler>(
@@ -183,6 +185,15 @@ class RunningEngine final : public Engine {
   Result<SectorCount> measure_slow(SectorRange range, const ContinueCheck& go_on) override {
     if (auto may = check_scan(range); !may) return failure_of(may);
     return range_scan_->measure_slow(range, go_on);
+  }
+
+  Result<unsigned> check_metadata(unsigned copy) override {
+    if (!metadata_check_) return fail(ErrorCode::read_only, "the set is read-only");
+    return metadata_check_->check(copy);
+  }
+  Result<unsigned> mend_metadata() override {
+    if (!metadata_check_) return fail(ErrorCode::read_only, "the set is read-only");
+    return metadata_check_->mend();
   }
 
   Result<void> commit_record(const RecordEdit& edit) override {
@@ -397,6 +408,7 @@ class RunningEngine final : public Engine {
   RequestTimeouts timeouts_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<RangeScan> range_scan_;
+  std::unique_ptr<MetadataCheck> metadata_check_;
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;
   std::unique_ptr<SpareWatch> spare_watch_;
