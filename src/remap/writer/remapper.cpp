@@ -268,7 +268,10 @@ bool Remapper::is_of_list(const Job& job) {
 
 Remapper::Recording Remapper::record(const Jobs& jobs, const table::Table& table) {
   format::Records records = base_;
-  if (path_.observer != nullptr) path_.observer->fill_health(records.health);
+  if (path_.observer != nullptr) {
+    path_.observer->fill_health(records.health);
+    path_.observer->fill_records(records);
+  }
   for (const Job* job : jobs) {
     if (job->record != nullptr) (*job->record)(records, table);
   }
