@@ -85,8 +85,8 @@ void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t
              percent_of(scrub.scanned_sectors, size_sectors), scrub.position_sectors.value);
   fmt::print("  passes     {}, the last one complete {}\n", scrub.passes,
              scrub.last_complete.value_or("never"));
-  fmt::print("  found      {} lost, {} recovered, {} slow sectors\n", scrub.found.lost,
-             scrub.found.recovered, scrub.found.slow);
+  fmt::print("  found      {} lost, {} recovered, {} slow sectors; {} metadata slots mended\n",
+             scrub.found.lost, scrub.found.recovered, scrub.found.slow, scrub.found.mended_slots);
   fmt::print("  {}\n", health::to_text(felt_of(scrub)));
 }
 
@@ -150,7 +150,8 @@ manual::Prose prose() {
 A running set reads main through in the background, so that a sector that begins to fail is found
 while it can still be read. It reads only while nobody else uses the disk, all of it within two
 weeks, and begins ten minutes after the set was started. What is found goes the way of a read that
-fails: it moves to the spare, or is lost. Nothing has to be done for that; this verb is to see it
+fails: it moves to the spare, or is lost. What lies on the spare is read too, and so are all copies
+of the metadata; those that are damaged are written anew. Nothing has to be done for that; this verb is to see it
 and to change it.
 
 `start` begins at once, or ends a pause; with `--now` at full speed, as fast as the disk reads,
@@ -164,8 +165,8 @@ take: windows of ten seconds with and without it alternate at random. If it is m
 pace is lowered. At full speed nothing is measured.
 
 A scan that waits says for what: foreground (others use the disk, or did a moment ago), credit (as
-many requests have met the scan as may), window, copy, main (it does not answer) or metadata (the
-set is read-only).
+many requests have met the scan as may), window, copy, battery (the machine runs on one; `--now`
+reads all the same), main (it does not answer) or metadata (the set is read-only).
 )",
           .examples = {{"dmremap scrub backup status", "how far it is, and what it found"},
                        {"dmremap scrub backup start --now", "read all of it, as fast as it goes"},

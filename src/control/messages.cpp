@@ -26,7 +26,8 @@ ScrubReport report_of(const set::ScannerStatus& scanner) {
   if (scanner.last_complete_s != 0) {
     out.last_complete = format_time(scanner.last_complete_s * kSecondNs);
   }
-  out.found = {scanner.found.lost, scanner.found.recovered, scanner.found.slow, 0};
+  out.found = {scanner.found.lost, scanner.found.recovered, scanner.found.slow,
+               scanner.found.mended_slots};
   const health::FeltReport& felt = scanner.felt;
   out.felt_pairs = felt.pairs;
   out.slowdown = felt.slowdown;

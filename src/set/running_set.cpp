@@ -81,6 +81,7 @@ RunningSet::~RunningSet() {
   // a clean stop on record, the next start finds the set as a killed run leaves it.
   end_watch();
   device_watch_.reset();
+  recorder_.carry_with({});
   scanner_.reset();
   if (engine_ && !stopped_) engine_->stop();
 }
@@ -158,6 +159,9 @@ void RunningSet::make_scanner() {
     };
   }
   scanner_ = std::make_unique<Scanner>(std::move(parts));
+  recorder_.carry_with([this](format::Records& records) {
+    if (const auto scan = scanner_->memory_for_commit()) store_scan(records, *scan);
+  });
 }
 
 metadata::KnownCommits RunningSet::known_commits() const {

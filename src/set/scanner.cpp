@@ -48,12 +48,19 @@ const char* word_of(PaceHold hold) {
       return "metadata";
     case PaceHold::copying:
       return "copy";
+    case PaceHold::on_battery:
+      return "battery";
     default:
       return "";
   }
 }
 
+// What was read is remembered by a commit of its own so often, and by one that is made anyway so
+// long after the last time: it is a block more in each copy.
 constexpr std::uint64_t kRememberEveryNs = 60 * kSecondNs;
+constexpr std::uint64_t kCarryEveryNs = 30 * kSecondNs;
+// How often the kernel is asked whether the machine runs on a battery.
+constexpr std::uint64_t kPowerLookEveryNs = 20 * kSecondNs;
 
 health::PacePolicy policy_of(const std::optional<format::ScanSection>& stored) {
   if (!stored) return {};
@@ -169,6 +176,20 @@ ScannerStatus Scanner::status() const {
 
 format::ScanSection Scanner::memory() const {
   const std::lock_guard lock(mutex_);
+  return memory_locked();
+}
+
+std::optional<format::ScanSection> Scanner::memory_for_commit() {
+  const Lock lock(mutex_, std::try_to_lock);
+  if (!lock || !read_unremembered_) return std::nullopt;
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  if (now_ns < remembered_at_ns_ + kCarryEveryNs) return std::nullopt;
+  // If that commit fails, what was read since is read again at the worst.
+  note_remembered(now_ns);
+  return memory_locked();
+}
+
+format::ScanSection Scanner::memory_locked() const {
   format::ScanSection out;
   out.paused = paused_;
   out.rate = policy_.rate;
@@ -182,14 +203,18 @@ Result<void> Scanner::remember() {
   return parts_.remember ? parts_.remember(memory()) : Result<void>();
 }
 
+void Scanner::note_remembered(std::uint64_t now_ns) {
+  passes_remembered_ = order_.record().passes;
+  read_unremembered_ = false;
+  remembered_at_ns_ = now_ns;
+}
+
 void Scanner::remember_at_times(Lock& lock) {
   const std::uint64_t now_ns = parts_.clock->monotonic_ns();
   const std::uint64_t passes = order_.record().passes;
   const bool in_time = now_ns < remembered_at_ns_ + kRememberEveryNs;
   if (stopping_ || !read_unremembered_ || (in_time && passes == passes_remembered_)) return;
-  passes_remembered_ = passes;
-  read_unremembered_ = false;
-  remembered_at_ns_ = now_ns;
+  note_remembered(now_ns);
   lock.unlock();
   // What is not remembered is read again.
   (void)remember();
@@ -213,7 +238,17 @@ PaceHold Scanner::hold(std::uint64_t now_ns) {
   if (conditions.tripped) return PaceHold::tripped;
   // What is found must be recorded, or the same bad places would be asked again and again.
   const bool records = !conditions.read_only && conditions.spare == remap::SpareState::answers;
-  return records ? PaceHold::none : PaceHold::suspended;
+  if (!records) return PaceHold::suspended;
+  // Who asks for a pass now knows what his battery bears.
+  return !at_full_speed_ && is_on_battery(now_ns) ? PaceHold::on_battery : PaceHold::none;
+}
+
+bool Scanner::is_on_battery(std::uint64_t now_ns) {
+  if (now_ns >= power_look_ns_) {
+    on_battery_ = parts_.on_battery();
+    power_look_ns_ = now_ns + kPowerLookEveryNs;
+  }
+  return on_battery_;
 }
 
 void Scanner::loop() {
@@ -309,6 +344,7 @@ std::uint64_t Scanner::step(Lock& lock) {
   }
   SectorCount most = health::kScanPiece;
   if (const std::uint64_t wait = wait_ns(now_ns, held, most); wait != 0) return wait;
+  if (metadata_is_due()) return check_metadata(lock);
   const auto piece = order_.next(most);
   return piece ? read(lock, *piece, now_ns) : kRetryNs;
 }
@@ -344,6 +380,32 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
   order_.finished(report->trouble ? health::ScanResult::trouble : health::ScanResult::good);
   // The next look follows at once, and waits if it must.
   return 0;
+}
+
+bool Scanner::metadata_is_due() {
+  if (!order_.progress().pass_running) return false;
+  const std::uint64_t pass = order_.record().passes;
+  if (metadata_pass_ != pass) {
+    metadata_pass_ = pass;
+    next_copy_ = 0;
+  }
+  return next_copy_ < format::kCopies;
+}
+
+std::uint64_t Scanner::check_metadata(Lock& lock) {
+  const unsigned copy = next_copy_;
+  lock.unlock();
+  const std::uint64_t begun_ns = parts_.clock->monotonic_ns();
+  const auto checked = parts_.engine->check_metadata(copy);
+  Result<unsigned> mended = 0U;
+  if (checked && copy + 1 == format::kCopies) mended = parts_.engine->mend_metadata();
+  const std::uint64_t took_ns = parts_.clock->monotonic_ns() - begun_ns;
+  lock.lock();
+  // This copy is read again then, and what was found damaged is not forgotten.
+  if (!checked || !mended) return kRetryNs;
+  status_.found.mended_slots += *mended;
+  ++next_copy_;
+  return at_full_speed_ ? 0 : std::max(took_ns, health::kGapMinNs);
 }
 
 std::uint64_t Scanner::measure(Lock& lock) {

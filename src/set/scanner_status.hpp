@@ -10,10 +10,11 @@
 
 namespace dmremap::set {
 
-struct ScanFound {  // sectors, in this run
-  std::uint64_t lost = 0;
-  std::uint64_t recovered = 0;
-  std::uint64_t slow = 0;
+struct ScanFound {              // in this run
+  std::uint64_t lost = 0;       // sectors
+  std::uint64_t recovered = 0;  // sectors
+  std::uint64_t slow = 0;       // sectors
+  std::uint64_t mended_slots = 0;
 };
 
 struct ScannerStatus {

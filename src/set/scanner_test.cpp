@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "metadata/offline.hpp"
 #include "rig/engine_rig.hpp"
 
 namespace dmremap::set {
@@ -28,6 +29,7 @@ class ScannerTest : public ::testing::Test {
     parts.engine = rig.engine.get();
     parts.clock = clock;
     parts.random = &random;
+    parts.on_battery = [this] { return on_battery.load(); };
     parts.size = remap::kMainSize;
     parts.main_path = [] { return std::string("/nowhere"); };
     parts.first_rest = first_rest;
@@ -48,6 +50,7 @@ class ScannerTest : public ::testing::Test {
 
   remap::Rig rig;
   Clock* clock = &system_clock();
+  std::atomic<bool> on_battery{false};
   remap::SeededRandom random;
   std::mutex mutex;
   std::optional<format::ScanSection> remembered;
@@ -67,6 +70,33 @@ TEST_F(ScannerTest, RestsAtFirstAndReadsAllWhenItIsAsked) {
   EXPECT_EQ(status.scanned, remap::kMainSize);
   EXPECT_NE(status.last_complete_s, 0U);
   EXPECT_EQ(rig.engine->counts().reads, 0U);
+}
+
+TEST_F(ScannerTest, APassReadsTheMetadataAndMendsIt) {
+  make();
+  const auto zero = [this](unsigned copy, unsigned column) {
+    const auto positions = format::copy_positions(remap::kSpareSize);
+    rig.spare.poke(format::slot_sector(positions, {copy, column}), remap::pattern(8, 0));
+  };
+  const auto damaged = [this] {
+    const auto found = metadata::survey(rig.spare);
+    return found ? metadata::damaged_slots(*found).size() : 99;
+  };
+  zero(0, 0);
+  zero(7, 1);
+  EXPECT_EQ(damaged(), 2U);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(1));
+  EXPECT_EQ(damaged(), 0U);
+  EXPECT_EQ(scanner->status().found.mended_slots, 2U);
+  EXPECT_EQ(rig.events.count(format::EventKind::repair), 1U);
+  // Each pass does it.
+  zero(3, 0);
+  zero(3, 1);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(2));
+  EXPECT_EQ(damaged(), 0U);
+  EXPECT_EQ(scanner->status().found.mended_slots, 4U);
 }
 
 TEST_F(ScannerTest, AnotherStartIsAnotherPass) {
@@ -140,6 +170,7 @@ class FastClock final : public Clock {
     const std::uint64_t now_ns = system_clock().monotonic_ns();
     return begun_ns_ + (now_ns - begun_ns_) * 10;
   }
+  [[nodiscard]] std::uint64_t begun_ns() const { return begun_ns_; }
 
  private:
   const std::uint64_t begun_ns_ = system_clock().monotonic_ns();
@@ -183,6 +214,38 @@ TEST_F(ScannerTest, AtFullSpeedNothingHoldsItForAMeasurement) {
     std::this_thread::sleep_for(std::chrono::milliseconds(80));
   }
   EXPECT_EQ(scanner->status().state, "running");
+}
+
+TEST_F(ScannerTest, ACommitThatIsMadeAnywayTakesAlongWhatWasRead) {
+  FastClock fast;
+  clock = &fast;
+  make();
+  EXPECT_FALSE(scanner->memory_for_commit()) << "nothing was read";
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 2560 << 10, .window = {}}));
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value >= 4'096; }));
+  EXPECT_FALSE(scanner->memory_for_commit()) << "not so soon after the last one";
+  std::optional<format::ScanSection> taken;
+  ASSERT_TRUE(remap::soon([&] { return (taken = scanner->memory_for_commit()).has_value(); }));
+  EXPECT_GE(fast.monotonic_ns(), fast.begun_ns() + 30'000'000'000U);
+  const health::ScanOrder there(health::decode_scan_record(taken->record, remap::kMainSize));
+  EXPECT_GE(there.progress().scanned.value, 4'096U);
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_NE(remembered->record, taken->record) << "no commit of its own was made";
+  }
+  EXPECT_FALSE(scanner->memory_for_commit()) << "it is remembered now";
+}
+
+TEST_F(ScannerTest, OnABatteryItWaitsUnlessAUserWantsItNow) {
+  on_battery = true;
+  make(std::chrono::seconds(0));
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().state == "waiting"; }));
+  EXPECT_EQ(scanner->status().waits_for, "battery");
+  ASSERT_TRUE(scanner->start({.now = false, .rate = {}, .window = {}}));
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().waits_for == "battery"; }));
+  EXPECT_EQ(scanner->status().scanned, SectorCount{0});
+  ASSERT_TRUE(scanner->start({.now = true, .rate = {}, .window = {}}));
+  EXPECT_TRUE(pass_over(1));
 }
 
 TEST_F(ScannerTest, StoppedItReadsNoMore) {
