@@ -14,6 +14,7 @@
 #include "cli/common/progress_line.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
+#include "health/felt.hpp"
 #include "health/pace_window.hpp"
 
 namespace dmremap::cli {
@@ -63,6 +64,19 @@ std::uint64_t percent_of(SectorCount part, std::uint64_t whole) {
   return whole == 0 ? 100 : 100 * part.value / whole;
 }
 
+health::FeltReport felt_of(const ScrubReport& scrub) {
+  health::FeltReport out;
+  out.pairs = scrub.felt_pairs;
+  out.slowdown = scrub.slowdown;
+  if (!scrub.felt) return out;
+  out.enough = true;
+  out.mean_percent = scrub.felt->mean;
+  out.low_percent = scrub.felt->low;
+  out.high_percent = scrub.felt->high;
+  out.p99_percent = scrub.felt->p99;
+  return out;
+}
+
 void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t size_sectors) {
   fmt::print("{}: {}{}\n", name, scrub.state,
              scrub.waits_for.empty() ? "" : " for " + scrub.waits_for);
@@ -71,8 +85,9 @@ void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t
              percent_of(scrub.scanned_sectors, size_sectors), scrub.position_sectors.value);
   fmt::print("  passes     {}, the last one complete {}\n", scrub.passes,
              scrub.last_complete.value_or("never"));
-  fmt::print("  found      {} lost, {} recovered, {} slow sectors\n", scrub.found.lost,
-             scrub.found.recovered, scrub.found.slow);
+  fmt::print("  found      {} lost, {} recovered, {} slow sectors; {} metadata slots mended\n",
+             scrub.found.lost, scrub.found.recovered, scrub.found.slow, scrub.found.mended_slots);
+  fmt::print("  {}\n", health::to_text(felt_of(scrub)));
 }
 
 // Shows the pass at full speed until it is over. Ctrl-C ends the showing, and the scan goes on.
@@ -135,7 +150,8 @@ manual::Prose prose() {
 A running set reads main through in the background, so that a sector that begins to fail is found
 while it can still be read. It reads only while nobody else uses the disk, all of it within two
 weeks, and begins ten minutes after the set was started. What is found goes the way of a read that
-fails: it moves to the spare, or is lost. Nothing has to be done for that; this verb is to see it
+fails: it moves to the spare, or is lost. What lies on the spare is read too, and so are all copies
+of the metadata; those that are damaged are written anew. Nothing has to be done for that; this verb is to see it
 and to change it.
 
 `start` begins at once, or ends a pause; with `--now` at full speed, as fast as the disk reads,
@@ -144,9 +160,13 @@ goes on. A pause holds over restarts until `resume` or `start`. `stop` ends the 
 `start`, or until the set is started again. `status` tells how far it is and what it found since the
 set was started.
 
+The line of `felt` says what the scan costs whoever uses the disk, by how much longer their requests
+take: windows of ten seconds with and without it alternate at random. If it is more than 1 %, the
+pace is lowered. At full speed nothing is measured.
+
 A scan that waits says for what: foreground (others use the disk, or did a moment ago), credit (as
-many requests have met the scan as may), window, copy, main (it does not answer) or metadata (the
-set is read-only).
+many requests have met the scan as may), window, copy, battery (the machine runs on one; `--now`
+reads all the same), main (it does not answer) or metadata (the set is read-only).
 )",
           .examples = {{"dmremap scrub backup status", "how far it is, and what it found"},
                        {"dmremap scrub backup start --now", "read all of it, as fast as it goes"},

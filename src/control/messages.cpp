@@ -26,7 +26,15 @@ ScrubReport report_of(const set::ScannerStatus& scanner) {
   if (scanner.last_complete_s != 0) {
     out.last_complete = format_time(scanner.last_complete_s * kSecondNs);
   }
-  out.found = {scanner.found.lost, scanner.found.recovered, scanner.found.slow, 0};
+  out.found = {scanner.found.lost, scanner.found.recovered, scanner.found.slow,
+               scanner.found.mended_slots};
+  const health::FeltReport& felt = scanner.felt;
+  out.felt_pairs = felt.pairs;
+  out.slowdown = felt.slowdown;
+  if (felt.enough) {
+    out.felt = {felt.mean_percent, felt.low_percent, felt.high_percent, felt.p99_percent,
+                felt.pairs};
+  }
   return out;
 }
 

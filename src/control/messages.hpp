@@ -108,16 +108,21 @@ struct ScrubFoundReport {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubFoundReport, lost, recovered, slow, mended_slots)
 
-// What the scan costs others, as it was measured.
+// What the scan costs others, as it was measured, in percent; `low` to `high` is the interval of
+// `mean`.
 struct ScrubFeltReport {
-  double mean = 0;  // percent
-  double p99 = 0;   // percent
+  double mean = 0;
+  double low = 0;
+  double high = 0;
+  double p99 = 0;
   std::uint64_t pairs = 0;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubFeltReport, mean, p99, pairs)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubFeltReport, mean, low, high, p99, pairs)
 
 // The scanner of a running set. `state`: idle waiting running paused; `waits_for` is what a waiting
 // one waits for, else empty. `scanned_sectors` are of the pass that runs, or of the last one.
+// `felt_pairs` counts pairs of windows, and `slowdown` how often the pace is halved by what was
+// felt.
 struct ScrubReport {
   std::string state;
   std::string waits_for;
@@ -126,10 +131,12 @@ struct ScrubReport {
   std::uint64_t passes = 0;
   std::optional<std::string> last_complete;  // a time
   ScrubFoundReport found;
-  std::optional<ScrubFeltReport> felt;  // empty: it was not measured
+  std::optional<ScrubFeltReport> felt;  // empty: too few pairs
+  std::uint64_t felt_pairs = 0;
+  unsigned slowdown = 0;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScrubReport, state, waits_for, position_sectors, scanned_sectors,
-                                   passes, last_complete, found, felt)
+                                   passes, last_complete, found, felt, felt_pairs, slowdown)
 
 [[nodiscard]] ScrubReport report_of(const set::ScannerStatus& scanner);
 

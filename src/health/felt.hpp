@@ -19,11 +19,13 @@
 // To look after each pair would halve by chance sooner or later; it is looked at every 30.
 //
 // What its caller must do:
-// - call advance() at least ten times a second while the scanner has something to read;
+// - call advance() at least ten times a second while a window runs, and else whenever the scanner
+//   looks;
 // - keep the scanner from reading while may_scan() is false;
 // - call sample() with the latency of foreground requests that arrived while measuring() was true,
-//   and the window in which they arrived: of each one or of every nth, as long as the choice does
-//   not look at the latency. Outside of windows the path of a request needs only the one flag;
+//   and the window in which they arrived, before the advance() that ends the pair: of each one or
+//   of every nth, as long as the choice does not look at the latency. Outside of windows the path
+//   of a request needs only the one flag;
 // - pass slowdown() to Pace::set_slowdown() after each advance().
 #pragma once
 
@@ -81,6 +83,9 @@ class Felt {
   [[nodiscard]] bool may_scan() const { return windows_.window() != FeltWindow::without_scan; }
   [[nodiscard]] bool measuring(std::uint64_t now_ns) const { return windows_.measured(now_ns); }
   [[nodiscard]] FeltWindow window() const { return windows_.window(); }
+  [[nodiscard]] FeltWindow arrived_in(std::uint64_t moment_ns) const {
+    return windows_.arrived_in(moment_ns);
+  }
   void sample(FeltWindow arrived_in, std::uint64_t latency_ns);
 
   // The samples since the last pair are a pair: done by advance(), or by a caller with windows of

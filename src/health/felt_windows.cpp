@@ -21,6 +21,7 @@ FeltWindows::Ended FeltWindows::advance(std::uint64_t now_ns, bool wanted, std::
     if (in_window_ns < pause_ns_ || !wanted) return Ended::nothing;
     index_ = 1;
     began_ns_ = now_ns;
+    first_began_ns_ = now_ns;
     return Ended::nothing;
   }
   if (!wanted) return pause(Ended::void_pair);
@@ -33,13 +34,20 @@ FeltWindows::Ended FeltWindows::advance(std::uint64_t now_ns, bool wanted, std::
   return Ended::nothing;
 }
 
-FeltWindow FeltWindows::window() const {
-  if (index_ == 0) return FeltWindow::none;
-  return (index_ == 1) == scan_first_ ? FeltWindow::with_scan : FeltWindow::without_scan;
+FeltWindow FeltWindows::kind_of(unsigned index) const {
+  return (index == 1) == scan_first_ ? FeltWindow::with_scan : FeltWindow::without_scan;
 }
 
-bool FeltWindows::measured(std::uint64_t now_ns) const {
-  return index_ != 0 && now_ns >= began_ns_ + kFeltGuardNs && now_ns < began_ns_ + kFeltWindowNs;
+FeltWindow FeltWindows::window() const {
+  return index_ == 0 ? FeltWindow::none : kind_of(index_);
+}
+
+FeltWindow FeltWindows::arrived_in(std::uint64_t moment_ns) const {
+  const auto within = [moment_ns](std::uint64_t began_ns) {
+    return moment_ns >= began_ns + kFeltGuardNs && moment_ns < began_ns + kFeltWindowNs;
+  };
+  if (index_ != 0 && within(first_began_ns_)) return kind_of(1);
+  return index_ == 2 && within(began_ns_) ? kind_of(2) : FeltWindow::none;
 }
 
 }  // namespace dmremap::health

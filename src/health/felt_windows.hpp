@@ -32,13 +32,20 @@ class FeltWindows {
   // The window that runs. Without one, and in one with scan, the scanner may read.
   [[nodiscard]] FeltWindow window() const;
   // True if latencies of requests that arrive at this moment are to be sampled.
-  [[nodiscard]] bool measured(std::uint64_t now_ns) const;
+  [[nodiscard]] bool measured(std::uint64_t now_ns) const {
+    return arrived_in(now_ns) != FeltWindow::none;
+  }
+  // The window of the pair that runs within whose measured part that moment is.
+  [[nodiscard]] FeltWindow arrived_in(std::uint64_t moment_ns) const;
 
  private:
+  [[nodiscard]] FeltWindow kind_of(unsigned index) const;
+
   bool started_ = false;
   unsigned index_ = 0;  // 0: between pairs; 1, 2: the windows of a pair
   bool scan_first_ = false;
-  std::uint64_t began_ns_ = 0;  // of the window, or of the pause
+  std::uint64_t began_ns_ = 0;        // of the window, or of the pause
+  std::uint64_t first_began_ns_ = 0;  // of the first window of the pair
   std::uint64_t pause_ns_ = 0;
 };
 

@@ -19,7 +19,8 @@
 //   that lies on the spare is not read on main, and is no trouble;
 // - store encode_scan_record(record()) with other commits, by itself at most once a minute. What is
 //   not stored is read again;
-// - read what lies on the spare, and verify the metadata copies, whenever record().passes grows.
+// - verify the metadata copies once in each pass. What lies on the spare is read with the sectors
+//   of main that it serves.
 #pragma once
 
 #include <cstdint>

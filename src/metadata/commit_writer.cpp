@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "metadata/slot_reader.hpp"
+
 namespace dmremap::metadata {
 
 using format::kBlockBytes;
@@ -186,6 +188,37 @@ CommitWriter::CopyState CommitWriter::recheck_copy(const CommitImage& image, uns
     }
   }
   return CopyState::whole;
+}
+
+CommitWriter::CopyState CommitWriter::recheck_former(const CommitImage& image, unsigned copy) {
+  const unsigned column = 1 - format::column_of(image.seal.sequence);
+  // A copy of the pointer, since what is known may be dropped meanwhile.
+  const std::shared_ptr<const CommitImage> known = known_[copy][column];
+  return known ? recheck_copy(*known, copy) : look_at_slot(image, {copy, column});
+}
+
+CommitWriter::CopyState CommitWriter::look_at_slot(const CommitImage& image,
+                                                   format::SlotAddress at) {
+  SlotReader reader(device_);
+  const SlotReading slot = reader.read(at, format::slot_sector(positions_, at));
+  if (slot.seal_unreadable || slot.body_unreadable) return CopyState::unreadable;
+  // An opening refuses a set with such a slot, so this one was written since.
+  if (slot.seal.check == format::SealCheck::newer_format || slot.newer_body) {
+    return CopyState::foreign;
+  }
+  const format::Seal& seal = slot.seal.seal;
+  const bool is_ours = slot.seal.check == format::SealCheck::ok && slot.in_place &&
+                       seal.set_uuid == image.seal.set_uuid &&
+                       seal.device_uuid == image.seal.device_uuid;
+  if (!is_ours) return CopyState::wrong;
+  const bool is_own_column = at.slot == format::column_of(image.seal.sequence);
+  if (seal.commit == image.seal.commit) {
+    return is_own_column && slot.body ? CopyState::whole : CopyState::wrong;
+  }
+  // A sibling of `image`, begun by an opening that was cut short, may lie where nothing can be
+  // written.
+  if (order_of(seal) > order_of(image.seal)) return CopyState::foreign;
+  return !is_own_column && slot.body ? CopyState::whole : CopyState::wrong;
 }
 
 void CommitWriter::forget(unsigned copy) {

@@ -80,6 +80,12 @@ class CommitWriter {
   //   foreign     a later commit, or one of another writer
   enum class CopyState { whole, unreadable, wrong, foreign };
   [[nodiscard]] CopyState recheck_copy(const CommitImage& image, unsigned copy);
+  // The same of the column that `image` is not in, where a former commit or none lies.
+  [[nodiscard]] CopyState recheck_former(const CommitImage& image, unsigned copy);
+  // Reads a slot that was never verified, and cannot be compared with what it ought to hold:
+  // `whole` is `image` itself in its own column, and any whole earlier commit in the other one.
+  // `foreign` is a later commit; what else is not of this set may have been there before.
+  [[nodiscard]] CopyState look_at_slot(const CommitImage& image, format::SlotAddress at);
   // Drops what is known about `copy`, which did not keep what was verified on it. The next commits
   // then write all its blocks again.
   void forget(unsigned copy);

@@ -73,6 +73,33 @@ Result<void> SpareStore::check_alone() {
   return all_are_in_doubt_ ? check_for_foreign_writer() : Result<void>();
 }
 
+Result<SlotDamage> SpareStore::check_copy(unsigned copy) {
+  using State = CommitWriter::CopyState;
+  if (auto reason = read_only_reason(); !reason.empty()) {
+    return fail(ErrorCode::read_only, reason, spare_.path());
+  }
+  if (all_are_in_doubt_) {
+    if (auto ready = check_for_foreign_writer(); !ready) return failure_of(ready);
+  }
+  if (writer_.is_overtaken(*last_, copy)) return failure_of(foreign_writer(copy));
+  const unsigned own = format::column_of(last_->seal.sequence);
+  // What this store verified must be there still, byte for byte. Of the rest it can only be seen
+  // whether it is sound.
+  const State now = held_.contains(copy) ? writer_.recheck_copy(*last_, copy)
+                                         : writer_.look_at_slot(*last_, {copy, own});
+  const State before = writer_.recheck_former(*last_, copy);
+  if (now == State::foreign || before == State::foreign) return failure_of(foreign_writer(copy));
+  // The copies that are left must hold the last commit, or there is nothing to mend from.
+  if (now != State::whole && held_.contains(copy)) {
+    if (auto ready = check_all_copies(copy, now); !ready) return failure_of(ready);
+  }
+  if (now != State::whole || before != State::whole) writer_.forget(copy);
+  SlotDamage out{};
+  out[own] = now != State::whole;
+  out[1 - own] = before != State::whole;
+  return out;
+}
+
 CommitName SpareStore::current() const {
   const std::lock_guard lock(mutex_);
   return name_of(last_->seal);

@@ -37,6 +37,7 @@ class SpareStore final : public Store {
 
   Result<CommitName> commit(const format::Records& records, const table::Table& table) override;
   Result<void> check_alone() override;
+  Result<SlotDamage> check_copy(unsigned copy) override;
   [[nodiscard]] CommitName current() const override;
   [[nodiscard]] KnownCommits known_commits() const override;
   void doubt_all_copies() override;

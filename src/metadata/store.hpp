@@ -15,6 +15,7 @@
 //  - A failed flush ends writing: nothing it covered is trusted, and nothing is written after it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,6 +37,9 @@ struct CopyCount {
   unsigned good = 0;  // copies that hold the winner, verified when it was written
   unsigned total = 8;
 };
+
+// The slots of one copy that are damaged, by column.
+using SlotDamage = std::array<bool, format::kSlots>;
 
 // Not thread-safe: one writer (the remapper). `current()`, `known_commits()`, `copies()` and
 // `read_only_reason()` may be read by any thread.
@@ -81,6 +85,13 @@ class Store {
 
   // What a device must show to be the spare of this store, attached anew.
   [[nodiscard]] virtual KnownCommits known_commits() const { return {current()}; }
+
+  // Reads both slots of `copy` again, seals and whole bodies, and writes nothing. A slot is damaged
+  // if it is not as it was verified, or was never verified and is not as a healthy set's would be.
+  // What is damaged counts no more, and the next two commits write it as a whole. Errors:
+  // read_only; metadata_commit as of check_alone(), above all where another writer's commit is
+  // found, which ends all writing, so that it stays as it is.
+  virtual Result<SlotDamage> check_copy(unsigned /*copy*/) { return SlotDamage{}; }
 
   // The spare was attached anew, and what was only in its cache may be lost. Before the next commit
   // all copies are read again, and the next commits write them as a whole.

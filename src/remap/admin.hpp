@@ -44,6 +44,12 @@ struct TroubleCounts {
   bool operator==(const TroubleCounts&) const = default;
 };
 
+// A read or write of a user: when it arrived, and how long it took.
+struct LatencySample {
+  std::uint64_t begun_ns = 0;  // monotonic
+  std::uint64_t latency_ns = 0;
+};
+
 struct TableCounts {  // sectors, but for the extents and entries
   std::uint64_t remapped = 0;
   std::uint64_t lost = 0;
@@ -184,9 +190,23 @@ class Admin {
   // not hold it in its cache any more. Errors: usage, read_only.
   virtual Result<SectorCount> measure_slow(SectorRange range, const ContinueCheck& go_on) = 0;
 
+  // Reads both slots of a metadata copy again; returns how many are damaged. Nothing is written.
+  // Errors: read_only; metadata_commit: the spare does not answer, or another writer's commit was
+  // found, and the set became read-only.
+  virtual Result<unsigned> check_metadata(unsigned copy) = 0;
+  // Writes what the calls of check_metadata() found damaged anew, and says so in an event; returns
+  // how many slots read as they should now. Errors: the same.
+  virtual Result<unsigned> mend_metadata() = 0;
+
   // Commits the current table with the records changed by `edit` (events are filled in as always);
   // for the set's own records: clean stop, file system UUID.
   virtual Result<void> commit_record(const RecordEdit& edit) = 0;
+
+  // From now on the latencies of users' reads and writes are noted, or no longer: of those that
+  // arrive from then on. take_latencies() returns the samples since its last call; of many, as many
+  // as are enough.
+  virtual void sample_latencies(bool /*on*/) {}
+  [[nodiscard]] virtual std::vector<LatencySample> take_latencies() { return {}; }
 
   [[nodiscard]] virtual EngineCounts counts() const = 0;
   // Only loads counters, so that it can be called in the middle of a commit.

@@ -53,6 +53,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       // A read-only set never asks main to flush: what main shows has to do.
       evidence(geometry.size, live.pins(), unflushed, memory_.evidence, parts.evidence,
                parts.store == nullptr || parts.main_settled, scheduling),
+      latencies(raw_clock, scheduling),
       spares(spare_parts(parts, content, std::move(allocators)),
              std::max(1U, policy.lost_recheck_s) * std::uint64_t{1'000'000'000}, scheduling),
       zeroes(kZeroBytes),

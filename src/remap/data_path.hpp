@@ -23,6 +23,7 @@
 #include "remap/evidence/evidence.hpp"
 #include "remap/process_clock.hpp"
 #include "remap/trouble_counters.hpp"
+#include "remap/request/latency_sampler.hpp"
 #include "table/live_table.hpp"
 #include "table/unflushed_writes.hpp"
 
@@ -125,6 +126,7 @@ class DataPath {
   FlushGate main_gate;
   table::UnflushedWrites unflushed;  // of main
   ContentEvidence evidence;
+  LatencySampler latencies;
   SparePool spares;
   const AlignedBuffer zeroes;
 

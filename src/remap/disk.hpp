@@ -67,12 +67,13 @@ struct Request {
 class DirectRequest {
  public:
   DirectRequest(const Request& request, io::BlockDevice& device, Sector at, table::Pins::Pin pin,
-                std::uint64_t deadline_ns)
+                std::uint64_t deadline_ns, std::uint64_t sampled_ns)
       : request_(request),
         device_(&device),
         at_(at),
         pin_(std::move(pin)),
-        deadline_ns_(deadline_ns) {}
+        deadline_ns_(deadline_ns),
+        sampled_ns_(sampled_ns) {}
 
   // Where it goes, as long and of the same kind as the request. Lives as long as the disk.
   [[nodiscard]] io::BlockDevice& device() const { return *device_; }
@@ -86,6 +87,7 @@ class DirectRequest {
   Sector at_;
   table::Pins::Pin pin_;
   std::uint64_t deadline_ns_;  // as the engine counts it
+  std::uint64_t sampled_ns_;   // when it arrived, if its latency is a sample; else 0
 };
 
 // Thread-safe.

@@ -21,6 +21,7 @@
 #include "remap/request/write_path.hpp"
 #include "remap/task/backfill.hpp"
 #include "remap/task/marking.hpp"
+#include "remap/task/metadata_check.hpp"
 #include "remap/task/range_scan.hpp"
 #include "remap/task/relocator.hpp"
 #include "remap/task/unremap.hpp"
@@ -50,6 +51,7 @@ class RunningEngine final : public Engine {
     if (remapper_) {
       relocator_ = std::make_unique<Relocator>(path_, *remapper_, recovery_);
       range_scan_ = std::make_unique<RangeScan>(path_, *remapper_, recovery_);
+      metadata_check_ = std::make_unique<MetadataCheck>(path_, *remapper_);
     }
     if (parts.evidence_interval_ms != 0) {
       sampler_ = std::make_unique<EvidenceSampler>(
@@ -74,17 +76,26 @@ class RunningEngine final : public Engine {
 
   io::IoStatus read(Sector first, std::span<std::byte> out) override {
     if (!fits(first, out.size())) return {EINVAL};
-    return out.empty() ? io::kIoOk : read_.read(first, out);
+    if (out.empty()) return io::kIoOk;
+    if (path_.latencies.is_on()) [[unlikely]]
+      return sample_read(first, out);
+    return read_.read(first, out);
   }
   std::optional<io::IoStatus> read_or_later(Sector first, std::span<std::byte> out,
                                             const Later& later, RequestTimer* timer) override {
     if (!fits(first, out.size())) return io::IoStatus{EINVAL};
-    return out.empty() ? io::kIoOk : read_.read_or_later(first, out, later, timer);
+    if (out.empty()) return io::kIoOk;
+    if (path_.latencies.is_on()) [[unlikely]]
+      return sample_read_or_later(first, out, later, timer);
+    return read_.read_or_later(first, out, later, timer);
   }
   io::IoStatus write(Sector first, std::span<const std::byte> data, bool fua,
                      RequestTimer* timer) override {
     if (!fits(first, data.size())) return {EINVAL};
-    return data.empty() ? io::kIoOk : write_.write(first, data, fua, timer);
+    if (data.empty()) return io::kIoOk;
+    if (path_.latencies.is_on()) [[unlikely]]
+      return sample_write(first, data, fua, timer);
+    return write_.write(first, data, fua, timer);
   }
   io::IoStatus write_zeroes(SectorRange range, RequestTimer* timer) override {
     if (!fits(range.first, range.count.bytes())) return {EINVAL};
@@ -176,6 +187,15 @@ class RunningEngine final : public Engine {
     return range_scan_->measure_slow(range, go_on);
   }
 
+  Result<unsigned> check_metadata(unsigned copy) override {
+    if (!metadata_check_) return fail(ErrorCode::read_only, "the set is read-only");
+    return metadata_check_->check(copy);
+  }
+  Result<unsigned> mend_metadata() override {
+    if (!metadata_check_) return fail(ErrorCode::read_only, "the set is read-only");
+    return metadata_check_->mend();
+  }
+
   Result<void> commit_record(const RecordEdit& edit) override {
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
     switch (remapper_->run_record(edit)) {
@@ -196,6 +216,9 @@ class RunningEngine final : public Engine {
     return fail(ErrorCode::metadata_commit,
                 "the commit was not made durable" + (reason.empty() ? "" : ": " + reason));
   }
+
+  void sample_latencies(bool on) override { path_.latencies.turn(on); }
+  std::vector<LatencySample> take_latencies() override { return path_.latencies.take(); }
 
   EngineCounts counts() const override {
     EngineCounts out;
@@ -344,6 +367,30 @@ class RunningEngine final : public Engine {
     return {};
   }
 
+  // Functions of their own, so that a request that is no sample pays for nothing of them.
+  [[gnu::noinline]] io::IoStatus sample_read(Sector first, std::span<std::byte> out) {
+    const std::uint64_t begun_ns = path_.latencies.now_ns();
+    const io::IoStatus status = read_.read(first, out);
+    if (status.ok()) path_.latencies.add(begun_ns);
+    return status;
+  }
+  [[gnu::noinline]] std::optional<io::IoStatus> sample_read_or_later(Sector first,
+                                                                     std::span<std::byte> out,
+                                                                     const Later& later,
+                                                                     RequestTimer* timer) {
+    const std::uint64_t begun_ns = path_.latencies.now_ns();
+    const auto status = read_.read_or_later(first, out, later, timer);
+    if (status && status->ok()) path_.latencies.add(begun_ns);
+    return status;
+  }
+  [[gnu::noinline]] io::IoStatus sample_write(Sector first, std::span<const std::byte> data,
+                                              bool fua, RequestTimer* timer) {
+    const std::uint64_t begun_ns = path_.latencies.now_ns();
+    const io::IoStatus status = write_.write(first, data, fua, timer);
+    if (status.ok()) path_.latencies.add(begun_ns);
+    return status;
+  }
+
   [[nodiscard]] bool fits(Sector first, std::uint64_t bytes) const {
     // Logical blocks are powers of two, and a division costs more than all else here.
     const std::uint64_t part_of_block = path_.geometry.logical_block_bytes - 1;
@@ -363,6 +410,7 @@ class RunningEngine final : public Engine {
   RequestTimeouts timeouts_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<RangeScan> range_scan_;
+  std::unique_ptr<MetadataCheck> metadata_check_;
   std::unique_ptr<EvidenceSampler> sampler_;
   std::unique_ptr<Rearm> rearm_;
   std::unique_ptr<SpareWatch> spare_watch_;

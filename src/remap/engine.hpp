@@ -25,15 +25,17 @@
 
 namespace dmremap::remap {
 
-// Told what happens; given the health section to fill before each commit. Any thread; must not
-// block on I/O and must not call the engine.
+// Told what happens; given the health section to fill before each commit, and the other records to
+// take something along. Any thread; must not block on I/O and must not call the engine.
 class Observer {
  public:
   virtual ~Observer() = default;
   // number and wall_ns are for the observer to fill.
   virtual void on_event(format::Event event) = 0;
-  // Called by the remapper before each commit.
+  // These two are called by the remapper before each commit, in this order. What is changed in the
+  // records is kept if the commit is; what the commit itself is about is put in afterwards.
   virtual void fill_health(format::Health& health) = 0;
+  virtual void fill_records(format::Records& /*records*/) {}
 };
 
 // What reopening main came to, when the breaker wants to re-arm.

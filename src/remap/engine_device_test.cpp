@@ -355,5 +355,20 @@ TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked)
   EXPECT_GE(rig.events.count(EventKind::recovered), 1U);
 }
 
+TEST(EngineCommit, TakesAlongWhatTheObserverPutsIn) {
+  Rig rig;
+  rig.events.on_records = [](format::Records& records) {
+    records.unknown = {{99, 0, std::vector<std::byte>(8, std::byte{5})}};
+  };
+  rig.start();
+  rig.main.fail_writes({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.write(64, 8, 2), 0);
+  rig.stop();
+  const auto found = metadata::survey(rig.spare);
+  ASSERT_TRUE(found && found->content);
+  ASSERT_EQ(found->content->unknown.size(), 1U);
+  EXPECT_EQ(found->content->unknown.front().type, 99U);
+}
+
 }  // namespace
 }  // namespace dmremap::remap

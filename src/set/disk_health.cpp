@@ -271,6 +271,15 @@ format::DiskHistorySection DiskHealth::memory() {
   return packed();
 }
 
+std::optional<format::DiskHistorySection> DiskHealth::memory_for_commit() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || !news_) return std::nullopt;
+  // If that commit fails, a crash takes away what it would have had.
+  news_ = false;
+  remembered_at_ns_ = parts_.clock->monotonic_ns();
+  return packed();
+}
+
 void DiskHealth::remember_at_times() {
   format::DiskHistorySection now;
   {

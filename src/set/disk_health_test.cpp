@@ -121,6 +121,22 @@ TEST_F(DiskHealthTest, AStopHasWhatTheLastMinuteBrought) {
   EXPECT_EQ(it->history().total(Count::lost), 2U);
 }
 
+TEST_F(DiskHealthTest, ACommitThatIsMadeAnywayTakesItAlong) {
+  it->look();
+  EXPECT_FALSE(it->memory_for_commit()) << "nothing is new";
+  lose(2'000, 2);
+  (void)it->status();
+  const auto carried = it->memory_for_commit();
+  ASSERT_TRUE(carried);
+  EXPECT_FALSE(it->memory_for_commit()) << "once";
+  const int before = commits;
+  it->look();
+  EXPECT_EQ(commits, before) << "it is remembered";
+  remembered = carried;
+  make();
+  EXPECT_EQ(it->history().total(Count::lost), 2U);
+}
+
 TEST_F(DiskHealthTest, TimeAloneIsCommittedAFewTimesADay) {
   it->look();
   const int first = commits;

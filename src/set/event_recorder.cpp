@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "set/event_recorder.hpp"
 
+#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,16 @@ EventRecorder::EventRecorder(EventLog& events, std::string name, const format::H
       name_(std::move(name)),
       read_errors_(stored.main_read_errors),
       write_errors_(stored.main_write_errors) {}
+
+void EventRecorder::carry_with(std::function<void(format::Records&)> carry) {
+  const std::lock_guard lock(mutex_);
+  carry_ = std::move(carry);
+}
+
+void EventRecorder::fill_records(format::Records& records) {
+  const std::lock_guard lock(mutex_);
+  if (carry_) carry_(records);
+}
 
 void EventRecorder::on_event(format::Event event) {
   std::string where;

@@ -81,6 +81,7 @@ RunningSet::~RunningSet() {
   // a clean stop on record, the next start finds the set as a killed run leaves it.
   end_watch();
   device_watch_.reset();
+  recorder_.carry_with({});
   disk_health_.reset();
   scanner_.reset();
   if (engine_ && !stopped_) engine_->stop();
@@ -185,6 +186,10 @@ void RunningSet::make_disk_health() {
     };
   }
   disk_health_ = std::make_unique<DiskHealth>(std::move(parts));
+  recorder_.carry_with([this](format::Records& records) {
+    if (const auto scan = scanner_->memory_for_commit()) store(records, *scan);
+    if (const auto disk = disk_health_->memory_for_commit()) store(records, *disk);
+  });
   disk_health_->start();
 }
 

@@ -48,14 +48,21 @@ const char* word_of(PaceHold hold) {
       return "metadata";
     case PaceHold::copying:
       return "copy";
+    case PaceHold::on_battery:
+      return "battery";
     default:
       return "";
   }
 }
 
+// What was read is remembered by a commit of its own so often, and by one that is made anyway so
+// long after the last time: it is a block more in each copy.
 constexpr std::uint64_t kRememberEveryNs = 60 * kSecondNs;
 // For a median and a 99th percentile that mean something.
 constexpr std::uint64_t kLatenciesLeast = 200;
+constexpr std::uint64_t kCarryEveryNs = 30 * kSecondNs;
+// How often the kernel is asked whether the machine runs on a battery.
+constexpr std::uint64_t kPowerLookEveryNs = 20 * kSecondNs;
 
 health::PacePolicy policy_of(const std::optional<format::ScanSection>& stored) {
   if (!stored) return {};
@@ -77,7 +84,8 @@ Scanner::Scanner(Parts parts)
       policy_(policy_of(parts_.stored)),
       order_(record_of(parts_.stored, parts_.size)),
       pace_(policy_, parts_.clock->monotonic_ns()),
-      load_(*parts_.engine, parts_.main_path) {
+      load_(*parts_.engine, parts_.main_path),
+      felt_(*parts_.engine, *parts_.random) {
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
   remembered_at_ns_ = parts_.clock->monotonic_ns();
   passes_remembered_ = order_.record().passes;
@@ -174,11 +182,26 @@ ScannerStatus Scanner::status() const {
   if (latencies_.count() >= kLatenciesLeast) {
     out.latency = {latencies_.quantile_ns(0.5) / 1e3, latencies_.quantile_ns(0.99) / 1e3};
   }
+  out.felt = felt_.report();
   return out;
 }
 
 format::ScanSection Scanner::memory() const {
   const std::lock_guard lock(mutex_);
+  return memory_locked();
+}
+
+std::optional<format::ScanSection> Scanner::memory_for_commit() {
+  const Lock lock(mutex_, std::try_to_lock);
+  if (!lock || !read_unremembered_) return std::nullopt;
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  if (now_ns < remembered_at_ns_ + kCarryEveryNs) return std::nullopt;
+  // If that commit fails, what was read since is read again at the worst.
+  note_remembered(now_ns);
+  return memory_locked();
+}
+
+format::ScanSection Scanner::memory_locked() const {
   format::ScanSection out;
   out.paused = paused_;
   out.rate = policy_.rate;
@@ -192,14 +215,18 @@ Result<void> Scanner::remember() {
   return parts_.remember ? parts_.remember(memory()) : Result<void>();
 }
 
+void Scanner::note_remembered(std::uint64_t now_ns) {
+  passes_remembered_ = order_.record().passes;
+  read_unremembered_ = false;
+  remembered_at_ns_ = now_ns;
+}
+
 void Scanner::remember_at_times(Lock& lock) {
   const std::uint64_t now_ns = parts_.clock->monotonic_ns();
   const std::uint64_t passes = order_.record().passes;
   const bool in_time = now_ns < remembered_at_ns_ + kRememberEveryNs;
   if (stopping_ || !read_unremembered_ || (in_time && passes == passes_remembered_)) return;
-  passes_remembered_ = passes;
-  read_unremembered_ = false;
-  remembered_at_ns_ = now_ns;
+  note_remembered(now_ns);
   lock.unlock();
   // What is not remembered is read again.
   (void)remember();
@@ -223,7 +250,17 @@ PaceHold Scanner::hold(std::uint64_t now_ns) {
   if (conditions.tripped) return PaceHold::tripped;
   // What is found must be recorded, or the same bad places would be asked again and again.
   const bool records = !conditions.read_only && conditions.spare == remap::SpareState::answers;
-  return records ? PaceHold::none : PaceHold::suspended;
+  if (!records) return PaceHold::suspended;
+  // Who asks for a pass now knows what his battery bears.
+  return !at_full_speed_ && is_on_battery(now_ns) ? PaceHold::on_battery : PaceHold::none;
+}
+
+bool Scanner::is_on_battery(std::uint64_t now_ns) {
+  if (now_ns >= power_look_ns_) {
+    on_battery_ = parts_.on_battery();
+    power_look_ns_ = now_ns + kPowerLookEveryNs;
+  }
+  return on_battery_;
 }
 
 void Scanner::loop() {
@@ -231,19 +268,20 @@ void Scanner::loop() {
   (void)::syscall(SYS_ioprio_set, kIoprioProcess, 0, kIoprioLowest);
   Lock lock(mutex_);
   while (!stopping_) {
-    const std::chrono::nanoseconds wait(std::min(step(lock), kLongestWaitNs));
+    const std::chrono::nanoseconds wait(
+        std::min({step(lock), kLongestWaitNs, felt_.longest_wait_ns()}));
     remember_at_times(lock);
     wake_.wait_for(lock, wait, [this] { return stopping_ || std::exchange(changed_, false); });
   }
 }
 
-std::uint64_t Scanner::wait_ns(std::uint64_t now_ns, SectorCount& most) {
+std::uint64_t Scanner::wait_ns(std::uint64_t now_ns, PaceHold held, SectorCount& most) {
   health::PaceMoment moment;
   moment.now_ns = now_ns;
   moment.foreground = load_.sample();
   moment.minute_of_day = minute_of_day(parts_.clock->wall_ns());
   moment.overdue = order_.overdue();
-  moment.hold = hold(now_ns);
+  moment.hold = held;
   const health::PaceDecision decision = pace_.ask(moment);
   if (moment.hold != PaceHold::none) {
     set_state("waiting", word_of(moment.hold));
@@ -274,9 +312,7 @@ bool Scanner::in_initramfs() {
   return !left_initramfs_;
 }
 
-std::uint64_t Scanner::step(Lock& lock) {
-  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-  order_.advance(now_ns, parts_.clock->wall_ns());
+std::optional<std::uint64_t> Scanner::rest_ns(std::uint64_t now_ns) {
   if (paused_ || ended_ || now_ns < rest_until_ns_) {
     set_state(paused_ ? "paused" : "idle");
     return paused_ || ended_ ? kLongestWaitNs : rest_until_ns_ - now_ns;
@@ -285,17 +321,42 @@ std::uint64_t Scanner::step(Lock& lock) {
     set_state("idle");
     return kLongestWaitNs;
   }
-  if (!to_measure_.empty()) {
-    set_state("running");
-    return now_ns < measure_at_ns_ ? measure_at_ns_ - now_ns : measure(lock);
-  }
-  if (!order_.next()) {
+  if (to_measure_.empty() && !order_.next()) {
     at_full_speed_ = false;
     set_state("idle");
     return kLongestWaitNs;
   }
+  return std::nullopt;
+}
+
+bool Scanner::is_let(std::uint64_t now_ns, PaceHold held) {
+  const bool may_measure = !at_full_speed_ && held == PaceHold::none &&
+                           policy_.window.contains(minute_of_day(parts_.clock->wall_ns()));
+  felt_.advance(now_ns, may_measure);
+  pace_.set_slowdown(felt_.slowdown());
+  return felt_.may_scan();
+}
+
+std::uint64_t Scanner::step(Lock& lock) {
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  order_.advance(now_ns, parts_.clock->wall_ns());
+  if (const auto rest = rest_ns(now_ns)) {
+    felt_.advance(now_ns, false);
+    return *rest;
+  }
+  const PaceHold held = hold(now_ns);
+  if (!is_let(now_ns, held)) {
+    // To rest for a measurement is part of the scan.
+    if (status_.state == std::string_view("idle")) set_state("running");
+    return FeltMeter::kStepNs;
+  }
+  if (!to_measure_.empty()) {
+    set_state("running");
+    return now_ns < measure_at_ns_ ? measure_at_ns_ - now_ns : measure(lock);
+  }
   SectorCount most = health::kScanPiece;
-  if (const std::uint64_t wait = wait_ns(now_ns, most); wait != 0) return wait;
+  if (const std::uint64_t wait = wait_ns(now_ns, held, most); wait != 0) return wait;
+  if (metadata_is_due()) return check_metadata(lock);
   const auto piece = order_.next(most);
   return piece ? read(lock, *piece, now_ns) : kRetryNs;
 }
@@ -340,6 +401,32 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
   }
   // The next look follows at once, and waits if it must.
   return 0;
+}
+
+bool Scanner::metadata_is_due() {
+  if (!order_.progress().pass_running) return false;
+  const std::uint64_t pass = order_.record().passes;
+  if (metadata_pass_ != pass) {
+    metadata_pass_ = pass;
+    next_copy_ = 0;
+  }
+  return next_copy_ < format::kCopies;
+}
+
+std::uint64_t Scanner::check_metadata(Lock& lock) {
+  const unsigned copy = next_copy_;
+  lock.unlock();
+  const std::uint64_t begun_ns = parts_.clock->monotonic_ns();
+  const auto checked = parts_.engine->check_metadata(copy);
+  Result<unsigned> mended = 0U;
+  if (checked && copy + 1 == format::kCopies) mended = parts_.engine->mend_metadata();
+  const std::uint64_t took_ns = parts_.clock->monotonic_ns() - begun_ns;
+  lock.lock();
+  // This copy is read again then, and what was found damaged is not forgotten.
+  if (!checked || !mended) return kRetryNs;
+  status_.found.mended_slots += *mended;
+  ++next_copy_;
+  return at_full_speed_ ? 0 : std::max(took_ns, health::kGapMinNs);
 }
 
 std::uint64_t Scanner::measure(Lock& lock) {

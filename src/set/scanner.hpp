@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The scanner of a running set: a thread that reads main through in the background, what and when
 // as src/health decides (docs/health-scanning.md), through the engine, which takes care of what is
-// found.
+// found. At the begin of each pass it reads the copies of the metadata.
 //
 // - At most one read is in flight, and it stops at a request of others.
 // - Nothing is read in the first minutes of a run, unless a user asks: a machine that has just
 //   started has other things to read. Nor anything at all in the initramfs.
+// - What it costs others is measured where it runs, in pairs of windows with and without it
+//   (felt_meter.hpp), and lowers the pace if it is felt; not at full speed, which a user asked for.
 // - The thread's I/O has the lowest priority that is still served under load. Not the idle class: a
 //   user's read of a bad sector may have to wait until the scanner has found out about it.
 #pragma once
@@ -24,12 +26,15 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "format/layout.hpp"
 #include "format/scan_section.hpp"
 #include "health/felt_histogram.hpp"
 #include "health/pace.hpp"
 #include "health/scan_order.hpp"
+#include "os/power.hpp"
 #include "remap/admin.hpp"
 #include "set/disk_load.hpp"
+#include "set/felt_meter.hpp"
 #include "set/scanner_status.hpp"
 
 namespace dmremap::set {
@@ -53,6 +58,8 @@ class Scanner {
     // Commits it. Empty: nothing is remembered. Thread-safe.
     std::function<Result<void>(const format::ScanSection&)> remember{};
     std::chrono::seconds first_rest{600};  // from the start of the set
+    Random* random = &system_random();
+    std::function<bool()> on_battery = [] { return os::is_on_battery(os::power_supplies()); };
   };
 
   // Starts the thread.
@@ -79,23 +86,38 @@ class Scanner {
   [[nodiscard]] ScannerStatus status() const;
   // What the next run is to know.
   [[nodiscard]] format::ScanSection memory() const;
+  // What a commit that is made anyway should take along, which then counts as remembered. Nothing:
+  // nothing is new, it is not long ago, or the scanner is busy: this does not wait.
+  [[nodiscard]] std::optional<format::ScanSection> memory_for_commit();
 
  private:
   using Lock = std::unique_lock<std::mutex>;
 
   void loop();
+  [[nodiscard]] format::ScanSection memory_locked() const;
   Result<void> remember();
+  void note_remembered(std::uint64_t now_ns);
   // What was read: at the end of a pass, else at most once a minute.
   void remember_at_times(Lock& lock);
   // One look, and one read if it is time; returns how long to wait.
   std::uint64_t step(Lock& lock);
+  // How long nothing is to be read whatever others do; nothing: there is something to read.
+  [[nodiscard]] std::optional<std::uint64_t> rest_ns(std::uint64_t now_ns);
+  // Whether the window of a measurement that runs, or none, lets the scanner read.
+  bool is_let(std::uint64_t now_ns, health::PaceHold held);
   std::uint64_t read(Lock& lock, const health::ScanPiece& piece, std::uint64_t now_ns);
   // Of what took long; the piece is finished then.
   std::uint64_t measure(Lock& lock);
+  // One copy of the metadata, and after the last one what was found damaged is mended.
+  std::uint64_t check_metadata(Lock& lock);
+  // True while copies are left to be read in the pass that runs.
+  bool metadata_is_due();
   // When the next read may be; 0: now.
-  std::uint64_t wait_ns(std::uint64_t now_ns, SectorCount& most);
+  std::uint64_t wait_ns(std::uint64_t now_ns, health::PaceHold held, SectorCount& most);
   [[nodiscard]] bool in_initramfs();
   [[nodiscard]] health::PaceHold hold(std::uint64_t now_ns);
+  // As it was a moment ago.
+  [[nodiscard]] bool is_on_battery(std::uint64_t now_ns);
   void set_state(const char* state, std::string waits_for = {});
 
   const Parts parts_;
@@ -111,18 +133,23 @@ class Scanner {
   std::uint64_t remembered_at_ns_ = 0;
   std::uint64_t passes_remembered_ = 0;
   std::uint64_t rest_until_ns_;
-  std::uint64_t copy_seen_ns_ = 0;  // 0: none is made
+  bool on_battery_ = false;
+  std::uint64_t power_look_ns_ = 0;  // when it is looked at again
+  std::uint64_t copy_seen_ns_ = 0;   // 0: none is made
   std::uint64_t copy_began_ns_ = 0;
   std::uint64_t copy_reads_ = 0;
   health::PacePolicy policy_;
   health::ScanOrder order_;
   health::Pace pace_;
   DiskLoad load_;
+  FeltMeter felt_;
   std::uint64_t next_read_ns_ = 0;       // at full speed, by the rate
   std::uint64_t usual_read_ns_ = 0;      // a mean of the last reads
   std::vector<SectorRange> to_measure_;  // of the piece that is not finished
   std::uint64_t measure_at_ns_ = 0;
-  health::FeltHistogram latencies_;  // of reads of the usual length
+  health::FeltHistogram latencies_;             // of reads of the usual length
+  std::optional<std::uint64_t> metadata_pass_;  // the last one that came to the metadata
+  unsigned next_copy_ = format::kCopies;        // to be read in it
   ScannerStatus status_;
   std::thread thread_;
 };

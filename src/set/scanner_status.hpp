@@ -7,13 +7,15 @@
 #include <string>
 
 #include "base/units.hpp"
+#include "health/felt.hpp"
 
 namespace dmremap::set {
 
-struct ScanFound {  // sectors, in this run
-  std::uint64_t lost = 0;
-  std::uint64_t recovered = 0;
-  std::uint64_t slow = 0;
+struct ScanFound {              // in this run
+  std::uint64_t lost = 0;       // sectors
+  std::uint64_t recovered = 0;  // sectors
+  std::uint64_t slow = 0;       // sectors
+  std::uint64_t mended_slots = 0;
 };
 
 // Of the scan's reads of the usual length, in this run.
@@ -32,6 +34,7 @@ struct ScannerStatus {
   std::uint64_t clean_passes = 0;      // of this run: those that found nothing new
   std::optional<ReadLatency> latency;  // empty: too few reads
   ScanFound found;
+  health::FeltReport felt;  // what it costs others
 };
 
 }  // namespace dmremap::set

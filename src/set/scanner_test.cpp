@@ -3,6 +3,8 @@
 // the pace itself is tested without a clock (src/health).
 #include "set/scanner.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <optional>
@@ -10,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "metadata/offline.hpp"
 #include "rig/engine_rig.hpp"
 
 namespace dmremap::set {
@@ -24,7 +27,9 @@ class ScannerTest : public ::testing::Test {
     scanner.reset();
     Scanner::Parts parts;
     parts.engine = rig.engine.get();
-    parts.clock = &system_clock();
+    parts.clock = clock;
+    parts.random = &random;
+    parts.on_battery = [this] { return on_battery.load(); };
     parts.size = remap::kMainSize;
     parts.main_path = [] { return std::string("/nowhere"); };
     parts.first_rest = first_rest;
@@ -44,6 +49,9 @@ class ScannerTest : public ::testing::Test {
   }
 
   remap::Rig rig;
+  Clock* clock = &system_clock();
+  std::atomic<bool> on_battery{false};
+  remap::SeededRandom random;
   std::mutex mutex;
   std::optional<format::ScanSection> remembered;
   std::optional<Scanner> scanner;
@@ -62,6 +70,33 @@ TEST_F(ScannerTest, RestsAtFirstAndReadsAllWhenItIsAsked) {
   EXPECT_EQ(status.scanned, remap::kMainSize);
   EXPECT_NE(status.last_complete_s, 0U);
   EXPECT_EQ(rig.engine->counts().reads, 0U);
+}
+
+TEST_F(ScannerTest, APassReadsTheMetadataAndMendsIt) {
+  make();
+  const auto zero = [this](unsigned copy, unsigned column) {
+    const auto positions = format::copy_positions(remap::kSpareSize);
+    rig.spare.poke(format::slot_sector(positions, {copy, column}), remap::pattern(8, 0));
+  };
+  const auto damaged = [this] {
+    const auto found = metadata::survey(rig.spare);
+    return found ? metadata::damaged_slots(*found).size() : 99;
+  };
+  zero(0, 0);
+  zero(7, 1);
+  EXPECT_EQ(damaged(), 2U);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(1));
+  EXPECT_EQ(damaged(), 0U);
+  EXPECT_EQ(scanner->status().found.mended_slots, 2U);
+  EXPECT_EQ(rig.events.count(format::EventKind::repair), 1U);
+  // Each pass does it.
+  zero(3, 0);
+  zero(3, 1);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(2));
+  EXPECT_EQ(damaged(), 0U);
+  EXPECT_EQ(scanner->status().found.mended_slots, 4U);
 }
 
 TEST_F(ScannerTest, AnotherStartIsAnotherPass) {
@@ -124,6 +159,93 @@ TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
   scanner->note_copy(false);
   ASSERT_TRUE(remap::soon([&] { return scanner->status().waits_for == "main"; }));
   EXPECT_TRUE(rig.engine->extents().empty());
+}
+
+// Ten times as fast as the system's, so that minutes pass within a test. The scanner's waits are
+// the system's, and so last ten times as long by this clock.
+class FastClock final : public Clock {
+ public:
+  std::uint64_t wall_ns() override { return system_clock().wall_ns(); }
+  std::uint64_t monotonic_ns() override {
+    const std::uint64_t now_ns = system_clock().monotonic_ns();
+    return begun_ns_ + (now_ns - begun_ns_) * 10;
+  }
+  [[nodiscard]] std::uint64_t begun_ns() const { return begun_ns_; }
+
+ private:
+  const std::uint64_t begun_ns_ = system_clock().monotonic_ns();
+};
+
+TEST_F(ScannerTest, RestsInTheWindowsInWhichItsAbsenceIsMeasured) {
+  FastClock fast;
+  rig.stop();
+  rig.clock = &fast;
+  rig.start();
+  clock = &fast;
+  std::atomic<std::uint64_t> last_read_ns{0};
+  std::atomic<std::uint64_t> longest_rest_ns{0};
+  rig.main.set_hook([&](const sim::Request&) {
+    const std::uint64_t now_ns = fast.monotonic_ns();
+    const std::uint64_t last_ns = last_read_ns.exchange(now_ns);
+    if (last_ns != 0) longest_rest_ns = std::max(longest_rest_ns.load(), now_ns - last_ns);
+    return io::IoStatus{};
+  });
+  make();
+  // A piece in two seconds of this clock: the rests of the rate are shorter than a window.
+  ASSERT_TRUE(scanner->start({.now = false, .rate = 640 << 10, .window = {}}));
+  EXPECT_TRUE(remap::soon([&] { return longest_rest_ns.load() >= 9'000'000'000; }));
+  EXPECT_LE(longest_rest_ns.load(), 20'000'000'000U);
+  EXPECT_EQ(scanner->status().state, "running");
+  EXPECT_EQ(scanner->status().felt.pairs, 0U) << "nobody used the disk";
+}
+
+TEST_F(ScannerTest, AtFullSpeedNothingHoldsItForAMeasurement) {
+  FastClock fast;
+  rig.stop();
+  rig.clock = &fast;
+  rig.start();
+  clock = &fast;
+  make();
+  // A segment in eight seconds of this clock: of the fifty that follow some would be of a window.
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 1280 << 10, .window = {}}));
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_EQ(rig.read(0), 1);
+    EXPECT_TRUE(rig.engine->take_latencies().empty());
+    std::this_thread::sleep_for(std::chrono::milliseconds(80));
+  }
+  EXPECT_EQ(scanner->status().state, "running");
+}
+
+TEST_F(ScannerTest, ACommitThatIsMadeAnywayTakesAlongWhatWasRead) {
+  FastClock fast;
+  clock = &fast;
+  make();
+  EXPECT_FALSE(scanner->memory_for_commit()) << "nothing was read";
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 2560 << 10, .window = {}}));
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value >= 4'096; }));
+  EXPECT_FALSE(scanner->memory_for_commit()) << "not so soon after the last one";
+  std::optional<format::ScanSection> taken;
+  ASSERT_TRUE(remap::soon([&] { return (taken = scanner->memory_for_commit()).has_value(); }));
+  EXPECT_GE(fast.monotonic_ns(), fast.begun_ns() + 30'000'000'000U);
+  const health::ScanOrder there(health::decode_scan_record(taken->record, remap::kMainSize));
+  EXPECT_GE(there.progress().scanned.value, 4'096U);
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_NE(remembered->record, taken->record) << "no commit of its own was made";
+  }
+  EXPECT_FALSE(scanner->memory_for_commit()) << "it is remembered now";
+}
+
+TEST_F(ScannerTest, OnABatteryItWaitsUnlessAUserWantsItNow) {
+  on_battery = true;
+  make(std::chrono::seconds(0));
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().state == "waiting"; }));
+  EXPECT_EQ(scanner->status().waits_for, "battery");
+  ASSERT_TRUE(scanner->start({.now = false, .rate = {}, .window = {}}));
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().waits_for == "battery"; }));
+  EXPECT_EQ(scanner->status().scanned, SectorCount{0});
+  ASSERT_TRUE(scanner->start({.now = true, .rate = {}, .window = {}}));
+  EXPECT_TRUE(pass_over(1));
 }
 
 TEST_F(ScannerTest, StoppedItReadsNoMore) {

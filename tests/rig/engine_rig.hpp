@@ -47,6 +47,9 @@ class EventList final : public Observer {
     events_.push_back(std::move(event));
   }
   void fill_health(format::Health& health) override { ++health.remaps; }
+  void fill_records(format::Records& records) override {
+    if (on_records) on_records(records);
+  }
 
   [[nodiscard]] std::vector<format::Event> of(format::EventKind kind) const {
     const std::lock_guard lock(mutex_);
@@ -56,6 +59,8 @@ class EventList final : public Observer {
     return out;
   }
   [[nodiscard]] std::size_t count(format::EventKind kind) const { return of(kind).size(); }
+
+  std::function<void(format::Records&)> on_records;  // of each commit; set it before the engine
 
  private:
   mutable std::mutex mutex_;

@@ -43,6 +43,9 @@ std::optional<DirectRequest> RequestQueue::direct(const Request& request) {
   if (request.kind == Request::Kind::flush || request.fua) return std::nullopt;
   if (changes && !path_.writable()) return std::nullopt;
   const std::uint64_t deadline_ns = path_.deadline_of_request();
+  const bool sampled = path_.latencies.is_on() && (request.kind == Request::Kind::read ||
+                                                   request.kind == Request::Kind::write);
+  const std::uint64_t sampled_ns = sampled ? path_.latencies.now_ns() : 0;
   table::Pins::Pin pin = path_.live.pin(request.range);
   io::BlockDevice* const main = path_.main_unless_tripped();
   if (main == nullptr || !path_.live.clean(request.range)) return std::nullopt;
@@ -51,7 +54,8 @@ std::optional<DirectRequest> RequestQueue::direct(const Request& request) {
   } else {
     pin.count_read();
   }
-  return DirectRequest(request, *main, request.range.first, std::move(pin), deadline_ns);
+  return DirectRequest(request, *main, request.range.first, std::move(pin), deadline_ns,
+                       sampled_ns);
 }
 
 std::optional<io::IoStatus> RequestQueue::finish(DirectRequest direct, io::IoStatus status) {
@@ -73,7 +77,11 @@ std::optional<io::IoStatus> RequestQueue::finish(DirectRequest direct, io::IoSta
     case Request::Kind::flush:
       break;
   }
-  if (status.ok()) return status;
+  if (status.ok()) {
+    if (direct.sampled_ns_ != 0) [[unlikely]]
+      path_.latencies.add(direct.sampled_ns_);
+    return status;
+  }
   Task task{request, status.error, std::nullopt, direct.deadline_ns_};
   // What a write brought is remapped while nobody settles its sectors; all else begins anew. So
   // does a write to a main that takes none: who stores it waits for the pins of its neighbours

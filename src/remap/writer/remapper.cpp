@@ -118,6 +118,27 @@ bool Remapper::run_reattachment(SpareIndex spare, SpareReopener& reopener,
   return to.done;
 }
 
+Result<metadata::SlotDamage> Remapper::run_copy_check(unsigned copy) {
+  CopyCheck check{copy, fail(ErrorCode::read_only, "the set ends")};
+  Job job;
+  job.copy_check = &check;
+  (void)submit(job);
+  return check.found;
+}
+
+Result<metadata::SlotDamage> Remapper::check_copy_now(unsigned copy) {
+  if (!path_.writable()) {
+    return fail(ErrorCode::read_only, "the set is read-only", path_.read_only_reason());
+  }
+  SpareDevice& spare = path_.spares.metadata_spare();
+  auto found = spare.watch_for_absence([&] { return store_.check_copy(copy); });
+  if (!found) {
+    spare.trouble.sign();
+    lose_store();
+  }
+  return found;
+}
+
 bool Remapper::is_alone() {
   return path_.spares.metadata_spare()
       .watch_for_absence([this] { return store_.check_alone(); })
@@ -186,6 +207,8 @@ Remapper::Jobs Remapper::run_device_jobs(const Jobs& jobs) {
   for (Job* job : jobs) {
     if (job->trial != nullptr) {
       *job->trial = try_spare_now(path_.spares.at(job->spare));
+    } else if (job->copy_check != nullptr) {
+      job->copy_check->found = check_copy_now(job->copy_check->copy);
     } else if (job->reattachment != nullptr) {
       reattach(path_.spares.at(job->spare), *job->reattachment);
     } else {
@@ -245,7 +268,10 @@ bool Remapper::is_of_list(const Job& job) {
 
 Remapper::Recording Remapper::record(const Jobs& jobs, const table::Table& table) {
   format::Records records = base_;
-  if (path_.observer != nullptr) path_.observer->fill_health(records.health);
+  if (path_.observer != nullptr) {
+    path_.observer->fill_health(records.health);
+    path_.observer->fill_records(records);
+  }
   for (const Job* job : jobs) {
     if (job->record != nullptr) (*job->record)(records, table);
   }

@@ -42,6 +42,9 @@ class Remapper {
   // Commits the current table with the records changed by `edit`.
   [[nodiscard]] Outcome run_record(const RecordEdit& edit);
 
+  // As Store::check_copy(), between two commits.
+  [[nodiscard]] Result<metadata::SlotDamage> run_copy_check(unsigned copy);
+
   // Whether that spare takes writes now.
   [[nodiscard]] SpareTrial run_trial(SpareIndex spare);
   // Attaches that spare to the device that its reopener has `found`, between two commits. False:
@@ -58,15 +61,20 @@ class Remapper {
     metadata::CommitName last;
     bool done = false;
   };
+  struct CopyCheck {
+    unsigned copy = 0;
+    Result<metadata::SlotDamage> found;
+  };
   struct Job {
     std::span<const Item> items;
     const RecordEdit* record = nullptr;
     std::uint64_t deadline_ns = 0;
     const RequestTimer* timer = nullptr;
-    // A job with one of these two, which are to be filled, has nothing else to do.
+    // A job with one of these, which are to be filled, has nothing else to do.
     SpareTrial* trial = nullptr;
     Reattachment* reattachment = nullptr;
-    SpareIndex spare = kFirstSpare;  // of either
+    CopyCheck* copy_check = nullptr;
+    SpareIndex spare = kFirstSpare;  // of a trial or reattachment
     Outcome outcome = Outcome::failed;
     bool changes = false;  // the table, or by a record
     bool finished = false;
@@ -84,6 +92,7 @@ class Remapper {
   // Does those that concern a spare as a device, and returns the others.
   [[nodiscard]] Jobs run_device_jobs(const Jobs& jobs);
   void reattach(SpareDevice& spare, Reattachment& to);
+  [[nodiscard]] Result<metadata::SlotDamage> check_copy_now(unsigned copy);
   // Whether the last commit of the store is still the last one on the spare.
   [[nodiscard]] bool is_alone();
   [[nodiscard]] SpareTrial try_spare_now(SpareDevice& spare);

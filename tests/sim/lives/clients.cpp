@@ -389,11 +389,29 @@ void administrator(Stage& stage, Dice dice) {
   }
 }
 
+namespace {
+
+// What a pass of the scan does with the metadata, while others use the set.
+void check_metadata(Stage& stage) {
+  for (unsigned copy = 0; copy < format::kCopies && !stage.ending; ++copy) {
+    if (!stage.engine->check_metadata(copy)) return;
+  }
+  if (stage.ending) return;
+  if (const auto mended = stage.engine->mend_metadata()) stage.report.mended_slots += *mended;
+}
+
+}  // namespace
+
 void scanner(Stage& stage, Dice dice) {
   stage.world.name_thread("scanner");
   const remap::ContinueCheck go_on = [&stage] { return !stage.ending; };
   for (std::uint64_t i = 0; i < 12 && !stage.ending; ++i) {
     stage.world.sleep(milliseconds(dice.below(30)));
+    if (stage.ending) return;
+    // As in a window in which it is measured what the scan costs.
+    stage.engine->sample_latencies(dice.one_in(2));
+    (void)stage.engine->take_latencies();
+    if (dice.one_in(4)) check_metadata(stage);
     if (stage.ending) return;
     const SectorRange range = stage.some_range(dice, 512);
     const auto found = stage.engine->scan(range, go_on);

@@ -76,6 +76,7 @@ Report& Report::operator+=(const Report& other) {
   scans += other.scans;
   scan_passes += other.scan_passes;
   scanned_bad += other.scanned_bad;
+  mended_slots += other.mended_slots;
   steps += other.steps;
   retired += other.retired;
   slow_found += other.slow_found;
@@ -113,6 +114,7 @@ std::vector<std::string> Report::missing() const {
   if (backfilled_sectors == 0) out.emplace_back("a lost sector filled from an image");
   if (scanned_bad == 0)
     out.emplace_back("a sector that a scan found lost, with nothing else going on");
+  if (mended_slots == 0) out.emplace_back("a slot of the metadata mended while the set runs");
   if (retired == 0) out.emplace_back("a spare sector retired");
   if (slow_found == 0) out.emplace_back("a sector found slow");
   if (settled_failing == 0) out.emplace_back("failing sectors left to settle");
@@ -155,6 +157,7 @@ std::string Report::text() const {
   add_line(out, "scan", scans);
   add_line(out, "  pass in calm", scan_passes);
   add_line(out, "  sectors found lost by one", scanned_bad);
+  add_line(out, "  metadata slots mended", mended_slots);
   out += "faults of main that fired\n";
   for (const FaultKind kind : kMainFaults) add_line(out, name_of(kind), main_faults.of(kind));
   out += "faults of the spare that fired\n";

@@ -36,9 +36,10 @@ struct Report {
   std::uint64_t imports = 0;
   std::uint64_t backfills = 0;
   std::uint64_t backfilled_sectors = 0;
-  std::uint64_t scans = 0;        // ranges
-  std::uint64_t scan_passes = 0;  // of all that the clients use, with nothing else going on
-  std::uint64_t scanned_bad = 0;  // sectors that such a pass found
+  std::uint64_t scans = 0;         // ranges
+  std::uint64_t scan_passes = 0;   // of all that the clients use, with nothing else going on
+  std::uint64_t scanned_bad = 0;   // sectors that such a pass found
+  std::uint64_t mended_slots = 0;  // of the metadata, while the set ran
   std::uint64_t steps = 0;
   FaultCounts main_faults;
   FaultCounts spare_faults;
