@@ -14,7 +14,7 @@ namespace {
 
 using format::State;
 
-constexpr double kDigitWidth = 9;  // of the numbers at the left
+constexpr double kDigitWidth = 10;  // of the numbers at the left
 constexpr double kAddressSize = 15;
 constexpr double kAddressGap = 8;
 constexpr std::uint64_t kRowsAddressed = 4;
