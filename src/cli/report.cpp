@@ -126,7 +126,8 @@ windows, dark mode and paper. FILE is written whole or not at all, and never ove
 is standard output.
 )",
           .examples = {{"dmremap report backup --html backup.html", "a page for a ticket"},
-                       {"dmremap report backup --html - | ssh desk 'cat > backup.html'", "without a file here"}},
+                       {"dmremap report backup --html - | ssh desk 'cat > backup.html'",
+                        "without a file here"}},
           .exits = {{0, "the page is written, whatever it says"},
                     {1, "failed: no such set is here, or the file cannot be written"},
                     {3, "refused: two devices hold the set"}},

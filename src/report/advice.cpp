@@ -2,6 +2,9 @@
 #include "report/advice.hpp"
 
 #include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -117,6 +120,24 @@ void add_condition(std::vector<Advice>& out, const std::string& word, const Repo
   }
 }
 
+// True if another step says all that the condition's own would: the disk is to be copied anyway, or
+// the set is to be started.
+bool is_said_before(const std::string& word, bool urgent, const ReportFacts& facts) {
+  constexpr std::array<std::string_view, 5> kCopied{"spare-full", "table-full", "spare-low",
+                                                    "table-low", "main-read-only"};
+  if (word == "stopped") return urgent || facts.set.has_condition("died");
+  return urgent && std::ranges::find(kCopied, word) != kCopied.end();
+}
+
+// A command that a step has given stands in none of the later ones.
+void drop_repeated(std::vector<Advice>& steps) {
+  std::set<std::string> given;
+  for (Advice& step : steps) {
+    std::erase_if(step.commands,
+                  [&](const std::string& command) { return !given.insert(command).second; });
+  }
+}
+
 }  // namespace
 
 std::string verdict_of(const ReportFacts& facts) {
@@ -150,15 +171,14 @@ std::vector<Advice> advise(const ReportFacts& facts) {
                    {"dmremap examine " + names.spare}});
   }
   for (const std::string& word : facts.set.conditions) {
-    // What the copies are for is said once.
-    const bool said = urgent && (word == "spare-low" || word == "table-low");
-    if (!said) add_condition(out, word, facts, names);
+    if (!is_said_before(word, urgent, facts)) add_condition(out, word, facts, names);
   }
   add_data(out, facts, names);
   if (!urgent) add_verdict(out, facts, names);
   if (out.empty()) {
     out.push_back({verdict, "Nothing is to be done. Keep a backup, as of any disk.", {}});
   }
+  drop_repeated(out);
   return out;
 }
 

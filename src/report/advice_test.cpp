@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "report/advice.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "report/example_facts.hpp"
@@ -35,6 +38,15 @@ TEST(Advise, AStoppedSetIsStartedToBeCopied) {
   EXPECT_EQ(
       advise(examples::failing()).front().commands,
       (std::vector<std::string>{"dmremap start old-photos", "dmremap copy old-photos TARGET"}));
+}
+
+TEST(Advise, NoCommandIsGivenTwice) {
+  std::set<std::string> given;
+  for (const Advice& one : advise(examples::failing())) {
+    for (const std::string& command : one.commands)
+      EXPECT_TRUE(given.insert(command).second) << command;
+  }
+  EXPECT_EQ(given.count("dmremap start old-photos"), 1U);
 }
 
 TEST(Advise, LostDataIsLookedForAndFilled) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -43,9 +44,8 @@ Axis count_axis(double most) {
   const double step = step_of(std::max(most, 1.0));
   Axis out;
   out.high = std::max(std::ceil(most / step - 1e-9), 1.0) * step;
-  for (double i = 0; i * step <= out.high * (1 + 1e-9); ++i) {
-    out.ticks.push_back({i * step, short_number(i * step)});
-  }
+  const int steps = static_cast<int>(std::lround(out.high / step));
+  for (int i = 0; i <= steps; ++i) out.ticks.push_back({i * step, short_number(i * step)});
   return out;
 }
 
@@ -54,7 +54,7 @@ Axis room_axis(double top) {
   out.high = std::max(top, 1.0);
   const double step = step_of(out.high);
   // A tick close below the last one would stand in its label.
-  for (double i = 0; i * step < out.high - step / 2; ++i) {
+  for (int i = 0; i * step < out.high - step / 2; ++i) {
     out.ticks.push_back({i * step, short_number(i * step)});
   }
   out.ticks.push_back({out.high, short_number(out.high)});
@@ -63,13 +63,14 @@ Axis room_axis(double top) {
 
 Axis latency_axis(double least, double most) {
   const double from = std::max(least, 1.0);
-  double power = std::floor(std::log10(from));
-  const double last = std::max(std::ceil(std::log10(std::max(most, from))), power + 1);
+  const int first = static_cast<int>(std::floor(std::log10(from)));
+  const int last =
+      std::max(static_cast<int>(std::ceil(std::log10(std::max(most, from)))), first + 1);
   Axis out;
   out.logarithmic = true;
-  out.low = std::pow(10, power);
+  out.low = std::pow(10, first);
   out.high = std::pow(10, last);
-  for (; power <= last; ++power) {
+  for (int power = first; power <= last; ++power) {
     const double at = std::pow(10, power);
     out.ticks.push_back({at, latency_text(at)});
   }
@@ -80,17 +81,20 @@ Axis day_axis(double past, double future) {
   Axis out;
   out.low = -std::max(past, 1.0);
   out.high = std::max(future, 0.0);
-  constexpr std::array kSteps{7.0, 30.0, 90.0, 180.0};
-  double step = kSteps.back();
-  for (const double one : kSteps) {
+  constexpr std::array kSteps{7, 30, 90, 180};
+  int step = kSteps.back();
+  for (const int one : kSteps) {
     if ((out.high - out.low) / one <= kStepsMost + 1) {
       step = one;
       break;
     }
   }
-  for (double at = -std::floor(-out.low / step) * step; at <= out.high; at += step) {
-    const std::string days = fmt::format("{:.0f}", std::abs(at));
-    out.ticks.push_back({at, at == 0 ? "today" : at < 0 ? "\u2212" + days : "+" + days});
+  const int last = static_cast<int>(out.high);
+  for (int at = -static_cast<int>(-out.low / step) * step; at <= last; at += step) {
+    const std::string days = std::to_string(std::abs(at));
+    out.ticks.push_back({static_cast<double>(at), at == 0  ? "today"
+                                                  : at < 0 ? "\u2212" + days
+                                                           : "+" + days});
   }
   return out;
 }

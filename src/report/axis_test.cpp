@@ -27,7 +27,9 @@ TEST(Axis, CountsAreWholeAndRound) {
 }
 
 TEST(Axis, AnyNumberHasFewTicksThatCoverIt) {
-  for (double most = 0.1; most < 4e19; most *= 1.07) {
+  double most = 0.1;
+  for (int i = 0; i < 700; ++i) {  // up to 3.7e19
+    most *= 1.07;
     const Axis axis = count_axis(most);
     EXPECT_GE(axis.high, most);
     EXPECT_GE(axis.ticks.size(), 2U) << most;

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kEvents = 50;
 
 std::string code(const std::string& text) {
+  if (text.empty()) return "not known";
   return "<code>" + isolated(text) + "</code>";
 }
 

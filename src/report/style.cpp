@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "report/style.hpp"
 
-#include <string>
+#include <string_view>
 
 namespace dmremap::report {
 
@@ -110,6 +110,7 @@ constexpr std::string_view kTop = R"css(
 .tag { border: 1px solid var(--line); border-radius: 999px; padding: 2px 12px; font-weight: 600;
   font-size: .92rem; }
 .tag.fine span { color: var(--good); }
+.tag.idle span { color: var(--faint); }
 .tag.trouble { border-color: var(--soon); }
 .tag.trouble span { color: var(--soon); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
@@ -195,10 +196,9 @@ constexpr std::string_view kMedia = R"css(
 
 }  // namespace
 
-std::string_view style_sheet() {
-  static const std::string kAll = std::string(kColors).append(kLayout).append(kTables).append(
-      std::string(kTop).append(kPictures).append(kMedia));
-  return kAll;
+std::string style_sheet() {
+  return std::string(kColors).append(kLayout).append(kTables).append(kTop).append(kPictures).append(
+      kMedia);
 }
 
 }  // namespace dmremap::report

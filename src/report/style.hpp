@@ -2,10 +2,10 @@
 // The style sheet of the page: narrow and wide, light and dark, and in print.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 namespace dmremap::report {
 
-[[nodiscard]] std::string_view style_sheet();
+[[nodiscard]] std::string style_sheet();
 
 }  // namespace dmremap::report

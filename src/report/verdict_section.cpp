@@ -84,6 +84,14 @@ std::string tile(const std::string& what, const std::string& number, const std::
                      bad ? " bad" : "", what, number, note);
 }
 
+// A condition, with a sign that tells trouble from what is none: a disc, a square, a triangle.
+std::string tag_html(const std::string& word) {
+  const char* kind = word == "healthy" ? "fine" : word == "stopped" ? "idle" : "trouble";
+  const char* sign = word == "healthy" ? "\u25cf" : word == "stopped" ? "\u25a0" : "\u25b2";
+  return fmt::format("<li class=\"tag {}\"><span aria-hidden=\"true\">{}</span> {}</li>", kind,
+                     sign, escape(word));
+}
+
 }  // namespace
 
 std::string header_html(const ReportFacts& facts) {
@@ -122,12 +130,9 @@ std::string overview_html(const ReportFacts& facts) {
   const control::SetReport& set = facts.set;
   std::string tags;
   for (const std::string& word : set.conditions) {
-    const bool fine = word == "healthy" || word == "stopped";
-    tags += fmt::format("<li class=\"tag {}\"><span aria-hidden=\"true\">{}</span> {}</li>",
-                        fine ? "fine" : "trouble", fine ? "\u25cf" : "\u25b2", escape(word));
+    tags += tag_html(word);
   }
-  if (set.doubtful)
-    tags += "<li class=\"tag trouble\"><span aria-hidden=\"true\">\u25b2</span> doubtful</li>";
+  if (set.doubtful) tags += tag_html("doubtful");
   std::string out =
       "<ul class=\"tags\" aria-label=\"State and conditions of the set\">" + tags + "</ul>\n";
   if (!set.reason.empty()) out += "<p>" + isolated(set.reason) + "</p>\n";

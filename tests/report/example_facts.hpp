@@ -24,7 +24,9 @@ namespace dmremap::report::examples {
 [[nodiscard]] ReportFacts hostile();
 // Markup, quotes, an escape sequence, a change of direction, and what is no UTF-8.
 inline constexpr std::string_view kHostileText =
-    "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\x1b[31m\u202egnp.exe\u2066 \xff\xfe";
+    "<script>alert(1)</script>\"'&<img src=x "
+    "onerror=alert(2)>\x1b[31m\u202egnp.exe\u202c\u2066a\u2069 "
+    "\xff\xfe";
 
 // By the names above; empty facts for any other name.
 [[nodiscard]] std::vector<std::string> names();
