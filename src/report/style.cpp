@@ -174,7 +174,7 @@ constexpr std::string_view kMedia = R"css(
   .map .narrow { display: block; }
   .legend thead th:nth-child(4), .legend td:nth-child(4) { display: none; }
   .events thead th:nth-child(1) { width: 6.8em; }
-  .events thead th:nth-child(2) { width: 7em; }
+  .events thead th:nth-child(2) { width: 7.8em; }
   .facts th { width: 7.5em; }
   .days { font-size: .78rem; }
   .days th, .days td { padding-right: 6px; white-space: normal; }
