@@ -14,7 +14,6 @@ namespace dmremap::report::examples {
 
 namespace {
 
-using format::Extent;
 using format::State;
 
 constexpr std::uint64_t kSectors = 3'907'029'168;  // 2 TB
@@ -344,13 +343,13 @@ namespace {
 
 using Example = std::pair<const char*, std::function<ReportFacts()>>;
 const std::array<Example, 6>& all() {
-  static const std::array<Example, 6> kAll{{{"watched", watched},
-                                            {"failing", failing},
-                                            {"good", good},
-                                            {"unknown", unknown},
-                                            {"large", large},
-                                            {"hostile", hostile}}};
-  return kAll;
+  static const std::array<Example, 6> k_all{{{"watched", watched},
+                                             {"failing", failing},
+                                             {"good", good},
+                                             {"unknown", unknown},
+                                             {"large", large},
+                                             {"hostile", hostile}}};
+  return k_all;
 }
 
 }  // namespace
