@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_table(app, chosen);
   add_map(app, chosen);
   add_files(app, chosen);
+  add_report(app, chosen);
   add_examine(app, chosen);
   add_check(app, chosen);
   add_repair(app, chosen);

@@ -13,6 +13,7 @@
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
+#include "cli/common/verdict_line.hpp"
 #include "io/replace_file.hpp"
 #include "view/cells.hpp"
 #include "view/picture.hpp"
@@ -82,7 +83,8 @@ std::string state_text(const DiskView& disk) {
 
 Result<void> write_picture(const DiskView& disk, view::PictureKind kind, const std::string& path) {
   const view::PictureTitle title{disk.status.name, to_string(disk.status.uuid), state_text(disk),
-                                 format_time(system_clock().wall_ns())};
+                                 format_time(system_clock().wall_ns()),
+                                 verdict_line(disk.status.health)};
   const auto bytes = view::draw_picture(kind, title, disk.map.extents, disk.map.size);
   if (!bytes) return failure_of(bytes);
   return io::write_file(path, *bytes);
@@ -109,8 +111,9 @@ int run(const Arguments& arguments) {
   if (arguments.json) {
     print_json(to_json(*disk));
   } else if (arguments.svg.empty() && arguments.png.empty()) {
-    fmt::print("{}: {}, {}\n\n{}", disk->status.name, state_text(*disk),
-               view::size_text(disk->map.size),
+    const std::string verdict = verdict_line(disk->status.health);
+    fmt::print("{}: {}, {}\n{}{}\n{}", disk->status.name, state_text(*disk),
+               view::size_text(disk->map.size), verdict, verdict.empty() ? "" : "\n",
                view::print_terminal_map(disk->map.extents, disk->map.size, form_of_terminal()));
   }
   return kDone;
@@ -120,7 +123,8 @@ manual::Prose prose() {
   return {.description = R"(
 Draws the disk by the state of its sectors, as wide as the terminal, each character a run of sectors
 and of the worst state in it, so that a single lost sector is seen on a disk of any size. Letters tell
-the states apart, colour only adds to them, on a terminal and unless `NO_COLOR` is set.
+the states apart, colour only adds to them, on a terminal and unless `NO_COLOR` is set. The verdict on
+the disk stands above it, if there is one.
 )",
           .examples = {{"dmremap map backup", "in the terminal"},
                        {"dmremap map backup --png backup.png", "a picture for a report"}},

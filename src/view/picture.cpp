@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "view/cells.hpp"
+#include "view/state_style.hpp"
 #include "view/terminal_map.hpp"
 
 namespace dmremap::view {
@@ -23,12 +24,13 @@ using format::State;
 constexpr double kWidth = 1200;
 constexpr double kMargin = 48;
 constexpr double kAddressWidth = 118;
-constexpr double kStep = 10;  // from cell to cell
-constexpr double kCell = 8.5;
+constexpr double kStep = kCellStep;
+constexpr double kCell = kCellSide;
 constexpr double kGridTop = 148;
+constexpr double kVerdictLine = 22;  // the room for the verdict, if there is one
 constexpr double kLegendLine = 26;
-constexpr std::uint64_t kColumns = 96;
-constexpr std::uint64_t kRows = 48;
+constexpr std::uint64_t kColumns = kPictureColumns;
+constexpr std::uint64_t kRows = kPictureRows;
 constexpr std::uint64_t kRowsAddressed = 4;  // every fourth row says where it begins
 constexpr std::size_t kNamedExtents = 8;
 constexpr double kPngScale = 2;
@@ -37,22 +39,9 @@ constexpr double kGridLeft = kMargin + kAddressWidth;
 constexpr double kGridRight = kGridLeft + kColumns * kStep;
 static_assert(kGridRight + kMargin <= kWidth);
 
-struct Color {
-  double red;
-  double green;
-  double blue;
-};
 constexpr Color kInk{0.13, 0.15, 0.18};
 constexpr Color kFaint{0.42, 0.45, 0.49};
 constexpr Color kWhite{1, 1, 1};
-// The colours in the order of kStatesOfMain: grey, blue, yellow, vermilion, black.
-constexpr std::array<Color, kStatesOfMain.size()> kColors{
-    {{0.87, 0.89, 0.91}, {0.0, 0.45, 0.70}, {0.94, 0.78, 0.0}, {0.84, 0.37, 0.0}, {0, 0, 0}}};
-constexpr std::array<const char*, kStatesOfMain.size()> kMeanings{
-    "read from and written to the disk itself", "on the spare",
-    "read, but far slower than its neighbours, or doubted by a list",
-    "cannot be read; asked again from time to time", "a newer version is unreadable; never asked"};
-
 struct FreeSurface {
   void operator()(cairo_surface_t* surface) const { ::cairo_surface_destroy(surface); }
 };
@@ -97,13 +86,30 @@ class Pen {
     ::cairo_move_to(get(), x, y);
     ::cairo_show_text(get(), text.c_str());
   }
+  // As much of the words as has room up to `right`, with an ellipsis if that is not all.
+  void text_within(double x, double right, double y, std::string words) {
+    const auto fits = [&](const std::string& shown) {
+      cairo_text_extents_t extents;
+      ::cairo_text_extents(get(), shown.c_str(), &extents);
+      return x + extents.x_advance <= right;
+    };
+    if (fits(words)) return text(x, y, words);
+    do {
+      // A character of UTF-8 goes as a whole.
+      while (!words.empty() && (static_cast<unsigned char>(words.back()) & 0xc0U) == 0x80U) {
+        words.pop_back();
+      }
+      if (!words.empty()) words.pop_back();
+    } while (!words.empty() && !fits(words + "\u2026"));
+    text(x, y, words + "\u2026");
+  }
   void text_before(double right, double y, const std::string& words) {
     cairo_text_extents_t extents;
     ::cairo_text_extents(get(), words.c_str(), &extents);
     text(right - extents.x_advance, y, words);
   }
   void cell(double x, double y, double side, State state) {
-    color(kColors[severity_of(state)]);
+    color(style_of(state).fill);
     box(x, y, side, side);
     mark(x, y, side, state);
   }
@@ -112,16 +118,23 @@ class Pen {
 
  private:
   void mark(double x, double y, double side, State state) {
-    const double in = side * 0.24;
+    const double in = side * kMarkInset;
     const double middle = side / 2;
-    color(state == State::suspect ? kInk : kWhite);
-    if (state == State::lost) {
-      line(x + in, y + in, x + side - in, y + side - in, side * 0.16);
-      line(x + side - in, y + in, x + in, y + side - in, side * 0.16);
-    } else if (state == State::gone) {
-      line(x + in, y + middle, x + side - in, y + middle, side * 0.2);
-    } else if (state == State::suspect) {
-      line(x + middle, y + in, x + middle, y + side - in, side * 0.2);
+    const StateStyle& style = style_of(state);
+    color(style.dark_mark ? kInk : kWhite);
+    switch (style.mark) {
+      case CellMark::none:
+        break;
+      case CellMark::cross:
+        line(x + in, y + in, x + side - in, y + side - in, side * kCrossWidth);
+        line(x + side - in, y + in, x + in, y + side - in, side * kCrossWidth);
+        break;
+      case CellMark::dash:
+        line(x + in, y + middle, x + side - in, y + middle, side * kBarWidth);
+        break;
+      case CellMark::bar:
+        line(x + middle, y + in, x + middle, y + side - in, side * kBarWidth);
+        break;
     }
   }
 
@@ -137,14 +150,17 @@ struct Drawing {
   [[nodiscard]] std::uint64_t rows() const {
     return (cells.states.size() + kColumns - 1) / kColumns;
   }
+  [[nodiscard]] double grid_top() const {
+    return kGridTop + (title.verdict.empty() ? 0 : kVerdictLine);
+  }
   [[nodiscard]] double legend_top() const {
-    return kGridTop + static_cast<double>(rows()) * kStep + 34;
+    return grid_top() + static_cast<double>(rows()) * kStep + 34;
   }
   [[nodiscard]] std::vector<format::Extent> worst() const;
   [[nodiscard]] double height() const {
     const auto named = static_cast<double>(std::min(worst().size(), kNamedExtents + 1));
     const double list = named > 0 ? 22 + 20 * named : 0;
-    return legend_top() + 34 + kLegendLine * static_cast<double>(kColors.size()) + list + 30;
+    return legend_top() + 34 + kLegendLine * static_cast<double>(kStateStyles.size()) + list + 30;
   }
   void draw(Pen& pen) const;
 
@@ -170,17 +186,22 @@ void Drawing::draw_title(Pen& pen) const {
   pen.font(15);
   pen.text_before(kGridRight, 52, size_text(size));
   pen.text_before(kGridRight, 72, fmt::format("{} sectors", size.value));
-  pen.text(kMargin, 92, title.state);
+  pen.text_within(kMargin, kGridRight, 92, title.state);
+  double y = 114;
+  if (!title.verdict.empty()) {
+    pen.text_within(kMargin, kGridRight, y, title.verdict);
+    y += kVerdictLine;
+  }
   pen.color(kFaint);
   pen.font(13);
-  pen.text(kMargin, 114, fmt::format("set {}", title.uuid));
-  pen.text_before(kGridRight, 114, title.time);
+  pen.text(kMargin, y, fmt::format("set {}", title.uuid));
+  pen.text_before(kGridRight, y, title.time);
 }
 
 void Drawing::draw_grid(Pen& pen) const {
   for (std::size_t i = 0; i < cells.states.size(); ++i) {
     const std::uint64_t row = i / kColumns;
-    const double y = kGridTop + static_cast<double>(row) * kStep;
+    const double y = grid_top() + static_cast<double>(row) * kStep;
     if (i % (kColumns * kRowsAddressed) == 0) {
       pen.color(kFaint);
       pen.font(10.5);
@@ -210,7 +231,7 @@ void Drawing::draw_legend(Pen& pen) const {
     pen.text_before(kGridLeft + 400, y, size_text({counts[i]}));
     pen.color(kFaint);
     pen.font(13);
-    pen.text(kGridLeft + 430, y, kMeanings[i]);
+    pen.text(kGridLeft + 430, y, kStateStyles[i].meaning);
   }
   draw_worst(pen, y + 10);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The disk as a picture for a report: one drawing, as SVG or PNG.
-//
-// Colours are those of Okabe and Ito, which people with any colour vision can tell apart; bad
-// states have a mark of their own besides, for print without colour.
+// The disk as a picture for a report: one drawing, as SVG or PNG, in the styles
+// of state_style.hpp.
 #pragma once
 
 #include <span>
@@ -22,6 +20,7 @@ struct PictureTitle {
   std::string uuid;
   std::string state;
   std::string time;
+  std::string verdict{};  // on the disk, in one line; empty: there is none
 };
 
 // The bytes of a file. Errors: no_memory, internal: the drawing library's.

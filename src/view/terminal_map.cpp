@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "view/cells.hpp"
+#include "view/state_style.hpp"
 
 namespace dmremap::view {
 
@@ -14,21 +15,8 @@ namespace {
 
 using format::State;
 
-// The styles in the order of kStatesOfMain. The colors are those of the terminal, so that they suit
-// its background. Bold marks lost sectors for people who cannot tell red.
-struct StateStyle {
-  const char* cell;
-  const char* color;
-};
-constexpr std::array<StateStyle, kStatesOfMain.size()> kStyles{
-    {{"\u00b7", "2"}, {"\u25aa", "36"}, {"?", "33"}, {"X", "1;31"}, {"#", "1;35"}}};
-
-const StateStyle& style_of(State state) {
-  return kStyles[severity_of(state)];
-}
-
 std::string painted(State state, const std::string& text, bool color) {
-  return color ? fmt::format("\x1b[{}m{}\x1b[0m", style_of(state).color, text) : text;
+  return color ? fmt::format("\x1b[{}m{}\x1b[0m", style_of(state).escape, text) : text;
 }
 
 // Escapes are written once for a run of one state; else a line would consist mostly of them.
@@ -37,7 +25,7 @@ std::string line_of(std::span<const State> cells, bool color) {
   for (std::size_t at = 0; at < cells.size();) {
     std::string run;
     const State state = cells[at];
-    for (; at < cells.size() && cells[at] == state; ++at) run += style_of(state).cell;
+    for (; at < cells.size() && cells[at] == state; ++at) run += style_of(state).character;
     out += painted(state, run, color);
   }
   return out;
@@ -75,8 +63,8 @@ std::string print_terminal_map(std::span<const format::Extent> extents, SectorCo
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const State state = kStatesOfMain[i];
     out += fmt::format("  {} {:<9} {:>{}} sectors  {}\n",
-                       painted(state, style_of(state).cell, form.color), name_of(state), counts[i],
-                       address, size_text({counts[i]}));
+                       painted(state, style_of(state).character, form.color), name_of(state),
+                       counts[i], address, size_text({counts[i]}));
   }
   return out;
 }

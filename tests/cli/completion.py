@@ -45,7 +45,7 @@ def completion(t):
     verbs = [verb["name"] for verb in described["verbs"]]
 
     equal(complete(t, ""), sorted(verbs), "verbs")
-    equal(complete(t, "re"), ["release", "remap", "repair", "resolve"], "verbs with re")
+    equal(complete(t, "re"), ["release", "remap", "repair", "report", "resolve"], "verbs with re")
     equal(complete(t, "bad", ""), ["export", "import"], "verbs below bad")
     for verb in described["verbs"]:
         options = sorted(name for option in verb["options"] for name in option["names"])
@@ -56,8 +56,8 @@ def completion(t):
     equal(complete(t, "bad", "import", "--format", "d"), ["ddrescue"], "formats")
     equal(complete(t, "bad", "import", "--format", ""), ["badblocks", "ddrescue", "kernel", "md"], "read")
     equal(complete(t, "bad", "export", "--format", ""), ["badblocks", "ddrescue"], "written")
-    for verb in ("stop", "status", "events", "start", "explain", "map", "files", "table", "backfill",
-                 "copy", "assemble"):
+    for verb in ("stop", "status", "events", "start", "explain", "map", "report", "files", "table",
+                 "backfill", "copy", "assemble"):
         equal(complete(t, verb, "b"), ["backup"], f"sets after {verb}")
     equal(complete(t, "status", "--json", ""), ["backup"], "sets after an option")
     equal(complete(t, "stop", "backup", ""), [], "nothing after the only argument")
@@ -71,7 +71,7 @@ def completion(t):
     equal(complete(t, "create", "--destroy", ""), [], "a UUID")
     equal(complete(t, "create", "--destroy", "x", "new", "m"), ["main.img"], "after its value")
     for words in (["start", "--mount"], ["start", "--socket"], ["map", "--svg"], ["map", "--png"],
-                  ["copy", "backup", "--mapfile"], ["backfill", "backup", "--mapfile"]):
+                  ["report", "--html"], ["copy", "backup", "--mapfile"], ["backfill", "backup", "--mapfile"]):
         equal(complete(t, *words, "im"), ["images"], f"a path after {words}")
     for words in (["backfill", "backup"], ["copy", "backup"], ["discover"]):
         equal(complete(t, *words, "m"), ["main.img"], f"a file after {words}")

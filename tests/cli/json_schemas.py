@@ -98,6 +98,7 @@ def _follow(t, checked, name):
 def _stopped(checked, name, main, spare):
     checked.run("status", name, expect=4)
     checked.run("events", name)
+    checked.run("report", name, "--html", "/dev/null")
     checked.run("start", name, "--export", "fuse", "--read-only")
     equal(checked.run("status", name, expect=4).json()["state"], "read-only", "state")
     checked.run("remap", name, "2048", expect=1)
@@ -166,6 +167,8 @@ def _looked_at(t, checked):
     checked.run("explain", dm.name, "32768", expect=2)
     checked.run("map", dm.name, "--png", t.dir, expect=2)
     checked.run("map", dm.name, "--svg", t.path("map.svg"))
+    checked.run("report", dm.name, "--html", t.path("page.html"))
+    checked.run("report", dm.name, "--html", t.dir, expect=2)
     checked.run("table", dm.spare, disk.path)
     dm.stop()
     _tell(checked, dm, *states)
@@ -271,6 +274,7 @@ def _nbd(t, checked):
     equal([one["kind"] for one in started["exports"]], ["nbd"], "exports")
     for verb in ("status", "events", "map"):
         checked.run(verb, dm.name)
+    checked.run("report", dm.name, "--html", t.path("page.html"))
     checked.run("list", expect=(0, 4))  # a set whose disk is away still runs
     checked.run("copy", dm.name, t.path("by-nbd.img"), expect=1)
     checked.run("stop", dm.name)

@@ -5,10 +5,9 @@
 import os
 import pty
 import re
-import struct
 import xml.etree.ElementTree as ET
-import zlib
 
+import images
 import product
 import support
 import untouched
@@ -64,47 +63,10 @@ def _terminal(dm, **env):
 
 
 def _pixels(path):
-    """Width, height and the colours in use of a PNG with 8 bits of RGB."""
+    """Width, height and the colours in use of a PNG."""
     with open(path, "rb") as file:
-        data = file.read()
-    equal(data[:8], b"\x89PNG\r\n\x1a\n", "a PNG")
-    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
-    equal((depth, kind), (8, 2), "8 bits, RGB")
-    at, packed = 8, b""
-    while at < len(data):
-        length, = struct.unpack(">I", data[at:at + 4])
-        if data[at + 4:at + 8] == b"IDAT":
-            packed += data[at + 8:at + 8 + length]
-        at += 12 + length
-    return width, height, _colors(zlib.decompress(packed), width, height)
-
-
-def _predicted(method, left, up, corner):
-    if method == 4:
-        guess = left + up - corner
-        return min((left, up, corner), key=lambda value: abs(guess - value))
-    return (0, left, up, (left + up) // 2)[method]
-
-
-def _colors(raw, width, height):
-    """How many pixels of every fourth line have each colour: filters undone (PNG, section 9)."""
-    step, stride = 3, 3 * width
-    counts, before = {}, bytearray(stride)
-    for row in range(height):
-        at = row * (stride + 1)
-        method, line = raw[at], bytearray(raw[at + 1:at + 1 + stride])
-        if method == 2 and not any(line):
-            line = bytearray(before)
-        elif method != 0:
-            for i in range(stride):
-                left, corner = (line[i - step], before[i - step]) if i >= step else (0, 0)
-                line[i] = line[i] + _predicted(method, left, before[i], corner) & 0xFF
-        before = line
-        if row % 4 == 0:
-            for i in range(0, stride, step):
-                color = bytes(line[i:i + step])
-                counts[color] = counts.get(color, 0) + 1
-    return counts
+        image = images.Png(file.read())
+    return image.width, image.height, image.colors()
 
 
 def _count(colors, *wanted):

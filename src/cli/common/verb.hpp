@@ -25,6 +25,7 @@ void add_explain(manual::Verb app, VerbAction& chosen);
 void add_table(manual::Verb app, VerbAction& chosen);
 void add_map(manual::Verb app, VerbAction& chosen);
 void add_files(manual::Verb app, VerbAction& chosen);
+void add_report(manual::Verb app, VerbAction& chosen);
 void add_examine(manual::Verb app, VerbAction& chosen);
 void add_check(manual::Verb app, VerbAction& chosen);
 void add_repair(manual::Verb app, VerbAction& chosen);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "report/html.hpp"
+#include "report/sections.hpp"
+#include "view/page_picture.hpp"
+#include "view/state_style.hpp"
+#include "view/terminal_map.hpp"
+
+namespace dmremap::report {
+
+namespace {
+
+using format::Extent;
+using format::State;
+
+// The bad extents that are named; a page with all of ten thousand would be no page to read.
+constexpr std::size_t kNamedExtents = 20;
+constexpr std::uint64_t kNarrowColumns = view::kPictureColumns / 2;
+
+std::string legend_html(const view::StateCounts& counts) {
+  Table table("Sectors by state", {{"State"}, {"Sectors", true}, {"Size", true}, {"Meaning"}},
+              "legend");
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const State state = view::kStatesOfMain[i];
+    table.add_row({view::print_page_swatch(state) + std::string(name_of(state)),
+                   std::to_string(counts[i]), view::size_text({counts[i]}),
+                   view::kStateStyles[i].meaning});
+  }
+  return table.html();
+}
+
+std::string worst_html(const control::DiskMap& map) {
+  Table table("The first extents that cannot be read",
+              {{"From sector"}, {"Sectors", true}, {"State"}});
+  std::size_t bad = 0;
+  for (const Extent& extent : map.extents) {
+    if (extent.state() != State::lost && extent.state() != State::gone) continue;
+    if (++bad > kNamedExtents) continue;
+    table.add_row({std::to_string(extent.main().first.value),
+                   std::to_string(extent.main().count.value),
+                   view::print_page_swatch(extent.state()) + std::string(name_of(extent.state()))});
+  }
+  if (bad == 0) return {};
+  std::string out = table.html();
+  if (bad > kNamedExtents) {
+    out += fmt::format("<p>And {} more: <code>dmremap map --json</code> lists all.</p>\n",
+                       bad - kNamedExtents);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string map_html(const ReportFacts& facts) {
+  if (facts.map.size.value == 0) return {};
+  const view::Cells cells = view::make_picture_cells(facts.map.extents, facts.map.size);
+  const view::StateCounts counts = view::count_states(facts.map.extents, facts.map.size);
+  std::string out = fmt::format(
+      "<p>One square is {} ({}) and shows the worst of its sectors; numbers at the left are "
+      "sectors. The disk begins at the top left.</p>\n",
+      view::size_text(cells.per_cell), counted(cells.per_cell.value, "sector"));
+  out += "<div class=\"map\">\n" + view::print_page_picture(cells, view::kPictureColumns, "wide") +
+         "\n" + view::print_page_picture(cells, kNarrowColumns, "narrow") + "\n</div>\n";
+  out += "<div class=\"pair\">" + legend_html(counts) + worst_html(facts.map) + "</div>\n";
+  return section("map", "The disk", out);
+}
+
+}  // namespace dmremap::report
