@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "os/program_run.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace dmremap::os {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kLong{20'000};
+
+Result<void> run_shell(const std::string& text, const std::string& input = {},
+                       milliseconds deadline = kLong) {
+  return run_program({{"sh", "-c", text}, input, deadline});
+}
+
+TEST(ProgramRun, AProgramReadsItsInputToTheEnd) {
+  EXPECT_TRUE(run_shell("test \"$(cat)\" = 'two words'", "two words"));
+  const std::string large(std::size_t{1} << 20, 'x');
+  EXPECT_TRUE(run_shell("test $(wc -c) -eq 1048576", large));
+  EXPECT_TRUE(run_shell("exit 0", large)) << "one that reads nothing is no error";
+}
+
+TEST(ProgramRun, AnErrorQuotesTheFirstLine) {
+  const auto done = run_shell("echo it is so >&2; echo more >&2; exit 7");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().what, "ended with status 7: it is so");
+  EXPECT_EQ(run_shell("kill -9 $$").error().what, "was killed by signal 9");
+}
+
+TEST(ProgramRun, OneThatSaysTooMuchIsReadToItsEnd) {
+  const auto done = run_shell("head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::io);
+  EXPECT_LT(done.error().what.size(), 300U);
+}
+
+TEST(ProgramRun, OneThatHangsIsKilledWithItsChildren) {
+  const std::string mark = testing::TempDir() + "/hanging-child";
+  std::filesystem::remove(mark);
+  const auto begun = steady_clock::now();
+  const auto done =
+      run_shell("trap '' TERM; (sleep 3; touch " + mark + ") & sleep 60", {}, milliseconds(200));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::timeout);
+  EXPECT_EQ(done.error().what, "was not done after 0.2 s, and was killed");
+  EXPECT_LT(steady_clock::now() - begun, std::chrono::seconds(30));
+  ::usleep(3'500'000);
+  EXPECT_FALSE(std::filesystem::exists(mark)) << "its child is dead, too";
+}
+
+TEST(ProgramRun, WhatAProgramLeavesInTheBackgroundIsNotWaitedFor) {
+  const auto begun = steady_clock::now();
+  EXPECT_TRUE(run_shell("sleep 15 & exit 0"));
+  EXPECT_LT(steady_clock::now() - begun, std::chrono::seconds(10));
+}
+
+TEST(ProgramRun, WhatIsNoProgramIsAnError) {
+  EXPECT_EQ(run_program({{"/no/such/program"}, {}, kLong}).error().code, ErrorCode::no_such_device);
+  EXPECT_EQ(check_program("/no/such/program").error().code, ErrorCode::no_such_device);
+  EXPECT_EQ(check_program("dmremap-no-such-program").error().code, ErrorCode::no_such_device);
+  const std::string text = testing::TempDir() + "/no-program";
+  std::ofstream(text) << "#!/bin/sh\n";
+  EXPECT_EQ(check_program(text).error().code, ErrorCode::permission);
+  EXPECT_EQ(run_program({{text}, {}, kLong}).error().code, ErrorCode::permission);
+  EXPECT_EQ(check_program("/tmp").error().code, ErrorCode::permission);
+  EXPECT_TRUE(check_program("sh"));
+  EXPECT_TRUE(check_program("/bin/sh"));
+}
+
+}  // namespace
+}  // namespace dmremap::os
