@@ -19,6 +19,11 @@ using control::SetReport;
 
 constexpr std::string_view kDegraded = "degraded";
 
+// `healthy` is the list of a set without a condition; the others are told as events of their own,
+// or further down.
+constexpr std::array<std::string_view, 4> kNotToldAsConditions{"healthy", "stopped", "died",
+                                                               kDegraded};
+
 // The words of a verdict that can be compared, the best first.
 constexpr std::array<std::string_view, 4> kVerdicts{"good", "watch", "replace-soon", "replace-now"};
 constexpr int kReplaceSoon = 2;
@@ -29,12 +34,16 @@ const SetReport& without_trouble() {
   return report;
 }
 
+bool holds(const auto& words, std::string_view word) {
+  return std::ranges::find(words, word) != std::ranges::end(words);
+}
+
 // The conditions of a report that are told one by one. `stopped` and `died` are told as such. A set
 // is called degraded for any other condition: then only the other one is told.
 std::vector<std::string> told_conditions(const SetReport& report) {
   std::vector<std::string> out;
   for (const std::string& word : report.conditions) {
-    if (word != "stopped" && word != "died" && word != kDegraded) out.push_back(word);
+    if (!holds(kNotToldAsConditions, word)) out.push_back(word);
   }
   if (report.doubtful) out.emplace_back("doubtful");
   const bool damaged = report.copies.good < report.copies.total;
@@ -42,10 +51,6 @@ std::vector<std::string> told_conditions(const SetReport& report) {
     out.emplace_back(kDegraded);
   }
   return out;
-}
-
-bool holds(const std::vector<std::string>& words, std::string_view word) {
-  return std::ranges::find(words, word) != words.end();
 }
 
 // The condition that an event tells of, and whether it came or went; nothing for other events.

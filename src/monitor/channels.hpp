@@ -36,7 +36,7 @@ struct MailSettings {
 // Calls each executable of the directory like that, in the order of their names. Names with other
 // characters than letters, digits, `_` and `-` are left out, as run-parts(8) does: those are what
 // package managers and editors leave behind. A program is not called if another user could have
-// changed it; that is an error with each message. If there is no such directory, nothing is called.
+// changed it; that is an error once. If there is no such directory, nothing is called.
 [[nodiscard]] std::unique_ptr<Channel> hooks_channel(const std::string& directory,
                                                      std::chrono::milliseconds deadline);
 

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include <fcntl.h>
@@ -85,8 +86,8 @@ class HooksChannel final : public Channel {
     return directory ? Result<void>() : failure_of(directory);
   }
 
-  static std::vector<std::string> programs_in(const os::TrustedDirectory& directory,
-                                              std::vector<Error>& errors) {
+  std::vector<std::string> programs_in(const os::TrustedDirectory& directory,
+                                       std::vector<Error>& errors) {
     std::vector<std::string> out;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(directory.path(), error)) {
@@ -100,7 +101,7 @@ class HooksChannel final : public Channel {
         continue;
       }
       if (auto trusted = is_trusted(program, status); !trusted) {
-        errors.push_back(trusted.error());
+        if (refused_.insert(program).second) errors.push_back(trusted.error());
         continue;
       }
       out.push_back(entry.path());
@@ -111,6 +112,7 @@ class HooksChannel final : public Channel {
 
   const std::string path_;
   const std::chrono::milliseconds deadline_;
+  std::set<std::string> refused_;  // programs of which this was said
 };
 
 }  // namespace

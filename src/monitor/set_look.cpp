@@ -11,8 +11,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// A start may wait for a failing disk.
-constexpr std::chrono::seconds kChangingTime{10};
 constexpr std::chrono::milliseconds kAgainAfter{200};
 
 // The process may end while it is looked at, so the pid file has the last word.
@@ -23,12 +21,13 @@ Presence presence_of(const control::RuntimeDir& runtime, const std::string& name
 }
 
 SetLook look_until_settled(const control::RuntimeDir& runtime, const std::string& name,
-                           const DeathInWords& death) {
-  const auto deadline = steady_clock::now() + kChangingTime;
-  SetLook look = look_at(runtime, name, death);
+                           const DeathInWords& death, std::chrono::milliseconds time,
+                           std::chrono::milliseconds settle) {
+  const auto deadline = steady_clock::now() + settle;
+  SetLook look = look_at(runtime, name, death, time);
   while (look.presence == Presence::changing && steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kAgainAfter);
-    look = look_at(runtime, name, death);
+    look = look_at(runtime, name, death, time);
   }
   if (look.presence == Presence::changing) look.presence = Presence::silent;
   return look;
@@ -52,7 +51,7 @@ bool SetLook::needs_attention() const {
 }
 
 SetLook look_at(const control::RuntimeDir& runtime, const std::string& name,
-                const DeathInWords& death) {
+                const DeathInWords& death, std::chrono::milliseconds time) {
   SetLook out;
   out.name = name;
   out.presence = presence_of(runtime, name);
@@ -60,7 +59,7 @@ SetLook look_at(const control::RuntimeDir& runtime, const std::string& name,
   if (out.presence != Presence::changing) return out;
   auto client = control::Client::connect(runtime.socket(name));
   Result<control::StatusReply> answer =
-      client ? client->call(control::StatusRequest{}, kLookTime) : failure_of(client);
+      client ? client->call(control::StatusRequest{}, time) : failure_of(client);
   if (answer) {
     out.presence = Presence::serving;
     out.report = std::move(answer->status);
@@ -77,14 +76,16 @@ SetLook look_at(const control::RuntimeDir& runtime, const std::string& name,
   return out;
 }
 
-std::vector<SetLook> look_at_all(const control::RuntimeDir& runtime, const DeathInWords& death) {
+std::vector<SetLook> look_at_all(const control::RuntimeDir& runtime, const DeathInWords& death,
+                                 std::chrono::milliseconds time, std::chrono::milliseconds settle) {
   const std::vector<std::string> names = runtime.names();
   std::vector<SetLook> looks(names.size());
   {
     // A thread each: one that does not answer must not make the others wait.
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      threads.emplace_back([&, i] { looks[i] = look_until_settled(runtime, names[i], death); });
+      threads.emplace_back(
+          [&, i] { looks[i] = look_until_settled(runtime, names[i], death, time, settle); });
     }
   }
   // What was stopped meanwhile is no set that runs.

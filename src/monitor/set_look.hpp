@@ -41,13 +41,17 @@ using DeathInWords = std::function<std::string(const std::string& name)>;
 // The time that a set has to answer. It needs no I/O for that.
 inline constexpr std::chrono::seconds kLookTime{10};
 
-// Looks at one set, without events. Takes no longer than about kLookTime, whatever the set does.
+// Looks at one set, without events. Takes about `time` at most, whatever the set does; 5 s more if
+// its process accepts nobody.
 [[nodiscard]] SetLook look_at(const control::RuntimeDir& runtime, const std::string& name,
-                              const DeathInWords& death);
+                              const DeathInWords& death,
+                              std::chrono::milliseconds time = kLookTime);
 
 // Looks at all sets that run or died, by name, all at once. One that is being started or stopped
-// gets a while to be done with it.
+// has `settle` to be done with it, and is silent then.
 [[nodiscard]] std::vector<SetLook> look_at_all(const control::RuntimeDir& runtime,
-                                               const DeathInWords& death);
+                                               const DeathInWords& death,
+                                               std::chrono::milliseconds time,
+                                               std::chrono::milliseconds settle);
 
 }  // namespace dmremap::monitor

@@ -43,7 +43,7 @@ struct SetsWatch::Shared {
   SetsObserver* observer;  // not to be called once `ended`
 };
 
-// Follows one set until it is stopped.
+// Follows one set, also when it is stopped: it may be started again, and its events go on then.
 class SetsWatch::Follower {
  public:
   Follower(std::shared_ptr<Shared> shared, std::string name)
@@ -58,7 +58,7 @@ class SetsWatch::Follower {
       look.events = std::exchange(events_, {});
       const Presence presence = look.presence;
       tell([&](SetsObserver& observer) { observer.on_look(look); });
-      if (presence == Presence::stopped) return;
+      if (presence == Presence::stopped) pid_ = 0;
       wait_for_next(presence);
     }
   }
@@ -94,8 +94,7 @@ class SetsWatch::Follower {
     while (!shared_->ended && steady_clock::now() < until) {
       if (presence != Presence::serving) {
         std::this_thread::sleep_for(kStep);
-        const bool runs = control::holder_of(shared_->runtime.pid_file(name_)).has_value();
-        if (runs && presence != Presence::silent) return;
+        if (is_worth_a_look(presence)) return;
         continue;
       }
       auto batch = stream_.next(kStep);
@@ -107,6 +106,13 @@ class SetsWatch::Follower {
       take(std::move(*batch));
       if (!events_.empty()) return take_what_comes_with_it();
     }
+  }
+
+  // What can be seen without asking the process.
+  [[nodiscard]] bool is_worth_a_look(Presence presence) const {
+    if (presence == Presence::changing) return true;
+    const bool runs = control::holder_of(shared_->runtime.pid_file(name_)).has_value();
+    return runs != (presence == Presence::silent);
   }
 
   void take(EventBatch batch) {

@@ -23,9 +23,8 @@ class SetsObserver {
   virtual ~SetsObserver() = default;
   // Events of a set in their order.
   virtual void on_events(const std::string& name, const EventBatch& batch) = 0;
-  // At least every few seconds, and soon after each event. `look.events` are those since the last
-  // look that are no history. After a look that says `stopped` none follows until the set is
-  // started again.
+  // At least every few seconds, and soon after each event; also of a set that was stopped.
+  // `look.events` are those since the last look that are no history.
   virtual void on_look(const SetLook& look) = 0;
 };
 
