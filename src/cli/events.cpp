@@ -111,7 +111,7 @@ dies or does not answer is named on stderr, and followed again once it is back.
           .json =
               "name, events[]{seq, time, severity, kind, sector, count, text}; with --follow each "
               "event is a line of its own, without NAME with the name of its set",
-          .see_also = {"status"}};
+          .see_also = {"status", "monitor"}};
 }
 
 }  // namespace

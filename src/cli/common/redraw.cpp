@@ -23,7 +23,7 @@ constexpr const char* kClear = "\x1b[H\x1b[2J";
 int redraw(const std::string& verb, const std::function<int()>& draw) {
   if (::isatty(STDOUT_FILENO) != 1) {
     return report(Error{ErrorCode::usage, "--watch draws on a terminal, and stdout is none", verb,
-                        "use `dmremap events --follow`"},
+                        "use `dmremap monitor` or `dmremap events --follow`"},
                   false);
   }
   for (bool first = true; std::ferror(stdout) == 0; first = false) {
