@@ -254,7 +254,7 @@ attention. With --test it sends a test message for each set, by all ways.
                 {4,
                  "--oneshot: a set needs attention: it has a condition, its process died, or "
                  "it does not answer"}},
-      .see_also = {"status", "events", "list", "sendmail(8)"},
+      .see_also = {"status", "events", "list", "metrics", "sendmail(8)"},
       .sections = {{"EVENTS", event_section()},
                    {"PROGRAMS", kHookSection},
                    {"MAIL", kMailSection},

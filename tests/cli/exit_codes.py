@@ -33,6 +33,7 @@ ROWS = {
     "events": {0: "{running}", 1: "none", 2: "", 3: "{twice}"},
     "monitor": {0: "--test --hooks {dir}/none", 1: "--oneshot --program {dir}/none", 2: "extra",
                 4: "--oneshot --hooks {dir}/none"},
+    "metrics": {0: "", 1: "--textfile {dir}/none/file", 2: "extra"},
     "explain": {0: "{running} 64", 1: "none 64", 2: "{running} 99999999", 3: "{twice} 64"},
     "table": {0: "{spare} {main}", 1: "{main}", 2: "one two", 3: "{doubtful} {main}"},
     "map": {0: "{running}", 1: "none", 2: "", 3: "{twice}"},
@@ -59,7 +60,7 @@ ROWS = {
 }
 
 # What they print is not for people, or not the answer to a question.
-WITHOUT_JSON = {"monitor"}
+WITHOUT_JSON = {"monitor", "metrics"}
 
 # Beyond the first that the table gives: errors of other classes and places.
 MORE_ERRORS = [

@@ -8,7 +8,7 @@ import re
 import support
 from support import check, equal
 
-VERBS = {"create", "start", "stop", "list", "status", "events", "monitor", "explain", "table",
+VERBS = {"create", "start", "stop", "list", "status", "events", "monitor", "metrics", "explain", "table",
          "map", "files", "examine", "check", "repair", "resolve", "remap", "unremap", "scrub", "bad",
          "backfill", "copy", "release", "discover", "assemble"}
 BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
