@@ -10,12 +10,12 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/file_descriptor.hpp"
+#include "metrics/microhttpd.hpp"
 
 namespace dmremap::metrics {
 
@@ -116,18 +116,25 @@ class FreshText {
   std::string text_;
 };
 
-MHD_Result answer(MHD_Connection* connection, unsigned status, std::string text, const char* type) {
-  MHD_Response* const response =
-      ::MHD_create_response_from_buffer(text.size(), text.data(), MHD_RESPMEM_MUST_COPY);
-  if (response == nullptr) return MHD_NO;
-  ::MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-  if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
-    ::MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+// What a request needs.
+struct Service {
+  Microhttpd library;
+  FreshText text;
+
+  MHD_Result answer(MHD_Connection* connection, unsigned status, std::string body,
+                    const char* type) const {
+    MHD_Response* const response =
+        library.create_response_from_buffer(body.size(), body.data(), MHD_RESPMEM_MUST_COPY);
+    if (response == nullptr) return MHD_NO;
+    library.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+      library.add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    }
+    const MHD_Result queued = library.queue_response(connection, status, response);
+    library.destroy_response(response);
+    return queued;
   }
-  const MHD_Result queued = ::MHD_queue_response(connection, status, response);
-  ::MHD_destroy_response(response);
-  return queued;
-}
+};
 
 // No exception may pass through libmicrohttpd, which is C.
 MHD_Result on_request(void* closure, MHD_Connection* connection, const char* path,
@@ -135,16 +142,17 @@ MHD_Result on_request(void* closure, MHD_Connection* connection, const char* pat
                       std::size_t* upload_bytes, void** /*of_request*/) {
   constexpr const char* kPlain = "text/plain; charset=utf-8";
   try {
+    auto& service = *static_cast<Service*>(closure);
     *upload_bytes = 0;
     const std::string_view verb = method;
     if (verb != MHD_HTTP_METHOD_GET && verb != MHD_HTTP_METHOD_HEAD) {
-      return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET\n", kPlain);
+      return service.answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET\n", kPlain);
     }
     if (std::string_view(path) != kPath) {
-      return answer(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n", kPlain);
+      return service.answer(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n", kPlain);
     }
-    return answer(connection, MHD_HTTP_OK, static_cast<FreshText*>(closure)->get(),
-                  "text/plain; version=0.0.4; charset=utf-8");
+    return service.answer(connection, MHD_HTTP_OK, service.text.get(),
+                          "text/plain; version=0.0.4; charset=utf-8");
   } catch (...) {
     return MHD_NO;
   }
@@ -153,14 +161,15 @@ MHD_Result on_request(void* closure, MHD_Connection* connection, const char* pat
 }  // namespace
 
 struct HttpServer::State {
-  explicit State(std::function<std::string()> make_text) : text(std::move(make_text)) {}
+  State(const Microhttpd& library, std::function<std::string()> make_text)
+      : service{library, FreshText(std::move(make_text))} {}
   ~State() {
-    if (daemon != nullptr) ::MHD_stop_daemon(daemon);  // closes the socket, too
+    if (daemon != nullptr) service.library.stop_daemon(daemon);  // closes the socket, too
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  FreshText text;
+  Service service;
   MHD_Daemon* daemon = nullptr;
   std::string url;
 };
@@ -169,13 +178,15 @@ Result<HttpServer> HttpServer::start(const std::string& address,
                                      std::function<std::string()> make_text) {
   auto socket = listen_at(address);
   if (!socket) return failure_of(socket);
-  auto state = std::make_unique<State>(std::move(make_text));
+  const auto library = Microhttpd::load();
+  if (!library) return failure_of(library);
+  auto state = std::make_unique<State>(*library, std::move(make_text));
   state->url = url_of(socket->get());
-  state->daemon = ::MHD_start_daemon(
+  state->daemon = library->start_daemon(
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, nullptr, nullptr, &on_request,
-      &state->text, MHD_OPTION_LISTEN_SOCKET, socket->get(), MHD_OPTION_THREAD_POOL_SIZE, kThreads,
-      MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes, MHD_OPTION_END);
+      &state->service, MHD_OPTION_LISTEN_SOCKET, socket->get(), MHD_OPTION_THREAD_POOL_SIZE,
+      kThreads, MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_CONNECTION_TIMEOUT,
+      kIdleSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes, MHD_OPTION_END);
   if (state->daemon == nullptr) return fail(ErrorCode::io, "the server did not start", address);
   (void)socket->release();
   return HttpServer(std::move(state));

@@ -16,7 +16,8 @@ class HttpServer {
   // of the loopback address; port 0 is any that is free. `make_text` is called for each request, by
   // one thread at a time; requests that come while it works get the text that it makes.
   //
-  // Errors: usage (no such address); those of bind(2), such as a port that is in use.
+  // Errors: usage (no such address); those of bind(2), such as a port that is in use; not_supported
+  // (the library is not installed).
   static Result<HttpServer> start(const std::string& address,
                                   std::function<std::string()> make_text);
   // Ends all connections.
