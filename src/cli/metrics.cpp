@@ -85,11 +85,11 @@ The sets that run here or died, as text for Prometheus: states and conditions, s
 spare, errors, requests, the scan and the verdict. Each metric has a line of HELP.
 
 It goes to stdout; with --listen it is handed out by HTTP at `/metrics` until the process is told to
-end, to who asks at that address: without one, only on this machine. With --textfile it replaces a file
-in one step, as the textfile collector of node_exporter wants it.
+end, to who asks at that address: without one, only on this machine. With --textfile it replaces a
+file in one step, as the textfile collector of node_exporter wants it.
 
-A set that does not answer has `dmremap_set_up` 0 and is no error. `dm-remap-metrics.timer` writes the
-file for node_exporter every minute. Alert rules and a Grafana dashboard are in
+A set that does not answer has `dmremap_set_up` 0 and is no error. `dm-remap-metrics.timer` writes
+the file for node_exporter every minute. Alert rules and a Grafana dashboard are in
 `/usr/share/dm-remap`.
 )",
       .examples = {{"dmremap metrics", "look at them"},

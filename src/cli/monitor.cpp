@@ -188,16 +188,16 @@ int run(const Arguments& arguments) {
 // The tables of the manual, from those by which events are told.
 std::string event_section() {
   std::string out = R"(
-A program is called with the name of the event, the name of the set, and, unless there is nothing more to
-say, a line of detail. Events marked with `+` are mailed.
+A program is called with the name of the event, the name of the set, and, unless there is nothing
+more to say, a line of detail. Events marked with `+` are mailed.
 )";
   for (const monitor::EventType& type : monitor::event_types()) {
     out += fmt::format("\n`{}`{}\n  {}: {}\n", type.name, type.mailed ? " +" : "",
                        monitor::name_of(type.level), type.meaning);
   }
   out += R"(
-The others are conditions (`dmremap status` says what they mean). All are mailed, when they come and when
-they go: then `Over` is put behind the name, and the level is info.
+The others are conditions (`dmremap status` says what they mean). All are mailed, when they come and
+when they go: then `Over` is put behind the name, and the level is info.
 )";
   for (const monitor::ConditionType& type : monitor::condition_types()) {
     out += fmt::format("\n`{}`\n  {}: the condition {}\n", type.name, monitor::name_of(type.level),
@@ -207,10 +207,10 @@ they go: then `Over` is put behind the name, and the level is info.
 }
 
 constexpr const char* kHookSection = R"(
-Each executable in `/etc/dm-remap/monitor.d` is called for each event as --program is, in the order of
-their names. Only names of letters, digits, `_` and `-` count. A program that another user than root (or
-the one who runs the monitor) may change, or in a directory of which that is true, is not called, and a
-line says so.
+Each executable in `/etc/dm-remap/monitor.d` is called for each event as --program is, in the order
+of their names. Only names of letters, digits, `_` and `-` count. A program that another user than
+root (or the one who runs the monitor) may change, or in a directory of which that is true, is not
+called, and a line says so.
 
 A program that is not done after --deadline is killed. If it fails, one line on stderr says so; the
 monitor goes on, and no other message is lost or held up for it.
@@ -218,29 +218,29 @@ monitor goes on, and no other message is lost or held up for it.
 
 constexpr const char* kMailSection = R"(
 Mail is given to `sendmail -t`. The first one is sent at once; what happens within the time of
---mail-every after one is in the next. Each event is mailed once. A mail that could not be sent is not
-tried again.
+--mail-every after one is in the next. Each event is mailed once. A mail that could not be sent is
+not tried again.
 )";
 
 constexpr const char* kUnitSection = R"(
-`dm-remap-monitor.service` runs the monitor with --syslog, and `dm-remap-monitor-oneshot.timer` looks
-once a day, which repeats what still holds. Where mail goes to is set in `/etc/default/dm-remap`:
-`MAILADDR=root`.
+`dm-remap-monitor.service` runs the monitor with --syslog, and `dm-remap-monitor-oneshot.timer`
+looks once a day, which repeats what still holds. Where mail goes to is set in
+`/etc/default/dm-remap`: `MAILADDR=root`.
 )";
 
 manual::Prose prose() {
   return {
       .description = R"(
-Follows all sets, those that run and those that are started later, and tells when something gets worse
-or better: a condition comes or goes, more sectors are lost, the verdict on the disk changes, the
-process of a set dies or does not answer. Each is told once. What holds already when the monitor begins
-is told then.
+Follows all sets, those that run and those that are started later, and tells when something gets
+worse or better: a condition comes or goes, more sectors are lost, the verdict on the disk changes,
+the process of a set dies or does not answer. Each is told once. What holds already when the monitor
+begins is told then.
 
-Messages go by mail, to a program, to the system's log and to the programs of a directory; to stdout if
-none of the first three is asked for.
+Messages go by mail, to a program, to the system's log and to the programs of a directory; to stdout
+if none of the first three is asked for.
 
-With --oneshot it looks once, tells what holds now, and says by its exit status whether something needs
-attention. With --test it sends a test message for each set, by all ways.
+With --oneshot it looks once, tells what holds now, and says by its exit status whether something
+needs attention. With --test it sends a test message for each set, by all ways.
 )",
       .examples = {{"dmremap monitor --mail root --syslog", "watch, and tell people"},
                    {"dmremap monitor --program /usr/local/sbin/on-disk-trouble",

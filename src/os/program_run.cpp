@@ -94,7 +94,8 @@ std::string seconds_text(milliseconds time) {
 
 Result<void> may_be_executed(const std::string& program) {
   struct stat status {};
-  if (::stat(program.c_str(), &status) != 0) return fail_errno(errno, "run it", program, "name a program that is there");
+  if (::stat(program.c_str(), &status) != 0)
+    return fail_errno(errno, "run it", program, "name a program that is there");
   if (!S_ISREG(status.st_mode) || ::access(program.c_str(), X_OK) != 0) {
     return fail(ErrorCode::permission, "is no program that may be executed", program,
                 "name one, or make it executable: chmod +x");

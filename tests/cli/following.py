@@ -72,6 +72,8 @@ def events_of_all(t):
     for each in objects:
         # Without the name of its set it is an event as that of one set.
         schema.check("events", {key: value for key, value in each.items() if key != "name"})
+        check(schema.fits("events", each), f"with the name of its set: {each}")
+        check(not schema.fits("events", {**each, "set": "x"}), "and nothing besides")
     seen_of_all = [(each["name"], each["seq"]) for each in objects]
     equal(len(seen_of_all), len(set(seen_of_all)), f"each event once: {seen_of_all}")
     for dm in sets:
