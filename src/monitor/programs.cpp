@@ -119,7 +119,11 @@ class HooksChannel final : public Channel {
 
 Result<std::unique_ptr<Channel>> program_channel(const std::string& program,
                                                  std::chrono::milliseconds deadline) {
-  if (auto there = os::check_program(program); !there) return failure_of(there);
+  if (auto there = os::check_program(program); !there) {
+    Error error = there.error();
+    if (error.hint.empty()) error.hint = "name a program that is there";
+    return tl::unexpected(std::move(error));
+  }
   return std::make_unique<ProgramChannel>(program, deadline);
 }
 

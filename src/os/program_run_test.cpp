@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/program_run.hpp"
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -8,6 +10,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace dmremap::os {
@@ -75,6 +78,59 @@ TEST(ProgramRun, WhatIsNoProgramIsAnError) {
   EXPECT_EQ(check_program("/tmp").error().code, ErrorCode::permission);
   EXPECT_TRUE(check_program("sh"));
   EXPECT_TRUE(check_program("/bin/sh"));
+}
+
+using How = ProgramEnd::How;
+
+ProgramRun shell(const std::string& script) {
+  return {{"/bin/sh", "-c", script}, {}, std::chrono::minutes(5), 1'000'000};
+}
+
+TEST(RunToEnd, HasItsOutputAndItsStatus) {
+  const ProgramEnd end = run_to_end(shell("echo out; echo errors >&2; exit 4"));
+  EXPECT_EQ(end.how, How::ended);
+  EXPECT_EQ(end.output, "out\n");
+  EXPECT_EQ(WEXITSTATUS(end.status), 4);
+}
+
+TEST(RunToEnd, AProgramThatIsNotThere) {
+  const ProgramEnd end = run_to_end({{"no-such-program-here"}, {}});
+  EXPECT_EQ(end.how, How::not_started);
+  EXPECT_EQ(end.error, ENOENT);
+}
+
+TEST(RunToEnd, ThrowsAwayWhatIsTooMuch) {
+  ProgramRun run = shell("head -c 3000000 /dev/zero; echo end");
+  run.most_bytes = 1'000;
+  const ProgramEnd end = run_to_end(run);
+  EXPECT_EQ(end.how, How::ended) << "it is not held up by a full pipe";
+  EXPECT_EQ(end.output.size(), 1'000U);
+}
+
+TEST(RunToEnd, KillsWhatHangsWithAllThatItStarted) {
+  ProgramRun run = shell("sleep 1000 & echo begun; sleep 1000");
+  run.at_most = std::chrono::milliseconds(300);
+  const auto begun = steady_clock::now();
+  const ProgramEnd end = run_to_end(run);
+  EXPECT_EQ(end.how, How::timed_out);
+  EXPECT_EQ(end.output, "begun\n");
+  EXPECT_FALSE(end.left);
+  EXPECT_LT(steady_clock::now() - begun, std::chrono::minutes(1));
+}
+
+TEST(RunToEnd, OneThatClosesItsOutputAndGoesOnIsKilledToo) {
+  ProgramRun run = shell("exec >&-; sleep 1000");
+  run.at_most = std::chrono::milliseconds(300);
+  EXPECT_EQ(run_to_end(run).how, How::timed_out);
+}
+
+TEST(RunToEnd, EndsWhenItIsNotWantedAnyMore) {
+  ProgramRun run = shell("sleep 1000");
+  std::atomic<int> asked{0};
+  run.wanted = [&] { return ++asked < 3; };
+  const auto begun = steady_clock::now();
+  EXPECT_EQ(run_to_end(run).how, How::unwanted);
+  EXPECT_LT(steady_clock::now() - begun, std::chrono::minutes(1));
 }
 
 }  // namespace
