@@ -158,7 +158,7 @@ alone need no attention: that is what the set is for.
                  "something needs attention: any condition but `stopped` holds, or what is served "
                  "is doubtful"}},
       .json = "the set as an object; without NAME an array of them",
-      .see_also = {"events", "monitor", "check", "examine"},
+      .see_also = {"events", "check", "examine"},
       .sections = {{"CONDITIONS", kConditions}}};
 }
 
