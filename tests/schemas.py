@@ -56,6 +56,9 @@ class Schemas:
             self._validators[name] = jsonschema.Draft202012Validator(schema, resolver=resolver)
         return self._validators[name]
 
+    def fits(self, name, document):
+        return self._validator(name).is_valid(document)
+
     def check(self, name, document):
         """Fails unless it is as the schema says, with no field to spare: without any one of its
         fields, or with one more, it must not be."""

@@ -82,6 +82,9 @@ constexpr const char* kEnvironment = R"(
   directory that is named by the environment; `/var/lib/dm-remap` for root; `dm-remap` in
   `$XDG_STATE_HOME` or `~/.local/state` for others
 
+`MAILADDR`, `MAILFROM`
+  where `dmremap monitor` sends mail to, and from whom
+
 `NO_COLOR`
   colours are never used if this is set
 )";
@@ -94,6 +97,9 @@ constexpr const char* kFiles = R"(
 `/var/lib/dm-remap/known/NAME`
   where the devices of the set were last seen, and what main is known by: hints for a search, and
   what `create` looks at before a disk gets a second set; never identity
+
+`/etc/dm-remap/monitor.d`
+  programs that `dmremap monitor` calls when something gets better or worse
 
 `/dev/dm-remap/NAME`
   the device of the running set NAME, the same at every start

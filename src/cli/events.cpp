@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/common/events_of_all.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
@@ -28,21 +29,13 @@ struct Arguments {
 
 using Events = std::vector<control::EventReport>;
 
-void print_text(const control::EventReport& event) {
-  std::string where;
-  if (event.sector) where = fmt::format(" {}+{}", event.sector->value, event.count.value);
-  const std::string text = printable(event.text);
-  fmt::print("{} {:<7} {}{}{}{}\n", event.time, event.severity, event.kind, where,
-             text.empty() ? "" : " ", text);
-}
-
 // With --follow each event is a JSON object on its own line, because an array would never end.
 void print_batch(const Events& events, const Arguments& arguments) {
   for (const control::EventReport& event : events) {
     if (arguments.json) {
       fmt::print("{}\n", os::to_line(event));
     } else {
-      print_text(event);
+      fmt::print("{}\n", event_line(event));
     }
   }
   std::fflush(stdout);
@@ -81,6 +74,12 @@ int run_stopped(const control::RuntimeDir& runtime, const Arguments& arguments) 
 int run(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
+  if (arguments.name.empty()) {
+    if (arguments.follow) return follow_all_events(*runtime, arguments.json);
+    return report(Error{ErrorCode::usage, "the name of a set is missing", "events",
+                        "name one, or follow all sets with --follow"},
+                  arguments.json);
+  }
   if (!arguments.follow && !is_running(*runtime, arguments.name)) {
     return run_stopped(*runtime, arguments);
   }
@@ -97,23 +96,31 @@ manual::Prose prose() {
   return {.description = R"(
 Remaps, losses, recoveries, trips, starts and stops with their time, oldest first. The last ones are
 kept in the metadata, so that they outlive the process and are told of a stopped set, too.
+
+With --follow and without NAME, the events of all sets that run, and of those that are started later;
+each line begins with the name of the set. It goes on until it is interrupted: a set that is stopped,
+dies or does not answer is named on stderr, and followed again once it is back.
 )",
           .examples = {{"dmremap events backup", "what happened"},
                        {"dmremap events backup --follow --json",
-                        "one JSON object a line, as it happens"}},
-          .exits = {{0, "done; with --follow: the set was stopped"},
+                        "one JSON object a line, as it happens"},
+                       {"dmremap events --follow", "of all sets"}},
+          .exits = {{0, "done; with NAME and --follow: the set was stopped"},
                     {1, "failed: no such set"},
                     {3, "refused: several devices hold a set of that name"}},
-          .json = "name, events[]{seq, time, severity, kind, sector, count, text}",
-          .see_also = {"status"}};
+          .json =
+              "name, events[]{seq, time, severity, kind, sector, count, text}; with --follow each "
+              "event is a line of its own, without NAME with the name of its set",
+          .see_also = {"status", "monitor"}};
 }
 
 }  // namespace
 
 void add_events(manual::Verb app, VerbAction& chosen) {
-  manual::Verb verb = app.add_verb("events", "What happened to a set, oldest first");
+  manual::Verb verb =
+      app.add_verb("events", "What happened to a set, oldest first; to all, as it happens");
   const auto arguments = std::make_shared<Arguments>();
-  add_set_name(verb, arguments->name, "the set").required();
+  add_set_name(verb, arguments->name, "the set; with --follow, all if it is left out");
   verb.add_flag("-f,--follow", arguments->follow, "go on showing events as they happen");
   verb.add_flag("--json", arguments->json, "JSON; with --follow one object a line");
   verb.describe(prose());

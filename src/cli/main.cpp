@@ -43,6 +43,8 @@ int run(int argc, char** argv) {
   add_list(app, chosen);
   add_status(app, chosen);
   add_events(app, chosen);
+  add_monitor(app, chosen);
+  add_metrics(app, chosen);
   add_explain(app, chosen);
   add_table(app, chosen);
   add_map(app, chosen);

@@ -7,6 +7,7 @@
 
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/redraw.hpp"
 #include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
@@ -17,6 +18,7 @@ using nlohmann::json;
 
 struct Arguments {
   std::string name;
+  bool watch = false;
   bool json = false;
 };
 
@@ -115,7 +117,7 @@ int run_all(const control::RuntimeDir& runtime, bool as_json) {
   return exit;
 }
 
-int run(const Arguments& arguments) {
+int run_once(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (arguments.name.empty()) return run_all(*runtime, arguments.json);
@@ -127,6 +129,11 @@ int run(const Arguments& arguments) {
     print_text(*status);
   }
   return exit_code(*status);
+}
+
+int run(const Arguments& arguments) {
+  if (!arguments.watch) return run_once(arguments);
+  return redraw("status", [&arguments] { return run_once(arguments); });
 }
 
 constexpr const char* kConditions = R"(
@@ -175,6 +182,7 @@ besides `stopped` needs attention, and only a set without any is called healthy.
 alone need no attention: that is what the set is for.
 )",
       .examples = {{"dmremap status backup", "for people"},
+                   {"dmremap status --watch", "all that run, as they change"},
                    {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
       .exits = {{0, "all is well"},
                 {1, "failed: no such set"},
@@ -194,7 +202,9 @@ void add_status(manual::Verb app, VerbAction& chosen) {
       "status", "A set in full, or all that run; exit status 4 if something needs attention");
   const auto arguments = std::make_shared<Arguments>();
   add_set_name(verb, arguments->name, "the set");
-  verb.add_flag("--json", arguments->json, "JSON instead of text");
+  manual::Option json_flag = verb.add_flag("--json", arguments->json, "JSON instead of text");
+  verb.add_flag("--watch", arguments->watch, "on a terminal: shown anew every 2 s, until Ctrl-C")
+      .excludes(json_flag);
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }

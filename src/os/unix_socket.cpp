@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,6 +20,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kBacklog = 16;
+// A process that was stopped (SIGSTOP) accepts nobody. Once its backlog is full, connect(2) would
+// wait for it for ever.
+constexpr timeval kConnectTime{5, 0};
 
 // An address that fits sun_path, which holds 107 bytes. It leads through an open descriptor of the
 // directory, so that it is short even if the real path is long.
@@ -80,11 +84,13 @@ Result<FileDescriptor> connect_to(const std::string& path) {
   auto address = short_address(path);
   FileDescriptor made = make_socket();
   if (!address || !made.valid() ||
+      ::setsockopt(made.get(), SOL_SOCKET, SO_SNDTIMEO, &kConnectTime, sizeof kConnectTime) != 0 ||
       ::connect(made.get(), generic(*address), sizeof address->address) != 0) {
     const int error = errno;
     if (!address || error == ENOENT || error == ECONNREFUSED || error == ENOTSOCK) {
       return fail(ErrorCode::not_running, "nobody listens there", path);
     }
+    if (error == EAGAIN) return fail(ErrorCode::timeout, "takes no more clients", path);
     return fail_errno(error, "connect to the control socket", path);
   }
   return made;

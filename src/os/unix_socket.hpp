@@ -15,7 +15,8 @@ namespace dmremap::os {
 // caller holds the pid file, so its owner is dead.
 Result<FileDescriptor> listen_at(const std::string& path);
 
-// Connects to a listening socket. Error not_running: no process listens there.
+// Connects to a listening socket. Errors: not_running (no process listens there); timeout (the
+// process accepts nobody, after 5 s).
 Result<FileDescriptor> connect_to(const std::string& path);
 
 // True if the process at the other end runs as this user or as root.

@@ -8,6 +8,14 @@ import support
 from support import check, equal
 
 
+# With what the services run.
+UNITS = {"dmremap@.service": "start %i", "dm-remap-monitor.service": "monitor --syslog",
+         "dm-remap-monitor-oneshot.service": "monitor --oneshot --syslog",
+         "dm-remap-monitor-oneshot.timer": None,
+         "dm-remap-metrics.service": "metrics --textfile ${METRICS_FILE}",
+         "dm-remap-metrics.timer": None}
+
+
 def make_install(**variables):
     # As built: the test is not to build or install packages.
     return support.run("make", "-C", support.ROOT, "--assume-old=build", "install",
@@ -29,7 +37,8 @@ def install(t):
               *(f"share/man/man8/dmremap-{verb}.8" for verb in verbs),
               "share/bash-completion/completions/dmremap",
               "share/bash-completion/completions/dmremap-lab",
-              "lib/systemd/system/dmremap@.service",
+              *(f"lib/systemd/system/{unit}" for unit in UNITS),
+              "share/dm-remap/prometheus/dm-remap.rules.yml", "share/dm-remap/grafana/dm-remap.json",
               "share/doc/dm-remap/README.md", "share/doc/dm-remap/LICENSE",
               "share/doc/dm-remap/CHANGELOG.md", "share/doc/dm-remap/SECURITY.md",
               "share/doc/dm-remap/docs/recovery.md", "share/doc/dm-remap/docs/schema/status.json"}
@@ -37,8 +46,10 @@ def install(t):
     strange = {path for path in found - wanted if not path.startswith("share/doc/dm-remap/")}
     check(all(path.startswith(("sbin/", "bin/", "lib/", "share/man/")) for path in strange),
           f"in their places: {strange}")
-    unit = support.run("cat", t.path("root/usr/lib/systemd/system/dmremap@.service")).out
-    check("ExecStart=/usr/sbin/dmremap start %i" in unit, f"the unit names what is there: {unit}")
+    for name, command in UNITS.items():
+        unit = support.run("cat", t.path("root/usr/lib/systemd/system", name)).out
+        check(f"ExecStart=/usr/sbin/dmremap {command}" in unit if command else "[Timer]" in unit,
+              f"the unit names what is there: {unit}")
 
     make_install(DESTDIR="", PREFIX=t.path("prefix"))
     program = t.path("prefix/sbin/dmremap")

@@ -86,6 +86,13 @@ def service(t):
         env={**os.environ, "MANPATH": t.path("prefix/share/man")})
     ours = [line for line in verified.err.splitlines() if "dmremap" in line]
     equal(ours, [], "what systemd says of the unit")
+    others = sorted(name for name in os.listdir(directory) if name.startswith("dm-remap-"))
+    verified = support.run("systemd-analyze", "verify",
+                           *(os.path.join(directory, name) for name in others), expect=None,
+                           env={**os.environ, "MANPATH": t.path("prefix/share/man")})
+    equal(len(others), 5, "units beside it")
+    equal([line for line in verified.err.splitlines() if "dm-remap" in line or "dmremap" in line], [],
+          "what systemd says of the others")
 
     unit = settings(os.path.join(directory, "dmremap@.service"))
     equal([key for key, _ in unit if key in MOUNT_NAMESPACE], [], "settings that hide the device")

@@ -21,6 +21,8 @@ void add_stop(manual::Verb app, VerbAction& chosen);
 void add_list(manual::Verb app, VerbAction& chosen);
 void add_status(manual::Verb app, VerbAction& chosen);
 void add_events(manual::Verb app, VerbAction& chosen);
+void add_monitor(manual::Verb app, VerbAction& chosen);
+void add_metrics(manual::Verb app, VerbAction& chosen);
 void add_explain(manual::Verb app, VerbAction& chosen);
 void add_table(manual::Verb app, VerbAction& chosen);
 void add_map(manual::Verb app, VerbAction& chosen);
