@@ -14,7 +14,7 @@ namespace dmremap::sim {
 namespace {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
-constexpr std::uint64_t kYearsNs = 3 * 365 * 86'400 * kSecondNs;
+constexpr std::uint64_t kYearsNs = kSecondNs * 86'400 * 365 * 3;
 // Each restart has at most a segment of eight pieces read again.
 constexpr unsigned kMostReads = 10'000;
 
