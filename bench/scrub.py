@@ -47,7 +47,7 @@ BUSY_S = 2
 GOAL_PERCENT = 1.0
 # MiB an hour that a scan must read beside a light load. Requests at depth 32 that meet a read of the
 # scan come many at once, and are to be made good before the next one.
-LEAST_PROGRESS = {1: 200, 2: 200, 32: 30}
+LEAST_PROGRESS = {1: 100, 2: 100, 32: 30}
 LEAST_PROGRESS_OF_FILES = {1: 60, 2: 60, 32: 1}
 # What a scan that keeps no pace must be seen to cost; otherwise nothing is measured here.
 LEAST_AT_FULL_SPEED = 20.0
@@ -259,9 +259,9 @@ def report(title, comparisons, least):
     return wrong
 
 
-def at_full_speed(beds, pairs, seed, quick):
+def at_full_speed(beds, pairs, seed):
     """What a scan without pace costs on each bed: the measure of the measurement."""
-    found = {bed: Comparison(Load(False, False, False, 1, quick)) for bed in beds}
+    found = {bed: Comparison(Load(False, False, False, 1, quick=True)) for bed in beds}
     all_at_once([lambda stop, bed=bed: found[bed].measure(bed, pairs, seed, stop,
                                                           ("start", "--now")) for bed in beds])
     print("\n### For comparison: `scrub start --now`, which keeps no pace\n")
@@ -298,11 +298,11 @@ def bench(t, arguments):
     for of_mode in beds.values():
         # Twelve streams at once are as much as a small machine can carry.
         tables("Busy", measure(of_mode, False, pairs, seed, quick))
-    wrong += at_full_speed([of_mode[0] for of_mode in beds.values()], 1 if quick else 5, seed, quick)
+    # What so few requests say of the goals is chance.
+    wrong = [] if quick else wrong
+    wrong += at_full_speed([of_mode[0] for of_mode in beds.values()], 1 if quick else 5, seed)
     for line in wrong:
         print(f"\nMISSED: {line}")
-    if quick:
-        return
     check(not wrong, f"{len(wrong)} goals are missed")
     print("\nNo goal is missed.")
 
