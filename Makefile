@@ -16,7 +16,7 @@ help:
 	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
 	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
 	@echo 'make check-exhaustive  the quorum rule over all states and three million lives'
-	@echo 'make bench    measure what the front ends, lookups, requests, commits and openings cost'
+	@echo 'make bench    measure what the front ends, the scan, lookups, requests, commits and openings cost'
 	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
 	@echo 'make format   rewrite the sources with clang-format'
@@ -59,6 +59,7 @@ bench: check-packages
 	@tools/build release product benches
 	@$(AS_ROOT) python3 bench/frontend.py
 	@$(AS_ROOT) python3 bench/nbd.py
+	@$(AS_ROOT) python3 bench/scrub.py
 	@build/bin/bench_metadata
 	@build/bin/bench_lookup
 	@build/bin/bench_engine

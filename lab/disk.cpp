@@ -71,9 +71,15 @@ Result<std::unique_ptr<Disk>> Disk::open(const std::string& image) {
       new Disk(unresolved ? image : real.string(), std::move(fd), SectorCount::from_bytes(*bytes)));
 }
 
-Disk::Gate Disk::pass(std::uint64_t offset, std::uint64_t bytes, Access access) {
-  const auto start = std::chrono::steady_clock::now();
+Disk::Gate Disk::pass(std::uint64_t offset, std::uint64_t bytes, Access access,
+                      std::uint64_t transferred, Queued queued) {
   const SectorRange range = touched(offset, bytes);
+  if (unplugged()) {
+    queued();
+    return {ENODEV, 0};
+  }
+  arm_.pass(range, SectorCount::from_bytes(align_up(transferred, kSectorBytes)), queued);
+  const auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   for (bool counted = false; !unplugged_;) {
     const auto ready = start + std::chrono::milliseconds(faults_.delay_ms(range));
@@ -98,9 +104,9 @@ void Disk::healed_by_write(std::uint64_t offset, std::uint64_t bytes) {
   faults_.written({{first}, {end - first}});
 }
 
-int Disk::read(std::uint64_t offset, std::span<std::byte> into) {
+int Disk::read(std::uint64_t offset, std::span<std::byte> into, Queued queued) {
   counters_.reads.fetch_add(1, std::memory_order_relaxed);
-  int error = pass(offset, into.size(), Access::read).error;
+  int error = pass(offset, into.size(), Access::read, into.size(), queued).error;
   while (error == 0 && !into.empty()) {
     const ssize_t got = ::pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
@@ -126,9 +132,9 @@ int Disk::write_image(std::uint64_t offset, std::span<const std::byte> from) {
   return 0;
 }
 
-int Disk::write(std::uint64_t offset, std::span<const std::byte> from) {
+int Disk::write(std::uint64_t offset, std::span<const std::byte> from, Queued queued) {
   counters_.writes.fetch_add(1, std::memory_order_relaxed);
-  const Gate gate = pass(offset, from.size(), Access::write);
+  const Gate gate = pass(offset, from.size(), Access::write, from.size(), queued);
   int error = write_image(offset, from.first(gate.healthy_bytes));
   if (error == 0) healed_by_write(offset, gate.healthy_bytes);
   if (gate.error != 0) error = gate.error;
@@ -155,9 +161,9 @@ int Disk::zero_image(std::uint64_t offset, std::uint64_t bytes, bool unmap) {
   return 0;
 }
 
-int Disk::zero(std::uint64_t offset, std::uint64_t bytes, bool unmap) {
+int Disk::zero(std::uint64_t offset, std::uint64_t bytes, bool unmap, Queued queued) {
   counters_.zeroes.fetch_add(1, std::memory_order_relaxed);
-  const Gate gate = pass(offset, bytes, Access::write);
+  const Gate gate = pass(offset, bytes, Access::write, 0, queued);
   int error = zero_image(offset, gate.healthy_bytes, unmap);
   if (error == 0) healed_by_write(offset, gate.healthy_bytes);
   if (gate.error != 0) error = gate.error;
@@ -217,6 +223,7 @@ void Disk::set_unplugged(bool unplugged) {
     unplugged_ = unplugged;
   }
   changed_.notify_all();
+  if (unplugged) arm_.release();
 }
 
 bool Disk::unplugged() const {

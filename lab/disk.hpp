@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The disk that fails on command: an image and the faults on it.
 //
-// Every request passes the same gate: unplugged? slow? faulty? A request that meets a bad sector
-// fails as a whole. A write may have reached the healthy sectors before the bad one, as on a real
-// disk, and never the bad one or what lies behind it.
+// Every request passes the same gates: unplugged? its turn of the arm? slow? faulty? A request that
+// meets a bad sector fails as a whole. A write may have reached the healthy sectors before the bad
+// one, as on a real disk, and never the bad one or what lies behind it.
 #pragma once
 
 #include <atomic>
@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "arm_gate.hpp"
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
@@ -48,11 +50,18 @@ class Disk {
   [[nodiscard]] std::uint64_t size_bytes() const { return size_.bytes(); }
   [[nodiscard]] const std::string& image() const { return image_; }
 
+  // Called when a request has its place in the order in which the arm is asked, so that who hands
+  // out requests to several threads can keep theirs.
+  using Queued = void (*)();
+  static void not_told() {}
+
   // 0, or the errno of the whole request. read clears nothing of `into` where it fails.
-  [[nodiscard]] int read(std::uint64_t offset, std::span<std::byte> into);
-  [[nodiscard]] int write(std::uint64_t offset, std::span<const std::byte> from);
+  [[nodiscard]] int read(std::uint64_t offset, std::span<std::byte> into, Queued queued = not_told);
+  [[nodiscard]] int write(std::uint64_t offset, std::span<const std::byte> from,
+                          Queued queued = not_told);
   // Makes a range read as zeros; `unmap` may free its space in the image.
-  [[nodiscard]] int zero(std::uint64_t offset, std::uint64_t bytes, bool unmap);
+  [[nodiscard]] int zero(std::uint64_t offset, std::uint64_t bytes, bool unmap,
+                         Queued queued = not_told);
   [[nodiscard]] int flush();
 
   // In force for every request that begins after they return. Those that wait on a slow sector
@@ -61,8 +70,11 @@ class Disk {
   [[nodiscard]] Result<void> clear(SectorRange range);
   void clear();
   void set_unplugged(bool unplugged);
+  // No model: every request is served at once. What waits for the arm goes through.
+  void set_mode(const std::optional<ArmModel>& model) { arm_.set_model(model); }
 
   [[nodiscard]] bool unplugged() const;
+  [[nodiscard]] std::optional<ArmModel> mode() const { return arm_.model(); }
   [[nodiscard]] std::vector<FaultRun> faults() const;
   [[nodiscard]] Counts counts() const;
 
@@ -73,9 +85,11 @@ class Disk {
   };
 
   Disk(std::string image, FileDescriptor fd, SectorCount size)
-      : image_(std::move(image)), fd_(std::move(fd)), size_(size) {}
+      : image_(std::move(image)), fd_(std::move(fd)), size_(size), arm_(size) {}
 
-  [[nodiscard]] Gate pass(std::uint64_t offset, std::uint64_t bytes, Access access);
+  // `transferred`: of the bytes, how many the arm has to pass over.
+  [[nodiscard]] Gate pass(std::uint64_t offset, std::uint64_t bytes, Access access,
+                          std::uint64_t transferred, Queued queued);
   void healed_by_write(std::uint64_t offset, std::uint64_t bytes);
   [[nodiscard]] int write_image(std::uint64_t offset, std::span<const std::byte> from);
   [[nodiscard]] int zero_image(std::uint64_t offset, std::uint64_t bytes, bool unmap);
@@ -90,6 +104,7 @@ class Disk {
   const std::string image_;
   const FileDescriptor fd_;
   const SectorCount size_;
+  ArmGate arm_;
 
   mutable std::mutex mutex_;  // guards faults_ and unplugged_
   std::condition_variable changed_;

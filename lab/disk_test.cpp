@@ -155,6 +155,27 @@ TEST_F(DiskTest, UnplugAnswersWhatWaitsOnASlowSector) {
   EXPECT_EQ(answer, ENODEV);
 }
 
+TEST_F(DiskTest, UnplugAnswersWhatWaitsForTheArm) {
+  disk_->set_mode(ArmModel{.seek_ms = 0, .mb_per_s = 0.001});
+  static std::atomic<bool> queued = false;
+  int answer = -1;
+  Sectors into(8 * kSectorBytes);
+  std::thread waiting([&] { answer = disk_->read(0, into, [] { queued = true; }); });
+  while (!queued) std::this_thread::yield();
+  disk_->set_unplugged(true);
+  waiting.join();
+  EXPECT_EQ(answer, ENODEV);
+}
+
+TEST_F(DiskTest, ArmTakesItsTimeForReadsAndWrites) {
+  disk_->set_mode(ArmModel{.seek_ms = 20, .mb_per_s = 1000});
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(read(32), 0);  // half of the disk away: 25 ms
+  EXPECT_EQ(write(0, filled(1, 0x11)), 0);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
+  EXPECT_EQ(disk_->counts().delayed, 0U);
+}
+
 TEST_F(DiskTest, ClearReleasesWhatWaitsOnASlowSector) {
   fault(range(5, 1), {.read_errno = EIO, .slow_ms = 600'000});
   int answer = -1;

@@ -29,6 +29,15 @@ constexpr unsigned kBackground = FuseServer::kThreads - 16;
 // Never cached: whoever looks at a disk whose lab was killed shall see that it is dead.
 constexpr double kAttributesValidSeconds = 0;
 
+// Held by a thread from before it receives a request until that has its place at the disk:
+// otherwise requests that came one right after the other could overtake each other on their way
+// there, and a stream would be none any more.
+thread_local std::unique_lock<std::mutex> turn;
+
+void end_turn() {
+  if (turn.owns_lock()) turn.unlock();
+}
+
 // What libfuse last complained of on this thread; it would print it beside our own error line.
 thread_local std::string complaint;
 
@@ -99,7 +108,7 @@ void on_read(fuse_req_t req, fuse_ino_t, std::size_t bytes, off_t at, fuse_file_
   }
   const std::uint64_t left = disk.size_bytes() - std::min(offset, disk.size_bytes());
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, left));
-  const int error = size == 0 ? 0 : disk.read(offset, {buffer.get(), size});
+  const int error = size == 0 ? 0 : disk.read(offset, {buffer.get(), size}, end_turn);
   if (error != 0) {
     ::fuse_reply_err(req, error);
   } else {
@@ -113,7 +122,7 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t bytes, o
   const auto offset = static_cast<std::uint64_t>(at);
   int error = ENOSPC;
   if (offset <= disk.size_bytes() && bytes <= disk.size_bytes() - offset) {
-    error = disk.write(offset, std::as_bytes(std::span(data, bytes)));
+    error = disk.write(offset, std::as_bytes(std::span(data, bytes)), end_turn);
   }
   if (error != 0) {
     ::fuse_reply_err(req, error);
@@ -123,6 +132,7 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t bytes, o
 }
 
 void on_fsync(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) {
+  end_turn();
   ::fuse_reply_err(req, disk_of(req).flush());
 }
 
@@ -141,7 +151,7 @@ void on_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t at, off_t length, 
     ::fuse_reply_err(req, ENOSPC);
     return;
   }
-  ::fuse_reply_err(req, disk.zero(offset, std::min(bytes, left), punch));
+  ::fuse_reply_err(req, disk.zero(offset, std::min(bytes, left), punch, end_turn));
 }
 
 constexpr fuse_lowlevel_ops operations() {
@@ -213,10 +223,13 @@ void FuseServer::work() {
   // libfuse allocates `mem` at the first request, of the size that it needs, and keeps it.
   fuse_buf request{};
   while (::fuse_session_exited(session_) == 0) {
+    turn = std::unique_lock(receiving_);
     const int got = ::fuse_session_receive_buf(session_, &request);
+    if (got <= 0) end_turn();
     if (got == -EINTR || got == -EAGAIN || got == -ENOENT) continue;
     if (got <= 0) break;  // the mount has gone
     ::fuse_session_process_buf(session_, &request);
+    end_turn();
   }
   std::free(request.mem);
   const std::uint64_t one = 1;

@@ -2,10 +2,12 @@
 // One disk as one regular file: a FUSE mount whose root is the file itself.
 //
 // Requests are answered whole or with an errno, never short except at the end of the file: the
-// kernel would fill the rest of a short read with zeros.
+// kernel would fill the rest of a short read with zeros. They reach the disk in the order in which
+// the kernel hands them out.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,6 +46,7 @@ class FuseServer {
 
   Disk& disk_;
   const std::string path_;
+  std::mutex receiving_;
   FileDescriptor ended_;
   fuse_session* session_ = nullptr;
   std::vector<std::jthread> threads_;

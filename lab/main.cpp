@@ -57,6 +57,23 @@ flaky:P
 A later fault on the same sectors sets the kinds that it names and leaves the others.
 )";
 
+constexpr const char* kModes = R"(
+MODE says how long the disk takes for what it is asked.
+
+instant
+  as long as the machine does: so it begins
+
+arm:SEEK_MS,MB_PER_S
+  as a disk with one arm: one request at a time in order of arrival, a seek of SEEK_MS on average if
+  it does not continue the one before, and its transfer
+
+arm:SEEK_MS,MB_PER_S+streams
+  the same, but what continues the request before is served first, until another has waited for two
+  seconds
+
+`clear` leaves the mode as it is.
+)";
+
 constexpr const char* kEnvironment = R"(
 `DMREMAP_RUNTIME_DIR`
   where a served disk keeps its socket and log; else /run/dmremap for root and
@@ -69,6 +86,7 @@ struct Arguments {
   std::string fault_file;
   std::string kinds;
   std::string range;
+  std::string mode;
   std::string form = "list";
   bool background = false;
   bool as_json = false;
@@ -167,11 +185,20 @@ Result<void> run_clear(const Arguments& given) {
   return tell(given, request);
 }
 
+Result<void> run_mode(const Arguments& given) {
+  const auto mode = parse_mode(given.mode);
+  if (!mode) return failure_of(mode);
+  return tell(given, {{"op", "mode"}, {"mode", print_mode(*mode)}});
+}
+
 void print_show(const json& shown) {
   fmt::print("{}\n", shown["mountfile"].get<std::string>());
   fmt::print("image:    {}, {} sectors{}\n", shown["image"].get<std::string>(),
              shown["size_sectors"].get<std::uint64_t>(),
              shown["unplugged"].get<bool>() ? ", unplugged" : "");
+  if (const auto mode = shown["mode"].get<std::string>(); mode != "instant") {
+    fmt::print("mode:     {}\n", mode);
+  }
   const json& counts = shown["counts"];
   const auto count = [&counts](const char* key) { return counts[key].get<std::uint64_t>(); };
   fmt::print(
@@ -282,6 +309,9 @@ void declare_commands(manual::Verb app, Arguments& given, Command& chosen) {
   mountfile(command("replug", "undo unplug", [](const Arguments& a) {
     return tell(a, {{"op", "replug"}});
   }));
+  mountfile(command("mode", "how long the disk takes for its requests", run_mode))
+      .add_option("MODE", given.mode, "instant or arm:SEEK_MS,MB_PER_S[+streams]")
+      .required();
   mountfile(command("show", "faults and counters", run_show))
       .add_flag("--json", given.as_json, "as JSON");
   manual::Verb save = mountfile(command("save", "write the faults to a file", run_save));
@@ -304,13 +334,14 @@ dmremap(8) is trusted with a real disk.
                     "4 KiB at 100 MiB cannot be read"},
                    {"dmremap-lab fault disk write+until-written 300000",
                     "this sector takes no write; its read fault would end with one"},
+                   {"dmremap-lab mode disk arm:8,150", "seeks of 8 ms, 150 MB a second"},
                    {"dmremap-lab save disk faults.map --format ddrescue",
                     "keep the read faults as a mapfile"}},
       .exits = {{0, "done"},
                 {1, "failed"},
                 {3, "refused because something is in use; the message says by whom"}},
       .see_also = {"dmremap(8)", "ddrescue(1)", "losetup(8)"},
-      .sections = {{"FAULTS", kFaults}, {"ENVIRONMENT", kEnvironment}}};
+      .sections = {{"FAULTS", kFaults}, {"MODES", kModes}, {"ENVIRONMENT", kEnvironment}}};
 }
 
 int report(const Error& error, bool as_json) {

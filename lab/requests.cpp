@@ -30,6 +30,7 @@ json show(const Disk& disk, const std::string& mountfile) {
           {"mountfile", mountfile},
           {"size_sectors", disk.size().value},
           {"unplugged", disk.unplugged()},
+          {"mode", print_mode(disk.mode())},
           {"faults", faults_to_json(disk.faults())},
           {"counts", to_json(disk.counts())}};
 }
@@ -75,6 +76,10 @@ Result<json> answer_request(Disk& disk, const std::string& mountfile, const json
     disk.clear();
   } else if (op == "unplug" || op == "replug") {
     disk.set_unplugged(op == "unplug");
+  } else if (op == "mode") {
+    const auto mode = parse_mode(request.at("mode").get<std::string>());
+    if (!mode) return failure_of(mode);
+    disk.set_mode(*mode);
   } else {
     done = fail(ErrorCode::protocol, fmt::format("no such request: {}", op), mountfile);
   }

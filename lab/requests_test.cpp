@@ -67,6 +67,17 @@ TEST_F(RequestTest, UnplugAndReplug) {
   EXPECT_EQ(shown()["unplugged"], false);
 }
 
+TEST_F(RequestTest, ModeIsShownAsItWasGiven) {
+  EXPECT_EQ(shown()["mode"], "instant");
+  EXPECT_TRUE(ask({{"op", "mode"}, {"mode", "arm:0.5,1000+streams"}}));
+  EXPECT_EQ(shown()["mode"], "arm:0.5,1000+streams");
+  EXPECT_TRUE(ask({{"op", "clear"}}));
+  EXPECT_EQ(shown()["mode"], "arm:0.5,1000+streams");
+  EXPECT_EQ(ask({{"op", "mode"}, {"mode", "arm"}}).error().code, ErrorCode::usage);
+  EXPECT_TRUE(ask({{"op", "mode"}, {"mode", "instant"}}));
+  EXPECT_EQ(shown()["mode"], "instant");
+}
+
 TEST_F(RequestTest, RangeBeyondTheDiskIsWrongUsage) {
   const auto refused = ask({{"op", "clear"}, {"sector", 99}, {"count", 2}});
   ASSERT_FALSE(refused);

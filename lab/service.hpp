@@ -24,7 +24,7 @@ struct ServeOptions {
 [[nodiscard]] Result<void> serve(const ServeOptions& options,
                                  const std::function<Result<void>(const Disk&)>& ready);
 
-// One request on the faults of a disk (fault, clear, unplug, replug, show). Any thread.
+// One request on the faults of a disk (fault, clear, unplug, replug, mode, show). Any thread.
 [[nodiscard]] Result<nlohmann::json> answer_request(Disk& disk, const std::string& mountfile,
                                                     const nlohmann::json& request);
 

@@ -446,9 +446,9 @@ class Lab:
         return dmremap_lab("stop", self.path, expect=expect)
 
     def heal(self):
-        """For cleanup: no faults, plugged in; whether it runs or not."""
-        for command in ("clear", "replug"):
-            dmremap_lab(command, self.path, expect=None)
+        """For cleanup: no faults, no arm, plugged in; whether it runs or not."""
+        for command in (["clear", self.path], ["mode", self.path, "instant"], ["replug", self.path]):
+            dmremap_lab(*command, expect=None)
 
     def end(self):
         """For cleanup: stops it if it still runs, and leaves no mount even if it was killed."""

@@ -26,6 +26,7 @@ def bad_arguments(t):
         ["fault", disk.path, "read", "x"], ["fault", disk.path, "read", "1+0"],
         ["fault", disk.path, "read", "-1"], ["fault", disk.path, "read", "2047+2"],
         ["clear", disk.path, "1-2"], ["clear", disk.path, "2048"], ["clear"], ["unplug"],
+        ["mode", disk.path], ["mode", disk.path, "arm"], ["mode", disk.path, "arm:8"],
         ["show"], ["show", disk.path, "--yaml"], ["stop"],
         ["save", disk.path], ["save", disk.path, t.path("x"), "--format", "xml"],
     ]

@@ -9,6 +9,7 @@
 #include "base/aligned_buffer.hpp"
 #include "base/sector_parts.hpp"
 #include "metadata/survey.hpp"
+#include "sim/lives/scan_pass.hpp"
 #include "sim/lives/stage.hpp"
 #include "table/route.hpp"
 
@@ -152,11 +153,9 @@ class Simulation {
     const SectorRange area{{0}, stage.plan.area};
     const auto known_before = stage.engine->table_counts().lost;
     const std::uint64_t losses = stage.main.losses() + stage.spare.losses();
-    for (const SectorRange part : chunks_of(area, SectorCount{256})) {
-      const auto found = stage.engine->scan(part, [] { return true; });
-      // Not by a set that is read-only by now, nor while a device is away.
-      if (!found || !found->complete || stage.crashed()) return;
-    }
+    // Not by a set that is read-only by now, nor while a device is away. A copy of the dice: what
+    // comes later in the life does not depend on what the pass drew.
+    if (!scan_in_order(stage, stage.plan.area, stage.dice)) return;
     for (const SectorRange part : chunks_of(area, SectorCount{256})) {
       AlignedBuffer buffer(part.count.bytes());
       const bool known = is_known_unreadable(part);
