@@ -15,9 +15,11 @@
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "discovery/assembly.hpp"
+#include "health/history.hpp"
 #include "io/replace_file.hpp"
 #include "os/descriptor_io.hpp"
 #include "report/page.hpp"
+#include "set/kept_sections.hpp"
 
 namespace dmremap::cli {
 
@@ -55,7 +57,13 @@ Result<void> add_of_stopped(report::ReportFacts& facts, const control::RuntimeDi
   const auto spare = stopped_set(runtime, name);
   if (!spare) return failure_of(spare);
   if (spare->survey.content) {
-    facts.events = control::reports_of(spare->survey.content->health.events);
+    const format::Content& content = *spare->survey.content;
+    facts.events = control::reports_of(content.health.events);
+    if (const auto stored = set::stored_disk_history(content)) {
+      if (const auto history = health::unpack_history(stored->history)) {
+        facts.history = control::report_of(*history);
+      }
+    }
   }
   return {};
 }

@@ -123,9 +123,8 @@ std::string numbers_html(const HistoryReply& history, const Period& period) {
 }
 
 constexpr const char* kUnknown =
-    "<p class=\"none\">There is no history to draw: the set does not run, its metadata has none, "
-    "or "
-    "it is served by an older version.</p>\n";
+    "<p class=\"none\">There is no history to draw: the metadata has none, or the set is served by "
+    "an older version.</p>\n";
 
 }  // namespace
 

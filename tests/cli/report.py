@@ -61,7 +61,7 @@ def _in_each_state(t, dm, disk):
     version = support.dmremap("--version").out.strip()
     _tells(_page(dm, path), f"by {version} on {os.uname().nodename}")
     dm.stop()
-    _tells(_page(dm, path), *damaged, "stopped", "There is no history to draw")
+    _tells(_page(dm, path), *damaged, "stopped", "Growth over time")
     dm.start("fuse", "--read-only")
     _tells(_page(dm, path), *damaged, "read-only", "No scan runs")
 
