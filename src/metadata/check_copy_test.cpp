@@ -219,7 +219,7 @@ TEST(Promise9, EveryStepOfMendingARunningSetMayBeTheLast) {
   const auto content = [&rig](std::uint64_t extents) {
     return with_extents(rig.content, extents, 24'000);
   };
-  for (const auto& [first, second] : {std::pair{0U, 3U}, {5U, 7U}}) {
+  for (const auto& dead : {std::pair{0U, 3U}, {5U, 7U}}) {
     for (unsigned slot = 0; slot < format::kSlots; ++slot) {
       std::unique_ptr<Store> store;
       std::size_t acknowledged = 0;
@@ -232,8 +232,8 @@ TEST(Promise9, EveryStepOfMendingARunningSetMayBeTheLast) {
             ASSERT_TRUE(commit(*store, content(40)));
             ASSERT_TRUE(commit(*store, content(41)));
             ASSERT_TRUE(rig.spare.flush().ok());
-            rig.damage(first, slot);
-            rig.damage(second, slot, std::byte{0});
+            rig.damage(dead.first, slot);
+            rig.damage(dead.second, slot, std::byte{0});
             acknowledged = 41;
           },
           [&] {

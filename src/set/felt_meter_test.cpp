@@ -15,6 +15,7 @@ namespace {
 using health::FeltReport;
 
 constexpr std::uint64_t kMs = 1'000'000;
+constexpr std::uint64_t kMinuteS = 60;
 
 class SteppedClock final : public Clock {
  public:
@@ -61,7 +62,7 @@ class FeltMeterTest : public ::testing::Test {
 };
 
 TEST_F(FeltMeterTest, SaysWhatUsersRequestsTookAndLowersThePace) {
-  use(60 * 20, 6 * kMs, 5 * kMs);
+  use(20 * kMinuteS, 6 * kMs, 5 * kMs);
   EXPECT_FALSE(meter->report().enough);
   EXPECT_GT(meter->report().pairs, 10U);
   EXPECT_EQ(meter->slowdown(), 0U);
@@ -75,9 +76,9 @@ TEST_F(FeltMeterTest, SaysWhatUsersRequestsTookAndLowersThePace) {
   EXPECT_EQ(meter->slowdown(), 1U) << "a fifth is felt";
   EXPECT_GT(held, 0U);
   EXPECT_EQ(meter->report().pairs, 0U) << "what is measured at the new pace is another thing";
-  use(60 * 40, 5 * kMs, 5 * kMs);
+  use(40 * kMinuteS, 5 * kMs, 5 * kMs);
   EXPECT_EQ(meter->slowdown(), 0U) << "nothing is felt any more";
-  use(60 * 40, 5 * kMs, 5 * kMs);
+  use(40 * kMinuteS, 5 * kMs, 5 * kMs);
   const FeltReport now = meter->report();
   ASSERT_TRUE(now.enough);
   EXPECT_NEAR(now.mean_percent, 0, 0.5);
@@ -106,7 +107,7 @@ TEST_F(FeltMeterTest, BetweenWindowsNothingIsSampled) {
 
 TEST_F(FeltMeterTest, MeasuresNothingWhileTheScanHasNothingToRead) {
   wanted = false;
-  EXPECT_EQ(use(60 * 10, kMs, kMs), 0U);
+  EXPECT_EQ(use(10 * kMinuteS, kMs, kMs), 0U);
   EXPECT_EQ(meter->report().pairs, 0U);
   EXPECT_TRUE(rig.engine->take_latencies().empty());
 }

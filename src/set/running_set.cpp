@@ -149,57 +149,6 @@ Result<void> RunningSet::begin(Random& random) {
   return {};
 }
 
-void RunningSet::make_scanner() {
-  Scanner::Parts parts;
-  parts.engine = engine_.get();
-  parts.clock = &clock_;
-  parts.size = engine_->geometry().size;
-  parts.main_path = [this] { return main_.device()->path(); };
-  parts.stored = stored_scan(content_);
-  if (has_scan(content_)) {
-    parts.remember = [this](const format::ScanSection& scan) {
-      return engine_->commit_record(
-          [&scan](format::Records& records, const table::Table&) { store(records, scan); });
-    };
-  }
-  scanner_ = std::make_unique<Scanner>(std::move(parts));
-}
-
-void RunningSet::make_disk_health() {
-  const auto query = std::make_shared<DriveQuery>([this] { return main_.device()->path(); },
-                                                  engine_->geometry().size);
-  DiskHealth::Parts parts;
-  parts.engine = engine_.get();
-  parts.clock = &clock_;
-  parts.sectors_per_block = static_cast<std::uint32_t>(
-      std::max<std::uint64_t>(1, engine_->geometry().physical_block_bytes / kSectorBytes));
-  parts.ask = [query](const std::string& serial, const std::function<bool()>& wanted) {
-    return query->ask(serial, wanted);
-  };
-  parts.look_at = [this](std::span<const SectorRange> places) { scanner_->look_at(places); };
-  parts.scanner = [this] { return scanner_->status(); };
-  parts.stored = stored_disk_history(content_);
-  if (has_disk_history(content_)) {
-    parts.remember = [this](const format::DiskHistorySection& disk) {
-      return engine_->commit_record(
-          [&disk](format::Records& records, const table::Table&) { store(records, disk); });
-    };
-  }
-  disk_health_ = std::make_unique<DiskHealth>(std::move(parts));
-  recorder_.carry_with([this](format::Records& records) {
-    if (const auto scan = scanner_->memory_for_commit()) store(records, *scan);
-    if (const auto disk = disk_health_->memory_for_commit()) store(records, *disk);
-  });
-  disk_health_->start();
-}
-
-std::optional<health::History> RunningSet::disk_history() const {
-  if (disk_health_) return disk_health_->history();
-  const auto stored = stored_disk_history(content_);
-  if (!stored) return std::nullopt;
-  return health::unpack_history(stored->history);
-}
-
 metadata::KnownCommits RunningSet::known_commits() const {
   // A set that writes nothing serves what it found.
   return store_ ? store_->known_commits() : metadata::KnownCommits{*survey_.decision.winner};
