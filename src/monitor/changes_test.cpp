@@ -54,6 +54,7 @@ EventReport event(const std::string& kind, const std::string& severity, const st
 
 std::vector<std::string> lines(const std::vector<Message>& messages) {
   std::vector<std::string> out;
+  out.reserve(messages.size());
   for (const Message& message : messages) out.push_back(line_of(message));
   return out;
 }

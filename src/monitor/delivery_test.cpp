@@ -74,17 +74,18 @@ Message named(const std::string& event) {
   return out;
 }
 
-const auto kNobody = [](const Error& /*error*/) {};
+void tell_nobody(const Error& /*error*/) {}
 
 TEST(Delivery, AllMessagesReachEachChannelInOrder) {
   Reached one;
   Reached other;
-  Delivery delivery(kNobody);
+  Delivery delivery(tell_nobody);
   delivery.add(std::make_unique<RecordingChannel>(one));
   delivery.add(std::make_unique<RecordingChannel>(other));
   for (int i = 0; i < 100; ++i) delivery.post(named(std::to_string(i)));
   EXPECT_TRUE(delivery.finish());
   std::vector<std::string> wanted;
+  wanted.reserve(100);
   for (int i = 0; i < 100; ++i) wanted.push_back(std::to_string(i));
   EXPECT_EQ(one.events, wanted);
   EXPECT_EQ(other.events, wanted);
@@ -93,7 +94,7 @@ TEST(Delivery, AllMessagesReachEachChannelInOrder) {
 TEST(Delivery, AChannelThatHangsHoldsUpNoOther) {
   std::promise<void> free;
   Reached reached;
-  Delivery delivery(kNobody);
+  Delivery delivery(tell_nobody);
   delivery.add(std::make_unique<StuckChannel>(free.get_future().share()));
   delivery.add(std::make_unique<RecordingChannel>(reached));
   delivery.post(named("First"));
@@ -118,7 +119,7 @@ TEST(Delivery, AFailureIsToldAndTheNextMessageIsTried) {
 
 TEST(Delivery, WhatComesBetweenTwoDeliveriesGoesTogetherAndNothingWaitsAtTheEnd) {
   Reached reached;
-  Delivery delivery(kNobody);
+  Delivery delivery(tell_nobody);
   delivery.add(std::make_unique<RecordingChannel>(reached, std::chrono::hours(1)));
   delivery.post(named("First"));
   wait_for(reached, 1);
