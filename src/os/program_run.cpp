@@ -56,7 +56,7 @@ class Stream {
   [[nodiscard]] pollfd watched() const { return {reading_.get(), POLLIN, 0}; }
   // What is there now.
   void take() {
-    std::array<char, 65536> chunk;
+    std::array<char, 4096> chunk;
     while (reading_.valid()) {
       const ssize_t got = ::read(reading_.get(), chunk.data(), chunk.size());
       if (got < 0 && errno == EINTR) continue;

@@ -18,9 +18,13 @@ using health::Medium;
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kDayNs = health::kDaySeconds * kSecondNs;
-constexpr std::chrono::seconds kLookEvery{60};
+constexpr std::chrono::seconds kLookEvery{5};
 // Without news: how much of the observed time a crash may take away.
 constexpr std::uint64_t kRememberEveryNs = 6 * 3'600 * kSecondNs;
+
+std::uint64_t in_ns(std::chrono::seconds time) {
+  return static_cast<std::uint64_t>(time.count()) * kSecondNs;
+}
 
 std::uint32_t wall_day(Clock& clock) {
   return static_cast<std::uint32_t>(clock.wall_ns() / kDayNs);
@@ -97,8 +101,9 @@ DiskHealth::DiskHealth(Parts parts)
     : parts_(std::move(parts)),
       history_(history_of(parts_.stored)),
       counted_at_ns_(parts_.clock->monotonic_ns()),
+      began_ns_(counted_at_ns_),
       remembered_at_ns_(counted_at_ns_),
-      thread_(system_scheduling(), kLookEvery, PeriodicThread::First::at_once) {
+      thread_(system_scheduling(), kLookEvery, PeriodicThread::First::after_interval) {
   if (!parts_.stored) return;
   never_ask_ = parts_.stored->never_ask_drive;
   answered_s_ = parts_.stored->drive_answered_s;
@@ -182,7 +187,9 @@ void DiskHealth::ask_drive() {
   std::string serial;
   {
     const std::lock_guard lock(mutex_);
-    const bool time = !asked_ || parts_.clock->monotonic_ns() - asked_at_ns_ >= kDayNs;
+    const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+    const bool time =
+        asked_ ? now_ns - asked_at_ns_ >= kDayNs : now_ns - began_ns_ >= in_ns(parts_.first_ask);
     if (!parts_.ask || stopping_ || !time) return;
     if (never_ask_) {
       smart_.reason = "the bridge before the drive was reset when it was asked";
@@ -285,8 +292,9 @@ void DiskHealth::remember_at_times() {
   {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-    const bool old = now_ns - remembered_at_ns_ >= kRememberEveryNs;
-    if (!parts_.remember || stopping_ || (!news_ && !old)) return;
+    const std::uint64_t since_ns = now_ns - remembered_at_ns_;
+    const bool due = since_ns >= (news_ ? in_ns(parts_.remember_every) : kRememberEveryNs);
+    if (!parts_.remember || stopping_ || !due) return;
     news_ = false;
     remembered_at_ns_ = now_ns;
     now = packed();

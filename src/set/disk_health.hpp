@@ -47,6 +47,10 @@ class DiskHealth {
     std::optional<format::DiskHistorySection> stored{};  // of earlier runs
     // Commits it. Empty: nothing is remembered.
     std::function<Result<void>(const format::DiskHistorySection&)> remember{};
+    // From the start of the set: whoever starts it has other things to do first.
+    std::chrono::seconds first_ask{5};
+    // Between two commits of its own that are made for news.
+    std::chrono::seconds remember_every{60};
   };
 
   explicit DiskHealth(Parts parts);
@@ -54,7 +58,7 @@ class DiskHealth {
   DiskHealth(const DiskHealth&) = delete;
   DiskHealth& operator=(const DiskHealth&) = delete;
 
-  // Starts the thread that looks once a minute, the first time at once.
+  // Starts the thread that looks every few seconds.
   void start();
   // Ends it, within a second whatever the drive does. May be called again.
   void stop();
@@ -105,6 +109,7 @@ class DiskHealth {
   std::uint32_t forecast_day_ = 0;
   std::uint64_t forecast_used_ = 0;
   bool forecast_made_ = false;
+  const std::uint64_t began_ns_;
   std::uint64_t remembered_at_ns_;
   bool news_ = false;  // something was counted that is not remembered
 

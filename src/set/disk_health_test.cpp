@@ -69,6 +69,8 @@ class DiskHealthTest : public ::testing::Test {
       ++commits;
       return Result<void>();
     };
+    parts.first_ask = first_ask;
+    parts.remember_every = remember_every;
     it.emplace(std::move(parts));
   }
   [[nodiscard]] bool says(ReasonCode code) {
@@ -89,6 +91,8 @@ class DiskHealthTest : public ::testing::Test {
   std::string earlier_serial;
   std::function<void()> during_ask;
   std::vector<SectorRange> looked_at;
+  std::chrono::seconds first_ask{0};
+  std::chrono::seconds remember_every{0};
   std::optional<format::DiskHistorySection> remembered;
   std::optional<DiskHealth> it;
 };
@@ -135,6 +139,23 @@ TEST_F(DiskHealthTest, ACommitThatIsMadeAnywayTakesItAlong) {
   remembered = carried;
   make();
   EXPECT_EQ(it->history().total(Count::lost), 2U);
+}
+
+TEST_F(DiskHealthTest, WhoeverHasJustStartedASetIsLeftAlone) {
+  first_ask = std::chrono::seconds(5);
+  remember_every = std::chrono::seconds(60);
+  make();
+  lose(2'000, 2);
+  it->look();
+  EXPECT_EQ(asked, 0);
+  EXPECT_EQ(commits, 0);
+  clock.now_ns += 6ULL * 1'000'000'000;
+  it->look();
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(commits, 0);
+  clock.now_ns += 60ULL * 1'000'000'000;
+  it->look();
+  EXPECT_EQ(commits, 1);
 }
 
 TEST_F(DiskHealthTest, TimeAloneIsCommittedAFewTimesADay) {
