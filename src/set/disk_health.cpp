@@ -281,9 +281,12 @@ format::DiskHistorySection DiskHealth::memory() {
 std::optional<format::DiskHistorySection> DiskHealth::memory_for_commit() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock || !news_) return std::nullopt;
+  // It is a block more in each copy, so it does not go with every commit.
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  if (now_ns - remembered_at_ns_ < in_ns(parts_.remember_every) / 2) return std::nullopt;
   // If that commit fails, a crash takes away what it would have had.
   news_ = false;
-  remembered_at_ns_ = parts_.clock->monotonic_ns();
+  remembered_at_ns_ = now_ns;
   return packed();
 }
 

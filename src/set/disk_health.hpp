@@ -72,7 +72,8 @@ class DiskHealth {
   // What the next run is to know, up to this moment.
   [[nodiscard]] format::DiskHistorySection memory();
   // What a commit that is made anyway should take along, which then counts as remembered. Nothing:
-  // nothing is new, or somebody looks at it now: this does not wait, and does not call the engine.
+  // nothing is new, the last time is not long ago, or somebody looks at it now: this does not wait,
+  // and does not call the engine.
   [[nodiscard]] std::optional<format::DiskHistorySection> memory_for_commit();
 
  private:

@@ -136,9 +136,15 @@ TEST_F(DiskHealthTest, ACommitThatIsMadeAnywayTakesItAlong) {
   const int before = commits;
   it->look();
   EXPECT_EQ(commits, before) << "it is remembered";
+  remember_every = std::chrono::seconds(60);
   remembered = carried;
   make();
   EXPECT_EQ(it->history().total(Count::lost), 2U);
+  lose(4'000, 1);
+  (void)it->status();
+  EXPECT_FALSE(it->memory_for_commit()) << "not with every commit";
+  clock.now_ns += 31ULL * 1'000'000'000;
+  EXPECT_TRUE(it->memory_for_commit());
 }
 
 TEST_F(DiskHealthTest, WhoeverHasJustStartedASetIsLeftAlone) {
