@@ -22,8 +22,8 @@
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
 #include "remap/process_clock.hpp"
-#include "remap/trouble_counters.hpp"
 #include "remap/request/latency_sampler.hpp"
+#include "remap/trouble_counters.hpp"
 #include "table/live_table.hpp"
 #include "table/unflushed_writes.hpp"
 

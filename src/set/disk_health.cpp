@@ -20,7 +20,7 @@ constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kDayNs = health::kDaySeconds * kSecondNs;
 constexpr std::chrono::seconds kLookEvery{5};
 // Without news: how much of the observed time a crash may take away.
-constexpr std::uint64_t kRememberEveryNs = 6 * 3'600 * kSecondNs;
+constexpr std::uint64_t kRememberEveryNs = kDayNs / 4;
 
 std::uint64_t in_ns(std::chrono::seconds time) {
   return static_cast<std::uint64_t>(time.count()) * kSecondNs;
@@ -116,6 +116,8 @@ DiskHealth::~DiskHealth() {
 }
 
 void DiskHealth::start() {
+  // What need not be asked of a drive is known from the start.
+  look();
   thread_.start([this] { look(); });
 }
 

@@ -87,7 +87,6 @@ class DiskHealth {
   [[nodiscard]] format::DiskHistorySection packed() const;
 
   const Parts parts_;
-  std::atomic<bool> stopping_ = false;
 
   mutable std::mutex mutex_;  // of all below; not held while the drive is asked or a commit is made
   health::History history_;
@@ -95,24 +94,25 @@ class DiskHealth {
   std::uint64_t counted_at_ns_;
   std::uint64_t rest_ns_ = 0;  // of a second that the history has not been told of
   std::uint64_t clean_passes_ = 0;
-  bool never_ask_ = false;
   std::uint64_t answered_s_ = 0;
-  std::uint32_t clean_pass_day_ = 0;  // from 1; 0: none
   std::string serial_;
-  bool asked_ = false;
   std::uint64_t asked_at_ns_ = 0;
   std::optional<health::SmartReading> reading_;  // the last one that was believed
   std::uint64_t reading_at_ns_ = 0;
-  health::Medium medium_ = health::Medium::unknown;
   SmartStatus smart_;
   std::optional<health::Forecast> spare_forecast_;
   std::optional<health::Forecast> table_forecast_;
-  std::uint32_t forecast_day_ = 0;
   std::uint64_t forecast_used_ = 0;
-  bool forecast_made_ = false;
   const std::uint64_t began_ns_;
   std::uint64_t remembered_at_ns_;
-  bool news_ = false;  // something was counted that is not remembered
+  std::uint32_t forecast_day_ = 0;
+  std::uint32_t clean_pass_day_ = 0;  // from 1; 0: none
+  health::Medium medium_ = health::Medium::unknown;
+  bool forecast_made_ = false;
+  bool asked_ = false;
+  bool never_ask_ = false;
+  bool news_ = false;                   // something was counted that is not remembered
+  std::atomic<bool> stopping_ = false;  // without the mutex
 
   PeriodicThread thread_;
 };

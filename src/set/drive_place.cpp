@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/parse.hpp"
@@ -51,9 +52,11 @@ std::string usb_device_of(const std::string& directory) {
 }
 
 std::size_t disks_below(const std::string& usb_device, const std::string& sys) {
+  const std::string disks = sys + "/block";
+  const std::string below = usb_device + "/";
   std::size_t out = 0;
-  for (const std::string& name : os::names_in(sys + "/block")) {
-    if (resolved(sys + "/block/" + name).starts_with(usb_device + "/")) ++out;
+  for (const std::string& name : os::names_in(disks)) {
+    if (resolved(fmt::format("{}/{}", disks, name)).starts_with(below)) ++out;
   }
   return out;
 }

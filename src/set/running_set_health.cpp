@@ -2,11 +2,13 @@
 // What looks after the disk of a running set: the scanner and the health of the disk, wired to the
 // engine and the metadata.
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 
+#include "set/drive_place.hpp"
 #include "set/kept_sections.hpp"
 #include "set/running_set.hpp"
 
@@ -39,6 +41,8 @@ void RunningSet::make_disk_health() {
   parts.ask = [query](const std::string& serial, const std::function<bool()>& wanted) {
     return query->ask(serial, wanted);
   };
+  // Without a drive there is nobody who could be disturbed, nor anything to wait for.
+  if (drive_of(main_.device()->path()).node.empty()) parts.first_ask = std::chrono::seconds(0);
   parts.look_at = [this](std::span<const SectorRange> places) { scanner_->look_at(places); };
   parts.scanner = [this] { return scanner_->status(); };
   parts.stored = stored_disk_history(content_);

@@ -32,7 +32,8 @@ def partitions(t):
     error = disk.order("detach").get("error")
     check(error and point in error["what"], f"does not name the mount point: {error}")
     support.unmount(point)
-    disk.must("detach")
+    # Another test may be looking at it, as at every device there is.
+    support.wait_until(lambda: "error" not in disk.order("detach"), "detached")
     check(not os.path.exists(f"/sys/block/{name}/{parts[0]}"), "the partition is still there")
     disk.must("stop")
 
