@@ -16,7 +16,6 @@ namespace {
 using health::Count;
 using health::Level;
 using health::ReasonCode;
-using health::SmartReading;
 using health::SmartState;
 using health::Verdict;
 

@@ -8,10 +8,12 @@
 
 // fontconfig keeps what it has read of its configuration to the end of the process, whatever is
 // drawn; no frame of ours is in its allocations. Only LeakSanitizer asks for this.
-extern "C" const char* __lsan_default_suppressions();   // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming)
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
   return "leak:libfontconfig\n";
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 namespace dmremap::view {
 namespace {
