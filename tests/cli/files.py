@@ -95,7 +95,10 @@ def _served(t, kind, partition=False, options=()):
         node = support.partition(t, device, 2, offset, 900000)
     else:
         node = device
-    support.run(*MKFS[kind], node)
+    # mkfs.btrfs looks at all that is mounted, and gives up at a dead FUSE file that another test has
+    # made just now.
+    support.wait_until(lambda: support.run(*MKFS[kind], node, expect=None).exit == 0,
+                       f"a file system of {kind}")
     mount = t.mount(node, f"mnt-{kind}-{partition}-{len(options)}", *options)
     return dm, disk, mount, node, offset
 
