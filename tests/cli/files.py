@@ -7,6 +7,7 @@ import errno
 import os
 import re
 
+import file_systems
 import product
 import support
 from support import check, equal
@@ -95,10 +96,7 @@ def _served(t, kind, partition=False, options=()):
         node = support.partition(t, device, 2, offset, 900000)
     else:
         node = device
-    # mkfs.btrfs looks at all that is mounted, and gives up at a dead FUSE file that another test has
-    # made just now.
-    support.wait_until(lambda: support.run(*MKFS[kind], node, expect=None).exit == 0,
-                       f"a file system of {kind}")
+    file_systems.run_past_dead_mounts(*MKFS[kind], node)
     mount = t.mount(node, f"mnt-{kind}-{partition}-{len(options)}", *options)
     return dm, disk, mount, node, offset
 
