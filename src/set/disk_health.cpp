@@ -74,13 +74,26 @@ Medium medium_of(const format::Fingerprint& main) {
   return main.kind == format::DeviceKind::image ? Medium::image : Medium::unknown;
 }
 
+// The verdict by the history and the room that is left. `state` has what else is known, and gets
+// the rest.
+HealthStatus judged(const History& history, const remap::TableCounts& table,
+                    std::uint32_t clean_pass_day, HealthStatus out, health::DiskState state) {
+  state.clean_pass_days_ago = days_since(clean_pass_day, history.today());
+  state.spare_full = table.spare_free == 0;
+  state.table_full = table_room(table) == 0;
+  state.spare_forecast = out.spare;
+  state.table_forecast = out.table;
+  out.verdict = health::assess(history, state);
+  out.observed_days = history.observed_days();
+  return out;
+}
+
 }  // namespace
 
 HealthStatus health_of_stopped(const format::DiskHistorySection& stored,
                                const remap::TableCounts& table, const format::Fingerprint& main) {
   const History history = history_of(stored);
   HealthStatus out;
-  out.observed_days = history.observed_days();
   out.spare = forecast_of(history, Level::spare_used, table.spare_free);
   out.table = forecast_of(history, Level::table_used, table_room(table));
   health::DiskState state;
@@ -88,13 +101,7 @@ HealthStatus health_of_stopped(const format::DiskHistorySection& stored,
   state.sectors_per_block = std::max<std::uint32_t>(
       1, main.physical_block_bytes / static_cast<std::uint32_t>(kSectorBytes));
   state.smart_unknown_because = "the set does not run";
-  state.clean_pass_days_ago = days_since(stored.clean_pass_day, history.today());
-  state.spare_full = table.spare_free == 0;
-  state.table_full = table_room(table) == 0;
-  state.spare_forecast = out.spare;
-  state.table_forecast = out.table;
-  out.verdict = health::assess(history, state);
-  return out;
+  return judged(history, table, stored.clean_pass_day, std::move(out), std::move(state));
 }
 
 DiskHealth::DiskHealth(Parts parts)
@@ -176,11 +183,9 @@ void DiskHealth::note_scanner(const ScannerStatus& scanner) {
 
 void DiskHealth::make_forecasts() {
   const remap::TableCounts table = parts_.engine->table_counts();
-  const std::uint64_t used = spare_used(table) + table.entries;
-  if (forecast_made_ && forecast_day_ == history_.today() && forecast_used_ == used) return;
-  forecast_made_ = true;
-  forecast_day_ = history_.today();
-  forecast_used_ = used;
+  const ForecastBasis basis{history_.today(), spare_used(table), table.entries};
+  if (forecast_basis_ == basis) return;
+  forecast_basis_ = basis;
   spare_forecast_ = forecast_of(history_, Level::spare_used, table.spare_free);
   table_forecast_ = forecast_of(history_, Level::table_used, table_room(table));
 }
@@ -190,8 +195,8 @@ void DiskHealth::ask_drive() {
   {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-    const bool time =
-        asked_ ? now_ns - asked_at_ns_ >= kDayNs : now_ns - began_ns_ >= in_ns(parts_.first_ask);
+    const bool time = asked_at_ns_ ? now_ns - *asked_at_ns_ >= kDayNs
+                                   : now_ns - began_ns_ >= in_ns(parts_.first_ask);
     if (!parts_.ask || stopping_ || !time) return;
     if (never_ask_) {
       smart_.reason = "the bridge before the drive was reset when it was asked";
@@ -209,9 +214,8 @@ void DiskHealth::take_answer(const DriveAnswer& answer, bool main_went_away) {
   const bool look = answer.believed && !answer.defects.empty() && parts_.look_at;
   if (look) parts_.look_at(answer.defects);
   const std::lock_guard lock(mutex_);
-  asked_ = true;
-  asked_at_ns_ = parts_.clock->monotonic_ns();
-  news_ = true;
+  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
+  asked_at_ns_ = now_ns;
   medium_ = answer.place.medium;
   smart_.state = health::name_of(answer.reading.state);
   smart_.reason = answer.reason;
@@ -228,13 +232,15 @@ void DiskHealth::take_answer(const DriveAnswer& answer, bool main_went_away) {
     smart_.advice =
         health::recovery_advice(answer.reading, answer.place.kernel_timeout_s, answer.place.node);
     reading_ = answer.reading;
-    reading_at_ns_ = asked_at_ns_;
+    reading_at_ns_ = now_ns;
     serial_ = storable(answer.reading.serial);
     answered_s_ = smart_.asked_s;
     health::note_smart(history_, answer.reading);
+    news_ = true;
   }
   if (main_went_away && answer.place.behind_usb) {
     never_ask_ = true;
+    news_ = true;
     log(Severity::warning, "main went away when smartctl asked it: it is not asked again");
   }
 }
@@ -243,7 +249,6 @@ HealthStatus DiskHealth::status() {
   const std::lock_guard lock(mutex_);
   count_what_happened();
   make_forecasts();
-  const remap::TableCounts table = parts_.engine->table_counts();
   health::DiskState state;
   state.medium = medium_;
   state.sectors_per_block = parts_.sectors_per_block;
@@ -251,18 +256,12 @@ HealthStatus DiskHealth::status() {
   state.smart_age_days =
       static_cast<std::uint32_t>((parts_.clock->monotonic_ns() - reading_at_ns_) / kDayNs);
   state.smart_unknown_because = smart_.reason.empty() ? "not asked yet" : smart_.reason;
-  state.clean_pass_days_ago = days_since(clean_pass_day_, history_.today());
-  state.spare_full = table.spare_free == 0;
-  state.table_full = table_room(table) == 0;
-  state.spare_forecast = spare_forecast_;
-  state.table_forecast = table_forecast_;
   HealthStatus out;
-  out.verdict = health::assess(history_, state);
-  out.observed_days = history_.observed_days();
   out.spare = spare_forecast_;
   out.table = table_forecast_;
   out.smart = smart_;
-  return out;
+  return judged(history_, parts_.engine->table_counts(), clean_pass_day_, std::move(out),
+                std::move(state));
 }
 
 History DiskHealth::history() const {

@@ -77,6 +77,15 @@ class DiskHealth {
   [[nodiscard]] std::optional<format::DiskHistorySection> memory_for_commit();
 
  private:
+  // While these stay, the forecasts do.
+  struct ForecastBasis {
+    std::uint32_t day = 0;
+    std::uint64_t spare_used = 0;
+    std::uint64_t entries = 0;
+
+    bool operator==(const ForecastBasis&) const = default;
+  };
+
   void count_what_happened();
   void note_levels();
   void note_scanner(const ScannerStatus& scanner);
@@ -96,20 +105,17 @@ class DiskHealth {
   std::uint64_t clean_passes_ = 0;
   std::uint64_t answered_s_ = 0;
   std::string serial_;
-  std::uint64_t asked_at_ns_ = 0;
+  std::optional<std::uint64_t> asked_at_ns_;
   std::optional<health::SmartReading> reading_;  // the last one that was believed
   std::uint64_t reading_at_ns_ = 0;
   SmartStatus smart_;
   std::optional<health::Forecast> spare_forecast_;
   std::optional<health::Forecast> table_forecast_;
-  std::uint64_t forecast_used_ = 0;
+  std::optional<ForecastBasis> forecast_basis_;
   const std::uint64_t began_ns_;
   std::uint64_t remembered_at_ns_;
-  std::uint32_t forecast_day_ = 0;
   std::uint32_t clean_pass_day_ = 0;  // from 1; 0: none
   health::Medium medium_ = health::Medium::unknown;
-  bool forecast_made_ = false;
-  bool asked_ = false;
   bool never_ask_ = false;
   bool news_ = false;                   // something was counted that is not remembered
   std::atomic<bool> stopping_ = false;  // without the mutex

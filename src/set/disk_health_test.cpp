@@ -100,6 +100,7 @@ TEST_F(DiskHealthTest, NothingIsKnownOfANewSet) {
   it->look();
   EXPECT_EQ(it->status().verdict.verdict, Verdict::unknown);
   EXPECT_FALSE(it->status().verdict.reasons.empty());
+  EXPECT_EQ(commits, 0) << "nor is there anything to remember";
 }
 
 TEST_F(DiskHealthTest, WhatIsLostCountsOnItsDayAndOverARestart) {
