@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 #include "health/history.hpp"
 #include "io/replace_file.hpp"
 #include "os/descriptor_io.hpp"
+#include "os/host_name.hpp"
 #include "report/page.hpp"
 #include "set/kept_sections.hpp"
 
@@ -68,12 +68,6 @@ Result<void> add_of_stopped(report::ReportFacts& facts, const control::RuntimeDi
   return {};
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  // Without a name the page does without; the last byte stays a zero.
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : std::string();
-}
-
 Result<report::ReportFacts> gather(const std::string& name) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return failure_of(runtime);
@@ -88,7 +82,7 @@ Result<report::ReportFacts> gather(const std::string& name) {
   if (!added) return failure_of(added);
   out.made_at = format_time(system_clock().wall_ns());
   out.made_by = "dmremap " DMREMAP_VERSION;
-  out.host = host_name();
+  out.host = os::host_name();
   return out;
 }
 

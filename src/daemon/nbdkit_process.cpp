@@ -11,10 +11,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "os/process_end.hpp"
 #include "os/spawn.hpp"
 
 namespace dmremap::daemon {
@@ -90,7 +90,7 @@ Result<NbdkitProcess> NbdkitProcess::start(int listening_socket, int control) {
   const auto child = os::spawn(command);
   if (!child) return fail_errno(child.error(), "start", "nbdkit");
   out.pid_ = *child;
-  out.process_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, out.pid_, 0)));
+  out.process_ = os::process_descriptor(out.pid_);
   if (!out.process_.valid()) {
     const int error = errno;
     out.kill();

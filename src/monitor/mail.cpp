@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "monitor/channels.hpp"
+#include "os/host_name.hpp"
 #include "os/program_run.hpp"
 
 namespace dmremap::monitor {
 
 namespace {
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "this host";
-  return name.data();
+std::string this_host() {
+  const std::string name = os::host_name();
+  return name.empty() ? "this host" : name;
 }
 
 // An address goes into a header line, where a line end would begin another header.
@@ -41,7 +39,7 @@ class MailChannel final : public Channel {
 
   [[nodiscard]] std::vector<Error> deliver(const std::vector<Message>& messages) override {
     const auto sent = os::run_program({{settings_.program, "-t"},
-                                       mail_text(messages, settings_, host_name()),
+                                       mail_text(messages, settings_, this_host()),
                                        settings_.deadline});
     if (sent) return {};
     Error error = sent.error();

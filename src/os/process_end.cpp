@@ -9,7 +9,11 @@
 
 namespace dmremap::os {
 
-ProcessEnd::ProcessEnd(pid_t pid) : process_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+FileDescriptor process_descriptor(pid_t pid) {
+  return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+ProcessEnd::ProcessEnd(pid_t pid) : process_(process_descriptor(pid)) {}
 
 bool ProcessEnd::wait(std::chrono::milliseconds at_most) const {
   if (!process_.valid()) return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Waits for the end of a process that is not a child.
+// The end of another process, a child or not.
 #pragma once
 
 #include <chrono>
@@ -10,16 +10,19 @@
 
 namespace dmremap::os {
 
+// Readable once the process is gone with all its threads, and with them its open files and devices
+// (pidfd_open(2)). Not valid, with errno, if there is no such process.
+[[nodiscard]] FileDescriptor process_descriptor(pid_t pid);
+
 // Made while the process lives, so that its number cannot be another's by the time of the wait.
 class ProcessEnd {
  public:
   explicit ProcessEnd(pid_t pid);
-  // True if the process is gone with all its threads, and with them its open files and devices;
-  // or if there was none. False if time was up first.
+  // True if the process is gone, or if there was none. False if time was up first.
   [[nodiscard]] bool wait(std::chrono::milliseconds at_most) const;
 
  private:
-  FileDescriptor process_;  // pidfd_open(2); not valid: there is no such process
+  FileDescriptor process_;  // not valid: there was none
 };
 
 }  // namespace dmremap::os

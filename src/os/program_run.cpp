@@ -13,10 +13,10 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "os/process_end.hpp"
 #include "os/runtime_directory.hpp"
 #include "os/sealed_memory.hpp"
 #include "os/spawn.hpp"
@@ -78,7 +78,7 @@ class Stream {
 // Waits for the child to end, reading what it writes; false if it was killed.
 bool wait_for_end(const ProgramRun& run, pid_t child, Stream& output, Stream& errors,
                   ProgramEnd& end) {
-  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  const FileDescriptor process = process_descriptor(child);
   const auto deadline = Clock::now() + run.at_most;
   for (;;) {
     std::array<pollfd, 3> watched{output.watched(), errors.watched(), {process.get(), POLLIN, 0}};
