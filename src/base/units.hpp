@@ -11,6 +11,8 @@
 namespace dmremap {
 
 inline constexpr std::uint64_t kSectorBytes = 512;
+// Points in time and durations are in nanoseconds.
+inline constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
 // A number of sectors.
 struct SectorCount {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <memory>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -47,14 +49,11 @@ void print_devices(const control::SetReport& set) {
 
 // The verdict, with what it rests on: the heaviest reason beside it, the others below.
 void print_health(const control::HealthReport& health) {
-  bool first = true;
+  std::string_view label = "disk";
+  std::string word = health.verdict + ": ";
   for (const control::HealthReasonReport& reason : health.reasons) {
-    if (first) {
-      fmt::print("  disk       {}: {}\n", health.verdict, printable(reason.text));
-    } else {
-      fmt::print("             {}\n", printable(reason.text));
-    }
-    first = false;
+    fmt::print("  {:<10} {}{}\n", std::exchange(label, {}), std::exchange(word, {}),
+               printable(reason.text));
   }
   if (health.risk.low_of_100) fmt::print("  risk       {}\n", printable(health.risk.text));
   for (const control::ForecastReport& forecast : health.forecasts) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/health_messages.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/clock.hpp"
+#include "base/units.hpp"
 
 namespace dmremap::control {
 
@@ -11,8 +13,6 @@ namespace {
 
 using health::Count;
 using health::Level;
-
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
 // A set that is a few days old and saw no growth says nothing of the years to come.
 void add_forecast(const std::string& of, const std::optional<health::Forecast>& forecast,
@@ -71,6 +71,17 @@ HistoryDayReport report_of(const health::Day& day) {
 }
 
 }  // namespace
+
+std::uint64_t HistoryReply::total(const std::string& count) const {
+  std::uint64_t out = 0;
+  const auto add = [&](const std::map<std::string, std::uint64_t>& counts) {
+    const auto at = counts.find(count);
+    if (at != counts.end()) out += std::min(at->second, UINT64_MAX - out);
+  };
+  add(older);
+  for (const HistoryDayReport& day : days) add(day.counts);
+  return out;
+}
 
 HealthReport report_of(const set::HealthStatus& health) {
   HealthReport out;

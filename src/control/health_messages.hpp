@@ -70,7 +70,7 @@ struct HealthReport {
   double observed_days = 0;
   RiskReport risk;
   std::vector<ForecastReport> forecasts;
-  std::optional<SmartReport> smart;  // empty for a set that does not run
+  std::optional<SmartReport> smart;  // empty for a set that does not run, or is read-only
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HealthReport, score, verdict, reasons, observed_days, risk,
                                    forecasts, smart)
@@ -94,6 +94,10 @@ struct HistoryReply {
   std::map<std::string, std::uint64_t> older;
   std::map<std::string, std::uint64_t> before;
   std::vector<HistoryDayReport> days;
+
+  // The sum of a count over the whole life of the set, at most 2^64 - 1: the reply is another
+  // program's.
+  [[nodiscard]] std::uint64_t total(const std::string& count) const;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HistoryReply, today, older, before, days)
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/units.hpp"
 #include "control/table_json.hpp"
 
 namespace dmremap::control {
@@ -15,8 +16,17 @@ bool SetReport::has_condition(const std::string& condition) const {
   return std::ranges::find(conditions, condition) != conditions.end();
 }
 
+SpareRoom SetReport::spare_room() const {
+  SpareRoom out;
+  for (const SpareReport& spare : spares) {
+    out.capacity += spare.capacity_sectors;
+    out.free += spare.free_sectors;
+    out.retired += spare.retired_sectors;
+  }
+  return out;
+}
+
 ScrubReport report_of(const set::ScannerStatus& scanner) {
-  constexpr std::uint64_t kSecondNs = 1'000'000'000;
   ScrubReport out;
   out.state = scanner.state;
   out.waits_for = scanner.waits_for;

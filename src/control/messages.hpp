@@ -72,6 +72,13 @@ struct SpareReport {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SpareReport, path, uuid, state, capacity_sectors, free_sectors,
                                    retired_sectors)
 
+// Room for data, in sectors.
+struct SpareRoom {
+  std::uint64_t capacity = 0;
+  std::uint64_t free = 0;
+  std::uint64_t retired = 0;
+};
+
 // How many of the copies of the metadata hold the last commit.
 struct CopiesReport {
   std::uint64_t good = 0;
@@ -172,6 +179,8 @@ struct SetReport {
   std::optional<HealthReport> health;  // empty if its metadata has no history
 
   [[nodiscard]] bool has_condition(const std::string& condition) const;
+  // Of all spares together, in sectors.
+  [[nodiscard]] SpareRoom spare_room() const;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SetReport, json_version, name, uuid, state, conditions, reason,
                                    doubtful, sequence, term, run, size_sectors, remapped_sectors,

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/units.hpp"
 #include "control/json_types.hpp"
 
 namespace dmremap::control {
@@ -29,8 +30,6 @@ std::optional<State> state_of(const json& name) {
   }
   return std::nullopt;
 }
-
-constexpr std::uint64_t kSecond = 1'000'000'000;
 
 // Spare sector, errno, sequence, seconds.
 std::optional<std::array<std::uint64_t, 4>> evidence_of(const json& entry) {
@@ -93,7 +92,7 @@ std::optional<std::vector<Extent>> with_evidence(std::span<const Extent> extents
     const SectorRange main = extents[i].main();
     if (spare > format::kMaxSector - main.count.value) return std::nullopt;
     out.push_back(Extent(extents[i].state(), main, {kFirstSpare, {spare}})
-                      .with_evidence(static_cast<int>(cause), sequence, seconds * kSecond));
+                      .with_evidence(static_cast<int>(cause), sequence, seconds * kSecondNs));
   }
   return out;
 }

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/units.hpp"
+
 namespace dmremap::health {
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kMinuteNs = 60 * kSecondNs;
 // How often foreground is looked for while it keeps the scanner waiting.
 constexpr std::uint64_t kLookNs = kIdleNs / 4;

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/units.hpp"
 #include "health/scan_order.hpp"
 #include "rig/scan_faults.hpp"
 
@@ -107,7 +108,6 @@ TEST(ScanFaults, ASequentialPassIsNoSoonerThanItself) {
 
 // The model's rules against ScanOrder's: both watch the same small disks.
 TEST(ScanFaults, TheModelIsTheScanner) {
-  constexpr std::uint64_t kSecondNs = 1'000'000'000;
   constexpr double kStepDays = 14.0 / 2048 / 8;
   FaultModel model;
   model.segments = 2048;

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
+#include "base/units.hpp"
+
 namespace dmremap::health {
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kLongestStepNs = 4 * kWeekS * kSecondNs;
 
 std::uint64_t way_forward(std::uint64_t from, std::uint64_t to) {

@@ -90,6 +90,12 @@ class ScanOrder {
   [[nodiscard]] bool overdue() const;
   [[nodiscard]] std::uint64_t pass_interval_s() const;
   [[nodiscard]] ScanProgress progress() const;
+  // That are complete.
+  [[nodiscard]] std::uint64_t passes() const { return passes_; }
+  // No trouble was met since the last pass began.
+  [[nodiscard]] bool pass_is_clean() const {
+    return last_trouble_s_ == 0 || last_trouble_s_ < pass_began_s_;
+  }
   [[nodiscard]] ScanRecord record() const;
 
  private:

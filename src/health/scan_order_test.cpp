@@ -7,10 +7,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/units.hpp"
+
 namespace dmremap::health {
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kWall = 1'700'000'000 * kSecondNs;
 
 SectorCount mib(std::uint64_t count) {

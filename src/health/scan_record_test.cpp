@@ -7,12 +7,12 @@
 #include <rapidcheck/gtest.h>
 
 #include "base/endian.hpp"
+#include "base/units.hpp"
 #include "health/scan_order.hpp"
 
 namespace dmremap::health {
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr SectorCount kDisk{1'000'000};  // 489 segments
 
 ScanRecord some_record() {

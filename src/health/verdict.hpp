@@ -21,9 +21,16 @@
 
 namespace dmremap::health {
 
-// The words of the command line and of JSON. The later, the worse; `unknown` is beside them.
+// The later, the worse; `unknown` is beside them.
 enum class Verdict : std::uint8_t { good, watch, replace_soon, replace_now, unknown };
-[[nodiscard]] std::string_view name_of(Verdict verdict);  // "replace-soon"
+// The words of the command line and of JSON, in the same order.
+inline constexpr std::array<std::string_view, 5> kVerdictNames{"good", "watch", "replace-soon",
+                                                               "replace-now", "unknown"};
+[[nodiscard]] constexpr std::string_view name_of(Verdict verdict) {
+  return kVerdictNames.at(static_cast<std::size_t>(verdict));
+}
+// A word that is none of these is `unknown`.
+[[nodiscard]] Verdict verdict_named(std::string_view name);
 
 enum class ReasonCode : std::uint8_t {
   nothing_seen,            // days observed

@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The words of the verdict and of its reasons; they stand nowhere else.
+// The words of the reasons of a verdict; they stand nowhere else.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "health/verdict.hpp"
 
 namespace dmremap::health {
 
-std::string_view name_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::good:
-      return "good";
-    case Verdict::watch:
-      return "watch";
-    case Verdict::replace_soon:
-      return "replace-soon";
-    case Verdict::replace_now:
-      return "replace-now";
-    case Verdict::unknown:
-      return "unknown";
-  }
-  return "?";
+Verdict verdict_named(std::string_view name) {
+  const auto* const at = std::ranges::find(kVerdictNames, name);
+  return at == kVerdictNames.end() ? Verdict::unknown
+                                   : static_cast<Verdict>(at - kVerdictNames.begin());
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "health/verdict.hpp"
 #include "metrics/family.hpp"
 #include "monitor/message.hpp"
 
@@ -19,13 +20,10 @@ using control::SetReport;
 using monitor::Presence;
 using Type = Family::Type;
 
-constexpr std::uint64_t kSectorBytes = 512;
-constexpr double kDaySeconds = 86400;
+constexpr auto kDaySeconds = static_cast<double>(health::kDaySeconds);
 constexpr std::array<std::string_view, 6> kStates{"healthy", "degraded", "read-only",
                                                   "tripped", "stopped",  "unknown"};
 constexpr std::array<std::string_view, 4> kScanStates{"idle", "waiting", "running", "paused"};
-constexpr std::array<std::string_view, 5> kVerdicts{"good", "watch", "replace-soon", "replace-now",
-                                                    "unknown"};
 
 // Seconds since 1970 of "2026-11-22T15:19:39Z"; 0: it is no time.
 double unix_seconds(const std::string& text) {
@@ -131,14 +129,7 @@ void add_sectors(Exposition& out) {
       });
   out.of_serving("dmremap_spare_bytes", Type::gauge, "Room for data on the spares, by state.",
                  [](Family& family, const std::string& set, const SetReport& report) {
-                   std::uint64_t free = 0;
-                   std::uint64_t retired = 0;
-                   std::uint64_t capacity = 0;
-                   for (const control::SpareReport& spare : report.spares) {
-                     free += spare.free_sectors;
-                     retired += spare.retired_sectors;
-                     capacity += spare.capacity_sectors;
-                   }
+                   const auto [capacity, free, retired] = report.spare_room();
                    const std::uint64_t used = capacity - std::min(capacity, free + retired);
                    family.add({{"set", set}, {"state", "used"}}, used * kSectorBytes);
                    family.add({{"set", set}, {"state", "free"}}, free * kSectorBytes);
@@ -182,14 +173,7 @@ void add_counted(Exposition& out, std::string_view name, std::string_view help,
                  const std::string& count) {
   out.of_all(name, Type::counter, help,
              [&](Family& family, const std::string& set, const MeasuredSet& one) {
-               if (!one.history) return;
-               const auto in = [&](const std::map<std::string, std::uint64_t>& counts) {
-                 const auto at = counts.find(count);
-                 return at == counts.end() ? std::uint64_t{0} : at->second;
-               };
-               std::uint64_t sum = in(one.history->older);
-               for (const auto& day : one.history->days) sum += in(day.counts);
-               family.add({{"set", set}}, sum);
+               if (one.history) family.add({{"set", set}}, one.history->total(count));
              });
 }
 
@@ -271,7 +255,7 @@ void add_health(Exposition& out) {
   };
   gauge("dmremap_health_verdict", "1 for the verdict on the disk.",
         [](Family& family, const std::string& set, const HealthReport& health) {
-          family.add_one_of(set, "verdict", kVerdicts, health.verdict);
+          family.add_one_of(set, "verdict", health::kVerdictNames, health.verdict);
         });
   gauge("dmremap_health_score", "From 100, a disk without trouble, down to 0.",
         [](Family& family, const std::string& set, const HealthReport& health) {

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "health/verdict.hpp"
+
 namespace dmremap::monitor {
 
 namespace {
@@ -24,9 +26,7 @@ constexpr std::string_view kDegraded = "degraded";
 constexpr std::array<std::string_view, 4> kNotToldAsConditions{"healthy", "stopped", "died",
                                                                kDegraded};
 
-// The words of a verdict that can be compared, the best first.
-constexpr std::array<std::string_view, 4> kVerdicts{"good", "watch", "replace-soon", "replace-now"};
-constexpr int kReplaceSoon = 2;
+constexpr int kReplaceSoon = static_cast<int>(health::Verdict::replace_soon);
 
 // What is told of a set that was never seen before is told against a set in which all is well.
 const SetReport& without_trouble() {
@@ -147,25 +147,20 @@ class Comparison {
           fmt::format("{} sectors are remapped, {} more than before", now_.remapped_sectors,
                       now_.remapped_sectors - before_.remapped_sectors));
     }
-    const std::uint64_t retired = retired_in(now_);
-    if (retired > retired_in(before_)) {
+    const std::uint64_t retired = now_.spare_room().retired;
+    const std::uint64_t retired_before = before_.spare_room().retired;
+    if (retired > retired_before) {
       add("SpareSectorsRetired",
           fmt::format("{} sectors of the spare are retired, {} more than before", retired,
-                      retired - retired_in(before_)));
+                      retired - retired_before));
     }
-  }
-
-  static std::uint64_t retired_in(const SetReport& report) {
-    std::uint64_t out = 0;
-    for (const control::SpareReport& spare : report.spares) out += spare.retired_sectors;
-    return out;
   }
 
   // -1: unknown, or no verdict at all.
   static int rank_of(const SetReport& report) {
     if (!report.health) return -1;
-    const auto* const at = std::ranges::find(kVerdicts, report.health->verdict);
-    return at == kVerdicts.end() ? -1 : static_cast<int>(at - kVerdicts.begin());
+    const health::Verdict verdict = health::verdict_named(report.health->verdict);
+    return verdict == health::Verdict::unknown ? -1 : static_cast<int>(verdict);
   }
 
   void add_verdict() {

@@ -43,7 +43,7 @@ std::string figure(const std::string& title, const std::string& big, const std::
 std::string count_figure(const HistoryReply& history, const Period& period, const CountKind& kind) {
   const auto days = counts_of(history, kind.name);
   const std::uint64_t sum = sum_of(days);
-  const std::uint64_t total = total_of(history, kind.name);
+  const std::uint64_t total = history.total(kind.name);
   if (total == 0 && !kind.always) return {};
   std::string note = kind.unit;
   if (total > sum) note += fmt::format("; {} ever", total);
@@ -86,10 +86,7 @@ std::string room_figure(const ReportFacts& facts, const Period& period, const st
 }
 
 std::string rooms_html(const ReportFacts& facts, const Period& period) {
-  double spare = 0;
-  for (const control::SpareReport& one : facts.set.spares) {
-    spare += static_cast<double>(one.capacity_sectors);
-  }
+  const auto spare = static_cast<double>(facts.set.spare_room().capacity);
   return room_figure(facts, period, "spare", "Spare in use", "sectors",
                      spare > 0 ? std::optional(spare) : std::nullopt) +
          room_figure(facts, period, "table", "Table in use", "entries", {});

@@ -49,14 +49,6 @@ std::uint64_t sum_of(const std::vector<CountedDays>& days) {
   return out;
 }
 
-std::uint64_t total_of(const control::HistoryReply& history, const std::string& what) {
-  std::uint64_t out = at_or_zero(history.older, what);
-  for (const control::HistoryDayReport& day : history.days) {
-    out = add_capped(out, at_or_zero(day.counts, what));
-  }
-  return out;
-}
-
 std::vector<LevelStep> steps_of(const control::HistoryReply& history, const std::string& what) {
   std::vector<LevelStep> out;
   const Period period = period_of(history);

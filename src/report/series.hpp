@@ -34,8 +34,6 @@ struct CountedDays {
 [[nodiscard]] std::vector<CountedDays> counts_of(const control::HistoryReply& history,
                                                  const std::string& what);
 [[nodiscard]] std::uint64_t sum_of(const std::vector<CountedDays>& days);
-// Over the whole life of the set.
-[[nodiscard]] std::uint64_t total_of(const control::HistoryReply& history, const std::string& what);
 
 // From this day on a level has the value, until the next one.
 struct LevelStep {

@@ -32,14 +32,14 @@ TEST(Counts, AreThoseWithinTheYear) {
   EXPECT_EQ(days[0].span, 3U);
   EXPECT_EQ(days[1].ago, 0U);
   EXPECT_EQ(sum_of(days), 31U);
-  EXPECT_EQ(total_of(history(), "lost"), 40U);
+  EXPECT_EQ(history().total("lost"), 40U);
   EXPECT_TRUE(counts_of(history(), "trips").empty());
 }
 
 TEST(Counts, DoNotWrap) {
   HistoryReply full = history();
   full.older["lost"] = UINT64_MAX;
-  EXPECT_EQ(total_of(full, "lost"), UINT64_MAX);
+  EXPECT_EQ(full.total("lost"), UINT64_MAX);
 }
 
 TEST(Steps, BeginWithWhatWasKnownBeforeTheYear) {

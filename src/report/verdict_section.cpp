@@ -143,12 +143,7 @@ std::string overview_html(const ReportFacts& facts) {
   out += tile("Remapped", std::to_string(set.remapped_sectors),
               fmt::format("sectors, {}", view::size_text({set.remapped_sectors})));
   out += tile("Suspect", std::to_string(set.suspect_sectors), "sectors");
-  std::uint64_t room = 0;
-  std::uint64_t free = 0;
-  for (const control::SpareReport& spare : set.spares) {
-    room += spare.capacity_sectors;
-    free += spare.free_sectors;
-  }
+  const auto [room, free, retired] = set.spare_room();
   const double used =
       room == 0 ? 0 : static_cast<double>(room - std::min(free, room)) / static_cast<double>(room);
   out += tile("Spare used", fmt::format("{:.{}f} %", used * 100, used > 0 && used < 0.1 ? 1 : 0),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/units.hpp"
 #include "health/recovery_times.hpp"
 
 namespace dmremap::set {
@@ -16,7 +17,6 @@ using health::History;
 using health::Level;
 using health::Medium;
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kDayNs = health::kDaySeconds * kSecondNs;
 constexpr std::chrono::seconds kLookEvery{5};
 // Without news: how much of the observed time a crash may take away.

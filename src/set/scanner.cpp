@@ -8,13 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/units.hpp"
+
 namespace dmremap::set {
 
 namespace {
 
 using health::PaceHold;
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 // The longest wait between two looks: the order wants to be told the time once a minute.
 constexpr std::uint64_t kLongestWaitNs = 20 * kSecondNs;
 // After a read that could not be carried through.
@@ -88,7 +89,7 @@ Scanner::Scanner(Parts parts)
       felt_(*parts_.engine, *parts_.random) {
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
   remembered_at_ns_ = parts_.clock->monotonic_ns();
-  passes_remembered_ = order_.record().passes;
+  passes_remembered_ = order_.passes();
   if (paused_) set_state("paused");
   thread_ = std::thread([this] { loop(); });
 }
@@ -216,14 +217,14 @@ Result<void> Scanner::remember() {
 }
 
 void Scanner::note_remembered(std::uint64_t now_ns) {
-  passes_remembered_ = order_.record().passes;
+  passes_remembered_ = order_.passes();
   read_unremembered_ = false;
   remembered_at_ns_ = now_ns;
 }
 
 void Scanner::remember_at_times(Lock& lock) {
   const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-  const std::uint64_t passes = order_.record().passes;
+  const std::uint64_t passes = order_.passes();
   const bool in_time = now_ns < remembered_at_ns_ + kRememberEveryNs;
   if (stopping_ || !read_unremembered_ || (in_time && passes == passes_remembered_)) return;
   note_remembered(now_ns);
@@ -390,12 +391,10 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
     return kMeasureAfterNs;
   }
   if (piece.sectors.count == health::kScanPiece && !report->trouble) latencies_.add(took_ns);
-  const std::uint64_t passes = order_.record().passes;
+  const std::uint64_t passes = order_.passes();
   order_.finished(report->trouble ? health::ScanResult::trouble : health::ScanResult::good);
-  if (const health::ScanRecord record = order_.record(); record.passes != passes) {
-    if (record.last_trouble_s < record.pass_began_s || record.last_trouble_s == 0) {
-      ++status_.clean_passes;
-    }
+  if (order_.passes() != passes) {
+    if (order_.pass_is_clean()) ++status_.clean_passes;
     // What is old counts half: a drift shows within some passes.
     latencies_.halve();
   }
@@ -405,7 +404,7 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
 
 bool Scanner::metadata_is_due() {
   if (!order_.progress().pass_running) return false;
-  const std::uint64_t pass = order_.record().passes;
+  const std::uint64_t pass = order_.passes();
   if (metadata_pass_ != pass) {
     metadata_pass_ = pass;
     next_copy_ = 0;

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/units.hpp"
+
 namespace dmremap::view {
 
 namespace {
@@ -13,8 +15,6 @@ namespace {
 using format::Extent;
 using format::State;
 using table::Place;
-
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
 Explanation of_good(std::span<const Extent> extents, std::size_t next, SectorCount size,
                     Sector sector) {

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <array>
 
+#include "base/units.hpp"
 #include "io/io_status.hpp"
 
 namespace dmremap::remap {
 
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 // Sooner at first: most of what passes, passes soon.
 constexpr std::array<std::uint64_t, 4> kFirstDelaysNs{kSecondNs, 10 * kSecondNs, 60 * kSecondNs,
                                                       600 * kSecondNs};

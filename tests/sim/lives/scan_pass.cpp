@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/units.hpp"
 #include "health/scan_order.hpp"
 #include "health/scan_record.hpp"
 
@@ -13,7 +14,6 @@ namespace dmremap::sim {
 
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kYearsNs = kSecondNs * 86'400 * 365 * 3;
 // Each restart has at most a segment of eight pieces read again.
 constexpr unsigned kMostReads = 10'000;
