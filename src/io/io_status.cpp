@@ -42,6 +42,10 @@ Fault classify(int error) {
   }
 }
 
+bool says_data_is_lost(int error) {
+  return error == ENODATA || error == EILSEQ;
+}
+
 std::string_view name_of(Fault fault) {
   switch (fault) {
     case Fault::media:

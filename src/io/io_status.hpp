@@ -20,7 +20,7 @@ inline constexpr IoStatus kIoOk{};
 // The class of fault of a failed request, by its errno (the block layer's status to errno table:
 // Linux, block/blk-core.c, blk_errors[]).
 enum class Fault : std::uint8_t {
-  media,        // this sector: ENODATA, EILSEQ
+  media,        // this sector: ENODATA, EILSEQ, and ETIME of a drive with duration limits
   device,       // the device or the way to it: ENODEV, ENXIO, ENOLINK, ETIMEDOUT, ESHUTDOWN
   unknown,      // EIO: many drivers, USB bridges, FUSE and loop give it for everything: probe
   unsupported,  // EOPNOTSUPP, ENOTTY, ENOSYS: the operation, not the data
@@ -33,6 +33,9 @@ enum class Fault : std::uint8_t {
 [[nodiscard]] constexpr bool may_be_the_sector(Fault fault) {
   return fault == Fault::media || fault == Fault::unknown;
 }
+// True if the drive itself says that the sector holds no data any more. A sector that it gave up in
+// time (ETIME) is none: with more time it may read.
+[[nodiscard]] bool says_data_is_lost(int error);
 [[nodiscard]] std::string_view name_of(Fault fault);
 
 // "EIO", "ENODATA": valid for ever. "errno 999" where there is no name: valid until this thread's

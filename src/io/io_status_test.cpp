@@ -13,6 +13,14 @@ TEST(Classify, OnlyWhatTheKernelCallsAMediumErrorIsOne) {
   EXPECT_EQ(classify(EILSEQ), Fault::media);
 }
 
+TEST(Classify, Promise6_ASectorThatTheDriveGivesUpInTimeIsNoDeviceThatVanished) {
+  EXPECT_EQ(classify(ETIME), Fault::media);
+  EXPECT_FALSE(says_data_is_lost(ETIME)) << "with more time it may read";
+  EXPECT_TRUE(says_data_is_lost(ENODATA));
+  EXPECT_TRUE(says_data_is_lost(EILSEQ));
+  EXPECT_FALSE(says_data_is_lost(EIO));
+}
+
 TEST(Classify, ADeviceThatVanishedIsNoBadSector) {
   for (const int error : {ENODEV, ENXIO, ENOLINK, ETIMEDOUT, ESHUTDOWN}) {
     EXPECT_EQ(classify(error), Fault::device) << errno_name(error);

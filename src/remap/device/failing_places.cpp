@@ -46,7 +46,7 @@ void FailingPlaces::count(Account& account, int error, std::uint64_t now_ns) con
   ++account.asks;
   account.error = error;
   // A cable or a controller gives any errno but these, and may be well tomorrow.
-  if (io::classify(error) != io::Fault::media) {
+  if (!io::says_data_is_lost(error)) {
     account.media_errors = 0;
   } else if (account.media_errors++ == 0) {
     account.media_since_ns = now_ns;

@@ -34,6 +34,11 @@ TEST(FailingPlaces, Promise2_AnErrorThatMayBeTheCablesIsNeverGivenUp) {
   EXPECT_GE(given_up_after(EIO, ENODATA), 24 * kHour) << "counted from the first that is not";
 }
 
+TEST(FailingPlaces, Promise2_WhatADriveGivesUpInTimeIsNeverGivenUp) {
+  EXPECT_EQ(given_up_after(ETIME, ETIME), 0U) << "with more time it may read";
+  EXPECT_GE(given_up_after(ETIME, ENODATA), 24 * kHour);
+}
+
 TEST(FailingPlaces, IsAskedSoonAtFirstAndThenAsOftenAsLostSectors) {
   FailingPlaces places(kHour);
   EXPECT_TRUE(places.note(kUnit, EIO, 0));
