@@ -180,7 +180,7 @@ class DriveQueryTest : public ::testing::Test {
   std::string former_;
 };
 
-TEST_F(DriveQueryTest, IsAskedWithoutWakingTheDisk) {
+TEST_F(DriveQueryTest, Promise13_IsAskedWithoutWakingTheDisk) {
   if (some_device().empty()) GTEST_SKIP() << "no block device here";
   smartctl("echo \"$@\" > " + directory.path() + "/asked\nexit 2\n");
   EXPECT_FALSE(ask().believed);

@@ -61,7 +61,7 @@ class FeltMeterTest : public ::testing::Test {
   std::optional<FeltMeter> meter;
 };
 
-TEST_F(FeltMeterTest, SaysWhatUsersRequestsTookAndLowersThePace) {
+TEST_F(FeltMeterTest, Promise10_SaysWhatUsersRequestsTookAndLowersThePace) {
   use(20 * kMinuteS, 6 * kMs, 5 * kMs);
   EXPECT_FALSE(meter->report().enough);
   EXPECT_GT(meter->report().pairs, 10U);
