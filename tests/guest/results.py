@@ -17,6 +17,9 @@ import kernels
 import machine
 import places
 
+# What a guest needs of this machine.
+PROGRAMS = (machine.QEMU, "busybox", "depmod", "apt-get", "setpriv")
+
 
 @dataclass
 class Result:
