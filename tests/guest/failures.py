@@ -5,6 +5,7 @@ behind: each is seen as the failure that it is, its console is shown, and what c
 its result."""
 
 import os
+import sys
 
 import kernels
 import places
@@ -48,5 +49,5 @@ support.requires(programs=results.PROGRAMS)
 try:
     kernels.fetch("6.12", places.KERNELS)
 except kernels.NotToBeHad as why:
-    support.skip(str(why))
+    sys.exit(results.report("failures_are_seen", results.Result(skipped=str(why))))
 support.run_test(failures_are_seen)
