@@ -192,7 +192,6 @@ class Guest:
                 if time.monotonic() < self._deadline:
                     continue
                 if dumping or not self._run.came_up:
-                    self._run.trouble = self._run.trouble or "it did not come up in time"
                     return
                 if self._section is not None:
                     self._section.timed_out = True
@@ -270,9 +269,11 @@ class Guest:
         for section in self._run.sections:
             section.console = parts.get(section.name, "")
         complaint = first_complaint(parts[None])
-        if not self._run.came_up and not self._run.trouble:
-            self._run.trouble = "it died before it came up"
-        if complaint and not self._run.sections:
+        if not self._run.came_up:
+            self._run.trouble = "it did not come up"
+        elif not self._run.sections:
+            self._run.trouble = "it came up, but began no payload"
+        if complaint:
             self._run.trouble += f" ({complaint})"
         if status not in (0, -9):
             self._run.trouble += f"\nQEMU: exit {status}: {_text(f'{directory}/qemu.log').strip()}"
