@@ -83,7 +83,13 @@ def run(boot, tell=None):
     except kernels.NotToBeHad as error:
         yield from _skipped(boot, str(error))
         return
-    left = list(boot.payloads)
+    left = []
+    for payload in boot.payloads:
+        try:
+            initrd.check(payload, kernel, boot.kernel)
+            left.append(payload)
+        except initrd.Missing as error:
+            yield _kept(boot, payload, Result(str(error)))
     while left:
         with tempfile.TemporaryDirectory(prefix="dmremap-guest-") as files:
             try:
@@ -94,8 +100,8 @@ def run(boot, tell=None):
             for section in done.sections:
                 payload = next(p for p in left if p.name == section.name)
                 left.remove(payload)
-                result = Result(section.failure(), "", section.seconds, section.output,
-                                section.console)
+                result = Result(section.failure(), "", section.seconds,
+                                "".join(f"{line}\n" for line in section.lines), section.console)
                 yield _kept(boot, payload, result, os.path.join(files, section.name))
             if not done.sections:  # nor would another one do better
                 for payload in left:
