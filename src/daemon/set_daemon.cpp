@@ -154,6 +154,7 @@ set::OpenOptions open_options(const std::string& name, const StartOptions& optio
                               const control::RuntimeDir& runtime) {
   set::OpenOptions out = options.open;
   out.memory_path = runtime.memory_file(name);
+  out.timeouts_path = runtime.drive_timeouts_file(name);
   return out;
 }
 

@@ -115,6 +115,7 @@ class DataPath {
   mutable ProcessClock clock;  // of all deadlines and durations; reading it changes nothing
   Scheduling& scheduling;
   Observer* const observer;
+  RecheckRounds* const recheck_rounds;  // null: nobody wants to know
 
  private:
   AlignedBuffer own_memory_;

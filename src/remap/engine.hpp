@@ -77,6 +77,15 @@ class SpareReopener {
   virtual void let_go() = 0;
 };
 
+// Lost sectors are about to be asked again, or were: both are called by the thread that asks them,
+// which waits, so they may take some seconds.
+class RecheckRounds {
+ public:
+  virtual ~RecheckRounds() = default;
+  virtual void begin_round() = 0;
+  virtual void end_round() = 0;
+};
+
 struct EngineParts {
   io::BlockDevice* main = nullptr;       // outlives the engine
   std::vector<io::BlockDevice*> spares;  // by index; outlive the engine. One, so far
@@ -103,6 +112,7 @@ struct EngineParts {
   std::uint32_t spare_look_interval_ms = 2'000;  // how often a spare in trouble is looked at
   // By index, as `spares`; outlive the engine. Empty: a spare comes back as the device it was.
   std::vector<SpareReopener*> spare_reopeners;
+  RecheckRounds* recheck_rounds = nullptr;  // outlives the engine; null: nobody wants to know
   // Who else sends requests to main, and who else wants to know of every table; outlive the engine.
   std::vector<const table::PinSource*> pin_sources;
   std::vector<table::TableSubscriber*> subscribers;

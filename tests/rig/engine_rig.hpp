@@ -146,6 +146,7 @@ class Rig {
     parts.main_settled = main_settled;
     parts.memory = memory;
     parts.main_read_only = main_read_only;
+    parts.recheck_rounds = recheck_rounds;
     parts.spare_look_interval_ms = spare_look_interval_ms;
     auto started = Engine::start(parts, content);
     ASSERT_TRUE(started) << started.error().message();
@@ -246,6 +247,7 @@ class Rig {
   std::uint32_t evidence_interval_ms = 0;  // nothing is read in the background
   bool main_settled = true;
   bool main_read_only = false;  // is opened so
+  RecheckRounds* recheck_rounds = nullptr;
   std::span<std::byte> memory;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;
