@@ -89,9 +89,9 @@ class Control {
   [[nodiscard]] Result<void> end_recovery(std::uint32_t id);
   // Needs the server if the device is live. Whoever has the disk open gets errors from now on.
   [[nodiscard]] Result<void> stop(std::uint32_t id);
-  // Stops it, too. With `wait`: returns when nobody has it open any more, and its number is free;
-  // /dev/ublkcN must be closed before.
-  [[nodiscard]] Result<void> remove(std::uint32_t id, bool wait = true);
+  // Stops it, too. /dev/ublkcN must be closed before. The disk goes when its last user has closed
+  // it: this waits for that, but not for long.
+  [[nodiscard]] Result<void> remove(std::uint32_t id);
 
  private:
   Control(FileDescriptor device, std::unique_ptr<io_uring> ring);

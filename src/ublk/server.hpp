@@ -62,12 +62,12 @@ class Server {
   [[nodiscard]] const DeviceInfo& info() const { return info_; }
   [[nodiscard]] const DiskParameters& disk() const { return disk_; }
 
-  // Stops and removes the device if nobody uses it; else device_in_use, and all goes on. Dirty
-  // pages are written before.
+  // Stops and removes the device if nobody holds it (a mount, dm, md, swap, an opener with O_EXCL);
+  // else device_in_use, and all goes on. Dirty pages are written before: the kernel would fail
+  // them. Programs that have it plainly open are not seen: os/usage.hpp finds them.
   [[nodiscard]] Result<void> stop();
-  // The same, whoever uses it: they get errors from now on, and dirty pages are lost. Waits until
-  // the last of them has closed it only if `wait_for_users`.
-  [[nodiscard]] Result<void> stop_in_use(bool wait_for_users);
+  // The same, whoever uses it: they get errors from now on, and dirty pages are lost.
+  [[nodiscard]] Result<void> stop_in_use();
   // Becomes readable when a queue has ended by itself: somebody else has stopped the device.
   [[nodiscard]] int ended() const { return ended_.get(); }
 
@@ -77,7 +77,6 @@ class Server {
   [[nodiscard]] Result<void> open_character_device();
   [[nodiscard]] Result<void> start_queues();
   void end_queues();
-  [[nodiscard]] Result<void> wait_for_block_device() const;
 
   Handler& handler_;
   Control control_;
@@ -87,7 +86,6 @@ class Server {
   FileDescriptor ended_;
   FileDescriptor character_;
   std::vector<std::unique_ptr<Queue>> queues_;
-  bool started_ = false;
 };
 
 }  // namespace dmremap::ublk
