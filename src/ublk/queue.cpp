@@ -223,7 +223,7 @@ void Queue::run(std::promise<int> ready) {
              abi::descriptors_bytes(place_.depth));
   }
   const std::uint64_t one = 1;
-  if (failed == 0 && !leaving_) {
+  if (failed == 0) {
     [[maybe_unused]] const ssize_t put = ::write(place_.ended, &one, sizeof one);
   }
 }

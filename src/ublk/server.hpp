@@ -68,7 +68,8 @@ class Server {
   [[nodiscard]] Result<void> stop();
   // The same, whoever uses it: they get errors from now on, and dirty pages are lost.
   [[nodiscard]] Result<void> stop_in_use();
-  // Becomes readable when a queue has ended by itself: somebody else has stopped the device.
+  // Becomes readable when a queue has ended: after stop(), or because somebody else has stopped the
+  // device.
   [[nodiscard]] int ended() const { return ended_.get(); }
 
  private:
