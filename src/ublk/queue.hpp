@@ -100,6 +100,7 @@ class Queue final : private BufferPool::Waiter {
   const Place place_;
   std::unique_ptr<io_uring> ring_;
   bool ring_made_ = false;
+  bool character_is_fixed_ = false;  // /dev/ublkcN is file 0 of the ring
   const abi::RequestDescriptor* descriptors_ = nullptr;
   std::vector<Request> requests_;  // by tag
   std::deque<Direct> directs_;     // never moved: the kernel knows their addresses
