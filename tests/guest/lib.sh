@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What payloads share. One begins with `. ../lib.sh`; from then on a command that fails ends it, and
+# whatever was put up by at_exit's leave is taken down, last first. Its files are in the directory
+# that it starts in; what it puts into $OUT comes back to the host.
+set -eu
+
+fail() {
+  echo "FAILED: $*"
+  exit 1
+}
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+  what=$1
+  shift
+  "$@" || fail "$what: exit $? of: $*"
+  echo "ok: $what"
+}
+
+# refused WHAT COMMAND...: the command must not succeed; what it says goes to /tmp/said.
+refused() {
+  what=$1
+  shift
+  if "$@" > /tmp/said 2>&1; then fail "$what: it succeeded: $*"; fi
+  echo "ok: $what"
+}
+
+# equal WHAT GOT EXPECTED
+equal() {
+  [ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"
+  echo "ok: $1"
+}
+
+# wait_until WHAT COMMAND...: for up to two minutes.
+wait_until() {
+  what=$1
+  shift
+  for _ in $(seq 600); do
+    if "$@"; then return; fi
+    sleep 0.2
+  done
+  fail "$what: not within two minutes"
+}
+
+_steps=
+# at_exit COMMAND...: one word each. To be done when the payload ends, however it does.
+at_exit() {
+  _steps="$*
+$_steps"
+}
+
+_take_down() {
+  _status=$?
+  set +e
+  _all=$_steps
+  _steps=
+  echo "$_all" | while read -r _step; do
+    [ -z "$_step" ] || $_step || echo "cleanup: exit $?: $_step"
+  done
+  exit $_status
+}
+trap _take_down EXIT
+trap 'exit 1' INT TERM
+
+# scsi_disk MIB [PARAMETER=VALUE...]: a disk of the kernel's scsi_debug at $disk, until the payload
+# ends. With medium_error_start and medium_error_count it has bad sectors; see medium_errors.
+scsi_disk() {
+  _size=$1
+  shift
+  modprobe scsi_debug "dev_size_mb=$_size" "$@"
+  modprobe sd_mod
+  at_exit rmmod scsi_debug
+  wait_until "a disk of scsi_debug" _find_scsi_disk
+}
+
+_find_scsi_disk() {
+  for _at in /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*; do
+    disk=/dev/${_at##*/}
+    [ -b "$disk" ] && return
+  done
+  return 1
+}
+
+# medium_errors on|off: whether scsi_debug's bad sectors fail.
+medium_errors() {
+  case $1 in
+    on) echo 2 ;;
+    off) echo 0 ;;
+  esac > /sys/module/scsi_debug/parameters/opts
+}
+
+# drive_node SERIAL: the node of a drive that QEMU was given with `serial=SERIAL`.
+drive_node() {
+  for _at in /sys/block/*; do
+    _serial=$(cat "$_at/serial" "$_at/device/serial" 2> /dev/null | tr -d ' ')
+    if [ "$_serial" = "$1" ]; then
+      echo "/dev/${_at##*/}"
+      return
+    fi
+  done
+  return 1
+}
+
+# read_at DEVICE SECTOR COUNT: to standard output, past the page cache.
+read_at() { dd if="$1" bs=512 skip="$2" count="$3" iflag=direct 2> /tmp/dd.err; }
+
+# write_at DEVICE SECTOR COUNT: from standard input, past the page cache.
+write_at() { dd of="$1" bs=512 seek="$2" count="$3" oflag=direct conv=notrunc 2> /tmp/dd.err; }
+
+# field JSON-FILE NAME: the first value of that name, as it stands in JSON.
+field() { grep -o "\"$2\": *\(\"[^\"]*\"\|[^],}]*\)" "$1" | head -n 1 | sed 's/^[^:]*: *//'; }

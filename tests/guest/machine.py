@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One guest under QEMU, without KVM: the same instructions on every machine, and no rights needed.
+
+The kernel has the first serial port for its console, which therefore holds nothing else. The init
+speaks over a virtio port (`report`): a line `@guest WORD...` is what happened, the rest is what
+payloads print. Files go in as a tar archive on a disk with serial `in` and come out on another one.
+
+The host keeps the time, as only its clock goes on when the guest's stands still: a payload that has
+had its share is made to show what waits (`dump`), and a guest that does not do even that is killed."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+import initrd
+import places
+import plan
+
+QEMU = "qemu-system-x86_64"
+OUT_BYTES = 256 << 20
+# On a machine with other work a processor of the guest may stand still for half a minute, which the
+# kernel's watchdog calls a lockup and reports as a bug; at most 60 can be set, and it waits twice
+# that. A `quiet` kernel would not show the lines that are looked for.
+COMMAND_LINE = ("console=ttyS0 loglevel=7 panic=-1 oops=panic printk.devkmsg=on watchdog_thresh=60 "
+                "mitigations=off no_timer_check tsc=reliable audit=0 apparmor=0 random.trust_cpu=on "
+                "init_on_alloc=0 rcupdate.rcu_expedited=1 cryptomgr.notests i8042.noaux i8042.nokbd")
+# QEMU 7.2 runs cmpxchg16b wrongly: guests that have it panic.
+CPU = "max,-cx16"
+# With these two, an instruction that copies a block would count once for each byte.
+ICOUNT_CPU = CPU + ",-erms,-fsrm"
+
+COMPLAINTS = re.compile(
+    r"BUG:|WARNING:|Oops|hung task|blocked for more than|Kernel panic|general protection fault")
+
+
+@dataclass
+class Section:
+    """What one payload did in one guest."""
+
+    name: str
+    status: str = ""        # as the init told it: a number, or `left`; empty if it did not come back
+    output: str = ""
+    console: str = ""       # the kernel's, from its begin to its end
+    seconds: float = 0
+    timed_out: bool = False
+
+    def failure(self):
+        """Why it failed, in a line; empty if it passed."""
+        complaint = first_complaint(self.console)
+        if self.timed_out:
+            return f"ran out of time after {self.seconds:.0f} s"
+        if self.status == "":
+            return "the guest died" + (f": {complaint}" if complaint else "")
+        if complaint:
+            return f"the kernel complained: {complaint}"
+        if self.status == "left":
+            return "it left something behind"
+        return "" if self.status == "0" else f"exit {self.status}"
+
+
+@dataclass
+class Run:
+    """What one guest did."""
+
+    sections: list = field(default_factory=list)
+    console: str = ""       # all of it
+    came_up: bool = False
+    trouble: str = ""       # why it did not come up
+    up_seconds: float = 0
+
+
+def first_complaint(console):
+    for line in console.splitlines():
+        if COMPLAINTS.search(line):
+            return line.strip()
+    return ""
+
+
+def split_console(console):
+    """{payload: the console's part from its begin to its end}, by the marks that the init leaves
+    there; what came before the first one under None."""
+    parts, current = {None: []}, None
+    for line in console.splitlines():
+        mark = re.search(r"guest: (begin|end) (\S+)$", line)
+        if mark is not None and mark[1] == "begin":
+            current = mark[2]
+        parts.setdefault(current, []).append(line)
+    return {name: "\n".join(lines) for name, lines in parts.items()}
+
+
+class Guest:
+    """Boots `kernel` with `payloads`; `tell` hears each line that payloads print."""
+
+    def __init__(self, kernel, version, payloads, files, tell=None):
+        self._kernel, self._version, self._payloads = kernel, version, payloads
+        self._files, self._tell = files, tell or (lambda line: None)
+        self._run = Run()
+        self._section, self._began, self._deadline = None, 0, 0
+        self._partial = b""
+
+    def run(self):
+        """To its end, however that comes. What payloads left in $OUT lies in `files`/PAYLOAD."""
+        with tempfile.TemporaryDirectory(prefix="dmremap-guest-") as directory:
+            self._prepare(directory)
+            with open(os.path.join(directory, "qemu.log"), "wb") as log, subprocess.Popen(
+                    self._command(directory), stdin=subprocess.DEVNULL, stdout=log,
+                    stderr=log) as qemu:
+                try:
+                    self._watch(qemu, directory)
+                finally:
+                    qemu.kill()
+            self._conclude(directory, qemu.returncode)
+        return self._run
+
+    def _prepare(self, directory):
+        self._pack(os.path.join(directory, "in"))
+        with open(os.path.join(directory, "out"), "wb") as out:
+            out.truncate(OUT_BYTES)
+        for name, size in plan.drives(self._payloads[0]):
+            with open(os.path.join(directory, f"drive.{name}"), "wb") as drive:
+                drive.truncate(size)
+        initrd.write(os.path.join(directory, "initrd"), self._kernel,
+                     sorted({self._path(x) for p in self._payloads for x in p.programs}),
+                     sorted({x for p in self._payloads for x in p.modules}),
+                     sorted({self._path(x) for p in self._payloads for x in p.module}))
+
+    def _path(self, path):
+        return plan.expanded(path, self._version)
+
+    def _pack(self, path):
+        """/job: order, lib.sh, and a directory for each payload."""
+        with tarfile.open(path, "w") as archive:
+            order = os.path.join(os.path.dirname(path), "order")
+            with open(order, "w", encoding="ascii") as file:
+                file.write("".join(f"{p.name}\n" for p in self._payloads))
+            archive.add(order, "order")
+            archive.add(os.path.join(places.HERE, "lib.sh"), "lib.sh")
+            for payload in self._payloads:
+                archive.add(payload.path, f"{payload.name}/{payload.name}.sh")
+                for name in map(self._path, payload.files):
+                    if not os.path.exists(name):
+                        raise initrd.Missing(f"{name} is not there: has it been built?")
+                    archive.add(name, f"{payload.name}/{os.path.basename(name)}")
+        size = os.path.getsize(path)
+        os.truncate(path, (size + 4095) & ~4095)
+
+    def _command(self, directory):
+        needs = self._payloads[0]
+        command = [
+            QEMU, "-M", "q35", "-cpu", ICOUNT_CPU if needs.icount else CPU,
+            "-accel", "tcg,thread=" + ("single" if needs.icount else "multi"),
+            "-smp", str(needs.cpus), "-m", str(needs.memory), "-nodefaults", "-nographic",
+            "-no-user-config", "-no-reboot",
+            "-kernel", self._kernel.vmlinuz, "-initrd", f"{directory}/initrd",
+            "-append", " ".join([COMMAND_LINE, *needs.append]),
+            "-serial", f"file:{directory}/console",
+            "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=report,path={directory}/report,server=on,wait=off",
+            "-device", "virtserialport,chardev=report,name=report"]
+        if needs.icount:
+            command += ["-icount", "shift=0,sleep=off"]
+        for serial in ("in", "out"):
+            command += ["-drive", f"if=none,id={serial},file={directory}/{serial},format=raw,"
+                                  f"cache=unsafe", "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
+        for name, _ in plan.drives(needs):
+            command += ["-drive", f"if=none,id={name},file={directory}/drive.{name},format=raw,"
+                                  f"cache=unsafe,discard=unmap"]
+        for device in needs.device:
+            command += ["-device", device]
+        return command
+
+    # --- while it runs ---
+
+    def _watch(self, qemu, directory):
+        self._start = time.monotonic()
+        self._deadline = self._start + plan.BOOT_SECONDS
+        port = self._connect(qemu, f"{directory}/report")
+        if port is None:
+            return
+        dumping = False
+        with port:
+            while qemu.poll() is None:
+                self._read(port)
+                if time.monotonic() < self._deadline:
+                    continue
+                if dumping or not self._run.came_up:
+                    self._run.trouble = self._run.trouble or "it did not come up in time"
+                    return
+                if self._section is not None:
+                    self._section.timed_out = True
+                dumping = True
+                with contextlib.suppress(OSError):
+                    port.sendall(b"dump\n")
+                self._deadline = time.monotonic() + plan.DUMP_SECONDS
+            while self._read(port):  # what it said last
+                pass
+
+    def _connect(self, qemu, path):
+        """QEMU makes its socket when it starts; a path below a build directory may be too long for
+        one, but not one in the temporary directory."""
+        while qemu.poll() is None and time.monotonic() < self._deadline:
+            port = socket.socket(socket.AF_UNIX)
+            try:
+                port.connect(path)
+                port.settimeout(0.5)
+                return port
+            except OSError:
+                port.close()
+                time.sleep(0.1)
+        return None
+
+    def _read(self, port):
+        try:
+            data = port.recv(1 << 16)
+        except TimeoutError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            time.sleep(0.2)  # it has closed the port and is about to end
+            return False
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._take(line.decode(errors="replace").rstrip("\r"))
+        return True
+
+    def _take(self, line):
+        words = line.split()
+        if words[:1] == ["@guest"]:
+            self._happened(words[1:])
+        elif self._section is not None:
+            self._section.output += line + "\n"
+            self._tell(line)
+
+    def _happened(self, words):
+        now = time.monotonic()
+        if words == ["up"]:
+            self._run.came_up = True
+            self._run.up_seconds = now - self._start
+            self._deadline = now + plan.BOOT_SECONDS
+        elif words[0] == "begin":
+            self._section = Section(words[1])
+            self._run.sections.append(self._section)
+            self._began = now
+            timeout = next(p.timeout for p in self._payloads if p.name == words[1])
+            self._deadline = now + timeout
+        elif words[0] == "end" and self._section is not None:
+            self._section.status = words[2]
+            self._section.seconds = now - self._began
+            self._section = None
+            self._deadline = now + plan.BOOT_SECONDS
+
+    # --- when it has ended ---
+
+    def _conclude(self, directory, status):
+        if self._section is not None:
+            self._section.seconds = time.monotonic() - self._began
+            self._section.output += self._partial.decode(errors="replace")
+        console = _text(f"{directory}/console")
+        self._run.console = console
+        parts = split_console(console)
+        for section in self._run.sections:
+            section.console = parts.get(section.name, "")
+        complaint = first_complaint(parts[None])
+        if not self._run.came_up and not self._run.trouble:
+            self._run.trouble = "it died before it came up"
+        if complaint and not self._run.sections:
+            self._run.trouble += f" ({complaint})"
+        if status not in (0, -9):
+            self._run.trouble += f"\nQEMU: exit {status}: {_text(f'{directory}/qemu.log').strip()}"
+        for section in self._run.sections:
+            os.makedirs(os.path.join(self._files, section.name), exist_ok=True)
+        with contextlib.suppress(tarfile.TarError, OSError), \
+                tarfile.open(f"{directory}/out", "r:") as archive:
+            archive.extractall(self._files)
+
+
+def _text(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return ""
+    return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|c)", "", text).replace("\r", "")

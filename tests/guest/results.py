@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the boots of a plan and keeps what became of each payload, a directory for each:
+
+    build/guest/results/PAYLOAD.KERNEL/result.json   {"failure", "skipped", "seconds"}
+                                       output        what it printed
+                                       console       what the kernel printed meanwhile
+                                       files/        what it put into $OUT"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+
+import initrd
+import kernels
+import machine
+import places
+
+
+@dataclass
+class Result:
+    failure: str = ""   # in a line; empty if it passed
+    skipped: str = ""   # why it could not run
+    seconds: float = 0
+    output: str = ""
+    console: str = ""
+
+    def save(self, directory, files=None):
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+        facts = asdict(self)
+        for name in ("output", "console"):
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                file.write(facts.pop(name))
+        with open(os.path.join(directory, "result.json"), "w", encoding="utf-8") as file:
+            json.dump(facts, file)
+        if files is not None and os.path.isdir(files):
+            shutil.copytree(files, os.path.join(directory, "files"))
+
+
+def load(name):
+    """The Result of PAYLOAD.KERNEL; None if its boot has not been run."""
+    directory = os.path.join(places.RESULTS, name)
+    try:
+        with open(os.path.join(directory, "result.json"), encoding="utf-8") as file:
+            result = Result(**json.load(file))
+        for part in ("output", "console"):
+            with open(os.path.join(directory, part), encoding="utf-8") as file:
+                setattr(result, part, file.read())
+        return result
+    except FileNotFoundError:
+        return None
+
+
+def forget(boot):
+    for payload in boot.payloads:
+        shutil.rmtree(os.path.join(places.RESULTS, f"{payload.name}.{boot.kernel}"),
+                      ignore_errors=True)
+
+
+def skipped(boot, reason):
+    """As run, where no guest can be."""
+    for payload in boot.payloads:
+        yield _kept(boot, payload, Result(skipped=reason))
+
+
+def run(boot, tell=None):
+    """Runs a boot, in as many guests as its payloads bring down, and yields (payload, Result) as they
+    come; each is kept as well."""
+    forget(boot)
+    try:
+        kernel = kernels.fetch(boot.kernel, places.KERNELS)
+    except kernels.NotToBeHad as error:
+        yield from skipped(boot, str(error))
+        return
+    left = list(boot.payloads)
+    while left:
+        with tempfile.TemporaryDirectory(prefix="dmremap-guest-") as files:
+            try:
+                done = machine.Guest(kernel, boot.kernel, left, files, tell).run()
+            except initrd.Missing as error:
+                done = machine.Run(trouble=str(error))
+            _keep_console(boot, done)
+            for section in done.sections:
+                payload = next(p for p in left if p.name == section.name)
+                left.remove(payload)
+                result = Result(section.failure(), "", section.seconds, section.output,
+                                section.console)
+                yield _kept(boot, payload, result, os.path.join(files, section.name))
+            if not done.sections:  # nor would another one do better
+                for payload in left:
+                    failure = f"no guest to run in: {done.trouble or 'it ended at once'}"
+                    yield _kept(boot, payload, Result(failure, console=done.console))
+                return
+
+
+def _kept(boot, payload, result, files=None):
+    result.save(os.path.join(places.RESULTS, f"{payload.name}.{boot.kernel}"), files)
+    return payload, result
+
+
+def _keep_console(boot, done):
+    """All that the kernel printed, from its first line on; of the boot's last guest."""
+    os.makedirs(places.RESULTS, exist_ok=True)
+    with open(os.path.join(places.RESULTS, f"{boot.name}.console"), "w", encoding="utf-8") as file:
+        file.write(done.console)
