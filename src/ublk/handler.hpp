@@ -87,6 +87,8 @@ class Handler {
   // was answered early, and the step is ignored then. If Request::answer() has been or will be
   // called all the same: Step::later().
   virtual Step direct_done(Request* request, void* cookie, int error) = 0;
+  // The kernel has the answer to the flush of this slot: a kill does not bring it back any more.
+  virtual void flush_told(std::uint32_t /*slot*/) {}
 
  protected:
   ~Handler() = default;

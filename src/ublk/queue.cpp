@@ -77,6 +77,7 @@ Queue::Queue(const Place& place)
   // could wait for itself.
   answers_.reserve(place.depth);
   taken_.reserve(place.depth);
+  flushes_.reserve(place.depth);
   directs_.resize(place.depth);
   free_directs_.reserve(place.depth);
   for (Direct& direct : directs_) free_directs_.push_back(&direct);
@@ -239,6 +240,7 @@ void Queue::serve() {
   while (directs_under_way_ != 0 || (!leaving_ && tags_ended_ < place_.depth)) {
     take_answers();
     retry_waiting();
+    tell_of_flushes();
     const int waited = io_uring_submit_and_wait(ring_.get(), 1);
     if (waited < 0 && waited != -EINTR && waited != -EAGAIN && waited != -EBUSY) {
       log(Severity::error,
@@ -392,11 +394,25 @@ void Queue::take_answers() {
   taken_.clear();
 }
 
-// After this the kernel knows the answer; a kill before it is a request that is sent again.
+// Submits what there is, for what waits for the word that its flush is answered may be all that
+// would make the ring wake up.
+void Queue::tell_of_flushes() {
+  if (flushes_.empty()) return;
+  while (io_uring_sq_ready(ring_.get()) != 0) {
+    const int submitted = io_uring_submit(ring_.get());
+    if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY) break;
+  }
+  for (const std::uint32_t slot : flushes_) place_.handler.flush_told(slot);
+  flushes_.clear();
+}
+
+// When the ring is submitted next the kernel knows the answer; a kill before that is a request that
+// is sent again.
 void Queue::commit(Request& request, int error) {
   const int bytes = static_cast<int>(has_data(request) ? request.range_.count.bytes() : 0);
   request.lease_.drop();
   ++request.generation_;
+  if (request.operation_ == Operation::flush) flushes_.push_back(request.slot_);
   const bool valid = error >= 0 && error <= kErrnoMax;
   queue_command(abi::kCommitAndFetch, request.tag_, error == 0 ? bytes : valid ? -error : -EIO);
 }

@@ -89,6 +89,7 @@ class Queue final : private BufferPool::Waiter {
   void retry_waiting();
   void take(Request& request, const Step& step);
   void commit(Request& request, int error);
+  void tell_of_flushes();
   void submit(Direct& direct);
   void direct_ended(Direct& direct, int result);
   void take_answers();
@@ -105,9 +106,10 @@ class Queue final : private BufferPool::Waiter {
   std::vector<Request> requests_;  // by tag
   std::deque<Direct> directs_;     // never moved: the kernel knows their addresses
   std::vector<Direct*> free_directs_;
-  std::deque<unsigned> waiting_tags_;  // for memory
-  std::vector<Answer> taken_;          // being committed
-  std::uint64_t wakes_ = 0;            // where the ring puts the eventfd's count
+  std::deque<unsigned> waiting_tags_;   // for memory
+  std::vector<Answer> taken_;           // being committed
+  std::vector<std::uint32_t> flushes_;  // slots of those committed and not submitted yet
+  std::uint64_t wakes_ = 0;             // where the ring puts the eventfd's count
   unsigned tags_ended_ = 0;
   std::size_t directs_under_way_ = 0;
 

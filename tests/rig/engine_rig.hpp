@@ -145,6 +145,7 @@ class Rig {
     parts.evidence_interval_ms = evidence_interval_ms;
     parts.main_settled = main_settled;
     parts.memory = memory;
+    parts.left = left;
     parts.main_read_only = main_read_only;
     parts.spare_look_interval_ms = spare_look_interval_ms;
     auto started = Engine::start(parts, content);
@@ -247,6 +248,7 @@ class Rig {
   bool main_settled = true;
   bool main_read_only = false;  // is opened so
   std::span<std::byte> memory;
+  std::optional<UnflushedLeft> left;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;
 };
