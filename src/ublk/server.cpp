@@ -169,6 +169,13 @@ void Server::end_queues() {
   character_.reset();
 }
 
+Result<void> Server::sync() const {
+  const FileDescriptor fd(::open(path().c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(errno, "open the ublk disk", path());
+  if (::fsync(fd.get()) != 0) return fail_errno(errno, "write the disk's dirty pages", path());
+  return {};
+}
+
 Result<void> Server::stop() {
   // The kernel fails what is written back while a recoverable device is being stopped, so nothing
   // may be dirty any more. While this is held nobody can mount the disk, or claim it otherwise.
@@ -178,7 +185,8 @@ Result<void> Server::stop() {
                 "unmount and detach what lies on it first");
   }
   if (!claim.valid()) return fail_errno(errno, "open the ublk disk", path());
-  // If that fails there is nobody left to be told: whoever wrote has closed it, or heard by fsync.
+  // A disk whose flushes fail must still be possible to take away. Whoever wants to know calls
+  // sync() before.
   static_cast<void>(::fsync(claim.get()));
   // A kill from here on leaves a dead device: whoever comes next removes it.
   return stop_in_use();

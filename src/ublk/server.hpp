@@ -62,9 +62,13 @@ class Server {
   [[nodiscard]] const DeviceInfo& info() const { return info_; }
   [[nodiscard]] const DiskParameters& disk() const { return disk_; }
 
+  // Writes what the kernel's page cache has of the disk, and flushes. Error io: also of what was
+  // written back before, if nobody was told of it; then that is lost.
+  [[nodiscard]] Result<void> sync() const;
   // Stops and removes the device if nobody holds it (a mount, dm, md, swap, an opener with O_EXCL);
-  // else device_in_use, and all goes on. Dirty pages are written before: the kernel would fail
-  // them. Programs that have it plainly open are not seen: os/usage.hpp finds them.
+  // else device_in_use, and all goes on. Dirty pages are written before, if they can: the kernel
+  // would fail them; sync() tells of errors. Programs that have it plainly open are not seen:
+  // os/usage.hpp finds them.
   [[nodiscard]] Result<void> stop();
   // The same, whoever uses it: they get errors from now on, and dirty pages are lost.
   [[nodiscard]] Result<void> stop_in_use();
