@@ -71,6 +71,11 @@ tl::unexpected<Error> too_old() {
 
 }  // namespace
 
+tl::unexpected<Error> fail_server_lives(const std::string& path) {
+  return fail(ErrorCode::timeout, "the server of the ublk device has not ended", path,
+              "end its process, or wait for the device that its last requests wait for");
+}
+
 std::string block_path(std::uint32_t id) {
   return fmt::format("/dev/ublkb{}", id);
 }
@@ -220,19 +225,8 @@ Result<void> Control::start_recovery(std::uint32_t id, milliseconds patience) {
   while (true) {
     const int begun = run(abi::kStartUserRecovery, id);
     if (begun >= 0) return {};
-    if (begun == -EINVAL) {
-      // A recovery has begun before, and its server died before one of its queues was complete: the
-      // kernel has taken leave of the old queues already, and refuses to do so twice.
-      const auto device = info(id);
-      if (device && device->recoverable && device->state == DeviceState::quiesced) return {};
-      return fail(ErrorCode::not_supported, "this ublk device cannot be taken over", block_path(id),
-                  "it was made without recovery; remove it and start again");
-    }
     if (begun != -EBUSY) return fail_errno(-begun, "take over the ublk device", block_path(id));
-    if (steady_clock::now() >= give_up) {
-      return fail(ErrorCode::timeout, "the server of the ublk device has not ended", block_path(id),
-                  "end its process, or wait for the device that its last requests wait for");
-    }
+    if (steady_clock::now() >= give_up) return fail_server_lives(block_path(id));
     std::this_thread::sleep_for(kPause);
   }
 }

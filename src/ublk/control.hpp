@@ -8,7 +8,8 @@
 //   set_parameters  dead      the same
 //   start           live      when a server dies now, the device becomes quiesced: what was in
 //                             flight and what comes waits in the kernel, nothing fails
-//   start_recovery  quiesced  once the dead server's last request and file are gone
+//   start_recovery  quiesced  once the dead server's last request and file are gone. Killed here, a
+//                             server leaves queues that have none: unfinished_recovery.hpp
 //   end_recovery    live      the kernel sends all that waited, also what was in flight, again
 //   stop            dead      requests that still come fail with EIO, dirty pages with them
 //   remove          gone
@@ -49,6 +50,9 @@ struct DeviceInfo {
 [[nodiscard]] std::string block_path(std::uint32_t id);      // "/dev/ublkb3"
 [[nodiscard]] std::string character_path(std::uint32_t id);  // "/dev/ublkc3"
 
+// The error of waiting in vain for the end of a device's last server.
+[[nodiscard]] tl::unexpected<Error> fail_server_lives(const std::string& path);
+
 // Belongs to one thread at a time. Calls wait for the kernel; needs CAP_SYS_ADMIN.
 class Control {
  public:
@@ -82,8 +86,8 @@ class Control {
   // All queues must have fetched all their tags, and be served by other threads: it returns when
   // the kernel has read the partition table.
   [[nodiscard]] Result<void> start(std::uint32_t id);
-  // Waits for a quiesced device as long as its server is still dying, `patience` at most. Errors:
-  // timeout; not_supported (made without recovery).
+  // Waits for a quiesced device as long as its server is still dying, `patience` at most. Only
+  // after finish_recovery_of_dead() (unfinished_recovery.hpp). Errors: timeout; io.
   [[nodiscard]] Result<void> start_recovery(std::uint32_t id, std::chrono::milliseconds patience);
   // As start(), without the partition table.
   [[nodiscard]] Result<void> end_recovery(std::uint32_t id);

@@ -13,6 +13,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "ublk/queue_command.hpp"
 
 namespace dmremap::ublk {
 
@@ -24,7 +25,6 @@ constexpr std::uint64_t kKindTag = 0;     // the rest is the tag
 constexpr std::uint64_t kKindWake = 1;    // the eventfd
 constexpr std::uint64_t kKindDirect = 2;  // the rest is the address of a Direct
 
-constexpr std::size_t kCommandAt = 48;  // in the submission entry
 // A ring may give a transfer back untried when it is short of memory.
 constexpr unsigned kRetriesMax = 8;
 constexpr int kErrnoMax = 4095;
@@ -97,10 +97,7 @@ Result<void> Queue::start() {
   if (failed == 0) return {};
   thread_.join();
   return fail_errno(failed, "serve a queue of the ublk device",
-                    fmt::format("queue {}", place_.index),
-                    failed == EBUSY ? "its last server died while it took it over; it cannot be "
-                                      "taken over any more, only removed"
-                                    : "");
+                    fmt::format("queue {}", place_.index));
 }
 
 void Queue::leave() {
@@ -165,17 +162,12 @@ io_uring_sqe& Queue::entry() {
 
 void Queue::queue_command(std::uint32_t operation, unsigned tag, int result) {
   io_uring_sqe& sqe = entry();
-  io_uring_prep_nop(&sqe);  // clears it
-  sqe.opcode = IORING_OP_URING_CMD;
-  sqe.fd = character_is_fixed_ ? 0 : place_.character;
+  prepare(sqe, character_is_fixed_ ? 0 : place_.character, operation,
+          {.queue = static_cast<std::uint16_t>(place_.index),
+           .tag = static_cast<std::uint16_t>(tag),
+           .result = result});
   sqe.flags = character_is_fixed_ ? IOSQE_FIXED_FILE : 0;
-  sqe.cmd_op = operation;
   sqe.user_data = (std::uint64_t{tag} << 2) | kKindTag;
-  const abi::QueueCommand command{.queue = static_cast<std::uint16_t>(place_.index),
-                                  .tag = static_cast<std::uint16_t>(tag),
-                                  .result = result,
-                                  .address = 0};
-  std::memcpy(reinterpret_cast<std::byte*>(&sqe) + kCommandAt, &command, sizeof command);
 }
 
 void Queue::read_wake() {
@@ -203,6 +195,8 @@ int Queue::set_up() {
              place_.character, static_cast<off_t>(abi::descriptors_offset(place_.index)));
   if (mapped == MAP_FAILED) return errno;
   descriptors_ = static_cast<const abi::RequestDescriptor*>(mapped);
+  // All with one system call: SIGKILL does not come in between. The kernel could not get rid of a
+  // queue with some of its tags fetched.
   for (unsigned tag = 0; tag < place_.depth; ++tag) queue_command(abi::kFetch, tag, 0);
   while (io_uring_sq_ready(ring_.get()) != 0) {
     const int submitted = io_uring_submit(ring_.get());

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ublk/queue.hpp"
+#include "ublk/unfinished_recovery.hpp"
 
 namespace dmremap::ublk {
 
@@ -119,16 +120,21 @@ Result<std::unique_ptr<Server>> Server::recover(Handler& handler, std::uint32_t 
     return fail(ErrorCode::not_supported, "this ublk device cannot be taken over", block_path(id),
                 "it was made without recovery or user copy; remove it and start again");
   }
+  if (info->state == DeviceState::dead) {
+    return fail(ErrorCode::not_supported, "this ublk device has no disk to take over",
+                block_path(id),
+                "its server died before it had started it, or it is stopped: remove it");
+  }
   const auto disk = control->parameters(id);
   if (!disk) return failure_of(disk);
   const auto fits = check_buffers(buffer_bytes, disk->request_bytes_max);
   if (!fits) return failure_of(fits);
   // A kill up to end_recovery() leaves a quiesced device, as the dead server did: the requests
-  // still wait. Only in the moment in which the queues fetch their tags could the kernel be left
-  // with half a queue, which it then refuses to give to the next one; so all that takes time comes
-  // before.
+  // still wait. Between start_recovery() and the last queue's fetches it leaves queues that have
+  // had no server, which the next one puts right.
   std::unique_ptr<Server> server(
       new Server(handler, std::move(*control), *info, *disk, buffer_bytes));
+  if (const auto ended = finish_recovery_of_dead(*info, patience); !ended) return failure_of(ended);
   if (const auto begun = server->control_.start_recovery(id, patience); !begun) {
     return failure_of(begun);
   }
