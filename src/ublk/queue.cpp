@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint64_t kKindMask = 3;
 constexpr std::uint64_t kKindTag = 0;     // the rest is the tag
 constexpr std::uint64_t kKindWake = 1;    // the eventfd
-constexpr std::uint64_t kKindDirect = 2;  // the rest is the address of a Direct
+constexpr std::uint64_t kKindDirect = 2;  // the rest is the index of a Direct
 
 // A ring may give a transfer back untried when it is short of memory.
 constexpr unsigned kRetriesMax = 8;
@@ -78,9 +78,13 @@ Queue::Queue(const Place& place)
   answers_.reserve(place.depth);
   taken_.reserve(place.depth);
   flushes_.reserve(place.depth);
+  waiting_tags_.reserve(place.depth);
   directs_.resize(place.depth);
   free_directs_.reserve(place.depth);
-  for (Direct& direct : directs_) free_directs_.push_back(&direct);
+  for (std::size_t i = 0; i < directs_.size(); ++i) {
+    directs_[i].index = i;
+    free_directs_.push_back(&directs_[i]);
+  }
 }
 
 Queue::~Queue() {
@@ -257,7 +261,7 @@ void Queue::handle(const io_uring_cqe& done) {
       read_wake();
       return;
     case kKindDirect:
-      direct_ended(*reinterpret_cast<Direct*>(static_cast<std::uintptr_t>(rest)), done.res);
+      direct_ended(directs_[rest >> 2], done.res);
       return;
     default:
       break;
@@ -294,19 +298,27 @@ void Queue::begin(unsigned tag) {
     take(request, place_.handler.begin(request));
     return;
   }
-  waiting_tags_.push_back(tag);
-  retry_waiting();
+  if (waiting_tags_.empty() && get_memory(request)) {
+    hand_over(request);
+  } else {
+    waiting_tags_.push_back(tag);
+  }
+}
+
+bool Queue::get_memory(Request& request) {
+  request.lease_ = place_.buffers.take(request.range_.count.bytes(), *this);
+  return !request.lease_.empty();
 }
 
 // In order of arrival, as far as there is memory.
 void Queue::retry_waiting() {
-  while (!waiting_tags_.empty()) {
-    Request& request = requests_[waiting_tags_.front()];
-    request.lease_ = place_.buffers.take(request.range_.count.bytes(), *this);
-    if (request.lease_.empty()) return;
-    waiting_tags_.pop_front();
-    hand_over(request);
+  std::size_t served = 0;
+  while (served < waiting_tags_.size() && get_memory(requests_[waiting_tags_[served]])) {
+    hand_over(requests_[waiting_tags_[served]]);
+    ++served;
   }
+  waiting_tags_.erase(waiting_tags_.begin(),
+                      waiting_tags_.begin() + static_cast<std::ptrdiff_t>(served));
 }
 
 void Queue::hand_over(Request& request) {
@@ -332,10 +344,14 @@ void Queue::take(Request& request, const Step& step) {
   }
   // More than one for each tag only if a slow device still has those of requests that were answered
   // early.
-  if (free_directs_.empty()) free_directs_.push_back(&directs_.emplace_back());
+  if (free_directs_.empty()) {
+    free_directs_.push_back(&directs_.emplace_back());
+    free_directs_.back()->index = directs_.size() - 1;
+  }
   Direct& direct = *free_directs_.back();
   free_directs_.pop_back();
-  direct = {.request = &request,
+  direct = {.index = direct.index,
+            .request = &request,
             .generation = request.generation_,
             .step = step,
             .writes = request.operation_ == Operation::write,
@@ -354,7 +370,7 @@ void Queue::submit(Direct& direct) {
   } else {
     io_uring_prep_read(&sqe, direct.step.fd, direct.rest.data(), bytes, direct.step.offset);
   }
-  sqe.user_data = reinterpret_cast<std::uintptr_t>(&direct) | kKindDirect;
+  sqe.user_data = (std::uint64_t{direct.index} << 2) | kKindDirect;
 }
 
 void Queue::direct_ended(Direct& direct, int result) {

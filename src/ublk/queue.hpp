@@ -61,6 +61,7 @@ class Queue final : private BufferPool::Waiter {
   // A direct request under way. The device may be slower than the patience of the request: then the
   // kernel may send another one with the same tag meanwhile.
   struct Direct {
+    std::size_t index = 0;  // in directs_
     Request* request = nullptr;
     std::uint32_t generation = 0;
     Step step;
@@ -85,6 +86,7 @@ class Queue final : private BufferPool::Waiter {
   void serve();
   void handle(const io_uring_cqe& done);
   void begin(unsigned tag);
+  bool get_memory(Request& request);
   void hand_over(Request& request);
   void retry_waiting();
   void take(Request& request, const Step& step);
@@ -104,9 +106,9 @@ class Queue final : private BufferPool::Waiter {
   bool character_is_fixed_ = false;  // /dev/ublkcN is file 0 of the ring
   const abi::RequestDescriptor* descriptors_ = nullptr;
   std::vector<Request> requests_;  // by tag
-  std::deque<Direct> directs_;     // never moved: the kernel knows their addresses
+  std::deque<Direct> directs_;     // never moved
   std::vector<Direct*> free_directs_;
-  std::deque<unsigned> waiting_tags_;   // for memory
+  std::vector<unsigned> waiting_tags_;  // for memory
   std::vector<Answer> taken_;           // being committed
   std::vector<std::uint32_t> flushes_;  // slots of those committed and not submitted yet
   std::uint64_t wakes_ = 0;             // where the ring puts the eventfd's count

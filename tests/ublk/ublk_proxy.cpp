@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A ublk disk that sends each read and write straight to a block device, in the ring of its queue.
 //
-//   ublk_proxy DEVICE [--queues N] [--early MS] [--recover ID] [--buffers KIB]
+//   ublk_proxy DEVICE [--queues N] [--late-at SECTOR] [--recover ID] [--buffers KIB]
 //
 // Prints the disk's path once it is there, and serves until SIGTERM stops it. Flushes are answered
-// by another thread. With --early, what takes longer than MS fails with ETIMEDOUT while the device
-// still works on it.
-#include <atomic>
+// by another thread. With --late-at, a request for that sector fails with ETIMEDOUT after half a
+// second while the device still works on it.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -37,11 +38,15 @@ using namespace dmremap;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr milliseconds kPatience{500};
+// For the queue to take an answer; by then the kernel may have used the tag again.
+constexpr milliseconds kCommitPatience{1'500};
+
 class Proxy final : public ublk::Handler {
  public:
-  Proxy(int device, milliseconds early) : device_(device), early_(early) {
+  Proxy(int device, std::optional<Sector> late_at) : device_(device), late_at_(late_at) {
     flusher_ = std::thread([this] { flush_until_the_end(); });
-    if (early_.count() != 0) timer_ = std::thread([this] { fail_the_late(); });
+    if (late_at_) timer_ = std::thread([this] { fail_the_late(); });
   }
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
@@ -59,8 +64,9 @@ class Proxy final : public ublk::Handler {
     switch (request.operation()) {
       case ublk::Operation::read:
       case ublk::Operation::write:
-        return ublk::Step::direct(device_, request.range().first.byte_offset(), request.fua(),
-                                  early_.count() != 0 ? remember(request) : nullptr);
+        return ublk::Step::direct(
+            device_, request.range().first.byte_offset(), request.fua(),
+            late_at_ && request.range().contains(*late_at_) ? remember(request) : nullptr);
       case ublk::Operation::flush: {
         const std::lock_guard lock(mutex_);
         flushes_.push_back(&request);
@@ -72,13 +78,19 @@ class Proxy final : public ublk::Handler {
     }
   }
 
-  ublk::Step direct_done(ublk::Request* /*request*/, void* cookie, int error) override {
+  ublk::Step direct_done(ublk::Request* request, void* cookie, int error) override {
     if (cookie == nullptr) return ublk::Step::answer(error);
     const std::lock_guard lock(mutex_);
     const auto found = std::find_if(flights_.begin(), flights_.end(),
                                     [cookie](const Flight& it) { return &it == cookie; });
     const bool answered = found->answered;
+    const auto took = steady_clock::now() - found->begun;
+    const bool long_ago = answered && took > kPatience + kCommitPatience;
     flights_.erase(found);
+    if (long_ago && request != nullptr) {
+      fmt::print(stderr, "a request came back that was answered long ago\n");
+      std::abort();
+    }
     return answered ? ublk::Step::later() : ublk::Step::answer(error);
   }
 
@@ -111,7 +123,7 @@ class Proxy final : public ublk::Handler {
   void fail_the_late() {
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, milliseconds(20), [this] { return ending_; })) {
-      const auto late = steady_clock::now() - early_;
+      const auto late = steady_clock::now() - kPatience;
       for (Flight& flight : flights_) {
         if (flight.answered || flight.begun > late) continue;
         flight.answered = true;
@@ -121,7 +133,7 @@ class Proxy final : public ublk::Handler {
   }
 
   const int device_;
-  const milliseconds early_;
+  const std::optional<Sector> late_at_;
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::deque<ublk::Request*> flushes_;
@@ -134,7 +146,7 @@ class Proxy final : public ublk::Handler {
 struct Options {
   std::string device;
   unsigned queues = 0;
-  milliseconds early{0};
+  std::optional<Sector> late_at;
   std::optional<std::uint32_t> recover;
   std::size_t buffers = std::size_t{8} << 20;
 };
@@ -148,8 +160,8 @@ std::optional<Options> parse(int argc, char** argv) {
     const auto value = static_cast<unsigned>(std::stoul(argv[i + 1]));
     if (name == "--queues") {
       out.queues = value;
-    } else if (name == "--early") {
-      out.early = milliseconds(value);
+    } else if (name == "--late-at") {
+      out.late_at = Sector{value};
     } else if (name == "--recover") {
       out.recover = value;
     } else if (name == "--buffers") {
@@ -189,7 +201,7 @@ int run(const Options& given) {
     std::perror(given.device.c_str());
     return 1;
   }
-  Proxy proxy(device.get(), given.early);
+  Proxy proxy(device.get(), given.late_at);
   auto server = serve(proxy, given, device.get());
   if (!server) {
     fmt::print(stderr, "ublk_proxy: {}\n", server.error().message());
@@ -216,7 +228,9 @@ int run(const Options& given) {
 int main(int argc, char** argv) {
   const auto given = parse(argc, argv);
   if (!given) {
-    fmt::print(stderr, "usage: ublk_proxy DEVICE [--queues N] [--early MS] [--recover ID]\n");
+    fmt::print(stderr,
+               "usage: ublk_proxy DEVICE [--queues N] [--late-at SECTOR] [--recover ID] [--buffers "
+               "KIB]\n");
     return 2;
   }
   return run(*given);
