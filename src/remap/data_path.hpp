@@ -147,6 +147,7 @@ class DataPath {
   [[nodiscard]] std::string read_only_reason() const;
 
  private:
+  void take_over(const UnflushedLeft& left);
   io::BlockDevice& main_device() { return *main_.load(); }
   void trip(int error);
   void note_failed_write(SectorRange range);

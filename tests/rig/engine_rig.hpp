@@ -145,6 +145,7 @@ class Rig {
     parts.evidence_interval_ms = evidence_interval_ms;
     parts.main_settled = main_settled;
     parts.memory = memory;
+    parts.left = left;
     parts.main_read_only = main_read_only;
     parts.recheck_rounds = recheck_rounds;
     parts.spare_look_interval_ms = spare_look_interval_ms;
@@ -249,6 +250,7 @@ class Rig {
   bool main_read_only = false;  // is opened so
   RecheckRounds* recheck_rounds = nullptr;
   std::span<std::byte> memory;
+  std::optional<UnflushedLeft> left;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;
 };

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -17,7 +16,6 @@
 #include <unistd.h>
 
 #include "os/sysfs.hpp"
-#include "os/trusted_directory.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::fuse {
@@ -147,37 +145,6 @@ Result<void> clear_loop(const std::string& node, FileDescriptor held, millisecon
     return in_use(node, fmt::format("in use: {}", fmt::join(uses, ", ")));
   }
   return {};
-}
-
-Result<void> place_link(const std::string& link, const std::string& node) {
-  const std::filesystem::path path(link);
-  std::error_code error;
-  if (std::filesystem::create_directories(path.parent_path(), error)) {
-    ::chmod(path.parent_path().c_str(), 0755);
-  }
-  if (error) return fail_errno(error.value(), "make the directory", path.parent_path().string());
-  const auto directory =
-      os::TrustedDirectory::open_parent_of(link, os::PathTrust::no_foreign_changes);
-  if (!directory) return failure_of(directory);
-  const std::string name = path.filename().string();
-  // The link is made under another name and renamed over the old one, so that it never is missing.
-  const std::string temporary = fmt::format("{}.{}", name, ::getpid());
-  ::unlinkat(directory->fd(), temporary.c_str(), 0);
-  if (::symlinkat(node.c_str(), directory->fd(), temporary.c_str()) != 0) {
-    return fail_errno(errno, "make the link", link);
-  }
-  if (::renameat(directory->fd(), temporary.c_str(), directory->fd(), name.c_str()) != 0) {
-    const int failure = errno;
-    ::unlinkat(directory->fd(), temporary.c_str(), 0);
-    return fail_errno(failure, "place the link", link);
-  }
-  return {};
-}
-
-void remove_link(const std::string& link, const std::string& node) {
-  std::error_code error;
-  const std::filesystem::path path(link);
-  if (std::filesystem::read_symlink(path, error) == node && !error) ::unlink(link.c_str());
 }
 
 }  // namespace dmremap::fuse
