@@ -19,6 +19,8 @@ namespace dmremap::lab {
 
 namespace {
 
+constexpr std::uint64_t kCacheBytesMax = 64 * kMiB;
+
 // One draw in [0, 1) for each request.
 double draw() {
   thread_local std::minstd_rand generator{std::random_device{}()};
@@ -104,18 +106,27 @@ void Disk::healed_by_write(std::uint64_t offset, std::uint64_t bytes) {
   faults_.written({{first}, {end - first}});
 }
 
-int Disk::read(std::uint64_t offset, std::span<std::byte> into, Queued queued) {
-  counters_.reads.fetch_add(1, std::memory_order_relaxed);
-  int error = pass(offset, into.size(), Access::read, into.size(), queued).error;
-  while (error == 0 && !into.empty()) {
+int Disk::read_image(std::uint64_t offset, std::span<std::byte> into) {
+  while (!into.empty()) {
     const ssize_t got = ::pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     // Nothing where the image ended before: it shrank under us.
-    if (got <= 0) error = got < 0 ? errno : EIO;
-    if (got > 0) {
-      into = into.subspan(static_cast<std::size_t>(got));
-      offset += static_cast<std::uint64_t>(got);
-    }
+    if (got <= 0) return got < 0 ? errno : EIO;
+    into = into.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return 0;
+}
+
+int Disk::read(std::uint64_t offset, std::span<std::byte> into, Queued queued) {
+  counters_.reads.fetch_add(1, std::memory_order_relaxed);
+  int error = pass(offset, into.size(), Access::read, into.size(), queued).error;
+  if (error == 0 && caching_) {
+    const std::lock_guard lock(cache_mutex_);
+    error = read_image(offset, into);
+    if (error == 0) cache_.overlay(offset, into);
+  } else if (error == 0) {
+    error = read_image(offset, into);
   }
   if (error != 0) counters_.failed_reads.fetch_add(1, std::memory_order_relaxed);
   return error;
@@ -132,10 +143,32 @@ int Disk::write_image(std::uint64_t offset, std::span<const std::byte> from) {
   return 0;
 }
 
-int Disk::write(std::uint64_t offset, std::span<const std::byte> from, Queued queued) {
+int Disk::write_cached(std::uint64_t offset, std::span<const std::byte> from, bool durable) {
+  if (!caching_) return write_image(offset, from);
+  const std::lock_guard lock(cache_mutex_);
+  if (durable) {
+    cache_.drop(offset, from.size());
+    return write_image(offset, from);
+  }
+  cache_.put(offset, from);
+  // As a disk whose cache is full.
+  return cache_.bytes() > kCacheBytesMax ? write_down() : 0;
+}
+
+int Disk::write_down() {
+  for (const auto& [offset, data] : cache_.blocks()) {
+    if (const int error = write_image(offset, data); error != 0) return error;
+  }
+  cache_.clear();
+  return 0;
+}
+
+int Disk::write(std::uint64_t offset, std::span<const std::byte> from, Queued queued,
+                bool durable) {
   counters_.writes.fetch_add(1, std::memory_order_relaxed);
   const Gate gate = pass(offset, from.size(), Access::write, from.size(), queued);
-  int error = write_image(offset, from.first(gate.healthy_bytes));
+  int error = write_cached(offset, from.first(gate.healthy_bytes), durable);
+  if (error == 0 && durable && gate.error == 0 && ::fdatasync(fd_.get()) != 0) error = errno;
   if (error == 0) healed_by_write(offset, gate.healthy_bytes);
   if (gate.error != 0) error = gate.error;
   if (error != 0) counters_.failed_writes.fetch_add(1, std::memory_order_relaxed);
@@ -164,7 +197,12 @@ int Disk::zero_image(std::uint64_t offset, std::uint64_t bytes, bool unmap) {
 int Disk::zero(std::uint64_t offset, std::uint64_t bytes, bool unmap, Queued queued) {
   counters_.zeroes.fetch_add(1, std::memory_order_relaxed);
   const Gate gate = pass(offset, bytes, Access::write, 0, queued);
-  int error = zero_image(offset, gate.healthy_bytes, unmap);
+  int error = 0;
+  {
+    const std::lock_guard lock(cache_mutex_);
+    cache_.drop(offset, gate.healthy_bytes);
+    error = zero_image(offset, gate.healthy_bytes, unmap);
+  }
   if (error == 0) healed_by_write(offset, gate.healthy_bytes);
   if (gate.error != 0) error = gate.error;
   if (error != 0) counters_.failed_zeroes.fetch_add(1, std::memory_order_relaxed);
@@ -173,10 +211,46 @@ int Disk::zero(std::uint64_t offset, std::uint64_t bytes, bool unmap, Queued que
 
 int Disk::flush() {
   counters_.flushes.fetch_add(1, std::memory_order_relaxed);
-  int error = unplugged() ? ENODEV : 0;
+  int error = next_flush_error();
+  {
+    const std::lock_guard lock(cache_mutex_);
+    // A flush that fails has lost what it should have kept: nobody may count on it any more, and
+    // here nobody can.
+    if (error != 0) cache_.clear();
+    if (error == 0) error = write_down();
+  }
   if (error == 0 && ::fdatasync(fd_.get()) != 0) error = errno;
   if (error != 0) counters_.failed_flushes.fetch_add(1, std::memory_order_relaxed);
   return error;
+}
+
+int Disk::next_flush_error() {
+  const std::lock_guard lock(mutex_);
+  if (unplugged_) return ENODEV;
+  const int error = flush_fault_.error;
+  if (flush_fault_.times != 0 && --flush_fault_.times == 0) flush_fault_ = {};
+  return error;
+}
+
+void Disk::set_flush_fault(const FlushFault& fault) {
+  const std::lock_guard lock(mutex_);
+  flush_fault_ = fault;
+}
+
+FlushFault Disk::flush_fault() const {
+  const std::lock_guard lock(mutex_);
+  return flush_fault_;
+}
+
+Result<void> Disk::set_volatile_cache(bool on) {
+  const std::lock_guard lock(cache_mutex_);
+  if (!on) {
+    if (const int error = write_down(); error != 0) {
+      return fail_errno(error, "write the cache down", image_);
+    }
+  }
+  caching_ = on;
+  return {};
 }
 
 Result<void> Disk::inside(SectorRange range) const {
@@ -223,7 +297,10 @@ void Disk::set_unplugged(bool unplugged) {
     unplugged_ = unplugged;
   }
   changed_.notify_all();
-  if (unplugged) arm_.release();
+  if (!unplugged) return;
+  arm_.release();
+  const std::lock_guard lock(cache_mutex_);
+  cache_.clear();
 }
 
 bool Disk::unplugged() const {

@@ -4,6 +4,9 @@
 // Every request passes the same gates: unplugged? its turn of the arm? slow? faulty? A request that
 // meets a bad sector fails as a whole. A write may have reached the healthy sectors before the bad
 // one, as on a real disk, and never the bad one or what lies behind it.
+//
+// With a volatile cache, writes stay in memory until a flush, and what ends the disk before ends
+// them: a flush that fails, being unplugged, the death of the process.
 #pragma once
 
 #include <atomic>
@@ -23,6 +26,8 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "fault_map.hpp"
+#include "flush_fault.hpp"
+#include "write_cache.hpp"
 
 namespace dmremap::lab {
 
@@ -57,9 +62,10 @@ class Disk {
 
   // 0, or the errno of the whole request. read clears nothing of `into` where it fails.
   [[nodiscard]] int read(std::uint64_t offset, std::span<std::byte> into, Queued queued = not_told);
+  // `durable`: past a volatile cache.
   [[nodiscard]] int write(std::uint64_t offset, std::span<const std::byte> from,
-                          Queued queued = not_told);
-  // Makes a range read as zeros; `unmap` may free its space in the image.
+                          Queued queued = not_told, bool durable = false);
+  // Makes a range read as zeros, past a volatile cache; `unmap` may free its space in the image.
   [[nodiscard]] int zero(std::uint64_t offset, std::uint64_t bytes, bool unmap,
                          Queued queued = not_told);
   [[nodiscard]] int flush();
@@ -70,11 +76,16 @@ class Disk {
   [[nodiscard]] Result<void> clear(SectorRange range);
   void clear();
   void set_unplugged(bool unplugged);
+  // A cache that is given up is written down before. Errors: io (the image takes it not).
+  [[nodiscard]] Result<void> set_volatile_cache(bool on);
+  void set_flush_fault(const FlushFault& fault);
   // No model: every request is served at once. What waits for the arm goes through.
   void set_mode(const std::optional<ArmModel>& model) { arm_.set_model(model); }
 
   [[nodiscard]] bool unplugged() const;
   [[nodiscard]] std::optional<ArmModel> mode() const { return arm_.model(); }
+  [[nodiscard]] bool volatile_cache() const { return caching_; }
+  [[nodiscard]] FlushFault flush_fault() const;
   [[nodiscard]] std::vector<FaultRun> faults() const;
   [[nodiscard]] Counts counts() const;
 
@@ -91,7 +102,13 @@ class Disk {
   [[nodiscard]] Gate pass(std::uint64_t offset, std::uint64_t bytes, Access access,
                           std::uint64_t transferred, Queued queued);
   void healed_by_write(std::uint64_t offset, std::uint64_t bytes);
+  [[nodiscard]] int read_image(std::uint64_t offset, std::span<std::byte> into);
   [[nodiscard]] int write_image(std::uint64_t offset, std::span<const std::byte> from);
+  [[nodiscard]] int write_cached(std::uint64_t offset, std::span<const std::byte> from,
+                                 bool durable);
+  [[nodiscard]] int write_down();  // the caller holds cache_mutex_
+  // What a flush that was asked for now ends with, by order of the fault.
+  [[nodiscard]] int next_flush_error();
   [[nodiscard]] int zero_image(std::uint64_t offset, std::uint64_t bytes, bool unmap);
   [[nodiscard]] Result<void> inside(SectorRange range) const;
 
@@ -106,10 +123,16 @@ class Disk {
   const SectorCount size_;
   ArmGate arm_;
 
-  mutable std::mutex mutex_;  // guards faults_ and unplugged_
+  mutable std::mutex mutex_;  // guards faults_, flush_fault_ and unplugged_
   std::condition_variable changed_;
   FaultMap faults_;
+  FlushFault flush_fault_;
   bool unplugged_ = false;
+
+  // While there is a cache, it and the image under it change and are read as one.
+  std::mutex cache_mutex_;  // guards cache_
+  WriteCache cache_;
+  std::atomic<bool> caching_{false};
   Counters counters_;
 };
 

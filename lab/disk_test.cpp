@@ -243,5 +243,62 @@ TEST(DiskOpen, RefusesWhatIsNoDisk) {
   std::filesystem::remove(odd);
 }
 
+TEST_F(DiskTest, AVolatileCacheIsReadButNotInTheImageUntilAFlush) {
+  ASSERT_TRUE(disk_->set_volatile_cache(true));
+  EXPECT_EQ(write(3, filled(2, 0x11)), 0);
+  Sectors back(2 * kSectorBytes);
+  EXPECT_EQ(disk_->read(3 * kSectorBytes, back), 0);
+  EXPECT_EQ(back, filled(2, 0x11));
+  EXPECT_EQ(image_byte(3), 0xaa);
+  EXPECT_EQ(disk_->flush(), 0);
+  EXPECT_EQ(image_byte(3), 0x11);
+}
+
+TEST_F(DiskTest, ADurableWriteGoesPastTheCacheAndIsNotUndoneByIt) {
+  ASSERT_TRUE(disk_->set_volatile_cache(true));
+  EXPECT_EQ(write(3, filled(2, 0x11)), 0);
+  EXPECT_EQ(disk_->write(3 * kSectorBytes, filled(1, 0x22), Disk::not_told, true), 0);
+  EXPECT_EQ(image_byte(3), 0x22);
+  EXPECT_EQ(image_byte(4), 0xaa);
+  EXPECT_EQ(disk_->flush(), 0);
+  EXPECT_EQ(image_byte(3), 0x22);
+  EXPECT_EQ(image_byte(4), 0x11);
+}
+
+TEST_F(DiskTest, ZeroesGoPastTheCacheAndAreNotUndoneByIt) {
+  ASSERT_TRUE(disk_->set_volatile_cache(true));
+  EXPECT_EQ(write(3, filled(1, 0x11)), 0);
+  EXPECT_EQ(disk_->zero(3 * kSectorBytes, kSectorBytes, false), 0);
+  EXPECT_EQ(disk_->flush(), 0);
+  EXPECT_EQ(image_byte(3), 0);
+}
+
+TEST_F(DiskTest, AFlushFailsAsOftenAsItIsToldAndLosesTheCache) {
+  ASSERT_TRUE(disk_->set_volatile_cache(true));
+  EXPECT_EQ(write(3, filled(1, 0x11)), 0);
+  disk_->set_flush_fault({.error = ENODATA, .times = 2});
+  EXPECT_EQ(disk_->flush(), ENODATA);
+  EXPECT_EQ(image_byte(3), 0xaa);
+  EXPECT_EQ(disk_->flush(), ENODATA);
+  EXPECT_EQ(disk_->flush(), 0);
+  Sectors back(kSectorBytes);
+  EXPECT_EQ(disk_->read(3 * kSectorBytes, back), 0);
+  EXPECT_EQ(back, filled(1, 0xaa)) << "the flush that succeeds does not bring it back";
+  EXPECT_EQ(disk_->counts().failed_flushes, 2U);
+}
+
+TEST_F(DiskTest, UnpluggingLosesTheCacheAndGivingItUpWritesItDown) {
+  ASSERT_TRUE(disk_->set_volatile_cache(true));
+  EXPECT_EQ(write(3, filled(1, 0x11)), 0);
+  disk_->set_unplugged(true);
+  disk_->set_unplugged(false);
+  EXPECT_EQ(write(4, filled(1, 0x22)), 0);
+  ASSERT_TRUE(disk_->set_volatile_cache(false));
+  EXPECT_EQ(image_byte(3), 0xaa);
+  EXPECT_EQ(image_byte(4), 0x22);
+  EXPECT_EQ(write(5, filled(1, 0x33)), 0);
+  EXPECT_EQ(image_byte(5), 0x33);
+}
+
 }  // namespace
 }  // namespace dmremap::lab

@@ -3,13 +3,13 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/parse.hpp"
+#include "errno_name.hpp"
 #include "lists/mapfile.hpp"
 #include "lists/text_lines.hpp"
 
@@ -18,20 +18,10 @@ namespace dmremap::lab {
 namespace {
 
 constexpr std::uint64_t kSlowLimitMs = 3'600'000;  // an hour
-constexpr int kErrnoLimit = 134;                   // one past EHWPOISON, the last that Linux has
-
-std::optional<int> errno_by_name(std::string_view name) {
-  for (int number = 1; number < kErrnoLimit; ++number) {
-    const char* const known = ::strerrorname_np(number);
-    if (known != nullptr && name == known) return number;
-  }
-  return std::nullopt;
-}
 
 std::string with_errno(std::string_view kind, int number) {
   if (number == EIO) return std::string(kind);
-  const char* const name = ::strerrorname_np(number);
-  return fmt::format("{}:{}", kind, name != nullptr ? name : "EIO");
+  return fmt::format("{}:{}", kind, name_of_errno(number));
 }
 
 tl::unexpected<Error> bad_kind(std::string_view text, std::string what) {

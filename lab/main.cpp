@@ -17,12 +17,13 @@
 #include "base/parse.hpp"
 #include "control.hpp"
 #include "fault_text.hpp"
+#include "flush_fault.hpp"
+#include "front.hpp"
 #include "manual/command_line.hpp"
 #include "mount_file.hpp"
 #include "os/background.hpp"
 #include "os/descriptor_io.hpp"
 #include "os/json_line.hpp"
-#include "os/mount_point.hpp"
 #include "os/spawn.hpp"
 #include "service.hpp"
 
@@ -74,6 +75,31 @@ arm:SEEK_MS,MB_PER_S+streams
 `clear` leaves the mode as it is.
 )";
 
+constexpr const char* kCaches = R"(
+`none`
+  what is acknowledged is in the image: so it begins
+
+`volatile`
+  writes stay in memory until a flush, or until there are 64 MiB of them. A write with FUA, zeroes and
+  discards go past it. What it holds is lost when a flush fails, with `unplug`, and when the lab is
+  ended by a signal; `stop` writes it down.
+
+Flushes end as the last `flushes` says: `ok`, with ERRNO, or with ERRNO so many TIMES and then well
+again.
+)";
+
+constexpr const char* kFronts = R"(
+`--front file` serves a file, by FUSE. A loop device over it makes a block device of it, which tells
+its users of every error but EIO only with direct I/O.
+
+`--front ublk` serves a block device, by the kernel's ublk driver: MOUNTFILE becomes a link to
+/dev/ublkbN. Errors reach its users with the errno that they were given, as far as the kernel's block
+layer knows it: ENODATA (a medium error), ETIMEDOUT, EILSEQ, ENOSPC, EREMOTEIO, ENODEV and some more;
+else EIO. When such a lab is killed, requests wait until it is served again at the same MOUNTFILE, or
+stopped. It takes root and Linux 6.5 or later with ublk_drv; Debian 12 has that in the kernels of its
+backports.
+)";
+
 constexpr const char* kEnvironment = R"(
 `DMREMAP_RUNTIME_DIR`
   where a served disk keeps its socket and log; else /run/dmremap for root and
@@ -87,6 +113,9 @@ struct Arguments {
   std::string kinds;
   std::string range;
   std::string mode;
+  std::string cache;
+  std::string flushes;
+  std::string front = "file";
   std::string form = "list";
   bool background = false;
   bool as_json = false;
@@ -131,7 +160,10 @@ int wait_until_served(const os::BackgroundFork& parent) {
 Result<void> run_serve(const Arguments& given) {
   auto mountfile = absolute_path(given.mountfile);
   if (!mountfile) return failure_of(mountfile);
-  ServeOptions options{.image = given.image, .mountfile = *mountfile, .faults = {}};
+  ServeOptions options{.image = given.image,
+                       .mountfile = *mountfile,
+                       .faults = {},
+                       .front = given.front == "ublk" ? FrontKind::ublk : FrontKind::file};
   if (!given.fault_file.empty()) {
     const auto text = read_file(given.fault_file);
     if (!text) return failure_of(text);
@@ -139,8 +171,8 @@ Result<void> run_serve(const Arguments& given) {
     if (!faults) return failure_of(faults);
     options.faults = std::move(*faults);
   }
-  return serve(options, [&](const Disk& disk) -> Result<void> {
-    fmt::print("{}: {} sectors, served at {}\n", disk.image(), disk.size().value, *mountfile);
+  return serve(options, [&](const Disk& disk, const Front& front) -> Result<void> {
+    fmt::print("{}: {} sectors, served at {}\n", disk.image(), disk.size().value, front.place());
     std::fflush(stdout);
     return given.announcement ? go_to_background(*given.announcement, *mountfile) : Result<void>{};
   });
@@ -191,6 +223,16 @@ Result<void> run_mode(const Arguments& given) {
   return tell(given, {{"op", "mode"}, {"mode", print_mode(*mode)}});
 }
 
+Result<void> run_cache(const Arguments& given) {
+  return tell(given, {{"op", "cache"}, {"volatile", given.cache == "volatile"}});
+}
+
+Result<void> run_flushes(const Arguments& given) {
+  const auto fault = parse_flush_fault(given.flushes);
+  if (!fault) return failure_of(fault);
+  return tell(given, {{"op", "flushes"}, {"end", print_flush_fault(*fault)}});
+}
+
 void print_show(const json& shown) {
   fmt::print("{}\n", shown["mountfile"].get<std::string>());
   fmt::print("image:    {}, {} sectors{}\n", shown["image"].get<std::string>(),
@@ -198,6 +240,10 @@ void print_show(const json& shown) {
              shown["unplugged"].get<bool>() ? ", unplugged" : "");
   if (const auto mode = shown["mode"].get<std::string>(); mode != "instant") {
     fmt::print("mode:     {}\n", mode);
+  }
+  if (shown["cache"] != "none") fmt::print("cache:    {}\n", shown["cache"].get<std::string>());
+  if (const auto end = shown["flushes"].get<std::string>(); end != "ok") {
+    fmt::print("flushes:  {}\n", end);
   }
   const json& counts = shown["counts"];
   const auto count = [&counts](const char* key) { return counts[key].get<std::uint64_t>(); };
@@ -246,14 +292,16 @@ Result<void> run_save(const Arguments& given) {
   return {};
 }
 
-// A lab that was killed leaves a dead mount and a socket.
+// A lab that was killed leaves a dead mount or a disk whose requests wait, and a socket.
 Result<void> clear_away_dead(const std::string& mountfile) {
-  if (auto gone = detach(mountfile); !gone) return gone;
+  auto left = clear_dead_file(mountfile);
+  if (!left && left.error().code == ErrorCode::not_running) left = clear_dead_ublk(mountfile);
+  if (!left) return failure_of(left);
   const auto files = RuntimeFiles::of(mountfile);
   if (!files) return failure_of(files);
   ::unlink(files->socket().c_str());
   ::unlink(files->log().c_str());
-  fmt::print("{}: its lab had died; took the dead mount away\n", mountfile);
+  fmt::print("{}: its lab had died; took {} away\n", mountfile, *left);
   return {};
 }
 
@@ -261,11 +309,12 @@ Result<void> run_stop(const Arguments& given) {
   const auto mountfile = absolute_path(given.mountfile);
   if (!mountfile) return failure_of(mountfile);
   auto client = connect(given);
-  if (!client) {
-    const bool died = client.error().code == ErrorCode::not_running &&
-                      os::mount_state(*mountfile, kFileSystemType) == os::MountState::dead;
-    return died ? clear_away_dead(*mountfile) : failure_of(client);
+  if (!client && client.error().code == ErrorCode::not_running) {
+    const auto cleared = clear_away_dead(*mountfile);
+    const bool nothing = !cleared && cleared.error().code == ErrorCode::not_running;
+    return nothing ? failure_of(client) : cleared;
   }
+  if (!client) return failure_of(client);
   const auto answer = client->ask({{"op", "stop"}});
   if (!answer) return failure_of(answer);
   return client->wait_for_end(kEndPatience);
@@ -292,6 +341,11 @@ void declare_commands(manual::Verb app, Arguments& given, Command& chosen) {
       .add_option("--faults", given.fault_file,
                   "start with the faults of a list or ddrescue mapfile")
       .type_name("FILE");
+  serve
+      .add_option("--front", given.front,
+                  "as what it appears: a file, or a block device by the kernel's ublk driver")
+      .one_of({"file", "ublk"})
+      .type_name("file|ublk");
   serve.add_flag("--background", given.background, "return once the disk is there");
 
   manual::Verb fault = mountfile(command("fault", "make sectors bad", run_fault));
@@ -312,6 +366,13 @@ void declare_commands(manual::Verb app, Arguments& given, Command& chosen) {
   mountfile(command("mode", "how long the disk takes for its requests", run_mode))
       .add_option("MODE", given.mode, "instant or arm:SEEK_MS,MB_PER_S[+streams]")
       .required();
+  mountfile(command("cache", "whether writes need a flush to stay", run_cache))
+      .add_option("CACHE", given.cache, "none or volatile")
+      .one_of({"none", "volatile"})
+      .required();
+  mountfile(command("flushes", "how flushes end", run_flushes))
+      .add_option("END", given.flushes, "ok, ERRNO or ERRNO:TIMES")
+      .required();
   mountfile(command("show", "faults and counters", run_show))
       .add_flag("--json", given.as_json, "as JSON");
   manual::Verb save = mountfile(command("save", "write the faults to a file", run_save));
@@ -319,7 +380,7 @@ void declare_commands(manual::Verb app, Arguments& given, Command& chosen) {
   save.add_option("--format", given.form, "list keeps every kind, ddrescue only read faults")
       .one_of({"list", "ddrescue"})
       .type_name("list|ddrescue");
-  mountfile(command("stop", "unmount and end", run_stop));
+  mountfile(command("stop", "take the disk away and end", run_stop));
 }
 
 manual::Prose about() {
@@ -335,13 +396,21 @@ dmremap(8) is trusted with a real disk.
                    {"dmremap-lab fault disk write+until-written 300000",
                     "this sector takes no write; its read fault would end with one"},
                    {"dmremap-lab mode disk arm:8,150", "seeks of 8 ms, 150 MB a second"},
+                   {"dmremap-lab serve disk.img disk --front ublk --background",
+                    "the disk is a block device, and the link disk leads to it"},
+                   {"dmremap-lab cache disk volatile; dmremap-lab flushes disk EIO:1",
+                    "the next flush fails, and what was not flushed is lost"},
                    {"dmremap-lab save disk faults.map --format ddrescue",
                     "keep the read faults as a mapfile"}},
       .exits = {{0, "done"},
                 {1, "failed"},
                 {3, "refused because something is in use; the message says by whom"}},
       .see_also = {"dmremap(8)", "ddrescue(1)", "losetup(8)"},
-      .sections = {{"FAULTS", kFaults}, {"MODES", kModes}, {"ENVIRONMENT", kEnvironment}}};
+      .sections = {{"FAULTS", kFaults},
+                   {"MODES", kModes},
+                   {"CACHE AND FLUSHES", kCaches},
+                   {"FRONTS", kFronts},
+                   {"ENVIRONMENT", kEnvironment}}};
 }
 
 int report(const Error& error, bool as_json) {

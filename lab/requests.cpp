@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fault_text.hpp"
+#include "flush_fault.hpp"
 #include "service.hpp"
 
 namespace dmremap::lab {
@@ -31,6 +32,8 @@ json show(const Disk& disk, const std::string& mountfile) {
           {"size_sectors", disk.size().value},
           {"unplugged", disk.unplugged()},
           {"mode", print_mode(disk.mode())},
+          {"cache", disk.volatile_cache() ? "volatile" : "none"},
+          {"flushes", print_flush_fault(disk.flush_fault())},
           {"faults", faults_to_json(disk.faults())},
           {"counts", to_json(disk.counts())}};
 }
@@ -80,6 +83,12 @@ Result<json> answer_request(Disk& disk, const std::string& mountfile, const json
     const auto mode = parse_mode(request.at("mode").get<std::string>());
     if (!mode) return failure_of(mode);
     disk.set_mode(*mode);
+  } else if (op == "cache") {
+    done = disk.set_volatile_cache(request.at("volatile").get<bool>());
+  } else if (op == "flushes") {
+    const auto fault = parse_flush_fault(request.at("end").get<std::string>());
+    if (!fault) return failure_of(fault);
+    disk.set_flush_fault(*fault);
   } else {
     done = fail(ErrorCode::protocol, fmt::format("no such request: {}", op), mountfile);
   }

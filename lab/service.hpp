@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "disk.hpp"
+#include "front.hpp"
 
 namespace dmremap::lab {
 
@@ -17,14 +18,16 @@ struct ServeOptions {
   std::string image;
   std::string mountfile;         // absolute
   std::vector<FaultRun> faults;  // from the start
+  FrontKind front = FrontKind::file;
 };
 
-// Serves until the disk is unmounted, stopped or a signal ends it (SIGTERM, SIGINT, SIGHUP).
+// Serves until the disk is taken away, stopped or a signal ends it (SIGTERM, SIGINT, SIGHUP).
 // `ready` is called once every command works; its error ends the service.
-[[nodiscard]] Result<void> serve(const ServeOptions& options,
-                                 const std::function<Result<void>(const Disk&)>& ready);
+[[nodiscard]] Result<void> serve(
+    const ServeOptions& options,
+    const std::function<Result<void>(const Disk&, const Front&)>& ready);
 
-// One request on the faults of a disk (fault, clear, unplug, replug, mode, show). Any thread.
+// One request on a disk (fault, clear, unplug, replug, mode, cache, flushes, show). Any thread.
 [[nodiscard]] Result<nlohmann::json> answer_request(Disk& disk, const std::string& mountfile,
                                                     const nlohmann::json& request);
 

@@ -91,7 +91,8 @@ constexpr const char* kEnvironment = R"(
 
 constexpr const char* kFiles = R"(
 `/run/dmremap`
-  the runtime directory of root, made with mode 0700. `NAME.memory` in it is what a run that is
+  the runtime directory of root, made with mode 0700. `NAME.drive-timeouts` in it
+  is what main's drive was set to before `start --set-drive-timeouts`; `NAME.memory` is what a run that is
   killed leaves: which blocks of main held what
 
 `/var/lib/dm-remap/known/NAME`

@@ -49,6 +49,10 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
     return fail(ErrorCode::usage, "needs --read-only", "--stale-ok",
                 "a doubtful set is never written to");
   }
+  if (arguments.open.set_drive_timeouts && arguments.open.read_only) {
+    return fail(ErrorCode::usage, "is not for --read-only", "--set-drive-timeouts",
+                "a read-only set does not look after its drive");
+  }
   auto exports = parse_exports(arguments.exports);
   if (!exports) return failure_of(exports);
   options.exports = std::move(*exports);
@@ -136,6 +140,12 @@ A main that the kernel has set read-only, as it does with flash at its end, is r
 a mistake. With --main-read-only it is only read, and what is written goes to the spare, with what
 lies around it, as long as there is room.
 
+With --set-drive-timeouts main's drive is told (by smartctl, SCT ERC) to give a bad sector up so early
+that a read of it ends within the deadline of a request, and the kernel to wait for twice as long; while
+lost sectors are asked again, the drive may try as long as it likes. Both are put back at the stop. Without
+the option nothing is changed, and `dmremap status` says what would help: a drive that tries for minutes
+stalls its users or is reset, and one that gives up early gives up what it could have read.
+
 Main is known by what is its own: the names that its hardware gives it, the file system and handle of an
 image. A file system UUID is none of that, for every copy has it. Where nothing of its own is recorded, or
 a dock shows another name, --accept-main PATH says which device it is. That is recorded: from then on the
@@ -180,6 +190,9 @@ void add_start(manual::Verb app, VerbAction& chosen) {
   verb.add_flag("--read-only", arguments->open.read_only, "write nothing, anywhere");
   verb.add_flag("--main-read-only", arguments->open.main_read_only,
                 "main takes no writes: it is only read, and all that is written goes to the spare");
+  verb.add_flag("--set-drive-timeouts", arguments->open.set_drive_timeouts,
+                "while the set runs, the drive gives a bad sector up within a request's deadline "
+                "(SCT ERC) and the kernel waits longer than the drive");
   verb.add_flag("--stale-ok", arguments->open.stale_ok,
                 "with --read-only: serve a doubtful or forked set too");
   verb.add_flag("--degraded", arguments->open.degraded, "start although a device is missing");

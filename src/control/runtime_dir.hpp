@@ -37,6 +37,10 @@ class RuntimeDir {
     return file(name, ".memory");
   }
   [[nodiscard]] std::string nbd_socket(const std::string& name) const { return file(name, ".nbd"); }
+  // What the drive was set to before the set started (set/drive_timeouts.hpp).
+  [[nodiscard]] std::string drive_timeouts_file(const std::string& name) const {
+    return file(name, ".drive-timeouts");
+  }
   // The file that keeps what a run knew if it is killed (discovery/run_memory.hpp).
   [[nodiscard]] std::string memory(const std::string& name) const { return file(name, ".memory"); }
   // The directory with the last known facts of each set. It outlives a boot, unless the environment

@@ -92,11 +92,8 @@ Result<discovery::Spare> find_spare(const StartOptions& options, const discovery
 }
 
 Result<void> clear_leftovers(const std::string& name, const std::string& mount_path,
-                             const discovery::Hints& hints, discovery::DeviceLook& look) {
+                             const discovery::Hints& hints) {
   const auto hint = hints.find(name);
-  // A loop device that we look at ourselves could not be detached.
-  if (hint) look.close_views_of(hint->mount_path);
-  look.close_views_of(mount_path);
   if (hint && !hint->mount_path.empty() && hint->mount_path != mount_path) {
     auto cleared = fuse::clear_leftovers(hint->mount_path, stable_link(name));
     // Earlier versions mounted at paths that other users can exchange. A mount left there is not
@@ -142,7 +139,7 @@ Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string
   if (auto fine = set::check_metadata(spare.survey, spare.path, open); !fine) {
     return failure_of(fine);
   }
-  if (auto cleared = clear_leftovers(name, mount_path, hints, claimed.look); !cleared) {
+  if (auto cleared = clear_leftovers(name, mount_path, hints); !cleared) {
     return failure_of(cleared);
   }
   const auto hint = hints.find(name);
@@ -157,6 +154,7 @@ set::OpenOptions open_options(const std::string& name, const StartOptions& optio
                               const control::RuntimeDir& runtime) {
   set::OpenOptions out = options.open;
   out.memory_path = runtime.memory_file(name);
+  out.timeouts_path = runtime.drive_timeouts_file(name);
   return out;
 }
 

@@ -18,6 +18,13 @@ namespace {
 
 constexpr io::OpenMode kLook{io::Access::read_only, io::Holding::shared};
 
+void keep_open_only(DeviceLook& look, const std::vector<const CandidateFacts*>& devices) {
+  std::vector<std::string> paths;
+  paths.reserve(devices.size());
+  for (const CandidateFacts* device : devices) paths.push_back(device->path);
+  look.keep_open_only(paths);
+}
+
 // Chooses the spare among the devices with metadata.
 Result<Spare> chosen_spare(const std::vector<const CandidateFacts*>& holders,
                            const std::string& where) {
@@ -148,6 +155,7 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
     const SpareFact spare = spare_fact(facts);
     if (spare.name == name || (uuid && spare.set_uuid == *uuid)) holders.push_back(&facts);
   }
+  keep_open_only(look, holders);
   if (holders.empty()) {
     if (const auto silent = look.silent()) return tl::unexpected(*silent);
   }
@@ -161,11 +169,15 @@ std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& s
   const auto places = places_of_main(spare, search);
   std::vector<std::string> paths{spare.path};
   for (const MainPlace& place : places) paths.push_back(place.path);
-  look.open(paths);
+  look.measure(paths);
   const WantedMain wanted{
       recorded_main(*spare.survey.content), look.facts().at(spare.path).beneath,
       search.accept_main.empty() ? std::string() : os::absolute(search.accept_main)};
-  look.identify(mains_to_identify(places, look.facts(), wanted));
+  const auto to_identify = mains_to_identify(places, look.facts(), wanted);
+  std::vector<std::string> wanted_open = to_identify;
+  wanted_open.push_back(spare.path);
+  look.keep_open_only(wanted_open);
+  look.identify(to_identify);
   return main_candidates(places, look.facts(), wanted, shared_facts(names_of_disks()));
 }
 

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include <sys/stat.h>
 
 #include "discovery/file_names.hpp"
 #include "discovery/hardware_names.hpp"
+#include "os/mount_table.hpp"
 #include "os/path.hpp"
 
 namespace dmremap::discovery {
@@ -18,10 +20,23 @@ namespace {
 
 // At most this many devices stay open. Each takes a descriptor or two, and a process may have 1024.
 constexpr std::size_t kStayOpen = 200;
+// The type of file system by which sets are served (frontend/fuse/mount_file.hpp).
+constexpr std::string_view kExportType = "fuse.dm-remap";
 
 // A look must not disturb: the device may be in use by others, so it is neither held nor writable.
 Result<std::unique_ptr<io::FileDevice>> open_to_look(const std::string& path) {
   return io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+}
+
+// True for the loop device over the file of a set that runs, or that died.
+bool is_export(const os::Storage& storage) {
+  if (!storage.is_block_device()) return false;
+  const auto view = os::loop_backing(storage.device);
+  if (!view) return false;
+  const auto mounts = os::read_mounts();
+  return std::ranges::any_of(mounts, [&](const os::Mount& mount) {
+    return mount.fs_type == kExportType && mount.mount_point == view->path;
+  });
 }
 
 }  // namespace
@@ -50,7 +65,10 @@ std::optional<Error> CandidateFacts::unsurveyed() const {
 DeviceLook::DeviceLook() : DeviceLook(open_to_look) {}
 
 void DeviceLook::open(const std::vector<std::string>& paths) {
-  look(paths, Wanted::nothing);
+  look(paths, Wanted::descriptor);
+}
+void DeviceLook::measure(const std::vector<std::string>& paths) {
+  look(paths, Wanted::size);
 }
 void DeviceLook::survey(const std::vector<std::string>& paths) {
   look(paths, Wanted::survey);
@@ -136,6 +154,9 @@ void DeviceLook::look_at(Visit& visit, const Open& open, Wanted wanted) {
   if (wanted == Wanted::identity && !facts.identity) {
     facts.identity = gather_facts(*device, DeviceUse::alone);
   }
+  if (wanted != Wanted::descriptor && facts.instance && is_export(facts.instance->storage)) {
+    device.reset();
+  }
 }
 
 std::optional<Error> DeviceLook::silent() const {
@@ -154,14 +175,9 @@ void DeviceLook::close() {
   devices_.clear();
 }
 
-void DeviceLook::close_views_of(const std::string& file) {
-  if (file.empty()) return;
-  const std::string wanted = os::canonical(file);
+void DeviceLook::keep_open_only(const std::vector<std::string>& paths) {
   std::erase_if(devices_, [&](const auto& entry) {
-    const auto& facts = facts_.at(entry.first);
-    if (!facts.instance || !facts.instance->storage.is_block_device()) return false;
-    const auto view = os::loop_backing(facts.instance->storage.device);
-    return view && view->path == wanted;
+    return std::ranges::find(paths, entry.first) == paths.end();
   });
 }
 

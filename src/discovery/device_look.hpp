@@ -83,6 +83,10 @@ class DeviceLook {
   // All paths are absolute. What was done for a path already is not done again. The failure of a
   // device is recorded in its facts and does not end the look.
   void open(const std::vector<std::string>& paths);
+  // Gathers what takes no reads. The device that a set is served as is closed again at once, here
+  // and after the reads below: its set could not stop while it is open, nor a start clear away what
+  // a dead run left, and two starts would wait for each other.
+  void measure(const std::vector<std::string>& paths);
   void survey(const std::vector<std::string>& paths);
   void identify(const std::vector<std::string>& paths);
 
@@ -93,14 +97,15 @@ class DeviceLook {
   // of devices not all stay open; open() opens it again). Valid until the next non-const call.
   [[nodiscard]] io::FileDevice* device(const std::string& path) const;
 
-  // Closes all devices; what was learnt stays. An open loop device cannot be taken down, and a wait
-  // for a device to come free would wait for this very look.
+  // Closes all devices; what was learnt stays. While a device is open it cannot be taken down, and
+  // two processes that wait for what the other one looks at would wait for each other.
   void close();
-  // Closes the loop devices that show this file.
-  void close_views_of(const std::string& file);
+  // The same for all but these. A search calls it after each step: the devices that it did not
+  // choose belong to others, who may want to take them down.
+  void keep_open_only(const std::vector<std::string>& paths);
 
  private:
-  enum class Wanted { nothing, survey, identity };
+  enum class Wanted { descriptor, size, survey, identity };
   // One device while it is read: what is known of it, and its descriptor.
   struct Visit;
   static void look_at(Visit& visit, const Open& open, Wanted wanted);

@@ -146,6 +146,20 @@ TEST_F(DeviceLookTest, AnotherFileAtThePathIsAnotherDevice) {
   EXPECT_EQ(look.device(path), nullptr);
 }
 
+TEST_F(DeviceLookTest, WhatASearchDidNotChooseIsClosedAndStaysKnown) {
+  const std::string chosen = image("chosen");
+  const std::string other = image("other");
+  DeviceLook look = slow_look();
+  look.measure({chosen, other});
+  look.keep_open_only({chosen});
+  EXPECT_NE(look.device(chosen), nullptr);
+  EXPECT_EQ(look.device(other), nullptr);
+  EXPECT_EQ(look.facts().at(other).size.bytes(), 16 * kMiB);
+  look.survey({chosen, other});
+  EXPECT_EQ(opens_, 3) << "only the closed one is opened again";
+  EXPECT_TRUE(look.facts().at(other).survey);
+}
+
 TEST_F(DeviceLookTest, OfVeryManyNotAllStayOpen) {
   std::vector<std::string> paths;
   paths.reserve(300);

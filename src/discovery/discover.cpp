@@ -134,6 +134,11 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
       blank.push_back(path);
     }
   }
+  std::vector<std::string> spares;
+  for (const auto& [uuid, holders] : sets) {
+    for (const CandidateFacts* spare : holders) spares.push_back(spare->path);
+  }
+  look.keep_open_only(spares);
   const std::vector<std::string> none;
   for (const auto& [uuid, holders] : sets) {
     out.sets.push_back(describe(holders, paths.empty() ? none : blank, hints, runs, look));

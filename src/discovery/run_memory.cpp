@@ -80,8 +80,9 @@ std::optional<KilledRun> parse_run_memory(std::span<const std::byte> file, const
   RunName expected = name;
   expected.term = load_le<std::uint64_t>(file, kTermAt);
   if (!std::ranges::equal(file.first(kHeaderBytes), header_of(expected))) return std::nullopt;
-  return KilledRun{expected.term,
-                   remap::evidence_after_kill(file.subspan(kHeaderBytes), name.main_size)};
+  const std::span<const std::byte> memory = file.subspan(kHeaderBytes);
+  return KilledRun{expected.term, remap::evidence_after_kill(memory, name.main_size),
+                   remap::unflushed_after_kill(memory, name.main_size)};
 }
 
 std::optional<KilledRun> read_run_memory(const std::string& path, const RunName& name) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The engine's memory (remap/engine_memory.hpp) in a file of the runtime directory, so that it
 // outlives a process that is killed: the next start learns from it which blocks of main must still
-// be as they were left. It does not outlive the machine: the directory is a tmpfs, and a file of
-// another boot counts for nothing.
+// be as they were left, and one that takes over the killed one's device what that had not flushed.
+// It does not outlive the machine: the directory is a tmpfs, and a file of another boot counts for
+// nothing.
 //
 //   at        bytes  what
 //   0         8      "DMRMRUN\0"
@@ -26,6 +27,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "base/uuid.hpp"
+#include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence_check.hpp"
 
 namespace dmremap::discovery {
@@ -52,6 +54,7 @@ struct RunName {
 struct KilledRun {
   std::uint64_t term = 0;
   std::vector<remap::BlockHash> evidence;
+  remap::UnflushedLeft unflushed;
 };
 
 // Returns nothing if the bytes are not from a run of this set over a main of this size in this

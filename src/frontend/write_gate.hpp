@@ -74,6 +74,14 @@ class WriteGate {
     Pass* later_ = nullptr;
   };
 
+  // A shared pass for a caller that must not wait: it holds the range until it is released. Nothing
+  // if an exclusive pass is held or asked for, wherever; then a thread has to take a Pass.
+  [[nodiscard]] std::optional<table::Pins::Pin> try_share(SectorRange range) {
+    std::optional<table::Pins::Pin> pin(announced_.pin(range));
+    if (exclusive_.load() != 0) pin.reset();
+    return pin;
+  }
+
  private:
   void enter(Pass& pass) {
     {

@@ -22,4 +22,23 @@ inline constexpr std::uint64_t kSafeKernelTimeoutS = 180;
                                           std::optional<std::uint64_t> kernel_timeout_s,
                                           const std::string& node);
 
+// What drive and kernel are set to; empty: it has no such setting.
+struct RecoveryTimes {
+  std::optional<ErrorRecovery> read;
+  std::optional<ErrorRecovery> write;
+  std::optional<std::uint64_t> kernel_timeout_s;
+
+  bool operator==(const RecoveryTimes&) const = default;
+};
+
+// For users' reads, from what was set before: the drive gives a bad sector up so early that `tries`
+// of them end within the deadline of a request, and the kernel waits for twice as long as the
+// drive. If the drive cannot be told, the kernel waits for as long as such a drive may take. What
+// is stricter already stays as it is.
+[[nodiscard]] RecoveryTimes bounded_times(const RecoveryTimes& former, std::uint32_t deadline_ms,
+                                          std::uint32_t tries);
+// For reads of lost sectors, of which a long try is the last hope: the drive tries as long as it
+// likes, and the kernel waits for it.
+[[nodiscard]] RecoveryTimes lifted_times(const RecoveryTimes& former);
+
 }  // namespace dmremap::health

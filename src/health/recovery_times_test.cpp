@@ -46,5 +46,37 @@ TEST(RecoveryAdvice, SaysNothingOfWhatIsNotKnown) {
   EXPECT_EQ(recovery_advice(SmartReading{}, 30, "/dev/sdb"), "");
 }
 
+constexpr ErrorRecovery kUnlimited{};
+
+TEST(RecoveryTimes, ABadSectorIsGivenUpWithinTheDeadlineOfARequest) {
+  const RecoveryTimes former{kUnlimited, kUnlimited, 30};
+  const RecoveryTimes bounded = bounded_times(former, 30'000, 2);
+  EXPECT_EQ(bounded.read, (ErrorRecovery{true, 150}));
+  EXPECT_EQ(bounded.write, kUnlimited) << "writes are not touched";
+  EXPECT_EQ(bounded.kernel_timeout_s, 30U);
+  EXPECT_EQ(bounded_times(former, 120'000, 2).kernel_timeout_s, 120U)
+      << "the kernel must not reset a drive that still tries";
+  EXPECT_EQ(bounded_times(former, 100, 16).read, (ErrorRecovery{true, 1}));
+}
+
+TEST(RecoveryTimes, WhatIsStricterStays) {
+  const RecoveryTimes former{ErrorRecovery{true, 70}, ErrorRecovery{true, 70}, 180};
+  EXPECT_EQ(bounded_times(former, 30'000, 2), former);
+}
+
+TEST(RecoveryTimes, AnUnlimitedDriveNeedsAPatientKernel) {
+  EXPECT_EQ(bounded_times({std::nullopt, std::nullopt, 30}, 30'000, 2).kernel_timeout_s, 180U);
+  const RecoveryTimes nvme;
+  EXPECT_EQ(bounded_times(nvme, 30'000, 2), nvme);
+}
+
+TEST(RecoveryTimes, LostSectorsAreTriedForAsLongAsTheDriveLikes) {
+  const RecoveryTimes former{ErrorRecovery{true, 70}, ErrorRecovery{true, 80}, 30};
+  const RecoveryTimes lifted = lifted_times(former);
+  EXPECT_EQ(lifted.read, kUnlimited);
+  EXPECT_EQ(lifted.write, (ErrorRecovery{true, 80}));
+  EXPECT_EQ(lifted.kernel_timeout_s, 180U);
+}
+
 }  // namespace
 }  // namespace dmremap::health

@@ -46,6 +46,11 @@ IoStatus BlockDevice::write(Sector first, std::span<const std::byte> data) {
   return status;
 }
 
+void BlockDevice::count_issued(bool is_write, IoStatus status) {
+  count(is_write ? counters_.writes : counters_.reads);
+  if (!status.ok()) count_error(is_write ? counters_.write_errors : counters_.read_errors, status);
+}
+
 void BlockDevice::read_many(std::span<ReadOp> ops) {
   for (ReadOp& op : ops) {
     op.status = {fits(op.first, op.out.size()) ? 0 : EINVAL};

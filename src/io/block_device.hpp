@@ -79,6 +79,15 @@ class BlockDevice {
   // The contents of the range are of no more interest; they may stay.
   IoStatus discard(SectorRange range);
 
+  // For a caller that reads and writes in a ring of its own: the descriptor on which it may do so
+  // at the byte offsets of this device, with buffers aligned to 4096 bytes. -1: not now, or not at
+  // all; then read() and write() are to be used. `written`: what a write would change; empty for a
+  // read. Each such request is told of by count_issued() when it has ended.
+  [[nodiscard]] virtual int descriptor_for(SectorRange /*written*/) const { return -1; }
+  void count_issued(bool is_write, IoStatus status);
+  // True if reads and writes are copies in memory, for which nobody need make a thread wait.
+  [[nodiscard]] virtual bool lies_in_memory() const { return false; }
+
  protected:
   BlockDevice(std::string path, const Geometry& geometry);
   // May be called only before the device is given to other code.

@@ -10,9 +10,11 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/aligned_buffer.hpp"
@@ -135,6 +137,11 @@ bool reaches_beyond_file(int fd, std::uint64_t end) {
          facts.stx_size < end;
 }
 
+bool is_in_memory(int fd) {
+  struct statfs where {};
+  return ::fstatfs(fd, &where) == 0 && (where.f_type == TMPFS_MAGIC || where.f_type == RAMFS_MAGIC);
+}
+
 IoStatus allocate(int fd, int mode, SectorRange range) {
   while (::fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.first.byte_offset()),
                      static_cast<off_t>(range.count.bytes())) != 0) {
@@ -152,6 +159,7 @@ FileDevice::FileDevice(std::string path, const Geometry& geometry, OpenedStorage
       below_(std::move(opened.below)),
       is_block_device_(opened.is_block_device),
       direct_(opened.direct),
+      lies_in_memory_(!is_block_device_ && is_in_memory(fd_.get())),
       ring_(Ring::create()) {}
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, OpenMode mode) {
@@ -192,6 +200,13 @@ IoStatus FileDevice::do_read(Sector first, std::span<std::byte> out) {
 // in between.
 bool FileDevice::is_truncated_before(Sector end) const {
   return !is_block_device_ && reaches_beyond_file(fd_.get(), end.byte_offset());
+}
+
+int FileDevice::descriptor_for(SectorRange written) const {
+  // Buffered requests may wait for a disk in the kernel's own threads, and what a truncated image
+  // is told by write() alone.
+  if (!direct_ || (!written.empty() && is_truncated_before(written.end()))) return -1;
+  return fd_.get();
 }
 
 IoStatus FileDevice::do_write(Sector first, std::span<const std::byte> data) {

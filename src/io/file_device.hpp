@@ -45,6 +45,8 @@ class FileDevice final : public BlockDevice {
 
   [[nodiscard]] bool is_block_device() const { return is_block_device_; }
   [[nodiscard]] bool direct() const { return direct_; }
+  [[nodiscard]] int descriptor_for(SectorRange written) const override;
+  [[nodiscard]] bool lies_in_memory() const override { return lies_in_memory_; }
   // Allocates the calling thread's bounce buffer, which unaligned direct requests go through. A
   // thread that did not call it does so in its first such request.
   static void prepare_thread();
@@ -86,6 +88,7 @@ class FileDevice final : public BlockDevice {
   std::vector<FileDescriptor> below_;  // backing files of a loop device; held, never used
   bool is_block_device_;
   bool direct_;
+  bool lies_in_memory_;  // an image on tmpfs
   // Made with the device, so that the I/O path allocates nothing; none where the kernel gives none.
   std::unique_ptr<Ring> ring_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Small readers of /sys. Anything that is missing or unreadable reads as empty.
+// Small readers of /sys, and a writer. Anything that is missing or unreadable reads as empty.
 #pragma once
 
 #include <optional>
@@ -13,6 +13,8 @@ namespace dmremap::os {
 
 // The whole of a small file, without white space around it.
 [[nodiscard]] std::string read_attribute(const std::string& path);
+// Writes a setting. False: the kernel does not take it, or it is not there.
+[[nodiscard]] bool write_attribute(const std::string& path, std::string_view text);
 // The names in a directory, sorted.
 [[nodiscard]] std::vector<std::string> names_in(const std::string& directory);
 // "8:1" as a device number.

@@ -44,6 +44,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       clock(*parts.clock, *parts.scheduling, parts.watch_pauses),
       scheduling(*parts.scheduling),
       observer(parts.observer),
+      recheck_rounds(parts.recheck_rounds),
       own_memory_(parts.memory.empty() ? EngineMemory::bytes_for(geometry.size) : 1),
       memory_(EngineMemory::of(parts.memory.empty() ? own_memory_.span() : parts.memory,
                                geometry.size)),
@@ -66,6 +67,20 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
   live.add(spares.failing);
   for (const table::PinSource* source : parts.pin_sources) live.add(*source);
   for (table::TableSubscriber* subscriber : parts.subscribers) live.add(*subscriber);
+  for (SpareDevice& spare : spares) spare.keep_doubts_in(unflushed);
+  if (parts.left) take_over(*parts.left);
+}
+
+// A kill before the memory of this engine has its name leaves that of the killed one, which says
+// the same; so all of it is entered before anything is served.
+void DataPath::take_over(const UnflushedLeft& left) {
+  for (const SectorRange& range : left.regions) unflushed.add(range);
+  if (left.main_flush_in_doubt) {
+    unflushed.begin_doubt();
+    // Nobody has been told: the next flush of a user fails, and reads back what it covers.
+    main_gate.fail(EIO);
+  }
+  for (SpareDevice& spare : spares) spare.take_over(left.spare_flush_in_doubt);
 }
 
 // Inlined into the calls of a thread that waits, whose clean requests are nothing else.

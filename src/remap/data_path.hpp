@@ -115,6 +115,7 @@ class DataPath {
   mutable ProcessClock clock;  // of all deadlines and durations; reading it changes nothing
   Scheduling& scheduling;
   Observer* const observer;
+  RecheckRounds* const recheck_rounds;  // null: nobody wants to know
 
  private:
   AlignedBuffer own_memory_;
@@ -146,6 +147,7 @@ class DataPath {
   [[nodiscard]] std::string read_only_reason() const;
 
  private:
+  void take_over(const UnflushedLeft& left);
   io::BlockDevice& main_device() { return *main_.load(); }
   void trip(int error);
   void note_failed_write(SectorRange range);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "metadata/store.hpp"
 #include "remap/admin.hpp"
 #include "remap/disk.hpp"
+#include "remap/engine_memory.hpp"
 
 namespace dmremap::remap {
 
@@ -77,6 +79,15 @@ class SpareReopener {
   virtual void let_go() = 0;
 };
 
+// Lost sectors are about to be asked again, or were: both are called by the thread that asks them,
+// which waits, so they may take some seconds.
+class RecheckRounds {
+ public:
+  virtual ~RecheckRounds() = default;
+  virtual void begin_round() = 0;
+  virtual void end_round() = 0;
+};
+
 struct EngineParts {
   io::BlockDevice* main = nullptr;       // outlives the engine
   std::vector<io::BlockDevice*> spares;  // by index; outlive the engine. One, so far
@@ -100,9 +111,13 @@ struct EngineParts {
   // EngineMemory::bytes_for(main's size) bytes, aligned to 64, that outlive the engine and, if they
   // are mapped from a file, the process (engine_memory.hpp). Empty: memory of its own.
   std::span<std::byte> memory;
+  // What an engine that was killed left to flush, if the users of this one are its users, who have
+  // not noticed. Else they had errors, and begin anew.
+  std::optional<UnflushedLeft> left;
   std::uint32_t spare_look_interval_ms = 2'000;  // how often a spare in trouble is looked at
   // By index, as `spares`; outlive the engine. Empty: a spare comes back as the device it was.
   std::vector<SpareReopener*> spare_reopeners;
+  RecheckRounds* recheck_rounds = nullptr;  // outlives the engine; null: nobody wants to know
   // Who else sends requests to main, and who else wants to know of every table; outlive the engine.
   std::vector<const table::PinSource*> pin_sources;
   std::vector<table::TableSubscriber*> subscribers;

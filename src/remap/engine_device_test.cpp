@@ -334,6 +334,37 @@ TEST(EngineRecheck, NothingIsRelocatedOnceTheBackgroundEnded) {
   EXPECT_EQ(rig.engine->relocate({{64}, {8}})->relocated.value, 8U) << "by hand";
 }
 
+class CountedRounds final : public RecheckRounds {
+ public:
+  void begin_round() override { ++begun; }
+  void end_round() override { ++ended; }
+  std::atomic<int> begun{0};
+  std::atomic<int> ended{0};
+};
+
+TEST(EngineRecheck, ARoundIsToldOfAroundItsReadsAndNotWithoutLostSectors) {
+  Rig rig;
+  rig.content.configuration.lost_recheck_s = 1;
+  ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
+  CountedRounds rounds;
+  rig.recheck_rounds = &rounds;
+  rig.start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
+  EXPECT_EQ(rounds.begun, 0) << "there was nothing to ask";
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  std::atomic<bool> asked_outside{false};
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    const bool in_a_round = rounds.begun == rounds.ended + 1;
+    if (request.range.overlaps({{64}, {8}}) && !in_a_round) asked_outside = true;
+    return {0};
+  });
+  EXPECT_TRUE(soon([&] { return rounds.ended > 0; }));
+  rig.stop();
+  EXPECT_FALSE(asked_outside);
+  EXPECT_EQ(rounds.begun, rounds.ended);
+}
+
 TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked) {
   Rig rig;
   rig.content.configuration.lost_recheck_s = 1;

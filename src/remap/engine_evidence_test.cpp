@@ -370,6 +370,83 @@ TEST_F(EngineEvidence, Promise3_AFailedFlushOfAFuaIsInDoubtAfterAKillToo) {
   EXPECT_FALSE(in_doubt());
 }
 
+// Ordering rule 5 of the kernel front ends: main's flush fails, the process is killed before it
+// says so, and the flush that comes again would succeed, for the drive has given up what it failed
+// to write.
+TEST_F(EngineEvidence, Rule5_AFlushThatWasUnderWayAtAKillFailsWhenItComesAgain) {
+  AlignedBuffer memory(EngineMemory::bytes_for(kMainSize));
+  rig.memory = memory.span();
+  start();
+  UnflushedLeft at_kill;
+  rig.main.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != sim::Request::Kind::flush) return io::kIoOk;
+    at_kill = unflushed_after_kill(memory.span(), kMainSize);
+    return {EIO};
+  });
+  ASSERT_EQ(rig.write(0, 8, 2), 0);
+  ASSERT_EQ(rig.write(kFar, 8, 2), 0);
+  (void)rig.engine->flush();
+  rig.main.set_hook({});
+  EXPECT_TRUE(at_kill.main_flush_in_doubt);
+  EXPECT_FALSE(at_kill.spare_flush_in_doubt);
+  ASSERT_EQ(at_kill.regions.size(), 2U);
+  EXPECT_TRUE(at_kill.regions.front().contains(Sector{0}));
+  EXPECT_TRUE(at_kill.regions.back().contains(Sector{kFar}));
+
+  AlignedBuffer next(EngineMemory::bytes_for(kMainSize));
+  rig.stop();
+  rig.memory = next.span();
+  rig.left = at_kill;
+  rig.main.fail_reads({{0}, {8}}, ENODATA);  // what the drive did not write
+  start();
+  EXPECT_EQ(unflushed_after_kill(next.span(), kMainSize), at_kill)
+      << "a second kill before anybody was told must not lose it";
+  FlushHeard user;  // served before, and has heard of nothing
+  EXPECT_EQ(rig.engine->flush_for(user).error, EIO);
+  EXPECT_EQ(rig.in_state(format::State::gone), (std::vector<SectorRange>{{{0}, {8}}}));
+  EXPECT_EQ(rig.engine->flush_for(user).error, 0);
+  EXPECT_FALSE(flush_in_doubt_after_kill(next.span(), kMainSize));
+}
+
+TEST_F(EngineEvidence, Rule5_SoDoesAFlushOfTheSpare) {
+  AlignedBuffer memory(EngineMemory::bytes_for(kMainSize));
+  rig.memory = memory.span();
+  start();
+  rig.main.fail_writes({{0}, {8}}, ENODATA);
+  ASSERT_EQ(rig.write(0, 8, 2), 0);
+  ASSERT_EQ(rig.write(0, 8, 3), 0) << "to the spare, and not flushed";
+  std::optional<UnflushedLeft> at_kill;
+  rig.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::flush) {
+      at_kill = unflushed_after_kill(memory.span(), kMainSize);
+    }
+    return io::kIoOk;
+  });
+  ASSERT_EQ(rig.engine->flush().error, 0);
+  ASSERT_TRUE(at_kill);
+  EXPECT_FALSE(at_kill->main_flush_in_doubt);
+  EXPECT_TRUE(at_kill->spare_flush_in_doubt);
+  rig.left = at_kill;
+  rig.restart();
+  FlushHeard user;
+  EXPECT_EQ(rig.engine->flush_for(user).error, EIO);
+  EXPECT_EQ(rig.engine->flush_for(user).error, 0);
+}
+
+// What was acknowledged before the kill is flushed by the first flush after it, on every device.
+TEST_F(EngineEvidence, Promise3_TheFirstFlushAfterATakeoverReachesTheSpare) {
+  start();
+  const auto flushes = [this] { return rig.spare.counters().flushes.load(); };
+  const std::uint64_t before = flushes();
+  ASSERT_EQ(rig.engine->flush().error, 0);
+  EXPECT_EQ(flushes(), before) << "nothing was written";
+  rig.left = UnflushedLeft{false, false, {}};
+  rig.restart();
+  const std::uint64_t at_start = flushes();
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_GT(flushes(), at_start);
+}
+
 // An engine that is killed leaves its memory. Whatever it was doing, what is said to hold does.
 TEST_F(EngineEvidence, TheMemoryOfAKilledEngineHoldsWhatIsCertain) {
   std::vector<std::uint64_t> words(EngineMemory::bytes_for(kMainSize) / 8 + 8);

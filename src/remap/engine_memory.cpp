@@ -74,4 +74,12 @@ bool flush_in_doubt_after_kill(std::span<const std::byte> memory, SectorCount ma
          table::UnflushedWrites::is_flush_in_doubt(parts_of(memory, main_size).unflushed);
 }
 
+UnflushedLeft unflushed_after_kill(std::span<const std::byte> memory, SectorCount main_size) {
+  if (memory.size() != EngineMemory::bytes_for(main_size)) return {};
+  const std::span<const std::byte> unflushed = parts_of(memory, main_size).unflushed;
+  return {table::UnflushedWrites::is_flush_in_doubt(unflushed),
+          table::UnflushedWrites::is_spare_flush_in_doubt(unflushed),
+          table::UnflushedWrites::regions_in(unflushed, main_size)};
+}
+
 }  // namespace dmremap::remap

@@ -43,4 +43,17 @@ struct EngineMemory {
 [[nodiscard]] bool flush_in_doubt_after_kill(std::span<const std::byte> memory,
                                              SectorCount main_size);
 
+// What an engine that was killed had acknowledged and not flushed, for an engine that serves the
+// same users: those of a front end whose requests outlived it.
+struct UnflushedLeft {
+  bool main_flush_in_doubt = true;
+  bool spare_flush_in_doubt = true;
+  std::vector<SectorRange> regions;  // of main; whole regions, in order
+
+  bool operator==(const UnflushedLeft&) const = default;
+};
+// Pure, and total on any bytes: where they do not tell, the flushes are in doubt.
+[[nodiscard]] UnflushedLeft unflushed_after_kill(std::span<const std::byte> memory,
+                                                 SectorCount main_size);
+
 }  // namespace dmremap::remap

@@ -195,7 +195,10 @@ void DiskHealth::ask_drive() {
   {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-    const bool time = asked_at_ns_ ? now_ns - *asked_at_ns_ >= kDayNs
+    // A drive that came back may have lost power, and with it what it was set to.
+    const bool came_back =
+        asked_at_ns_ && counted_.trips != trips_asked_ && !parts_.engine->conditions().tripped;
+    const bool time = asked_at_ns_ ? came_back || now_ns - *asked_at_ns_ >= kDayNs
                                    : now_ns - began_ns_ >= in_ns(parts_.first_ask);
     if (!parts_.ask || stopping_ || !time) return;
     if (never_ask_) {
@@ -203,14 +206,19 @@ void DiskHealth::ask_drive() {
       return;
     }
     serial = serial_;
+    trips_asked_ = counted_.trips;
   }
   const bool away_before = parts_.engine->conditions().tripped;
   const DriveAnswer answer = parts_.ask(serial, [this] { return !stopping_; });
   if (stopping_) return;
-  take_answer(answer, !away_before && parts_.engine->conditions().tripped);
+  std::optional<DriveTimeouts::Report> set_to;
+  if (answer.believed && parts_.on_answer) set_to = parts_.on_answer(answer);
+  take_answer(answer, set_to, !away_before && parts_.engine->conditions().tripped);
 }
 
-void DiskHealth::take_answer(const DriveAnswer& answer, bool main_went_away) {
+void DiskHealth::take_answer(const DriveAnswer& answer,
+                             const std::optional<DriveTimeouts::Report>& set_to,
+                             bool main_went_away) {
   const bool look = answer.believed && !answer.defects.empty() && parts_.look_at;
   if (look) parts_.look_at(answer.defects);
   const std::lock_guard lock(mutex_);
@@ -231,6 +239,11 @@ void DiskHealth::take_answer(const DriveAnswer& answer, bool main_went_away) {
     smart_.write_recovery_s = seconds_of(answer.reading.write_recovery);
     smart_.advice =
         health::recovery_advice(answer.reading, answer.place.kernel_timeout_s, answer.place.node);
+    if (set_to) {
+      smart_.read_recovery_s = seconds_of(set_to->times.read);
+      smart_.kernel_timeout_s = set_to->times.kernel_timeout_s;
+      smart_.advice = set_to->text;
+    }
     reading_ = answer.reading;
     reading_at_ns_ = now_ns;
     serial_ = storable(answer.reading.serial);

@@ -20,6 +20,7 @@
 #include "health/history.hpp"
 #include "remap/admin.hpp"
 #include "set/drive_query.hpp"
+#include "set/drive_timeouts.hpp"
 #include "set/health_status.hpp"
 #include "set/scanner_status.hpp"
 
@@ -41,6 +42,9 @@ class DiskHealth {
     Clock* clock = nullptr;
     std::uint32_t sectors_per_block = 1;  // of main's physical block
     Ask ask;
+    // Takes an answer that is believed, and may set the drive to something else. Empty: nobody
+    // does.
+    std::function<std::optional<DriveTimeouts::Report>(const DriveAnswer&)> on_answer{};
     // Places that the drive itself calls bad. Empty: nobody looks.
     std::function<void(std::span<const SectorRange>)> look_at{};
     std::function<ScannerStatus()> scanner{};            // empty: nobody scans
@@ -91,7 +95,8 @@ class DiskHealth {
   void note_scanner(const ScannerStatus& scanner);
   void make_forecasts();
   void ask_drive();
-  void take_answer(const DriveAnswer& answer, bool main_went_away);
+  void take_answer(const DriveAnswer& answer, const std::optional<DriveTimeouts::Report>& set_to,
+                   bool main_went_away);
   void remember_at_times();
   [[nodiscard]] format::DiskHistorySection packed() const;
 
@@ -106,6 +111,7 @@ class DiskHealth {
   std::uint64_t answered_s_ = 0;
   std::string serial_;
   std::optional<std::uint64_t> asked_at_ns_;
+  std::uint64_t trips_asked_ = 0;                // when it was asked last
   std::optional<health::SmartReading> reading_;  // the last one that was believed
   std::uint64_t reading_at_ns_ = 0;
   SmartStatus smart_;

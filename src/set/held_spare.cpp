@@ -139,7 +139,7 @@ Result<remap::SpareReopener::Found> HeldSpare::find() {
   const metadata::KnownCommits commits = known_commits_();
   discovery::DeviceLook look;
   const std::vector<std::string> paths = places_to_look();
-  look.open(paths);
+  look.measure(paths);
   std::vector<std::string> worth_reading;
   for (const std::string& path : paths) {
     const CandidateFacts& facts = look.facts().at(path);
@@ -147,6 +147,7 @@ Result<remap::SpareReopener::Found> HeldSpare::find() {
     if (!facts.instance || facts.instance == instance_ || is_stranger(*facts.instance)) continue;
     worth_reading.push_back(path);
   }
+  look.keep_open_only(worth_reading);
   look.survey(worth_reading);
   std::vector<const CandidateFacts*> same;
   std::vector<std::string> refusals;

@@ -61,6 +61,12 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       read_only_(options.read_only),
       main_read_only_(options.main_read_only),
       clock_(clock) {
+  if (!read_only_) {
+    const format::Configuration& policy = content_.configuration;
+    drive_timeouts_ = std::make_unique<DriveTimeouts>(
+        DriveTimeouts::Parts{options.set_drive_timeouts, options.timeouts_path,
+                             policy.request_deadline_ms, policy.read_retries + 1});
+  }
   // It was moved to content_; of the survey only what it says about the copies is needed later.
   survey_.content.reset();
   const format::Identity& identity = content_.identity;
@@ -116,6 +122,7 @@ Result<void> RunningSet::begin(Random& random) {
   parts.evidence = evidence_;
   parts.main_settled = main_settled;
   parts.main_read_only = main_read_only_;
+  parts.recheck_rounds = drive_timeouts_.get();
   // The engine enters its evidence there while it starts.
   make_memory();
   if (memory_) parts.memory = memory_->memory();
@@ -228,6 +235,7 @@ Result<void> RunningSet::stop() {
   // comes after those of all conditions.
   end_watch();
   if (disk_health_) disk_health_->stop();
+  if (drive_timeouts_) drive_timeouts_->restore();
   if (scanner_) scanner_->stop();
   device_watch_->stop();
   Result<void> outcome;

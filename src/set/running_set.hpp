@@ -30,6 +30,7 @@
 #include "remap/engine.hpp"
 #include "set/device_watch.hpp"
 #include "set/disk_health.hpp"
+#include "set/drive_timeouts.hpp"
 #include "set/event_log.hpp"
 #include "set/event_recorder.hpp"
 #include "set/held_main.hpp"
@@ -56,6 +57,10 @@ struct OpenOptions {
   // The file in which a run keeps the evidence that the next start uses if this run is killed
   // (discovery/run_memory.hpp). Empty: none is kept.
   std::string memory_path;
+  // Main's drive and the kernel are told how long to try a bad sector (set/drive_timeouts.hpp).
+  bool set_drive_timeouts = false;
+  // Keeps what they were told before. Empty: nothing is put back after a run that was killed.
+  std::string timeouts_path;
 };
 
 // A moment of a run: until another write is counted, the set serves what it serves now.
@@ -162,6 +167,7 @@ class RunningSet {
   const bool main_read_only_;
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;
+  std::unique_ptr<DriveTimeouts> drive_timeouts_;  // outlives the engine; null: read-only
   std::unique_ptr<remap::Engine> engine_;
   std::unique_ptr<Scanner> scanner_;
   std::unique_ptr<DiskHealth> disk_health_;  // calls the scanner

@@ -41,6 +41,7 @@ void RunningSet::make_disk_health() {
   parts.ask = [query](const std::string& serial, const std::function<bool()>& wanted) {
     return query->ask(serial, wanted);
   };
+  parts.on_answer = [this](const DriveAnswer& answer) { return drive_timeouts_->take(answer); };
   // Without a drive there is nobody who could be disturbed, nor anything to wait for.
   if (drive_of(main_.device()->path()).node.empty()) parts.first_ask = std::chrono::seconds(0);
   parts.look_at = [this](std::span<const SectorRange> places) { scanner_->look_at(places); };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "table/unflushed_writes.hpp"
 
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -12,6 +13,7 @@ namespace {
 
 // A line of its own, so that the words of the regions begin on one.
 constexpr std::size_t kDoubtBytes = 64;
+constexpr std::size_t kSparesAt = sizeof(std::uint64_t);
 
 std::uint64_t word_at(std::span<const std::byte> memory, std::size_t at) {
   std::uint64_t word = 0;
@@ -37,6 +39,7 @@ std::size_t UnflushedWrites::bytes_for(SectorCount main_size) {
 
 UnflushedWrites::UnflushedWrites(SectorCount main_size, std::span<std::byte> memory)
     : in_doubt_(new (memory.data()) std::atomic<std::uint64_t>(0)),
+      spares_in_doubt_(new (memory.subspan(kSparesAt).data()) std::atomic<std::uint64_t>(0)),
       dirty_(main_size, memory.subspan(kDoubtBytes, DirtyRegions::bytes_for(main_size))),
       covered_(main_size, memory.last(DirtyRegions::bytes_for(main_size))) {
   DMREMAP_ASSERT(memory.size() == bytes_for(main_size));
@@ -61,7 +64,34 @@ bool UnflushedWrites::any_in(std::span<const std::byte> memory, SectorCount main
 }
 
 bool UnflushedWrites::is_flush_in_doubt(std::span<const std::byte> memory) {
-  return memory.size() < sizeof(std::uint64_t) || word_at(memory, 0) != 0;
+  return memory.size() < kDoubtBytes || word_at(memory, 0) != 0;
+}
+
+bool UnflushedWrites::is_spare_flush_in_doubt(std::span<const std::byte> memory) {
+  return memory.size() < kDoubtBytes || word_at(memory, kSparesAt) != 0;
+}
+
+std::vector<SectorRange> UnflushedWrites::regions_in(std::span<const std::byte> memory,
+                                                     SectorCount main_size) {
+  if (memory.size() != bytes_for(main_size)) return {};
+  const std::size_t bytes = DirtyRegions::bytes_for(main_size);
+  const SectorRange main{{0}, main_size};
+  std::vector<SectorRange> out;
+  for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word =
+        word_at(memory, kDoubtBytes + at) | word_at(memory, kDoubtBytes + bytes + at);
+    for (std::uint64_t bits = word; bits != 0; bits &= bits - 1) {
+      const std::uint64_t region = at * 8 + static_cast<std::uint64_t>(std::countr_zero(bits));
+      const SectorRange range = range_of_region(region).intersect(main);
+      if (range.empty()) continue;  // no region of this main: the bytes are damaged
+      if (!out.empty() && out.back().end() == range.first) {
+        out.back().count = out.back().count + range.count;
+      } else {
+        out.push_back(range);
+      }
+    }
+  }
+  return out;
 }
 
 }  // namespace dmremap::table

@@ -10,10 +10,13 @@
 // again (a ublk device that is recovered sends it again), main's cache is empty by now, and the
 // second flush succeeds although what the first covered is gone. So a flush leaves a doubt before
 // main is asked, which only one that ended well, and whose caller will be told so, takes away. Who
-// takes over such a device counts a flush that is in doubt as failed.
+// takes over such a device counts a flush that is in doubt as failed. The flushes of the spares are
+// in doubt likewise; which of their sectors are unflushed is not kept.
 //
 //   at         bytes    what
-//   0          64       a word of 8 bytes, not 0: a flush is in doubt; the rest unused
+//   0          8        not 0: a flush of main is in doubt
+//   8          8        a bit for each spare, by index, whose flush is in doubt
+//   16         48       unused
 //   64         n        the dirty regions: DirtyRegions
 //   64 + n     n        the covered ones
 #pragma once
@@ -24,6 +27,7 @@
 #include <span>
 #include <vector>
 
+#include "base/spare_address.hpp"
 #include "base/units.hpp"
 #include "table/dirty_regions.hpp"
 
@@ -58,6 +62,9 @@ class UnflushedWrites {
   void begin_doubt() { in_doubt_->store(1); }
   // The flush went well, and who asked for it will be told so.
   void end_doubt() { in_doubt_->store(0); }
+  // The same of a flush of one spare.
+  void begin_doubt(SpareIndex spare) { spares_in_doubt_->fetch_or(bit_of(spare)); }
+  void end_doubt(SpareIndex spare) { spares_in_doubt_->fetch_and(~bit_of(spare)); }
 
   // Where writes began in regions that became dirty lately, the newest last; forgets them.
   [[nodiscard]] std::vector<Sector> take_recent() { return dirty_.take_recent(); }
@@ -66,9 +73,19 @@ class UnflushedWrites {
   [[nodiscard]] static bool any_in(std::span<const std::byte> memory, SectorCount main_size,
                                    SectorRange range);
   [[nodiscard]] static bool is_flush_in_doubt(std::span<const std::byte> memory);
+  [[nodiscard]] static bool is_spare_flush_in_doubt(std::span<const std::byte> memory);
+  // The regions that hold what is unflushed, in order, neighbours joined; the last one ends with
+  // main. None where the bytes are not of a main of this size.
+  [[nodiscard]] static std::vector<SectorRange> regions_in(std::span<const std::byte> memory,
+                                                           SectorCount main_size);
 
  private:
+  [[nodiscard]] static std::uint64_t bit_of(SpareIndex spare) {
+    return std::uint64_t{1} << position_of(spare);
+  }
+
   std::atomic<std::uint64_t>* in_doubt_;
+  std::atomic<std::uint64_t>* spares_in_doubt_;
   DirtyRegions dirty_;
   DirtyRegions covered_;
 };

@@ -81,7 +81,36 @@ TEST_F(UnflushedWritesTest,
   EXPECT_FALSE(in_doubt());
 }
 
+TEST_F(UnflushedWritesTest, Promise3_AfterAKillTheRegionsAreListed) {
+  const auto regions = [this] { return UnflushedWrites::regions_in(memory.span(), kSize); };
+  EXPECT_TRUE(regions().empty());
+  writes.add(kLast);
+  writes.begin_flush();
+  writes.add(kFirst);
+  writes.add({{kRegionSectors.value}, {8}});
+  const SectorRange first_two{{0}, kRegionSectors + kRegionSectors};
+  EXPECT_EQ(regions(), (std::vector<SectorRange>{first_two, range_of_region(999)}))
+      << "the dirty and the covered ones";
+  EXPECT_TRUE(UnflushedWrites::regions_in(memory.span(), kSize + kSize).empty());
+}
+
+TEST_F(UnflushedWritesTest, AFlushOfASpareIsInDoubtByItself) {
+  const auto spare_in_doubt = [this] {
+    return UnflushedWrites::is_spare_flush_in_doubt(memory.span());
+  };
+  const SpareIndex second{1};
+  EXPECT_FALSE(spare_in_doubt());
+  writes.begin_doubt(kFirstSpare);
+  writes.begin_doubt(second);
+  writes.end_doubt(kFirstSpare);
+  EXPECT_TRUE(spare_in_doubt());
+  EXPECT_FALSE(in_doubt());
+  writes.end_doubt(second);
+  EXPECT_FALSE(spare_in_doubt());
+}
+
 TEST_F(UnflushedWritesTest, MemoryThatDoesNotTellIsUnflushedAndInDoubt) {
+  EXPECT_TRUE(UnflushedWrites::is_spare_flush_in_doubt({}));
   EXPECT_TRUE(UnflushedWrites::any_in({}, kSize, kFirst));
   EXPECT_TRUE(UnflushedWrites::any_in(memory.span(), kSize + kSize, kFirst));
   EXPECT_TRUE(UnflushedWrites::any_in(memory.span(), kSize,

@@ -27,6 +27,9 @@ def bad_arguments(t):
         ["fault", disk.path, "read", "-1"], ["fault", disk.path, "read", "2047+2"],
         ["clear", disk.path, "1-2"], ["clear", disk.path, "2048"], ["clear"], ["unplug"],
         ["mode", disk.path], ["mode", disk.path, "arm"], ["mode", disk.path, "arm:8"],
+        ["cache", disk.path], ["cache", disk.path, "lossy"], ["flushes", disk.path],
+        ["flushes", disk.path, "EIO:0"], ["flushes", disk.path, "bad"],
+        ["serve", image, free, "--front", "nbd"],
         ["show"], ["show", disk.path, "--yaml"], ["stop"],
         ["save", disk.path], ["save", disk.path, t.path("x"), "--format", "xml"],
     ]
@@ -41,6 +44,7 @@ def bad_arguments(t):
         ["serve", image, t.runtime_dir, "--background"],
         ["serve", image, free, "--faults", t.path("none.list"), "--background"],
         ["serve", image, free, "--faults", t.dir, "--background"],
+        ["cache", free, "none"], ["flushes", free, "ok"],
         ["fault", free, "read", "1"], ["clear", free], ["unplug", free], ["replug", free],
         ["show", free], ["stop", free], ["save", free, t.path("x")],
         ["save", disk.path, t.path("no", "such", "file")],

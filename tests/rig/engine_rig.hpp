@@ -145,7 +145,9 @@ class Rig {
     parts.evidence_interval_ms = evidence_interval_ms;
     parts.main_settled = main_settled;
     parts.memory = memory;
+    parts.left = left;
     parts.main_read_only = main_read_only;
+    parts.recheck_rounds = recheck_rounds;
     parts.spare_look_interval_ms = spare_look_interval_ms;
     auto started = Engine::start(parts, content);
     ASSERT_TRUE(started) << started.error().message();
@@ -246,7 +248,9 @@ class Rig {
   std::uint32_t evidence_interval_ms = 0;  // nothing is read in the background
   bool main_settled = true;
   bool main_read_only = false;  // is opened so
+  RecheckRounds* recheck_rounds = nullptr;
   std::span<std::byte> memory;
+  std::optional<UnflushedLeft> left;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;
 };

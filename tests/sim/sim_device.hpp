@@ -4,6 +4,7 @@
 // chosen subset of its unflushed writes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,6 +61,11 @@ class SimDevice final : public io::BlockDevice {
 
   // What a fault-free reader would see now, the unflushed included. Whole device.
   [[nodiscard]] std::vector<std::byte> contents() const;
+  // What descriptor_for() says: a number that stands for this device in a test that plays a ring.
+  void set_descriptor(int number) { descriptor_.store(number); }
+  [[nodiscard]] int descriptor_for(SectorRange /*written*/) const override {
+    return descriptor_.load();
+  }
   // Behind everyone's back: durable at once.
   void poke(Sector first, std::span<const std::byte> data);
 
@@ -92,6 +98,7 @@ class SimDevice final : public io::BlockDevice {
   std::map<std::uint64_t, int> spoiled_;  // by sector
   Landing landing_;
   std::uint64_t steps_ = 0;
+  std::atomic<int> descriptor_{-1};
 };
 
 }  // namespace dmremap::sim

@@ -11,6 +11,7 @@
 #include "frontend/fuse/loop_control.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
+#include "frontend/stable_links.hpp"
 #include "os/path.hpp"
 #include "os/sysfs.hpp"
 
@@ -76,7 +77,10 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
     const std::string name = std::filesystem::path(mount_path).filename().string();
     if (auto gone = os::unmount(*directory, name, os::UnmountMode::detached); !gone) return gone;
   }
-  if (!stable_link.empty()) clear_link(stable_link, mount_path);
+  if (!stable_link.empty()) {
+    clear_link(stable_link, mount_path);
+    frontend::clear_partition_links(stable_link);
+  }
   return {};
 }
 

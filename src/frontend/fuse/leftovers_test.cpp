@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "frontend/fuse/fuse_frontend.hpp"
-#include "frontend/fuse/loop_control.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
 #include "os/mount_point.hpp"
@@ -38,24 +37,6 @@ TEST_F(PlaceTest, AMountThatAnswersIsNoLeftover) {
   const auto cleared = clear_leftovers("/proc", {});
   ASSERT_FALSE(cleared);
   EXPECT_EQ(cleared.error().code, ErrorCode::device_in_use);
-}
-
-TEST_F(PlaceTest, TheLinkReplacesWhatAnEarlierRunLeft) {
-  const std::string link = directory / "by-name" / "disk";
-  ASSERT_TRUE(place_link(link, "/dev/loop1"));
-  ASSERT_TRUE(place_link(link, "/dev/loop2"));
-  EXPECT_EQ(fs::read_symlink(link), "/dev/loop2");
-  EXPECT_EQ(std::distance(fs::directory_iterator(directory / "by-name"), {}), 1);
-  EXPECT_EQ(fs::status(directory / "by-name").permissions(), fs::perms(0755));
-}
-
-TEST_F(PlaceTest, OnlyTheLinkToTheOwnDeviceIsRemoved) {
-  const std::string link = directory / "disk";
-  ASSERT_TRUE(place_link(link, "/dev/loop1"));
-  remove_link(link, "/dev/loop2");
-  EXPECT_TRUE(fs::is_symlink(link));
-  remove_link(link, "/dev/loop1");
-  EXPECT_FALSE(fs::is_symlink(link));
 }
 
 TEST_F(PlaceTest, ALinkThatPointsToAnotherFilesLoopDeviceIsALeftover) {

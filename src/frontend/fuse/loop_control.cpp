@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frontend/fuse/loop_control.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "os/sysfs.hpp"
-#include "os/trusted_directory.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::fuse {
@@ -29,6 +28,9 @@ constexpr milliseconds kStep{50};
 // How often an open device is tried again before that counts as use. Programs such as udev open a
 // device for a moment only.
 constexpr int kPassingSteps = 30;
+// The same if only dmremap has it open: it looks at all devices for those of a set, and on a busy
+// machine with slow disks that takes a while.
+constexpr int kLookingSteps = 300;
 // How often it is checked whether udev or devtmpfs has made a node, before this process makes it.
 constexpr int kNodeSteps = 10;
 constexpr unsigned kLoopMajor = 7;  // Documentation/admin-guide/devices.txt
@@ -103,8 +105,13 @@ Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
   for (int step = 0;; ++step) {
     FileDescriptor held(::open(node.c_str(), mode));
     if (!held.valid() && errno != EBUSY) return fail_errno(errno, "open", node);
-    if (held.valid() && os::openers_of(node).empty()) return held;
-    if (step < kPassingSteps) {
+    const auto openers = os::openers_of(node);
+    if (held.valid() && openers.empty()) return held;
+    const bool is_looked_at =
+        held.valid() && std::ranges::all_of(openers, [](const std::string& opener) {
+          return opener.ends_with(" dmremap");
+        });
+    if (step < (is_looked_at ? kLookingSteps : kPassingSteps)) {
       held.reset();
       std::this_thread::sleep_for(kStep);
       continue;
@@ -138,37 +145,6 @@ Result<void> clear_loop(const std::string& node, FileDescriptor held, millisecon
     return in_use(node, fmt::format("in use: {}", fmt::join(uses, ", ")));
   }
   return {};
-}
-
-Result<void> place_link(const std::string& link, const std::string& node) {
-  const std::filesystem::path path(link);
-  std::error_code error;
-  if (std::filesystem::create_directories(path.parent_path(), error)) {
-    ::chmod(path.parent_path().c_str(), 0755);
-  }
-  if (error) return fail_errno(error.value(), "make the directory", path.parent_path().string());
-  const auto directory =
-      os::TrustedDirectory::open_parent_of(link, os::PathTrust::no_foreign_changes);
-  if (!directory) return failure_of(directory);
-  const std::string name = path.filename().string();
-  // The link is made under another name and renamed over the old one, so that it never is missing.
-  const std::string temporary = fmt::format("{}.{}", name, ::getpid());
-  ::unlinkat(directory->fd(), temporary.c_str(), 0);
-  if (::symlinkat(node.c_str(), directory->fd(), temporary.c_str()) != 0) {
-    return fail_errno(errno, "make the link", link);
-  }
-  if (::renameat(directory->fd(), temporary.c_str(), directory->fd(), name.c_str()) != 0) {
-    const int failure = errno;
-    ::unlinkat(directory->fd(), temporary.c_str(), 0);
-    return fail_errno(failure, "place the link", link);
-  }
-  return {};
-}
-
-void remove_link(const std::string& link, const std::string& node) {
-  std::error_code error;
-  const std::filesystem::path path(link);
-  if (std::filesystem::read_symlink(path, error) == node && !error) ::unlink(link.c_str());
 }
 
 }  // namespace dmremap::fuse

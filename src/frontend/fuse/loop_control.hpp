@@ -37,9 +37,4 @@ namespace dmremap::fuse {
 [[nodiscard]] Result<void> clear_loop(const std::string& node, FileDescriptor held,
                                       std::chrono::milliseconds patience);
 
-// Makes the symbolic link `link` to `node`, and its directory. An old link is replaced in one step.
-[[nodiscard]] Result<void> place_link(const std::string& link, const std::string& node);
-// Removes it if it is a link to `node`.
-void remove_link(const std::string& link, const std::string& node);
-
 }  // namespace dmremap::fuse

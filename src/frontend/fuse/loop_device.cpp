@@ -75,17 +75,17 @@ Result<std::string> configure_free_loop(const LoopOptions& options, const FileDe
 }  // namespace
 
 LoopDevice::LoopDevice(std::string node, std::string backing_file, const struct stat& backing,
-                       bool read_only)
+                       const LoopOptions& options)
     : node_(std::move(node)),
+      links_(options.stable_link, node_),
       backing_file_(std::move(backing_file)),
       backing_(backing),
-      read_only_(read_only) {}
+      read_only_(options.read_only) {}
 
 LoopDevice::~LoopDevice() {
   if (!attached()) return;
   const FileDescriptor device(::open(node_.c_str(), O_RDONLY | O_CLOEXEC));
   if (device.valid()) ::ioctl(device.get(), LOOP_CLR_FD);
-  remove_link(stable_, node_);
 }
 
 // Another program may have detached the device, and it may serve another file by now.
@@ -115,15 +115,6 @@ Result<void> LoopDevice::verify(std::uint64_t bytes) const {
                 fmt::format("the loop device has {} bytes and its file {}", size, bytes), node_);
   }
   return {};
-}
-
-void LoopDevice::link(const std::string& path) {
-  if (path.empty()) return;
-  if (auto placed = place_link(path, node_); placed) {
-    stable_ = path;
-  } else {
-    log(Severity::warning, placed.error().message());
-  }
 }
 
 Result<void> LoopDevice::detach() {
@@ -163,8 +154,7 @@ void LoopDevice::save_cache(int device) {
 
 void LoopDevice::note_detached() {
   detached_ = true;
-  remove_link(stable_, node_);
-  stable_.clear();
+  links_.remove();
 }
 
 Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& options) {
@@ -179,11 +169,10 @@ Result<std::unique_ptr<LoopDevice>> LoopDevice::attach(const LoopOptions& option
   if (!node) return failure_of(node);
   // From here on the destructor detaches the device.
   std::unique_ptr<LoopDevice> device(
-      new LoopDevice(*node, os::canonical(options.backing_path), status, options.read_only));
+      new LoopDevice(*node, os::canonical(options.backing_path), status, options));
   if (auto right = device->verify(static_cast<std::uint64_t>(status.st_size)); !right) {
     return failure_of(right);
   }
-  device->link(options.stable_link);
   return device;
 }
 

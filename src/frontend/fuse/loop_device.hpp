@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/result.hpp"
+#include "frontend/stable_links.hpp"
 
 namespace dmremap::fuse {
 
@@ -37,8 +38,10 @@ class LoopDevice {
   LoopDevice(const LoopDevice&) = delete;
   LoopDevice& operator=(const LoopDevice&) = delete;
 
-  [[nodiscard]] const std::string& node() const { return node_; }      // /dev/loopN
-  [[nodiscard]] const std::string& stable() const { return stable_; }  // the link made, or empty
+  [[nodiscard]] const std::string& node() const { return node_; }            // /dev/loopN
+  [[nodiscard]] const std::string& stable() const { return links_.path(); }  // the link, or empty
+  // Call it now and then: links to the partitions follow those that the kernel sees.
+  void follow_partitions() { links_.follow_partitions(); }
   // Writes back the page cache, then detaches and waits until the kernel has released the file.
   // Fails with device_in_use, naming the users (mounts, swaps, holders, processes), and changes
   // nothing. It is no error if another program has detached it already. Once detaching has begun it
@@ -53,15 +56,14 @@ class LoopDevice {
 
  private:
   LoopDevice(std::string node, std::string backing_file, const struct stat& backing,
-             bool read_only);
+             const LoopOptions& options);
   [[nodiscard]] Result<void> verify(std::uint64_t bytes) const;
-  void link(const std::string& path);
   [[nodiscard]] bool attached() const;
   void save_cache(int device);
   void note_detached();
 
   const std::string node_;
-  std::string stable_;
+  frontend::StableLinks links_;
   const std::string backing_file_;
   const struct stat backing_;  // taken when it was attached; device and inode identify the file
   const bool read_only_;

@@ -57,11 +57,26 @@ io::IoStatus SpareDevice::flush() {
 }
 
 io::IoStatus SpareDevice::flush_since(FlushGate::Mark since) {
-  return gate.flush_since(since, [this] { return flush(); });
+  return gate.flush_since(since, [this] { return flush_in_doubt(); });
 }
 
 FlushGate::UserFlush SpareDevice::flush_for_user(FlushGate::Mark heard) {
-  return gate.user_flush(heard, true, [this] { return flush(); });
+  return gate.user_flush(heard, true, [this] { return flush_in_doubt(); });
+}
+
+io::IoStatus SpareDevice::flush_in_doubt() {
+  if (doubts_ == nullptr) return flush();
+  doubts_->begin_doubt(index);
+  const io::IoStatus status = flush();
+  if (status.ok() && !gate.failed_untold()) doubts_->end_doubt(index);
+  return status;
+}
+
+void SpareDevice::take_over(bool in_doubt) {
+  gate.written();
+  if (!in_doubt) return;
+  if (doubts_ != nullptr) doubts_->begin_doubt(index);
+  gate.fail(EIO);
 }
 
 io::IoStatus SpareDevice::noted(io::IoStatus status) {

@@ -18,6 +18,7 @@
 #include "remap/device/probe.hpp"
 #include "remap/device/spare_trouble.hpp"
 #include "table/allocator.hpp"
+#include "table/unflushed_writes.hpp"
 
 namespace dmremap::remap {
 
@@ -49,6 +50,13 @@ class SpareDevice {
     return result;
   }
 
+  // From now on a flush through the gate leaves a doubt in `doubts` until it has ended well, and
+  // its caller will be told so (table/unflushed_writes.hpp). `doubts` outlives this.
+  void keep_doubts_in(table::UnflushedWrites& doubts) { doubts_ = &doubts; }
+  // What a killed engine wrote to it may be unflushed, and if `in_doubt` a flush of it may have
+  // failed: users who are served on have to be told. Before the first request.
+  void take_over(bool in_doubt);
+
   // Does what attaches the device anew. No flush runs meanwhile, and what was written to the former
   // attachment and not flushed there may be lost: the next flush of a user fails, and so does a
   // write that is under way.
@@ -65,11 +73,13 @@ class SpareDevice {
   // no flush of it would say so: the next one of a user fails.
   void note_absence();
   io::IoStatus flush();
+  io::IoStatus flush_in_doubt();
   // Leaves a sign of trouble if a request failed.
   io::IoStatus noted(io::IoStatus status);
 
   io::BlockDevice& device_;
   Probe probe_;
+  table::UnflushedWrites* doubts_ = nullptr;
 };
 
 }  // namespace dmremap::remap

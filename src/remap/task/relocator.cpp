@@ -20,6 +20,22 @@ using format::State;
 // Held at once, so that a long relocation delays a write by little.
 constexpr SectorCount kChunk{2048};
 
+// Tells that lost sectors are asked, for as long as it lives.
+class RoundNotice {
+ public:
+  explicit RoundNotice(RecheckRounds* rounds) : rounds_(rounds) {
+    if (rounds_ != nullptr) rounds_->begin_round();
+  }
+  ~RoundNotice() {
+    if (rounds_ != nullptr) rounds_->end_round();
+  }
+  RoundNotice(const RoundNotice&) = delete;
+  RoundNotice& operator=(const RoundNotice&) = delete;
+
+ private:
+  RecheckRounds* rounds_;
+};
+
 }  // namespace
 
 struct Relocator::ChunkRead {
@@ -165,10 +181,13 @@ void Relocator::loop() {
 }
 
 void Relocator::recheck_lost() {
-  AlignedBuffer buffer(path_.block().bytes());
   // As the table is now; what changes meanwhile is looked at again under the hold.
-  for (const format::Extent& extent : path_.live.table().extents()) {
-    if (extent.state() != State::lost) continue;
+  auto lost = path_.live.table().extents();
+  std::erase_if(lost, [](const format::Extent& one) { return one.state() != State::lost; });
+  if (lost.empty()) return;
+  const RoundNotice notice(path_.recheck_rounds);
+  AlignedBuffer buffer(path_.block().bytes());
+  for (const format::Extent& extent : lost) {
     for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (stopping() || !path_.writable() || path_.breaker.tripped()) return;
       recheck(part, buffer.span());

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/ublk/ublk_frontend.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/endian.hpp"
+#include "base/log.hpp"
+#include "os/usage.hpp"
+
+namespace dmremap::frontend {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned kDepth = 128;
+constexpr std::size_t kBufferBytes = std::size_t{8} << 20;
+// The kernel buries a dead server when its last request has ended: a failing disk keeps one for a
+// minute.
+constexpr milliseconds kBurialPatience{120'000};
+// Programs such as udev open a device for a moment only.
+constexpr milliseconds kPassingStep{50};
+constexpr int kPassingSteps = 30;
+
+unsigned queues_of_this_machine() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+tl::unexpected<Error> in_use(const std::string& node, const std::vector<std::string>& uses) {
+  return fail(ErrorCode::device_in_use,
+              uses.empty() ? "in use, by what cannot be seen from here"
+                           : fmt::format("in use: {}", fmt::join(uses, ", ")),
+              node, "unmount it and end what uses it, then try again");
+}
+
+bool is_alive(int pid) {
+  return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH);
+}
+
+// The disk of a device must be what this start would make, for its users go on with it.
+Result<void> check_same(const ublk::DiskParameters& was, const ublk::DiskParameters& wanted,
+                        const std::string& node) {
+  const auto differs = [&](const char* what) {
+    return fail(ErrorCode::usage, fmt::format("was made with another {}", what), node,
+                "start the set with the options it had; or end all use of it, and start it with "
+                "another --export once, which removes it");
+  };
+  if (was.size != wanted.size) return differs("size");
+  if (was.logical_block_bytes != wanted.logical_block_bytes) return differs("logical block");
+  if (was.read_only != wanted.read_only) return differs("setting of --read-only");
+  return {};
+}
+
+}  // namespace
+
+std::uint64_t owner_number(const Uuid& set) {
+  const std::span<const std::byte> bytes(set.bytes);
+  return load_le<std::uint64_t>(bytes, 0) ^ load_le<std::uint64_t>(bytes, 8);
+}
+
+UblkFrontend::UblkFrontend(remap::Disk& disk, const UblkOptions& options, unsigned slots,
+                           bool taken_over)
+    : replies_(slots),
+      requests_(disk, {.slots = slots, .gate = options.gate, .taken_over = taken_over}) {}
+
+Result<std::unique_ptr<UblkFrontend>> UblkFrontend::start(remap::Disk& disk,
+                                                          const UblkOptions& options) {
+  const unsigned queues = queues_of_this_machine();
+  std::unique_ptr<UblkFrontend> out(new UblkFrontend(disk, options, queues * kDepth, false));
+  auto server = ublk::Server::create(*out, {.disk = options.shape,
+                                            .owner = options.owner,
+                                            .queues = queues,
+                                            .depth = kDepth,
+                                            .buffer_bytes = kBufferBytes});
+  if (!server) return failure_of(server);
+  out->server_ = std::move(*server);
+  out->node_ = out->server_->path();
+  out->links_ = std::make_unique<StableLinks>(options.stable_link, out->node_);
+  return out;
+}
+
+Result<std::unique_ptr<UblkFrontend>> UblkFrontend::take_over(remap::Disk& disk,
+                                                              const UblkOptions& options,
+                                                              const ublk::DeviceInfo& device) {
+  auto control = ublk::Control::open();
+  if (!control) return failure_of(control);
+  const auto was = control->parameters(device.id);
+  if (!was) return failure_of(was);
+  const std::string node = ublk::block_path(device.id);
+  if (auto same = check_same(*was, options.shape, node); !same) return failure_of(same);
+  std::unique_ptr<UblkFrontend> out(
+      new UblkFrontend(disk, options, device.queues * device.depth, true));
+  auto server = ublk::Server::recover(*out, device.id, kBufferBytes, kBurialPatience);
+  if (!server) return failure_of(server);
+  out->server_ = std::move(*server);
+  out->node_ = node;
+  out->links_ = std::make_unique<StableLinks>(options.stable_link, node);
+  return out;
+}
+
+UblkFrontend::~UblkFrontend() {
+  if (server_ && !stop()) log(Severity::warning, node_ + " stays: its users wait for a start");
+  if (server_) {
+    requests_.settle();
+    server_.reset();
+  }
+}
+
+ublk::Step UblkFrontend::begin(ublk::Request& request) {
+  SlotReply& reply = replies_[request.slot()];
+  reply.set(request);
+  return requests_.begin({.operation = request.operation(),
+                          .range = request.range(),
+                          .fua = request.fua(),
+                          .data = request.data(),
+                          .slot = request.slot()},
+                         reply);
+}
+
+ublk::Step UblkFrontend::direct_done(ublk::Request* /*request*/, void* cookie, int error) {
+  return requests_.direct_done(cookie, error);
+}
+
+bool UblkFrontend::ended() const {
+  if (!server_) return true;
+  pollfd raised{server_->ended(), POLLIN, 0};
+  return ::poll(&raised, 1, 0) > 0;
+}
+
+Result<void> UblkFrontend::stop_unused() {
+  for (int step = 0;; ++step) {
+    auto uses = os::openers_of(node_);
+    if (uses.empty()) {
+      auto stopped = server_->stop();
+      if (stopped || stopped.error().code != ErrorCode::device_in_use) return stopped;
+    }
+    if (step == kPassingSteps) return in_use(node_, os::uses_of(node_));
+    std::this_thread::sleep_for(kPassingStep);
+  }
+}
+
+Result<void> UblkFrontend::stop() {
+  if (!server_) return {};
+  if (!ended()) {
+    const auto stopped = stop_unused();
+    if (!stopped && stopped.error().code == ErrorCode::device_in_use) return stopped;
+    if (stopped) {
+      end();
+      return {};
+    }
+    // The kernel tells once that pages were lost, and drops them; a second try would look well.
+    unsaved_ = Error{ErrorCode::io,
+                     "what was written to its cache could not be saved: " + stopped.error().what,
+                     node_, "look at the events, check the file system, and write the data again"};
+    log(Severity::error, unsaved_->message());
+  }
+  if (auto stopped = server_->stop_in_use(); !stopped) {
+    log(Severity::warning, stopped.error().message());
+  }
+  end();
+  return {};
+}
+
+void UblkFrontend::end() {
+  links_->remove();
+  requests_.settle();
+  server_.reset();
+}
+
+Result<LeftDevice> find_left_device(std::uint64_t owner, bool is_wanted) {
+  // Without the driver's control device there are no devices; asking would load the driver.
+  if (::access(ublk::abi::kControlPath, R_OK | W_OK) != 0) return LeftDevice{};
+  auto control = ublk::Control::open();
+  if (!control) return LeftDevice{};
+  const auto device = control->find(owner);
+  if (!device) return LeftDevice{};
+  const std::string node = ublk::block_path(device->id);
+  if (device->state == ublk::DeviceState::live && is_alive(device->server_pid)) {
+    return fail(ErrorCode::device_in_use,
+                fmt::format("is served already, by process {}", device->server_pid), node,
+                "stop that first");
+  }
+  if (device->state == ublk::DeviceState::dead) {
+    if (auto removed = control->remove(device->id); !removed) return failure_of(removed);
+    return LeftDevice{};
+  }
+  if (is_wanted) return LeftDevice{*device};
+  const auto uses = os::uses_of(node);
+  if (!uses.empty()) {
+    return fail(
+        ErrorCode::leftovers_in_use,
+        fmt::format("left behind by an earlier run and still in use: {}", fmt::join(uses, ", ")),
+        node, "`--export ublk` takes it over, and its users go on");
+  }
+  if (auto removed = control->remove(device->id); !removed) return failure_of(removed);
+  return LeftDevice{};
+}
+
+}  // namespace dmremap::frontend
