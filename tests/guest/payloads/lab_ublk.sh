@@ -20,7 +20,7 @@ equal "it says that it turns" "$(cat "/sys/block/$name/queue/rotational")" 1
 equal "it takes discards" "$(cat "/sys/block/$name/queue/discard_max_bytes")" 33554432
 
 pattern() { tr '\0' "$1" < /dev/zero | head -c $(($2 * 512)); }
-flush() { dd if=/dev/null of="$disk" conv=fsync,notrunc 2> /tmp/dd.err; }
+flush() { dd if=/dev/null of="$disk" conv=fsync,notrunc status=none; }
 sum_at() { read_at "$disk" "$1" "$2" | md5sum; }
 
 pattern A 2048 | write_at "$disk" 0 2048
@@ -36,7 +36,9 @@ for case in "ENODATA=No data available" "EIO=Input/output error" "ETIMEDOUT=time
   error=${case%%=*}
   words=${case#*=}
   dmremap-lab fault /run/disk "read:$error" $at
-  if read_at "$disk" $((at - 1)) 3 > /dev/null; then fail "read:$error: it was read"; fi
+  if read_at "$disk" $((at - 1)) 3 > /dev/null 2> /tmp/dd.err; then
+    fail "read:$error: it was read"
+  fi
   grep -q "$words" /tmp/dd.err || fail "read: $error became: $(cat /tmp/dd.err)"
   read_at "$disk" $((at - 1)) 1 > /dev/null || fail "the sector before it"
   read_at "$disk" $((at + 1)) 1 > /dev/null || fail "the sector behind it"
@@ -44,7 +46,9 @@ for case in "ENODATA=No data available" "EIO=Input/output error" "ETIMEDOUT=time
   dmremap-lab fault /run/disk "write:$error" $at
   read_at "$disk" $at 1 > /dev/null || fail "only writes fail"
   pattern B 1 > one
-  if write_at "$disk" $at 1 < one; then fail "write:$error: it was written"; fi
+  if write_at "$disk" $at 1 < one 2> /tmp/dd.err; then
+    fail "write:$error: it was written"
+  fi
   grep -q "$words" /tmp/dd.err || fail "write: $error became: $(cat /tmp/dd.err)"
   dmremap-lab clear /run/disk
   echo "ok: $error for reads and writes"
@@ -90,7 +94,7 @@ pattern E 8 > eight
 check "one more, not flushed" write_at "$disk" 2000 8 < eight
 dmremap-lab unplug /run/disk
 refused "a pulled disk reads nothing" read_at "$disk" 0 8
-grep -q "No such device" /tmp/dd.err || fail "ENODEV became: $(cat /tmp/dd.err)"
+grep -q "No such device" /tmp/said || fail "ENODEV became: $(cat /tmp/said)"
 dmremap-lab replug /run/disk
 equal "what was not flushed is lost" "$(sum_at 2000 8)" "$(pattern D 8 | md5sum)"
 dmremap-lab cache /run/disk none

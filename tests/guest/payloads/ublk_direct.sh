@@ -44,10 +44,10 @@ check "small memory, many requests of all sizes" verify --rw=randwrite --bsrange
   --ioengine=libaio --iodepth=64 --fsync=16 --output="$OUT/fio.memory"
 dmremap-lab fault /run/main read:ENODATA 65536
 dmremap-lab fault /run/main write:EILSEQ 65537
-if read_at "$disk" 65530 16 > /dev/null; then fail "a bad sector was read"; fi
+if read_at "$disk" 65530 16 > /dev/null 2> /tmp/dd.err; then fail "a bad sector was read"; fi
 check "an errno comes through both disks" grep -q "No data available" /tmp/dd.err
 head -c 8192 /dev/zero > zeros
-if write_at "$disk" 65530 16 < zeros; then fail "a bad sector was written"; fi
+if write_at "$disk" 65530 16 < zeros 2> /tmp/dd.err; then fail "a bad sector was written"; fi
 check "also of a write" grep -q "Invalid or incomplete" /tmp/dd.err
 dmremap-lab clear /run/main
 check "stop" end_proxy
@@ -60,7 +60,7 @@ verify --rw=randwrite --bsrange=4k-64k --size=32m --ioengine=libaio --iodepth=16
 fio=$!
 for _ in 1 2 3; do
   began=$(cut -d' ' -f1 /proc/uptime | tr -d .)
-  if read_at "$disk" 100000 8 > /dev/null; then fail "a late read succeeded"; fi
+  if read_at "$disk" 100000 8 > /dev/null 2> /tmp/dd.err; then fail "a late read succeeded"; fi
   took=$(($(cut -d' ' -f1 /proc/uptime | tr -d .) - began))
   grep -q "timed out" /tmp/dd.err || fail "a late read ended with: $(cat /tmp/dd.err)"
   [ $took -lt 450 ] || fail "it took $took / 100 s"
