@@ -184,8 +184,9 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
-  auto set = set::RunningSet::open(*members, open_options(name, options, runtime), system_clock(),
-                                   system_random());
+  set::OpenOptions open = open_options(name, options, runtime);
+  open.taken_over = exporting.takes_over();
+  auto set = set::RunningSet::open(*members, open, system_clock(), system_random());
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
   auto exports = exporting.make(**set);
@@ -197,10 +198,16 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   hints.remember(name, {members->main.path, members->spares.front().path, mount_path,
                         members->set_uuid, (*set)->recorded_main()});
   os::reserve_heap();
-  std::string warning =
-      options.open.read_only ? "" : set::lack_of_room(members->spares.front().path);
-  if (!warning.empty()) log(Severity::warning, warning);
-  return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warning));
+  std::vector<std::string> warnings;
+  if (std::string note = (*exports)->start_note(); !note.empty()) {
+    warnings.push_back(std::move(note));
+  }
+  std::string lack = options.open.read_only ? "" : set::lack_of_room(members->spares.front().path);
+  if (!lack.empty()) {
+    log(Severity::warning, lack);
+    warnings.push_back(std::move(lack));
+  }
+  return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warnings));
 }
 
 Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
@@ -240,7 +247,9 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
   if (!claimed) return failure_of(claimed);
   const std::string name = claimed->spare.identity().name;
   observer.named(name);
-  if (auto prepared = exports.prepare(name); !prepared) return failure_of(prepared);
+  if (auto prepared = exports.prepare(claimed->spare.identity()); !prepared) {
+    return failure_of(prepared);
+  }
   auto service = bring_up(*claimed, options, runtime, hints, exports);
   if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(
