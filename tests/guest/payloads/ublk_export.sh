@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A set as a ublk device: what it looks like, what it holds, who may stop it.
 #: kernels 6.12
-#: files {source}/tests/guest/ublk.sh
 #: timeout 300
 #: programs fio mkfs.ext4 e2fsck
 . ../lib.sh
-. ./ublk.sh
 
 scsi_disk 64 sector_size=512
 check "a set is made" dmremap create exp "$disk" ./spare.img --spare-size 32MiB
@@ -23,7 +21,7 @@ equal "it has a cache to flush" "$(cat "$queue/write_cache")" "write back"
 equal "and takes FUA" "$(cat "$queue/fua")" 1
 equal "it has main's size" "$(blockdev --getsz "$node")" "$(blockdev --getsz "$disk")"
 status_of exp
-equal "the export is reported" "$(field status kind)" '"ublk"'
+equal "the export is reported" "$(field set.json kind)" '"ublk"'
 locked_kb() { grep VmLck "/proc/$(set_pid exp)/status" | grep -o '[0-9]*'; }
 locked=$(locked_kb)
 
@@ -66,14 +64,13 @@ echo 2 > /sys/module/scsi_debug/parameters/opts
 echo 20480 > /sys/module/scsi_debug/parameters/medium_error_start
 echo 8 > /sys/module/scsi_debug/parameters/medium_error_count
 dmremap start exp --export ublk > /dev/null
-read_bad() { dd if="$node" bs=4096 skip=2560 count=1 iflag=direct of=/tmp/bad; }
-refused "a bad sector is an error" read_bad
+refused "a bad sector is an error" read_at "$node" 20480 8
 status_of exp
-equal "and lost" "$(field status lost_sectors)" 8
+equal "and lost" "$(field set.json lost_sectors)" 8
 dd if=/dev/urandom of=/tmp/data bs=4096 count=1 2> /dev/null
 check "it is written" write_at "$node" 20480 8 < /tmp/data
 read_at "$node" 20480 8 > /tmp/back
 cmp /tmp/data /tmp/back || fail "another data is read"
 status_of exp
-equal "and remapped" "$(field status remapped_sectors)" 8
+equal "and remapped" "$(field set.json remapped_sectors)" 8
 check "it is stopped" dmremap stop exp

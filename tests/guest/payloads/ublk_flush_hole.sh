@@ -3,10 +3,8 @@
 # Ordering rule 5: a flush of main is under way when the process is killed. What main said of it
 # nobody knows, so it fails when the kernel sends it again; the next one may succeed.
 #: kernels 6.12
-#: files {source}/tests/guest/ublk.sh
 #: timeout 300
 . ../lib.sh
-. ./ublk.sh
 
 truncate -s 64M main.img
 check "a disk with a cache that loses" dmremap-lab serve main.img main --front ublk --background

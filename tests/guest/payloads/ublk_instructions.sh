@@ -8,9 +8,7 @@
 #: when all
 #: timeout 900
 #: programs date
-#: files {source}/tests/guest/ublk.sh
 . ../lib.sh
-. ./ublk.sh
 
 few=4000
 many=12000

@@ -3,9 +3,7 @@
 # A main with partitions: they are there by ublk and by loop, with links that stay the same.
 #: kernels 6.12
 #: timeout 300
-#: files {source}/tests/guest/ublk.sh
 . ../lib.sh
-. ./ublk.sh
 
 truncate -s 64M main.img
 check "a set is made" dmremap create parts ./main.img ./spare.img --spare-size 32MiB

@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The process of a set is killed under load, and started again: its users notice nothing.
 #: kernels 6.12
-#: files {source}/tests/guest/ublk.sh
 #: timeout 600
 #: programs fio
 . ../lib.sh
-. ./ublk.sh
 
 truncate -s 96M main.img
 : > /tmp/main
@@ -35,8 +33,8 @@ echo "killed ten times"
 wait $fio || fail "a request failed, or read something else: $(cat fio.out)"
 grep -q "err= 0" fio.out || fail "$(cat fio.out)"
 status_of rec
-echo "remapped: $(field status remapped_sectors), lost: $(field status lost_sectors)"
-equal "nothing was lost" "$(field status lost_sectors)" 0
+echo "remapped: $(field set.json remapped_sectors), lost: $(field set.json lost_sectors)"
+equal "nothing was lost" "$(field set.json lost_sectors)" 0
 check "it is stopped" dmremap stop rec
 
 # With another export the device is cleared away when nobody uses it, and refused when somebody does.

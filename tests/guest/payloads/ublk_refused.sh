@@ -3,9 +3,7 @@
 # Where there is no ublk, or no right to use it, `--export ublk` says why, and `auto` does without.
 #: kernels 6.12 6.1
 #: timeout 300
-#: files {source}/tests/guest/ublk.sh
 . ../lib.sh
-. ./ublk.sh
 
 truncate -s 32M main.img
 check "a set is made" dmremap create refused ./main.img ./spare.img --spare-size 32MiB
