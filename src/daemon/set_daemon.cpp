@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/set_daemon.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLookEvery{1000};
+// What a killed process had asked of a failing disk may take the disk this long.
+constexpr std::chrono::seconds kLateAnswers{150};
 
 // Stops the set on a signal, or when its exports were cut off. A device in use is never taken away,
 // because data that is not written back yet would be lost; the set goes on then. NBD clients are
@@ -173,6 +176,20 @@ Error with_way_round(Error error) {
   return error;
 }
 
+// Main can be held when the last request of a killed process has ended: a write that comes late
+// must not land on what is written from now on. Users of a device that is taken over wait for that,
+// all others can be told.
+Result<std::unique_ptr<set::RunningSet>> open_set(const discovery::Members& members,
+                                                  const set::OpenOptions& options) {
+  const auto give_up = std::chrono::steady_clock::now() + kLateAnswers;
+  for (;;) {
+    auto set = set::RunningSet::open(members, options, system_clock(), system_random());
+    const bool is_held = !set && set.error().code == ErrorCode::device_in_use &&
+                         os::uses_of(set.error().where).empty();
+    if (!options.taken_over || !is_held || std::chrono::steady_clock::now() >= give_up) return set;
+  }
+}
+
 // Opens and exports the set once its name is known. The caller holds the pid file throughout.
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
@@ -186,7 +203,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   note_missing_protection();
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
-  auto set = set::RunningSet::open(*members, open, system_clock(), system_random());
+  auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
   auto exports = exporting.make(**set);

@@ -124,7 +124,10 @@ Result<void> RunningSet::begin(Random& random) {
   parts.main_settled = main_settled;
   parts.main_read_only = main_read_only_;
   parts.recheck_rounds = drive_timeouts_.get();
-  if (taken_over_) parts.left = left_by_killed_run();
+  // A clean stop with the device left in place has flushed all that was acknowledged.
+  if (taken_over_) {
+    parts.left = main_settled ? remap::UnflushedLeft{false, false, {}} : left_by_killed_run();
+  }
   // The engine enters its evidence there while it starts.
   make_memory();
   if (memory_) parts.memory = memory_->memory();

@@ -144,7 +144,8 @@ Result<void> UblkFrontend::check_unused() const {
 
 Result<void> UblkFrontend::stop_unused() {
   for (int step = 0;; ++step) {
-    if (os::openers_of(node_).empty()) {
+    // An opener of a partition is none that the kernel would refuse to stop the disk for.
+    if (os::uses_of(node_).empty()) {
       // The kernel tells once that pages were lost, and drops them; a second try would look well.
       const auto saved = server_->sync();
       auto stopped = server_->stop();
