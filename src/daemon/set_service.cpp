@@ -44,10 +44,10 @@ Result<std::vector<std::byte>> data_of(const BackfillRequest& request, const Cal
 }  // namespace
 
 SetService::SetService(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports,
-                       std::string warning)
+                       std::vector<std::string> warnings)
     : set_(std::move(set)),
       exports_(std::move(exports)),
-      warning_(std::move(warning)),
+      warnings_(std::move(warnings)),
       stopped_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Handlers SetService::handlers() {
@@ -245,15 +245,16 @@ bool SetService::waits_for_device() const {
 
 bool SetService::look_at_exports() {
   const std::shared_lock lock(mutex_);
-  if (!stopped_) set_->note_export_trouble(exports_->trouble());
+  if (!stopped_) {
+    exports_->look();
+    set_->note_export_trouble(exports_->trouble());
+  }
   return !stopped_ && exports_->ended();
 }
 
 StartReport SetService::start_report() const {
   const std::shared_lock lock(mutex_);
-  StartReport out{set_->name(), exports_->reports(), {}};
-  if (!warning_.empty()) out.warnings.push_back(warning_);
-  return out;
+  return {set_->name(), exports_->reports(), warnings_};
 }
 
 template <typename Step>
