@@ -1,0 +1,784 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Device-mapper target "remap": requests to the sound parts of a disk go straight to it, all others
+ * to an engine in user space.
+ *
+ *	0 <sectors> remap <main> <engine device> [<region sectors>]
+ *
+ * The disk is cut into regions. A bio in clear regions is sent to main. One that touches a marked
+ * region, and one that main failed, is sent to the engine device, which is as large as main and
+ * served by user space (ublk): there the engine knows each sector, remaps and answers. Flushes and
+ * FUA writes always go to the engine, as it alone flushes main.
+ *
+ * What must hold:
+ *  - A marked region has no bio on its way to main once it is drained (struct region).
+ *  - A region that was written on main after the last durable epoch has a stamp above it, from
+ *    before the write is reported and before it stops being counted in flight.
+ *  - A table starts with all regions marked and dirty, so that one which is loaded behind the
+ *    engine's back hides neither a bad sector nor a write that was never flushed.
+ *  - Nothing here allocates memory while a bio is on its way.
+ *
+ * docs/kernel.md describes the table, the status and the messages.
+ */
+#include <linux/module.h>
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/ctype.h>
+#include <linux/device-mapper.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/vmalloc.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "dm-remap-protocol.h"
+
+#define DM_MSG_PREFIX DM_REMAP_TARGET
+
+/* The sign bit of a region's word: "word < 0" is the question that every bio asks. */
+#define MARKED INT_MIN
+
+/* The table takes no more than this part of the machine's memory. */
+#define MEMORY_PART 4
+
+/*
+ * word:  MARKED, and in the other bits how many bios are in flight on main. One word holds both, so
+ *        the order of its changes decides every race: a bio that is counted before the mark is
+ *        seen by the drain, one that comes after it sees the mark and takes itself out again.
+ * stamp: the flush epoch in which a write to main last completed here. Failed writes count: they
+ *        may have written.
+ */
+struct region {
+	atomic_t word;
+	atomic_t stamp;
+};
+
+struct slow_request {
+	sector_t sector;
+	u32 sectors;
+	u32 ms;
+	bool write;
+};
+
+struct remap {
+	struct block_device *main_bdev;
+	struct region *regions;
+	unsigned int shift;		/* of a sector, to its region */
+	u32 nr_regions;
+	u32 slow_jiffies;		/* a request to main that takes longer is remembered */
+	atomic_t epoch;			/* of the writes that complete now; a flush ends it */
+
+	atomic_t durable ____cacheline_aligned_in_smp;	/* the last epoch that is durable */
+	atomic_t nr_marked;
+	atomic_t at_engine;		/* bios that the engine has not answered */
+	atomic64_t sent;		/* bios sent to the engine, in all */
+	atomic64_t escalated;		/* those of them that main had failed */
+	atomic64_t failed;		/* those that the engine failed too */
+	wait_queue_head_t drained;
+	u64 instance;
+
+	spinlock_t lock;		/* of the two below, also in interrupts */
+	struct bio_list parked;		/* failed by main, not yet sent to the engine */
+	u32 nr_slow;
+	struct slow_request slow[DM_REMAP_SLOW_KEPT];
+
+	struct work_struct work;
+	struct workqueue_struct *wq;
+	struct dm_dev *main;
+	struct dm_dev *engine;
+};
+
+/* remap_io.nr_regions of a bio that is not counted on main. */
+enum {
+	AT_ENGINE = 0,
+	FLUSH_AT_ENGINE = U32_MAX,
+};
+
+/* Kept with each bio from map to end_io: what it needs to be sent a second time. */
+struct remap_io {
+	struct bvec_iter iter;
+	u32 first;			/* region */
+	u32 nr_regions;			/* in which it is counted, or one of the above */
+	u32 start;			/* jiffies */
+	union {
+		u32 epoch;		/* that a flush ended */
+		unsigned short flags;	/* bi_flags, of others */
+	};
+};
+
+/* Epochs wrap around, so they are compared by their distance. */
+static inline bool epoch_after(u32 a, u32 b)
+{
+	return (s32)(a - b) > 0;
+}
+
+static inline void raise_epoch(atomic_t *to, u32 epoch)
+{
+	int old = atomic_read(to);
+
+	while (unlikely(epoch_after(epoch, old)) && !atomic_try_cmpxchg(to, &old, epoch))
+		;
+}
+
+static void wake_drains(struct remap *c)
+{
+	if (wq_has_sleeper(&c->drained))
+		wake_up_all(&c->drained);
+}
+
+/* The bio is still in flight for device mapper, so that the table stays while drains are woken. */
+static inline void leave_region(struct remap *c, struct region *region)
+{
+	if (unlikely(atomic_dec_return(&region->word) == MARKED))
+		wake_drains(c);
+}
+
+static inline bool is_marked(const struct region *region)
+{
+	return atomic_read(&region->word) < 0;
+}
+
+/*
+ * True if the region is clear; the bio is counted in it then. Where the mark is seen at once the
+ * word is left alone, so that bios for the engine keep no drain waiting.
+ */
+static inline bool enter_region(struct remap *c, struct region *region)
+{
+	if (unlikely(is_marked(region)))
+		return false;
+	if (likely(atomic_inc_return(&region->word) > 0))
+		return true;
+	leave_region(c, region);
+	return false;
+}
+
+/*
+ * A flush ends the epoch of the writes that were reported before it. FUA ends none, but only the
+ * engine can tell a failed write from a failed flush.
+ */
+static noinline int map_to_engine(struct remap *c, struct bio *bio, struct remap_io *io)
+{
+	io->nr_regions = AT_ENGINE;
+	if (bio->bi_opf & REQ_PREFLUSH) {
+		io->nr_regions = FLUSH_AT_ENGINE;
+		io->epoch = atomic_fetch_inc(&c->epoch);
+	}
+	atomic_inc(&c->at_engine);
+	atomic64_inc(&c->sent);
+	bio_set_dev(bio, c->engine->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+/* A bio over several regions: the leading run of like ones. The rest comes as another bio. */
+static noinline int map_span(struct remap *c, struct bio *bio, struct remap_io *io,
+			     u32 first, u32 last)
+{
+	bool direct;
+	u32 end = first;
+
+	if (unlikely(!bio_sectors(bio)))
+		return map_to_engine(c, bio, io);
+
+	direct = enter_region(c, &c->regions[first]);
+	do {
+		end++;
+	} while (end <= last && (direct ? enter_region(c, &c->regions[end]) :
+					  is_marked(&c->regions[end])));
+	if (end <= last)
+		dm_accept_partial_bio(bio, ((sector_t)end << c->shift) - bio->bi_iter.bi_sector);
+	if (!direct)
+		return map_to_engine(c, bio, io);
+
+	io->iter = bio->bi_iter;
+	io->nr_regions = end - first;
+	bio_set_dev(bio, c->main_bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+static int remap_map(struct dm_target *ti, struct bio *bio)
+{
+	struct remap *c = ti->private;
+	struct remap_io *io = dm_per_bio_data(bio, sizeof(*io));
+	u32 first = bio->bi_iter.bi_sector >> c->shift;
+	u32 last = (bio_end_sector(bio) - 1) >> c->shift;
+
+	if (unlikely(bio->bi_opf & (REQ_PREFLUSH | REQ_FUA)))
+		return map_to_engine(c, bio, io);
+
+	io->first = first;
+	io->start = jiffies;
+	io->flags = bio->bi_flags;
+	if (unlikely(first != last))
+		return map_span(c, bio, io, first, last);
+	if (unlikely(!enter_region(c, &c->regions[first])))
+		return map_to_engine(c, bio, io);
+
+	io->iter = bio->bi_iter;
+	io->nr_regions = 1;
+	bio_set_dev(bio, c->main_bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+/* Whether the engine could do better than main, or anyone waits for it. */
+static bool escalates(const struct bio *bio, blk_status_t error)
+{
+	switch (error) {
+	case BLK_STS_NOTSUPP:
+	case BLK_STS_AGAIN:
+	case BLK_STS_DM_REQUEUE:
+#ifdef BLK_STS_INVAL
+	case BLK_STS_INVAL:
+#endif
+		return false;
+	case BLK_STS_TARGET:
+		/* A disk that turns out not to support them; device mapper stops offering them. */
+		if (bio_op(bio) == REQ_OP_DISCARD || bio_op(bio) == REQ_OP_WRITE_ZEROES)
+			return false;
+		break;
+	default:
+		break;
+	}
+	/* A page that was only read ahead is read again when somebody wants it. */
+	return !(bio->bi_opf & REQ_RAHEAD);
+}
+
+static noinline int escalate(struct remap *c, struct bio *bio, struct remap_io *io,
+			     blk_status_t error)
+{
+	unsigned long flags;
+
+	if (!escalates(bio, error))
+		return DM_ENDIO_DONE;
+
+	/*
+	 * As it was when it was mapped. Without __bi_remaining a bio that is split on the engine
+	 * device's queue would complete with its first part, and a poller would ask main's queue
+	 * number of the engine's.
+	 */
+	bio->bi_iter = io->iter;
+	bio->bi_flags = io->flags;
+	bio->bi_status = BLK_STS_OK;
+	bio->bi_opf &= ~(REQ_NOWAIT | REQ_POLLED);
+	WRITE_ONCE(bio->bi_cookie, BLK_QC_T_NONE);
+	atomic_set(&bio->__bi_remaining, 1);
+
+	io->nr_regions = AT_ENGINE;
+	atomic_inc(&c->at_engine);
+	atomic64_inc(&c->sent);
+	atomic64_inc(&c->escalated);
+	/* Queued under the lock: once it is dropped, the bio may complete and the table be gone. */
+	spin_lock_irqsave(&c->lock, flags);
+	bio_list_add(&c->parked, bio);
+	queue_work(c->wq, &c->work);
+	spin_unlock_irqrestore(&c->lock, flags);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+/* Submitting may wait for the engine, which an interrupt cannot. */
+static void submit_parked(struct work_struct *work)
+{
+	struct remap *c = container_of(work, struct remap, work);
+	struct bio_list bios;
+	struct blk_plug plug;
+	struct bio *bio;
+
+	spin_lock_irq(&c->lock);
+	bios = c->parked;
+	bio_list_init(&c->parked);
+	spin_unlock_irq(&c->lock);
+
+	blk_start_plug(&plug);
+	while ((bio = bio_list_pop(&bios))) {
+		bio_set_dev(bio, c->engine->bdev);
+		submit_bio_noacct(bio);
+	}
+	blk_finish_plug(&plug);
+}
+
+static noinline int engine_answered(struct dm_target *ti, struct remap_io *io, blk_status_t error)
+{
+	struct remap *c = ti->private;
+	bool flush = io->nr_regions == FLUSH_AT_ENGINE;
+
+	atomic_dec(&c->at_engine);
+	if (!error) {
+		if (flush)
+			raise_epoch(&c->durable, io->epoch);
+		return DM_ENDIO_DONE;
+	}
+	/*
+	 * Within a suspend that does not flush, the request waits for the next table, which may have
+	 * another engine device. A flush does not: the next one may succeed, and would hide that this
+	 * one lost writes.
+	 */
+	if (!flush && dm_noflush_suspending(ti))
+		return DM_ENDIO_REQUEUE;
+	atomic64_inc(&c->failed);
+	return DM_ENDIO_DONE;
+}
+
+static noinline void remember_slow(struct remap *c, struct bio *bio, struct remap_io *io, u32 took)
+{
+	struct slow_request slow = {
+		.sector = io->iter.bi_sector,
+		.sectors = io->iter.bi_size >> SECTOR_SHIFT,
+		.ms = jiffies_to_msecs(took),
+		.write = op_is_write(bio_op(bio)),
+	};
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	c->slow[c->nr_slow++ % DM_REMAP_SLOW_KEPT] = slow;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct remap *c = ti->private;
+	struct remap_io *io = dm_per_bio_data(bio, sizeof(*io));
+	u32 nr = io->nr_regions;
+	struct region *region;
+	u32 took;
+
+	if (unlikely(nr == AT_ENGINE || nr == FLUSH_AT_ENGINE))
+		return engine_answered(ti, io, *error);
+
+	region = &c->regions[io->first];
+	took = (u32)jiffies - io->start;
+	if (unlikely(took > READ_ONCE(c->slow_jiffies)))
+		remember_slow(c, bio, io, took);
+	do {
+		/* Before the count falls: the stamps of a drained region are complete. */
+		if (op_is_write(bio_op(bio)))
+			raise_epoch(&region->stamp, atomic_read(&c->epoch));
+		leave_region(c, region++);
+	} while (unlikely(--nr));
+	return likely(!*error) ? DM_ENDIO_DONE : escalate(c, bio, io, *error);
+}
+
+/* A message that is being answered. */
+struct message {
+	struct remap *remap;
+	char *result;
+	unsigned int maxlen;
+	unsigned int used;
+	u64 sum;			/* of what the regions of its ranges add */
+	long left;			/* jiffies that a drain may still wait */
+};
+
+/*
+ * To be called once all words of the message are read: device mapper has one buffer for both, and the
+ * answer overwrites them. What does not fit is cut, which device mapper tells the sender.
+ */
+static __printf(2, 3) void answer(struct message *m, const char *format, ...)
+{
+	va_list args;
+
+	if (!m->used)
+		m->used = scnprintf(m->result, m->maxlen, "%u %016llx", DM_REMAP_PROTOCOL,
+				    m->remap->instance);
+	va_start(args, format);
+	m->used += vscnprintf(m->result + m->used, m->maxlen - m->used, format, args);
+	va_end(args);
+}
+
+/* True if another item may be added to a list; the first may always, to be cut if need be. */
+static bool has_room(const struct message *m, bool first)
+{
+	return first || m->used + 96 < m->maxlen;
+}
+
+static int mark_region(struct message *m, struct region *region)
+{
+	int old = atomic_fetch_or(MARKED, &region->word);
+
+	if (old >= 0)
+		atomic_inc(&m->remap->nr_marked);
+	m->sum += old & ~MARKED;
+	return 0;
+}
+
+static int clear_region(struct message *m, struct region *region)
+{
+	if (atomic_fetch_andnot(MARKED, &region->word) >= 0)
+		return 0;
+	atomic_dec(&m->remap->nr_marked);
+	m->sum++;
+	wake_drains(m->remap);
+	return 0;
+}
+
+/* Acquires what end_io did before it left the region: the stamp. */
+static bool drain_ends(const struct region *region)
+{
+	int word = atomic_read_acquire(&region->word);
+
+	return word == MARKED || word >= 0;
+}
+
+/* Nothing enters a marked region: one that is drained stays so while the next one is waited for. */
+static int drain_region(struct message *m, struct region *region)
+{
+	if (is_marked(region) && !drain_ends(region)) {
+		m->left = wait_event_interruptible_timeout(m->remap->drained, drain_ends(region),
+							   m->left);
+		if (m->left < 0)
+			return m->left;
+		if (!m->left)
+			m->sum += atomic_read_acquire(&region->word) & ~MARKED;
+	}
+	return is_marked(region) ? 0 : -EINVAL;
+}
+
+static bool has_mark(const struct region *region, u32 unused)
+{
+	return is_marked(region);
+}
+
+static bool has_stamp_after(const struct region *region, u32 epoch)
+{
+	return epoch_after(atomic_read(&region->stamp), epoch);
+}
+
+static int answer_list(struct message *m, u32 from, u32 epoch,
+		       bool (*listed)(const struct region *region, u32 epoch))
+{
+	const struct remap *c = m->remap;
+	u32 first, end = from;
+	bool none = true;
+
+	if (from > c->nr_regions)
+		return -EINVAL;
+	while (end < c->nr_regions && has_room(m, none)) {
+		for (first = end; end < c->nr_regions && listed(&c->regions[end], epoch); end++)
+			cond_resched();
+		if (end > first) {
+			answer(m, " %u+%u", first, end - first);
+			none = false;
+		}
+		end++;		/* this one is not listed */
+		cond_resched();
+	}
+	answer(m, " next %u", min(end, c->nr_regions));
+	return 0;
+}
+
+static int answer_slow(struct message *m, u32 limit_ms, u32 i)
+{
+	struct remap *c = m->remap;
+	bool none = true;
+	u32 kept;
+
+	WRITE_ONCE(c->slow_jiffies, limit_ms ? msecs_to_jiffies(limit_ms) : U32_MAX);
+	spin_lock_irq(&c->lock);
+	kept = min_t(u32, c->nr_slow, DM_REMAP_SLOW_KEPT);
+	if (c->nr_slow - i > kept)
+		i = c->nr_slow - kept;
+	for (; i != c->nr_slow && has_room(m, none); i++) {
+		const struct slow_request *slow = &c->slow[i % DM_REMAP_SLOW_KEPT];
+
+		answer(m, " %c %llu+%u %u", slow->write ? 'w' : 'r',
+		       (unsigned long long)slow->sector, slow->sectors, slow->ms);
+		none = false;
+	}
+	spin_unlock_irq(&c->lock);
+	answer(m, " next %u", i);
+	return 0;
+}
+
+static int parse_u32(const char *text, u32 *value)
+{
+	return isdigit(*text) && !kstrtou32(text, 10, value) ? 0 : -EINVAL;
+}
+
+static int parse_range(const struct remap *c, char *text, u32 *first, u32 *count)
+{
+	char *plus = strchr(text, '+');
+	int r = -EINVAL;
+
+	if (plus) {
+		*plus = '\0';
+		r = parse_u32(text, first) ?: parse_u32(plus + 1, count);
+		*plus = '+';
+	}
+	if (!r && (!*count || *first >= c->nr_regions || *count > c->nr_regions - *first))
+		r = -EINVAL;
+	return r;
+}
+
+/*
+ * Calls "each" for all regions of the ranges, in their order, and answers what that sums up to. All
+ * ranges are read before the first is acted on: a message is obeyed as a whole or not at all.
+ */
+static int walk_ranges(struct message *m, unsigned int argc, char **argv,
+		       int (*each)(struct message *m, struct region *region))
+{
+	unsigned int i, pass;
+	u32 first, count;
+	int r = argc ? 0 : -EINVAL;
+
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; !r && i < argc; i++) {
+			r = parse_range(m->remap, argv[i], &first, &count);
+			for (; pass && !r && count; first++, count--) {
+				r = each(m, &m->remap->regions[first]);
+				cond_resched();
+			}
+		}
+	}
+	if (!r)
+		answer(m, " %llu", m->sum);
+	return r;
+}
+
+/* Two numbers at most come before the ranges. */
+static int answer_verb(struct message *m, const char *verb, unsigned int argc, char **argv)
+{
+	struct remap *c = m->remap;
+	u32 a = 0, b = 0;
+	bool one = argc && !parse_u32(argv[0], &a);
+	bool two = one && argc == 2 && !parse_u32(argv[1], &b);
+
+	if (!strcmp(verb, DM_REMAP_MARK))
+		return walk_ranges(m, argc, argv, mark_region);
+	if (!strcmp(verb, DM_REMAP_CLEAR))
+		return walk_ranges(m, argc, argv, clear_region);
+	if (!strcmp(verb, DM_REMAP_DRAIN) && one && a <= DM_REMAP_DRAIN_MS_MAX) {
+		m->left = msecs_to_jiffies(a);
+		return walk_ranges(m, argc - 1, argv + 1, drain_region);
+	}
+	if (!strcmp(verb, DM_REMAP_WRITTEN) && two)
+		return answer_list(m, b, a, has_stamp_after);
+	if (!strcmp(verb, DM_REMAP_SLOW) && two)
+		return answer_slow(m, a, b);
+	if (!strcmp(verb, DM_REMAP_MARKS) && one && argc == 1)
+		return answer_list(m, a, 0, has_mark);
+	if (!strcmp(verb, DM_REMAP_DIRTY) && one && argc == 1)
+		return answer_list(m, a, atomic_read(&c->durable), has_stamp_after);
+	if (!strcmp(verb, DM_REMAP_SETTLE) && one && argc == 1 &&
+	    epoch_after(atomic_read(&c->epoch), a))
+		raise_epoch(&c->durable, a);
+	else if (!strcmp(verb, DM_REMAP_EPOCH) && !argc)
+		answer(m, " %u", (u32)atomic_fetch_inc(&c->epoch));
+	else
+		return -EINVAL;
+	answer(m, " %u", (u32)atomic_read(&c->durable));
+	return 0;
+}
+
+/* Another protocol is refused before anything else is looked at: its verbs may be unknown here. */
+static int answer_message(struct message *m, unsigned int argc, char **argv)
+{
+	u64 instance;
+	u32 protocol;
+
+	if (argc == 1 && !strcmp(argv[0], DM_REMAP_HELLO)) {
+		answer(m, " %u %u", m->remap->nr_regions, 1U << m->remap->shift);
+		return 0;
+	}
+	if (argc < 3 || parse_u32(argv[1], &protocol))
+		return -EINVAL;
+	if (protocol != DM_REMAP_PROTOCOL)
+		return -EPROTONOSUPPORT;
+	if (kstrtou64(argv[2], 16, &instance))
+		return -EINVAL;
+	if (instance != m->remap->instance)
+		return -ESTALE;
+	return answer_verb(m, argv[0], argc - 3, argv + 3);
+}
+
+static int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
+			 char *result, unsigned int maxlen)
+{
+	struct message m = { .remap = ti->private, .result = result, .maxlen = maxlen };
+
+	return answer_message(&m, argc, argv) ?: 1;
+}
+
+static void remap_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
+			 char *result, unsigned int maxlen)
+{
+	struct remap *c = ti->private;
+	unsigned int sz = 0;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		DMEMIT("protocol %u instance %016llx", DM_REMAP_PROTOCOL, c->instance);
+		DMEMIT(" regions %u marked %d", c->nr_regions, atomic_read(&c->nr_marked));
+		DMEMIT(" sent %lld waiting %d", atomic64_read(&c->sent), atomic_read(&c->at_engine));
+		DMEMIT(" escalated %lld failed %lld", atomic64_read(&c->escalated),
+		       atomic64_read(&c->failed));
+		DMEMIT(" epoch %u durable %u", (u32)atomic_read(&c->epoch),
+		       (u32)atomic_read(&c->durable));
+		break;
+	case STATUSTYPE_TABLE:
+		DMEMIT("%s %s %u", c->main->name, c->engine->name, 1U << c->shift);
+		break;
+	case STATUSTYPE_IMA:
+		DMEMIT_TARGET_NAME_VERSION(ti->type);
+		DMEMIT(",main=%s,engine=%s,region_sectors=%u;", c->main->name, c->engine->name,
+		       1U << c->shift);
+		break;
+	}
+}
+
+static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
+{
+	struct remap *c = ti->private;
+
+	return fn(ti, c->main, 0, ti->len, data) ?: fn(ti, c->engine, 0, ti->len, data);
+}
+
+/* Also of a table that was half made. The worker uses the devices, so it goes before they do. */
+static void remap_dtr(struct dm_target *ti)
+{
+	struct remap *c = ti->private;
+
+	if (c->wq)
+		destroy_workqueue(c->wq);
+	if (c->engine)
+		dm_put_device(ti, c->engine);
+	if (c->main)
+		dm_put_device(ti, c->main);
+	vfree(c->regions);
+	kfree(c);
+}
+
+static int take_device(struct dm_target *ti, const char *path, struct dm_dev **dev)
+{
+	struct remap *c = ti->private;
+	int r = dm_get_device(ti, path, dm_table_get_mode(ti->table), dev);
+
+	if (r)
+		ti->error = "Cannot open device";
+	else if (bdev_is_zoned((*dev)->bdev))
+		ti->error = "Zoned devices are not supported";
+	else if (bdev_nr_sectors((*dev)->bdev) < ti->len)
+		ti->error = "Device is smaller than the target";
+	else if (bdev_logical_block_size((*dev)->bdev) >> SECTOR_SHIFT > 1U << c->shift)
+		ti->error = "Regions are smaller than the blocks of the device";
+	else if (c->main == *dev && c->engine == *dev)
+		ti->error = "Main and engine are the same device";
+	else
+		return 0;
+	return r ?: -EINVAL;
+}
+
+static int make_regions(struct dm_target *ti)
+{
+	struct remap *c = ti->private;
+	sector_t nr = (ti->len + (1U << c->shift) - 1) >> c->shift;
+	u32 i;
+
+	if (nr > DM_REMAP_REGIONS_MAX ||
+	    nr * sizeof(*c->regions) / MEMORY_PART > (u64)totalram_pages() << PAGE_SHIFT) {
+		ti->error = "Too many regions: make them larger";
+		return -EINVAL;
+	}
+	ti->error = "Cannot allocate regions";
+	c->nr_regions = nr;
+	c->regions = vmalloc(array_size(nr, sizeof(*c->regions)));
+	if (!c->regions)
+		return -ENOMEM;
+	/* Stamped by an epoch that a flush has not made durable: all marked, all dirty. */
+	atomic_set(&c->epoch, 2);
+	atomic_set(&c->durable, 0);
+	atomic_set(&c->nr_marked, nr);
+	for (i = 0; i < nr; i++) {
+		atomic_set(&c->regions[i].word, MARKED);
+		atomic_set(&c->regions[i].stamp, 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	u32 region_sectors = DM_REMAP_REGION_SECTORS;
+	struct remap *c;
+	int r;
+
+	if (argc < 2 || argc > 3)
+		ti->error = "Arguments are <main> <engine device> [<region sectors>]";
+	else if (ti->begin)
+		ti->error = "Target must start at sector 0";
+	else if ((argc == 3 && parse_u32(argv[2], &region_sectors)) ||
+		 !is_power_of_2(region_sectors) || region_sectors < DM_REMAP_REGION_SECTORS_MIN ||
+		 region_sectors > DM_REMAP_REGION_SECTORS_MAX)
+		ti->error = "Region sectors must be a power of two from 8 to 2097152";
+	else
+		ti->error = NULL;
+	if (ti->error)
+		return -EINVAL;
+
+	ti->error = "Cannot allocate target";
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c)
+		return -ENOMEM;
+	ti->private = c;
+	c->shift = ilog2(region_sectors);
+	c->slow_jiffies = U32_MAX;
+	c->instance = get_random_u64();
+	spin_lock_init(&c->lock);
+	bio_list_init(&c->parked);
+	init_waitqueue_head(&c->drained);
+	INIT_WORK(&c->work, submit_parked);
+
+	r = take_device(ti, argv[0], &c->main) ?: take_device(ti, argv[1], &c->engine) ?:
+	    make_regions(ti);
+	if (!r) {
+		c->main_bdev = c->main->bdev;
+		/* One for each table: a worker that waits for its engine must not stop another's. */
+		c->wq = alloc_ordered_workqueue("dm-remap/%s", WQ_MEM_RECLAIM,
+						dm_table_device_name(ti->table));
+		if (!c->wq) {
+			ti->error = "Cannot allocate workqueue";
+			r = -ENOMEM;
+		}
+	}
+	if (r) {
+		remap_dtr(ti);
+		return r;
+	}
+	ti->error = NULL;
+	ti->num_flush_bios = 1;
+	ti->num_discard_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	/* Whatever main says: the engine has something to make durable. */
+	ti->flush_supported = true;
+	ti->per_io_data_size = sizeof(struct remap_io);
+	return 0;
+}
+
+static struct target_type remap_target = {
+	.name = DM_REMAP_TARGET,
+	.version = { 5, 0, 0 },
+	.features = DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = remap_ctr,
+	.dtr = remap_dtr,
+	.map = remap_map,
+	.end_io = remap_end_io,
+	.status = remap_status,
+	.message = remap_message,
+	.iterate_devices = remap_iterate_devices,
+};
+
+static int __init remap_init(void)
+{
+	return dm_register_target(&remap_target);
+}
+
+static void __exit remap_exit(void)
+{
+	dm_unregister_target(&remap_target);
+}
+
+module_init(remap_init);
+module_exit(remap_exit);
+
+MODULE_DESCRIPTION(DM_NAME " target that sends requests to sound regions straight to the disk");
+MODULE_AUTHOR("dm-remap");
+MODULE_LICENSE("GPL");
