@@ -9,13 +9,14 @@ export DESTDIR
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help build demo check check-exhaustive soak canaries bench fuzz format lint install packages \
-  check-packages
+  check-packages guest
 
 help:
 	@echo 'make build    install what is missing, build the programs: build/bin/dmremap, build/bin/dmremap-lab'
 	@echo 'make demo     see a failing disk keep working (root or sudo; under 3 minutes)'
 	@echo 'make check    all tests (root for the end-to-end ones: without it they are skipped)'
 	@echo 'make check-exhaustive  the quorum rule over all states and three million lives'
+	@echo 'make guest    all tests in guests of their own kernel, under QEMU (make check runs the short ones)'
 	@echo 'make bench    measure what the front ends, the scan, lookups, requests, commits and openings cost'
 	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
@@ -42,6 +43,10 @@ check-exhaustive: check-packages
 	@tools/build release quorum_test quorum-table
 	@DMREMAP_EXHAUSTIVE=1 build/bin/quorum_test
 	@build/bin/quorum-table --exhaustive
+
+guest: check-packages
+	@tools/build release guest_programs
+	@ctest --test-dir build -C all -L guest --output-on-failure --no-tests=error -j "$$(nproc)"
 
 # At least 10 million requests and 100,000 crashes; from another seed every day.
 soak: check-packages

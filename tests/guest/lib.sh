@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh disable=SC2034
 # What payloads share. One begins with `. ../lib.sh`; from then on a command that fails ends it, and
 # whatever was put up by at_exit's leave is taken down, last first. Its files are in the directory
 # that it starts in; what it puts into $OUT comes back to the host.

@@ -153,6 +153,8 @@ class Guest:
     def _command(self, directory):
         needs = self._payloads[0]
         command = [
+            # A test that ctest kills must not leave its guest running.
+            "setpriv", "--pdeathsig", "KILL",
             QEMU, "-M", "q35", "-cpu", ICOUNT_CPU if needs.icount else CPU,
             "-accel", "tcg,thread=" + ("single" if needs.icount else "multi"),
             "-smp", str(needs.cpus), "-m", str(needs.memory), "-nodefaults", "-nographic",

@@ -16,6 +16,10 @@ import initrd
 import kernels
 import machine
 import places
+import support
+
+# What a guest needs of this machine.
+PROGRAMS = (machine.QEMU, "busybox", "depmod", "apt-get", "setpriv")
 
 
 @dataclass
@@ -105,3 +109,20 @@ def _keep_console(boot, done):
     os.makedirs(places.RESULTS, exist_ok=True)
     with open(os.path.join(places.RESULTS, f"{boot.name}.console"), "w", encoding="utf-8") as file:
         file.write(done.console)
+
+
+def report(name, result, with_output=True):
+    """Says what became of a payload; its exit status as ctest wants it."""
+    if result.skipped:
+        strict = os.environ.get("CI") == "true"
+        print(f"{'FAILED' if strict else 'SKIPPED'}: {name}: {result.skipped}"
+              f"{' (with CI=true a skip is a failure)' if strict else ''}", flush=True)
+        return 1 if strict else support.SKIPPED
+    if with_output:
+        print(result.output, end="")
+    if result.failure:
+        print(f"--- the kernel's console during {name}\n{result.console}\n---")
+        print(f"FAILED: {name}: {result.failure}", flush=True)
+        return 1
+    print(f"passed: {name} ({result.seconds:.0f} s)", flush=True)
+    return 0

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A payload that fails, a guest that dies or hangs, a kernel that complains, and what a payload leaves
+behind: each is seen as the failure that it is, its console is shown, and what comes after still has
+its result."""
+
+import os
+import sys
+
+import kernels
+import places
+import plan
+import results
+import support
+from support import check, equal
+
+# What is said of each, and what of its console or output must be there to be looked at.
+EXPECTED = {
+    "fails": ("exit 1", "FAILED: nothing is something"),
+    "warns": ("the kernel complained", "WARNING: made by a test"),
+    "panics": ("the guest died", "sysrq_handle_crash"),
+    "waits": ("ran out of time", ": sleep 1000"),
+    "hangs": ("ran out of time", "kernel.sched_rt_runtime_us = -1"),
+    "leaves": ("it left something behind", "left behind: mount of /dev/loop"),
+    "succeeds": ("", "printed"),
+}
+
+
+def failures_are_seen(t):
+    places.RESULTS = t.path("results")
+    plan.DUMP_SECONDS = 30  # it does not come, if the guest hangs
+    broken = os.path.join(places.HERE, "broken")
+    boot, = plan.boots([plan.read(os.path.join(broken, f"{name}.sh")) for name in EXPECTED])
+    found = {payload.name: result for payload, result in results.run(boot)}
+    equal(sorted(found), sorted(EXPECTED), "payloads with a result")
+    for name, (failure, trace) in EXPECTED.items():
+        result = found[name]
+        check(bool(result.failure) == bool(failure) and failure in result.failure,
+              f"{name}: {result.failure!r} instead of {failure!r}\n{result.output}\n{result.console}")
+        check(trace in result.output + result.console,
+              f"{name}: {trace!r} is not shown:\n{result.output}\n{result.console}")
+    kept = results.load("panics.6.12")
+    check("printed before the panic" in kept.output, f"what it printed before: {kept.output}")
+    with open(t.path("results/succeeds.6.12/files/file"), encoding="ascii") as file:
+        equal(file.read(), "kept\n", "a file comes back")
+
+
+support.requires(programs=results.PROGRAMS)
+try:
+    kernels.fetch("6.12", places.KERNELS)
+except kernels.NotToBeHad as why:
+    sys.exit(results.report("failures_are_seen", results.Result(skipped=str(why))))
+support.run_test(failures_are_seen)
