@@ -122,7 +122,7 @@ static inline void raise_epoch(atomic_t *to, u32 epoch)
 		;
 }
 
-static void wake_drains(struct remap *c)
+static noinline void wake_drains(struct remap *c)
 {
 	if (wq_has_sleeper(&c->drained))
 		wake_up_all(&c->drained);
@@ -334,27 +334,37 @@ static noinline void remember_slow(struct remap *c, struct bio *bio, struct rema
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
+/* The stamp comes before the count falls: those of a drained region are complete. */
+static inline void leave_main(struct remap *c, struct region *region, const struct bio *bio)
+{
+	if (op_is_write(bio_op(bio)))
+		raise_epoch(&region->stamp, atomic_read(&c->epoch));
+	leave_region(c, region);
+}
+
+static noinline void leave_span(struct remap *c, struct region *region, u32 nr, const struct bio *bio)
+{
+	for (; nr; nr--)
+		leave_main(c, region++, bio);
+}
+
 static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct remap *c = ti->private;
 	struct remap_io *io = dm_per_bio_data(bio, sizeof(*io));
 	u32 nr = io->nr_regions;
-	struct region *region;
 	u32 took;
 
 	if (unlikely(nr == AT_ENGINE || nr == FLUSH_AT_ENGINE))
 		return engine_answered(ti, io, *error);
 
-	region = &c->regions[io->first];
 	took = (u32)jiffies - io->start;
 	if (unlikely(took > READ_ONCE(c->slow_jiffies)))
 		remember_slow(c, bio, io, took);
-	do {
-		/* Before the count falls: the stamps of a drained region are complete. */
-		if (op_is_write(bio_op(bio)))
-			raise_epoch(&region->stamp, atomic_read(&c->epoch));
-		leave_region(c, region++);
-	} while (unlikely(--nr));
+	if (likely(nr == 1))
+		leave_main(c, &c->regions[io->first], bio);
+	else
+		leave_span(c, &c->regions[io->first], nr, bio);
 	return likely(!*error) ? DM_ENDIO_DONE : escalate(c, bio, io, *error);
 }
 
@@ -661,6 +671,9 @@ static int take_device(struct dm_target *ti, const char *path, struct dm_dev **d
 		ti->error = "Regions are smaller than the blocks of the device";
 	else if (c->main == *dev && c->engine == *dev)
 		ti->error = "Main and engine are the same device";
+	else if (c->engine == *dev && !bdev_write_cache((*dev)->bdev))
+		/* The block layer would answer flushes itself, and take FUA off. */
+		ti->error = "Engine device has no write cache, so it would get no flushes";
 	else
 		return 0;
 	return r ?: -EINVAL;

@@ -36,6 +36,15 @@ ram_disks() {
   at_exit rmmod brd
 }
 
+# engine_disk NAME MIB: a disk that gets flushes, as an engine device must, at /dev/NAME.
+engine_disk() {
+  truncate -s "$2M" "/tmp/$1"
+  _loop=$(/usr/bin/losetup -f --show "/tmp/$1")
+  ln -s "$_loop" "/dev/$1"
+  at_exit rm "/dev/$1" "/tmp/$1"
+  at_exit losetup -d "$_loop"
+}
+
 # slow_disk NAME DEVICE MILLISECONDS: DEVICE with a delay, as /dev/mapper/NAME.
 slow_disk() {
   dmsetup create "$1" --table "0 $(blockdev --getsz "$2") delay $2 0 $3"

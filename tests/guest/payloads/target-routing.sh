@@ -9,9 +9,10 @@
 . ../lib.sh
 . ./target.sh
 
-ram_disks 2 64
+ram_disks 1 64
+engine_disk engine 64
 main=/dev/ram0
-engine=/dev/ram1
+engine=/dev/engine
 equal "the module is not loaded yet" "$(dmsetup targets | grep -c remap)" 0
 at_exit rmmod dm_remap
 create r $main $engine
