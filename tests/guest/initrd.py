@@ -24,8 +24,9 @@ MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "loop", "fuse", "dm_mod
            "btrfs", "crc32c_generic", "crc32c_intel"]
 # 6.1 has none of these, and what is built in is no module; it is for a payload to find that out.
 MAY_BE_MISSING = {"ublk_drv", "crc32c_generic", "crc32c_intel"}
-# busybox's namesakes know less.
-PROGRAMS = ["dmsetup", "losetup", "mount", "umount", "blockdev"]
+# Payloads run in dash: busybox's shell takes its own applets whatever PATH says, and these of its
+# namesakes know less.
+PROGRAMS = ["dash", "dd", "dmsetup", "losetup", "mount", "umount", "blockdev"]
 BUILT = ["bin/dmremap", "bin/dmremap-lab"]
 
 
@@ -218,6 +219,7 @@ def write(path, kernel, programs=(), modules=(), own_modules=()):
     applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout
     for applet in applets.split():
         archive.link(f"bin/{applet}", "busybox")
+    archive.link("bin/sh", "../usr/bin/dash")
     archive.link("sbin/modprobe", "../bin/busybox")  # where the kernel looks for it
     archive.link("usr/sbin", "bin")
     for directory in ("dev", "etc", "mnt", "out", "proc", "root", "run", "sys", "tmp", "var"):

@@ -63,6 +63,22 @@ _take_down() {
 trap _take_down EXIT
 trap 'exit 1' INT TERM
 
+# serve NAME [OPTION...]: dmremap start; the set is stopped when the payload ends, if not before.
+serve() {
+  at_exit _stop "$1"
+  dmremap start "$@"
+}
+
+_stop() { dmremap stop "$1" > /dev/null 2>&1 || true; }
+
+# mounted DEVICE DIRECTORY [OPTION...]: mount; unmounted when the payload ends, if not before.
+mounted() {
+  at_exit _unmount "$2"
+  mount "$@"
+}
+
+_unmount() { umount "$1" 2> /dev/null || true; }
+
 # scsi_disk MIB [PARAMETER=VALUE...]: a disk of the kernel's scsi_debug at $disk, until the payload
 # ends. With medium_error_start and medium_error_count it has bad sectors; see medium_errors.
 scsi_disk() {
@@ -90,6 +106,12 @@ medium_errors() {
   esac > /sys/module/scsi_debug/parameters/opts
 }
 
+# ram_disk MIB: a disk in the guest's memory at /dev/ram0, until the payload ends.
+ram_disk() {
+  modprobe brd rd_nr=1 "rd_size=$(($1 * 1024))"
+  at_exit rmmod brd
+}
+
 # drive_node SERIAL: the node of a drive that QEMU was given with `serial=SERIAL`.
 drive_node() {
   for _at in /sys/block/*; do
@@ -102,11 +124,16 @@ drive_node() {
   return 1
 }
 
-# read_at DEVICE SECTOR COUNT: to standard output, past the page cache.
-read_at() { dd if="$1" bs=512 skip="$2" count="$3" iflag=direct 2> /tmp/dd.err; }
+# read_at DEVICE SECTOR COUNT: to standard output, past the page cache, in one request.
+read_at() {
+  dd if="$1" bs=$(($3 * 512)) skip=$(($2 * 512)) count=1 iflag=direct,skip_bytes status=none
+}
 
-# write_at DEVICE SECTOR COUNT: from standard input, past the page cache.
-write_at() { dd of="$1" bs=512 seek="$2" count="$3" oflag=direct conv=notrunc 2> /tmp/dd.err; }
+# write_at DEVICE SECTOR COUNT: from standard input, past the page cache, in one request.
+write_at() {
+  dd of="$1" bs=$(($3 * 512)) seek=$(($2 * 512)) count=1 iflag=fullblock oflag=direct,seek_bytes \
+    conv=notrunc status=none
+}
 
 # field JSON-FILE NAME: the first value of that name, as it stands in JSON.
 field() { grep -o "\"$2\": *\(\"[^\"]*\"\|[^],}]*\)" "$1" | head -n 1 | sed 's/^[^:]*: *//'; }
