@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Device-mapper target "remap": requests to the sound parts of a disk go straight to it, all others
- * to an engine in user space.
+ * to an engine in user space. docs/kernel.md has its table, status and messages.
  *
- *	0 <sectors> remap <main> <engine device> [<region sectors>]
- *
- * The disk is cut into regions. A bio in clear regions is sent to main. One that touches a marked
- * region, and one that main failed, is sent to the engine device, which is as large as main and
- * served by user space (ublk): there the engine knows each sector, remaps and answers. Flushes and
- * FUA writes always go to the engine, as it alone flushes main.
+ * A bio in clear regions is sent to main. One that touches a marked region, and one that main failed,
+ * is sent to the engine device, which is as large as main and served by user space: there the engine
+ * knows each sector. Flushes and FUA writes always go there, as the engine alone flushes main.
  *
  * What must hold:
  *  - A marked region has no bio on its way to main once it is drained (struct region).
- *  - A region that was written on main after the last durable epoch has a stamp above it, from
- *    before the write is reported and before it stops being counted in flight.
+ *  - A region written on main after the last durable epoch has a stamp above it, from before the
+ *    write is reported and before it stops being counted in flight.
  *  - A table starts with all regions marked and dirty, so that one which is loaded behind the
  *    engine's back hides neither a bad sector nor a write that was never flushed.
  *  - Nothing here allocates memory while a bio is on its way.
- *
- * docs/kernel.md describes the table, the status and the messages.
  */
 #include <linux/module.h>
 #include <linux/bio.h>
@@ -40,8 +35,15 @@
 /* The sign bit of a region's word: "word < 0" is the question that every bio asks. */
 #define MARKED INT_MIN
 
-/* The table takes no more than this part of the machine's memory. */
+/* A table takes no more than this part of the machine's memory. */
 #define MEMORY_PART 4
+
+/* Of one bio: they are counted one by one, in interrupts too. */
+#define SPAN_REGIONS_MAX 4096
+
+/* remap_io.nr_regions of bios that are not counted on main. */
+#define AT_ENGINE 0
+#define FLUSH_AT_ENGINE U32_MAX
 
 /*
  * word:  MARKED, and in the other bits how many bios are in flight on main. One word holds both, so
@@ -88,12 +90,6 @@ struct remap {
 	struct workqueue_struct *wq;
 	struct dm_dev *main;
 	struct dm_dev *engine;
-};
-
-/* remap_io.nr_regions of a bio that is not counted on main. */
-enum {
-	AT_ENGINE = 0,
-	FLUSH_AT_ENGINE = U32_MAX,
 };
 
 /* Kept with each bio from map to end_io: what it needs to be sent a second time. */
@@ -171,30 +167,37 @@ static noinline int map_to_engine(struct remap *c, struct bio *bio, struct remap
 	return DM_MAPIO_REMAPPED;
 }
 
-/* A bio over several regions: the leading run of like ones. The rest comes as another bio. */
+/*
+ * A bio over several regions: the leading run of like ones. The rest comes as another bio. One with
+ * NOWAIT is not cut: if the rest had to wait, that would be told when the first part completes, where
+ * nobody can submit the request again.
+ */
 static noinline int map_span(struct remap *c, struct bio *bio, struct remap_io *io,
 			     u32 first, u32 last)
 {
-	bool direct;
+	bool direct = bio_sectors(bio) && enter_region(c, &c->regions[first]);
+	bool refused;
 	u32 end = first;
 
-	if (unlikely(!bio_sectors(bio)))
-		return map_to_engine(c, bio, io);
-
-	direct = enter_region(c, &c->regions[first]);
 	do {
 		end++;
-	} while (end <= last && (direct ? enter_region(c, &c->regions[end]) :
-					  is_marked(&c->regions[end])));
-	if (end <= last)
-		dm_accept_partial_bio(bio, ((sector_t)end << c->shift) - bio->bi_iter.bi_sector);
-	if (!direct)
-		return map_to_engine(c, bio, io);
+	} while (end <= last && end - first < SPAN_REGIONS_MAX &&
+		 (direct ? enter_region(c, &c->regions[end]) : is_marked(&c->regions[end])));
 
-	io->iter = bio->bi_iter;
-	io->nr_regions = end - first;
-	bio_set_dev(bio, c->main_bdev);
-	return DM_MAPIO_REMAPPED;
+	refused = end <= last && (bio->bi_opf & REQ_NOWAIT);
+	if (end <= last && !refused)
+		dm_accept_partial_bio(bio, ((sector_t)end << c->shift) - bio->bi_iter.bi_sector);
+	if (direct) {
+		io->iter = bio->bi_iter;
+		io->nr_regions = end - first;
+		bio_set_dev(bio, c->main_bdev);
+	} else {
+		map_to_engine(c, bio, io);
+	}
+	if (!refused)
+		return DM_MAPIO_REMAPPED;
+	bio_wouldblock_error(bio);
+	return DM_MAPIO_SUBMITTED;
 }
 
 static int remap_map(struct dm_target *ti, struct bio *bio)
@@ -224,22 +227,17 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 /* Whether the engine could do better than main, or anyone waits for it. */
 static bool escalates(const struct bio *bio, blk_status_t error)
 {
-	switch (error) {
-	case BLK_STS_NOTSUPP:
-	case BLK_STS_AGAIN:
-	case BLK_STS_DM_REQUEUE:
-#ifdef BLK_STS_INVAL
-	case BLK_STS_INVAL:
-#endif
+	bool trims = bio_op(bio) == REQ_OP_DISCARD || bio_op(bio) == REQ_OP_WRITE_ZEROES;
+
+	if (error == BLK_STS_NOTSUPP || error == BLK_STS_AGAIN || error == BLK_STS_DM_REQUEUE)
 		return false;
-	case BLK_STS_TARGET:
-		/* A disk that turns out not to support them; device mapper stops offering them. */
-		if (bio_op(bio) == REQ_OP_DISCARD || bio_op(bio) == REQ_OP_WRITE_ZEROES)
-			return false;
-		break;
-	default:
-		break;
-	}
+#ifdef BLK_STS_INVAL
+	if (error == BLK_STS_INVAL)
+		return false;
+#endif
+	/* A disk that turns out not to trim. Device mapper stops offering it. */
+	if (error == BLK_STS_TARGET && trims)
+		return false;
 	/* A page that was only read ahead is read again when somebody wants it. */
 	return !(bio->bi_opf & REQ_RAHEAD);
 }
@@ -281,7 +279,6 @@ static void submit_parked(struct work_struct *work)
 {
 	struct remap *c = container_of(work, struct remap, work);
 	struct bio_list bios;
-	struct blk_plug plug;
 	struct bio *bio;
 
 	spin_lock_irq(&c->lock);
@@ -289,12 +286,10 @@ static void submit_parked(struct work_struct *work)
 	bio_list_init(&c->parked);
 	spin_unlock_irq(&c->lock);
 
-	blk_start_plug(&plug);
 	while ((bio = bio_list_pop(&bios))) {
 		bio_set_dev(bio, c->engine->bdev);
 		submit_bio_noacct(bio);
 	}
-	blk_finish_plug(&plug);
 }
 
 static noinline int engine_answered(struct dm_target *ti, struct remap_io *io, blk_status_t error)
@@ -315,22 +310,22 @@ static noinline int engine_answered(struct dm_target *ti, struct remap_io *io, b
 	 */
 	if (!flush && dm_noflush_suspending(ti))
 		return DM_ENDIO_REQUEUE;
-	atomic64_inc(&c->failed);
+	if (error != BLK_STS_AGAIN)
+		atomic64_inc(&c->failed);
 	return DM_ENDIO_DONE;
 }
 
 static noinline void remember_slow(struct remap *c, struct bio *bio, struct remap_io *io, u32 took)
 {
-	struct slow_request slow = {
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	c->slow[c->nr_slow++ % DM_REMAP_SLOW_KEPT] = (struct slow_request) {
 		.sector = io->iter.bi_sector,
 		.sectors = io->iter.bi_size >> SECTOR_SHIFT,
 		.ms = jiffies_to_msecs(took),
 		.write = op_is_write(bio_op(bio)),
 	};
-	unsigned long flags;
-
-	spin_lock_irqsave(&c->lock, flags);
-	c->slow[c->nr_slow++ % DM_REMAP_SLOW_KEPT] = slow;
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
@@ -342,7 +337,7 @@ static inline void leave_main(struct remap *c, struct region *region, const stru
 	leave_region(c, region);
 }
 
-static noinline void leave_span(struct remap *c, struct region *region, u32 nr, const struct bio *bio)
+static noinline void leave_span(struct remap *c, struct region *region, u32 nr, struct bio *bio)
 {
 	for (; nr; nr--)
 		leave_main(c, region++, bio);
@@ -442,18 +437,13 @@ static int drain_region(struct message *m, struct region *region)
 	return is_marked(region) ? 0 : -EINVAL;
 }
 
-static bool has_mark(const struct region *region, u32 unused)
+/* True if a list has this region: the marked ones without an epoch, or those written after it. */
+static bool is_listed(const struct region *region, const u32 *epoch)
 {
-	return is_marked(region);
+	return epoch ? epoch_after(atomic_read(&region->stamp), *epoch) : is_marked(region);
 }
 
-static bool has_stamp_after(const struct region *region, u32 epoch)
-{
-	return epoch_after(atomic_read(&region->stamp), epoch);
-}
-
-static int answer_list(struct message *m, u32 from, u32 epoch,
-		       bool (*listed)(const struct region *region, u32 epoch))
+static int answer_list(struct message *m, u32 from, const u32 *epoch)
 {
 	const struct remap *c = m->remap;
 	u32 first, end = from;
@@ -462,7 +452,7 @@ static int answer_list(struct message *m, u32 from, u32 epoch,
 	if (from > c->nr_regions)
 		return -EINVAL;
 	while (end < c->nr_regions && has_room(m, none)) {
-		for (first = end; end < c->nr_regions && listed(&c->regions[end], epoch); end++)
+		for (first = end; end < c->nr_regions && is_listed(&c->regions[end], epoch); end++)
 			cond_resched();
 		if (end > first) {
 			answer(m, " %u+%u", first, end - first);
@@ -503,19 +493,14 @@ static int parse_u32(const char *text, u32 *value)
 	return isdigit(*text) && !kstrtou32(text, 10, value) ? 0 : -EINVAL;
 }
 
-static int parse_range(const struct remap *c, char *text, u32 *first, u32 *count)
+static int parse_range(const struct remap *c, const char *text, u32 *first, u32 *count)
 {
-	char *plus = strchr(text, '+');
-	int r = -EINVAL;
+	int end = 0;
 
-	if (plus) {
-		*plus = '\0';
-		r = parse_u32(text, first) ?: parse_u32(plus + 1, count);
-		*plus = '+';
-	}
-	if (!r && (!*count || *first >= c->nr_regions || *count > c->nr_regions - *first))
-		r = -EINVAL;
-	return r;
+	if (sscanf(text, "%9u+%9u%n", first, count, &end) != 2 || text[end] || !*count ||
+	    *first >= c->nr_regions || *count > c->nr_regions - *first)
+		return -EINVAL;
+	return 0;
 }
 
 /*
@@ -560,13 +545,15 @@ static int answer_verb(struct message *m, const char *verb, unsigned int argc, c
 		return walk_ranges(m, argc - 1, argv + 1, drain_region);
 	}
 	if (!strcmp(verb, DM_REMAP_WRITTEN) && two)
-		return answer_list(m, b, a, has_stamp_after);
+		return answer_list(m, b, &a);
 	if (!strcmp(verb, DM_REMAP_SLOW) && two)
 		return answer_slow(m, a, b);
 	if (!strcmp(verb, DM_REMAP_MARKS) && one && argc == 1)
-		return answer_list(m, a, 0, has_mark);
-	if (!strcmp(verb, DM_REMAP_DIRTY) && one && argc == 1)
-		return answer_list(m, a, atomic_read(&c->durable), has_stamp_after);
+		return answer_list(m, a, NULL);
+	if (!strcmp(verb, DM_REMAP_DIRTY) && one && argc == 1) {
+		b = atomic_read(&c->durable);
+		return answer_list(m, a, &b);
+	}
 	if (!strcmp(verb, DM_REMAP_SETTLE) && one && argc == 1 &&
 	    epoch_after(atomic_read(&c->epoch), a))
 		raise_epoch(&c->durable, a);
@@ -616,9 +603,9 @@ static void remap_status(struct dm_target *ti, status_type_t type, unsigned int 
 	switch (type) {
 	case STATUSTYPE_INFO:
 		DMEMIT("protocol %u instance %016llx", DM_REMAP_PROTOCOL, c->instance);
-		DMEMIT(" regions %u marked %d", c->nr_regions, atomic_read(&c->nr_marked));
-		DMEMIT(" sent %lld waiting %d", atomic64_read(&c->sent), atomic_read(&c->at_engine));
-		DMEMIT(" escalated %lld failed %lld", atomic64_read(&c->escalated),
+		DMEMIT(" regions %u marked %d sent %lld waiting %d escalated %lld failed %lld",
+		       c->nr_regions, atomic_read(&c->nr_marked), atomic64_read(&c->sent),
+		       atomic_read(&c->at_engine), atomic64_read(&c->escalated),
 		       atomic64_read(&c->failed));
 		DMEMIT(" epoch %u durable %u", (u32)atomic_read(&c->epoch),
 		       (u32)atomic_read(&c->durable));
@@ -779,18 +766,8 @@ static struct target_type remap_target = {
 	.iterate_devices = remap_iterate_devices,
 };
 
-static int __init remap_init(void)
-{
-	return dm_register_target(&remap_target);
-}
-
-static void __exit remap_exit(void)
-{
-	dm_unregister_target(&remap_target);
-}
-
-module_init(remap_init);
-module_exit(remap_exit);
+/* What module_dm() is from Linux 6.2 on. */
+module_driver(remap_target, dm_register_target, dm_unregister_target);
 
 MODULE_DESCRIPTION(DM_NAME " target that sends requests to sound regions straight to the disk");
 MODULE_AUTHOR("dm-remap");

@@ -58,8 +58,11 @@ def requires(root=False, fuse=False, loop=False, memory_group=False, programs=()
     if reason is None and memory_group:
         import memory_group as group  # which builds on this module
         reason = group.what_is_missing()
-    if reason is None:
-        return
+    if reason is not None:
+        skip(reason)
+
+
+def skip(reason):
     if os.environ.get("CI") == "true":
         print(f"FAILED: {reason} (with CI=true a skip is a failure)", flush=True)
         sys.exit(1)

@@ -26,7 +26,7 @@ class Garbage {
 
   std::string message() {
     std::string text = pick(kVerbs);
-    const bool understood = chance(3);
+    const bool understood = !chance(3);
     text += understood ? " 1 " + instance_ : " " + word() + " " + word();
     for (std::size_t words = below(5); words > 0; --words) {
       text += " " + word();
