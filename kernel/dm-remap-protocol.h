@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages of the device-mapper target "remap", for both sides: kernel/dm-remap.c and the engine.
+ * Messages of the device-mapper target "remap", for both sides: the module and the engine.
  *
  * A message:  VERB PROTOCOL INSTANCE [ARGUMENT]...
  * Its answer: PROTOCOL INSTANCE [RESULT]...
  *
- * PROTOCOL is DM_REMAP_PROTOCOL in decimal, INSTANCE 16 hexadecimal digits: the table's own number,
- * drawn at random when it is made, so what was meant for one table cannot reach the next one. Only
- * "hello" takes neither; both sides learn from its answer who they talk to.
+ * PROTOCOL is DM_REMAP_PROTOCOL in decimal. INSTANCE is 16 hexadecimal digits: the number of the
+ * table, drawn at random when it is made, so that what is meant for one table cannot reach the next
+ * one. Only "hello" takes neither; from its answer both sides learn who they talk to.
  *
- * Every message has an answer. Device mapper itself reports success for a message that reached no
- * table: a client must take an empty answer as a failure. Every message may be repeated: libdevmapper
- * sends it again when the answer did not fit.
+ * Every message has an answer. Some kernels report success for a message that reached no table: a
+ * client must take an empty answer as a failure. Every message may be repeated: libdevmapper sends
+ * it again when the answer did not fit.
  *
  * A RANGE of regions is FIRST+COUNT in decimal. A message with a wrong range changes nothing.
  */
@@ -25,8 +25,8 @@
 #define DM_REMAP_HELLO "hello"
 
 /*
- * mark RANGE...: from now on these regions go to the engine. Answers how many bios were in flight on
- * main in those of them that were clear or not yet drained.
+ * mark RANGE...: from now on these regions go to the engine. Answers how many bios are in flight
+ * in them on main.
  */
 #define DM_REMAP_MARK "mark"
 
@@ -34,9 +34,9 @@
 #define DM_REMAP_CLEAR "clear"
 
 /*
- * drain MILLISECONDS RANGE...: waits until nothing is in flight on main in these regions, which must
- * be marked. Answers how many bios still are; 0 is drained. MILLISECONDS is DM_REMAP_DRAIN_MS_MAX at
- * most, because a message that waits keeps the table from being suspended.
+ * drain MILLISECONDS RANGE...: waits until nothing is in flight on main in these regions, which
+ * must be marked. Answers how many bios still are; 0 is drained. MILLISECONDS is at most
+ * DM_REMAP_DRAIN_MS_MAX, because a message that waits keeps the table from being exchanged.
  */
 #define DM_REMAP_DRAIN "drain"
 #define DM_REMAP_DRAIN_MS_MAX 10000
@@ -48,26 +48,26 @@
 #define DM_REMAP_MARKS "marks"
 
 /*
- * epoch: ends the current flush epoch, as a flush does. Answers CLOSED DURABLE: the epoch that ended,
- * and the last one whose writes are known to be durable.
+ * epoch: ends the current flush epoch, as a flush does. Answers ENDED DURABLE: that epoch, and
+ * the last one whose writes are known to be durable.
  */
 #define DM_REMAP_EPOCH "epoch"
 
 /*
- * settle EPOCH: what was written in EPOCH and before is durable, or was dealt with. Only an epoch that
- * has ended can be settled. Answers DURABLE.
+ * settle EPOCH: what was written in EPOCH and before is durable, or was dealt with. Only an epoch
+ * that has ended can be settled. Answers DURABLE.
  */
 #define DM_REMAP_SETTLE "settle"
 
-/* dirty FROM: regions written on main since the durable epoch; the answer is of the form of marks. */
+/* dirty FROM: regions written on main after the durable epoch. Answers as marks does. */
 #define DM_REMAP_DIRTY "dirty"
 
-/* written EPOCH FROM: regions written on main after EPOCH; the answer is of the form of marks. */
+/* written EPOCH FROM: regions written on main after EPOCH. Answers as marks does. */
 #define DM_REMAP_WRITTEN "written"
 
 /*
  * slow LIMIT FROM: from now on requests to main that take longer than LIMIT milliseconds are
- * remembered, none with 0. Answers "r" or "w", SECTOR+SECTORS and MILLISECONDS of each from number
+ * remembered; with 0, none. Answers "r" or "w", SECTOR+SECTORS and MILLISECONDS of each from number
  * FROM on, then "next" N. Only the last DM_REMAP_SLOW_KEPT are kept: what N - FROM has more than
  * the answer was lost.
  */

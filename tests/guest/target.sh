@@ -2,6 +2,12 @@
 # What payloads about the kernel target share, after lib.sh. The target's devices are called by name; a
 # RANGE of regions is FIRST+COUNT (kernel/dm-remap-protocol.h).
 
+# Loaded by the first table; when the last is gone, nothing may hold the module.
+unload() {
+  if lsmod | grep -q '^dm_remap '; then rmmod dm_remap; fi
+}
+at_exit unload
+
 request() { ./block_request "$@"; }
 
 # create NAME MAIN ENGINE [REGION-SECTORS]: a target, until the payload ends; /dev/mapper/NAME.

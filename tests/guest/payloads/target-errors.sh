@@ -15,7 +15,6 @@
 ram_disks 1 64
 engine_disk engine 64
 bad_disk main /dev/ram0 40000 8
-at_exit rmmod dm_remap
 create r /dev/mapper/main /dev/engine
 ask r clear 0+64 > /dev/null
 r=/dev/mapper/r

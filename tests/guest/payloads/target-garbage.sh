@@ -13,7 +13,6 @@
 
 ram_disks 1 64
 engine_disk engine 64
-at_exit rmmod dm_remap
 create r /dev/ram0 /dev/engine
 instance=$(state r instance)
 for seed in 1 2 3 4; do

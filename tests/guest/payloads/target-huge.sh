@@ -20,7 +20,6 @@ dmsetup create large /tmp/table
 dmsetup mknodes
 at_exit dmsetup remove large
 rm /tmp/table
-at_exit rmmod dm_remap
 
 seconds() { cut -d. -f1 /proc/uptime; }
 # quick WHAT COMMAND...: in less than 30 seconds, of which a loaded machine may take most.

@@ -19,7 +19,6 @@ sectors=$(blockdev --getsz $main)
 dmsetup create l --table "0 $sectors linear $main 0"
 dmsetup mknodes
 at_exit dmsetup remove l
-at_exit rmmod dm_remap
 engine_disk engine 4096
 create r $main /dev/engine
 regions=$(state r regions)

@@ -13,7 +13,6 @@ check "modprobe by the module's name" modprobe dm_remap
 check "the target is there" sh -c 'dmsetup targets | grep -q "^remap *v5"'
 check "rmmod" rmmod dm_remap
 check "modprobe by the target's name" modprobe dm-remap
-at_exit rmmod dm_remap
 ram_disks 2 64
 engine_disk engine 64
 main=/dev/ram0
@@ -65,4 +64,11 @@ losetup /dev/loop5 /tmp/huge
 at_exit losetup -d /dev/loop5
 no "Too many regions" "0 $sectors remap /dev/nullb0 /dev/loop5 8"
 no "Too many regions" "0 $sectors remap /dev/nullb0 /dev/loop5 256"
+memory=$(awk '/^MemTotal/ { print $2 * 1024 }' /proc/meminfo)
+region=2048
+while [ $((sectors / region * 8 * 4)) -le "$memory" ]; do region=$((region / 2)); done
+[ $((sectors / region)) -lt 67108864 ] || fail "this guest has too much memory for this test"
+no "Too many regions" "0 $sectors remap /dev/nullb0 /dev/loop5 $region"
+check "half as many" dmsetup create fine --table "0 $sectors remap /dev/nullb0 /dev/loop5 $((region * 2))"
+dmsetup remove fine
 rmmod null_blk

@@ -16,7 +16,6 @@ for number in 6 7; do
   losetup /dev/loop$number /tmp/both
   at_exit losetup -d /dev/loop$number
 done
-at_exit rmmod dm_remap
 create r /dev/loop6 /dev/loop7
 fio --name=v --filename=/dev/mapper/r --rw=randwrite --bsrange=4k-512k --size=64m --loops=6 \
   --verify=crc32c --verify_backlog=32 --direct=1 --ioengine=io_uring --iodepth=16 --fsync=128 \

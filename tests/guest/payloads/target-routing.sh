@@ -14,7 +14,6 @@ engine_disk engine 64
 main=/dev/ram0
 engine=/dev/engine
 equal "the module is not loaded yet" "$(dmsetup targets | grep -c remap)" 0
-at_exit rmmod dm_remap
 create r $main $engine
 set -- $(dmsetup table r)
 equal "the table" "$3 $6" "remap 2048"

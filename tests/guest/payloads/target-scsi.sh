@@ -12,7 +12,6 @@
 
 scsi_disk 64 medium_error_start=40000 medium_error_count=8 physblk_exp=3 lbpu=1
 engine_disk engine 64
-at_exit rmmod dm_remap
 create r "$disk" /dev/engine
 r=/dev/mapper/r
 regions=$(state r regions)

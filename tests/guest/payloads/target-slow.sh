@@ -11,7 +11,6 @@
 ram_disks 1 64
 engine_disk engine 64
 slow_disk main /dev/ram0 400
-at_exit rmmod dm_remap
 create r /dev/mapper/main /dev/engine
 ask r clear 0+64 > /dev/null
 request /dev/mapper/r write 4096 8 1

@@ -18,7 +18,6 @@ for number in 6 7; do
   losetup /dev/loop$number /tmp/both
   at_exit losetup -d /dev/loop$number
 done
-at_exit rmmod dm_remap
 at_exit rm -f /tmp/contents
 at_exit wait
 at_exit touch /tmp/stop

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Device-mapper target "remap": requests to the sound parts of a disk go straight to it, all others
- * to an engine in user space. docs/kernel.md has its table, status and messages.
+ * Device-mapper target "remap": requests to the sound parts of a disk go straight to it, all
+ * others to an engine in user space. docs/kernel.md has its table, status and messages.
  *
- * A bio in clear regions is sent to main. One that touches a marked region, and one that main failed,
- * is sent to the engine device, which is as large as main and served by user space: there the engine
- * knows each sector. Flushes and FUA writes always go there, as the engine alone flushes main.
+ * A bio in clear regions is sent to main. One that touches a marked region, and one that main
+ * failed, is sent to the engine device, which is as large as main and served by user space: there
+ * the engine knows each sector. Flushes and FUA writes always go there, as the engine alone
+ * flushes main.
  *
  * What must hold:
  *  - A marked region has no bio on its way to main once it is drained (struct region).
@@ -15,25 +16,13 @@
  *    engine's back hides neither a bad sector nor a write that was never flushed.
  *  - Nothing here allocates memory while a bio is on its way.
  */
-#include <linux/module.h>
-#include <linux/bio.h>
-#include <linux/blkdev.h>
-#include <linux/ctype.h>
-#include <linux/device-mapper.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
-#include <linux/wait.h>
-#include <linux/workqueue.h>
 
-#include "dm-remap-protocol.h"
-
-#define DM_MSG_PREFIX DM_REMAP_TARGET
-
-/* The sign bit of a region's word: "word < 0" is the question that every bio asks. */
-#define MARKED INT_MIN
+#include "dm-remap.h"
 
 /* A table takes no more than this part of the machine's memory. */
 #define MEMORY_PART 4
@@ -44,53 +33,6 @@
 /* remap_io.nr_regions of bios that are not counted on main. */
 #define AT_ENGINE 0
 #define FLUSH_AT_ENGINE U32_MAX
-
-/*
- * word:  MARKED, and in the other bits how many bios are in flight on main. One word holds both, so
- *        the order of its changes decides every race: a bio that is counted before the mark is
- *        seen by the drain, one that comes after it sees the mark and takes itself out again.
- * stamp: the flush epoch in which a write to main last completed here. Failed writes count: they
- *        may have written.
- */
-struct region {
-	atomic_t word;
-	atomic_t stamp;
-};
-
-struct slow_request {
-	sector_t sector;
-	u32 sectors;
-	u32 ms;
-	bool write;
-};
-
-struct remap {
-	struct block_device *main_bdev;
-	struct region *regions;
-	unsigned int shift;		/* of a sector, to its region */
-	u32 nr_regions;
-	u32 slow_jiffies;		/* a request to main that takes longer is remembered */
-	atomic_t epoch;			/* of the writes that complete now; a flush ends it */
-
-	atomic_t durable ____cacheline_aligned_in_smp;	/* the last epoch that is durable */
-	atomic_t nr_marked;
-	atomic_t at_engine;		/* bios that the engine has not answered */
-	atomic64_t sent;		/* bios sent to the engine, in all */
-	atomic64_t escalated;		/* those of them that main had failed */
-	atomic64_t failed;		/* those that the engine failed too */
-	wait_queue_head_t drained;
-	u64 instance;
-
-	spinlock_t lock;		/* of the two below, also in interrupts */
-	struct bio_list parked;		/* failed by main, not yet sent to the engine */
-	u32 nr_slow;
-	struct slow_request slow[DM_REMAP_SLOW_KEPT];
-
-	struct work_struct work;
-	struct workqueue_struct *wq;
-	struct dm_dev *main;
-	struct dm_dev *engine;
-};
 
 /* Kept with each bio from map to end_io: what it needs to be sent a second time. */
 struct remap_io {
@@ -104,21 +46,7 @@ struct remap_io {
 	};
 };
 
-/* Epochs wrap around, so they are compared by their distance. */
-static inline bool epoch_after(u32 a, u32 b)
-{
-	return (s32)(a - b) > 0;
-}
-
-static inline void raise_epoch(atomic_t *to, u32 epoch)
-{
-	int old = atomic_read(to);
-
-	while (unlikely(epoch_after(epoch, old)) && !atomic_try_cmpxchg(to, &old, epoch))
-		;
-}
-
-static noinline void wake_drains(struct remap *c)
+noinline void remap_wake_drains(struct remap *c)
 {
 	if (wq_has_sleeper(&c->drained))
 		wake_up_all(&c->drained);
@@ -128,12 +56,7 @@ static noinline void wake_drains(struct remap *c)
 static inline void leave_region(struct remap *c, struct region *region)
 {
 	if (unlikely(atomic_dec_return(&region->word) == MARKED))
-		wake_drains(c);
-}
-
-static inline bool is_marked(const struct region *region)
-{
-	return atomic_read(&region->word) < 0;
+		remap_wake_drains(c);
 }
 
 /*
@@ -169,8 +92,8 @@ static noinline int map_to_engine(struct remap *c, struct bio *bio, struct remap
 
 /*
  * A bio over several regions: the leading run of like ones. The rest comes as another bio. One with
- * NOWAIT is not cut: if the rest had to wait, that would be told when the first part completes, where
- * nobody can submit the request again.
+ * NOWAIT is not cut: that its rest would have to wait would be told when the first part completes,
+ * where nobody can submit the request again.
  */
 static noinline int map_span(struct remap *c, struct bio *bio, struct remap_io *io,
 			     u32 first, u32 last)
@@ -304,9 +227,9 @@ static noinline int engine_answered(struct dm_target *ti, struct remap_io *io, b
 		return DM_ENDIO_DONE;
 	}
 	/*
-	 * Within a suspend that does not flush, the request waits for the next table, which may have
-	 * another engine device. A flush does not: the next one may succeed, and would hide that this
-	 * one lost writes.
+	 * Within a suspend that does not flush, the request waits for the next table, which may
+	 * have another engine device. A flush does not: the next one may succeed, and would hide
+	 * that this one lost writes.
 	 */
 	if (!flush && dm_noflush_suspending(ti))
 		return DM_ENDIO_REQUEUE;
@@ -361,237 +284,6 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	else
 		leave_span(c, &c->regions[io->first], nr, bio);
 	return likely(!*error) ? DM_ENDIO_DONE : escalate(c, bio, io, *error);
-}
-
-/* A message that is being answered. */
-struct message {
-	struct remap *remap;
-	char *result;
-	unsigned int maxlen;
-	unsigned int used;
-	u64 sum;			/* of what the regions of its ranges add */
-	long left;			/* jiffies that a drain may still wait */
-};
-
-/*
- * To be called once all words of the message are read: device mapper has one buffer for both, and the
- * answer overwrites them. What does not fit is cut, which device mapper tells the sender.
- */
-static __printf(2, 3) void answer(struct message *m, const char *format, ...)
-{
-	va_list args;
-
-	if (!m->used)
-		m->used = scnprintf(m->result, m->maxlen, "%u %016llx", DM_REMAP_PROTOCOL,
-				    m->remap->instance);
-	va_start(args, format);
-	m->used += vscnprintf(m->result + m->used, m->maxlen - m->used, format, args);
-	va_end(args);
-}
-
-/* True if another item may be added to a list; the first may always, to be cut if need be. */
-static bool has_room(const struct message *m, bool first)
-{
-	return first || m->used + 96 < m->maxlen;
-}
-
-static int mark_region(struct message *m, struct region *region)
-{
-	int old = atomic_fetch_or(MARKED, &region->word);
-
-	if (old >= 0)
-		atomic_inc(&m->remap->nr_marked);
-	m->sum += old & ~MARKED;
-	return 0;
-}
-
-static int clear_region(struct message *m, struct region *region)
-{
-	if (atomic_fetch_andnot(MARKED, &region->word) >= 0)
-		return 0;
-	atomic_dec(&m->remap->nr_marked);
-	m->sum++;
-	wake_drains(m->remap);
-	return 0;
-}
-
-/* Acquires what end_io did before it left the region: the stamp. */
-static bool drain_ends(const struct region *region)
-{
-	int word = atomic_read_acquire(&region->word);
-
-	return word == MARKED || word >= 0;
-}
-
-/* Nothing enters a marked region: one that is drained stays so while the next one is waited for. */
-static int drain_region(struct message *m, struct region *region)
-{
-	if (is_marked(region) && !drain_ends(region)) {
-		m->left = wait_event_interruptible_timeout(m->remap->drained, drain_ends(region),
-							   m->left);
-		if (m->left < 0)
-			return m->left;
-		if (!m->left)
-			m->sum += atomic_read_acquire(&region->word) & ~MARKED;
-	}
-	return is_marked(region) ? 0 : -EINVAL;
-}
-
-/* True if a list has this region: the marked ones without an epoch, or those written after it. */
-static bool is_listed(const struct region *region, const u32 *epoch)
-{
-	return epoch ? epoch_after(atomic_read(&region->stamp), *epoch) : is_marked(region);
-}
-
-static int answer_list(struct message *m, u32 from, const u32 *epoch)
-{
-	const struct remap *c = m->remap;
-	u32 first, end = from;
-	bool none = true;
-
-	if (from > c->nr_regions)
-		return -EINVAL;
-	while (end < c->nr_regions && has_room(m, none)) {
-		for (first = end; end < c->nr_regions && is_listed(&c->regions[end], epoch); end++)
-			cond_resched();
-		if (end > first) {
-			answer(m, " %u+%u", first, end - first);
-			none = false;
-		}
-		end++;		/* this one is not listed */
-		cond_resched();
-	}
-	answer(m, " next %u", min(end, c->nr_regions));
-	return 0;
-}
-
-static int answer_slow(struct message *m, u32 limit_ms, u32 i)
-{
-	struct remap *c = m->remap;
-	bool none = true;
-	u32 kept;
-
-	WRITE_ONCE(c->slow_jiffies, limit_ms ? msecs_to_jiffies(limit_ms) : U32_MAX);
-	spin_lock_irq(&c->lock);
-	kept = min_t(u32, c->nr_slow, DM_REMAP_SLOW_KEPT);
-	if (c->nr_slow - i > kept)
-		i = c->nr_slow - kept;
-	for (; i != c->nr_slow && has_room(m, none); i++) {
-		const struct slow_request *slow = &c->slow[i % DM_REMAP_SLOW_KEPT];
-
-		answer(m, " %c %llu+%u %u", slow->write ? 'w' : 'r',
-		       (unsigned long long)slow->sector, slow->sectors, slow->ms);
-		none = false;
-	}
-	spin_unlock_irq(&c->lock);
-	answer(m, " next %u", i);
-	return 0;
-}
-
-static int parse_u32(const char *text, u32 *value)
-{
-	return isdigit(*text) && !kstrtou32(text, 10, value) ? 0 : -EINVAL;
-}
-
-static int parse_range(const struct remap *c, const char *text, u32 *first, u32 *count)
-{
-	int end = 0;
-
-	if (sscanf(text, "%9u+%9u%n", first, count, &end) != 2 || text[end] || !*count ||
-	    *first >= c->nr_regions || *count > c->nr_regions - *first)
-		return -EINVAL;
-	return 0;
-}
-
-/*
- * Calls "each" for all regions of the ranges, in their order, and answers what that sums up to. All
- * ranges are read before the first is acted on: a message is obeyed as a whole or not at all.
- */
-static int walk_ranges(struct message *m, unsigned int argc, char **argv,
-		       int (*each)(struct message *m, struct region *region))
-{
-	unsigned int i, pass;
-	u32 first, count;
-	int r = argc ? 0 : -EINVAL;
-
-	for (pass = 0; pass < 2; pass++) {
-		for (i = 0; !r && i < argc; i++) {
-			r = parse_range(m->remap, argv[i], &first, &count);
-			for (; pass && !r && count; first++, count--) {
-				r = each(m, &m->remap->regions[first]);
-				cond_resched();
-			}
-		}
-	}
-	if (!r)
-		answer(m, " %llu", m->sum);
-	return r;
-}
-
-/* Two numbers at most come before the ranges. */
-static int answer_verb(struct message *m, const char *verb, unsigned int argc, char **argv)
-{
-	struct remap *c = m->remap;
-	u32 a = 0, b = 0;
-	bool one = argc && !parse_u32(argv[0], &a);
-	bool two = one && argc == 2 && !parse_u32(argv[1], &b);
-
-	if (!strcmp(verb, DM_REMAP_MARK))
-		return walk_ranges(m, argc, argv, mark_region);
-	if (!strcmp(verb, DM_REMAP_CLEAR))
-		return walk_ranges(m, argc, argv, clear_region);
-	if (!strcmp(verb, DM_REMAP_DRAIN) && one && a <= DM_REMAP_DRAIN_MS_MAX) {
-		m->left = msecs_to_jiffies(a);
-		return walk_ranges(m, argc - 1, argv + 1, drain_region);
-	}
-	if (!strcmp(verb, DM_REMAP_WRITTEN) && two)
-		return answer_list(m, b, &a);
-	if (!strcmp(verb, DM_REMAP_SLOW) && two)
-		return answer_slow(m, a, b);
-	if (!strcmp(verb, DM_REMAP_MARKS) && one && argc == 1)
-		return answer_list(m, a, NULL);
-	if (!strcmp(verb, DM_REMAP_DIRTY) && one && argc == 1) {
-		b = atomic_read(&c->durable);
-		return answer_list(m, a, &b);
-	}
-	if (!strcmp(verb, DM_REMAP_SETTLE) && one && argc == 1 &&
-	    epoch_after(atomic_read(&c->epoch), a))
-		raise_epoch(&c->durable, a);
-	else if (!strcmp(verb, DM_REMAP_EPOCH) && !argc)
-		answer(m, " %u", (u32)atomic_fetch_inc(&c->epoch));
-	else
-		return -EINVAL;
-	answer(m, " %u", (u32)atomic_read(&c->durable));
-	return 0;
-}
-
-/* Another protocol is refused before anything else is looked at: its verbs may be unknown here. */
-static int answer_message(struct message *m, unsigned int argc, char **argv)
-{
-	u64 instance;
-	u32 protocol;
-
-	if (argc == 1 && !strcmp(argv[0], DM_REMAP_HELLO)) {
-		answer(m, " %u %u", m->remap->nr_regions, 1U << m->remap->shift);
-		return 0;
-	}
-	if (argc < 3 || parse_u32(argv[1], &protocol))
-		return -EINVAL;
-	if (protocol != DM_REMAP_PROTOCOL)
-		return -EPROTONOSUPPORT;
-	if (kstrtou64(argv[2], 16, &instance))
-		return -EINVAL;
-	if (instance != m->remap->instance)
-		return -ESTALE;
-	return answer_verb(m, argv[0], argc - 3, argv + 3);
-}
-
-static int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
-			 char *result, unsigned int maxlen)
-{
-	struct message m = { .remap = ti->private, .result = result, .maxlen = maxlen };
-
-	return answer_message(&m, argc, argv) ?: 1;
 }
 
 static void remap_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
@@ -673,7 +365,7 @@ static int make_regions(struct dm_target *ti)
 	u32 i;
 
 	if (nr > DM_REMAP_REGIONS_MAX ||
-	    nr * sizeof(*c->regions) / MEMORY_PART > (u64)totalram_pages() << PAGE_SHIFT) {
+	    nr * sizeof(*c->regions) * MEMORY_PART > (u64)totalram_pages() << PAGE_SHIFT) {
 		ti->error = "Too many regions: make them larger";
 		return -EINVAL;
 	}
@@ -726,22 +418,17 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	init_waitqueue_head(&c->drained);
 	INIT_WORK(&c->work, submit_parked);
 
-	r = take_device(ti, argv[0], &c->main) ?: take_device(ti, argv[1], &c->engine) ?:
-	    make_regions(ti);
-	if (!r) {
-		c->main_bdev = c->main->bdev;
-		/* One for each table: a worker that waits for its engine must not stop another's. */
-		c->wq = alloc_ordered_workqueue("dm-remap/%s", WQ_MEM_RECLAIM,
-						dm_table_device_name(ti->table));
-		if (!c->wq) {
-			ti->error = "Cannot allocate workqueue";
-			r = -ENOMEM;
-		}
-	}
+	/* Of this table alone: its worker may have to wait for its engine. */
+	c->wq = alloc_ordered_workqueue("dm-remap/%s", WQ_MEM_RECLAIM,
+					dm_table_device_name(ti->table));
+	r = c->wq ? 0 : -ENOMEM;
+	r = r ?: take_device(ti, argv[0], &c->main) ?: take_device(ti, argv[1], &c->engine) ?:
+		 make_regions(ti);
 	if (r) {
 		remap_dtr(ti);
 		return r;
 	}
+	c->main_bdev = c->main->bdev;
 	ti->error = NULL;
 	ti->num_flush_bios = 1;
 	ti->num_discard_bios = 1;
