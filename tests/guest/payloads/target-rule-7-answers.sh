@@ -58,3 +58,13 @@ equal "the new one is all marked, all dirty" "$(ask r marks 0), $(ask r dirty 0)
 dmsetup suspend r
 equal "a suspended table answers" "$(ask r clear 0+1)" 1
 dmsetup resume r
+
+# A device that is in use stays; without one a message fails.
+sleep 60 < /dev/mapper/r &
+holder=$!
+refused "removing a device that is open" dmsetup remove r
+kill $holder
+wait $holder || true
+dmsetup remove r
+refused "a message to a device that is gone" dmsetup message r 0 hello
+dmsetup create r --table "0 131072 remap /dev/ram0 /dev/engine"
