@@ -45,9 +45,17 @@ def failures_are_seen(t):
         equal(file.read(), "kept\n", "a file comes back")
 
 
-support.requires(programs=results.PROGRAMS)
-try:
-    kernels.fetch("6.12", places.KERNELS)
-except kernels.NotToBeHad as why:
-    sys.exit(results.report("failures_are_seen", results.Result(skipped=str(why))))
+def reason_to_skip():
+    if results.what_is_missing() is not None:
+        return results.what_is_missing()
+    try:
+        kernels.fetch("6.12", places.KERNELS)
+    except kernels.NotToBeHad as error:
+        return str(error)
+    return None
+
+
+why = reason_to_skip()
+if why is not None:
+    sys.exit(results.report_skipped("failures_are_seen", why))
 support.run_test(failures_are_seen)

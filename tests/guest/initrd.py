@@ -211,6 +211,19 @@ def _without_debug_info(path):
         return file.read()
 
 
+def check(payload, kernel, version):
+    """Raises Missing if something that a payload asks for is not there."""
+    paths, _ = _dependencies(kernel)
+    for name in payload.paths("modules", version):
+        if name.replace("-", "_") not in paths.keys() | _built_in(kernel):
+            raise Missing(f"kernel {kernel.release} has no module {name}")
+    for program in payload.paths("programs", version):
+        find_program(program)
+    for file in payload.paths("files", version) + payload.paths("module", version):
+        if not os.path.exists(file):
+            raise Missing(f"{file} is not there: has it been built?")
+
+
 def write(path, kernel, programs=(), modules=(), own_modules=()):
     """An initrd for `kernel` at `path`: what all guests have, and these."""
     archive = Archive()

@@ -24,6 +24,7 @@ import plan
 
 QEMU = "qemu-system-x86_64"
 OUT_BYTES = 256 << 20
+LINES_MAX = 100_000
 # On a machine with other work a processor of the guest may stand still for half a minute, which the
 # kernel's watchdog calls a lockup and reports as a bug; at most 60 can be set, and it waits twice
 # that. A `quiet` kernel would not show the lines that are looked for.
@@ -45,10 +46,19 @@ class Section:
 
     name: str
     status: str = ""        # as the init told it: a number, or `left`; empty if it did not come back
-    output: str = ""
+    lines: list = field(default_factory=list)  # what it printed
+    room: int = LINES_MAX
     console: str = ""       # the kernel's, from its begin to its end
     seconds: float = 0
     timed_out: bool = False
+
+    def take(self, line):
+        """One that prints without end fails when its time is up; it must not take all memory."""
+        self.room -= 1
+        if self.room >= 0:
+            self.lines.append(line)
+        elif self.room == -1:
+            self.lines.append(f"(more than {LINES_MAX} lines; the rest is left out)")
 
     def failure(self):
         """Why it failed, in a line; empty if it passed."""
@@ -126,12 +136,11 @@ class Guest:
             with open(os.path.join(directory, f"drive.{name}"), "wb") as drive:
                 drive.truncate(size)
         initrd.write(os.path.join(directory, "initrd"), self._kernel,
-                     sorted({self._path(x) for p in self._payloads for x in p.programs}),
-                     sorted({x for p in self._payloads for x in p.modules}),
-                     sorted({self._path(x) for p in self._payloads for x in p.module}))
+                     self._wanted("programs"), self._wanted("modules"), self._wanted("module"))
 
-    def _path(self, path):
-        return plan.expanded(path, self._version)
+    def _wanted(self, need):
+        """What any of the payloads asks for."""
+        return sorted({path for p in self._payloads for path in p.paths(need, self._version)})
 
     def _pack(self, path):
         """/job: order, lib.sh, and a directory for each payload."""
@@ -143,9 +152,7 @@ class Guest:
             archive.add(os.path.join(places.HERE, "lib.sh"), "lib.sh")
             for payload in self._payloads:
                 archive.add(payload.path, f"{payload.name}/{payload.name}.sh")
-                for name in map(self._path, payload.files):
-                    if not os.path.exists(name):
-                        raise initrd.Missing(f"{name} is not there: has it been built?")
+                for name in payload.paths("files", self._version):
                     archive.add(name, f"{payload.name}/{os.path.basename(name)}")
         size = os.path.getsize(path)
         os.truncate(path, (size + 4095) & ~4095)
@@ -192,7 +199,6 @@ class Guest:
                 if time.monotonic() < self._deadline:
                     continue
                 if dumping or not self._run.came_up:
-                    self._run.trouble = self._run.trouble or "it did not come up in time"
                     return
                 if self._section is not None:
                     self._section.timed_out = True
@@ -237,7 +243,7 @@ class Guest:
         if words[:1] == ["@guest"]:
             self._happened(words[1:])
         elif self._section is not None:
-            self._section.output += line + "\n"
+            self._section.take(line)
             self._tell(line)
 
     def _happened(self, words):
@@ -263,16 +269,21 @@ class Guest:
     def _conclude(self, directory, status):
         if self._section is not None:
             self._section.seconds = time.monotonic() - self._began
-            self._section.output += self._partial.decode(errors="replace")
+            self._section.take(self._partial.decode(errors="replace"))
         console = _text(f"{directory}/console")
         self._run.console = console
         parts = split_console(console)
         for section in self._run.sections:
             section.console = parts.get(section.name, "")
         complaint = first_complaint(parts[None])
-        if not self._run.came_up and not self._run.trouble:
-            self._run.trouble = "it died before it came up"
-        if complaint and not self._run.sections:
+        if complaint and self._run.sections:
+            # While it booted: the first one is called failed for it, so that it is seen.
+            self._run.sections[0].console = parts[None] + "\n" + self._run.sections[0].console
+        if not self._run.came_up:
+            self._run.trouble = "it did not come up"
+        elif not self._run.sections:
+            self._run.trouble = "it came up, but began no payload"
+        if complaint:
             self._run.trouble += f" ({complaint})"
         if status not in (0, -9):
             self._run.trouble += f"\nQEMU: exit {status}: {_text(f'{directory}/qemu.log').strip()}"

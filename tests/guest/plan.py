@@ -56,6 +56,11 @@ class Payload:
     def name(self):
         return os.path.basename(self.path).removesuffix(".sh")
 
+    def paths(self, need, kernel):
+        """`programs`, `modules`, `files` or `module`, for a kernel."""
+        return [path.format(build=places.BUILD, source=places.SOURCE, kernel=kernel)
+                for path in getattr(self, need)]
+
     def machine(self):
         """Two payloads with equal ones can share a boot."""
         return (self.when, self.cpus, self.memory, self.icount, tuple(self.append),
@@ -151,7 +156,3 @@ def drives(payload):
             raise HeaderError(f"{payload.path}: drive NAME SIZE, not {drive!r}")
         found.append((words[0], support.parse_size(words[1])))
     return found
-
-
-def expanded(path, kernel):
-    return path.format(build=places.BUILD, source=places.SOURCE, kernel=kernel)

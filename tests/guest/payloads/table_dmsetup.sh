@@ -24,7 +24,7 @@ dmremap remap disk $((32 * 2048 - 1))
 # every DEVICE: a line for each sector of the places where something happened and of their
 # neighbours: its checksum, or `error`; and the checksum of all that lies between.
 every() {
-  for sector in $(seq 0 15) $(seq 19992 20015) $(seq 29996 30012) 65534 65535; do
+  for sector in $(seq 0 3) $(seq 19999 20008) $(seq 29999 30008) 65534 65535; do
     if read_at "$1" "$sector" 1 > /tmp/sector 2> /tmp/said; then
       echo "$sector $(md5sum < /tmp/sector)"
     else
@@ -32,10 +32,10 @@ every() {
       echo "$sector error"
     fi
   done
-  for first in 16 20016 30016; do
-    echo "$first+9952 $(read_at "$1" $first 9952 | md5sum)"
+  for range in "4 19995" "20009 9990" "30009 35525"; do
+    # shellcheck disable=SC2086 # two words
+    echo "$range $(read_at "$1" $range | md5sum)"
   done
-  echo "40000+25520 $(read_at "$1" 40000 25520 | md5sum)"
 }
 every $set > "$OUT/set"
 equal "sectors that the set cannot give" "$(grep -c error "$OUT/set")" 5
@@ -56,4 +56,4 @@ cmp "$OUT/set" "$OUT/kernel" || {
   diff "$OUT/set" "$OUT/kernel" || true
   fail "the kernel's device gives what the set gives"
 }
-equal "all sectors were compared" "$(wc -l < "$OUT/kernel")" 63
+equal "all sectors were compared" "$(wc -l < "$OUT/kernel")" 29
