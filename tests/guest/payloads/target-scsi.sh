@@ -20,7 +20,11 @@ for device in $r /dev/engine; do check "contents" request $device write 32768 16
 medium_errors on
 refused "the disk has a bad place" request "$disk" read 40000 8 1
 check "a direct read" request $r read 40000 8 1
+engine_read() { awk '{ print $3 }' "/sys/block/$(basename "$(readlink -f /dev/engine)")/stat"; }
+before=$(engine_read)
 dd if=$r of=/tmp/read bs=4096 skip=4096 count=2048 2> /tmp/said || fail "a buffered read: $(cat /tmp/said)"
+# A page, not all that was read ahead with it.
+[ $(($(engine_read) - before)) -eq 8 ] || fail "the engine has read $(($(engine_read) - before)) sectors"
 dd if=/dev/engine of=/tmp/expected bs=4096 skip=4096 count=2048 2> /dev/null
 check "reads through the page cache are good" cmp /tmp/read /tmp/expected
 rm /tmp/read /tmp/expected
