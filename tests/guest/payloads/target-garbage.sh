@@ -7,6 +7,7 @@
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: files {build}/tests/kernel/garbage_messages
 #: timeout 600
+#: when all
 #: append slub_debug=FZPU
 . ../lib.sh
 . ./target.sh

@@ -6,6 +6,7 @@
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 300
+#: when all
 . ../lib.sh
 . ./target.sh
 
