@@ -20,11 +20,12 @@ std::string text_of(std::uint64_t us) {
 }
 
 // What a line or a point of a chart stands for, and its value; `sign` is drawn in 30 by 8.
-std::string key(const std::string& sign, const std::string& words, const std::string& value) {
+std::string key(const std::string& sign, const std::string& words, const std::string& value,
+                const std::string& place = {}) {
   return fmt::format(
       "<span class=\"key\"><svg viewBox=\"0 0 30 8\" aria-hidden=\"true\">{}</svg> {} "
-      "<strong>{}</strong></span>",
-      sign, words, value);
+      "<strong>{}</strong>{}</span>",
+      sign, words, value, place);
 }
 
 std::string line_key(const char* kind, const std::string& words, const std::string& value) {
@@ -95,12 +96,12 @@ Extremes extremes_of(const std::vector<LatencyPartReport>& parts) {
 }
 
 std::string in_words(const std::vector<LatencyPartReport>& parts, const Extremes& it) {
-  std::string out = fmt::format(
-      "Latency across the disk, {} of {} read: typical {} to {}, the highest from {} on", it.read,
-      counted(parts.size(), "part"), text_of(it.least_us), text_of(*it.highest->typical_us),
-      place_text(begin_gib(*it.highest)));
+  std::string out =
+      fmt::format("Latency across the disk, {} of {} read: typical {} to {}, the highest at {}",
+                  it.read, counted(parts.size(), "part"), text_of(it.least_us),
+                  text_of(*it.highest->typical_us), place_text(begin_gib(*it.highest)));
   if (it.slowest != nullptr) {
-    out += fmt::format("; the slowest read took {}, behind {}", text_of(*it.slowest->slowest_us),
+    out += fmt::format("; the slowest read took {}, at {}", text_of(*it.slowest->slowest_us),
                        place_text(begin_gib(*it.slowest)));
   }
   return out;
@@ -121,10 +122,9 @@ std::string across(const std::vector<LatencyPartReport>& parts) {
   }
   std::string keys = line_key("typical", "typical", text_of(it.middle_us));
   if (it.slowest != nullptr) {
-    keys += " " +
-            key("<circle class=\"slowest\" cx=\"15\" cy=\"4\" r=\"3\"/>", "slowest",
-                text_of(*it.slowest->slowest_us)) +
-            fmt::format(" behind {}", place_text(begin_gib(*it.slowest)));
+    keys +=
+        " " + key("<circle class=\"slowest\" cx=\"15\" cy=\"4\" r=\"3\"/>", "slowest",
+                  text_of(*it.slowest->slowest_us), " at " + place_text(begin_gib(*it.slowest)));
   }
   return figure(kAcross, keys, draw_disk_latency(parts, in_words(parts, it)));
 }

@@ -194,7 +194,7 @@ TEST(Page, LatencyAcrossTheDiskIsDrawnWithItsNumbers) {
   EXPECT_EQ(count_of(page, ">not read yet</td>"), 2 * 6U);
   EXPECT_EQ(count_of(page, "The numbers, part by part"), 1U);
   // Where the slowest read was: part 88 of 96 of 1863 GiB.
-  EXPECT_EQ(count_of(page, "<strong>1.8 s</strong></span> behind 1708 GiB"), 1U);
+  EXPECT_EQ(count_of(page, "<strong>1.8 s</strong> at 1708 GiB</span>"), 1U);
 }
 
 TEST(Page, WithoutEnoughOfAScanItSaysSo) {
