@@ -201,7 +201,9 @@ Result<HistoryReply> SetService::disk_history() const {
   if (auto running = check_running(); !running) return failure_of(running);
   const auto history = set_->disk_history();
   if (!history) return fail(ErrorCode::not_supported, "its metadata has no history", set_->name());
-  return report_of(*history);
+  HistoryReply out = report_of(*history);
+  if (const auto profile = set_->latency_profile()) out.latency = report_of(*profile);
+  return out;
 }
 
 Result<DiskMap> SetService::disk_map() const {

@@ -97,6 +97,8 @@ class RunningSet {
   [[nodiscard]] remap::Admin& admin() { return *engine_; }
   // How the disk has been doing; empty if nothing is known of it.
   [[nodiscard]] std::optional<health::History> disk_history() const;
+  // What the reads of the scan took across the disk; empty if nothing is known of it.
+  [[nodiscard]] std::optional<health::LatencyProfile> latency_profile() const;
   // Null of a set that was started read-only. Lives as long as the set.
   [[nodiscard]] Scanner* scanner() const { return scanner_.get(); }
   [[nodiscard]] const std::string& name() const { return content_.identity.name; }
