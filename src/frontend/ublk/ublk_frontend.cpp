@@ -27,9 +27,7 @@ constexpr std::size_t kBufferBytes = std::size_t{8} << 20;
 // The kernel buries a dead server when its last request has ended: a failing disk keeps one for a
 // minute.
 constexpr milliseconds kBurialPatience{120'000};
-// Programs such as udev open a device for a moment only.
 constexpr milliseconds kPassingStep{50};
-constexpr int kPassingSteps = 30;
 
 unsigned queues_of_this_machine() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -137,7 +135,7 @@ Result<void> UblkFrontend::check_unused() const {
   for (int step = 0;; ++step) {
     const auto uses = os::uses_of(node_);
     if (uses.empty()) return {};
-    if (step == kPassingSteps) return in_use(node_, uses);
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, uses);
     std::this_thread::sleep_for(kPassingStep);
   }
 }
@@ -154,7 +152,9 @@ Result<void> UblkFrontend::stop_unused() {
         return stopped;
       }
     }
-    if (step == kPassingSteps) return in_use(node_, os::uses_of(node_));
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
+      return in_use(node_, os::uses_of(node_));
+    }
     std::this_thread::sleep_for(kPassingStep);
   }
 }
