@@ -9,7 +9,10 @@
 #: when all
 #: append slub_debug=FZPU
 #: programs fio mkfs.ext4 e2fsck mkfs.xfs xfs_repair mkfs.btrfs btrfs
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 truncate -s 320M /tmp/both
