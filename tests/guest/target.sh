@@ -51,6 +51,21 @@ engine_disk() {
   at_exit losetup -d "$_loop"
 }
 
+# held_disk NAME DEVICE: DEVICE as /dev/mapper/NAME. After `hold NAME` requests to it wait, until
+# `release NAME`.
+held_disk() {
+  dmsetup create "$1" --table "0 $(blockdev --getsz "$2") linear $2 0"
+  dmsetup mknodes
+  at_exit dmsetup remove "$1"
+  at_exit dmsetup resume "$1"
+}
+hold() { dmsetup suspend "$1"; }
+release() { dmsetup resume "$1"; }
+
+# is_on_its_way NAME REGION: a request of this region has come as far as main. Marks it.
+is_on_its_way() { [ "$(ask "$1" mark "$2+1")" = 1 ]; }
+is_waiting() { [ "$(state "$1" waiting)" = "${2:-1}" ]; }
+
 # slow_disk NAME DEVICE MILLISECONDS: DEVICE with a delay, as /dev/mapper/NAME.
 slow_disk() {
   dmsetup create "$1" --table "0 $(blockdev --getsz "$2") delay $2 0 $3"

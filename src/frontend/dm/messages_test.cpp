@@ -10,14 +10,14 @@ namespace dmremap::dm {
 namespace {
 
 constexpr TableInstance kTable{0x0f20ea33c7a8b61d};
-const std::vector<RegionRange> kRanges = {{0, 3}, {9, 1}};
+const std::vector<RegionRange> some_ranges = {{0, 3}, {9, 1}};
 
 // The texts are those of a guest: tests/guest/payloads/target-*.sh.
 TEST(TargetMessages, NameTheVerbTheProtocolAndTheTable) {
   EXPECT_EQ(hello_message(), "hello");
-  EXPECT_EQ(mark_message(kTable, kRanges), "mark 1 0f20ea33c7a8b61d 0+3 9+1");
-  EXPECT_EQ(clear_message(kTable, kRanges), "clear 1 0f20ea33c7a8b61d 0+3 9+1");
-  EXPECT_EQ(drain_message(kTable, 1000, kRanges), "drain 1 0f20ea33c7a8b61d 1000 0+3 9+1");
+  EXPECT_EQ(mark_message(kTable, some_ranges), "mark 1 0f20ea33c7a8b61d 0+3 9+1");
+  EXPECT_EQ(clear_message(kTable, some_ranges), "clear 1 0f20ea33c7a8b61d 0+3 9+1");
+  EXPECT_EQ(drain_message(kTable, 1000, some_ranges), "drain 1 0f20ea33c7a8b61d 1000 0+3 9+1");
   EXPECT_EQ(marks_message(kTable, 7), "marks 1 0f20ea33c7a8b61d 7");
   EXPECT_EQ(dirty_message(kTable, 7), "dirty 1 0f20ea33c7a8b61d 7");
   EXPECT_EQ(written_message(kTable, {5}, 7), "written 1 0f20ea33c7a8b61d 5 7");

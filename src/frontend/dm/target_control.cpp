@@ -21,7 +21,7 @@ template <typename Act>
 Result<void> in_parts(std::span<const RegionRange> ranges, const Act& act) {
   while (!ranges.empty()) {
     const auto part = ranges.first(std::min(ranges.size(), kRangesMax));
-    if (const Result<void> done = act(part); !done) {
+    if (Result<void> done = act(part); !done) {
       return done;
     }
     ranges = ranges.subspan(part.size());

@@ -42,7 +42,7 @@ class ScriptedTarget {
   std::deque<std::pair<std::string, std::string>> script_;
 };
 
-const std::vector<RegionRange> kRanges = {{9, 2}};
+const std::vector<RegionRange> some_ranges = {{9, 2}};
 
 TEST(TargetControl, LearnsTheTable) {
   ScriptedTarget target;
@@ -68,8 +68,8 @@ TEST(TargetControl, AsksAgainUntilDrained) {
   target.expect("drain 1 00000000000000aa 10000 9+2", "1 00000000000000aa 3");
   target.expect("drain 1 00000000000000aa 10000 9+2", "1 00000000000000aa 1");
   target.expect("drain 1 00000000000000aa 5000 9+2", "1 00000000000000aa 0");
-  EXPECT_TRUE(control.mark(kRanges));
-  EXPECT_TRUE(control.drain(kRanges, milliseconds(25000)));
+  EXPECT_TRUE(control.mark(some_ranges));
+  EXPECT_TRUE(control.drain(some_ranges, milliseconds(25000)));
   EXPECT_TRUE(target.done());
 }
 
@@ -78,7 +78,7 @@ TEST(TargetControl, GivesUpDrainingAtItsEnd) {
   const TargetControl control = target.attach();
   target.expect("drain 1 00000000000000aa 10000 9+2", "1 00000000000000aa 3");
   target.expect("drain 1 00000000000000aa 2000 9+2", "1 00000000000000aa 1");
-  const auto drained = control.drain(kRanges, milliseconds(12000));
+  const auto drained = control.drain(some_ranges, milliseconds(12000));
   ASSERT_FALSE(drained);
   EXPECT_EQ(drained.error().code, ErrorCode::timeout);
   EXPECT_TRUE(target.done());
@@ -105,9 +105,9 @@ TEST(TargetControl, NoticesThatTheTableIsAnother) {
   ScriptedTarget target;
   const TargetControl control = target.attach();
   target.expect("mark 1 00000000000000aa 9+2", "1 00000000000000ab 0");
-  EXPECT_EQ(control.mark(kRanges).error().code, ErrorCode::protocol);
+  EXPECT_EQ(control.mark(some_ranges).error().code, ErrorCode::protocol);
   target.expect("clear 1 00000000000000aa 9+2", "");
-  EXPECT_EQ(control.clear(kRanges).error().code, ErrorCode::protocol);
+  EXPECT_EQ(control.clear(some_ranges).error().code, ErrorCode::protocol);
 }
 
 TEST(TargetControl, SendsManyRangesInParts) {

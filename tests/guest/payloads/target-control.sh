@@ -6,7 +6,10 @@
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh
 #: programs {build}/tests/kernel/target_control_trial
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 ram_disks 1 64

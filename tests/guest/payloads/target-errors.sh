@@ -9,7 +9,10 @@
 #: timeout 240
 #: programs fio
 #: modules configfs
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 ram_disks 1 64

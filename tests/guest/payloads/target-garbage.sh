@@ -9,7 +9,10 @@
 #: timeout 600
 #: when all
 #: append slub_debug=FZPU
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 ram_disks 1 64

@@ -7,7 +7,10 @@
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 300
 #: when all
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 modprobe null_blk nr_devices=1 gb=16384 memory_backed=0

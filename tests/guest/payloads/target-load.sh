@@ -6,7 +6,10 @@
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 180
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 check "modprobe by the module's name" modprobe dm_remap
@@ -66,7 +69,7 @@ no "Too many regions" "0 $sectors remap /dev/nullb0 /dev/loop5 8"
 no "Too many regions" "0 $sectors remap /dev/nullb0 /dev/loop5 256"
 memory=$(awk '/^MemTotal/ { print $2 * 1024 }' /proc/meminfo)
 region=2048
-while [ $((sectors / region * 8 * 4)) -le "$memory" ]; do region=$((region / 2)); done
+while [ $((sectors * 8 * 4 / region)) -le "$memory" ]; do region=$((region / 2)); done
 [ $((sectors / region)) -lt 67108864 ] || fail "this guest has too much memory for this test"
 no "Too many regions" "0 $sectors remap /dev/nullb0 /dev/loop5 $region"
 check "half as many" dmsetup create fine --table "0 $sectors remap /dev/nullb0 /dev/loop5 $((region * 2))"

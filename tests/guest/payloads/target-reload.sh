@@ -7,7 +7,10 @@
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 300
 #: programs fio
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 truncate -s 64M /tmp/both

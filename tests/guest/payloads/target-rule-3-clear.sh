@@ -6,22 +6,26 @@
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 120
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 ram_disks 1 64
 engine_disk engine 64
-slow_disk engine /dev/engine 4000
-create r /dev/ram0 /dev/mapper/engine
+held_disk held /dev/engine
+create r /dev/ram0 /dev/mapper/held
+hold held
 request /dev/mapper/r write $((9 * 2048 + 80)) 8 1 &
 writer=$!
-sleep 1
-equal "the engine has a request" "$(state r waiting)" 1
+wait_until "the engine has a request" is_waiting r
 equal "clear does not wait for it" "$(ask r clear 9+1)" 1
 check "what comes next goes to main" request /dev/mapper/r write $((9 * 2048 + 160)) 8 2
 check "at once" request /dev/ram0 read $((9 * 2048 + 160)) 8 2
 equal "while the engine still has the other" "$(state r waiting)" 1
 equal "a mark finds nothing on its way to main" "$(ask r mark 9+1)" 0
+release held
 check "the engine's request ends" wait $writer
 check "at the engine" request /dev/engine read $((9 * 2048 + 80)) 8 1
 refused "and not on main" request /dev/ram0 read $((9 * 2048 + 80)) 8 1

@@ -8,7 +8,10 @@
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 180
 #: programs dd
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 ram_disks 1 64
@@ -65,14 +68,15 @@ equal "one that has can" "$(ask r settle "$epoch") $(ask r dirty 0)" "$epoch nex
 equal "an older one changes nothing" "$(ask r settle 1)" "$epoch"
 
 # A write that was on its way during the flush.
-dmsetup load main --table "0 131072 delay /dev/mapper/hole 0 4000"
+on_its_way() { [ "$(awk '{ print $9 }' "/sys/block/dm-$(dmsetup info -c --noheadings -o minor r)/stat")" = 1 ]; }
 dmsetup suspend main
-dmsetup resume main
 request /dev/mapper/r write $((30 * 2048)) 8 3 &
 writer=$!
+wait_until "the write is on its way" on_its_way
 sleep 1
 check "a flush while a write is on its way" request /dev/mapper/r flush
 equal "is good" "$(ask r dirty 0)" "next 64"
+dmsetup resume main
 check "the write ends" wait $writer
 equal "and was not made durable" "$(ask r dirty 0)" "30+1 next 64"
 check "by the next one it is" request /dev/mapper/r flush

@@ -7,7 +7,10 @@
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 120
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 ram_disks 1 64
@@ -60,11 +63,9 @@ equal "a suspended table answers" "$(ask r clear 0+1)" 1
 dmsetup resume r
 
 # A device that is in use stays; without one a message fails.
-sleep 60 < /dev/mapper/r &
-holder=$!
+exec 5< /dev/mapper/r
 refused "removing a device that is open" dmsetup remove r
-kill $holder
-wait $holder || true
+exec 5<&-
 dmsetup remove r
 refused "a message to a device that is gone" dmsetup message r 0 hello
 dmsetup create r --table "0 131072 remap /dev/ram0 /dev/engine"

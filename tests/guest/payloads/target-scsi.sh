@@ -7,7 +7,10 @@
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
 #: timeout 240
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 scsi_disk 64 medium_error_start=40000 medium_error_count=8 physblk_exp=3 lbpu=1

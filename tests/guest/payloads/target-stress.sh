@@ -5,11 +5,14 @@
 #: kernels 6.12 6.1
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh
-#: timeout 900
+#: timeout 1800
 #: when all
 #: append slub_debug=FZPU
 #: programs fio mkfs.ext4 e2fsck mkfs.xfs xfs_repair mkfs.btrfs btrfs
+# Lists of words are split on purpose.
+# shellcheck disable=SC2015,SC2046,SC2086
 . ../lib.sh
+# shellcheck source=../target.sh
 . ./target.sh
 
 truncate -s 320M /tmp/both
@@ -34,7 +37,7 @@ flip() {
   done
 }
 verified() {
-  check "fio by $1, $2" fio --name=v --filename=/dev/mapper/r "--rw=$2" --bsrange=4k-2m --size=96m \
+  check "fio by $1, $2" fio --name=v --filename=/dev/mapper/r "--rw=$2" --bsrange=4k-2m --size=32m \
     --loops=2 --verify=crc32c --verify_backlog=32 --direct=1 "--ioengine=$1" --iodepth=16 \
     --fsync=64 --output=/tmp/fio
 }
@@ -48,7 +51,7 @@ for region in 2048 256; do
   verified io_uring randwrite
   verified libaio randrw
   check "fio with discards" fio --name=t --filename=/dev/mapper/r --rw=randtrimwrite \
-    --bsrange=64k-4m --size=96m --direct=1 --ioengine=libaio --iodepth=8 --output=/tmp/fio
+    --bsrange=64k-4m --size=32m --direct=1 --ioengine=libaio --iodepth=8 --output=/tmp/fio
   for kind in ext4 xfs btrfs; do
     case $kind in
       ext4) mkfs.ext4 -q -F /dev/mapper/r ;;
@@ -56,7 +59,7 @@ for region in 2048 256; do
       btrfs) mkfs.btrfs -q -f /dev/mapper/r ;;
     esac
     mount -t $kind -o discard /dev/mapper/r /mnt
-    head -c 30000000 /dev/urandom > /tmp/contents
+    head -c 10000000 /dev/urandom > /tmp/contents
     for copy in 1 2 3; do
       cp /tmp/contents /mnt/$copy
       sync
