@@ -61,7 +61,7 @@ canaries: check-packages
 	  printf '%-42s ' "$${canary#build/bin/canary_}"; "$$canary" --canary --seeds 20000 --threads 1; done
 
 bench: check-packages
-	@tools/build release product benches
+	@tools/build release product benches guest_programs
 	@$(AS_ROOT) python3 bench/frontend.py
 	@$(AS_ROOT) python3 bench/nbd.py
 	@$(AS_ROOT) python3 bench/scrub.py
@@ -70,6 +70,7 @@ bench: check-packages
 	@build/bin/bench_engine
 	@build/bin/bench_scan
 	@python3 bench/instructions.py build/bin/bench_instructions
+	@python3 bench/kernel_instructions.py
 
 fuzz: check-packages
 	@tools/fuzz

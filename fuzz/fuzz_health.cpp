@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the verdict rests on and does not write itself: answers of smartctl, and a stored history.
-// Any bytes are a reading or a reason, and a history that packs to one that reads the same, or
-// none; whatever they are, there is a verdict.
+// What the verdict and the page rest on and do not write themselves: answers of smartctl, a stored
+// history, and stored latencies. Any bytes are a reading or a reason, and a history that packs to
+// one that reads the same, or none; whatever they are, there is a verdict. Latencies pack to what
+// reads the same.
 //
-// Input: which (0 a history, else an answer with that exit status), then the bytes.
+// Input: which (0 a history, 255 latencies, else an answer with that exit status), then the bytes.
 #include <algorithm>
 #include <string>
 
 #include "health/history.hpp"
+#include "health/latency_profile.hpp"
 #include "health/smart.hpp"
 #include "health/verdict.hpp"
 #include "recipe.hpp"
@@ -44,6 +46,23 @@ void history(std::span<const std::byte> bytes) {
   require_a_verdict(*read, state);
 }
 
+void latencies(std::span<const std::byte> bytes) {
+  health::LatencyProfile it = health::unpack_latency_profile(bytes);
+  const auto packed = health::pack_latency_profile(it);
+  require(packed.size() <= health::kLatencyProfileMaxBytes, "latencies fit");
+  require(health::unpack_latency_profile(packed, it.size()).parts() == it.parts(),
+          "what was packed unpacks");
+  Sector at;
+  for (const health::LatencyPart& part : it.parts()) {
+    require(part.sectors.first == at && !part.sectors.empty(), "parts are all of the disk");
+    require(part.typical_us.has_value() == part.slowest_us.has_value(), "a part is read or not");
+    at = part.sectors.end();
+    it.add({part.sectors.first, {1}}, 1);
+  }
+  require(at.value == it.size().value, "and nothing more");
+  it.end_pass();
+}
+
 void answer(std::span<const std::byte> bytes, unsigned exit_status) {
   std::string text(bytes.size(), '\0');
   std::ranges::transform(bytes, text.begin(), [](std::byte b) { return std::to_integer<char>(b); });
@@ -74,6 +93,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const unsigned which = recipe.u8();
   if (which == 0) {
     history(recipe.rest());
+  } else if (which == 255) {
+    latencies(recipe.rest());
   } else {
     answer(recipe.rest(), which);
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "format/disk_history_section.hpp"
+#include "format/latency_section.hpp"
 #include "format/scan_section.hpp"
 #include "format/sections.hpp"
 #include "recipe.hpp"
@@ -21,8 +22,8 @@ using Bytes = std::vector<std::byte>;
 
 namespace {
 
-enum Which : unsigned { identity, configuration, health, extent, scan, disk_history };
-constexpr unsigned kDecoders = 6;
+enum Which : unsigned { identity, configuration, health, extent, scan, disk_history, latency };
+constexpr unsigned kDecoders = 7;
 
 std::size_t size_of(unsigned which) {
   switch (which) {
@@ -36,6 +37,8 @@ std::size_t size_of(unsigned which) {
       return format::kScanSectionBytes;
     case disk_history:
       return format::kDiskHistorySectionBytes;
+    case latency:
+      return format::kLatencySectionBytes;
     default:
       return format::kEntryBytes;
   }
@@ -60,6 +63,9 @@ Bytes right(unsigned which) {
     case disk_history:
       format::pack_disk_history({true, 1'700'000'000, 41, "WD-1234", Bytes(300, std::byte{7})},
                                 out);
+      break;
+    case latency:
+      format::pack_latency_section({Bytes(40, std::byte{7})}, out);
       break;
     default:
       format::ExtentCodec::pack(fuzz::sample_content(1).extents.back(), out);
@@ -86,6 +92,8 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
       return back(format::unpack_scan_section(bytes), format::pack_scan_section);
     case disk_history:
       return back(format::unpack_disk_history(bytes), format::pack_disk_history);
+    case latency:
+      return back(format::unpack_latency_section(bytes), format::pack_latency_section);
     default:
       return back(format::ExtentCodec::unpack(bytes), format::ExtentCodec::pack);
   }
@@ -94,9 +102,9 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::vector<Bytes> kRight{right(identity), right(configuration),
-                                         right(health),   right(extent),
-                                         right(scan),     right(disk_history)};
+  static const std::vector<Bytes> kRight{right(identity), right(configuration), right(health),
+                                         right(extent),   right(scan),          right(disk_history),
+                                         right(latency)};
   fuzz::Recipe recipe(data, size);
   const unsigned which = recipe.u8() % kDecoders;
   const unsigned base = recipe.u8() % 3;

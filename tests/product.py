@@ -15,6 +15,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import urllib.parse
@@ -75,6 +76,16 @@ class Product:
     def status(self):
         """The object of `status --json`; exit 4 only says that something needs attention."""
         return self.run("status", self.name, "--json", expect=(0, 4)).json()
+
+    def request(self, verb, **fields):
+        """The reply of the running set to a request of its control socket."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(os.path.join(self.t.runtime_dir, f"{self.name}.sock"))
+            lines = link.makefile("rw", encoding="utf-8")
+            print(json.dumps({"version": 1, "verb": verb, **fields}), file=lines, flush=True)
+            answer = json.loads(lines.readline())
+        check(answer["ok"], f"{verb}: {answer}")
+        return answer
 
     def events(self, kind=None):
         found = self.run("events", self.name, "--json").json()["events"]

@@ -15,6 +15,7 @@
 #include "cli/common/verb.hpp"
 #include "discovery/assembly.hpp"
 #include "health/history.hpp"
+#include "health/latency_profile.hpp"
 #include "io/replace_file.hpp"
 #include "os/descriptor_io.hpp"
 #include "os/host_name.hpp"
@@ -62,6 +63,10 @@ Result<void> add_of_stopped(report::ReportFacts& facts, const control::RuntimeDi
     if (const auto stored = set::stored_disk_history(content)) {
       if (const auto history = health::unpack_history(stored->history)) {
         facts.history = control::report_of(*history);
+        if (const auto latency = set::stored_latency(content)) {
+          facts.history->latency =
+              control::report_of(health::unpack_latency_profile(latency->profile));
+        }
       }
     }
   }

@@ -34,10 +34,12 @@ Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
   if (!nbd && !arguments.socket.empty()) {
     return fail(ErrorCode::usage, "only NBD has a socket", "--socket", "add `--export nbd`");
   }
-  const bool only_nbd =
-      std::ranges::all_of(kinds, [](auto kind) { return kind == daemon::ExportKind::nbd; });
-  if (only_nbd && !arguments.mount.empty()) {
-    return fail(ErrorCode::usage, "NBD has no file to mount", "--mount", "use `--export fuse`");
+  const bool no_file = std::ranges::all_of(kinds, [](auto kind) {
+    return kind == daemon::ExportKind::nbd || kind == daemon::ExportKind::ublk;
+  });
+  if (no_file && !arguments.mount.empty()) {
+    return fail(ErrorCode::usage, "NBD and ublk have no file to mount", "--mount",
+                "use `--export fuse`");
   }
   return {};
 }
@@ -130,8 +132,13 @@ manual::Prose prose() {
   return {.description = R"(
 Finds the devices of the set, checks that they are the right ones, and serves the virtual device
 until `dmremap stop`. It returns once I/O is served and prints where, one line for each --export:
-`block` the node in /dev, `fuse` a file, `nbd` a URI. The link /dev/dm-remap/NAME to the node is the same at
-every start.
+`ublk` and `block` a node in /dev, `fuse` a file, `nbd` a URI. The link /dev/dm-remap/NAME to the node is
+the same at every start, and so are NAME-part1 and so on where main has partitions.
+
+With `ublk`, which takes Linux 6.5 or later with its driver and the right to administer the system, the
+device outlives the process: if that is killed, requests wait, and the next start takes the device over and
+says so; its users notice nothing but the time. Only a flush that was under way may fail, since the disk may
+have told the dead process alone what it lost. `block`, a loop device over a FUSE file, fails its users then.
 
 A set whose metadata is in doubt is refused, and so is a main device that was written to since the
 last stop. With --read-only nothing is written anywhere, not even to the metadata.
@@ -173,10 +180,11 @@ void add_start(manual::Verb app, VerbAction& chosen) {
   verb.add_option("NAME|DEVICE", arguments->what,
                   "the set by its name or UUID, or its devices in any order (with a '/' in them)")
       .required();
-  verb.add_option("--export", arguments->exports,
-                  "how it is offered (auto: block if possible, else fuse, else nbd); may be "
-                  "repeated")
-      .type_name("auto|block|fuse|nbd")
+  verb.add_option(
+          "--export", arguments->exports,
+          "how it is offered (auto: ublk if possible, else block, else fuse, else nbd); may "
+          "be repeated")
+      .type_name("auto|ublk|block|fuse|nbd")
       .repeated();
   verb.add_option(
           "--mount", arguments->mount,

@@ -83,6 +83,23 @@ std::uint64_t HistoryReply::total(const std::string& count) const {
   return out;
 }
 
+void to_json(nlohmann::json& json, const HistoryReply& reply) {
+  json = {{"today", reply.today},
+          {"older", reply.older},
+          {"before", reply.before},
+          {"days", reply.days},
+          {"latency", reply.latency}};
+}
+
+void from_json(const nlohmann::json& json, HistoryReply& reply) {
+  json.at("today").get_to(reply.today);
+  json.at("older").get_to(reply.older);
+  json.at("before").get_to(reply.before);
+  json.at("days").get_to(reply.days);
+  reply.latency.clear();
+  if (const auto found = json.find("latency"); found != json.end()) found->get_to(reply.latency);
+}
+
 HealthReport report_of(const set::HealthStatus& health) {
   HealthReport out;
   out.score = health.verdict.score;
@@ -113,6 +130,18 @@ HistoryReply report_of(const health::History& history) {
     }
   }
   for (const health::Day& day : history.days()) out.days.push_back(report_of(day));
+  return out;
+}
+
+std::vector<LatencyPartReport> report_of(const health::LatencyProfile& profile) {
+  const auto in_us = [](const std::optional<double>& us) {
+    return us ? std::optional(static_cast<std::uint64_t>(std::llround(*us))) : std::nullopt;
+  };
+  std::vector<LatencyPartReport> out;
+  for (const health::LatencyPart& part : profile.parts()) {
+    out.push_back(
+        {part.sectors.first, part.sectors.count, in_us(part.typical_us), in_us(part.slowest_us)});
+  }
   return out;
 }
 

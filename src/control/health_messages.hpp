@@ -11,6 +11,7 @@
 
 #include "control/json_types.hpp"
 #include "health/history.hpp"
+#include "health/latency_profile.hpp"
 #include "set/health_status.hpp"
 
 namespace dmremap::control {
@@ -86,20 +87,33 @@ struct HistoryDayReport {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HistoryDayReport, day, span, date, counts, levels)
 
+// What a read of 128 KiB takes in one part of main, in microseconds; empty: the scan has not read
+// the part yet. `slowest_us` is of the pass that runs and of the one before it.
+struct LatencyPartReport {
+  Sector sector;
+  SectorCount count;
+  std::optional<std::uint64_t> typical_us;
+  std::optional<std::uint64_t> slowest_us;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LatencyPartReport, sector, count, typical_us, slowest_us)
+
 // Days of running, the oldest first. `today` is the day that is not over yet; `older` was counted
 // before the first of `days`, and `before` are the levels as they were then. Latencies are in
-// microseconds.
+// microseconds. `latency` is that of all parts of main in their order; it is empty, or missing in
+// the reply of an older program, if nobody measures it.
 struct HistoryReply {
   std::uint64_t today = 0;
   std::map<std::string, std::uint64_t> older;
   std::map<std::string, std::uint64_t> before;
   std::vector<HistoryDayReport> days;
+  std::vector<LatencyPartReport> latency{};
 
   // The sum of a count over the whole life of the set, at most 2^64 - 1: the reply is another
   // program's.
   [[nodiscard]] std::uint64_t total(const std::string& count) const;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HistoryReply, today, older, before, days)
+void to_json(nlohmann::json& json, const HistoryReply& reply);
+void from_json(const nlohmann::json& json, HistoryReply& reply);
 
 struct HistoryRequest {
   static constexpr const char* kVerb = "history";
@@ -107,6 +121,8 @@ struct HistoryRequest {
 };
 
 [[nodiscard]] HealthReport report_of(const set::HealthStatus& health);
+// Without its latencies across main.
 [[nodiscard]] HistoryReply report_of(const health::History& history);
+[[nodiscard]] std::vector<LatencyPartReport> report_of(const health::LatencyProfile& profile);
 
 }  // namespace dmremap::control

@@ -76,6 +76,46 @@ TEST(Messages, AFieldThatIsMissingIsAnErrorAndNoZero) {
       DiskMap{{4096}, {Extent(format::State::lost, {{8}, {2}})}, {8}, 77, {{{{20}, {1}}, EIO}}});
 }
 
+TEST(HistoryReply, ReadsWithoutTheLatencyOfOlderPrograms) {
+  HistoryReply reply;
+  reply.today = 3;
+  reply.older = {{"lost", 2}};
+  reply.before = {{"spare_used", 8}};
+  reply.days = {{2, 1, "2026-11-29", {{"lost", 1}}, {{"spare_used", 9}}}};
+  reply.latency = {{{0}, {2'048}, 400, 9'000}, {{2'048}, {2'048}, {}, {}}};
+  const json whole = reply;
+  const auto read = message_in<HistoryReply>(whole);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(json(*read), whole);
+  EXPECT_TRUE(whole["latency"][1]["typical_us"].is_null());
+  for (const auto& [key, value] : whole.items()) {
+    json part = whole;
+    part.erase(key);
+    const auto some = message_in<HistoryReply>(part);
+    EXPECT_EQ(some.has_value(), key == "latency") << key;
+    if (some) {
+      EXPECT_TRUE(some->latency.empty());
+    }
+  }
+  for (const auto& [key, value] : whole["latency"][0].items()) {
+    json part = whole;
+    part["latency"][0].erase(key);
+    EXPECT_FALSE(message_in<HistoryReply>(part)) << key;
+  }
+}
+
+TEST(HistoryReply, TellsTheLatencyOfEachPartInMicroseconds) {
+  health::LatencyProfile profile({4'096 * 8});
+  for (int i = 0; i < 4; ++i) profile.add({{8'192}, {256}}, i == 2 ? 64'000 : 1'024);
+  const auto parts = report_of(profile);
+  ASSERT_EQ(parts.size(), 4U);
+  EXPECT_FALSE(parts[0].typical_us || parts[0].slowest_us);
+  EXPECT_EQ(parts[1].sector, Sector{8'192});
+  EXPECT_EQ(parts[1].count, SectorCount{8'192});
+  EXPECT_EQ(parts[1].typical_us, 1'024U);
+  EXPECT_NEAR(static_cast<double>(*parts[1].slowest_us), 64'000, 3'000);
+}
+
 TEST(Messages, ACountIsNeitherNegativeNorAFraction) {
   for (const json& wrong : {json(-1), json(1.5), json("1"), json(nullptr), json::array()}) {
     json reply = RemapReply{{1}, {2}, {3}};

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "control/messages.hpp"
+#include "format/content.hpp"
 
 namespace dmremap::set {
 class RunningSet;
@@ -16,7 +17,7 @@ class RunningSet;
 
 namespace dmremap::daemon {
 
-enum class ExportKind { automatic, fuse, block, nbd };
+enum class ExportKind { automatic, ublk, fuse, block, nbd };
 
 // Errors: usage; not_supported for kinds that are still to come.
 Result<ExportKind> parse_export(const std::string& text);
@@ -42,15 +43,22 @@ class Exports {
   [[nodiscard]] virtual std::string trouble() const { return {}; }
   // True once nothing is served any more although stop() was not called.
   [[nodiscard]] virtual bool ended() const = 0;
+  // Call it every second, from one thread: follows what changed outside.
+  virtual void look() {}
+  // What whoever started the set should know of how the exports began; empty: nothing.
+  [[nodiscard]] virtual std::string start_note() const { return {}; }
 };
 
 // Makes the exports of a set.
 class ExportMaker {
  public:
   virtual ~ExportMaker() = default;
-  // Takes what can be refused before anything of the set is touched. Called when its name is known
-  // and no other process serves it.
-  virtual Result<void> prepare(const std::string& /*name*/) { return {}; }
+  // Takes what can be refused before anything of the set is touched. Called when it is known which
+  // set it is, and that no other process serves it. Here: a ublk device of a dead run is removed,
+  // or refused while it is in use.
+  virtual Result<void> prepare(const format::Identity& identity);
+  // After prepare(): users of the run before have not noticed that it died, and are served on.
+  [[nodiscard]] virtual bool takes_over() const { return false; }
   // Serves before it returns. The set outlives the exports.
   virtual Result<std::unique_ptr<Exports>> make(set::RunningSet& set) = 0;
 };

@@ -33,6 +33,9 @@ class LocalExports final : public Exports {
   Result<void> stop(ConnectedClients clients) override;
   [[nodiscard]] bool ended() const override { return fuse_->ended(); }
   [[nodiscard]] std::optional<Error> unsaved() const override { return unsaved_; }
+  void look() override {
+    if (loop_) loop_->follow_partitions();
+  }
 
  private:
   Result<void> end_cut_off();

@@ -15,7 +15,7 @@
 namespace dmremap::daemon {
 
 struct LocalExportOptions {
-  std::vector<ExportKind> kinds;  // not empty; without nbd
+  std::vector<ExportKind> kinds;  // not empty; without nbd and ublk
   std::string mount_path;
   std::string stable_link;  // empty: none
   bool read_only = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/set_daemon.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLookEvery{1000};
+// What a killed process had asked of a failing disk may take the disk this long.
+constexpr std::chrono::seconds kLateAnswers{150};
 
 // Stops the set on a signal, or when its exports were cut off. A device in use is never taken away,
 // because data that is not written back yet would be lost; the set goes on then. NBD clients are
@@ -173,6 +176,20 @@ Error with_way_round(Error error) {
   return error;
 }
 
+// Main can be held when the last request of a killed process has ended: a write that comes late
+// must not land on what is written from now on. Users of a device that is taken over wait for that,
+// all others can be told.
+Result<std::unique_ptr<set::RunningSet>> open_set(const discovery::Members& members,
+                                                  const set::OpenOptions& options) {
+  const auto give_up = std::chrono::steady_clock::now() + kLateAnswers;
+  for (;;) {
+    auto set = set::RunningSet::open(members, options, system_clock(), system_random());
+    const bool is_held = !set && set.error().code == ErrorCode::device_in_use &&
+                         os::uses_of(set.error().where).empty();
+    if (!options.taken_over || !is_held || std::chrono::steady_clock::now() >= give_up) return set;
+  }
+}
+
 // Opens and exports the set once its name is known. The caller holds the pid file throughout.
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
@@ -184,8 +201,9 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   note_missing_protection();
-  auto set = set::RunningSet::open(*members, open_options(name, options, runtime), system_clock(),
-                                   system_random());
+  set::OpenOptions open = open_options(name, options, runtime);
+  open.taken_over = exporting.takes_over();
+  auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
   auto exports = exporting.make(**set);
@@ -197,10 +215,16 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   hints.remember(name, {members->main.path, members->spares.front().path, mount_path,
                         members->set_uuid, (*set)->recorded_main()});
   os::reserve_heap();
-  std::string warning =
-      options.open.read_only ? "" : set::lack_of_room(members->spares.front().path);
-  if (!warning.empty()) log(Severity::warning, warning);
-  return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warning));
+  std::vector<std::string> warnings;
+  if (std::string note = (*exports)->start_note(); !note.empty()) {
+    warnings.push_back(std::move(note));
+  }
+  std::string lack = options.open.read_only ? "" : set::lack_of_room(members->spares.front().path);
+  if (!lack.empty()) {
+    log(Severity::warning, lack);
+    warnings.push_back(std::move(lack));
+  }
+  return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warnings));
 }
 
 Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
@@ -240,7 +264,9 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
   if (!claimed) return failure_of(claimed);
   const std::string name = claimed->spare.identity().name;
   observer.named(name);
-  if (auto prepared = exports.prepare(name); !prepared) return failure_of(prepared);
+  if (auto prepared = exports.prepare(claimed->spare.identity()); !prepared) {
+    return failure_of(prepared);
+  }
   auto service = bring_up(*claimed, options, runtime, hints, exports);
   if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(

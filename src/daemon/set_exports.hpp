@@ -2,6 +2,7 @@
 // All that `--export` of one start asks for: of these exports a stop ends all or none.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,8 @@
 #include "control/runtime_dir.hpp"
 #include "daemon/exports.hpp"
 #include "daemon/nbd_socket.hpp"
+#include "frontend/ublk/ublk_frontend.hpp"
+#include "frontend/write_gate.hpp"
 
 namespace dmremap::daemon {
 
@@ -27,6 +30,9 @@ struct SetExportOptions {
 // The link to the loop device; empty if this process makes none.
 [[nodiscard]] std::string stable_link(const std::string& name);
 
+// True if this process may make ublk devices and the kernel has what they need. Loads the driver.
+[[nodiscard]] bool can_serve_ublk();
+
 // One thread.
 class SetExportMaker final : public ExportMaker {
  public:
@@ -34,13 +40,25 @@ class SetExportMaker final : public ExportMaker {
   SetExportMaker(SetExportOptions options, const control::RuntimeDir& runtime)
       : options_(std::move(options)), runtime_(runtime) {}
 
-  Result<void> prepare(const std::string& name) override;
+  Result<void> prepare(const format::Identity& identity) override;
+  [[nodiscard]] bool takes_over() const override { return left_.to_take_over.has_value(); }
   Result<std::unique_ptr<Exports>> make(set::RunningSet& set) override;
 
  private:
+  using Gate = std::shared_ptr<frontend::WriteGate>;
+
+  [[nodiscard]] bool asks_for(ExportKind kind) const;
+  [[nodiscard]] Result<void> choose_ublk(std::uint64_t owner);
+  Result<std::unique_ptr<frontend::UblkFrontend>> make_ublk(set::RunningSet& set, const Gate& gate);
+  Result<std::unique_ptr<Exports>> make_local(set::RunningSet& set, const Gate& gate);
+
   SetExportOptions options_;
   const control::RuntimeDir& runtime_;
   std::optional<NbdSocket> socket_;
+  std::vector<ExportKind> kinds_;  // what `auto` stands for is chosen
+  bool may_do_without_ublk_ = false;
+  std::uint64_t owner_ = 0;
+  frontend::LeftDevice left_;
 };
 
 }  // namespace dmremap::daemon

@@ -44,10 +44,10 @@ Result<std::vector<std::byte>> data_of(const BackfillRequest& request, const Cal
 }  // namespace
 
 SetService::SetService(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports,
-                       std::string warning)
+                       std::vector<std::string> warnings)
     : set_(std::move(set)),
       exports_(std::move(exports)),
-      warning_(std::move(warning)),
+      warnings_(std::move(warnings)),
       stopped_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Handlers SetService::handlers() {
@@ -201,7 +201,9 @@ Result<HistoryReply> SetService::disk_history() const {
   if (auto running = check_running(); !running) return failure_of(running);
   const auto history = set_->disk_history();
   if (!history) return fail(ErrorCode::not_supported, "its metadata has no history", set_->name());
-  return report_of(*history);
+  HistoryReply out = report_of(*history);
+  if (const auto profile = set_->latency_profile()) out.latency = report_of(*profile);
+  return out;
 }
 
 Result<DiskMap> SetService::disk_map() const {
@@ -245,15 +247,16 @@ bool SetService::waits_for_device() const {
 
 bool SetService::look_at_exports() {
   const std::shared_lock lock(mutex_);
-  if (!stopped_) set_->note_export_trouble(exports_->trouble());
+  if (!stopped_) {
+    exports_->look();
+    set_->note_export_trouble(exports_->trouble());
+  }
   return !stopped_ && exports_->ended();
 }
 
 StartReport SetService::start_report() const {
   const std::shared_lock lock(mutex_);
-  StartReport out{set_->name(), exports_->reports(), {}};
-  if (!warning_.empty()) out.warnings.push_back(warning_);
-  return out;
+  return {set_->name(), exports_->reports(), warnings_};
 }
 
 template <typename Step>

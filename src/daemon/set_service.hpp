@@ -7,6 +7,7 @@
 #include <memory>
 #include <shared_mutex>
 #include <string>
+#include <vector>
 
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
@@ -21,7 +22,7 @@ namespace dmremap::daemon {
 class SetService {
  public:
   SetService(std::unique_ptr<set::RunningSet> set, std::unique_ptr<Exports> exports,
-             std::string warning);
+             std::vector<std::string> warnings);
 
   // The handlers refer to this object.
   [[nodiscard]] control::Handlers handlers();
@@ -67,8 +68,8 @@ class SetService {
   mutable std::shared_mutex mutex_;
   std::atomic<unsigned> stops_asked_{0};  // calls of stop() that wait for the lock or have it
   std::unique_ptr<set::RunningSet> set_;
-  std::unique_ptr<Exports> exports_;  // ends before the set
-  const std::string warning_;         // for the user of the set; may be empty
+  std::unique_ptr<Exports> exports_;         // ends before the set
+  const std::vector<std::string> warnings_;  // for whoever starts the set
   FileDescriptor stopped_fd_;
   bool stopped_ = false;
   Result<void> outcome_;

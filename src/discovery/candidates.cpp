@@ -5,15 +5,20 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "base/parse.hpp"
 #include "discovery/hardware_names.hpp"
 #include "io/file_device.hpp"
+#include "os/process_end.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
+#include "ublk/control.hpp"
 
 namespace dmremap::discovery {
 
@@ -25,6 +30,29 @@ bool is_of_no_use(std::string_view name) {
     return name.starts_with(driver) &&
            name.substr(driver.size()).find_first_not_of("0123456789") == std::string_view::npos;
   });
+}
+
+// Devices of ublk whose server has died or is dying: a request to one would wait until another
+// server takes it over, and that may be what this very look is for.
+std::set<std::uint64_t> ublk_devices_without_server() {
+  std::set<std::uint64_t> out;
+  auto control = ublk::Control::open();
+  if (!control) return out;
+  for (const ublk::DeviceInfo& device : control->devices()) {
+    const bool is_dying =
+        device.state == ublk::DeviceState::live && os::is_ending(device.server_pid);
+    if (device.state == ublk::DeviceState::quiesced || is_dying) out.insert(device.id);
+  }
+  return out;
+}
+
+// The number of the ublk device that `name` is, or is a partition of.
+std::optional<std::uint64_t> ublk_number(std::string_view name) {
+  constexpr std::string_view kPrefix = "ublkb";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  const auto number = parse_number(name.substr(0, name.find_first_not_of("0123456789")));
+  return number ? std::optional<std::uint64_t>(*number) : std::nullopt;
 }
 
 bool is_usable(const std::string& name, const std::string& directory) {
@@ -41,7 +69,12 @@ bool is_usable(const std::string& name, const std::string& directory) {
 
 std::vector<std::string> block_devices(const std::string& sys, const std::string& dev) {
   std::vector<std::string> found;
+  std::optional<std::set<std::uint64_t>> dead;
   for (const std::string& name : os::names_in(sys + "/class/block")) {
+    if (const auto number = ublk_number(name)) {
+      if (!dead) dead = ublk_devices_without_server();
+      if (dead->contains(*number)) continue;
+    }
     if (!is_usable(name, fmt::format("{}/class/block/{}", sys, name))) continue;
     // The kernel writes the slashes of node names as exclamation marks: cciss!c0d0.
     std::string node = fmt::format("{}/{}", dev, name);

@@ -13,6 +13,7 @@
 #include "discovery/hardware_names.hpp"
 #include "os/mount_table.hpp"
 #include "os/path.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::discovery {
 
@@ -28,9 +29,12 @@ Result<std::unique_ptr<io::FileDevice>> open_to_look(const std::string& path) {
   return io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
 }
 
-// True for the loop device over the file of a set that runs, or that died.
+// True for the device of a set that runs, or that died: a loop device over its file, or one of
+// ublk, also if another program serves that.
 bool is_export(const os::Storage& storage) {
   if (!storage.is_block_device()) return false;
+  const std::string directory = os::canonical(os::sysfs_directory_of(storage.device));
+  if (directory.find("/ublkb") != std::string::npos) return true;
   const auto view = os::loop_backing(storage.device);
   if (!view) return false;
   const auto mounts = os::read_mounts();

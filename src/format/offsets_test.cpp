@@ -16,6 +16,7 @@
 #include "format/disk_history_section.hpp"
 #include "format/evidence.hpp"
 #include "format/history.hpp"
+#include "format/latency_section.hpp"
 #include "format/recorded_facts.hpp"
 #include "format/scan_section.hpp"
 #include "format/seal.hpp"
@@ -348,17 +349,39 @@ TEST(FormatPage, TheHistoryOfTheDisk) {
       {"length of the history", "daily counts"}});
 }
 
+TEST(FormatPage, TheLatencyAcrossTheDisk) {
+  const std::string heading = "The latency across the disk";
+  check_tiled(heading, rows_of(heading), kLatencySectionBytes);
+  const Row length = row_of(heading, "length of the profile");
+  const Row profile = row_of(heading, "profile");
+  EXPECT_EQ(profile.size, kLatencyProfileBytes);
+  EXPECT_NE(length.field.find(fmt::format("at most {}", kLatencyProfileBytes)), std::string::npos);
+  Bytes bytes(kLatencySectionBytes);
+  pack_latency_section({Bytes(kLatencyProfileBytes, std::byte{7})}, bytes);
+  EXPECT_EQ(load_le<std::uint32_t>(bytes, length.offset), kLatencyProfileBytes);
+  EXPECT_EQ(bytes[profile.offset], std::byte{7});
+  EXPECT_EQ(bytes[profile.end() - 1], std::byte{7});
+  ASSERT_TRUE(unpack_latency_section(bytes));
+  const Row zero = row_of(heading, "zero");
+  for (const std::size_t at : {zero.offset, zero.end() - 1}) {
+    Bytes bad = bytes;
+    bad[at] = std::byte{1};
+    EXPECT_FALSE(unpack_latency_section(bad)) << at;
+  }
+}
+
 TEST(FormatPage, OptionalSections) {
   const auto table = chapter("The optional sections").table;
-  ASSERT_EQ(table.size(), 7U);
+  ASSERT_EQ(table.size(), 8U);
   const std::map<std::string, std::pair<unsigned, std::size_t>> expected{
       {"record of a copy", {kCopyRecordType, kCopyRecordBytes}},
       {"facts", {kRecordedFactsType, kRecordedFactsBytes}},
       {"evidence", {kEvidenceType, kEvidenceBytes}},
-      {"policy (reserved)", {8, 512}},
+      {"policy (reserved)", {8, 192}},
       {"history", {kHistoryType, kHistoryBytes}},
       {"scan", {kScanSectionType, kScanSectionBytes}},
-      {"history of the disk", {kDiskHistorySectionType, kDiskHistorySectionBytes}}};
+      {"history of the disk", {kDiskHistorySectionType, kDiskHistorySectionBytes}},
+      {"latency across the disk", {kLatencySectionType, kLatencySectionBytes}}};
   for (const auto& row : table) {
     const auto& [type, bytes] = expected.at(row[1]);
     EXPECT_EQ(std::stoul(row[0]), type);

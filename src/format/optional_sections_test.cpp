@@ -6,6 +6,7 @@
 #include "format/body.hpp"
 #include "format/disk_history_section.hpp"
 #include "format/history.hpp"
+#include "format/latency_section.hpp"
 #include "format/scan_section.hpp"
 
 namespace dmremap::format {
@@ -128,6 +129,12 @@ TEST(OptionalSections, WhatMakesNoSenseCountsForNothing) {
         kHistoryBytes, at, [&](Out out) { pack_history(content.health.later_events, out); },
         [](In in) { return unpack_history(in); });
   }
+  const LatencySection latency{std::vector<std::byte>(40, std::byte{7})};
+  for (const std::size_t at : {1U, 4U, 15U, 56U, 319U}) {
+    none_at(
+        kLatencySectionBytes, at, [&](Out out) { pack_latency_section(latency, out); },
+        [](In in) { return unpack_latency_section(in); });
+  }
 }
 
 TEST(OptionalSections, FactsOfLaterKindsAreKept) {
@@ -156,11 +163,12 @@ TEST(OptionalSections, FactsThatDoNotFitAreLeftOutFromTheEnd) {
 }
 
 TEST(OptionalSections, AllTogetherLeaveRoomForTenThousandExtents) {
-  constexpr std::size_t kPolicyBytes = 512;
+  constexpr std::size_t kPolicyBytes = 192;
   constexpr std::size_t kAll = kCopyRecordBytes + kRecordedFactsBytes + kEvidenceBytes +
                                kPolicyBytes + kHistoryBytes + kScanSectionBytes +
-                               kDiskHistorySectionBytes;
+                               kDiskHistorySectionBytes + kLatencySectionBytes;
   EXPECT_LE(kAll, 10 * kKiB);
+  EXPECT_LE(kScanSectionBytes + kDiskHistorySectionBytes + kLatencySectionBytes, 7 * kKiB);
   const std::vector<UnknownSection> reserved{{99, 0, std::vector<std::byte>(10 * kKiB)}};
   EXPECT_GE(table_capacity(reserved), 10'000U);
 }

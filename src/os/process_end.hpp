@@ -14,6 +14,10 @@ namespace dmremap::os {
 // (pidfd_open(2)). Not valid, with errno, if there is no such process.
 [[nodiscard]] FileDescriptor process_descriptor(pid_t pid);
 
+// True if there is no such process, if all that is left of it waits for its parent, or if it has
+// been killed and is about to go: it does nothing for anybody any more.
+[[nodiscard]] bool is_ending(pid_t pid);
+
 // Made while the process lives, so that its number cannot be another's by the time of the wait.
 class ProcessEnd {
  public:

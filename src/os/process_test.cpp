@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/process.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -8,6 +9,8 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "os/process_end.hpp"
 
 namespace dmremap::os {
 namespace {
@@ -54,6 +57,27 @@ TEST(Process, WhatCouldNotBeHadIsSaidInWords) {
     }
     return true;
   }));
+}
+
+TEST(Process, OneThatWasKilledIsEndingAlthoughItIsStillThere) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  EXPECT_FALSE(is_ending(child));
+  EXPECT_FALSE(is_ending(::getpid()));
+  // Stopped, it cannot take note of the signal before this looks.
+  ASSERT_EQ(::kill(child, SIGSTOP), 0);
+  EXPECT_FALSE(is_ending(child));
+  ASSERT_EQ(::kill(child, SIGKILL), 0);
+  EXPECT_TRUE(is_ending(child));
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_TRUE(is_ending(child)) << "a zombie";
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_TRUE(is_ending(child));
+  EXPECT_TRUE(is_ending(-1));
 }
 
 }  // namespace

@@ -169,6 +169,14 @@ std::vector<std::string> openers_of(const std::string& path, const KernelViews& 
   return openers;
 }
 
+std::chrono::milliseconds patience_with(const std::vector<std::string>& openers) {
+  constexpr std::chrono::milliseconds kMoment{1'500};
+  constexpr std::chrono::seconds kLook{15};
+  const bool is_looked_at = std::ranges::all_of(
+      openers, [](const std::string& opener) { return opener.ends_with(" dmremap"); });
+  return is_looked_at && !openers.empty() ? kLook : kMoment;
+}
+
 std::vector<std::string> uses_of(const std::string& path, const KernelViews& views) {
   std::vector<std::string> uses;
   const auto storage = storage_of(path);

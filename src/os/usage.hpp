@@ -4,6 +4,7 @@
 // process has it.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -59,6 +60,10 @@ struct LoopBacking {
 // Other processes that have it open: "1234 fio". Without root only one's own are seen.
 [[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
                                                   const KernelViews& views = {});
+// How long these may have a device open before that counts as use: programs such as udev look at a
+// device for a moment, and another dmremap, which looks at all devices for those of a set, for a
+// while on a busy machine with slow disks.
+[[nodiscard]] std::chrono::milliseconds patience_with(const std::vector<std::string>& openers);
 // All users of `path` in words for a message: "mounted on /home", "swap space", "held by dm-0",
 // "attached to /dev/loop3", "opened by 1234 fio". The partitions of a whole disk count as its
 // users.

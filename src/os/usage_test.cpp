@@ -179,5 +179,12 @@ TEST(Storage, OnlyDevicesAndFilesAreStorage) {
   EXPECT_FALSE(storage_of("/no/such/file"));
 }
 
+TEST(Patience, AnotherDmremapMayLookForLonger) {
+  const auto moment = patience_with({});
+  EXPECT_EQ(patience_with({"12 udevd"}), moment);
+  EXPECT_GT(patience_with({"12 dmremap", "13 dmremap"}), moment);
+  EXPECT_EQ(patience_with({"12 dmremap", "13 fio"}), moment);
+}
+
 }  // namespace
 }  // namespace dmremap::os

@@ -14,15 +14,19 @@ namespace {
 
 constexpr double kStepsMost = 4;
 
-// The smallest of 1, 2, 5, 10, 20 ... that divides `range` into at most kStepsMost steps.
-double step_of(double range) {
-  const double least = std::max(range / kStepsMost, 1.0);
+// The smallest of 1, 2, 5, 10, 20 ..., and of their tenths and so on, that is at least as large.
+double round_step(double least) {
   const double power = std::pow(10, std::floor(std::log10(least)));
   for (const double factor : {1.0, 2.0, 5.0}) {
     // What the logarithm rounds must not make one step more of a round number.
     if (factor * power >= least * (1 - 1e-9)) return factor * power;
   }
   return 10 * power;
+}
+
+// One that divides `range` into at most kStepsMost steps, and is at least 1.
+double step_of(double range) {
+  return round_step(std::max(range / kStepsMost, 1.0));
 }
 
 std::string with_unit(double value, const char* unit) {
@@ -97,6 +101,24 @@ Axis day_axis(double past, double future) {
                                                            : "+" + days});
   }
   return out;
+}
+
+Axis place_axis(double top) {
+  Axis out;
+  out.high = std::max(top, 1e-9);
+  const double step = round_step(out.high / kStepsMost);
+  const int steps = static_cast<int>(std::floor(out.high / step + 1e-9));
+  for (int i = 0; i <= steps; ++i) {
+    const double at = std::min(i * step, out.high);
+    out.ticks.push_back({at, at < 100'000 ? fmt::format("{:.4g}", at) : short_number(at)});
+  }
+  out.ticks.back().label += " GiB";
+  return out;
+}
+
+std::string place_text(double gib) {
+  if (gib >= 100'000) return short_number(gib) + " GiB";
+  return gib < 1'000 ? fmt::format("{:.3g} GiB", gib) : fmt::format("{:.0f} GiB", gib);
 }
 
 std::string short_number(double value) {

@@ -38,8 +38,13 @@ struct Axis {
 // Days relative to today: from `past` days ago, shown as -365, to `future` days ahead.
 [[nodiscard]] Axis day_axis(double past, double future);
 
+// GiB from the begin of a disk to its end, which is `top`. The last tick says the unit.
+[[nodiscard]] Axis place_axis(double top);
+
 // "0", "950", "12k", "3.4M": short, for ticks.
 [[nodiscard]] std::string short_number(double value);
+// A place on a disk, to three digits: "0.047 GiB", "1204 GiB".
+[[nodiscard]] std::string place_text(double gib);
 // "80 us", "1.5 ms", "3 s", in the usual sign for micro.
 [[nodiscard]] std::string latency_text(double microseconds);
 

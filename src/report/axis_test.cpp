@@ -72,6 +72,26 @@ TEST(Axis, DaysCountFromToday) {
   EXPECT_EQ(day_axis(0, 0).ticks, (std::vector<Tick>{{0, "today"}}));
 }
 
+TEST(Axis, APlaceIsInGibAndTheLastTickSaysSo) {
+  EXPECT_EQ(labels_of(place_axis(1863)), (Labels{"0", "500", "1000", "1500 GiB"}));
+  EXPECT_EQ(labels_of(place_axis(0.0625)), (Labels{"0", "0.02", "0.04", "0.06 GiB"}));
+  EXPECT_EQ(labels_of(place_axis(2)), (Labels{"0", "0.5", "1", "1.5", "2 GiB"}));
+  EXPECT_EQ(place_axis(1863).high, 1863);
+  double top = 1e-7;
+  for (int i = 0; i < 600; ++i) {
+    top *= 1.09;
+    const Axis axis = place_axis(top);
+    EXPECT_EQ(axis.high, top);
+    EXPECT_LE(axis.ticks.size(), 5U) << top;
+    EXPECT_GE(axis.ticks.size(), 2U) << top;
+    EXPECT_LE(axis.ticks.back().at, top);
+  }
+  EXPECT_GE(place_axis(0).ticks.size(), 1U);
+  EXPECT_EQ(place_text(0.046875), "0.0469 GiB");
+  EXPECT_EQ(place_text(1204.4), "1204 GiB");
+  EXPECT_EQ(place_text(8.8e12), "8.8T GiB");
+}
+
 TEST(ShortNumber, SaysItInAFewCharacters) {
   EXPECT_EQ(short_number(0), "0");
   EXPECT_EQ(short_number(950), "950");

@@ -2,9 +2,11 @@
 #include "report/chart.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
+#include "base/units.hpp"
 #include "report/html.hpp"
 
 namespace dmremap::report {
@@ -21,6 +23,9 @@ constexpr double kWide = 480;
 constexpr double kHeight = 150;
 constexpr double kWideHeight = 200;
 constexpr double kBarLeast = 2.4;
+constexpr double kCharacter = 7;  // of a label, at most as a rule
+constexpr double kPoint = 1.9;
+constexpr double kGibOfSector = static_cast<double>(kSectorBytes) / static_cast<double>(kGiB);
 // Room to the right of today for a forecast, in days.
 constexpr double kFutureDays = 365;
 
@@ -48,9 +53,9 @@ class Plot {
   void path(const char* kind, const std::string& data) {
     body_ += fmt::format("<path class=\"{}\" d=\"{}\"/>", kind, data);
   }
-  void dot(const char* kind, double day, double value) {
-    body_ += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>", kind, x(day),
-                         y(value));
+  void dot(const char* kind, double day, double value, double radius = 3) {
+    body_ += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:g}\"/>", kind,
+                         x(day), y(value), radius);
   }
   void text(const char* kind, const char* anchor, double left, double top,
             const std::string& words) {
@@ -59,14 +64,16 @@ class Plot {
                     kind, anchor, left, top, escape(words));
   }
 
+  // What is not known between two places of the axis, with words for it where there is room.
+  void shade(double from, double to, const char* words) {
+    box("unobserved", x(from), kTop, x(to), floor());
+    const double room = x(to) - x(from);
+    if (room > 90) text("label", "middle", x(from) + room / 2, kTop + 14, words);
+  }
+
   // The days on which nobody looked: before the set was made.
   void shade_before(double first_observed) {
-    if (x(first_observed) - left() < 1) return;
-    box("unobserved", left(), kTop, x(first_observed), floor());
-    const double room = x(first_observed) - left();
-    if (room > 90) {
-      text("label", "middle", left() + room / 2, kTop + 14, "not observed");
-    }
+    if (x(first_observed) - left() >= 1) shade(x_.low, first_observed, "not observed");
   }
 
   // What stands behind the data: lines across at the ticks.
@@ -78,7 +85,10 @@ class Plot {
     }
     for (const Tick& tick : x_.ticks) {
       path("axis", fmt::format("M{:.1f} {:.1f}v4", x(tick.at), floor()));
-      const char* anchor = x(tick.at) > right() - 12 ? "end" : "middle";
+      // A label that is wide may not fit beside the last tick either.
+      const double half = kCharacter / 2 * static_cast<double>(tick.label.size());
+      const bool at_end = x(tick.at) > right() - 12 || x(tick.at) + half > width_ - 2;
+      const char* anchor = at_end ? "end" : "middle";
       const double shift = *anchor == 'e' ? kRight - 4 : 0;
       text("label", anchor, x(tick.at) + shift, floor() + 17, tick.label);
     }
@@ -128,6 +138,34 @@ std::uint64_t highest(const std::vector<LevelStep>& steps) {
   std::uint64_t out = 0;
   for (const LevelStep& step : steps) out = std::max(out, step.value);
   return out;
+}
+
+// Parts that lie beside each other and are not read yet are one shade.
+void shade_unread(Plot& plot, const std::vector<control::LatencyPartReport>& parts) {
+  for (auto at = parts.begin(); at != parts.end();) {
+    const auto is_read = [](const control::LatencyPartReport& part) {
+      return part.typical_us.has_value();
+    };
+    const auto from = std::find_if_not(at, parts.end(), is_read);
+    at = std::find_if(from, parts.end(), is_read);
+    if (from != at) plot.shade(begin_gib(*from), end_gib(*(at - 1)), "not read yet");
+  }
+}
+
+// Stairs, with gaps where nothing is known.
+void draw_typical(Plot& plot, const std::vector<control::LatencyPartReport>& parts) {
+  std::string data;
+  bool draws = false;
+  for (const auto& part : parts) {
+    if (part.typical_us) {
+      const double y = plot.y(static_cast<double>(*part.typical_us));
+      data += draws ? fmt::format("V{:.1f}", y)
+                    : fmt::format("M{:.1f} {:.1f}", plot.x(begin_gib(part)), y);
+      data += fmt::format("H{:.1f}", plot.x(end_gib(part)));
+    }
+    draws = part.typical_us.has_value();
+  }
+  plot.path("typical", data);
 }
 
 // The days on which the room may be used up, as a wedge from what is used today.
@@ -212,6 +250,38 @@ std::string draw_latency(const std::vector<LevelStep>& median, const std::vector
   plot.draw_axes();
   draw_steps(plot, "median", median);
   draw_steps(plot, "p99", p99);
+  return plot.html(what);
+}
+
+double begin_gib(const control::LatencyPartReport& part) {
+  return static_cast<double>(part.sector.value) * kGibOfSector;
+}
+
+double end_gib(const control::LatencyPartReport& part) {
+  return begin_gib(part) + static_cast<double>(part.count.value) * kGibOfSector;
+}
+
+std::string draw_disk_latency(const std::vector<control::LatencyPartReport>& parts,
+                              const std::string& what) {
+  double least = HUGE_VAL;
+  double most = 0;
+  double top = 0;
+  for (const auto& part : parts) {
+    top = std::max(top, end_gib(part));
+    if (part.typical_us) least = std::min(least, static_cast<double>(*part.typical_us));
+    for (const auto& us : {part.typical_us, part.slowest_us}) {
+      if (us) most = std::max(most, static_cast<double>(*us));
+    }
+  }
+  Plot plot(kWide, kWideHeight, place_axis(top), latency_axis(std::min(least, most), most));
+  shade_unread(plot, parts);
+  plot.draw_axes();
+  draw_typical(plot, parts);
+  for (const auto& part : parts) {
+    if (!part.slowest_us) continue;
+    const double middle = (begin_gib(part) + end_gib(part)) / 2;
+    plot.dot("slowest", middle, static_cast<double>(*part.slowest_us), kPoint);
+  }
   return plot.html(what);
 }
 

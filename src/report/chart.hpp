@@ -36,4 +36,13 @@ struct ForecastDays {
                                        const std::vector<LevelStep>& p99, const Period& period,
                                        const std::string& what);
 
+// What reads take across the disk, on a logarithmic axis: a line for what is typical, a point for
+// the slowest read of each part. Parts that are not read yet are shaded. At least one part is read.
+[[nodiscard]] std::string draw_disk_latency(const std::vector<control::LatencyPartReport>& parts,
+                                            const std::string& what);
+
+// Of the numbers of a part: where it begins and ends.
+[[nodiscard]] double begin_gib(const control::LatencyPartReport& part);
+[[nodiscard]] double end_gib(const control::LatencyPartReport& part);
+
 }  // namespace dmremap::report

@@ -129,5 +129,51 @@ TEST(DrawLatency, BothLinesAndAnyNumbers) {
   expect_sound(draw_latency({{0, 0}}, {{0, UINT64_MAX}}, kYear, "reads"));
 }
 
+using Parts = std::vector<control::LatencyPartReport>;
+// A GiB each.
+control::LatencyPartReport part(std::uint64_t number, std::optional<std::uint64_t> typical_us,
+                                std::optional<std::uint64_t> slowest_us) {
+  constexpr std::uint64_t kSectors = 1U << 21U;
+  return {{number * kSectors}, {kSectors}, typical_us, slowest_us};
+}
+
+TEST(DrawDiskLatency, APointAndAPieceOfTheLineForEachPart) {
+  const Parts parts{part(0, 100, 100), part(1, 1'000, 10'000), part(2, 100, 1'000),
+                    part(3, 100, 100)};
+  const std::string svg = draw_disk_latency(parts, "across: \"4\"");
+  expect_sound(svg);
+  EXPECT_EQ(count_of(svg, "role=\"img\" aria-label=\"across: &quot;4&quot;\""), 1U);
+  EXPECT_EQ(boxes_of(svg, "unobserved").size(), 0U);
+  // Four parts of 104 pixels from 50 on; two decades of 81 pixels above 174.
+  EXPECT_EQ(count_of(svg,
+                     "<path class=\"typical\" d=\"M50.0 174.0H154.0V93.0H258.0V174.0H362.0"
+                     "V174.0H466.0\"/>"),
+            1U)
+      << svg;
+  EXPECT_EQ(count_of(svg, "<circle class=\"slowest\" cx=\"206.0\" cy=\"12.0\""), 1U) << svg;
+  EXPECT_EQ(count_of(svg, "<circle class=\"slowest\" cx=\"310.0\" cy=\"93.0\""), 1U) << svg;
+  EXPECT_EQ(count_of(svg, "<circle class=\"slowest\""), 4U);
+}
+
+TEST(DrawDiskLatency, WhatIsNotReadYetIsShadedAndHasNoLine) {
+  const Parts parts{part(0, 100, 200), part(1, {}, {}), part(2, {}, {}), part(3, 100, 200)};
+  const std::string svg = draw_disk_latency(parts, "across");
+  const auto shades = boxes_of(svg, "unobserved");
+  ASSERT_EQ(shades.size(), 1U) << "they are beside each other";
+  EXPECT_NEAR(shades[0][0], 154, 0.1);
+  EXPECT_NEAR(shades[0][2], 208, 0.1);
+  EXPECT_EQ(count_of(svg, ">not read yet<"), 1U);
+  EXPECT_EQ(count_of(svg, "H154.0M362.0"), 1U) << svg;
+  EXPECT_EQ(count_of(svg, "<circle class=\"slowest\""), 2U);
+}
+
+TEST(DrawDiskLatency, AnyNumbers) {
+  expect_sound(draw_disk_latency({part(0, 0, 0)}, "one"));
+  expect_sound(draw_disk_latency({part(0, UINT64_MAX, 0), part(1, 0, UINT64_MAX)}, "huge"));
+  expect_sound(draw_disk_latency({{{UINT64_MAX}, {UINT64_MAX}, 5, 5}}, "far"));
+  expect_sound(draw_disk_latency({{{0}, {0}, 5, std::nullopt}}, "nothing"));
+  expect_sound(draw_disk_latency({part(3, 5, 7), part(1, {}, {}), part(2, 5, 7)}, "unsorted"));
+}
+
 }  // namespace
 }  // namespace dmremap::report

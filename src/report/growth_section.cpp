@@ -149,34 +149,4 @@ std::string growth_html(const ReportFacts& facts) {
   return section("growth", "Growth over time", out + numbers_html(history, period));
 }
 
-std::string latency_html(const ReportFacts& facts) {
-  constexpr const char* kTitle = "Latency of reads";
-  if (!facts.history) return section("latency", kTitle, kUnknown);
-  const auto median = steps_of(*facts.history, "latency_median");
-  const auto p99 = steps_of(*facts.history, "latency_p99");
-  if (median.empty() && p99.empty()) {
-    return section("latency", kTitle,
-                   "<p class=\"none\">Not measured yet: the scan measures it as it reads.</p>\n");
-  }
-  const auto now = [](const std::vector<LevelStep>& steps) {
-    return steps.empty() ? std::string("?") : latency_text(static_cast<double>(steps.back().value));
-  };
-  const std::string what =
-      fmt::format("Latency of reads: median {}, 99th percentile {}", now(median), now(p99));
-  const std::string legend = fmt::format(
-      "<span class=\"key\"><svg viewBox=\"0 0 30 8\" aria-hidden=\"true\"><path class=\"median\" "
-      "d=\"M0 4h30\"/></svg> median <strong>{}</strong></span> <span class=\"key\"><svg "
-      "viewBox=\"0 "
-      "0 30 8\" aria-hidden=\"true\"><path class=\"p99\" d=\"M0 4h30\"/></svg> 99th percentile "
-      "<strong>{}</strong></span>",
-      now(median), now(p99));
-  return section(
-      "latency", kTitle,
-      fmt::format(
-          "<div class=\"charts large\"><figure><figcaption>{}</figcaption>\n{}</figure></div>"
-          "\n<p class=\"source\">Of the reads of each day, on a logarithmic scale. A disk "
-          "that becomes slower than it used to be is in trouble before it fails.</p>\n",
-          legend, draw_latency(median, p99, period_of(*facts.history), what)));
-}
-
 }  // namespace dmremap::report

@@ -186,6 +186,30 @@ TEST(Page, NothingThatHappenedIsASentenceAndNoChart) {
   EXPECT_EQ(count_of(page, "None in 221 days."), 3U);
 }
 
+TEST(Page, LatencyAcrossTheDiskIsDrawnWithItsNumbers) {
+  const std::string page = make_page(examples::watched());
+  EXPECT_EQ(count_of(page, "<path class=\"typical\" d=\"M50.0"), 1U);
+  EXPECT_EQ(count_of(page, "Latency across the disk, 90 of 96 parts read"), 1U);
+  EXPECT_EQ(count_of(page, "6 parts are not read yet, and shaded."), 1U);
+  EXPECT_EQ(count_of(page, ">not read yet</td>"), 2 * 6U);
+  EXPECT_EQ(count_of(page, "The numbers, part by part"), 1U);
+  // Where the slowest read was: part 88 of 96 of 1863 GiB.
+  EXPECT_EQ(count_of(page, "<strong>1.8 s</strong> at 1708 GiB</span>"), 1U);
+}
+
+TEST(Page, WithoutEnoughOfAScanItSaysSo) {
+  ReportFacts facts = examples::good();
+  for (auto& part : facts.history->latency) part.typical_us = part.slowest_us = std::nullopt;
+  std::string page = make_page(facts);
+  EXPECT_EQ(count_of(page, "Not measured yet: the scan has not read enough of any of the 96 parts"),
+            1U);
+  EXPECT_EQ(count_of(page, "class=\"typical\""), 0U);
+  facts.history->latency.clear();
+  page = make_page(facts);
+  EXPECT_EQ(count_of(page, "Not known: the metadata has no room for it"), 1U);
+  EXPECT_EQ(count_of(page, "class=\"typical\""), 0U);
+}
+
 TEST(Page, EmptyFactsMakeAPage) {
   EXPECT_TRUE(make_page({}).ends_with("</html>\n"));
 }

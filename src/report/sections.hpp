@@ -18,6 +18,7 @@ namespace dmremap::report {
 [[nodiscard]] std::string map_html(const ReportFacts& facts);
 // What went bad in a year, and how full spare and table are, with the forecast.
 [[nodiscard]] std::string growth_html(const ReportFacts& facts);
+// What reads took over a year, and what they take across the disk.
 [[nodiscard]] std::string latency_html(const ReportFacts& facts);
 [[nodiscard]] std::string scan_html(const ReportFacts& facts);
 // Devices, exports, identity, what the drive says of itself, and the copies of the metadata.

@@ -150,6 +150,8 @@ figcaption strong { color: var(--ink); font-size: 1.15rem; }
 .p99 { fill: none; stroke: var(--bar-alt); stroke-width: 2.2; stroke-dasharray: 6 3; }
 circle.used, circle.median { fill: var(--bar); stroke: none; }
 circle.p99 { fill: var(--bar-alt); stroke: none; }
+.typical { fill: none; stroke: var(--bar); stroke-width: 2; stroke-linejoin: round; }
+.slowest { fill: var(--bar-alt); stroke: none; }
 .today { stroke: var(--faint); stroke-width: 1; }
 .forecast { fill: var(--wedge); stroke: var(--bar); stroke-width: 1; }
 .full { stroke: var(--bar-alt); stroke-width: 1.6; stroke-dasharray: 7 4; }

@@ -14,7 +14,7 @@ namespace dmremap::set {
 namespace {
 
 // More sections than this version and a few later ones have come from nowhere.
-constexpr std::size_t kMostCarried = 4;
+constexpr std::size_t kMostCarried = 6;
 
 struct Kept {
   std::uint16_t type;
@@ -22,6 +22,7 @@ struct Kept {
 };
 constexpr Kept kScan{format::kScanSectionType, format::kScanSectionBytes};
 constexpr Kept kDiskHistory{format::kDiskHistorySectionType, format::kDiskHistorySectionBytes};
+constexpr Kept kLatency{format::kLatencySectionType, format::kLatencySectionBytes};
 
 template <typename Sections>
 auto find(Sections& sections, Kept kept) {
@@ -60,6 +61,7 @@ void store_in(format::Records& records, const Section& section, Kept kept,
 void reserve_kept_sections(format::Records& records, std::size_t entries) {
   reserve(records, entries, kScan, format::pack_scan_section);
   reserve(records, entries, kDiskHistory, format::pack_disk_history);
+  reserve(records, entries, kLatency, format::pack_latency_section);
 }
 
 bool has_scan(const format::Records& records) {
@@ -82,12 +84,27 @@ std::optional<format::DiskHistorySection> stored_disk_history(const format::Reco
   return format::unpack_disk_history(found->bytes);
 }
 
+std::optional<format::LatencySection> stored_latency(const format::Records& records) {
+  const auto found = find(records.unknown, kLatency);
+  if (found == records.unknown.end()) return std::nullopt;
+  return format::unpack_latency_section(found->bytes);
+}
+
 void store(format::Records& records, const format::ScanSection& scan) {
   store_in(records, scan, kScan, format::pack_scan_section);
 }
 
 void store(format::Records& records, const format::DiskHistorySection& disk) {
   store_in(records, disk, kDiskHistory, format::pack_disk_history);
+}
+
+void store(format::Records& records, const format::LatencySection& latency) {
+  store_in(records, latency, kLatency, format::pack_latency_section);
+}
+
+void store(format::Records& records, const ScanMemory& memory) {
+  store(records, memory.scan);
+  store(records, memory.latency);
 }
 
 }  // namespace dmremap::set

@@ -36,8 +36,10 @@ TEST(KeptSections, GiveWayToATableThatIsFull) {
   reserve_kept_sections(records, format::table_capacity({}));
   EXPECT_TRUE(has_scan(records)) << "alone it fits the rest of a block";
   EXPECT_FALSE(has_disk_history(records));
+  EXPECT_TRUE(stored_latency(records)) << "so does this beside it";
   reserve_kept_sections(records, 10'200);
   EXPECT_TRUE(has_disk_history(records));
+  EXPECT_GE(format::table_capacity(records.unknown), 10'200U);
   records.unknown = {{99, 0, std::vector<std::byte>(2'000)}};
   reserve_kept_sections(records, format::table_capacity(records.unknown));
   EXPECT_FALSE(has_scan(records));
@@ -74,9 +76,41 @@ TEST(KeptSections, AHistoryThatMakesNoSenseIsNone) {
     format::Records records;
     reserve_kept_sections(records, 0);
     store(records, some_history());
-    records.unknown.back().bytes.at(at) = std::byte{0x1f};
+    records.unknown.at(1).bytes.at(at) = std::byte{0x1f};
     EXPECT_FALSE(stored_disk_history(records)) << at;
   }
+}
+
+format::LatencySection some_latency() {
+  return {std::vector<std::byte>(40, std::byte{7})};
+}
+
+TEST(KeptSections, TheLatencyAcrossTheDiskIsWhatWasStored) {
+  format::Records records;
+  EXPECT_FALSE(stored_latency(records));
+  store(records, some_latency());
+  EXPECT_TRUE(records.unknown.empty()) << "no room was reserved";
+  // Whoever has the others already, by a program of before, gets it too.
+  reserve_kept_sections(records, 10'000);
+  records.unknown.pop_back();
+  EXPECT_FALSE(stored_latency(records));
+  store(records, some_history());
+  reserve_kept_sections(records, 10'000);
+  EXPECT_EQ(stored_latency(records), format::LatencySection{});
+  store(records, some_latency());
+  store(records, some_scan());
+  EXPECT_EQ(stored_latency(records), some_latency());
+  EXPECT_EQ(stored_scan(records), some_scan());
+  EXPECT_EQ(stored_disk_history(records), some_history());
+  records.unknown.back().bytes.at(4) = std::byte{1};
+  EXPECT_FALSE(stored_latency(records)) << "what makes no sense is none";
+}
+
+TEST(KeptSections, SectionsOfLaterVersionsLeaveThemTheirRoom) {
+  format::Records records;
+  records.unknown = {{99, 0, std::vector<std::byte>(16)}, {100, 0, std::vector<std::byte>(16)}};
+  reserve_kept_sections(records, 10'000);
+  EXPECT_TRUE(stored_scan(records) && stored_disk_history(records) && stored_latency(records));
 }
 
 TEST(KeptSections, IsWhereThePageOfTheFormatSays) {

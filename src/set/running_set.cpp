@@ -56,6 +56,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       recorder_(events_, content_.identity.name, content_.health),
       evidence_(std::move(opening.evidence)),
       memory_path_(options.memory_path),
+      taken_over_(options.taken_over),
       main_accepted_(opening.main_accepted),
       main_changed_(opening.main_changed),
       read_only_(options.read_only),
@@ -123,6 +124,10 @@ Result<void> RunningSet::begin(Random& random) {
   parts.main_settled = main_settled;
   parts.main_read_only = main_read_only_;
   parts.recheck_rounds = drive_timeouts_.get();
+  // A clean stop with the device left in place has flushed all that was acknowledged.
+  if (taken_over_) {
+    parts.left = main_settled ? remap::UnflushedLeft{false, false, {}} : left_by_killed_run();
+  }
   // The engine enters its evidence there while it starts.
   make_memory();
   if (memory_) parts.memory = memory_->memory();
@@ -319,6 +324,25 @@ void RunningSet::make_memory() {
   } else {
     log(Severity::warning, made.error().message());
   }
+}
+
+// Read before this run's own memory takes the place of that of the killed one.
+remap::UnflushedLeft RunningSet::left_by_killed_run() const {
+  remap::UnflushedLeft out;
+  const auto killed = discovery::read_run_memory(
+      memory_path_,
+      {content_.identity.set_uuid, discovery::boot_id(), 0, main_.device()->geometry().size});
+  if (killed) out = killed->unflushed;
+  // With another term it is not of the last run: what that did is not known.
+  if (!killed || killed->term != survey_.decision.winner->term) {
+    out.main_flush_in_doubt = out.spare_flush_in_doubt = true;
+  }
+  if (out.main_flush_in_doubt || out.spare_flush_in_doubt) {
+    log(Severity::warning,
+        "a flush was under way when the last run was killed, or it cannot be told: the next flush "
+        "fails, and what it covered is read back");
+  }
+  return out;
 }
 
 // Puts the facts by which main is recognised now into the records of a commit.

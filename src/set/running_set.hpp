@@ -61,6 +61,9 @@ struct OpenOptions {
   bool set_drive_timeouts = false;
   // Keeps what they were told before. Empty: nothing is put back after a run that was killed.
   std::string timeouts_path;
+  // The users of the run before, which was killed, have not noticed, and are served on: what that
+  // run had not flushed is this run's to flush.
+  bool taken_over = false;
 };
 
 // A moment of a run: until another write is counted, the set serves what it serves now.
@@ -94,6 +97,8 @@ class RunningSet {
   [[nodiscard]] remap::Admin& admin() { return *engine_; }
   // How the disk has been doing; empty if nothing is known of it.
   [[nodiscard]] std::optional<health::History> disk_history() const;
+  // What the reads of the scan took across the disk; empty if nothing is known of it.
+  [[nodiscard]] std::optional<health::LatencyProfile> latency_profile() const;
   // Null of a set that was started read-only. Lives as long as the set.
   [[nodiscard]] Scanner* scanner() const { return scanner_.get(); }
   [[nodiscard]] const std::string& name() const { return content_.identity.name; }
@@ -135,6 +140,7 @@ class RunningSet {
   [[nodiscard]] metadata::KnownCommits known_commits() const;
   void prepare_activation();
   void make_memory();
+  [[nodiscard]] remap::UnflushedLeft left_by_killed_run() const;
   void make_scanner();
   void make_disk_health();
 
@@ -160,6 +166,7 @@ class RunningSet {
   EventRecorder recorder_;
   const std::vector<remap::BlockHash> evidence_;  // as opened
   const std::string memory_path_;
+  const bool taken_over_;
   std::optional<discovery::RunMemory> memory_;  // outlives the engine
   const bool main_accepted_;
   const bool main_changed_;

@@ -21,10 +21,11 @@ void RunningSet::make_scanner() {
   parts.size = engine_->geometry().size;
   parts.main_path = [this] { return main_.device()->path(); };
   parts.stored = stored_scan(content_);
+  parts.stored_latency = stored_latency(content_);
   if (has_scan(content_)) {
-    parts.remember = [this](const format::ScanSection& scan) {
+    parts.remember = [this](const ScanMemory& memory) {
       return engine_->commit_record(
-          [&scan](format::Records& records, const table::Table&) { store(records, scan); });
+          [&memory](format::Records& records, const table::Table&) { store(records, memory); });
     };
   }
   scanner_ = std::make_unique<Scanner>(std::move(parts));
@@ -59,6 +60,13 @@ void RunningSet::make_disk_health() {
     if (const auto disk = disk_health_->memory_for_commit()) store(records, *disk);
   });
   disk_health_->start();
+}
+
+std::optional<health::LatencyProfile> RunningSet::latency_profile() const {
+  if (scanner_) return scanner_->latency_profile();
+  const auto stored = stored_latency(content_);
+  if (!stored) return std::nullopt;
+  return health::unpack_latency_profile(stored->profile, engine_->geometry().size);
 }
 
 std::optional<health::History> RunningSet::disk_history() const {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/units.hpp"
+#include "remap/task/slowness.hpp"
 
 namespace dmremap::set {
 
@@ -75,6 +76,12 @@ health::ScanRecord record_of(const std::optional<format::ScanSection>& stored, S
   return health::decode_scan_record(stored->record, size);
 }
 
+health::LatencyProfile profile_of(const std::optional<format::LatencySection>& stored,
+                                  SectorCount size) {
+  if (!stored) return health::LatencyProfile(size);
+  return health::unpack_latency_profile(stored->profile, size);
+}
+
 }  // namespace
 
 Scanner::Scanner(Parts parts)
@@ -86,7 +93,8 @@ Scanner::Scanner(Parts parts)
       order_(record_of(parts_.stored, parts_.size)),
       pace_(policy_, parts_.clock->monotonic_ns()),
       load_(*parts_.engine, parts_.main_path),
-      felt_(*parts_.engine, *parts_.random) {
+      felt_(*parts_.engine, *parts_.random),
+      latency_profile_(profile_of(parts_.stored_latency, parts_.size)) {
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
   remembered_at_ns_ = parts_.clock->monotonic_ns();
   passes_remembered_ = order_.passes();
@@ -187,12 +195,17 @@ ScannerStatus Scanner::status() const {
   return out;
 }
 
-format::ScanSection Scanner::memory() const {
+health::LatencyProfile Scanner::latency_profile() const {
+  const std::lock_guard lock(mutex_);
+  return latency_profile_;
+}
+
+ScanMemory Scanner::memory() const {
   const std::lock_guard lock(mutex_);
   return memory_locked();
 }
 
-std::optional<format::ScanSection> Scanner::memory_for_commit() {
+std::optional<ScanMemory> Scanner::memory_for_commit() {
   const Lock lock(mutex_, std::try_to_lock);
   if (!lock || !read_unremembered_) return std::nullopt;
   const std::uint64_t now_ns = parts_.clock->monotonic_ns();
@@ -202,13 +215,14 @@ std::optional<format::ScanSection> Scanner::memory_for_commit() {
   return memory_locked();
 }
 
-format::ScanSection Scanner::memory_locked() const {
-  format::ScanSection out;
-  out.paused = paused_;
-  out.rate = policy_.rate;
-  out.window_from = static_cast<std::uint16_t>(policy_.window.from);
-  out.window_to = static_cast<std::uint16_t>(policy_.window.to);
-  out.record = health::encode_scan_record(order_.record());
+ScanMemory Scanner::memory_locked() const {
+  ScanMemory out;
+  out.scan.paused = paused_;
+  out.scan.rate = policy_.rate;
+  out.scan.window_from = static_cast<std::uint16_t>(policy_.window.from);
+  out.scan.window_to = static_cast<std::uint16_t>(policy_.window.to);
+  out.scan.record = health::encode_scan_record(order_.record());
+  out.latency.profile = health::pack_latency_profile(latency_profile_);
   return out;
 }
 
@@ -383,6 +397,7 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
   read_unremembered_ = true;
   status_.found.lost += report->lost.value;
   status_.found.recovered += report->recovered.value;
+  note_latency(piece.sectors, *report, took_ns);
   const std::uint64_t usual_ns = usual_read_ns_;
   usual_read_ns_ = (usual_ns * 15 + std::min(took_ns, kLongReadNs)) / 16;
   if (!report->long_reads.empty() && !report->trouble && usual_ns < kUsualReadMostNs) {
@@ -391,15 +406,28 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
     return kMeasureAfterNs;
   }
   if (piece.sectors.count == health::kScanPiece && !report->trouble) latencies_.add(took_ns);
-  const std::uint64_t passes = order_.passes();
-  order_.finished(report->trouble ? health::ScanResult::trouble : health::ScanResult::good);
-  if (order_.passes() != passes) {
-    if (order_.pass_is_clean()) ++status_.clean_passes;
-    // What is old counts half: a drift shows within some passes.
-    latencies_.halve();
-  }
+  finish_piece(report->trouble ? health::ScanResult::trouble : health::ScanResult::good);
   // The next look follows at once, and waits if it must.
   return 0;
+}
+
+void Scanner::note_latency(SectorRange read, const remap::ScanReport& report,
+                           std::uint64_t took_ns) {
+  // In several parts it was not one request, or not of main alone. What took long and is not called
+  // so by the engine was held up by a pause of the process, or by another request's retries.
+  const bool held_up = took_ns >= remap::kSlowReadNs && report.long_reads.empty();
+  if (report.trouble || report.main_reads != 1 || held_up) return;
+  latency_profile_.add(read, static_cast<double>(took_ns) / 1e3);
+}
+
+void Scanner::finish_piece(health::ScanResult result) {
+  const std::uint64_t passes = order_.passes();
+  order_.finished(result);
+  if (order_.passes() == passes) return;
+  if (order_.pass_is_clean()) ++status_.clean_passes;
+  // What is old counts half: a drift shows within some passes.
+  latencies_.halve();
+  latency_profile_.end_pass();
 }
 
 bool Scanner::metadata_is_due() {
@@ -440,7 +468,7 @@ std::uint64_t Scanner::measure(Lock& lock) {
   lock.lock();
   load_.end_own(std::nullopt, 0, 0);
   status_.found.slow += slow;
-  order_.finished(slow != 0 ? health::ScanResult::trouble : health::ScanResult::good);
+  finish_piece(slow != 0 ? health::ScanResult::trouble : health::ScanResult::good);
   return 0;
 }
 

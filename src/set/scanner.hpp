@@ -26,15 +26,18 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "format/latency_section.hpp"
 #include "format/layout.hpp"
 #include "format/scan_section.hpp"
 #include "health/felt_histogram.hpp"
+#include "health/latency_profile.hpp"
 #include "health/pace.hpp"
 #include "health/scan_order.hpp"
 #include "os/power.hpp"
 #include "remap/admin.hpp"
 #include "set/disk_load.hpp"
 #include "set/felt_meter.hpp"
+#include "set/kept_sections.hpp"
 #include "set/scanner_status.hpp"
 
 namespace dmremap::set {
@@ -52,11 +55,13 @@ class Scanner {
   struct Parts {
     remap::Admin* engine = nullptr;  // outlives the scanner
     Clock* clock = nullptr;
-    SectorCount size;                             // of main
-    std::function<std::string()> main_path;       // thread-safe
-    std::optional<format::ScanSection> stored{};  // of earlier runs
+    SectorCount size;                        // of main
+    std::function<std::string()> main_path;  // thread-safe
+    // Of earlier runs.
+    std::optional<format::ScanSection> stored{};
+    std::optional<format::LatencySection> stored_latency{};
     // Commits it. Empty: nothing is remembered. Thread-safe.
-    std::function<Result<void>(const format::ScanSection&)> remember{};
+    std::function<Result<void>(const ScanMemory&)> remember{};
     std::chrono::seconds first_rest{600};  // from the start of the set
     Random* random = &system_random();
     std::function<bool()> on_battery = [] { return os::is_on_battery(os::power_supplies()); };
@@ -84,17 +89,19 @@ class Scanner {
   void note_copy(bool running);
 
   [[nodiscard]] ScannerStatus status() const;
+  // Of the reads of this run and of earlier ones.
+  [[nodiscard]] health::LatencyProfile latency_profile() const;
   // What the next run is to know.
-  [[nodiscard]] format::ScanSection memory() const;
+  [[nodiscard]] ScanMemory memory() const;
   // What a commit that is made anyway should take along, which then counts as remembered. Nothing:
   // nothing is new, it is not long ago, or the scanner is busy: this does not wait.
-  [[nodiscard]] std::optional<format::ScanSection> memory_for_commit();
+  [[nodiscard]] std::optional<ScanMemory> memory_for_commit();
 
  private:
   using Lock = std::unique_lock<std::mutex>;
 
   void loop();
-  [[nodiscard]] format::ScanSection memory_locked() const;
+  [[nodiscard]] ScanMemory memory_locked() const;
   Result<void> remember();
   void note_remembered(std::uint64_t now_ns);
   // What was read: at the end of a pass, else at most once a minute.
@@ -106,6 +113,10 @@ class Scanner {
   // Whether the window of a measurement that runs, or none, lets the scanner read.
   bool is_let(std::uint64_t now_ns, health::PaceHold held);
   std::uint64_t read(Lock& lock, const health::ScanPiece& piece, std::uint64_t now_ns);
+  // What a read took that was carried through.
+  void note_latency(SectorRange read, const remap::ScanReport& report, std::uint64_t took_ns);
+  // Of the piece that was read.
+  void finish_piece(health::ScanResult result);
   // Of what took long; the piece is finished then.
   std::uint64_t measure(Lock& lock);
   // One copy of the metadata, and after the last one what was found damaged is mended.
@@ -147,7 +158,8 @@ class Scanner {
   std::uint64_t usual_read_ns_ = 0;      // a mean of the last reads
   std::vector<SectorRange> to_measure_;  // of the piece that is not finished
   std::uint64_t measure_at_ns_ = 0;
-  health::FeltHistogram latencies_;             // of reads of the usual length
+  health::FeltHistogram latencies_;  // of reads of the usual length
+  health::LatencyProfile latency_profile_;
   std::optional<std::uint64_t> metadata_pass_;  // the last one that came to the metadata
   unsigned next_copy_ = format::kCopies;        // to be read in it
   ScannerStatus status_;

@@ -33,10 +33,13 @@ class ScannerTest : public ::testing::Test {
     parts.size = remap::kMainSize;
     parts.main_path = [] { return std::string("/nowhere"); };
     parts.first_rest = first_rest;
-    parts.stored = remembered;
-    parts.remember = [this](const format::ScanSection& scan) {
+    if (remembered) {
+      parts.stored = remembered->scan;
+      parts.stored_latency = remembered->latency;
+    }
+    parts.remember = [this](const ScanMemory& memory) {
       const std::lock_guard lock(mutex);
-      remembered = scan;
+      remembered = memory;
       return Result<void>();
     };
     scanner.emplace(std::move(parts));
@@ -60,7 +63,7 @@ class ScannerTest : public ::testing::Test {
   std::atomic<bool> on_battery{false};
   remap::SeededRandom random;
   std::mutex mutex;
-  std::optional<format::ScanSection> remembered;
+  std::optional<ScanMemory> remembered;
   std::optional<Scanner> scanner;
 };
 
@@ -144,8 +147,8 @@ TEST_F(ScannerTest, GoesOnAfterARestartAndAPauseHolds) {
   EXPECT_EQ(scanner->status().state, "paused");
   const SectorCount before = scanner->status().scanned;
   EXPECT_GE(before.value, 2'048U) << "whole segments of it";
-  EXPECT_EQ(scanner->memory().rate, std::uint64_t{4} << 20U);
-  EXPECT_EQ(scanner->memory().window_from, 60U);
+  EXPECT_EQ(scanner->memory().scan.rate, std::uint64_t{4} << 20U);
+  EXPECT_EQ(scanner->memory().scan.window_from, 60U);
   ASSERT_TRUE(scanner->start({.now = true, .rate = 0, .window = {}}));
   ASSERT_TRUE(pass_over(1));
   make();
@@ -166,6 +169,59 @@ TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
   scanner->note_copy(false);
   ASSERT_TRUE(remap::soon([&] { return scanner->status().waits_for == "main"; }));
   EXPECT_TRUE(rig.engine->extents().empty());
+}
+
+// The rig's disk has four parts of four segments.
+TEST_F(ScannerTest, WhatReadsTakeIsKnownPartByPart) {
+  constexpr SectorCount kPart{remap::kMainSize.value / 4};
+  const SectorRange slow{{2 * kPart.value}, kPart};
+  std::atomic<bool> is_slow{true};
+  rig.main.set_hook([&](const sim::Request& request) {
+    // Less than what makes a place suspect.
+    if (is_slow && request.range.overlaps(slow)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(80));
+    }
+    return io::IoStatus{};
+  });
+  make();
+  for (const auto& part : scanner->latency_profile().parts()) EXPECT_FALSE(part.typical_us);
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(1));
+  const auto expect_slow = [&](const std::vector<health::LatencyPart>& parts) {
+    ASSERT_EQ(parts.size(), 4U);
+    EXPECT_EQ(parts[2].sectors, slow);
+    for (const std::size_t other : {0U, 1U, 3U}) {
+      ASSERT_TRUE(parts[other].typical_us && parts[2].typical_us);
+      // Of 80 ms for a segment.
+      EXPECT_GT(*parts[2].typical_us, 9'000);
+      EXPECT_GT(*parts[2].typical_us, 2 * *parts[other].typical_us) << other;
+    }
+  };
+  const auto parts = scanner->latency_profile().parts();
+  expect_slow(parts);
+  // It is remembered at the end of the pass, and another pass forgets it.
+  ASSERT_TRUE(remap::soon([&] {
+    const std::lock_guard lock(mutex);
+    return remembered &&
+           health::unpack_latency_profile(remembered->latency.profile).parts() == parts;
+  }));
+  make();
+  EXPECT_EQ(scanner->latency_profile().parts(), parts);
+  is_slow = false;
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(2));
+  EXPECT_LT(*scanner->latency_profile().parts().at(2).typical_us, *parts.at(2).typical_us / 2);
+}
+
+TEST_F(ScannerTest, WhatTroubleTakesIsNoLatency) {
+  constexpr SectorCount kPart{remap::kMainSize.value / 4};
+  rig.main.fail_reads({{0}, kPart}, EIO);
+  make();
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(pass_over(1));
+  const auto parts = scanner->latency_profile().parts();
+  EXPECT_FALSE(parts.at(0).typical_us);
+  EXPECT_TRUE(parts.at(1).typical_us);
 }
 
 // Ten times as fast as the system's, so that minutes pass within a test. The scanner's waits are
@@ -225,14 +281,14 @@ TEST_F(ScannerTest, ACommitThatIsMadeAnywayTakesAlongWhatWasRead) {
   ASSERT_TRUE(scanner->start({.now = true, .rate = 2560 << 10, .window = {}}));
   ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value >= 4'096; }));
   EXPECT_FALSE(scanner->memory_for_commit()) << "not so soon after the last one";
-  std::optional<format::ScanSection> taken;
+  std::optional<ScanMemory> taken;
   ASSERT_TRUE(remap::soon([&] { return (taken = scanner->memory_for_commit()).has_value(); }));
   EXPECT_GE(fast.monotonic_ns(), fast.begun_ns() + 30'000'000'000U);
-  const health::ScanOrder there(health::decode_scan_record(taken->record, remap::kMainSize));
+  const health::ScanOrder there(health::decode_scan_record(taken->scan.record, remap::kMainSize));
   EXPECT_GE(there.progress().scanned.value, 4'096U);
   {
     const std::lock_guard lock(mutex);
-    EXPECT_NE(remembered->record, taken->record) << "no commit of its own was made";
+    EXPECT_NE(remembered->scan.record, taken->scan.record) << "no commit of its own was made";
   }
   EXPECT_FALSE(scanner->memory_for_commit()) << "it is remembered now";
 }

@@ -24,7 +24,7 @@ def start_refusals(t):
     refused(t, "missing-device", "start", "nosuchset")
     refused(t, "no-such-device", "start", main, t.path("none"), exit=1, paths=paths)
     refused(t, "missing-device", "start", main, paths=paths)
-    refused(t, "not-supported", "start", dm.name, "--export", "ublk", exit=1, paths=paths)
+    refused(t, "not-supported", "start", dm.name, "--export", "dm", exit=1, paths=paths)
     refused(t, "no-such-device", "start", dm.name, "--export", "fuse", "--mount",
             t.path("no", "such", "file"), exit=1, paths=(main,))
 

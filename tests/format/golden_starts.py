@@ -74,6 +74,22 @@ def check_scan_and_history(t, image, main):
     os.unlink(path)
 
 
+def check_latency_across_disk(t, image, main):
+    """What a scan measured of each part of the disk is known to every later program, though one that
+    did not know the section ran the set in between. The third part was slow."""
+    path = image.unpack(t)
+    dm = product.Product(t, main, path, name=image.expected(path)["set"]["name"])
+    dm.start("fuse", "--accept-main", main, by_devices=True)
+    parts = dm.request("history")["latency"]
+    equal([(part["sector"], part["count"]) for part in parts],
+          [(8192 * i, 8192) for i in range(4)], "parts of the disk")
+    slow = parts.pop(2)
+    support.check(slow["typical_us"] > 3 * max(part["typical_us"] for part in parts),
+                  f"the slow part {slow} beside {parts}")
+    dm.stop()
+    os.unlink(path)
+
+
 def golden_starts(t):
     main = t.image("main.img", golden.MAIN_SIZE)
     writable = {key: image for key, image in golden.images().items() if image.start is None}
@@ -82,6 +98,7 @@ def golden_starts(t):
         started(t, key, image, main)
     check_carried_sections(t, writable["1/carried-sections"], main)
     check_scan_and_history(t, writable["1/scan-and-history"], main)
+    check_latency_across_disk(t, writable["1/latency-across-disk"], main)
     kept = [key for key, image in writable.items() if image.name == "optional-section"]
     equal(kept, ["1/optional-section"], "images with a section of a later time")
 

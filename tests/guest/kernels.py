@@ -57,6 +57,14 @@ def fetch(version, cache, headers=False):
     return Kernel(directory)
 
 
+def unpack(package, cache, root):
+    """Another package of the same suites, unpacked into `root`. Raises NotToBeHad."""
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _Apt(os.path.join(cache, "apt")).unpack([package], root)
+
+
 def _fetch(version, cache, directory, headers):
     for program in ("apt-get", "dpkg-deb", "depmod"):
         if shutil.which(program) is None:

@@ -128,6 +128,16 @@ class Guest:
             self._conclude(directory, qemu.returncode)
         return self._run
 
+    def shell(self):
+        """A shell on the console instead, in the first payload's directory; until it ends."""
+        with tempfile.TemporaryDirectory(prefix="dmremap-guest-") as directory:
+            self._prepare(directory)
+            command = self._command(directory)
+            command[command.index("-serial") + 1] = "mon:stdio"
+            at = command.index("-append") + 1
+            command[at] = command[at].replace("loglevel=7", "loglevel=5") + " guest-shell"
+            return subprocess.run(command, check=False).returncode
+
     def _prepare(self, directory):
         self._pack(os.path.join(directory, "in"))
         with open(os.path.join(directory, "out"), "wb") as out:

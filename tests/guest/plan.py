@@ -137,14 +137,20 @@ def all_payloads(directory=places.PAYLOADS):
             if name.endswith(".sh")]
 
 
+# In a boot one payload runs at a time, and two boots may run side by side.
+PAYLOADS_MOST = 8
+
+
 def boots(payloads, only_kernel=None):
-    """How these payloads are run: in as few boots as their needs allow."""
+    """How these payloads are run: in few boots, as their needs allow."""
     groups = {}
     for payload in payloads:
         for kernel in payload.kernels:
             if only_kernel in (None, kernel):
                 groups.setdefault((kernel, payload.machine()), []).append(payload)
-    return [Boot(kernel, group) for (kernel, _), group in groups.items()]
+    return [Boot(kernel, group[first:first + PAYLOADS_MOST])
+            for (kernel, _), group in groups.items()
+            for first in range(0, len(group), PAYLOADS_MOST)]
 
 
 def drives(payload):

@@ -133,6 +133,28 @@ control::HistoryReply bad_year() {
   return out;
 }
 
+// Slow inside of it in one area, with a few reads that took long; what lies beyond `read` is not
+// read yet.
+std::vector<control::LatencyPartReport> disk_latency(std::uint64_t read, std::uint64_t typical_us,
+                                                     bool slow_area) {
+  constexpr std::uint64_t kParts = 96;
+  std::vector<control::LatencyPartReport> out;
+  for (std::uint64_t i = 0; i < kParts; ++i) {
+    const Sector from{i * kSectors / kParts};
+    control::LatencyPartReport part{from, Sector{(i + 1) * kSectors / kParts} - from, std::nullopt,
+                                    std::nullopt};
+    if (i < read && (i != 17 || !slow_area)) {
+      const bool slow = slow_area && i >= 43 && i < 49;
+      part.typical_us = typical_us + typical_us * i / kParts + wobble(i, typical_us / 9) +
+                        (slow ? 5 * typical_us : 0);
+      part.slowest_us = *part.typical_us * (2 + wobble(i + 3, 3));
+      if (slow_area && (i == 8 || i == 46 || i == 88)) *part.slowest_us = 900'000 + i * 10'000;
+    }
+    out.push_back(part);
+  }
+  return out;
+}
+
 void add_extents(ReportFacts& facts) {
   auto& extents = facts.map.extents;
   const auto add = [&](State state, std::uint64_t first, std::uint64_t count) {
@@ -210,6 +232,7 @@ ReportFacts watched() {
           "read", "", true, time_at(kMadeAt - 7'000), 0, 7.0, 30,
           "main holds the only copy: let it try for longer than the kernel waits"}};
   out.history = bad_year();
+  out.history->latency = disk_latency(91, 8'000, true);
   out.events = some_events();
   add_extents(out);
   out.set.extents = out.map.extents.size();
@@ -261,6 +284,7 @@ ReportFacts good() {
   history.before = {{"spare_used", 0}, {"table_used", 0}};
   history.days.push_back(
       {3, 1, date_ago(217), {}, {{"latency_median", 130}, {"latency_p99", 410}}});
+  history.latency = disk_latency(96, 120, false);
   out.history = history;
   out.events = {{1, time_at(kMadeAt - 220 * kDay), "info", "start", {}, {}, ""}};
   return out;

@@ -136,6 +136,51 @@ def _map_has_its_states(page, dark, what):
         check(count >= 30, f"{what}: {count} pixels of {state} sectors")
 
 
+# The drawing of latencies across the disk: how many points and how small the smallest is, how much
+# lines and points stand out from the ground (WCAG 2.1, 1.4.11 asks for 3), how much of the width
+# the line and the shades of what is not read yet span, and what it says in words.
+ACROSS = """(() => {
+  const light = (color) => {
+    const linear = color.match(/[0-9.]+/g).slice(0, 3).map((c) => Number(c) / 255).map(
+        (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const line = document.querySelector('.chart path.typical');
+  if (!line) return null;
+  const svg = line.ownerSVGElement, all = svg.getBoundingClientRect();
+  const points = [...svg.querySelectorAll('circle.slowest')];
+  const shades = [...svg.querySelectorAll('rect.unobserved')];
+  const ground = light(getComputedStyle(svg.closest('section')).backgroundColor);
+  const contrast = (color) => {
+    const [a, b] = [light(color), ground].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
+  const boxes = points.map((p) => p.getBoundingClientRect());
+  return {
+    points: points.length, smallest: Math.min(...boxes.map((b) => b.width)),
+    inside: boxes.every((b) => b.left >= all.left && b.right <= all.right && b.top >= all.top &&
+                               b.bottom <= all.bottom),
+    contrast: [contrast(getComputedStyle(line).stroke), contrast(getComputedStyle(points[0]).fill)],
+    shade: contrast(getComputedStyle(shades[0]).fill),
+    spans: [line, ...shades].map((e) => e.getBoundingClientRect().width / all.width),
+    words: svg.getAttribute('aria-label'),
+    rows: [...document.querySelectorAll('#latency tbody tr')].length};
+})()"""
+
+
+def _latency_across_the_disk(page, what):
+    seen = page.evaluate(ACROSS)
+    check(seen, f"{what}: latencies across the disk are drawn")
+    equal(seen["points"], 90, f"{what}: points")
+    check(seen["smallest"] >= 2 and seen["inside"], f"{what}: points of {seen['smallest']} pixels")
+    check(min(seen["contrast"]) >= 3, f"{what}: contrast of line and points: {seen['contrast']}")
+    check(seen["shade"] >= 1.1, f"{what}: contrast of the shade: {seen['shade']}")
+    line, *shades = seen["spans"]
+    check(line > 0.75 and len(shades) == 2, f"{what}: widths of line and shades: {seen['spans']}")
+    check("90 of 96 parts read" in seen["words"], f"{what}: in words: {seen['words']}")
+    equal(seen["rows"], 96, f"{what}: rows of numbers")
+
+
 def _print(page, what):
     """On paper it is dark on light, also for a user who likes it dark, and no column is cut off."""
     page.call("Emulation.setEmulatedMedia", media="print", features=[
@@ -172,6 +217,7 @@ def report_page(t):
                 _structure(page, what)
                 if name == "watched":
                     _map_has_its_states(page, dark, what)
+                    _latency_across_the_disk(page, what)
                 if name == "hostile":
                     _hostile(page, what)
                 _quiet(page, path, what)
@@ -179,6 +225,7 @@ def report_page(t):
             _seen(page, True, f"{name}, 1280 wide, dark")
             _legible(page, f"{name}, 1280 wide, dark")
             if name == "watched":
+                _latency_across_the_disk(page, f"{name}, 1280 wide, dark")
                 _print(page, name)
 
 

@@ -5,6 +5,7 @@
 
 #include "daemon/local_exports.hpp"
 #include "daemon/nbdkit_process.hpp"
+#include "daemon/set_exports.hpp"
 
 namespace dmremap::cli {
 
@@ -27,7 +28,7 @@ bool asks_for_nbd(const std::vector<ExportKind>& kinds) {
 std::vector<ExportKind> possible_exports(std::vector<ExportKind> kinds) {
   const bool any =
       std::ranges::all_of(kinds, [](ExportKind kind) { return kind == ExportKind::automatic; });
-  if (any && !daemon::can_mount() && daemon::check_nbd_server()) {
+  if (any && !daemon::can_serve_ublk() && !daemon::can_mount() && daemon::check_nbd_server()) {
     std::ranges::fill(kinds, ExportKind::nbd);
   }
   return kinds;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frontend/fuse/loop_control.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <thread>
@@ -25,12 +24,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStep{50};
-// How often an open device is tried again before that counts as use. Programs such as udev open a
-// device for a moment only.
-constexpr int kPassingSteps = 30;
-// The same if only dmremap has it open: it looks at all devices for those of a set, and on a busy
-// machine with slow disks that takes a while.
-constexpr int kLookingSteps = 300;
 // How often it is checked whether udev or devtmpfs has made a node, before this process makes it.
 constexpr int kNodeSteps = 10;
 constexpr unsigned kLoopMajor = 7;  // Documentation/admin-guide/devices.txt
@@ -107,11 +100,7 @@ Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
     if (!held.valid() && errno != EBUSY) return fail_errno(errno, "open", node);
     const auto openers = os::openers_of(node);
     if (held.valid() && openers.empty()) return held;
-    const bool is_looked_at =
-        held.valid() && std::ranges::all_of(openers, [](const std::string& opener) {
-          return opener.ends_with(" dmremap");
-        });
-    if (step < (is_looked_at ? kLookingSteps : kPassingSteps)) {
+    if (step * kStep < os::patience_with(openers)) {
       held.reset();
       std::this_thread::sleep_for(kStep);
       continue;

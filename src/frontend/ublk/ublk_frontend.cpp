@@ -2,9 +2,7 @@
 #include "frontend/ublk/ublk_frontend.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <thread>
 #include <utility>
 
@@ -15,6 +13,7 @@
 
 #include "base/endian.hpp"
 #include "base/log.hpp"
+#include "os/process_end.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::frontend {
@@ -28,9 +27,7 @@ constexpr std::size_t kBufferBytes = std::size_t{8} << 20;
 // The kernel buries a dead server when its last request has ended: a failing disk keeps one for a
 // minute.
 constexpr milliseconds kBurialPatience{120'000};
-// Programs such as udev open a device for a moment only.
 constexpr milliseconds kPassingStep{50};
-constexpr int kPassingSteps = 30;
 
 unsigned queues_of_this_machine() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -41,10 +38,6 @@ tl::unexpected<Error> in_use(const std::string& node, const std::vector<std::str
               uses.empty() ? "in use, by what cannot be seen from here"
                            : fmt::format("in use: {}", fmt::join(uses, ", ")),
               node, "unmount it and end what uses it, then try again");
-}
-
-bool is_alive(int pid) {
-  return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH);
 }
 
 // The disk of a device must be what this start would make, for its users go on with it.
@@ -137,14 +130,31 @@ bool UblkFrontend::ended() const {
   return ::poll(&raised, 1, 0) > 0;
 }
 
+Result<void> UblkFrontend::check_unused() const {
+  if (ended()) return {};
+  for (int step = 0;; ++step) {
+    const auto uses = os::uses_of(node_);
+    if (uses.empty()) return {};
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, uses);
+    std::this_thread::sleep_for(kPassingStep);
+  }
+}
+
 Result<void> UblkFrontend::stop_unused() {
   for (int step = 0;; ++step) {
-    auto uses = os::openers_of(node_);
-    if (uses.empty()) {
+    // An opener of a partition is none that the kernel would refuse to stop the disk for.
+    if (os::uses_of(node_).empty()) {
+      // The kernel tells once that pages were lost, and drops them; a second try would look well.
+      const auto saved = server_->sync();
       auto stopped = server_->stop();
-      if (stopped || stopped.error().code != ErrorCode::device_in_use) return stopped;
+      if (stopped || stopped.error().code != ErrorCode::device_in_use) {
+        if (!saved) note_unsaved(saved.error());
+        return stopped;
+      }
     }
-    if (step == kPassingSteps) return in_use(node_, os::uses_of(node_));
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
+      return in_use(node_, os::uses_of(node_));
+    }
     std::this_thread::sleep_for(kPassingStep);
   }
 }
@@ -154,21 +164,18 @@ Result<void> UblkFrontend::stop() {
   if (!ended()) {
     const auto stopped = stop_unused();
     if (!stopped && stopped.error().code == ErrorCode::device_in_use) return stopped;
-    if (stopped) {
-      end();
-      return {};
-    }
-    // The kernel tells once that pages were lost, and drops them; a second try would look well.
-    unsaved_ = Error{ErrorCode::io,
-                     "what was written to its cache could not be saved: " + stopped.error().what,
-                     node_, "look at the events, check the file system, and write the data again"};
-    log(Severity::error, unsaved_->message());
-  }
-  if (auto stopped = server_->stop_in_use(); !stopped) {
+    if (!stopped) log(Severity::warning, stopped.error().message());
+  } else if (auto stopped = server_->stop_in_use(); !stopped) {
     log(Severity::warning, stopped.error().message());
   }
   end();
   return {};
+}
+
+void UblkFrontend::note_unsaved(const Error& error) {
+  unsaved_ = Error{ErrorCode::io, "what was written to its cache could not be saved: " + error.what,
+                   node_, "look at the events, check the file system, and write the data again"};
+  log(Severity::error, unsaved_->message());
 }
 
 void UblkFrontend::end() {
@@ -185,7 +192,7 @@ Result<LeftDevice> find_left_device(std::uint64_t owner, bool is_wanted) {
   const auto device = control->find(owner);
   if (!device) return LeftDevice{};
   const std::string node = ublk::block_path(device->id);
-  if (device->state == ublk::DeviceState::live && is_alive(device->server_pid)) {
+  if (device->state == ublk::DeviceState::live && !os::is_ending(device->server_pid)) {
     return fail(ErrorCode::device_in_use,
                 fmt::format("is served already, by process {}", device->server_pid), node,
                 "stop that first");

@@ -50,6 +50,8 @@ class UblkFrontend final : private ublk::Handler {
   [[nodiscard]] const std::string& stable() const { return links_->path(); }  // empty: none
   void follow_partitions() { links_->follow_partitions(); }
 
+  // Fails as stop() would if the device is in use now.
+  [[nodiscard]] Result<void> check_unused() const;
   // Writes back the page cache of the device and removes it. Fails with device_in_use, naming the
   // users, and then all goes on. If the cache could not be written back, unsaved() says so
   // afterwards.
@@ -80,6 +82,7 @@ class UblkFrontend final : private ublk::Handler {
   ublk::Step direct_done(ublk::Request* request, void* cookie, int error) override;
   void flush_told(std::uint32_t slot) override { requests_.flush_told(slot); }
   Result<void> stop_unused();
+  void note_unsaved(const Error& error);
   void end();
 
   std::vector<SlotReply> replies_;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/dm/message_ioctl.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+
+#include <fcntl.h>
+#include <linux/dm-ioctl.h>
+#include <sys/ioctl.h>
+
+#include "base/file_descriptor.hpp"
+
+namespace dmremap::dm {
+
+namespace {
+
+constexpr const char* kControl = "/dev/mapper/control";
+constexpr std::size_t kAnswerBytes = 16 << 10;
+// A list of all regions comes in parts that fit; what needs more than this is no answer of the
+// target's.
+constexpr std::size_t kAnswerBytesMax = 1 << 20;
+
+tl::unexpected<Error> failure(int error, const std::string& name) {
+  switch (error) {
+    case EPROTONOSUPPORT:
+      return fail(ErrorCode::protocol, "the kernel target speaks another protocol", name,
+                  "load the module dm-remap that belongs to this version");
+    case ESTALE:
+      return fail(ErrorCode::protocol, "the table of the kernel target was loaded anew", name,
+                  "was dmsetup used on the set's device?");
+    case ENXIO:
+      return fail(ErrorCode::no_such_device, "there is no such device-mapper device", name);
+    case EPERM:
+    case EACCES:
+      return fail(ErrorCode::permission, "device mapper takes messages from root only", name);
+    default:
+      return fail_errno(error, "send a message to the kernel target", name);
+  }
+}
+
+}  // namespace
+
+Result<std::string> send_message(const std::string& name, const std::string& message) {
+  const FileDescriptor control(open(kControl, O_RDWR | O_CLOEXEC));
+  if (!control.valid()) {
+    return fail_errno(errno, "open device mapper", kControl, "modprobe dm_mod");
+  }
+  if (name.size() >= sizeof(dm_ioctl::name)) {
+    return fail(ErrorCode::usage, "too long a name for a device-mapper device", name);
+  }
+  for (std::size_t room = std::max(kAnswerBytes, message.size() + 1); room <= kAnswerBytesMax;
+       room *= 2) {
+    // The answer takes the message's place.
+    const std::size_t bytes = sizeof(dm_ioctl) + sizeof(dm_target_msg) + room;
+    const auto buffer = std::make_unique<std::byte[]>(bytes);
+    auto* const request = new (buffer.get()) dm_ioctl{};
+    request->version[0] = DM_VERSION_MAJOR;
+    request->data_size = static_cast<std::uint32_t>(bytes);
+    request->data_start = sizeof(dm_ioctl);
+    std::memcpy(request->name, name.data(), name.size());
+    std::byte* const data = buffer.get() + sizeof(dm_ioctl);
+    auto* const target = new (data) dm_target_msg{};
+    std::memcpy(target->message, message.c_str(), message.size() + 1);
+    if (ioctl(control.get(), DM_TARGET_MSG, request) < 0) {
+      return failure(errno, name);
+    }
+    if ((request->flags & DM_BUFFER_FULL_FLAG) != 0) {
+      continue;
+    }
+    if ((request->flags & DM_DATA_OUT_FLAG) == 0) {
+      return std::string();
+    }
+    const auto* const text = reinterpret_cast<const char*>(buffer.get() + request->data_start);
+    return std::string(text, strnlen(text, bytes - request->data_start));
+  }
+  return fail(ErrorCode::protocol, "the answer of the kernel target is too long", name);
+}
+
+}  // namespace dmremap::dm
