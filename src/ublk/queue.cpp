@@ -128,6 +128,7 @@ void Queue::answered(const Request& request, int error) {
     must_wake = !woken_ && !own_thread;
     woken_ = woken_ || must_wake;
   }
+  if (own_thread) answered_here_ = true;
   if (must_wake) wake();
 }
 
@@ -236,9 +237,14 @@ void Queue::serve() {
   // All tags end when the device is stopped. Direct requests that were answered early are waited
   // for then, too: their memory is the pool's.
   while (directs_under_way_ != 0 || (!leaving_ && tags_ended_ < place_.depth)) {
-    take_answers();
-    retry_waiting();
-    tell_of_flushes();
+    // Again if the handler has answered something meanwhile, on this thread: nothing would wake it
+    // for that.
+    do {
+      answered_here_ = false;
+      take_answers();
+      retry_waiting();
+      tell_of_flushes();
+    } while (answered_here_);
     const int waited = io_uring_submit_and_wait(ring_.get(), 1);
     if (waited < 0 && waited != -EINTR && waited != -EAGAIN && waited != -EBUSY) {
       log(Severity::error,

@@ -112,6 +112,7 @@ class Queue final : private BufferPool::Waiter {
   std::vector<Answer> taken_;           // being committed
   std::vector<std::uint32_t> flushes_;  // slots of those committed and not submitted yet
   std::uint64_t wakes_ = 0;             // where the ring puts the eventfd's count
+  bool answered_here_ = false;          // by the queue's thread itself, since it looked last
   unsigned tags_ended_ = 0;
   std::size_t directs_under_way_ = 0;
 

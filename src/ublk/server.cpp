@@ -25,8 +25,12 @@ using std::chrono::steady_clock;
 constexpr milliseconds kNodePatience{5'000};
 constexpr milliseconds kPause{10};
 
+// A queue's thread and ring are a third of a MiB of locked memory. On a machine with more cores
+// some share a queue, so that a set stays below what it may lock while it is idle (32 MiB).
+constexpr unsigned kQueuesMax = 32;
+
 unsigned queues_wanted(unsigned asked) {
-  return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
+  return asked != 0 ? asked : std::clamp(std::thread::hardware_concurrency(), 1U, kQueuesMax);
 }
 
 Result<FileDescriptor> open_when_there(const std::string& path, int flags) {

@@ -29,7 +29,7 @@ class Server {
   struct Options {
     DiskParameters disk;
     std::uint64_t owner = 0;  // see DeviceInfo::owner
-    unsigned queues = 0;      // 0: one for each CPU
+    unsigned queues = 0;      // 0: one for each CPU, 32 at most
     unsigned depth = 128;     // of each queue
     bool recoverable = true;  // else the disk goes with the process, and what is in flight fails
     // Memory for data in flight, for all queues together; at least request_bytes_max.

@@ -2,10 +2,12 @@
 // A ublk disk that sends each read and write straight to a block device, in the ring of its queue.
 //
 //   ublk_proxy DEVICE [--queues N] [--late-at SECTOR] [--recover ID] [--buffers KIB]
+//              [--inline 1]
 //
 // Prints the disk's path once it is there, and serves until SIGTERM stops it. Flushes are answered
 // by another thread. With --late-at, a request for that sector fails with ETIMEDOUT after half a
-// second while the device still works on it.
+// second while the device still works on it. With --inline, all is done and answered by the thread
+// of the queue before begin() returns.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -44,7 +46,8 @@ constexpr milliseconds kCommitPatience{1'500};
 
 class Proxy final : public ublk::Handler {
  public:
-  Proxy(int device, std::optional<Sector> late_at) : device_(device), late_at_(late_at) {
+  Proxy(int device, std::optional<Sector> late_at, bool answers_inline)
+      : device_(device), late_at_(late_at), answers_inline_(answers_inline) {
     flusher_ = std::thread([this] { flush_until_the_end(); });
     if (late_at_) timer_ = std::thread([this] { fail_the_late(); });
   }
@@ -61,6 +64,10 @@ class Proxy final : public ublk::Handler {
   }
 
   ublk::Step begin(ublk::Request& request) override {
+    if (answers_inline_) {
+      request.answer(do_now(request));
+      return ublk::Step::later();
+    }
     switch (request.operation()) {
       case ublk::Operation::read:
       case ublk::Operation::write:
@@ -102,6 +109,21 @@ class Proxy final : public ublk::Handler {
     ublk::BufferPool::Lease lease{};
   };
 
+  [[nodiscard]] int do_now(const ublk::Request& request) const {
+    const std::span<std::byte> data = request.data();
+    const auto at = static_cast<off_t>(request.range().first.byte_offset());
+    switch (request.operation()) {
+      case ublk::Operation::read:
+        return ::pread(device_, data.data(), data.size(), at) < 0 ? errno : 0;
+      case ublk::Operation::write:
+        return ::pwrite(device_, data.data(), data.size(), at) < 0 ? errno : 0;
+      case ublk::Operation::flush:
+        return ::fdatasync(device_) < 0 ? errno : 0;
+      default:
+        return EOPNOTSUPP;
+    }
+  }
+
   void* remember(ublk::Request& request) {
     const std::lock_guard lock(mutex_);
     return &flights_.emplace_back(Flight{.request = &request, .begun = steady_clock::now()});
@@ -134,6 +156,7 @@ class Proxy final : public ublk::Handler {
 
   const int device_;
   const std::optional<Sector> late_at_;
+  const bool answers_inline_;
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::deque<ublk::Request*> flushes_;
@@ -147,6 +170,7 @@ struct Options {
   std::string device;
   unsigned queues = 0;
   std::optional<Sector> late_at;
+  bool answers_inline = false;
   std::optional<std::uint32_t> recover;
   std::size_t buffers = std::size_t{8} << 20;
 };
@@ -162,6 +186,8 @@ std::optional<Options> parse(int argc, char** argv) {
       out.queues = value;
     } else if (name == "--late-at") {
       out.late_at = Sector{value};
+    } else if (name == "--inline") {
+      out.answers_inline = value != 0;
     } else if (name == "--recover") {
       out.recover = value;
     } else if (name == "--buffers") {
@@ -201,7 +227,7 @@ int run(const Options& given) {
     std::perror(given.device.c_str());
     return 1;
   }
-  Proxy proxy(device.get(), given.late_at);
+  Proxy proxy(device.get(), given.late_at, given.answers_inline);
   auto server = serve(proxy, given, device.get());
   if (!server) {
     fmt::print(stderr, "ublk_proxy: {}\n", server.error().message());

@@ -52,6 +52,12 @@ check "also of a write" grep -q "Invalid or incomplete" /tmp/dd.err
 dmremap-lab clear /run/main
 check "stop" end_proxy
 
+# --- answered by the queue's own thread while it hands out memory
+proxy --buffers 512 --inline 1
+check "answers before begin() has returned" verify --rw=randwrite --bsrange=4k-512k --size=24m \
+  --ioengine=libaio --iodepth=64 --fsync=16 --output="$OUT/fio.inline"
+check "stop" end_proxy
+
 # --- late: answered while the device still works on it
 proxy --late-at 100000
 dmremap-lab fault /run/main slow:5000 100000+8
