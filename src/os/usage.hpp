@@ -56,7 +56,7 @@ struct LoopBacking {
 [[nodiscard]] std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views = {});
 [[nodiscard]] bool overlap(const LoopBacking& a, const LoopBacking& b);
 
-// Other processes that have it open: "1234 fio". Without root only one's own are seen.
+// Other processes that have it or its partitions open ("1234 fio"). Without root only one's own.
 [[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
                                                   const KernelViews& views = {});
 // All users of `path` in words for a message: "mounted on /home", "swap space", "held by dm-0",
