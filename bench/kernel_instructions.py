@@ -3,7 +3,7 @@
 """kernel_instructions.py: instructions of a request of 4 KiB by each way that goes through the
 kernel, of user, kernel and server together, counted in a guest under QEMU (docs/testing.md).
 
-Wants the programs built (`make build`) and what guests want. Exit status 1: a goal was missed."""
+Wants the programs built (`make build`) and what guests want. Exit status 1: a bound was missed."""
 
 import os
 import subprocess
