@@ -153,15 +153,21 @@ bool overlap(const LoopBacking& a, const LoopBacking& b) {
 
 std::vector<std::string> openers_of(const std::string& path, const KernelViews& views) {
   std::vector<std::string> openers;
-  const auto wanted = storage_of(path);
-  if (!wanted) return openers;
+  const auto storage = storage_of(path);
+  if (!storage) return openers;
+  std::vector<Storage> wanted{*storage};
+  if (storage->is_block_device()) {
+    wanted.clear();
+    for (const dev_t part : with_partitions(storage->device, views)) wanted.push_back({part, 0});
+  }
   const std::string own = std::to_string(::getpid());
   for (const std::string& pid : names_in(views.proc)) {
     if (pid == own || pid.find_first_not_of("0123456789") != std::string::npos) continue;
     const std::string descriptors = views.proc + "/" + pid + "/fd/";
     const auto names = names_in(descriptors);
     const bool has_it = std::ranges::any_of(names, [&](const std::string& name) {
-      return look_at(AT_FDCWD, (descriptors + name).c_str()) == wanted;
+      const auto opened = look_at(AT_FDCWD, (descriptors + name).c_str());
+      return opened && std::ranges::find(wanted, *opened) != wanted.end();
     });
     if (!has_it) continue;
     openers.push_back(fmt::format("{} {}", pid, read_attribute(views.proc + "/" + pid + "/comm")));

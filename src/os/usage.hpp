@@ -57,7 +57,7 @@ struct LoopBacking {
 [[nodiscard]] std::optional<LoopBacking> loop_backing(dev_t device, const KernelViews& views = {});
 [[nodiscard]] bool overlap(const LoopBacking& a, const LoopBacking& b);
 
-// Other processes that have it open: "1234 fio". Without root only one's own are seen.
+// Other processes that have it or its partitions open ("1234 fio"). Without root only one's own.
 [[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
                                                   const KernelViews& views = {});
 // How long these may have a device open before that counts as use: programs such as udev look at a

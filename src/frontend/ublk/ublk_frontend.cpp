@@ -162,7 +162,7 @@ Result<void> UblkFrontend::stop_unused() {
 Result<void> UblkFrontend::stop() {
   if (!server_) return {};
   if (!ended()) {
-    const auto stopped = stop_unused();
+    auto stopped = stop_unused();
     if (!stopped && stopped.error().code == ErrorCode::device_in_use) return stopped;
     if (!stopped) log(Severity::warning, stopped.error().message());
   } else if (auto stopped = server_->stop_in_use(); !stopped) {

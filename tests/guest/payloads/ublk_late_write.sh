@@ -23,11 +23,11 @@ write_at "$node" 8192 8 < old &
 writer=$!
 sleep 2
 kill_set late
-dmremap-lab clear main
 dmremap start late --export ublk > said 2>&1 || fail "$(cat said)"
 taken=$(($(cut -d. -f1 /proc/uptime) - begun))
 check "it was taken over when main had answered, after $taken s" [ "$taken" -ge 19 ]
 wait $writer || fail "the write failed"
+dmremap-lab clear main
 check "a newer write" write_at "$node" 8192 8 < new
 read_at "$node" 8192 8 | cmp - new || fail "another data is read"
 sleep 5

@@ -18,7 +18,7 @@ check "the device is removed" ublk_remove "${node#/dev/ublkb}"
 ended() { [ ! -d "/proc/$pid" ] || grep -q "^State:.*Z" "/proc/$pid/status"; }
 wait_until "the end of the set" ended
 [ ! -e "$node" ] || fail "the node stays"
-check "what was acknowledged is on main" cmp -n 4096 -i 4194304:0 main.img data
+check "what was acknowledged is on main" cmp -n 4096 main.img data 4194304 0
 node=$(dmremap start gone --export ublk)
 read_at "$node" 8192 8 | cmp - data || fail "another data is read"
 dmremap events gone
