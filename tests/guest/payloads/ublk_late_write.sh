@@ -4,6 +4,7 @@
 # device over only when main has answered: else the old write could land on a newer one.
 #: kernels 6.12
 #: timeout 300
+#: when all
 . ../lib.sh
 
 truncate -s 64M main.img
