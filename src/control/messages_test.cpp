@@ -105,7 +105,7 @@ TEST(HistoryReply, ReadsWithoutTheLatencyOfOlderPrograms) {
 }
 
 TEST(HistoryReply, TellsTheLatencyOfEachPartInMicroseconds) {
-  health::LatencyProfile profile({4'096 * 8});
+  health::LatencyProfile profile({32'768});
   for (int i = 0; i < 4; ++i) profile.add({{8'192}, {256}}, i == 2 ? 64'000 : 1'024);
   const auto parts = report_of(profile);
   ASSERT_EQ(parts.size(), 4U);
