@@ -150,7 +150,7 @@ Result<void> SetExportMaker::choose_ublk(std::uint64_t owner) {
   }
   auto left = frontend::find_left_device(owner, asks_for(ExportKind::ublk));
   if (!left) return failure_of(left);
-  left_ = std::move(*left);
+  left_ = *left;
   return {};
 }
 
