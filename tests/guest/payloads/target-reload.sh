@@ -5,7 +5,7 @@
 #: kernels 6.12 6.1
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/block_request
-#: timeout 300
+#: timeout 450
 #: programs fio
 # Lists of words are split on purpose.
 # shellcheck disable=SC2015,SC2046,SC2086

@@ -3,7 +3,7 @@
 # Requests that a ublk server passes on in its queues' rings: data, errnos, memory that is short, a
 # device that answers late, a server that is killed, what an idle one locks.
 #: kernels 6.12
-#: timeout 300
+#: timeout 450
 #: programs fio {build}/bin/ublk_proxy
 . ../lib.sh
 

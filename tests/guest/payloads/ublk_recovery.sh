@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The process of a set is killed under load, and started again: its users notice nothing.
 #: kernels 6.12
-#: timeout 600
+#: timeout 1200
 #: programs fio
 . ../lib.sh
 
