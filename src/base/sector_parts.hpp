@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Ranges of sectors in parts, as C++ ranges: for (const SectorRange part : blocks_in(range,
-// block)). Nothing is allocated.
+// block)), for which nothing is allocated; and parts joined to runs.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <vector>
 
 #include "base/units.hpp"
 
@@ -72,6 +73,16 @@ class SectorParts {
   const Sector first{align_down(range.first.value, block.value)};
   const Sector end{align_up(range.end().value, block.value)};
   return {first, end - first};
+}
+
+// Adds `range` to runs in order, joined to the last where it continues it.
+inline void append_run(std::vector<SectorRange>& runs, SectorRange range) {
+  if (!runs.empty() && runs.back().end() == range.first) {
+    // One run instead of two is one entry of the table instead of two.
+    runs.back().count = runs.back().count + range.count;
+  } else {
+    runs.push_back(range);
+  }
 }
 
 }  // namespace dmremap

@@ -35,5 +35,14 @@ TEST(SectorParts, RoundingOutTakesWholeBlocks) {
   EXPECT_EQ(rounded_out({{8}, {16}}, {8}), (SectorRange{{8}, {16}}));
 }
 
+TEST(AppendRun, JoinsWhatContinuesTheLastRunAlone) {
+  std::vector<SectorRange> runs;
+  append_run(runs, {{8}, {8}});
+  append_run(runs, {{16}, {4}});
+  append_run(runs, {{24}, {8}});
+  append_run(runs, {{0}, {8}});
+  EXPECT_EQ(runs, (std::vector<SectorRange>{{{8}, {12}}, {{24}, {8}}, {{0}, {8}}}));
+}
+
 }  // namespace
 }  // namespace dmremap

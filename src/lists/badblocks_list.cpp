@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/parse.hpp"
+#include "base/sector_parts.hpp"
 #include "lists/text_lines.hpp"
 
 namespace dmremap::lists {
@@ -42,12 +43,7 @@ Result<std::vector<SectorRange>> parse_badblocks(std::string_view text, const st
       return bad_line(name, *line, "the block ends beyond 2^40 sectors",
                       "was the list made with another block size (badblocks -b)?");
     }
-    const Sector first{*block * sectors};
-    if (!out.empty() && out.back().end() == first) {
-      out.back().count.value += sectors;
-    } else {
-      out.push_back({first, {sectors}});
-    }
+    append_run(out, {{*block * sectors}, {sectors}});
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/assert.hpp"
+#include "base/sector_parts.hpp"
 
 namespace dmremap::table {
 
@@ -83,12 +84,8 @@ std::vector<SectorRange> UnflushedWrites::regions_in(std::span<const std::byte> 
     for (std::uint64_t bits = word; bits != 0; bits &= bits - 1) {
       const std::uint64_t region = at * 8 + static_cast<std::uint64_t>(std::countr_zero(bits));
       const SectorRange range = range_of_region(region).intersect(main);
-      if (range.empty()) continue;  // no region of this main: the bytes are damaged
-      if (!out.empty() && out.back().end() == range.first) {
-        out.back().count = out.back().count + range.count;
-      } else {
-        out.push_back(range);
-      }
+      // Else it is no region of this main: the bytes are damaged.
+      if (!range.empty()) append_run(out, range);
     }
   }
   return out;

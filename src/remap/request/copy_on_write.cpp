@@ -7,7 +7,6 @@
 
 #include "base/aligned_buffer.hpp"
 #include "base/sector_parts.hpp"
-#include "remap/request/narrow.hpp"
 #include "table/known_bad.hpp"
 #include "table/route.hpp"
 

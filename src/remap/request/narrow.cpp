@@ -2,17 +2,9 @@
 #include "remap/request/narrow.hpp"
 
 #include "base/assert.hpp"
+#include "base/sector_parts.hpp"
 
 namespace dmremap::remap {
-
-void append_run(std::vector<SectorRange>& runs, SectorRange range) {
-  if (!runs.empty() && runs.back().end() == range.first) {
-    // One run instead of two is one entry of the table instead of two.
-    runs.back().count = runs.back().count + range.count;
-  } else {
-    runs.push_back(range);
-  }
-}
 
 Narrowing::Narrowing(SectorRange failed, SectorCount block, SectorCount unit)
     : whole_(failed),

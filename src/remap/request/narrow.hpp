@@ -39,7 +39,4 @@ class Narrowing {
   std::vector<SectorRange> failing_;
 };
 
-// Adds `range` to runs in order, joined to the last where it continues it.
-void append_run(std::vector<SectorRange>& runs, SectorRange range);
-
 }  // namespace dmremap::remap

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/sector_parts.hpp"
+
 namespace dmremap::remap {
 namespace {
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/sector_parts.hpp"
-#include "remap/request/narrow.hpp"
 
 namespace dmremap::remap {
 

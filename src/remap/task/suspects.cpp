@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/sector_parts.hpp"
-#include "remap/request/narrow.hpp"
 #include "remap/task/slowness.hpp"
 #include "remap/writer/quiesced_range.hpp"
 #include "table/route.hpp"

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/sector_parts.hpp"
-#include "remap/request/narrow.hpp"
 #include "table/route.hpp"
 
 namespace dmremap::remap {
