@@ -19,8 +19,7 @@ void Rearm::look() {
   if (path_.live.is_overdue({{0}, path_.geometry.size})) {
     return explain(
         "main still has a write that it did not answer by its deadline: it is taken again when "
-        "that "
-        "has ended");
+        "that has ended");
   }
   const auto device = reopener_.reopen();
   if (!device) {
