@@ -195,10 +195,11 @@ void DiskHealth::ask_drive() {
   {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-    // A drive that came back may have lost power, and with it what it was set to.
-    const bool came_back =
-        asked_at_ns_ && counted_.trips != trips_asked_ && !parts_.engine->conditions().tripped;
-    const bool time = asked_at_ns_ ? came_back || now_ns - *asked_at_ns_ >= kDayNs
+    // A drive that came back may have lost power, and with it what it was set to. One that was set
+    // to nothing is left in peace.
+    const bool is_back =
+        drive_is_set_ && counted_.trips != trips_asked_ && !parts_.engine->conditions().tripped;
+    const bool time = asked_at_ns_ ? is_back || now_ns - *asked_at_ns_ >= kDayNs
                                    : now_ns - began_ns_ >= in_ns(parts_.first_ask);
     if (!parts_.ask || stopping_ || !time) return;
     if (never_ask_) {
@@ -235,6 +236,7 @@ void DiskHealth::take_answer(const DriveAnswer& answer,
   smart_.advice.clear();
   if (!says_nothing(answer.reading.state)) reading_.reset();
   if (answer.believed) {
+    drive_is_set_ = set_to.has_value();
     smart_.read_recovery_s = seconds_of(answer.reading.read_recovery);
     smart_.write_recovery_s = seconds_of(answer.reading.write_recovery);
     smart_.advice =

@@ -112,6 +112,7 @@ class DiskHealth {
   std::string serial_;
   std::optional<std::uint64_t> asked_at_ns_;
   std::uint64_t trips_asked_ = 0;                // when it was asked last
+  bool drive_is_set_ = false;                    // to something that it may forget
   std::optional<health::SmartReading> reading_;  // the last one that was believed
   std::uint64_t reading_at_ns_ = 0;
   SmartStatus smart_;

@@ -58,6 +58,7 @@ class DiskHealthTest : public ::testing::Test {
       if (during_ask) during_ask();
       return answer;
     };
+    parts.on_answer = [this](const DriveAnswer&) { return set_to; };
     parts.look_at = [this](std::span<const SectorRange> places) {
       looked_at.assign(places.begin(), places.end());
     };
@@ -81,9 +82,11 @@ class DiskHealthTest : public ::testing::Test {
     EXPECT_EQ(rig.read(first, count), -EIO);
   }
 
+  remap::Reopener reopener;  // of those that use it; outlives the engine
   remap::Rig rig;
   TestClock clock;
   DriveAnswer answer;
+  std::optional<DriveTimeouts::Report> set_to;
   ScannerStatus scanner;
   int asked = 0;
   int commits = 0;
@@ -240,6 +243,39 @@ TEST_F(DiskHealthTest, ABridgeThatWasResetIsNeverAskedAgain) {
   it->look();
   EXPECT_EQ(asked, 1) << "nor after a restart";
   EXPECT_NE(it->status().smart->reason.find("reset"), std::string::npos);
+}
+
+TEST_F(DiskHealthTest, ADriveThatWasSetIsAskedAgainWhenItIsBackAndNoOther) {
+  it.reset();
+  rig.stop();
+  rig.evidence = {rig.block_hash(30'000)};  // what it is known by when it is back
+  rig.start(&reopener);
+  make();
+  answer = answer_with(0);
+  const auto go_away_and_come_back = [&] {
+    reopener.device = nullptr;
+    rig.main.set_hook([](const sim::Request&) -> io::IoStatus { return {ENODEV}; });
+    EXPECT_LT(rig.read(0, 8), 0);
+    it->look();
+    rig.main.set_hook({});
+    reopener.device = &rig.main;
+    EXPECT_TRUE(remap::soon([&] { return !rig.engine->conditions().tripped; }));
+  };
+  it->look();
+  go_away_and_come_back();
+  it->look();
+  EXPECT_EQ(asked, 1) << "a failing drive is left in peace";
+  clock.pass_days(2);
+  set_to = DriveTimeouts::Report{{health::ErrorRecovery{true, 150}, std::nullopt, 30}, "bounded"};
+  it->look();
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(it->status().smart->advice, "bounded");
+  go_away_and_come_back();
+  EXPECT_EQ(asked, 2) << "not while it is away";
+  it->look();
+  EXPECT_EQ(asked, 3);
+  it->look();
+  EXPECT_EQ(asked, 3) << "once";
 }
 
 TEST_F(DiskHealthTest, ACleanPassAndLatenciesAreNoted) {
