@@ -85,6 +85,10 @@ std::vector<std::string> warnings_of(const DriveAnswer& answer) {
   return out;
 }
 
+std::string smartctl_program() {
+  return os::check_program("smartctl") ? "smartctl" : "/usr/sbin/smartctl";
+}
+
 DriveQuery::DriveQuery(std::function<std::string()> main_path, SectorCount main_size)
     : main_path_(std::move(main_path)), main_size_(main_size) {}
 
@@ -94,13 +98,8 @@ SmartReading DriveQuery::run_smartctl(const std::string& node,
     return no_answer("an earlier smartctl hangs and cannot be killed");
   }
   hanging_.reset();
-  os::ProgramRun run{command("smartctl", node), {}, kDeadline, kLongestAnswer, wanted};
-  os::ProgramEnd end = os::run_to_end(run);
-  if (end.how == os::ProgramEnd::How::not_started && end.error == ENOENT) {
-    // Users' PATH need not have it.
-    run.words.front() = "/usr/sbin/smartctl";
-    end = os::run_to_end(run);
-  }
+  const os::ProgramEnd end =
+      os::run_to_end({command(smartctl_program(), node), {}, kDeadline, kLongestAnswer, wanted});
   hanging_ = end.left;
   switch (end.how) {
     case os::ProgramEnd::How::not_started:

@@ -37,6 +37,9 @@ struct DriveAnswer {
 [[nodiscard]] std::vector<std::string> warnings_of(const DriveAnswer& answer);
 
 // One thread at a time.
+// The program, or where it is if users' PATH does not have it.
+[[nodiscard]] std::string smartctl_program();
+
 class DriveQuery {
  public:
   // `main_path`: where main is now; it may change.

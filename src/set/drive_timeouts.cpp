@@ -58,8 +58,7 @@ std::optional<ErrorRecovery> recovery_in(const json& from, const char* key) {
 }  // namespace
 
 Result<void> DriveTimeouts::run_smartctl(const std::vector<std::string>& words) {
-  // Users' PATH need not have it.
-  std::vector<std::string> all{os::check_program("smartctl") ? "smartctl" : "/usr/sbin/smartctl"};
+  std::vector<std::string> all{smartctl_program()};
   all.insert(all.end(), words.begin(), words.end());
   return os::run_program({all, {}, std::chrono::seconds(10)});
 }
