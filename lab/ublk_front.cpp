@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The disk as a block device: ublk, and a link to it at the path that the user chose.
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "base/checksum.hpp"
 #include "base/log.hpp"
 #include "front.hpp"
+#include "os/process_end.hpp"
 #include "os/usage.hpp"
 #include "ublk/control.hpp"
 #include "ublk/server.hpp"
@@ -54,7 +54,9 @@ ublk::Server::Options options_of(const Disk& disk, const std::string& path) {
 
 bool is_link_to_ublk(const std::string& path) {
   std::error_code ignored;
-  return fs::read_symlink(path, ignored).string().starts_with("/dev/ublkb");
+  const fs::path target = fs::read_symlink(path, ignored);
+  const auto number = ublk::block_number(target.filename().string());
+  return number && target == ublk::block_path(*number);
 }
 
 // Only what a lab has left there may be replaced.
@@ -82,7 +84,7 @@ class UblkFront final : public Front {
     if (!control) return failure_of(control);
     auto left = control->find(owner_of(path_));
     // The kernel takes a moment to notice that a server has died; recover() waits for that.
-    if (left && left->state == ublk::DeviceState::live && ::kill(left->server_pid, 0) == 0) {
+    if (left && left->state == ublk::DeviceState::live && !os::is_ending(left->server_pid)) {
       return fail(ErrorCode::device_in_use, "a lab serves it already", path_,
                   "stop that one first");
     }

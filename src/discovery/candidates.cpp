@@ -12,7 +12,6 @@
 
 #include <fmt/format.h>
 
-#include "base/parse.hpp"
 #include "discovery/hardware_names.hpp"
 #include "io/file_device.hpp"
 #include "os/process_end.hpp"
@@ -34,8 +33,8 @@ bool is_of_no_use(std::string_view name) {
 
 // Devices of ublk whose server has died or is dying: a request to one would wait until another
 // server takes it over, and that may be what this very look is for.
-std::set<std::uint64_t> ublk_devices_without_server() {
-  std::set<std::uint64_t> out;
+std::set<std::uint32_t> ublk_devices_without_server() {
+  std::set<std::uint32_t> out;
   auto control = ublk::Control::open();
   if (!control) return out;
   for (const ublk::DeviceInfo& device : control->devices()) {
@@ -44,15 +43,6 @@ std::set<std::uint64_t> ublk_devices_without_server() {
     if (device.state == ublk::DeviceState::quiesced || is_dying) out.insert(device.id);
   }
   return out;
-}
-
-// The number of the ublk device that `name` is, or is a partition of.
-std::optional<std::uint64_t> ublk_number(std::string_view name) {
-  constexpr std::string_view kPrefix = "ublkb";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
-  const auto number = parse_number(name.substr(0, name.find_first_not_of("0123456789")));
-  return number ? std::optional<std::uint64_t>(*number) : std::nullopt;
 }
 
 bool is_usable(const std::string& name, const std::string& directory) {
@@ -69,9 +59,9 @@ bool is_usable(const std::string& name, const std::string& directory) {
 
 std::vector<std::string> block_devices(const std::string& sys, const std::string& dev) {
   std::vector<std::string> found;
-  std::optional<std::set<std::uint64_t>> dead;
+  std::optional<std::set<std::uint32_t>> dead;
   for (const std::string& name : os::names_in(sys + "/class/block")) {
-    if (const auto number = ublk_number(name)) {
+    if (const auto number = ublk::block_number(name)) {
       if (!dead) dead = ublk_devices_without_server();
       if (dead->contains(*number)) continue;
     }

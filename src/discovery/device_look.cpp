@@ -3,17 +3,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
-#include <string_view>
 #include <utility>
 
 #include <sys/stat.h>
 
 #include "discovery/file_names.hpp"
 #include "discovery/hardware_names.hpp"
+#include "os/mount_point.hpp"
 #include "os/mount_table.hpp"
 #include "os/path.hpp"
 #include "os/sysfs.hpp"
+#include "ublk/control.hpp"
 
 namespace dmremap::discovery {
 
@@ -21,8 +23,6 @@ namespace {
 
 // At most this many devices stay open. Each takes a descriptor or two, and a process may have 1024.
 constexpr std::size_t kStayOpen = 200;
-// The type of file system by which sets are served (frontend/fuse/mount_file.hpp).
-constexpr std::string_view kExportType = "fuse.dm-remap";
 
 // A look must not disturb: the device may be in use by others, so it is neither held nor writable.
 Result<std::unique_ptr<io::FileDevice>> open_to_look(const std::string& path) {
@@ -33,13 +33,13 @@ Result<std::unique_ptr<io::FileDevice>> open_to_look(const std::string& path) {
 // ublk, also if another program serves that.
 bool is_export(const os::Storage& storage) {
   if (!storage.is_block_device()) return false;
-  const std::string directory = os::canonical(os::sysfs_directory_of(storage.device));
-  if (directory.find("/ublkb") != std::string::npos) return true;
+  const std::filesystem::path directory = os::canonical(os::sysfs_directory_of(storage.device));
+  if (ublk::block_number(directory.filename().string())) return true;
   const auto view = os::loop_backing(storage.device);
   if (!view) return false;
   const auto mounts = os::read_mounts();
   return std::ranges::any_of(mounts, [&](const os::Mount& mount) {
-    return mount.fs_type == kExportType && mount.mount_point == view->path;
+    return mount.fs_type == os::kSetFileSystemType && mount.mount_point == view->path;
   });
 }
 

@@ -10,6 +10,9 @@
 
 namespace dmremap::os {
 
+// The type of the file systems by which sets are served.
+inline constexpr const char* kSetFileSystemType = "fuse.dm-remap";
+
 enum class MountState {
   none,   // no mount
   dead,   // a mount of this program's whose server is gone

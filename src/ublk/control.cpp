@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -78,6 +79,15 @@ tl::unexpected<Error> fail_server_lives(const std::string& path) {
 
 std::string block_path(std::uint32_t id) {
   return fmt::format("/dev/ublkb{}", id);
+}
+
+std::optional<std::uint32_t> block_number(std::string_view name) {
+  constexpr std::string_view kPrefix = "ublkb";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  const auto number = parse_number(name.substr(0, name.find_first_not_of("0123456789")));
+  if (!number || *number > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
 }
 
 std::string character_path(std::uint32_t id) {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_descriptor.hpp"
@@ -47,7 +48,9 @@ struct DeviceInfo {
   int server_pid = 0;  // of the last server; -1 if stopped
 };
 
-[[nodiscard]] std::string block_path(std::uint32_t id);      // "/dev/ublkb3"
+[[nodiscard]] std::string block_path(std::uint32_t id);  // "/dev/ublkb3"
+// The N of "ublkbN", or of the name of a partition of it ("ublkbNp1"); nothing of other names.
+[[nodiscard]] std::optional<std::uint32_t> block_number(std::string_view name);
 [[nodiscard]] std::string character_path(std::uint32_t id);  // "/dev/ublkc3"
 
 // The error of waiting in vain for the end of a device's last server.

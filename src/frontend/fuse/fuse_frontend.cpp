@@ -133,8 +133,9 @@ FuseFrontend::FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountF
 
 FuseFrontend::~FuseFrontend() {
   // An ended session need not be unmounted: the connection may have broken and left a dead mount.
-  const bool mounted = ended() ? os::mount_state(path(), kFileSystemType) == os::MountState::dead
-                               : os::is_mounted(path());
+  const bool mounted = ended()
+                           ? os::mount_state(path(), os::kSetFileSystemType) == os::MountState::dead
+                           : os::is_mounted(path());
   if (session_ && mounted) {
     if (auto done = mount_file_.unmount(os::UnmountMode::detached); !done) {
       log(Severity::warning, done.error().message());
@@ -270,7 +271,7 @@ Result<void> FuseFrontend::unmount_unused() {
     // An aborted connection has no users any more, though no release is ever sent for its handles.
     // A dead mount that it leaves in the file tree is removed.
     if (ended()) {
-      return os::mount_state(path(), kFileSystemType) == os::MountState::dead
+      return os::mount_state(path(), os::kSetFileSystemType) == os::MountState::dead
                  ? mount_file_.unmount(os::UnmountMode::detached)
                  : Result<void>();
     }

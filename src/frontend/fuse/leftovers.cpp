@@ -60,7 +60,7 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
     return failure_of(directory);
   }
   const os::MountState state =
-      directory ? os::mount_state(mount_path, kFileSystemType) : os::MountState::none;
+      directory ? os::mount_state(mount_path, os::kSetFileSystemType) : os::MountState::none;
   if (state == os::MountState::alive) {
     return fail(ErrorCode::device_in_use, "something is mounted here and answers", mount_path,
                 "stop the set that serves it, or unmount it");

@@ -28,7 +28,7 @@ class PlaceTest : public testing::Test {
 TEST_F(PlaceTest, APlainFileIsNoMountAndLeavesNothingToClear) {
   const std::string file = directory / "disk";
   std::ofstream(file) << "mine";
-  EXPECT_EQ(os::mount_state(file, kFileSystemType), os::MountState::none);
+  EXPECT_EQ(os::mount_state(file, os::kSetFileSystemType), os::MountState::none);
   EXPECT_TRUE(clear_leftovers(file, {}));
   EXPECT_TRUE(fs::exists(file));
 }

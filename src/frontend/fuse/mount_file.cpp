@@ -77,7 +77,7 @@ Result<FileDescriptor> MountFile::mount(bool read_only) const {
   const std::string place = fmt::format("/proc/self/fd/{}", file_.get());
   unsigned long flags = MS_NOSUID | MS_NODEV;
   if (read_only) flags |= MS_RDONLY;
-  if (::mount("dm-remap", place.c_str(), kFileSystemType, flags, options.c_str()) != 0) {
+  if (::mount("dm-remap", place.c_str(), os::kSetFileSystemType, flags, options.c_str()) != 0) {
     return fail_errno(errno, "mount", path_, "see that mounting is allowed here");
   }
   return connection;

@@ -12,9 +12,6 @@
 
 namespace dmremap::fuse {
 
-// The type of our file systems in /proc/mounts.
-inline constexpr const char* kFileSystemType = "fuse.dm-remap";
-
 // Movable. One thread at a time.
 class MountFile {
  public:
