@@ -130,33 +130,34 @@ bool UblkFrontend::ended() const {
   return ::poll(&raised, 1, 0) > 0;
 }
 
-Result<void> UblkFrontend::check_unused() const {
-  if (ended()) return {};
+// Programs that only look at the device are waited for.
+Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act) const {
   for (int step = 0;; ++step) {
+    // The kernel would stop the disk although somebody has a partition open.
     const auto uses = os::uses_of(node_);
-    if (uses.empty()) return {};
+    if (uses.empty()) {
+      auto done = act();
+      if (done || done.error().code != ErrorCode::device_in_use) return done;
+    }
     if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, uses);
     std::this_thread::sleep_for(kPassingStep);
   }
 }
 
+Result<void> UblkFrontend::check_unused() const {
+  if (ended()) return {};
+  return when_unused([] { return Result<void>(); });
+}
+
 Result<void> UblkFrontend::stop_unused() {
-  for (int step = 0;; ++step) {
-    // An opener of a partition is none that the kernel would refuse to stop the disk for.
-    if (os::uses_of(node_).empty()) {
-      // The kernel tells once that pages were lost, and drops them; a second try would look well.
-      const auto saved = server_->sync();
-      auto stopped = server_->stop();
-      if (stopped || stopped.error().code != ErrorCode::device_in_use) {
-        if (!saved) note_unsaved(saved.error());
-        return stopped;
-      }
-    }
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
-      return in_use(node_, os::uses_of(node_));
-    }
-    std::this_thread::sleep_for(kPassingStep);
-  }
+  return when_unused([this] {
+    // The kernel tells once that pages were lost, and drops them; a second try would look well.
+    const auto saved = server_->sync();
+    auto stopped = server_->stop();
+    const bool goes_on = !stopped && stopped.error().code == ErrorCode::device_in_use;
+    if (!saved && !goes_on) note_unsaved(saved.error());
+    return stopped;
+  });
 }
 
 Result<void> UblkFrontend::stop() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,6 +82,9 @@ class UblkFrontend final : private ublk::Handler {
   ublk::Step begin(ublk::Request& request) override;
   ublk::Step direct_done(ublk::Request* request, void* cookie, int error) override;
   void flush_told(std::uint32_t slot) override { requests_.flush_told(slot); }
+  // Does `act` once nobody uses the device, and again if it finds that somebody does. Errors: those
+  // of `act`; device_in_use.
+  Result<void> when_unused(const std::function<Result<void>()>& act) const;
   Result<void> stop_unused();
   void note_unsaved(const Error& error);
   void end();
