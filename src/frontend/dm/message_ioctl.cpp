@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 
 #include "base/file_descriptor.hpp"
+#include "frontend/dm/messages.hpp"
 
 namespace dmremap::dm {
 
@@ -26,11 +27,9 @@ constexpr std::size_t kAnswerBytesMax = 1 << 20;
 tl::unexpected<Error> failure(int error, const std::string& name) {
   switch (error) {
     case EPROTONOSUPPORT:
-      return fail(ErrorCode::protocol, "the kernel target speaks another protocol", name,
-                  "load the module dm-remap that belongs to this version");
+      return tl::unexpected(other_protocol(name));
     case ESTALE:
-      return fail(ErrorCode::protocol, "the table of the kernel target was loaded anew", name,
-                  "was dmsetup used on the set's device?");
+      return tl::unexpected(other_table(name));
     case ENXIO:
       return fail(ErrorCode::no_such_device, "there is no such device-mapper device", name);
     case EPERM:

@@ -99,12 +99,10 @@ class Words {
                   "is its table still loaded? dmsetup table shows it");
     }
     if (other_protocol_) {
-      return fail(ErrorCode::protocol, "the kernel target speaks another protocol", "",
-                  "load the module dm-remap that belongs to this version");
+      return tl::unexpected(other_protocol());
     }
     if (other_table_) {
-      return fail(ErrorCode::protocol, "the table of the kernel target was loaded anew", "",
-                  "was dmsetup used on the set's device?");
+      return tl::unexpected(other_table());
     }
     return fail(ErrorCode::protocol,
                 fmt::format("cannot read what the kernel target says: {}", text_.substr(0, 80)));
@@ -119,6 +117,16 @@ class Words {
 };
 
 }  // namespace
+
+Error other_protocol(std::string where) {
+  return {ErrorCode::protocol, "the kernel target speaks another protocol", std::move(where),
+          "load the module dm-remap that belongs to this version"};
+}
+
+Error other_table(std::string where) {
+  return {ErrorCode::protocol, "the table of the kernel target was loaded anew", std::move(where),
+          "was dmsetup used on the set's device?"};
+}
 
 std::string hello_message() {
   return DM_REMAP_HELLO;

@@ -22,6 +22,11 @@ struct TableInstance {
   bool operator==(const TableInstance&) const = default;
 };
 
+// What the target says by an errno, or by what its answer begins with. `where`: its device, if it
+// is known.
+[[nodiscard]] Error other_protocol(std::string where = {});
+[[nodiscard]] Error other_table(std::string where = {});
+
 struct RegionRange {
   std::uint32_t first;
   std::uint32_t count;
