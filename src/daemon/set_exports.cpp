@@ -27,8 +27,8 @@ class SetExports final : public Exports {
  public:
   struct Parts {
     std::vector<ExportKind> kinds;  // as asked for, without `automatic` for ublk
-    std::unique_ptr<frontend::UblkFrontend>
-        ublk;  // null: none; likewise the next ones, but not all
+    // Null: there is none; but not all of these three.
+    std::unique_ptr<frontend::UblkFrontend> ublk;
     std::unique_ptr<Exports> local;
     std::unique_ptr<NbdExport> nbd;
     std::string start_note;

@@ -28,7 +28,9 @@ bool asks_for_nbd(const std::vector<ExportKind>& kinds) {
 std::vector<ExportKind> possible_exports(std::vector<ExportKind> kinds) {
   const bool any =
       std::ranges::all_of(kinds, [](ExportKind kind) { return kind == ExportKind::automatic; });
-  if (any && !daemon::can_serve_ublk() && !daemon::can_mount() && daemon::check_nbd_server()) {
+  // Whoever may mount is not asked for ublk here: that may load a module, and is the set's
+  // process's.
+  if (any && !daemon::can_mount() && !daemon::can_serve_ublk() && daemon::check_nbd_server()) {
     std::ranges::fill(kinds, ExportKind::nbd);
   }
   return kinds;
