@@ -32,11 +32,12 @@ equal() {
   echo "ok: $1"
 }
 
-# wait_until WHAT COMMAND...: for up to two minutes.
+# wait_until WHAT COMMAND...: for up to two minutes by the clock, however long the command takes.
 wait_until() {
   what=$1
   shift
-  for _ in $(seq 600); do
+  _end=$(($(cut -d . -f 1 /proc/uptime) + 120))
+  while [ "$(cut -d . -f 1 /proc/uptime)" -lt $_end ]; do
     if "$@"; then return; fi
     sleep 0.2
   done

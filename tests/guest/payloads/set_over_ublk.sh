@@ -44,8 +44,15 @@ dmremap-lab mode /run/main arm:8,60
 dmremap-lab fault /run/main read:ENODATA 130000+8
 # They read where nothing is bad: fio ends at the first error.
 fio --name=other --filename="$main" --direct=1 --rw=randread --bs=4k --size=3m --ioengine=sync --time_based \
-  --runtime=100 --output-format=terse > /dev/null 2>&1 &
+  --runtime=3600 --output-format=terse > /dev/null 2>&1 &
 other=$!
+end_other() { kill $other 2> /dev/null || true; }
+at_exit end_other
+# The scan must not be through before they begin.
+reads() { awk '{print $1}' "/sys/block/${main#/dev/}/stat"; }
+idle=$(reads)
+others_read() { kill -0 $other && [ "$(reads)" -gt $((idle + 50)) ]; }
+wait_until "the others read" others_read
 dmremap scrub box start > /dev/null
 wait_until "the scan waits for the others" is waits_for '"foreground"'
 before=$(field /tmp/status scanned_sectors)
@@ -54,7 +61,7 @@ status
 held=$(($(field /tmp/status scanned_sectors) - before))
 # A piece now and then is what it may ask for.
 [ $held -le 8192 ] || fail "it has read $held sectors meanwhile"
-kill $other
+end_other
 wait $other || true
 wait_until "then it goes on" is passes 1
 check "and has found what nobody had read" is lost_sectors 16
