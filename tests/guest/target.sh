@@ -83,3 +83,26 @@ END
   dmsetup mknodes
   at_exit dmsetup remove "$1"
 }
+
+# main_and_engine: /dev/ram0 to lie below main, and /dev/engine, 64 MiB each.
+main_and_engine() {
+  ram_disks 1 64
+  engine_disk engine 64
+}
+
+# clear_target MAIN: the target r over MAIN and /dev/engine, of 64 regions, all of them clear.
+clear_target() {
+  create r "$1" /dev/engine
+  ask r clear 0+64 > /dev/null
+}
+
+# one_disk_twice MIB: /dev/loop6 and /dev/loop7 over one file, so that both ways of a target lead to the
+# same bytes.
+one_disk_twice() {
+  truncate -s "$1M" /tmp/both
+  at_exit rm /tmp/both
+  for _number in 6 7; do
+    losetup /dev/loop$_number /tmp/both
+    at_exit losetup -d /dev/loop$_number
+  done
+}

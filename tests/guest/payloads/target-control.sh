@@ -12,8 +12,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 create r /dev/ram0 /dev/engine 8
 equal "regions" "$(state r regions)" 16384
 check "the trial" target_control_trial r

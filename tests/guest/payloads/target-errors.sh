@@ -15,11 +15,9 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 bad_disk main /dev/ram0 40000 8
-create r /dev/mapper/main /dev/engine
-ask r clear 0+64 > /dev/null
+clear_target /dev/mapper/main
 r=/dev/mapper/r
 
 # escalated WHAT NUMBER COMMAND...: that many of its requests have come from main to the engine.

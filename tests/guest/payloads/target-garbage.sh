@@ -15,8 +15,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 create r /dev/ram0 /dev/engine
 instance=$(state r instance)
 for seed in 1 2 3 4; do

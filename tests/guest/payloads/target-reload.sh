@@ -13,12 +13,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-truncate -s 64M /tmp/both
-at_exit rm /tmp/both
-for number in 6 7; do
-  losetup /dev/loop$number /tmp/both
-  at_exit losetup -d /dev/loop$number
-done
+one_disk_twice 64
 create r /dev/loop6 /dev/loop7
 fio --name=v --filename=/dev/mapper/r --rw=randwrite --bsrange=4k-512k --size=64m --loops=6 \
   --verify=crc32c --verify_backlog=32 --direct=1 --ioengine=io_uring --iodepth=16 --fsync=128 \

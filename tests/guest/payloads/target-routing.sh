@@ -12,8 +12,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 main=/dev/ram0
 engine=/dev/engine
 equal "the module is not loaded yet" "$(dmsetup targets | grep -c remap)" 0

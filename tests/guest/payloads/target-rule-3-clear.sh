@@ -12,8 +12,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 held_disk held /dev/engine
 create r /dev/ram0 /dev/mapper/held
 hold held

@@ -14,8 +14,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 bad_disk hole /dev/ram0 40000 8
 slow_disk main /dev/mapper/hole 0
 dmsetup create engine --table "0 131072 linear /dev/engine 0"

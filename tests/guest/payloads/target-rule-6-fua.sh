@@ -13,11 +13,9 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 bad_disk main /dev/ram0 40000 8
-create r /dev/mapper/main /dev/engine
-ask r clear 0+64 > /dev/null
+clear_target /dev/mapper/main
 came() { echo "$(state r sent) $(state r escalated) $(state r waiting)"; }
 equal "nothing has come to the engine" "$(came)" "0 0 0"
 check "a write" request /dev/mapper/r write 4096 64 1

@@ -13,8 +13,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 dmsetup create none --notable
 at_exit dmsetup remove none
 equal "a message without a table has no answer" \

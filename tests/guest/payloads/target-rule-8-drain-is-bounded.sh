@@ -12,11 +12,9 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 held_disk main /dev/ram0
-create r /dev/mapper/main /dev/engine
-ask r clear 0+64 > /dev/null
+clear_target /dev/mapper/main
 hold main
 request /dev/mapper/r write $((9 * 2048)) 8 1 &
 writer=$!

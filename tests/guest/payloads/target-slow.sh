@@ -11,11 +11,9 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-engine_disk engine 64
+main_and_engine
 slow_disk main /dev/ram0 400
-create r /dev/mapper/main /dev/engine
-ask r clear 0+64 > /dev/null
+clear_target /dev/mapper/main
 request /dev/mapper/r write 4096 8 1
 equal "nothing is remembered before it is asked for" "$(ask r slow 200 0)" "next 0"
 request /dev/mapper/r write 4096 8 1

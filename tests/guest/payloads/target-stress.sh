@@ -15,12 +15,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-truncate -s 320M /tmp/both
-at_exit rm /tmp/both
-for number in 6 7; do
-  losetup /dev/loop$number /tmp/both
-  at_exit losetup -d /dev/loop$number
-done
+one_disk_twice 320
 at_exit rm -f /tmp/contents
 at_exit wait
 at_exit touch /tmp/stop
