@@ -60,8 +60,14 @@ a set of the same name, and no other one has the UUID.
 )";
 
 constexpr const char* kRanges = R"(
-A range is `SECTOR` or `SECTOR+COUNT`, in sectors of 512 bytes: `2048+8` is 4 KiB at 1 MiB. A size
-is a number of bytes, or has one of `KiB`, `MiB`, `GiB`, `TiB` behind it.
+A sector is a number, decimal or with `0x` hexadecimal, of sectors of 512 bytes, or an amount of bytes
+with a unit: `2048`, `0x800` and `1MiB` are the same. A range is a `SECTOR`, a `SECTOR+COUNT` or
+`FIRST-LAST`: `2048+8`, `2048-2055` and `1MiB+4KiB` are the same 4 KiB at 1 MiB. If `LAST` is a sector, it is
+in the range; if it has a unit, the range ends before it: `1GiB-2GiB` is one GiB.
+
+A size is a number of bytes, or has a unit behind it: `K`, `M`, `G` or `T`, or `KiB`, `MiB`, `GiB`, `TiB`. K is
+1024 bytes, M 1024 K and so on, in either case, as it is for what lvm2 takes. `KB` is refused: to some
+it is 1000, to others 1024.
 )";
 
 constexpr const char* kJson = R"(

@@ -31,23 +31,22 @@ struct SectorReport {
 };
 
 Result<SectorReport> explain(const Arguments& arguments) {
-  const auto number = parse_number(arguments.sector);
-  if (!number) return failure_of(number);
+  const auto sector = parse_sector(arguments.sector);
+  if (!sector) return failure_of(sector);
   auto disk = view_of(arguments.name);
   if (!disk) return failure_of(disk);
-  const Sector sector{*number};
-  if (sector.value >= disk->map.size.value) {
+  if (sector->value >= disk->map.size.value) {
     return fail(ErrorCode::usage,
-                fmt::format("sector {} is beyond the device, which has {} sectors", sector.value,
+                fmt::format("sector {} is beyond the device, which has {} sectors", sector->value,
                             disk->map.size.value),
                 arguments.name, "sectors are counted from 0, 512 bytes each");
   }
   view::Situation situation = situation_of(*disk);
   for (const remap::FailingPlace& place : disk->map.failing) {
-    if (place.main.contains(sector)) situation.failing = place.error;
+    if (place.main.contains(*sector)) situation.failing = place.error;
   }
-  Explanation what = view::explain(disk->map.extents, disk->map.size, sector, situation);
-  return SectorReport{std::move(*disk), sector, std::move(what)};
+  Explanation what = view::explain(disk->map.extents, disk->map.size, *sector, situation);
+  return SectorReport{std::move(*disk), *sector, std::move(what)};
 }
 
 const char* place_name(Place place) {
@@ -166,7 +165,9 @@ void add_explain(manual::Verb app, VerbAction& chosen) {
       "One sector: its state, where its data is, why, and what a request to it would do");
   const auto arguments = std::make_shared<Arguments>();
   add_set_name(verb, arguments->name, "the set").required();
-  verb.add_option("SECTOR", arguments->sector, "of the device, counted from 0, 512 bytes each")
+  verb.add_option(
+          "SECTOR", arguments->sector,
+          "of the device, counted from 0, 512 bytes each; or bytes with a unit, such as 1GiB")
       .required();
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());

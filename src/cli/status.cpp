@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/size_text.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/redraw.hpp"
@@ -31,6 +32,10 @@ Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const s
   return stopped_report(runtime, *spare);
 }
 
+std::uint64_t used_sectors(const control::SpareReport& spare) {
+  return spare.capacity_sectors - spare.free_sectors - spare.retired_sectors;
+}
+
 void print_devices(const control::SetReport& set) {
   for (const control::ExportReport& one : set.exports) {
     const std::string stable = printable(one.stable.value_or(std::string()));
@@ -39,10 +44,11 @@ void print_devices(const control::SetReport& set) {
                stable.empty() || stable == where ? "" : " (" + stable + ")");
   }
   fmt::print("  main       {}, {}, {} read and {} write errors\n", printable(set.main.path),
-             human_size(set.size_sectors), set.main.read_errors, set.main.write_errors);
+             size_text({set.size_sectors}), set.main.read_errors, set.main.write_errors);
   for (const control::SpareReport& spare : set.spares) {
-    fmt::print("  spare      {}, {} of {} free, {} sectors retired\n", printable(spare.path),
-               human_size(spare.free_sectors), human_size(spare.capacity_sectors),
+    fmt::print("  spare      {}, {} used, {} free of {}, {} sectors retired\n",
+               printable(spare.path), size_text({used_sectors(spare)}),
+               size_text({spare.free_sectors}), size_text({spare.capacity_sectors}),
                spare.retired_sectors);
   }
 }

@@ -33,7 +33,4 @@ void print_json(nlohmann::json object);
 // "1 slot", "2 slots".
 [[nodiscard]] std::string counted(std::uint64_t count, const std::string& thing);
 
-// "12.0 GiB".
-[[nodiscard]] std::string human_size(std::uint64_t sectors);
-
 }  // namespace dmremap::cli
