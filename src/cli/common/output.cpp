@@ -71,7 +71,25 @@ int report(const Error& given, bool as_json) {
   return static_cast<int>(class_of(error.code));
 }
 
+namespace {
+Verbosity verbosity_of_program = Verbosity::normal;
+}  // namespace
+
+void set_verbosity(Verbosity verbosity) {
+  verbosity_of_program = verbosity;
+}
+
+bool is_quiet() {
+  return verbosity_of_program == Verbosity::quiet;
+}
+
+void tell(const std::string& text) {
+  if (verbosity_of_program != Verbosity::verbose) return;
+  fmt::print(stderr, "dmremap: {}\n", printable(text));
+}
+
 void warn(const std::string& text) {
+  if (is_quiet()) return;
   fmt::print(stderr, "dmremap: warning: {}\n", printable(text));
 }
 

@@ -25,7 +25,7 @@ std::string time_text(std::uint64_t seconds) {
 }  // namespace
 
 ProgressLine::ProgressLine(std::uint64_t before)
-    : terminal_(::isatty(STDERR_FILENO) == 1), before_(before) {}
+    : terminal_(::isatty(STDERR_FILENO) == 1 && !is_quiet()), before_(before) {}
 
 void ProgressLine::show(std::uint64_t done, std::uint64_t size, std::string_view doing) {
   const auto now = Clock::now();
