@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/size_text.hpp"
+#include "base/time_text.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/progress_line.hpp"
@@ -85,7 +86,7 @@ void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t
              size_text({scrub.scanned_sectors.value}), size_text({size_sectors}),
              percent_of(scrub.scanned_sectors, size_sectors), scrub.position_sectors.value);
   fmt::print("  passes     {}, the last one complete {}\n", scrub.passes,
-             scrub.last_complete.value_or("never"));
+             local_time_text(scrub.last_complete.value_or("never")));
   fmt::print("  found      {} lost, {} recovered, {} slow sectors; {} metadata slots mended\n",
              scrub.found.lost, scrub.found.recovered, scrub.found.slow, scrub.found.mended_slots);
   fmt::print("  {}\n", health::to_text(felt_of(scrub)));
