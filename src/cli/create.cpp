@@ -13,6 +13,7 @@
 #include "cli/common/known_bad_arguments.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "os/usage.hpp"
 #include "set/drive_query.hpp"
@@ -40,7 +41,7 @@ Result<void> parse(Arguments& arguments) {
   }
   auto list = parse(arguments.known_bad);
   if (!list) return failure_of(list);
-  list->path = arguments.known_bad_path;
+  list->path = input_path(arguments.known_bad_path);
   arguments.options.known_bad = std::move(*list);
   if (!arguments.destroy.empty()) {
     arguments.options.destroy = parse_uuid(arguments.destroy);
