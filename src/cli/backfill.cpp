@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
@@ -49,7 +50,10 @@ class Image {
     Image out;
     out.fd_ = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!out.fd_.valid()) return fail_errno(errno, "open the image", path, "check its name");
-    const off_t end = ::lseek(out.fd_.get(), 0, SEEK_END);
+    struct stat st {};
+    const bool is_image =
+        ::fstat(out.fd_.get(), &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+    const off_t end = is_image ? ::lseek(out.fd_.get(), 0, SEEK_END) : -1;
     if (end < 0) {
       return fail(ErrorCode::not_a_device, "is neither a block device nor a regular file", path,
                   "give an image of main");

@@ -74,8 +74,8 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
                     uuid);
   }
   return fail(ErrorCode::still_remapped,
-              fmt::format("{} sectors of the disk are on this spare, or newer than what main holds",
-                          elsewhere),
+              fmt::format("{} of the disk {} on this spare, or newer than what main holds",
+                          counted(elsewhere, "sector"), elsewhere == 1 ? "is" : "are"),
               path, "copy the disk first; --discard-data " + uuid + " gives them up");
 }
 

@@ -46,7 +46,8 @@ Result<control::ScrubRequest> request_of(const Arguments& arguments) {
   out.action = arguments.action;
   const bool has_options = arguments.now || !arguments.rate.empty() || !arguments.window.empty();
   if (arguments.action != "start" && has_options) {
-    return fail(ErrorCode::usage, "--now, --rate and --window go with start only");
+    return fail(ErrorCode::usage, "--now, --rate and --window go with start only", arguments.name,
+                "leave them out, or see `dmremap scrub --help`");
   }
   out.now = arguments.now;
   if (!arguments.rate.empty()) {

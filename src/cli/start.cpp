@@ -94,8 +94,9 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
   }
   for (const std::string& device : arguments.what) {
     if (!is_device_argument(device)) {
-      return fail(ErrorCode::usage, "is neither the only name nor a device", device,
-                  "a device has a '/' in it: ./" + device);
+      return fail(
+          ErrorCode::usage, "is no device, and one set is started at a time", device,
+          "a device has a '/' in it: ./" + device + "; `dmremap assemble` starts several sets");
     }
     options.devices.push_back(os::absolute(device));
   }

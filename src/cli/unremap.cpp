@@ -37,7 +37,8 @@ Result<control::UnremapReply> unremap(const RangeArguments& arguments) {
   if (!disk.contains(range)) {
     return fail(
         ErrorCode::usage,
-        fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value));
+        fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value),
+        arguments.name, "sectors are counted from 0, 512 bytes each");
   }
   control::UnremapReply sum;
   for (Sector at = range.first; at < range.end();) {

@@ -67,7 +67,7 @@ Result<void> clear(int directory, const std::string& name, const std::string& pa
     return fail_errno(errno, "look at", path);
   }
   if (!S_ISSOCK(st.st_mode)) {
-    return fail(ErrorCode::file_exists, "is there and no socket", path,
+    return fail(ErrorCode::file_exists, "is there, and is no socket", path,
                 "name another with --socket, or remove it");
   }
   // A server that ends removes its socket before it stops to listen (Relay::end_after_set in

@@ -234,7 +234,7 @@ Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDi
   if (!spare) return failure_of(spare);
   const std::string& name = spare->identity().name;
   if (!discovery::is_set_name(name)) {
-    return fail(ErrorCode::metadata_doubtful, "the name of the set in its metadata is none",
+    return fail(ErrorCode::metadata_doubtful, "the metadata has no valid name for the set",
                 spare->path, "look with `dmremap examine`");
   }
   auto pid_file = control::PidFile::take(runtime.pid_file(name));

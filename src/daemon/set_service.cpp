@@ -296,7 +296,7 @@ Result<void> SetService::check_change(SectorRange range) const {
   return fail(
       ErrorCode::usage,
       fmt::format("the range ends beyond the device, which has {} sectors", disk.count.value),
-      set_->name());
+      set_->name(), "sectors are counted from 0, 512 bytes each");
 }
 
 }  // namespace dmremap::daemon

@@ -102,7 +102,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes) {
     return replace(*place, path, bytes, mode_of_files());
   }
   if (S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
-    return fail(ErrorCode::usage, "is no file that could be written", path,
+    return fail(ErrorCode::usage, "cannot be written to as a file", path,
                 "give the path of a file");
   }
   const int access = S_ISREG(st.st_mode) ? O_RDWR : O_WRONLY;

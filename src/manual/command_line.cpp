@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "manual/command_line.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 #include <utility>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "manual/manual.hpp"
 #include "manual/suggestion.hpp"
@@ -62,6 +65,17 @@ std::optional<Error> unknown_verb(const CLI::App& top, int argc, const char* con
   return std::nullopt;
 }
 
+// What CLI11 says of a wrong command line, in the words of these programs where it has its own.
+std::string in_our_words(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const std::size_t colon = text.find(": ");
+    if (colon != std::string::npos) return "not expected" + text.substr(colon);
+  }
+  if (text == "A subcommand is required") return "a verb is required";
+  return text;
+}
+
 void add_hidden_flag(CLI::App& app, const std::string& names, bool& value,
                      const std::string& text) {
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -108,7 +122,10 @@ Option& Option::replaced_by(
 }
 
 Option& Option::one_of(const std::vector<std::string>& words) {
-  option_->check(CLI::IsMember(words));
+  option_->check([words](const std::string& given) {
+    const bool known = std::find(words.begin(), words.end(), given) != words.end();
+    return known ? std::string() : fmt::format("{} is none of {}", given, fmt::join(words, ", "));
+  });
   return *this;
 }
 
@@ -189,7 +206,7 @@ Parsed Program::parse(int argc, const char* const* argv) {
       return out;
     }
     out.kind = Parsed::Kind::wrong;
-    out.problem = error.what();
+    out.problem = in_our_words(error);
     if (const auto* replacement = dynamic_cast<const ReplacementError*>(&error)) {
       out.error = replacement->error();
     } else {

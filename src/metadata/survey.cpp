@@ -223,7 +223,7 @@ Survey make_survey(const Layout& layout, const Candidate* chosen) {
     out.decision = chosen->decision;
     out.reason = reason_of(out.decision);
   } else {
-    out.reason = "no seal of a dm-remap set that checks";
+    out.reason = "it holds no valid seal of a set";
   }
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     CopyReport report;

@@ -39,7 +39,7 @@ Result<Device> open_main(const std::string& path) {
   if (!main) return main;
   const SectorCount size = (*main)->geometry().size;
   if (size.value == 0) {
-    return fail(ErrorCode::device_too_small, "has not one whole block", path,
+    return fail(ErrorCode::device_too_small, "is smaller than one block", path,
                 "give the disk or image to be protected");
   }
   if (size.value > kAddressLimitSectors) {

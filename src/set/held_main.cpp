@@ -134,7 +134,7 @@ Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
   if (auto fine = check(**held, shared); !fine) return failure_of(fine);
   const io::Geometry now = (*held)->geometry();
   if (now.size < geometry_.size || now.logical_block_bytes > geometry_.logical_block_bytes) {
-    return fail(ErrorCode::wrong_main, "has not the size and block that main had", path);
+    return fail(ErrorCode::wrong_main, "has another size or block size than main had", path);
   }
   (*held)->serve_as(geometry_);
   return held;

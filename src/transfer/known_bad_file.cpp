@@ -115,7 +115,7 @@ Result<std::string> read_all(int fd, const std::string& path) {
   while (true) {
     const ssize_t got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno(errno, "read it", path);
+    if (got < 0) return fail_errno(errno, "read it", path, errno == EISDIR ? "give a file" : "");
     if (got == 0) return out;
     out.append(piece.data(), static_cast<std::size_t>(got));
     if (out.size() > kLargestFile) {

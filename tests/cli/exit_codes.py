@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each exit code that a verb promises, with a situation that gives it; and every error on the way
-is one line that says where, what, and what to do."""
+is one line that says where, what, and what to do, as tests/cli/messages.txt has it.
+
+That file is for people to read as a whole, for plain words. With DMREMAP_RECORD=1 it is written anew."""
 
 import os
+import re
 import shutil
 
 import golden
@@ -57,7 +60,7 @@ ROWS = {
                  3: "{lossy} {short}"},
     "copy": {0: "{running} {dir}/copy.img", 1: "none {dir}/copy.img", 2: "{running} {new_loop}",
              3: "{held} {dir}/held.copy"},
-    "discover": {0: "{spare} {main}", 2: "--no-such-option"},
+    "discover": {0: "{spare} {main}", 1: "none", 2: "--no-such-option", 3: "{twice}"},
     "assemble": {0: "{whole} --export fuse", 1: "{unservable}", 2: "", 3: "none"},
     "release": {0: "{spare}", 1: "{main}", 2: "", 3: "{remapped_spare}"},
 }
@@ -108,11 +111,24 @@ MORE_ERRORS = [
 ]
 
 
+MESSAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "messages.txt")
+
+# What differs from run to run and from machine to machine.
+MASKS = [(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"), (r"\b[0-9a-f]{32}\b", "COMMIT"),
+         (r"/dev/loop\d+", "/dev/loopN"), (r"\bprocess \d+", "process PID"),
+         (r"\d+ (?:python3?[\d.]*|dmremap)", "PID program")]
+
+
+# What is said of a main that is away depends on the devices that there are.
+MACHINE_DECIDES = {"assemble {away}"}
+
+
 class World:
     """Sets in every situation that the rows need."""
 
     def __init__(self, t):
         self.t = t
+        self.said = {}  # the line of each command that is refused
         self.names = {"dir": t.dir, "new_main": t.image("new-main.img", "16MiB"),
                       "new_spare": t.path("new-spare.img")}
         running, _ = self._set("running")
@@ -202,6 +218,16 @@ class World:
     def arguments(self, text):
         return [word.format(**self.names) for word in text.split()]
 
+    def note(self, command, line):
+        """Remembers what was said, with the names of things in place of this run's."""
+        for name, value in sorted(self.names.items(), key=lambda item: -len(item[1])):
+            if "/" in value:
+                line = line.replace(value, "{" + name + "}")
+        for pattern, mask in MASKS:
+            line = re.sub(pattern, mask, line)
+        if command not in MACHINE_DECIDES:
+            self.said[command.strip()] = line
+
 
 def check_error(done):
     line = done.one_line_error()
@@ -210,9 +236,11 @@ def check_error(done):
     return line
 
 
-def check_refusal(world, args, exit):
+def check_refusal(world, text, exit):
     """An error, twice: for people, and with --json from verbs that have it."""
+    args = world.arguments(text)
     line = check_error(support.dmremap(*args, expect=exit))
+    world.note(text, line)
     if args and args[0] in WITHOUT_JSON:
         return
     done = support.dmremap(*args, "--json", expect=exit)
@@ -232,7 +260,19 @@ def check_row(world, verb, code, text):
         notes = [line for line in said if verb == "table" and line.startswith("dmremap: note: ")]
         equal(said, notes, f"stderr of {args}")
     else:
-        check_refusal(world, args, code)
+        check_refusal(world, f"{verb} {text}", code)
+
+
+def check_messages(said):
+    lines = [f"$ dmremap {command}\n{line}\n" for command, line in said.items()]
+    if os.environ.get("DMREMAP_RECORD") == "1":
+        with open(MESSAGES, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+    with open(MESSAGES, encoding="utf-8") as file:
+        expected = file.read().split("\n\n")
+    for line, wanted in zip(lines, expected):
+        equal(line.strip(), wanted.strip(), "a message (DMREMAP_RECORD=1 writes messages.txt anew)")
+    equal(len(lines), len(expected), "messages")
 
 
 def exit_codes(t):
@@ -249,7 +289,8 @@ def exit_codes(t):
             if code in codes and (verb, code) != ("list", 0):
                 check_row(world, verb, code, codes[code])
     for text in MORE_ERRORS:
-        check_refusal(world, world.arguments(text), (1, 2, 3))
+        check_refusal(world, text, (1, 2, 3))
+    check_messages(world.said)
 
 
 support.run_test(exit_codes, root=True, fuse=True, loop=True, programs=["mkfs.ext4", "nbdkit"])

@@ -25,7 +25,7 @@ def bad_arguments(t):
         ["fault", disk.path, "slow", "1"], ["fault", disk.path, "flaky:2", "1"],
         ["fault", disk.path, "read", "x"], ["fault", disk.path, "read", "1+0"],
         ["fault", disk.path, "read", "-1"], ["fault", disk.path, "read", "2047+2"],
-        ["clear", disk.path, "1-2"], ["clear", disk.path, "2048"], ["clear"], ["unplug"],
+        ["clear", disk.path, "2-1"], ["clear", disk.path, "2048"], ["clear"], ["unplug"],
         ["mode", disk.path], ["mode", disk.path, "arm"], ["mode", disk.path, "arm:8"],
         ["cache", disk.path], ["cache", disk.path, "lossy"], ["flushes", disk.path],
         ["flushes", disk.path, "EIO:0"], ["flushes", disk.path, "bad"],
