@@ -7,6 +7,7 @@
 #include "cli/common/discovered.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
 #include "os/json_line.hpp"
 
@@ -87,7 +88,9 @@ void print_text(const discovery::DiscoveredSet& set) {
 int run(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
-  const discovery::Discovery found = discover_sets(arguments.devices, *runtime);
+  const auto devices = devices_meant(arguments.devices, DevicesWanted::all);
+  if (!devices) return report(devices.error(), arguments.json);
+  const discovery::Discovery found = discover_sets(devices->paths, *runtime);
   if (arguments.json) {
     json sets = json::array();
     for (const auto& set : found.sets) sets.push_back(json_of(set));
@@ -117,7 +120,9 @@ and tells for each which spare and which main belong together, and why, or why n
                        {"dmremap discover --pairs",
                         "a line of KEY=\"value\" for each set, for scripts"},
                        {"dmremap discover ./main.img ./spare.img", "images"}},
-          .exits = {{0, "it is told, also if there is none; what cannot be read is named"}},
+          .exits = {{0, "it is told, also if there is none; what cannot be read is named"},
+                    {1, "failed: a set that is named is not here"},
+                    {3, "refused: several devices hold a set that is named"}},
           .json =
               "sets[] with name, uuid, state, spare, main, spares[], mains[], problem or null; "
               "others[] "
@@ -131,8 +136,8 @@ void add_discover(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "discover", "The sets on these devices, or on all, and why one is not whole; only looks");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("DEVICE", arguments->devices,
-                  "block devices or images; none: every block device, and where sets were seen");
+  add_devices(verb, arguments->devices,
+              "sets, block devices or images; none: every block device, and where sets were seen");
   const manual::Option pairs = verb.add_flag(
       "--pairs", arguments->pairs, "a line of KEY=\"value\" a set, for scripts; \\xNN in them");
   verb.add_flag("--json", arguments->json, "JSON instead of text").excludes(pairs);

@@ -16,12 +16,16 @@
 #include "cli/common/set_names.hpp"
 #include "cli/common/set_table.hpp"
 #include "cli/common/verb.hpp"
+#include "manual/words.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
 using nlohmann::json;
+
+// Where the values of a set in full begin.
+constexpr std::size_t kValueColumn = 13;
 
 struct Arguments {
   std::vector<std::string> names;
@@ -91,9 +95,6 @@ void print_text(const control::SetReport& set) {
   const std::string reason = printable(set.reason);
   fmt::print("{}: {}{}\n", printable(set.name), fmt::join(set.conditions, ", "),
              reason.empty() ? "" : " (" + reason + ")");
-  for (const std::string& action : actions_of(set)) {
-    fmt::print("  action     {}\n", printable(action));
-  }
   if (set.health) print_health(*set.health);
   if (set.doubtful) {
     fmt::print("  doubtful   what is served may be older than what was last written\n");
@@ -113,6 +114,10 @@ void print_text(const control::SetReport& set) {
     const std::uint64_t size = std::max<std::uint64_t>(1, set.size_sectors);
     fmt::print("  scan       {}, {} % of the pass read, passes complete: {}\n", scrub.state,
                100 * scrub.scanned_sectors.value / size, scrub.passes);
+  }
+  for (const std::string& action : actions_of(set)) {
+    fmt::print("  action     {}\n",
+               manual::filled(printable(action), kValueColumn, manual::kHelpColumns));
   }
 }
 

@@ -75,7 +75,7 @@ void add_data(std::vector<Advice>& out, const ReportFacts& facts, const Names& n
                  "Some sectors cannot be read, and read as errors until something writes them. "
                  "Find the files on them and restore those from a backup; or fill the sectors from "
                  "an image of the disk.",
-                 {names.command("files", "MOUNTPOINT"), names.command("backfill", "IMAGE")}});
+                 {names.command("files"), names.command("backfill", "IMAGE")}});
 }
 
 void add_condition(std::vector<Advice>& out, const std::string& word, const ReportFacts& facts,

@@ -51,7 +51,7 @@ TEST(Advise, NoCommandIsGivenTwice) {
 
 TEST(Advise, LostDataIsLookedForAndFilled) {
   const auto advice = advise(examples::watched());
-  EXPECT_TRUE(says(advice, "dmremap files backup MOUNTPOINT"));
+  EXPECT_TRUE(says(advice, "dmremap files backup"));
   EXPECT_TRUE(says(advice, "dmremap backfill backup IMAGE"));
 }
 

@@ -67,6 +67,8 @@ def devices_of_a_set(t):
         equal(dm.run("check", dm.name, "--json").json()["problems"], [], situation)
         if situation == "stopped":
             dm.start("fuse")
+        found = dm.run("discover", dm.name, "--json").json()["sets"]
+        equal([(one["name"], one["spare"]) for one in found], [(dm.name, dm.spare)], "discover")
     check("in use" in dm.run("release", dm.name, expect=3).err, "a set that runs is not released")
     dm.stop()
     os.rename(dm.main, dm.main + ".away")

@@ -55,7 +55,7 @@ def _in_each_state(t, dm, disk):
     disk.fault("read", "4096+8")
     dm.run("remap", dm.name, "2048+8")
     dm.run("remap", dm.name, "4096+8")
-    damaged = ("data-lost", f"dmremap files {dm.name} MOUNTPOINT", "4096 8 lost",
+    damaged = ("data-lost", f"dmremap files {dm.name}", "4096 8 lost",
                dm.status()["uuid"], disk.path, "8 of 8 copies", "remap warning")
     _tells(_page(dm, path), *damaged, "The reading of the whole disk in the background")
     version = support.dmremap("--version").out.strip()
