@@ -152,17 +152,20 @@ function(dmremap_test name)
   endif()
 endfunction()
 
-# dmremap_manual_of(PROGRAM SECTION): its man pages and its completion, from what it says of itself,
-# in build/manual/PROGRAM/.
+# dmremap_manual_of(PROGRAM SECTION [PAGES name.7=FILE ...]): its man pages and its completion, from what
+# it says of itself, in build/manual/PROGRAM/; and pages that are made of documents.
 function(dmremap_manual_of program section)
+  cmake_parse_arguments(ARG "" "" "PAGES" ${ARGN})
+  list(TRANSFORM ARG_PAGES REPLACE "^.*=" "" OUTPUT_VARIABLE documents)
   set(directory ${CMAKE_BINARY_DIR}/manual/${program})
   add_custom_command(
     OUTPUT ${directory}.stamp
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${directory}
     COMMAND ${CMAKE_SOURCE_DIR}/tools/manual $<TARGET_FILE:${program}> ${section} ${DMREMAP_DATE}
-            ${directory}
+            ${directory} ${ARG_PAGES}
     COMMAND ${CMAKE_COMMAND} -E touch ${directory}.stamp
     DEPENDS ${program} ${CMAKE_SOURCE_DIR}/tools/manual ${CMAKE_SOURCE_DIR}/tools/completion.bash.in
+            ${CMAKE_SOURCE_DIR}/tools/roff.py ${CMAKE_SOURCE_DIR}/tools/markdown.py ${documents}
     COMMENT "Making the manual of ${program}"
     VERBATIM)
   add_custom_target(manual_${program} ALL DEPENDS ${directory}.stamp)

@@ -36,8 +36,8 @@ using Command = std::function<Result<void>()>;
 constexpr std::chrono::seconds kEndPatience{10};
 
 constexpr const char* kFaults = R"(
-KIND is one of these, or several joined by `+`. RANGE is `SECTOR` or `SECTOR+COUNT`, in sectors of
-512 bytes.
+KIND is one of these, or several joined by `+`. RANGE is `SECTOR`, `SECTOR+COUNT` or
+`FIRST-LAST`, in sectors of 512 bytes, or bytes with a unit (`1GiB+4KiB`).
 
 read[:ERRNO]
   reads that touch the sector fail; EIO unless named (`ENODATA` is what Linux says of a medium
@@ -353,10 +353,10 @@ void declare_commands(manual::Verb app, Arguments& given, Command& chosen) {
       .add_option("KIND", given.kinds,
                   "read[:ERRNO] write[:ERRNO] until-written slow:MS flaky:P, joined by +")
       .required();
-  fault.add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT").required();
+  fault.add_option("RANGE", given.range, "SECTOR, SECTOR+COUNT or FIRST-LAST").required();
 
   mountfile(command("clear", "make sectors good again; all, or a range", run_clear))
-      .add_option("RANGE", given.range, "SECTOR or SECTOR+COUNT");
+      .add_option("RANGE", given.range, "SECTOR, SECTOR+COUNT or FIRST-LAST");
   mountfile(command("unplug", "answer everything with ENODEV", [](const Arguments& a) {
     return tell(a, {{"op", "unplug"}});
   }));

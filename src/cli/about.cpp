@@ -12,41 +12,9 @@ device in front of it: healthy sectors stay where they are, failing ones go to a
 and the file system above notices nothing. The disk is adopted in place; all metadata lives on the
 second device, eight times.
 
+Its words, and what the states of sectors and sets mean, are in dmremap(7).
+
 It buys time. A disk that loses sectors usually loses more: make a backup, and replace the disk.
-)";
-
-constexpr const char* kWords = R"(
-main, spare
-  the failing device; the device that holds replacements and metadata
-
-set
-  one main with its spare: a name and a UUID
-
-sector
-  512 bytes, the unit of every address
-
-remapped
-  a sector whose data is on the spare
-
-suspect
-  a sector that reads, but far slower than its neighbours, or that a list doubts
-
-lost
-  main holds the only version of a sector and cannot read it: it reads as an error until something
-  writes it, or main reads it well again
-
-gone
-  a newer version of a sector was on the spare and is unreadable there: as lost, but main is never
-  asked again
-
-copy, slot
-  one of the eight places on the spare that hold the metadata, with two slots each
-
-commit
-  one change of the metadata; the winner is the latest whose slots are whole
-
-doubtful, forked
-  a later acknowledged commit may be hidden; two latest commits exist. Neither is started
 )";
 
 constexpr const char* kDevices = R"(
@@ -54,19 +22,32 @@ A device is a block device or a regular file (an image). An argument with a `/` 
 else the name of a set: `./spare.img`, not `spare.img`. A path never identifies a device; what is
 recorded of main and written on the spare does.
 
-The name of a set has up to 64 letters, digits, `_`, `.` and `-`, the first a letter or a digit. Its
-UUID (`dmremap status`, `dmremap discover`) may be given instead: a disk from another machine may bring
-a set of the same name, and no other one has the UUID.
+The name of a set has up to 64 letters, digits, `_`, `.` and `-`, the first a letter or a digit. Wherever a
+set is named, its UUID does as well (`dmremap status`, `dmremap discover`), or the first four or more of its
+digits if no other set's begin so; so does `/dev/dm-remap/NAME`, and the node or file at which it is served.
+A name goes before a UUID. A disk from another machine may bring a set of the same name; no other one has
+the UUID.
+
+Verbs that take devices take a set instead, and look for its devices. Those that take several names do
+for each what they do for one; one that fails does not keep the others from it.
+
+Where a file is read or written, `-` is standard input or standard output.
 )";
 
 constexpr const char* kRanges = R"(
-A range is `SECTOR` or `SECTOR+COUNT`, in sectors of 512 bytes: `2048+8` is 4 KiB at 1 MiB. A size
-is a number of bytes, or has one of `KiB`, `MiB`, `GiB`, `TiB` behind it.
+A sector is a number, decimal or with `0x` hexadecimal, of sectors of 512 bytes, or an amount of bytes
+with a unit: `2048`, `0x800` and `1MiB` are the same. A range is a `SECTOR`, a `SECTOR+COUNT` or
+`FIRST-LAST`: `2048+8`, `2048-2055` and `1MiB+4KiB` are the same 4 KiB at 1 MiB. If `LAST` is a sector, it is
+in the range; if it has a unit, the range ends before it: `1GiB-2GiB` is one GiB.
+
+A size is a number of bytes, or has a unit behind it: `K`, `M`, `G` or `T`, or `KiB`, `MiB`, `GiB`, `TiB`. K is
+1024 bytes, M 1024 K and so on, in either case, as it is for what lvm2 takes. `KB` is refused: to some
+it is 1000, to others 1024.
 )";
 
 constexpr const char* kJson = R"(
 Every verb that reports has --json: one object on stdout with json_version, and fields that stay
-what they are. An error is one line on stderr that says where, what, and what to do about it; with
+what they are; its times are UTC, and those in text are local. An error is one line on stderr that says where, what, and what to do about it; with
 --json it is `{"error":{"code","what","where","hint"}}`.
 )";
 
@@ -127,9 +108,8 @@ manual::Prose about() {
                     {4,
                      "from verbs that report: something needs attention; remapped sectors alone "
                      "do not"}},
-          .see_also = {"dmremap-lab(1)", "ddrescue(1)", "badblocks(8)", "dmsetup(8)"},
-          .sections = {{"WORDS", kWords},
-                       {"DEVICES AND NAMES", kDevices},
+          .see_also = {"dmremap(7)", "dmremap-format(5)", "dmremap-lab(1)", "ddrescue(1)", "badblocks(8)", "dmsetup(8)"},
+          .sections = {{"DEVICES AND NAMES", kDevices},
                        {"RANGES AND SIZES", kRanges},
                        {"JSON AND ERRORS", kJson},
                        {"ENVIRONMENT", kEnvironment},

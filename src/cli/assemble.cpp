@@ -11,9 +11,11 @@
 
 #include "cli/common/discovered.hpp"
 #include "cli/common/export_choice.hpp"
+#include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
+#include "discovery/uuid_prefix.hpp"
 #include "os/json_line.hpp"
 
 namespace dmremap::cli {
@@ -23,7 +25,7 @@ namespace {
 using nlohmann::json;
 
 struct Arguments {
-  std::string name;
+  std::vector<std::string> names;
   bool all = false;
   std::vector<std::string> exports{"auto"};
   bool read_only = false;
@@ -74,7 +76,7 @@ std::optional<Error> sum_up(const std::vector<StartOutcome>& outcomes) {
   }
   if (worst && worst->where.empty()) worst->where = outcomes.front().set.name;
   if (worst && outcomes.size() > 1) {
-    worst->where = "--all";
+    worst->where = "assemble";
     worst->what = fmt::format("{} of {} sets were not started", failed, outcomes.size());
     worst->hint = "what is said of each tells why, and so does `dmremap discover`";
   }
@@ -84,17 +86,20 @@ std::optional<Error> sum_up(const std::vector<StartOutcome>& outcomes) {
 Result<std::vector<StartOutcome>> find(const Arguments& arguments,
                                        const control::RuntimeDir& runtime) {
   std::vector<StartOutcome> out;
-  const auto uuid = parse_uuid(arguments.name);
+  std::vector<std::string> missing = arguments.names;
   for (discovery::DiscoveredSet& set : discover_sets({}, runtime).sets) {
-    const bool is_meant = set.name == arguments.name || (uuid && set.uuid == *uuid);
-    if (!arguments.all && !is_meant) continue;
+    const auto is_meant = [&](const std::string& name) {
+      return set.name == name || discovery::is_uuid_prefix(name, set.uuid);
+    };
+    if (!arguments.all && std::ranges::none_of(arguments.names, is_meant)) continue;
+    std::erase_if(missing, is_meant);
     StartOutcome& outcome = out.emplace_back();
     outcome.error = set.problem;
     outcome.set = std::move(set);
   }
-  if (!arguments.all && out.empty()) {
+  if (!missing.empty()) {
     return fail(ErrorCode::missing_device, "no device with the metadata of this set was found",
-                arguments.name, "connect it, or name its devices: `dmremap start MAIN SPARE`");
+                missing.front(), "connect it, or name its devices: `dmremap start MAIN SPARE`");
   }
   // Two sets of one name cannot both run.
   for (StartOutcome& outcome : out) {
@@ -129,13 +134,13 @@ bool start(StartOutcome& outcome, const daemon::StartOptions& how,
 }
 
 int run(const Arguments& arguments) {
-  if (arguments.all == !arguments.name.empty()) {
-    return report(Error{ErrorCode::usage, "give either a NAME or --all", "assemble",
+  if (arguments.all == !arguments.names.empty()) {
+    return report(Error{ErrorCode::usage, "give either names of sets or --all", "assemble",
                         "see `dmremap discover` for what there is"},
                   arguments.json);
   }
-  if (!arguments.all) {
-    if (auto named = discovery::check_set_name(arguments.name); !named) {
+  for (const std::string& name : arguments.names) {
+    if (auto named = discovery::check_set_name(name); !named) {
       return report(named.error(), arguments.json);
     }
   }
@@ -172,12 +177,12 @@ int run(const Arguments& arguments) {
 
 manual::Prose prose() {
   return {.description = R"(
-Starts what is whole: the set of a name, or with `--all` every set that `dmremap discover` finds
+Starts what is whole: the sets that are named, or with `--all` every set that `dmremap discover` finds
 complete and unambiguous, each as `dmremap start` would. Sets that run already stay as they are; what
 cannot be started is named with the reason, and the others are started all the same.
 )",
           .examples = {{"dmremap assemble --all", "at boot, or after the disks were moved"},
-                       {"dmremap assemble backup", "one of them"}},
+                       {"dmremap assemble backup films", "two of them"}},
           .exits = {{0, "all that was asked for runs"},
                     {1, "failed: a device cannot be read, or the set cannot be served"},
                     {3, "refused: one is in doubt, forked, ambiguous, or lacks a device"}},
@@ -192,8 +197,8 @@ void add_assemble(manual::Verb app, VerbAction& chosen) {
       "assemble",
       "Find a set, or all, and start what is whole; says of each what was done or why not");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME", arguments->name, "the set, by its name or UUID");
-  verb.add_flag("--all", arguments->all, "every set that is found");
+  add_set_names(verb, arguments->names, "the sets");
+  verb.add_flag("-a,--all", arguments->all, "every set that is found");
   verb.add_option("--export", arguments->exports, "as of start; may be repeated")
       .type_name("auto|ublk|block|fuse|nbd")
       .repeated();

@@ -12,6 +12,7 @@
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
 #include "os/sealed_memory.hpp"
@@ -83,7 +84,7 @@ class Image {
 Result<std::vector<SectorRange>> sectors_in(const Image& image, const Arguments& arguments,
                                             const transfer::BackfillDisk& disk) {
   if (arguments.mapfile.empty()) return sectors_of_image(disk, image.size(), arguments.image);
-  const auto areas = transfer::read_mapfile(arguments.mapfile);
+  const auto areas = transfer::read_mapfile(input_path(arguments.mapfile));
   if (!areas) return failure_of(areas);
   return sectors_of_image(disk, image.size(), arguments.image, *areas, arguments.mapfile);
 }

@@ -7,6 +7,7 @@
 #include "cli/common/known_bad_arguments.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
 #include "control/protocol.hpp"
@@ -66,7 +67,7 @@ struct ImportResult {
 Result<ImportResult> import(const Arguments& arguments) {
   auto source = parse(arguments.list);
   if (!source) return failure_of(source);
-  source->path = arguments.file;
+  source->path = input_path(arguments.file);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return failure_of(runtime);
   const auto status = running_status(*runtime, arguments.name);
@@ -131,12 +132,16 @@ Result<transfer::KnownBadForm> export_form(const Arguments& arguments) {
 int run_export(const Arguments& arguments) {
   const auto form = export_form(arguments);
   if (!form) return report_for(form.error(), arguments);
+  if (auto fine = check_output(arguments.file, "FILE", arguments.json); !fine) {
+    return report_for(fine.error(), arguments);
+  }
   const auto map = disk_map_of(arguments.name);
   if (!map) return report_for(map.error(), arguments);
   const std::string text = transfer::print_known_bad(map->extents, map->size, *form);
-  if (auto written = transfer::write_known_bad(arguments.file, text, arguments.force); !written) {
-    return report_for(written.error(), arguments);
-  }
+  const auto written = is_stream(arguments.file)
+                           ? write_output(arguments.file, text)
+                           : transfer::write_known_bad(arguments.file, text, arguments.force);
+  if (!written) return report_for(written.error(), arguments);
   std::uint64_t bad = 0;
   std::uint64_t suspect = 0;
   for (const format::Extent& extent : map->extents) {
@@ -148,7 +153,7 @@ int run_export(const Arguments& arguments) {
                 {"format", transfer::name_of(*form->format)},
                 {"bad_sectors", bad},
                 {"suspect_sectors", suspect}});
-  } else if (!arguments.file.starts_with("/dev/")) {
+  } else if (!is_stream(arguments.file) && !arguments.file.starts_with("/dev/")) {
     fmt::print("{} bad and {} suspect sectors written to {}\n", bad, suspect,
                printable(arguments.file));
   }
@@ -161,7 +166,7 @@ void add_common(manual::Verb verb, Arguments& arguments, const char* file, const
   verb.add_option("FILE", arguments.file, file).required();
   verb.add_option("--format", arguments.list.format, format).type_name(formats);
   verb.add_option("--block-size", arguments.list.block_size,
-                  "of a badblocks list, as its -b (1024); KiB, MiB")
+                  "of a badblocks list, as its -b (1024); K, M")
       .type_name("SIZE");
   verb.add_flag("--json", arguments.json, "JSON instead of text");
 }

@@ -8,6 +8,7 @@
 #include "cli/common/examined_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
 #include "discovery/start_check.hpp"
 #include "metadata/offline.hpp"
@@ -165,10 +166,14 @@ void print_text(const ExaminedSet& set, const Problems& problems) {
 }
 
 int run(const Arguments& arguments) {
-  const auto set = examine_devices(arguments.devices);
+  const auto devices = devices_meant(arguments.devices, DevicesWanted::all);
+  if (!devices) return report(devices.error(), arguments.json);
+  const auto set = examine_devices(devices->paths);
   if (!set) return report(set.error(), arguments.json);
   if (!set->has_set) return report(no_set(*set), arguments.json);
-  const Problems problems = find_problems(*set);
+  Problems problems = find_problems(*set);
+  if (const auto& away = devices->no_main)
+    problems.push_back({away->where, away->what, away->hint});
   if (arguments.json) {
     print_json(to_json(*set, problems));
   } else {
@@ -184,7 +189,8 @@ Tells whether the metadata of a set is sound, whether the spare has the size it 
 if main is named too, whether it is the right device and was left alone since the last stop. Each
 problem is one line that says what to do. Nothing is written.
 )",
-          .examples = {{"dmremap check /dev/sdc1 /dev/sdb", "the whole set"}},
+          .examples = {{"dmremap check backup", "the whole set"},
+                       {"dmremap check /dev/sdc1 /dev/sdb", "the same by its devices"}},
           .exits = {{0, "sound, and nothing was found"},
                     {1, "failed: a device cannot be read, or there is no winner"},
                     {3, "refused: the devices hold different sets, or metadata of a newer version"},
@@ -200,7 +206,7 @@ void add_check(manual::Verb app, VerbAction& chosen) {
       "check",
       "Whether the metadata of a set is sound, and its devices the right ones; reads only");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("DEVICE", arguments->devices, "the spare, and main if it is to be checked too")
+  add_devices(verb, arguments->devices, "a set; or its spare, and main if it is to be checked too")
       .required();
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/size_text.hpp"
 #include "cli/common/copy_source.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
@@ -230,7 +231,7 @@ void finish_copy(const Arguments& arguments, const transfer::CopyStamp& stamp,
   if (done.ended) return;
   if (untried > 0) {
     done.ended = Error{ErrorCode::io,
-                       fmt::format("interrupted; {} are still to be copied", human_size(untried)),
+                       fmt::format("interrupted; {} are still to be copied", size_text({untried})),
                        arguments.target, "the same command goes on from " + done.mapfile};
   } else if (unread > 0) {
     done.ended = Error{
@@ -308,7 +309,7 @@ void print(const CopyResult& done, const Arguments& arguments) {
                 {"recorded", done.recorded}});
     return;
   }
-  fmt::print("{} copied to {} and verified\n", human_size(finished), printable(arguments.target));
+  fmt::print("{} copied to {} and verified\n", size_text({finished}), printable(arguments.target));
   if (left_out > 0) {
     fmt::print("{} are lost and left out; {} lists them as bad\n", counted(left_out, "sector"),
                printable(done.mapfile));

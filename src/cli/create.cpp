@@ -9,9 +9,11 @@
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
+#include "base/size_text.hpp"
 #include "cli/common/known_bad_arguments.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "os/usage.hpp"
 #include "set/drive_query.hpp"
@@ -39,7 +41,7 @@ Result<void> parse(Arguments& arguments) {
   }
   auto list = parse(arguments.known_bad);
   if (!list) return failure_of(list);
-  list->path = arguments.known_bad_path;
+  list->path = input_path(arguments.known_bad_path);
   arguments.options.known_bad = std::move(*list);
   if (!arguments.destroy.empty()) {
     arguments.options.destroy = parse_uuid(arguments.destroy);
@@ -115,8 +117,8 @@ void print(const set::CreateResult& created, bool json) {
     return;
   }
   fmt::print("created {}: {} ({}), spare {} (room for {})\n", identity.name,
-             printable(created.main_path), human_size(identity.main.size.value),
-             printable(created.spare_path), human_size(created.spare_data.value));
+             printable(created.main_path), size_text({identity.main.size.value}),
+             printable(created.spare_path), size_text({created.spare_data.value}));
   if (created.known_bad != table::MarkReport{}) {
     fmt::print("{} sectors are known to be lost, {} to be suspect\n", created.known_bad.lost.value,
                created.known_bad.suspect.value);
@@ -195,7 +197,7 @@ void add_create(manual::Verb app, VerbAction& chosen) {
   verb.add_option("SPARE", arguments->options.spare_path, "the device or image for replacements")
       .required();
   verb.add_option("--spare-size", arguments->spare_size,
-                  "make SPARE as a file of this size (KiB, MiB, GiB, TiB)")
+                  "make SPARE as a file of this size (K, M, G, T)")
       .type_name("SIZE");
   verb.add_flag("--force", arguments->options.force,
                 "overwrite a file system, partition table or damaged metadata on SPARE");

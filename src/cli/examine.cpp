@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
 #include "format/verdict.hpp"
 
@@ -147,7 +148,10 @@ bool needs_attention(const metadata::Survey& survey) {
 }
 
 int run(const Arguments& arguments) {
-  const auto set = examine_devices(arguments.devices);
+  const auto devices = devices_meant(arguments.devices, DevicesWanted::all);
+  if (!devices) return report(devices.error(), arguments.json);
+  if (devices->no_main) warn("main is left out: " + devices->no_main->message());
+  const auto set = examine_devices(devices->paths);
   if (!set) return report(set.error(), arguments.json);
   const json examined = to_json(*set);
   if (arguments.json) {
@@ -169,7 +173,8 @@ Reads the metadata of any of a set's devices, running or not, and prints for eac
 copies and their two slots a verdict: `good`, `stale`, `torn`, `corrupt`, `misplaced`, `foreign`,
 `unreadable` or `empty`; then which commit is the winner and why. Nothing is written.
 )",
-      .examples = {{"dmremap examine /dev/sdc1", "every slot of the spare"},
+      .examples = {{"dmremap examine backup", "every slot of the set's spare"},
+                   {"dmremap examine /dev/sdc1", "of a spare that is at hand"},
                    {"dmremap examine ./spare.img ./main.img --json", "for scripts"}},
       .exits = {{0, "undamaged, and no sector is lost"},
                 {1, "failed: a device cannot be read, or there is no winner"},
@@ -186,7 +191,7 @@ void add_examine(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "examine", "Every metadata copy with its verdict, the winner and why; reads only");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("DEVICE", arguments->devices, "any of the devices of a set").required();
+  add_devices(verb, arguments->devices, "a set, or any of its devices").required();
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

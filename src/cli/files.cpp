@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "cli/common/disk_view.hpp"
+#include "cli/common/known_sets.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
 #include "files/file_walk.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::cli {
 
@@ -35,6 +38,28 @@ std::vector<std::string> exports_of(const DiskView& disk) {
   return out;
 }
 
+// The only place at which a file system of the set is mounted. One file system may be mounted at
+// several places, and each of them will do.
+Result<std::string> mount_point_of(const control::SetReport& set) {
+  const auto points = mount_points_of(set);
+  std::set<os::Storage> file_systems;
+  for (const os::Mount& mount : os::read_mounts()) {
+    if (std::ranges::find(points, mount.mount_point) == points.end()) continue;
+    // Subvolumes of btrfs have device numbers of their own, and one source.
+    file_systems.insert(os::storage_of(mount.source).value_or(os::Storage{mount.device}));
+  }
+  if (points.empty()) {
+    return fail(ErrorCode::usage, "no file system on it is mounted", set.name,
+                "mount it; or name its device, if it has NTFS, exFAT or FAT");
+  }
+  if (file_systems.size() > 1) {
+    return fail(ErrorCode::usage,
+                fmt::format("several file systems on it are mounted: {}", fmt::join(points, ", ")),
+                set.name, "name one of the mount points");
+  }
+  return points.front();
+}
+
 Result<FilesReport> find(const Arguments& arguments) {
   auto disk = view_of(arguments.name);
   if (!disk) return failure_of(disk);
@@ -43,8 +68,10 @@ Result<FilesReport> find(const Arguments& arguments) {
                 arguments.name,
                 "start it with `dmremap start " + arguments.name + "` and mount it");
   }
-  auto location =
-      files::locate_file_system(arguments.mount_point, exports_of(*disk), disk->map.size);
+  auto mount_point = arguments.mount_point.empty() ? mount_point_of(disk->status)
+                                                   : Result<std::string>(arguments.mount_point);
+  if (!mount_point) return failure_of(mount_point);
+  auto location = files::locate_file_system(*mount_point, exports_of(*disk), disk->map.size);
   if (!location) return failure_of(location);
   auto bad = files::find_bad_files(*location, disk->map.extents);
   if (!bad) return failure_of(bad);
@@ -142,7 +169,7 @@ int run(const Arguments& arguments) {
 
 manual::Prose prose() {
   return {.description = R"(
-Names the files below a mount point that lie on lost, gone or suspect sectors, with the bytes of each,
+Names the files of the mounted file system that lie on lost, gone or suspect sectors, with the bytes of each,
 for ext4, xfs, btrfs, NTFS, exFAT and FAT on the device of the set or a partition of it. It asks the
 file system where its files are and reads none of them. Bad sectors that are in no file hold
 metadata, or nothing.
@@ -150,7 +177,8 @@ metadata, or nothing.
 NTFS, exFAT and FAT are read off the device by fiwalk(1), of the package sleuthkit. They need not be
 mounted: the device of the set, or of the partition, does in place of the mount point.
 )",
-          .examples = {{"dmremap files backup /mnt", "which files to restore from a backup"},
+          .examples = {{"dmremap files backup", "which files to restore from a backup"},
+                       {"dmremap files backup /mnt", "on one of several partitions"},
                        {"dmremap files backup /dev/loop0p1",
                         "of NTFS, exFAT or FAT on a partition that is not mounted"}},
           .exits = {{0, "it is told"},
@@ -170,10 +198,9 @@ void add_files(manual::Verb app, VerbAction& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   add_set_name(verb, arguments->name, "the set").required();
   verb.add_option(
-          "MOUNTPOINT", arguments->mount_point,
-          "where its device, or a partition of it, is mounted; of NTFS, exFAT and FAT also the "
-          "device itself")
-      .required();
+      "MOUNTPOINT", arguments->mount_point,
+      "where its device, or a partition of it, is mounted, if that is several places; of NTFS, "
+      "exFAT and FAT also the device itself");
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

@@ -1,117 +1,184 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <memory>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/common/host_view.hpp"
-#include "cli/common/lookup.hpp"
+#include "cli/common/known_sets.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_names.hpp"
+#include "cli/common/set_table.hpp"
 #include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
-// One line of the list, which is one object of `list --json`.
-struct ListedSet {
-  std::string name;
-  std::optional<Uuid> uuid;
-  std::optional<std::int64_t> pid;
-  std::string state;
-  std::vector<std::string> conditions;
-  std::string reason;
-  bool needs_attention = true;
-  std::vector<control::ExportReport> exports;
-};
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListedSet, name, uuid, pid, state, conditions, reason,
-                                   needs_attention, exports)
+using nlohmann::json;
 
-// Describes a set. One whose process died is listed too: its device is still there, and no longer
-// answers.
-ListedSet describe(const control::RuntimeDir& runtime, const std::string& name) {
-  ListedSet out;
-  out.name = name;
-  out.state = "stopped";
-  out.conditions = {"stopped", "died"};
-  out.reason = death_of(runtime, name);
-  if (!is_running(runtime, name)) return out;
-  const auto status = running_status(runtime, name);
-  if (!status) {
-    out.pid = control::holder_of(runtime.pid_file(name)).value_or(0);
-    out.state = "unknown";
-    out.conditions.clear();
-    out.reason = status.error().what;
-    return out;
+struct Arguments {
+  bool all = false;
+  TableForm form;
+  bool no_headings = false;
+  bool json = false;
+
+  // The table is shown for the asking; the lines of `list` alone stay what they are.
+  [[nodiscard]] bool wants_table() const {
+    return all || no_headings || form.bytes || !form.columns.empty() || !form.ascending.empty() ||
+           !form.descending.empty();
   }
-  out.uuid = status->uuid;
-  out.pid = status->pid;
-  out.state = status->state;
-  out.conditions = status->conditions;
-  out.reason = status->reason;
-  out.needs_attention = status->needs_attention;
-  out.exports = status->exports;
-  return out;
+};
+
+// One object of `list --json`.
+json json_of(const KnownSet& set) {
+  const auto count = [&](auto get) { return set.report ? json(get(*set.report)) : json(); };
+  json exports = json::array();
+  if (set.report) exports = set.report->exports;
+  return {
+      {"name", set.name},
+      {"uuid", set.uuid ? json(to_string(*set.uuid)) : json()},
+      {"pid", set.pid ? json(*set.pid) : json()},
+      {"state", set.state},
+      {"conditions", set.conditions},
+      {"reason", set.reason},
+      {"needs_attention", set.needs_attention},
+      {"exports", std::move(exports)},
+      {"size_sectors", count([](const auto& one) { return one.size_sectors; })},
+      {"lost_sectors", count([](const auto& one) { return one.lost_sectors; })},
+      {"remapped_sectors", count([](const auto& one) { return one.remapped_sectors; })},
+      {"spare_capacity_sectors", count([](const auto& one) { return one.spare_room().capacity; })},
+      {"spare_free_sectors", count([](const auto& one) { return one.spare_room().free; })}};
 }
 
 // "degraded, spare-away"; of a set that does not answer, that its state is unknown.
-std::string words_of(const ListedSet& set) {
+std::string words_of(const KnownSet& set) {
   return set.conditions.empty() ? set.state : fmt::format("{}", fmt::join(set.conditions, ", "));
 }
 
 // Says where a set is served, and what is wrong with it.
-std::string remarks_of(const ListedSet& set) {
+std::string remarks_of(const KnownSet& set) {
   std::string out;
-  for (const control::ExportReport& one : set.exports) {
+  for (const control::ExportReport& one :
+       set.report ? set.report->exports : std::vector<control::ExportReport>()) {
     out += (out.empty() ? "" : " ") + printable(one.where);
   }
   if (!set.needs_attention) return out;
   return fmt::format("{}{}({})", out, out.empty() ? "" : " ", printable(set.reason));
 }
 
-int run(bool as_json) {
-  const auto runtime = control::RuntimeDir::from_environment();
-  if (!runtime) return report(runtime.error(), as_json);
-  std::vector<ListedSet> sets;
-  for (const std::string& name : runtime->names()) sets.push_back(describe(*runtime, name));
-  const bool attention = std::ranges::any_of(sets, &ListedSet::needs_attention);
-  if (as_json) {
-    print_json({{"sets", sets}});
+// The names alone are known without asking a process or reading a device, so that a completion gets
+// them at once.
+std::vector<KnownSet> names_alone(const std::vector<NamedSet>& named) {
+  std::vector<KnownSet> out;
+  for (const NamedSet& one : named) {
+    KnownSet& set = out.emplace_back();
+    set.name = one.name;
+    set.uuid = one.uuid;
+    set.needs_attention = false;
+  }
+  return out;
+}
+
+std::vector<KnownSet> sets_of(const control::RuntimeDir& runtime, const Arguments& arguments) {
+  const auto named = named_sets(runtime);
+  const bool by_names = arguments.all && !arguments.json && !needs_reports(arguments.form);
+  if (by_names) return names_alone(named);
+  std::vector<KnownSet> out;
+  if (arguments.all) {
+    for (const NamedSet& one : named) out.push_back(known_set(runtime, one.name));
   } else {
-    for (const ListedSet& set : sets) {
+    for (const std::string& name : runtime.names()) out.push_back(present_set(runtime, name));
+  }
+  return out;
+}
+
+void print_sets(const std::vector<KnownSet>& sets, const Arguments& arguments) {
+  if (!arguments.wants_table()) {
+    for (const KnownSet& set : sets) {
       fmt::print("{:<20} {:<10} {}\n", set.name, words_of(set), remarks_of(set));
     }
+    return;
   }
-  return attention ? kAttention : kDone;
+  std::vector<TableRow> rows;
+  for (const KnownSet& set : sets) {
+    rows.push_back({set, set.report ? mount_points_of(*set.report) : std::vector<std::string>()});
+  }
+  fmt::print("{}", print_table(std::move(rows), arguments.form));
+}
+
+int run(const Arguments& given) {
+  Arguments arguments = given;
+  arguments.form.headings = !arguments.no_headings;
+  if (auto fine = check_form(arguments.form); !fine) return report(fine.error(), arguments.json);
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  const std::vector<KnownSet> sets = sets_of(*runtime, arguments);
+  if (arguments.json) {
+    json all = json::array();
+    for (const KnownSet& set : sets) all.push_back(json_of(set));
+    print_json({{"sets", std::move(all)}});
+  } else {
+    print_sets(sets, arguments);
+  }
+  return std::ranges::any_of(sets, &KnownSet::needs_attention) ? kAttention : kDone;
 }
 
 manual::Prose prose() {
-  return {.description = R"(
+  const std::string columns = fmt::format("{}", fmt::join(table_columns(), "`, `"));
+  return {
+      .description = R"(
 One line for each set that runs here: name, state and conditions (`dmremap status` tells of them),
 where it is served, and what is wrong with it. A set whose process died is listed as stopped and
 died; `dmremap start` clears away what it left.
+
+With `-a` every set that this host made or served before, too, as a table: what is lost and remapped in
+sectors of 512 bytes, how much of the spare is used, and where the set is served. Of a stopped set the
+spare is read where it was last seen, and the disk is left asleep. `STATE` is that of a set that runs, or
+`stopped`, `died`, or `incomplete`: main or the spare is not here. Sets that were never used on this host
+are found by `dmremap discover`.
+
+A script asks for what it needs: `-o` with names of columns and `--noheadings`, or `--json`. The columns
+are `)" + columns + R"(`. What is not known is `-`.
 )",
-          .examples = {{"dmremap list", "what runs"}, {"dmremap list --json", "for scripts"}},
-          .exits = {{0, "done, also when nothing runs"},
-                    {4,
-                     "a set needs attention: it has a condition, its process died, or it does not "
-                     "answer"}},
-          .json = "sets[]{name, uuid, pid, state, conditions, reason, needs_attention, exports}",
-          .see_also = {"status", "start"}};
+      .examples = {{"dmremap list", "what runs"},
+                   {"dmremap list -a", "all that this host knows"},
+                   {"dmremap list -a -S lost", "the set that lost most first"},
+                   {"dmremap list -a --noheadings --bytes -o name,lost,free", "for scripts"},
+                   {"dmremap list --json", "for scripts, too"}},
+      .exits = {{0, "done, also when nothing runs"},
+                {4,
+                 "a set that is listed needs attention: it has a condition, its process died, a "
+                 "device of it is not here, or it does not answer"}},
+      .json =
+          "sets[]{name, uuid, pid, state, conditions, reason, needs_attention, exports, "
+          "size_sectors, lost_sectors, remapped_sectors, spare_capacity_sectors, "
+          "spare_free_sectors}",
+      .see_also = {"status", "start", "discover"}};
 }
 
 }  // namespace
 
 void add_list(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
-      app.add_verb("list", "The running sets; exit status 4 if one needs attention");
-  const auto as_json = std::make_shared<bool>(false);
-  verb.add_flag("--json", *as_json, "JSON instead of text");
+      app.add_verb("list", "The sets, one line each; exit status 4 if one needs attention");
+  const auto arguments = std::make_shared<Arguments>();
+  verb.add_flag("-a,--all", arguments->all, "those that do not run, too, as a table");
+  verb.add_option("-o,--output", arguments->form.columns,
+                  "the columns of the table, with commas; with + before them beside the usual ones")
+      .type_name("COLUMNS");
+  verb.add_option("-s", arguments->form.ascending, "sort by this column, the least first")
+      .type_name("COLUMN");
+  verb.add_option("-S", arguments->form.descending, "sort by this column, the largest first")
+      .type_name("COLUMN");
+  verb.add_flag("--noheadings", arguments->no_headings, "leave out the names of the columns");
+  verb.add_flag("--bytes", arguments->form.bytes, "sizes as bytes, without a unit");
+  verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());
-  verb.when_given([&chosen, as_json] { chosen = [as_json] { return run(*as_json); }; });
+  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 
 }  // namespace dmremap::cli

@@ -14,12 +14,27 @@ using dmremap::ErrorCode;
 constexpr const char* kAbout =
     "Keeps a failing disk in service: healthy sectors go straight to it, failing ones to a spare.";
 
+bool has_word(int argc, char** argv, std::string_view word) {
+  return std::any_of(argv, argv + argc, [&](std::string_view arg) { return arg == word; });
+}
+
 // A command line that could not be parsed may still have asked for JSON.
 bool asks_for_json(int argc, char** argv) {
-  return std::any_of(argv, argv + argc, [](std::string_view arg) { return arg == "--json"; });
+  return has_word(argc, argv, "--json");
+}
+
+// How the verbs are listed to somebody who does not know their names yet.
+void group_verbs(dmremap::manual::Verb app) {
+  app.group_verbs("Every day:", {"create", "start", "stop", "list", "status", "events", "scrub",
+                                 "monitor", "metrics", "discover", "assemble", "help"});
+  app.group_verbs("To get data back, and to let go of a disk:",
+                  {"files", "backfill", "copy", "remap", "unremap", "bad", "table", "release"});
+  app.group_verbs("When there is trouble, and to look closer:",
+                  {"explain", "map", "report", "examine", "check", "repair", "resolve"});
 }
 
 int usage_error(const dmremap::manual::Parsed& parsed, bool json) {
+  if (parsed.error) return dmremap::cli::report(*parsed.error, json);
   const std::string& verbs = parsed.verbs;
   const std::string help = "dmremap " + (verbs.empty() ? "" : verbs + " ");
   std::string what = parsed.problem;
@@ -43,30 +58,40 @@ int run(int argc, char** argv) {
   add_list(app, chosen);
   add_status(app, chosen);
   add_events(app, chosen);
+  add_scrub(app, chosen);
   add_monitor(app, chosen);
   add_metrics(app, chosen);
-  add_explain(app, chosen);
-  add_table(app, chosen);
-  add_map(app, chosen);
+  add_discover(app, chosen);
+  add_assemble(app, chosen);
   add_files(app, chosen);
+  add_backfill(app, chosen);
+  add_copy(app, chosen);
+  add_remap(app, chosen);
+  add_unremap(app, chosen);
+  add_bad(app, chosen);
+  add_table(app, chosen);
+  add_release(app, chosen);
+  add_explain(app, chosen);
+  add_map(app, chosen);
   add_report(app, chosen);
   add_examine(app, chosen);
   add_check(app, chosen);
   add_repair(app, chosen);
   add_resolve(app, chosen);
-  add_remap(app, chosen);
-  add_unremap(app, chosen);
-  add_scrub(app, chosen);
-  add_bad(app, chosen);
-  add_backfill(app, chosen);
-  add_copy(app, chosen);
-  add_release(app, chosen);
-  add_discover(app, chosen);
-  add_assemble(app, chosen);
+  add_help(app, program, chosen);
+  group_verbs(app);
+  bool quiet = false;
+  bool verbose = false;
+  program.add_flag_everywhere("-q,--quiet", quiet, "errors alone: no warnings and no progress");
+  program.add_flag_everywhere("-v,--verbose", verbose, "say what is looked at, too");
   app.describe(about());
+  // While the command line is parsed names of sets are resolved, of which -v tells.
+  verbose = has_word(argc, argv, "-v") || has_word(argc, argv, "--verbose");
+  if (verbose) set_verbosity(Verbosity::verbose);
   const dmremap::manual::Parsed parsed = program.parse(argc, argv);
   if (parsed.kind == Kind::answered) return parsed.exit_code;
   if (parsed.kind == Kind::wrong) return usage_error(parsed, asks_for_json(argc, argv));
+  if (quiet || verbose) set_verbosity(quiet ? Verbosity::quiet : Verbosity::verbose);
   return chosen();
 }
 

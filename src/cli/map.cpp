@@ -12,9 +12,9 @@
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "cli/common/verdict_line.hpp"
-#include "io/replace_file.hpp"
 #include "view/cells.hpp"
 #include "view/picture.hpp"
 #include "view/terminal_map.hpp"
@@ -87,7 +87,7 @@ Result<void> write_picture(const DiskView& disk, view::PictureKind kind, const s
                                  verdict_line(disk.status.health)};
   const auto bytes = view::draw_picture(kind, title, disk.map.extents, disk.map.size);
   if (!bytes) return failure_of(bytes);
-  return io::write_file(path, *bytes);
+  return write_output(path, *bytes);
 }
 
 Result<void> write_pictures(const DiskView& disk, const Arguments& arguments) {
@@ -105,6 +105,11 @@ int run(const Arguments& arguments) {
     if (error.where.empty()) error.where = arguments.name;
     return report(error, arguments.json);
   };
+  for (const auto& [file, option] : {std::pair(arguments.svg, "--svg"), {arguments.png, "--png"}}) {
+    if (auto fine = check_output(file, option, arguments.json); !fine) {
+      return report_it(fine.error());
+    }
+  }
   const auto disk = view_of(arguments.name);
   if (!disk) return report_it(disk.error());
   if (auto written = write_pictures(*disk, arguments); !written) return report_it(written.error());
@@ -143,9 +148,11 @@ void add_map(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb("map", "A picture of the disk by the state of its sectors");
   const auto arguments = std::make_shared<Arguments>();
   add_set_name(verb, arguments->name, "the set").required();
-  verb.add_option("--svg", arguments->svg, "write the picture to a file instead, as SVG")
+  verb.add_option("--svg", arguments->svg,
+                  "write the picture to a file instead, as SVG; `-`: standard output")
       .type_name("FILE");
-  verb.add_option("--png", arguments->png, "write the picture to a file instead, as PNG")
+  verb.add_option("--png", arguments->png,
+                  "write the picture to a file instead, as PNG; `-`: standard output")
       .type_name("FILE");
   verb.add_flag("--json", arguments->json, "JSON: counts, and the ranges that are not good");
   verb.describe(prose());

@@ -7,6 +7,7 @@
 
 #include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
 #include "control/runtime_dir.hpp"
 #include "discovery/hints.hpp"
@@ -127,7 +128,8 @@ disk is on the spare it is refused: copy the disk first, or bring the data back 
 unremap`, or give it up by naming the set.
 )",
           .examples =
-              {{"dmremap release /dev/sdc1", "nothing is remapped: main is whole by itself"},
+              {{"dmremap release backup", "nothing is remapped: main is whole by itself"},
+               {"dmremap release /dev/sdc1", "the same by its spare"},
                {"dmremap release ./spare.img --discard-data 431a65fc-7484-46c4-bade-24f6ad223042",
                 "give up what the spare holds of that set"}},
           .exits = {{0, "the spare is free"},
@@ -143,7 +145,8 @@ void add_release(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "release", "End a stopped set: erase its metadata and free the spare; main is not touched");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+  add_devices(verb, arguments->devices,
+              "the set; or its spare, and other devices of it may be named")
       .required();
   verb.add_flag("--copied", arguments->copied,
                 "a verified `dmremap copy` was made, and nothing written since");

@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
 #include "metadata/offline.hpp"
 
@@ -32,7 +33,9 @@ struct RepairOutcome {
 // Reports what would be mended. Unlike mend() it does not hold the spare, so it works beside a
 // running set.
 Result<RepairOutcome> list_damage(const Arguments& arguments) {
-  auto set = examine_devices(arguments.devices);
+  const auto devices = devices_meant(arguments.devices, DevicesWanted::spare);
+  if (!devices) return failure_of(devices);
+  auto set = examine_devices(devices->paths);
   if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string& path = set->devices[set->spare].path;
@@ -102,8 +105,9 @@ Writes the commits that are there anyway into the slots that lost them, and veri
 and what the set knows of it stay as they are. A set that is in doubt is refused: see `dmremap
 resolve`. It may be interrupted and run again. `dmremap start` mends damage by itself, too.
 )",
-          .examples = {{"dmremap repair /dev/sdc1 --dry-run", "what would be mended"},
-                       {"dmremap repair /dev/sdc1", "mend it"}},
+          .examples = {{"dmremap repair backup --dry-run", "what would be mended"},
+                       {"dmremap repair backup", "mend it"},
+                       {"dmremap repair /dev/sdc1", "the same by its spare"}},
           .exits = {{0, "all is mended, or there was nothing to mend"},
                     {1, "failed: no metadata, or some slots do not take a write"},
                     {3, "refused: the set is in doubt, in use, or of a newer version"}},
@@ -117,7 +121,8 @@ void add_repair(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "repair", "Mend the damaged metadata slots of a stopped set in their own places");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+  add_devices(verb, arguments->devices,
+              "the set; or its spare, and other devices of it may be named")
       .required();
   verb.add_flag("--dry-run", arguments->dry_run, "say what would be mended, write nothing");
   verb.add_flag("--json", arguments->json, "JSON instead of text");

@@ -6,18 +6,16 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "discovery/assembly.hpp"
 #include "health/history.hpp"
 #include "health/latency_profile.hpp"
-#include "io/replace_file.hpp"
-#include "os/descriptor_io.hpp"
 #include "os/host_name.hpp"
 #include "report/page.hpp"
 #include "set/kept_sections.hpp"
@@ -25,8 +23,6 @@
 namespace dmremap::cli {
 
 namespace {
-
-constexpr const char* kStdout = "-";
 
 struct Arguments {
   std::string name;
@@ -91,24 +87,19 @@ Result<report::ReportFacts> gather(const std::string& name) {
   return out;
 }
 
-Result<void> write_page(const std::string& path, const std::string& page) {
-  if (path == kStdout) return os::write_all(STDOUT_FILENO, page, "standard output");
-  return io::write_file(path, page);
-}
-
 int run(const Arguments& arguments) {
   const auto report_it = [&](Error error) {
     if (error.where.empty()) error.where = arguments.name;
     return report(error, arguments.json);
   };
-  if (arguments.json && arguments.html == kStdout) {
-    return report_it({ErrorCode::usage, "the page and JSON cannot both go to standard output",
-                      "--html", "give --html a file"});
+  if (auto fine = check_output(arguments.html, "--html", arguments.json); !fine) {
+    return report_it(fine.error());
   }
   const auto facts = gather(arguments.name);
   if (!facts) return report_it(facts.error());
   const std::string page = report::make_page(*facts);
-  if (auto written = write_page(arguments.html, page); !written) return report_it(written.error());
+  if (auto written = write_output(arguments.html, page); !written)
+    return report_it(written.error());
   if (arguments.json) {
     const auto& health = facts->set.health;
     print_json({{"name", facts->set.name},

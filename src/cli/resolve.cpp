@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
 #include "metadata/offline.hpp"
 
@@ -202,7 +203,8 @@ void add_resolve(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "resolve", "End a fork, or a doubt that cannot be settled, by naming the commit to keep");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("DEVICE", arguments->devices, "the spare; other devices of the set may be named")
+  add_devices(verb, arguments->devices,
+              "the set; or its spare, and other devices of it may be named")
       .required();
   verb.add_option("--keep", arguments->keep, "the commit, as `dmremap examine` shows it")
       .type_name("COMMIT")

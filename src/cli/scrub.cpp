@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/size_text.hpp"
+#include "base/time_text.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/progress_line.hpp"
@@ -81,10 +83,10 @@ void print_text(const std::string& name, const ScrubReport& scrub, std::uint64_t
   fmt::print("{}: {}{}\n", name, scrub.state,
              scrub.waits_for.empty() ? "" : " for " + scrub.waits_for);
   fmt::print("  read       {} of {} ({} %), last at sector {}\n",
-             human_size(scrub.scanned_sectors.value), human_size(size_sectors),
+             size_text({scrub.scanned_sectors.value}), size_text({size_sectors}),
              percent_of(scrub.scanned_sectors, size_sectors), scrub.position_sectors.value);
   fmt::print("  passes     {}, the last one complete {}\n", scrub.passes,
-             scrub.last_complete.value_or("never"));
+             local_time_text(scrub.last_complete.value_or("never")));
   fmt::print("  found      {} lost, {} recovered, {} slow sectors; {} metadata slots mended\n",
              scrub.found.lost, scrub.found.recovered, scrub.found.slow, scrub.found.mended_slots);
   fmt::print("  {}\n", health::to_text(felt_of(scrub)));
@@ -190,8 +192,7 @@ void add_scrub(manual::Verb app, VerbAction& chosen) {
       .required()
       .one_of({"start", "pause", "resume", "stop", "status"});
   verb.add_flag("--now", arguments->now, "with start: at full speed, until the pass is over");
-  verb.add_option("--rate", arguments->rate,
-                  "with start: read no more than this a second; KiB, MiB, GiB")
+  verb.add_option("--rate", arguments->rate, "with start: read no more than this a second; K, M, G")
       .type_name("RATE");
   verb.add_option("--window", arguments->window,
                   "with start: only at this time of the day, in local time")

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "cli/common/export_choice.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_names.hpp"
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
 #include "os/path.hpp"
@@ -44,6 +46,19 @@ Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
   return {};
 }
 
+// The set that is named by the only argument; empty: the arguments are devices.
+Result<std::optional<std::string>> only_set(const Arguments& arguments) {
+  if (arguments.what.size() != 1) return std::nullopt;
+  const std::string& given = arguments.what.front();
+  if (is_device_argument(given)) {
+    const auto runtime = control::RuntimeDir::from_environment();
+    return runtime ? set_served_at(*runtime, given) : std::nullopt;
+  }
+  auto name = resolve_set_name(given);
+  if (!name) return failure_of(name);
+  return std::optional(std::move(*name));
+}
+
 Result<daemon::StartOptions> parse(const Arguments& arguments) {
   daemon::StartOptions options;
   options.open = arguments.open;
@@ -66,9 +81,12 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
     options.open.accept_main = os::absolute(arguments.open.accept_main);
   }
 
-  // A single word without a `/` is the name of a set; anything else must be devices.
-  if (arguments.what.size() == 1 && !is_device_argument(arguments.what.front())) {
-    options.name = arguments.what.front();
+  // A single word is a set if it has no `/`, or if a set is served there; anything else must be
+  // devices.
+  const auto only = only_set(arguments);
+  if (!only) return failure_of(only);
+  if (*only) {
+    options.name = **only;
     if (auto named = discovery::check_set_name(options.name); !named) {
       return failure_of(named);
     }

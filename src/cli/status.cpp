@@ -7,9 +7,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/size_text.hpp"
+#include "cli/common/attention.hpp"
+#include "cli/common/known_sets.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/redraw.hpp"
+#include "cli/common/set_names.hpp"
+#include "cli/common/set_table.hpp"
 #include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
@@ -19,7 +24,8 @@ namespace {
 using nlohmann::json;
 
 struct Arguments {
-  std::string name;
+  std::vector<std::string> names;
+  bool all = false;
   bool watch = false;
   bool json = false;
 };
@@ -31,6 +37,10 @@ Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const s
   return stopped_report(runtime, *spare);
 }
 
+std::uint64_t used_sectors(const control::SpareReport& spare) {
+  return spare.capacity_sectors - spare.free_sectors - spare.retired_sectors;
+}
+
 void print_devices(const control::SetReport& set) {
   for (const control::ExportReport& one : set.exports) {
     const std::string stable = printable(one.stable.value_or(std::string()));
@@ -39,10 +49,11 @@ void print_devices(const control::SetReport& set) {
                stable.empty() || stable == where ? "" : " (" + stable + ")");
   }
   fmt::print("  main       {}, {}, {} read and {} write errors\n", printable(set.main.path),
-             human_size(set.size_sectors), set.main.read_errors, set.main.write_errors);
+             size_text({set.size_sectors}), set.main.read_errors, set.main.write_errors);
   for (const control::SpareReport& spare : set.spares) {
-    fmt::print("  spare      {}, {} of {} free, {} sectors retired\n", printable(spare.path),
-               human_size(spare.free_sectors), human_size(spare.capacity_sectors),
+    fmt::print("  spare      {}, {} used, {} free of {}, {} sectors retired\n",
+               printable(spare.path), size_text({used_sectors(spare)}),
+               size_text({spare.free_sectors}), size_text({spare.capacity_sectors}),
                spare.retired_sectors);
   }
 }
@@ -65,10 +76,24 @@ void print_health(const control::HealthReport& health) {
   }
 }
 
+std::vector<std::string> actions_of(const control::SetReport& set) {
+  KnownSet known;
+  known.name = set.name;
+  known.pid = set.pid;
+  known.conditions = set.conditions;
+  known.reason = set.reason;
+  known.needs_attention = set.needs_attention;
+  known.report = set;
+  return actions_for(known);
+}
+
 void print_text(const control::SetReport& set) {
   const std::string reason = printable(set.reason);
   fmt::print("{}: {}{}\n", printable(set.name), fmt::join(set.conditions, ", "),
              reason.empty() ? "" : " (" + reason + ")");
+  for (const std::string& action : actions_of(set)) {
+    fmt::print("  action     {}\n", printable(action));
+  }
   if (set.health) print_health(*set.health);
   if (set.doubtful) {
     fmt::print("  doubtful   what is served may be older than what was last written\n");
@@ -95,35 +120,80 @@ int exit_code(const control::SetReport& set) {
   return set.needs_attention ? kAttention : kDone;
 }
 
-int run_all(const control::RuntimeDir& runtime, bool as_json) {
+// The object of a set, with what its spares have in use beside what is free.
+json json_of(const control::SetReport& set) {
+  json out = set;
+  for (std::size_t i = 0; i < set.spares.size(); ++i) {
+    out["spares"][i]["used_sectors"] = used_sectors(set.spares[i]);
+  }
+  return out;
+}
+
+void print_json_array(const json& all) {
+  fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
+// Several sets in full. One that does not answer must not hide the others.
+int run_several(const control::RuntimeDir& runtime, const std::vector<std::string>& names,
+                bool as_json) {
   json all = json::array();
   int exit = kDone;
-  for (const std::string& name : runtime.names()) {
+  for (const std::string& name : names) {
     const auto status = status_of(runtime, name);
     if (!status) {
-      // One set that does not answer must not hide the others.
       exit = std::max(exit, report(status.error(), as_json));
       continue;
     }
     exit = std::max(exit, exit_code(*status));
     if (as_json) {
-      all.push_back(*status);
+      all.push_back(json_of(*status));
     } else {
       print_text(*status);
     }
   }
-  if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+  if (as_json) print_json_array(all);
   return exit;
+}
+
+// All sets that this host knows as a table, and below it what needs attention.
+int run_table(const control::RuntimeDir& runtime) {
+  std::vector<TableRow> rows;
+  for (const NamedSet& one : named_sets(runtime)) {
+    rows.push_back({known_set(runtime, one.name), {}});
+  }
+  if (rows.empty()) {
+    fmt::print("no sets are known here; `dmremap discover` looks for them on all disks\n");
+    return kDone;
+  }
+  fmt::print("{}", print_table(rows, {}));
+  int exit = kDone;
+  for (const TableRow& row : rows) {
+    if (!row.set.needs_attention) continue;
+    exit = kAttention;
+    fmt::print("\n{}", attention_text(row.set));
+  }
+  return exit;
+}
+
+std::vector<std::string> names_of_all(const control::RuntimeDir& runtime) {
+  std::vector<std::string> out;
+  for (const NamedSet& one : named_sets(runtime)) out.push_back(one.name);
+  return out;
 }
 
 int run_once(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
-  if (arguments.name.empty()) return run_all(*runtime, arguments.json);
-  const auto status = status_of(*runtime, arguments.name);
+  if (arguments.all) return run_several(*runtime, names_of_all(*runtime), arguments.json);
+  if (arguments.names.empty() && arguments.json) {
+    return run_several(*runtime, runtime->names(), true);
+  }
+  if (arguments.names.empty()) return run_table(*runtime);
+  if (arguments.names.size() > 1) return run_several(*runtime, arguments.names, arguments.json);
+  const auto status = status_of(*runtime, arguments.names.front());
   if (!status) return report(status.error(), arguments.json);
   if (arguments.json) {
-    print_json(*status);
+    print_json(json_of(*status));
   } else {
     print_text(*status);
   }
@@ -134,29 +204,6 @@ int run(const Arguments& arguments) {
   if (!arguments.watch) return run_once(arguments);
   return redraw("status", [&arguments] { return run_once(arguments); });
 }
-
-constexpr const char* kConditions = R"(
-The state is the worst of these: `healthy`, `degraded` (metadata copies are damaged, or another
-condition holds), `read-only`, `tripped` (main is not to be trusted, and nothing is asked of it) and
-`stopped`. The other conditions:
-
-`data-lost`: sectors are lost or gone. They read as errors until they are written or filled.
-
-`spare-away`: no request gets through to the spare. `spare-refuses`: it reads, but takes no writes. A
-new bad sector cannot be saved meanwhile.
-
-`spare-low`, `spare-full`: 80 % of the spare, or all of it, is used. `table-low`, `table-full`: 90 % of
-the table in the metadata, or all of it, is used.
-
-`main-missing`: main is not there. `main-read-only`: main reads and takes no writes; what is written
-anew goes to the spare while there is room.
-
-`device-resized`: a device has another size than when the set was started.
-
-`died`: the process that served the set ended without a stop.
-
-Each is an event, too, when it comes and when it goes: `dmremap events`.
-)";
 
 constexpr const char* kVerdict = R"(
 What the set saw of its disk, and what the drive says of itself, come to one word: `good`, `watch` (look
@@ -173,15 +220,20 @@ manual::Prose prose() {
   return {
       .description = R"(
 The state of a set, running or stopped: its devices and their errors, how many sectors are remapped,
-lost and suspect, how much of the spare is free, how many of the metadata copies are good. Without
-NAME, all sets that run.
+lost and suspect, how much of the spare is used and free, how many of the metadata copies are good. Of
+several sets, one after the other; with --all of all that this host knows.
 
-The first line names the state and each condition that holds, and tells in words why. Whatever holds
+Without NAME there is the table of `dmremap list -a`, and below it for each set that needs attention in
+words what is wrong and what to do. With --json and without NAME it is the sets that run, in full.
+
+The first line names the state and each condition that holds, and tells in words why; dmremap(7) explains
+each of these words. Whatever holds
 besides `stopped` needs attention, and only a set without any is called healthy. Remapped sectors
 alone need no attention: that is what the set is for.
 )",
-      .examples = {{"dmremap status backup", "for people"},
-                   {"dmremap status --watch", "all that run, as they change"},
+      .examples = {{"dmremap status", "every set, and what to do about those that need it"},
+                   {"dmremap status backup", "one in full"},
+                   {"dmremap status --watch", "every set, as it changes"},
                    {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
       .exits = {{0, "all is well"},
                 {1, "failed: no such set"},
@@ -189,18 +241,20 @@ alone need no attention: that is what the set is for.
                 {4,
                  "something needs attention: any condition but `stopped` holds, or what is served "
                  "is doubtful"}},
-      .json = "the set as an object; without NAME an array of them",
-      .see_also = {"events", "check", "examine"},
-      .sections = {{"CONDITIONS", kConditions}, {"THE DISK", kVerdict}}};
+      .json = "the set as an object; without NAME, of several and with --all an array of them",
+      .see_also = {"list", "events", "check", "examine", "dmremap(7)"},
+      .sections = {{"THE DISK", kVerdict}}};
 }
 
 }  // namespace
 
 void add_status(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
-      "status", "A set in full, or all that run; exit status 4 if something needs attention");
+      "status", "How the sets are, and what to do; exit status 4 if one needs attention");
   const auto arguments = std::make_shared<Arguments>();
-  add_set_name(verb, arguments->name, "the set");
+  const manual::Option names =
+      add_set_names(verb, arguments->names, "the sets; without, a table of all");
+  verb.add_flag("-a,--all", arguments->all, "all that this host knows, in full").excludes(names);
   manual::Option json_flag = verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.add_flag("--watch", arguments->watch, "on a terminal: shown anew every 2 s, until Ctrl-C")
       .excludes(json_flag);

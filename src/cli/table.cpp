@@ -9,6 +9,7 @@
 #include "cli/common/examined_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_names.hpp"
 #include "cli/common/verb.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/start_check.hpp"
@@ -174,8 +175,17 @@ json to_json(const TableSource& source, std::span<const table::Stretch> targets,
 
 Result<TableSource> source_of(const Arguments& arguments) {
   const std::string& first = arguments.what.front();
-  if (is_device_argument(first)) return of_devices(arguments.what, arguments.accept_main);
-  if (arguments.what.size() == 1) return of_name(first, arguments.accept_main);
+  const bool alone = arguments.what.size() == 1;
+  if (is_device_argument(first)) {
+    const auto runtime = control::RuntimeDir::from_environment();
+    const auto served = alone && runtime ? set_served_at(*runtime, first) : std::nullopt;
+    if (served) return of_name(*served, arguments.accept_main);
+    return of_devices(arguments.what, arguments.accept_main);
+  }
+  if (alone) {
+    const auto name = resolve_set_name(first);
+    return name ? of_name(*name, arguments.accept_main) : failure_of(name);
+  }
   return fail(ErrorCode::usage, "give one name, or devices", first,
               "a device is named with a `/` in it: ./" + first);
 }
@@ -192,7 +202,7 @@ int run(const Arguments& arguments) {
     return kDone;
   }
   for (const std::string& note : source->notes) {
-    fmt::print(stderr, "dmremap: note: {}\n", printable(note));
+    if (!is_quiet()) fmt::print(stderr, "dmremap: note: {}\n", printable(note));
   }
   fmt::print("{}", *table);
   return kDone;

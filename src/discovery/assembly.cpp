@@ -9,6 +9,7 @@
 
 #include "discovery/candidates.hpp"
 #include "discovery/main_candidates.hpp"
+#include "discovery/uuid_prefix.hpp"
 #include "io/file_device.hpp"
 #include "os/path.hpp"
 
@@ -149,12 +150,16 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
   if (hint) std::erase(paths, hint->main_path);
   look.survey(paths);
   std::vector<const CandidateFacts*> holders;
+  // Devices whose set has a UUID that begins so: they count only if no set has the name.
+  std::vector<const CandidateFacts*> by_first_digits;
   for (const std::string& path : paths) {
     const CandidateFacts& facts = look.facts().at(path);
     if (!facts.has_set()) continue;
     const SpareFact spare = spare_fact(facts);
     if (spare.name == name || (uuid && spare.set_uuid == *uuid)) holders.push_back(&facts);
+    if (is_uuid_prefix(name, spare.set_uuid)) by_first_digits.push_back(&facts);
   }
+  if (holders.empty()) holders = std::move(by_first_digits);
   keep_open_only(look, holders);
   if (holders.empty()) {
     if (const auto silent = look.silent()) return tl::unexpected(*silent);

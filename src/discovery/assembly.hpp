@@ -54,7 +54,8 @@ struct Spare {
 // metadata_doubtful (damaged metadata, no winner), metadata_newer, ambiguous, usage (too many),
 // those of opening.
 [[nodiscard]] Result<Spare> find_spare(const std::vector<std::string>& paths, DeviceLook& look);
-// Finds the spare of the set with this name: where the hint says, and on every block device.
+// Finds the spare of the set with this name, this UUID, or a UUID that begins so: where the hint
+// says, and on every block device.
 // Errors: missing_device, ambiguous.
 [[nodiscard]] Result<Spare> find_spare(const std::string& name, const Hints& hints,
                                        DeviceLook& look);

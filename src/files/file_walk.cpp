@@ -56,6 +56,15 @@ class FileWalk {
     return {};
   }
 
+  // Looks at one file or directory alone.
+  Result<void> look_at(const std::string& path) {
+    const auto facts = look(AT_FDCWD, path.c_str());
+    if (!facts) return fail_errno(errno, "look at it", path);
+    mount_ = facts->stx_mnt_id;
+    visit(AT_FDCWD, path.c_str(), path, *facts);
+    return {};
+  }
+
   BadFiles result() && {
     out_.in_no_file = areas_.unclaimed();
     return std::move(out_);
@@ -173,34 +182,59 @@ class FileWalk {
   BadFiles out_;
 };
 
+// The bad sectors of a set as its file system addresses them; `outside` are in none of its areas.
+struct AreasOfFileSystem {
+  std::vector<BadArea> areas;
+  std::vector<BadArea> outside;
+};
+
+Result<AreasOfFileSystem> areas_of(const FileSystemLocation& location,
+                                   std::span<const format::Extent> extents) {
+  AreasOfFileSystem out{bad_areas(extents, location.window), {}};
+  if (location.fs_type != "btrfs") return out;
+  const FileDescriptor fd(::open(location.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(errno, "open it", location.mount_point);
+  auto chunks = read_btrfs_chunks(fd.get());
+  if (!chunks) {
+    chunks.error().where = location.mount_point;
+    return failure_of(chunks);
+  }
+  auto logical = to_logical(*chunks, out.areas);
+  return AreasOfFileSystem{std::move(logical.areas), std::move(logical.outside)};
+}
+
 }  // namespace
 
 Result<BadFiles> find_bad_files(const FileSystemLocation& location,
                                 std::span<const format::Extent> extents) {
   if (location.by_device) return find_bad_files_by_fiwalk(location, extents);
-  std::vector<BadArea> areas = bad_areas(extents, location.window);
-  std::vector<BadArea> outside;
-  const bool btrfs = location.fs_type == "btrfs";
-  if (btrfs) {
-    const FileDescriptor fd(
-        ::open(location.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid()) return fail_errno(errno, "open it", location.mount_point);
-    auto chunks = read_btrfs_chunks(fd.get());
-    if (!chunks) {
-      chunks.error().where = location.mount_point;
-      return failure_of(chunks);
-    }
-    auto logical = to_logical(*chunks, areas);
-    areas = std::move(logical.areas);
-    outside = std::move(logical.outside);
-  }
-  FileWalk walk{BadAreas(std::move(areas)), btrfs};
+  auto areas = areas_of(location, extents);
+  if (!areas) return failure_of(areas);
+  FileWalk walk{BadAreas(std::move(areas->areas)), location.fs_type == "btrfs"};
   if (auto done = walk.run(location.mount_point); !done) return failure_of(done);
   BadFiles out = std::move(walk).result();
-  for (const BadAreas::UnclaimedRange& left : BadAreas(std::move(outside)).unclaimed()) {
+  for (const BadAreas::UnclaimedRange& left : BadAreas(std::move(areas->outside)).unclaimed()) {
     out.in_no_file.push_back(left);
   }
   return out;
+}
+
+Result<BadFile> find_bad_ranges(const FileSystemLocation& location,
+                                std::span<const format::Extent> extents, const std::string& path) {
+  if (location.by_device) {
+    return fail(ErrorCode::not_supported,
+                "the driver of this file system does not say where one file is", path,
+                "`dmremap files` looks at all of them");
+  }
+  auto areas = areas_of(location, extents);
+  if (!areas) return failure_of(areas);
+  FileWalk walk{BadAreas(std::move(areas->areas)), location.fs_type == "btrfs"};
+  if (auto done = walk.look_at(path); !done) return failure_of(done);
+  BadFiles found = std::move(walk).result();
+  if (!found.unread.empty()) {
+    return fail_errno(found.unread.front().error, "ask where the file is", path);
+  }
+  return found.files.empty() ? BadFile{path, false, {}} : std::move(found.files.front());
 }
 
 }  // namespace dmremap::files

@@ -50,4 +50,10 @@ struct BadFiles {
 [[nodiscard]] Result<BadFiles> find_bad_files(const FileSystemLocation& location,
                                               std::span<const format::Extent> extents);
 
+// The bad ranges of one file or directory; none if it lies on good sectors alone. Errors: as above;
+// not_supported, too, if the driver does not say where files are; permission and io of the file.
+[[nodiscard]] Result<BadFile> find_bad_ranges(const FileSystemLocation& location,
+                                              std::span<const format::Extent> extents,
+                                              const std::string& path);
+
 }  // namespace dmremap::files

@@ -61,7 +61,7 @@ Result<std::uint64_t> parse_pace_rate(std::string_view text) {
   const auto rate = parse_size(size);
   if (!rate) {
     return fail(ErrorCode::usage, "not a rate", std::string(text),
-                "give bytes a second, or a whole number with KiB, MiB or GiB, such as 20MiB");
+                "give bytes a second, or a whole number with K, M or G, such as 20M");
   }
   if (*rate == 0) {
     return fail(ErrorCode::usage, "a rate of 0 would never scan", std::string(text),

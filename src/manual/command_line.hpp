@@ -4,9 +4,12 @@
 // src/manual/*.cpp should pay for it.
 //
 // Names of arguments, and of the values of options (`type_name`), say what completes them:
-//   NAME                                            a running set
-//   DEVICE MAIN SPARE IMAGE TARGET FILE PATH MOUNTFILE   a file
-//   MOUNTPOINT DIRECTORY                            a directory
+//   NAME                                            a set
+//   DEVICE MAIN SPARE TARGET                        a block device or a file
+//   IMAGE FILE PATH MOUNTFILE                       a file
+//   MOUNTPOINT                                      where a set is mounted, or a directory
+//   DIRECTORY                                       a directory
+//   VERB                                            a verb of the program
 //   fuse|block|auto, lower case                     one of these words
 //   NAME|DEVICE                                     either
 //   NEW, COUNT, anything else                       nothing
@@ -14,9 +17,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "manual/prose.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): not ours
@@ -39,8 +44,8 @@ class Option {
   Option& excludes(const Option& other);
   // `wrong` returns what is wrong with a value, or an empty text.
   Option& check(const std::function<std::string(const std::string&)>& wrong);
-  // Replaces each value before anything else sees it.
-  Option& replaced_by(const std::function<std::string(const std::string&)>& replacement);
+  // Replaces each value before anything else sees it. An error ends the parsing (Parsed::error).
+  Option& replaced_by(const std::function<Result<std::string>(const std::string&)>& replacement);
   // One of these words.
   Option& one_of(const std::vector<std::string>& words);
 
@@ -57,6 +62,9 @@ class Verb {
   [[nodiscard]] Verb add_verb(const std::string& name, const std::string& summary);
   // One of its verbs must be given.
   void require_verb();
+  // Help lists these verbs together under a title. Groups come in the order in which their first
+  // verbs were added; verbs of none come last.
+  void group_verbs(const std::string& title, const std::vector<std::string>& names);
 
   // "NAME" is an argument, "--name" or "-n,--name" an option.
   Option add_option(const std::string& names, std::string& value, const std::string& text);
@@ -85,6 +93,8 @@ struct Parsed {
   int exit_code = 0;    // of `answered`
   std::string problem;  // of `wrong`; may have several lines
   std::string verbs;    // of `wrong`: those that were given before it, "bad import"; may be empty
+  // Of `wrong`: what is to be said in place of `problem`; empty if that says all.
+  std::optional<Error> error = {};
 };
 
 class Program {
@@ -97,6 +107,11 @@ class Program {
 
   // The program as a whole.
   [[nodiscard]] Verb top();
+  // A flag that may stand before and after any verb. The help of the program lists it, and that of
+  // the verbs does not. To be called once all verbs were added.
+  void add_flag_everywhere(const std::string& names, bool& value, const std::string& text);
+  // The help of a verb, {"bad", "import"}, or of the program. Error usage: there is no such verb.
+  [[nodiscard]] Result<std::string> help_of(const std::vector<std::string>& verbs) const;
   [[nodiscard]] Parsed parse(int argc, const char* const* argv);
 
  private:

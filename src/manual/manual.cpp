@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "manual/manual.hpp"
 
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -32,10 +33,30 @@ class Help final : public CLI::FormatterBase {
 // None: it was not described.
 const Prose* prose_of(const CLI::App& app);
 
-std::string row(const std::string& left, const std::string& right) {
-  constexpr std::size_t kColumn = 24;
-  if (left.size() + 4 <= kColumn) return fmt::format("  {:<{}}{}\n", left, kColumn - 2, right);
-  return fmt::format("  {}\n{:{}}{}\n", left, "", kColumn, right);
+// Where the text of a row begins: of an option or argument, and of a verb.
+constexpr std::size_t kOptionColumn = 24;
+constexpr std::size_t kVerbColumn = 12;
+
+std::string row(const std::string& left, const std::string& right, std::size_t column) {
+  const std::string text = filled(right, column, kHelpColumns);
+  if (left.size() + 4 <= column) return fmt::format("  {:<{}}{}\n", left, column - 2, text);
+  return fmt::format("  {}\n{:{}}{}\n", left, "", column, text);
+}
+
+// The verbs below the titles of their groups, those of none last.
+std::string verbs_of(const CLI::App& app) {
+  static const std::string none = CLI::App().get_group();
+  std::vector<std::string> groups;
+  std::map<std::string, std::string> rows;
+  for (const CLI::App* verb : visible_verbs(app)) {
+    const std::string& group = verb->get_group();
+    if (rows.count(group) == 0 && group != none) groups.push_back(group);
+    rows[group] += row(verb->get_name(), verb->get_description(), kVerbColumn);
+  }
+  std::string out;
+  for (const std::string& group : groups) out += "\n" + group + "\n" + rows[group];
+  if (rows.count(none) == 0) return out;
+  return out + (groups.empty() ? "\nVerbs:\n" : "\nOther verbs:\n") + rows[none];
 }
 
 std::string rows_of(const CLI::App& app) {
@@ -44,14 +65,10 @@ std::string rows_of(const CLI::App& app) {
   for (const CLI::Option* option : visible_options(app)) {
     const std::string text =
         option->get_description() + (is_required_option(*option) ? " (required)" : "");
-    (option->nonpositional() ? options : arguments) += row(heading_of(*option), text);
+    (option->nonpositional() ? options : arguments) +=
+        row(heading_of(*option), text, kOptionColumn);
   }
-  std::string verbs;
-  for (const CLI::App* verb : visible_verbs(app)) {
-    verbs += row(verb->get_name(), verb->get_description());
-  }
-  std::string out;
-  if (!verbs.empty()) out += "\nVerbs:\n" + verbs;
+  std::string out = verbs_of(app);
   if (!arguments.empty()) out += "\nArguments:\n" + arguments;
   if (!options.empty()) out += "\nOptions:\n" + options;
   return out;
@@ -63,17 +80,20 @@ std::string Help::make_help(const CLI::App* app, std::string name,
   const Prose* found = prose_of(*app);
   const Prose& prose = found != nullptr ? *found : none;
   std::string out =
-      fmt::format("{}\n\nUsage: {}{}\n", app->get_description(), name, usage_of(*app));
-  if (!prose.description.empty()) out += "\n" + trimmed(prose.description) + "\n";
+      fmt::format("{}\n\nUsage: {}\n", filled(app->get_description(), 0, kHelpColumns),
+                  filled(name + usage_of(*app), 7, kHelpColumns));
+  if (!prose.description.empty()) {
+    out += "\n" + refilled(trimmed(prose.description), kHelpColumns) + "\n";
+  }
   out += rows_of(*app);
-  if (!prose.json.empty()) out += "\nJSON:\n  " + trimmed(prose.json) + "\n";
+  if (!prose.json.empty()) out += "\nJSON:\n  " + filled(prose.json, 2, kHelpColumns) + "\n";
   if (!prose.exits.empty()) out += "\nExit status:\n";
   for (const Exit& exit : with_wrong_usage(prose.exits)) {
-    out += fmt::format("  {}  {}\n", exit.code, exit.when);
+    out += fmt::format("  {}  {}\n", exit.code, filled(exit.when, 5, kHelpColumns));
   }
   if (!prose.examples.empty()) out += "\nExamples:\n";
   for (const Example& example : prose.examples) {
-    out += fmt::format("  {}\n      {}\n", example.command, example.what);
+    out += fmt::format("  {}\n      {}\n", example.command, filled(example.what, 6, kHelpColumns));
   }
   return out;
 }
@@ -119,6 +139,7 @@ json to_json(const CLI::App& app) {
   json out{{"name", app.get_name()},
            {"summary", app.get_description()},
            {"usage", usage_of(app)},
+           {"group", app.get_group()},
            {"described", prose_of(app) != nullptr}};
   for (const char* list : {"arguments", "options", "verbs", "examples", "exits", "sections"}) {
     out[list] = json::array();
@@ -132,6 +153,10 @@ json to_json(const CLI::App& app) {
 }
 
 }  // namespace
+
+std::string help_text(const CLI::App& app, const std::string& name) {
+  return app.get_formatter()->make_help(&app, name, CLI::AppFormatMode::Normal);
+}
 
 void describe(CLI::App& app, Prose prose) {
   app.formatter(std::make_shared<Help>(std::move(prose)));

@@ -17,6 +17,9 @@ namespace dmremap::manual {
 // For a program or one of its verbs, after it was added to its parent and before it parses.
 void describe(CLI::App& app, Prose prose);
 
+// The help of a program or verb. `name`: as it is called, "dmremap bad import".
+[[nodiscard]] std::string help_text(const CLI::App& app, const std::string& name);
+
 // All of it, as JSON: {"name","summary","description","arguments","options","verbs",...}.
 [[nodiscard]] std::string description_of(const CLI::App& app);
 

@@ -2,6 +2,7 @@
 #include "manual/words.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -73,6 +74,62 @@ std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of('\n');
   if (first == std::string::npos) return {};
   return text.substr(first, text.find_last_not_of(" \n") - first + 1);
+}
+
+std::string filled(const std::string& text, std::size_t indent, std::size_t columns) {
+  std::istringstream words(text);
+  std::string out;
+  std::string word;
+  std::size_t column = indent;
+  while (words >> word) {
+    if (out.empty()) {
+      out = word;
+    } else if (column + 1 + word.size() <= columns) {
+      out += " " + word;
+      ++column;
+    } else {
+      out += "\n" + std::string(indent, ' ') + word;
+      column = indent;
+    }
+    column += word.size();
+  }
+  return out;
+}
+
+namespace {
+
+bool is_indented(const std::string& line) {
+  return line.starts_with("  ");
+}
+
+std::string refilled_paragraph(const std::vector<std::string>& lines, std::size_t columns) {
+  const std::vector<std::string> rest(lines.begin() + 1, lines.end());
+  const std::string all = fmt::format("{}", fmt::join(lines, "\n"));
+  if (is_indented(lines.front())) return all;
+  if (rest.empty() || !std::ranges::all_of(rest, is_indented)) return filled(all, 0, columns);
+  return lines.front() + "\n  " + filled(fmt::format("{}", fmt::join(rest, " ")), 2, columns);
+}
+
+}  // namespace
+
+std::string refilled(const std::string& text, std::size_t columns) {
+  std::istringstream stream(text);
+  std::vector<std::string> paragraph;
+  std::string out;
+  const auto end_paragraph = [&] {
+    if (paragraph.empty()) return;
+    out += (out.empty() ? "" : "\n\n") + refilled_paragraph(paragraph, columns);
+    paragraph.clear();
+  };
+  for (std::string line; std::getline(stream, line);) {
+    if (line.empty()) {
+      end_paragraph();
+    } else {
+      paragraph.push_back(line);
+    }
+  }
+  end_paragraph();
+  return out;
 }
 
 }  // namespace dmremap::manual

@@ -2,6 +2,7 @@
 // What CLI11 knows of a command line, in the words of a manual.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -35,5 +36,13 @@ namespace dmremap::manual {
 [[nodiscard]] std::vector<Exit> with_wrong_usage(std::vector<Exit> exits);
 // Without empty lines around it.
 [[nodiscard]] std::string trimmed(const std::string& text);
+
+// The width of what is written for a terminal.
+inline constexpr std::size_t kHelpColumns = 80;
+// Words in lines of at most `columns`, of which each but the first begins with `indent` blanks. The
+// first is taken to be indented already. A word that is longer has a line of its own.
+[[nodiscard]] std::string filled(const std::string& text, std::size_t indent, std::size_t columns);
+// The paragraphs of a text (prose.hpp) in lines of at most `columns`.
+[[nodiscard]] std::string refilled(const std::string& text, std::size_t columns);
 
 }  // namespace dmremap::manual

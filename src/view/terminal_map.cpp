@@ -33,15 +33,6 @@ std::string line_of(std::span<const State> cells, bool color) {
 
 }  // namespace
 
-std::string size_text(SectorCount sectors) {
-  static constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(sectors.bytes());
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-  const bool whole = value == static_cast<double>(static_cast<std::uint64_t>(value));
-  return fmt::format("{:.{}f} {}", value, whole ? 0 : 1, kUnits[unit]);
-}
-
 std::string print_terminal_map(std::span<const format::Extent> extents, SectorCount size,
                                const TerminalForm& form) {
   const std::size_t address = std::to_string(size.value).size();

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/size_text.hpp"
 #include "base/units.hpp"
 #include "format/extent.hpp"
 
@@ -22,7 +23,6 @@ struct TerminalForm {
 [[nodiscard]] std::string print_terminal_map(std::span<const format::Extent> extents,
                                              SectorCount size, const TerminalForm& form);
 
-// "12.0 GiB", "512 B".
-[[nodiscard]] std::string size_text(SectorCount sectors);
+using dmremap::size_text;
 
 }  // namespace dmremap::view

@@ -6,7 +6,7 @@ import os
 
 import product
 import support
-from support import equal
+from support import check, equal
 
 BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
 
@@ -47,6 +47,7 @@ def completion(t):
     equal(complete(t, ""), sorted(verbs), "verbs")
     equal(complete(t, "re"), ["release", "remap", "repair", "report", "resolve"], "verbs with re")
     equal(complete(t, "bad", ""), ["export", "import"], "verbs below bad")
+    equal(complete(t, "help", "re"), ["release", "remap", "repair", "report", "resolve"], "help re")
     for verb in described["verbs"]:
         options = sorted(name for option in verb["options"] for name in option["names"])
         equal(complete(t, verb["name"], "-"), options, f"options of {verb['name']}")
@@ -57,17 +58,19 @@ def completion(t):
     equal(complete(t, "bad", "import", "--format", ""), ["badblocks", "ddrescue", "kernel", "md"], "read")
     equal(complete(t, "bad", "export", "--format", ""), ["badblocks", "ddrescue"], "written")
     for verb in ("stop", "status", "events", "start", "explain", "map", "report", "files", "table",
-                 "backfill", "copy", "assemble"):
+                 "backfill", "copy", "assemble", "examine", "check", "repair", "resolve", "release"):
         equal(complete(t, verb, "b"), ["backup"], f"sets after {verb}")
     equal(complete(t, "status", "--json", ""), ["backup"], "sets after an option")
-    equal(complete(t, "stop", "backup", ""), [], "nothing after the only argument")
+    equal(complete(t, "stop", "backup", "b"), ["backup"], "another set")
+    equal(complete(t, "remap", "backup", ""), [], "a range is nobody's to guess")
     equal(complete(t, "create", "b"), [], "a new name is nobody's to guess")
 
     equal(complete(t, "create", "new", "m"), ["main.img"], "a file")
     equal(complete(t, "create", "new", "main.img", "s"), ["spare one.img"], "a file with a space")
     equal(complete(t, "start", "m"), ["./main.img"], "a slash: a device, no set")
     equal(complete(t, "start", "./main.img", "./s"), ["./spare one.img"], "the next device")
-    equal(complete(t, "examine", "main.img", "--json", "i"), ["images"], "a directory on the way")
+    equal(complete(t, "examine", "./main.img", "--json", "./i"), ["./images"], "a directory on the way")
+    equal(complete(t, "copy", "backup", "i"), ["images"], "a directory on the way to a file")
     equal(complete(t, "create", "--destroy", ""), [], "a UUID")
     equal(complete(t, "create", "--destroy", "x", "new", "m"), ["main.img"], "after its value")
     for words in (["start", "--mount"], ["start", "--socket"], ["map", "--svg"], ["map", "--png"],
@@ -78,6 +81,13 @@ def completion(t):
     equal(complete(t, "files", "backup", ""), ["images"], "a directory")
     equal(complete(t, "explain", "backup", ""), [], "a sector")
     equal(complete(t, "start", "--", "./m"), ["./main.img"], "after the end of options")
+
+    disks = support.run("lsblk", "-nrpo", "NAME").out.split()
+    for disk in disks[:1]:
+        for words in (["create", "new"], ["examine"], ["discover"], ["copy", "backup"]):
+            check(disk in complete(t, *words, "/dev/"), f"{disk} after {words}")
+    dm.stop()
+    equal(complete(t, "start", "b"), ["backup"], "a stopped set")
 
     equal(complete(t, "s", program="dmremap-lab"), ["save", "serve", "show", "stop"], "the lab")
     equal(complete(t, "serve", "m", program="dmremap-lab"), ["main.img"], "an image")

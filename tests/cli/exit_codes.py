@@ -30,7 +30,8 @@ ROWS = {
     "stop": {0: "{stopped}", 1: "none", 2: "", 3: "{held}"},
     "list": {0: "", 2: "extra", 4: ""},
     "status": {0: "{running}", 1: "none", 2: "bad/name", 3: "{twice}", 4: "{lossy}"},
-    "events": {0: "{running}", 1: "none", 2: "", 3: "{twice}"},
+    "events": {0: "{running}", 1: "none", 2: "{running} --since never", 3: "{twice}"},
+    "help": {0: "status", 2: "statsu"},
     "monitor": {0: "--test --hooks {dir}/none", 1: "--oneshot --program {dir}/none", 2: "extra",
                 4: "--oneshot --hooks {dir}/none"},
     "metrics": {0: "", 1: "--textfile {dir}/none/file", 2: "extra"},
@@ -62,7 +63,7 @@ ROWS = {
 }
 
 # What they print is not for people, or not the answer to a question.
-WITHOUT_JSON = {"monitor", "metrics"}
+WITHOUT_JSON = {"monitor", "metrics", "help"}
 
 # Beyond the first that the table gives: errors of other classes and places.
 MORE_ERRORS = [
@@ -101,7 +102,9 @@ MORE_ERRORS = [
     "start {idle} --export nbd --socket {dir}/none/x",
     "start {idle} --export nbd --socket {rescue}", "start {doubtful} {main} --export nbd",
     "release {newer}", "release {spare} --discard-data x", "release {remapped_spare} --copied",
-    "release {dir}", "events bad/name",
+    "release {dir}", "events bad/name", "statsu", "bad imprt", "explain {running} 64 --file {image}",
+    "explain {running} --file {dir}/none", "explain {running} --file {image}", "check none",
+    "release none", "examine bad!name", "stop {running_spare}", "files {running}",
 ]
 
 

@@ -81,8 +81,12 @@ def _running(t, checked):
     checked.run("status", name, expect=(0, 4))
     disk.replug()
     checked.run("remap", name, "99999999", expect=2)
+    checked.run("list", "-a", expect=(0, 4))
+    checked.run("status", "--all", expect=(0, 4))
+    checked.run("events")
     checked.run("stop", name)
     checked.run("stop", name, expect=1)
+    checked.run("stop", "--all")
     return name, disk.path, spare
 
 
@@ -197,6 +201,10 @@ def _files(t, checked):
     dm.run("bad", "import", dm.name, t.path("all.map"))
     found = checked.run("files", dm.name, mount).json()
     check(found["files"] and found["in_no_file"]["ranges"], f"what all lies on: {found}")
+    equal(checked.run("files", dm.name).json()["mount_point"], os.path.realpath(mount), "found by itself")
+    of_file = checked.run("explain", dm.name, "--file", os.path.join(mount, "file")).json()
+    equal(sum(one["sectors"] for one in of_file["ranges"]), 2048, "the sectors of the file")
+    checked.run("explain", dm.name, "--file", t.path("all.map"), expect=2)
     checked.run("files", dm.name, t.dir, expect=2)
     checked.run("copy", dm.name, t.path("mounted.img"), expect=3)
     support.unmount(mount)

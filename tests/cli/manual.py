@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every verb explains itself: help, man page, example and exit codes, of one source, complete."""
 
+import json
 import os
 import re
 
@@ -10,7 +11,7 @@ from support import check, equal
 
 VERBS = {"create", "start", "stop", "list", "status", "events", "monitor", "metrics", "explain", "table",
          "map", "files", "report", "examine", "check", "repair", "resolve", "remap", "unremap", "scrub", "bad",
-         "backfill", "copy", "release", "discover", "assemble"}
+         "backfill", "copy", "release", "discover", "assemble", "help"}
 BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
 PAGES = os.path.join(BUILD, "manual")
 
@@ -85,22 +86,61 @@ def check_references(verb, pages):
         check(name in pages or not ours, f"{verb['name']}: see {see}: no page")
 
 
+def check_words(directory):
+    """dmremap(7) explains each word, and each state and condition that a schema knows, once."""
+    text = plain(os.path.join(directory, "dmremap.7"))
+    for title in ("WORDS", "STATES OF A SECTOR", "STATES OF A SET", "CONDITIONS OF A SET"):
+        equal(text.count(f" {title} "), 1, f"dmremap(7) has {title}")
+    with open(os.path.join(support.ROOT, "docs/man/dmremap.7.md"), encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    explained = [word for line, below in zip(lines, lines[1:])
+                 if below.startswith("  ") and not line.startswith(" ") for word in line.split(", ")]
+    with open(os.path.join(support.ROOT, "docs/schema/common.json"), encoding="utf-8") as file:
+        known = json.load(file)["$defs"]
+    verdicts = ["good", "stale"]  # of a slot as well as of a sector or disk
+    for words in ("condition", "sector_state"):
+        for word in known[words]["enum"]:
+            expected = {"good": 3}.get(word, 1)
+            equal(explained.count(word), expected, f"dmremap(7) explains {word}")
+    check(verdicts[1] in explained, "verdicts on slots")
+    layout = plain(os.path.join(directory, "dmremap-format.5"))
+    for part in ("EIGHT COPIES", "THE SEAL", "508 4 CRC32C of bytes 0-507"):
+        check(part in layout, f"dmremap-format(5) has {part}")
+
+
+def check_top_help():
+    """Grouped, and no wider than a terminal; the same by `help`."""
+    for words in ([], ["status"], ["bad", "import"]):
+        shown = support.dmremap("help", *words).out
+        equal(shown, support.dmremap(*words, "--help").out, f"help {words}")
+        for line in shown.split("\n"):
+            check(len(line) <= 80 or line.startswith("  dmremap"), f"80 columns: {line}")
+    shown = support.dmremap("--help").out
+    for title in ("Every day:", "To get data back", "When there is trouble"):
+        check(title in shown, f"{title} in {shown}")
+    check("Other verbs" not in shown, "each verb is in a group")
+    equal(support.dmremap("-V").out, support.dmremap("--version").out, "-V")
+
+
 def manual(t):
     product = described(support.DMREMAP)
     verbs = {verb["name"]: verb for verb in product["verbs"]}
     equal(verbs.keys(), VERBS, "verbs")
     directory = os.path.join(PAGES, "dmremap/man")
     pages = check_pages_are_clean(directory)
-    equal(pages, sorted([f"dmremap-{name}.8" for name in verbs] + ["dmremap.8"]), "pages")
+    equal(pages, sorted([f"dmremap-{name}.8" for name in verbs]
+                         + ["dmremap.8", "dmremap.7", "dmremap-format.5"]), "pages")
     lab_directory = os.path.join(PAGES, "dmremap-lab/man")
     equal(check_pages_are_clean(lab_directory), ["dmremap-lab.1"], "pages of the lab")
     for name, verb in verbs.items():
         check_verb(["dmremap", name], verb, os.path.join(directory, f"dmremap-{name}.8"))
         check_references(verb, pages + ["dmremap-lab.1"])
     whole = plain(os.path.join(directory, "dmremap.8"))
-    for title in ("VERBS", "WORDS", "DEVICES AND NAMES", "RANGES AND SIZES", "JSON AND ERRORS",
+    for title in ("VERBS", "DEVICES AND NAMES", "RANGES AND SIZES", "JSON AND ERRORS",
                   "EXIT STATUS", "ENVIRONMENT", "FILES", *(f"dmremap-{name}(8)" for name in verbs)):
         check(title in whole, f"dmremap(8) has {title}")
+    check_words(directory)
+    check_top_help()
     lab = described(support.DMREMAP_LAB)
     check_verb(["dmremap-lab"], {**lab, "json": "show"},
                os.path.join(lab_directory, "dmremap-lab.1"))

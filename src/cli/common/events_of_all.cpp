@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/time_text.hpp"
 #include "cli/common/host_view.hpp"
 #include "cli/common/output.hpp"
 #include "monitor/sets_watch.hpp"
@@ -25,10 +26,12 @@ constexpr std::chrono::milliseconds kFindEvery{1000};
 
 class EventPrinter final : public monitor::SetsObserver {
  public:
-  explicit EventPrinter(bool as_json) : as_json_(as_json) {}
+  EventPrinter(std::uint64_t since_ns, bool as_json) : since_ns_(since_ns), as_json_(as_json) {}
 
   void on_events(const std::string& name, const monitor::EventBatch& batch) override {
     for (const control::EventReport& event : batch.events) {
+      const auto time = parse_utc_time(event.time);
+      if (time && *time < since_ns_) continue;
       if (as_json_) {
         json object = event;
         object["name"] = name;
@@ -70,6 +73,7 @@ class EventPrinter final : public monitor::SetsObserver {
            as_json_);
   }
 
+  const std::uint64_t since_ns_;
   const bool as_json_;
   std::map<std::string, Presence> presence_;
 };
@@ -80,14 +84,14 @@ std::string event_line(const control::EventReport& event) {
   std::string where;
   if (event.sector) where = fmt::format(" {}+{}", event.sector->value, event.count.value);
   const std::string text = printable(event.text);
-  return fmt::format("{} {:<7} {}{}{}{}", event.time, event.severity, event.kind, where,
-                     text.empty() ? "" : " ", text);
+  return fmt::format("{} {:<7} {}{}{}{}", local_time_text(event.time), event.severity, event.kind,
+                     where, text.empty() ? "" : " ", text);
 }
 
-int follow_all_events(const control::RuntimeDir& runtime, bool as_json) {
+int follow_all_events(const control::RuntimeDir& runtime, std::uint64_t since_ns, bool as_json) {
   auto loop = os::EventLoop::make();
   if (!loop) return report(loop.error(), as_json);
-  EventPrinter printer(as_json);
+  EventPrinter printer(since_ns, as_json);
   monitor::SetsWatch sets(
       runtime, [runtime](const std::string& name) { return death_of(runtime, name); }, printer);
   sets.find_sets();

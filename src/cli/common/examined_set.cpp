@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/set_devices.hpp"
 #include "discovery/device_look.hpp"
 #include "format/verdict.hpp"
 #include "os/parallel_tasks.hpp"
@@ -146,8 +147,10 @@ Error no_set(const ExaminedSet& set) {
           set.devices.front().path, "name the spare of the set"};
 }
 
-Result<HeldSpare> hold_spare(const std::vector<std::string>& paths) {
-  auto set = examine_devices(paths);
+Result<HeldSpare> hold_spare(const std::vector<std::string>& given) {
+  const auto devices = devices_meant(given, DevicesWanted::spare);
+  if (!devices) return failure_of(devices);
+  auto set = examine_devices(devices->paths);
   if (!set) return failure_of(set);
   if (!set->has_set) return tl::unexpected(no_set(*set));
   const std::string path = set->devices[set->spare].path;

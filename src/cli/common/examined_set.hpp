@@ -51,8 +51,9 @@ struct HeldSpare {
   std::unique_ptr<io::FileDevice> device;
   metadata::Survey survey;
 };
-// Errors: as above; no_set; ambiguous (two devices hold it); device_in_use (the set runs).
-[[nodiscard]] Result<HeldSpare> hold_spare(const std::vector<std::string>& paths);
+// What is given are devices or the name of the set. Errors: as above, and as devices_meant; no_set;
+// ambiguous (two devices hold it); device_in_use (the set runs).
+[[nodiscard]] Result<HeldSpare> hold_spare(const std::vector<std::string>& given);
 
 // True if every slot is whole and settled.
 [[nodiscard]] bool is_undamaged(const metadata::Survey& survey);

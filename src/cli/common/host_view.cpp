@@ -18,15 +18,7 @@ namespace {
 std::vector<std::string> mounts_over(const std::string& mount_path) {
   std::vector<std::string> out;
   for (const std::string& loop : fuse::loops_over(mount_path)) {
-    const auto storage = os::storage_of(loop);
-    if (!storage) continue;
-    for (const os::Mount& mount : os::read_mounts()) {
-      if (os::whole_disk_of(mount.device) == storage->device) out.push_back(mount.mount_point);
-    }
-    // A file system with device numbers of its own is found by its source.
-    for (std::string& point : os::mounts_of(storage->device)) {
-      if (std::ranges::find(out, point) == out.end()) out.push_back(std::move(point));
-    }
+    for (std::string& point : mounts_on(loop)) out.push_back(std::move(point));
   }
   return out;
 }
@@ -44,6 +36,20 @@ bool some_block_device_has(SectorCount size) {
 }
 
 }  // namespace
+
+std::vector<std::string> mounts_on(const std::string& node) {
+  std::vector<std::string> out;
+  const auto storage = os::storage_of(node);
+  if (!storage || !storage->is_block_device()) return out;
+  for (const os::Mount& mount : os::read_mounts()) {
+    if (os::whole_disk_of(mount.device) == storage->device) out.push_back(mount.mount_point);
+  }
+  // A file system with device numbers of its own is found by its source.
+  for (std::string& point : os::mounts_of(storage->device)) {
+    if (std::ranges::find(out, point) == out.end()) out.push_back(std::move(point));
+  }
+  return out;
+}
 
 std::string death_of(const control::RuntimeDir& runtime, const std::string& name) {
   const auto pid = control::dead_holder_of(runtime.pid_file(name));

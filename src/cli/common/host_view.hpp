@@ -18,6 +18,9 @@ namespace dmremap::cli {
 // no process did.
 [[nodiscard]] std::string death_of(const control::RuntimeDir& runtime, const std::string& name);
 
+// The mount points of the file systems on this block device, and on its partitions. None of a file.
+[[nodiscard]] std::vector<std::string> mounts_on(const std::string& node);
+
 // Why main cannot be here, in words: none of `paths`, where it was last seen, is there, and no
 // block device has its size. Empty: it may be here.
 [[nodiscard]] std::string absence_of_main(const std::vector<std::string>& paths, SectorCount size);

@@ -11,12 +11,14 @@ namespace {
 
 Result<std::int64_t> parse_offset(const std::string& text) {
   const bool negative = text.starts_with('-');
-  const auto sectors = parse_number(std::string_view(text).substr(negative ? 1 : 0));
-  if (!sectors || *sectors >= kAddressLimitSectors) {
-    return fail(ErrorCode::usage, "not an offset in sectors", text,
-                "give a number of sectors of 512 bytes, such as 2048 or -2048");
+  const auto sectors = parse_sector(std::string_view(text).substr(negative ? 1 : 0));
+  if (!sectors || sectors->value >= kAddressLimitSectors) {
+    return fail(
+        ErrorCode::usage, "not an offset in sectors", text,
+        "give a number of sectors of 512 bytes, such as 2048 or -2048, or bytes with a unit, such "
+        "as 1MiB");
   }
-  const auto value = static_cast<std::int64_t>(*sectors);
+  const auto value = static_cast<std::int64_t>(sectors->value);
   return negative ? -value : value;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/common/host_view.hpp"
+#include "cli/common/set_names.hpp"
 #include "set/status.hpp"
 
 namespace dmremap::cli {
@@ -14,10 +15,14 @@ bool is_device_argument(const std::string& argument) {
 
 manual::Option add_set_name(manual::Verb verb, std::string& name, const std::string& text) {
   manual::Option option = verb.add_option("NAME", name, text);
-  option.replaced_by([](const std::string& given) {
-    const auto runtime = control::RuntimeDir::from_environment();
-    return runtime ? discovery::Hints(runtime->hints()).name_of(given) : given;
-  });
+  option.replaced_by([](const std::string& given) { return resolve_set_name(given); });
+  return option;
+}
+
+manual::Option add_set_names(manual::Verb verb, std::vector<std::string>& names,
+                             const std::string& text) {
+  manual::Option option = verb.add_option("NAME", names, text);
+  option.replaced_by([](const std::string& given) { return resolve_set_name(given); });
   return option;
 }
 
@@ -69,7 +74,7 @@ Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const s
   auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()), look);
   if (!spare && spare.error().code == ErrorCode::missing_device && !look.silent()) {
     return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
-                "see `dmremap list`; `dmremap examine DEVICE` looks at a device");
+                "see `dmremap list -a`; `dmremap discover` looks for sets on all disks");
   }
   return spare;
 }

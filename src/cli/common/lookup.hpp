@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "control/client.hpp"
@@ -22,9 +23,12 @@ inline constexpr std::chrono::minutes kWorkTime{15};
 // An argument with a `/` is a device, else the name of a set.
 [[nodiscard]] bool is_device_argument(const std::string& argument);
 
-// The argument NAME of a verb. What is given may be the UUID of a set that was served since the
-// machine started; the verb sees the name.
+// The argument NAME of a verb. What is given may be anything that names a set
+// (cli/common/set_names.hpp); the verb sees the name.
 manual::Option add_set_name(manual::Verb verb, std::string& name, const std::string& text);
+// The same for several sets.
+manual::Option add_set_names(manual::Verb verb, std::vector<std::string>& names,
+                             const std::string& text);
 
 // True if a process serves a set of that name now.
 [[nodiscard]] bool is_running(const control::RuntimeDir& runtime, const std::string& name);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/output.hpp"
 
-#include <array>
 #include <cstdio>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/units.hpp"
 #include "control/protocol.hpp"
 #include "os/json_line.hpp"
 
@@ -73,7 +71,25 @@ int report(const Error& given, bool as_json) {
   return static_cast<int>(class_of(error.code));
 }
 
+namespace {
+Verbosity verbosity_of_program = Verbosity::normal;
+}  // namespace
+
+void set_verbosity(Verbosity verbosity) {
+  verbosity_of_program = verbosity;
+}
+
+bool is_quiet() {
+  return verbosity_of_program == Verbosity::quiet;
+}
+
+void tell(const std::string& text) {
+  if (verbosity_of_program != Verbosity::verbose) return;
+  fmt::print(stderr, "dmremap: {}\n", printable(text));
+}
+
 void warn(const std::string& text) {
+  if (is_quiet()) return;
   fmt::print(stderr, "dmremap: warning: {}\n", printable(text));
 }
 
@@ -97,17 +113,6 @@ std::string printable(const std::string& text) {
 
 std::string counted(std::uint64_t count, const std::string& thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
-std::string human_size(std::uint64_t sectors) {
-  static constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB", "PiB"};
-  double value = static_cast<double>(sectors) / 2;
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 }  // namespace dmremap::cli

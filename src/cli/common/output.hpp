@@ -21,8 +21,20 @@ inline constexpr int kAttention = 4;
 // usual one for its code. Returns its exit code.
 int report(const Error& given, bool as_json);
 
-// "dmremap: warning: ..." on stderr.
+// How much is said beside the answer of a verb. It is the same for the whole program, and set
+// before any verb begins.
+enum class Verbosity {
+  quiet,    // errors alone: no warnings and no progress
+  normal,   // warnings too
+  verbose,  // what is looked at and why, too
+};
+void set_verbosity(Verbosity verbosity);
+[[nodiscard]] bool is_quiet();
+
+// "dmremap: warning: ..." on stderr, unless it is to be quiet.
 void warn(const std::string& text);
+// "dmremap: ..." on stderr, if it is to be verbose.
+void tell(const std::string& text);
 
 // Prints one object with json_version to stdout, indented.
 void print_json(nlohmann::json object);
@@ -32,8 +44,5 @@ void print_json(nlohmann::json object);
 
 // "1 slot", "2 slots".
 [[nodiscard]] std::string counted(std::uint64_t count, const std::string& thing);
-
-// "12.0 GiB".
-[[nodiscard]] std::string human_size(std::uint64_t sectors);
 
 }  // namespace dmremap::cli

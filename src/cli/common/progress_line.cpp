@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/size_text.hpp"
 #include "cli/common/output.hpp"
 
 namespace dmremap::cli {
@@ -24,7 +25,7 @@ std::string time_text(std::uint64_t seconds) {
 }  // namespace
 
 ProgressLine::ProgressLine(std::uint64_t before)
-    : terminal_(::isatty(STDERR_FILENO) == 1), before_(before) {}
+    : terminal_(::isatty(STDERR_FILENO) == 1 && !is_quiet()), before_(before) {}
 
 void ProgressLine::show(std::uint64_t done, std::uint64_t size, std::string_view doing) {
   const auto now = Clock::now();
@@ -39,8 +40,8 @@ void ProgressLine::show(std::uint64_t done, std::uint64_t size, std::string_view
                : time_text(static_cast<std::uint64_t>(static_cast<double>(size - done) / rate));
   const std::string bar(20 * done / size, '#');
   fmt::print(stderr, "\r[{:20}] {:3} %  {}{}{} of {}  {}/s  {} left \x1b[K", bar, 100 * done / size,
-             doing, doing.empty() ? "" : " ", human_size(done), human_size(size),
-             human_size(static_cast<std::uint64_t>(rate)), left);
+             doing, doing.empty() ? "" : " ", size_text({done}), size_text({size}),
+             size_text({static_cast<std::uint64_t>(rate)}), left);
   std::fflush(stderr);
 }
 

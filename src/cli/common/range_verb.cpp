@@ -11,7 +11,9 @@ namespace dmremap::cli {
 
 void add_range_arguments(manual::Verb verb, RangeArguments& arguments) {
   add_set_name(verb, arguments.name, "the set").required();
-  verb.add_option("RANGE", arguments.range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
+  verb.add_option(
+          "RANGE", arguments.range,
+          "SECTOR, SECTOR+COUNT or FIRST-LAST in sectors of 512 bytes, or bytes with a unit")
       .required();
   verb.add_flag("--json", arguments.json, "JSON instead of text");
 }

@@ -41,5 +41,7 @@ void add_copy(manual::Verb app, VerbAction& chosen);
 void add_release(manual::Verb app, VerbAction& chosen);
 void add_discover(manual::Verb app, VerbAction& chosen);
 void add_assemble(manual::Verb app, VerbAction& chosen);
+// `program` outlives the verb; it has all verbs by the time at which this one is done.
+void add_help(manual::Verb app, const manual::Program& program, VerbAction& chosen);
 
 }  // namespace dmremap::cli

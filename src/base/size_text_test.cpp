@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/size_text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dmremap {
+namespace {
+
+TEST(SizeText, OneDecimalUnlessItIsZero) {
+  EXPECT_EQ(size_text({0}), "0 B");
+  EXPECT_EQ(size_text({1}), "512 B");
+  EXPECT_EQ(size_text({3}), "1.5 KiB");
+  EXPECT_EQ(size_text({2048}), "1 MiB");
+  EXPECT_EQ(size_text({std::uint64_t{1} << 33U}), "4 TiB");
+  EXPECT_EQ(size_text({std::uint64_t{1} << 40U}), "512 TiB");
+}
+
+}  // namespace
+}  // namespace dmremap
