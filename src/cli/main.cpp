@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
   add_resolve(app, chosen);
   add_remap(app, chosen);
   add_unremap(app, chosen);
+  add_retry(app, chosen);
   add_scrub(app, chosen);
   add_bad(app, chosen);
   add_backfill(app, chosen);

@@ -9,11 +9,14 @@
 
 namespace dmremap::cli {
 
-void add_range_arguments(manual::Verb verb, RangeArguments& arguments) {
+manual::Option add_range_arguments(manual::Verb verb, RangeArguments& arguments,
+                                   RangeNeeded needed) {
   add_set_name(verb, arguments.name, "the set").required();
-  verb.add_option("RANGE", arguments.range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes")
-      .required();
+  manual::Option range =
+      verb.add_option("RANGE", arguments.range, "SECTOR or SECTOR+COUNT, in sectors of 512 bytes");
+  if (needed == RangeNeeded::yes) range.required();
   verb.add_flag("--json", arguments.json, "JSON instead of text");
+  return range;
 }
 
 Result<RangeOfSet> range_of_set(const RangeArguments& arguments) {
