@@ -77,6 +77,9 @@ int run(bool as_json) {
   if (!runtime) return report(runtime.error(), as_json);
   std::vector<ListedSet> sets;
   for (const std::string& name : runtime->names()) sets.push_back(describe(*runtime, name));
+  const auto visible = check_visible(*runtime);
+  if (sets.empty() && !visible) return report(visible.error(), as_json);
+  if (!visible) warn(visible.error().message());
   const bool attention = std::ranges::any_of(sets, &ListedSet::needs_attention);
   if (as_json) {
     print_json({{"sets", sets}});
@@ -92,7 +95,8 @@ manual::Prose prose() {
   return {.description = R"(
 One line for each set that runs here: name, state and conditions (`dmremap status` tells of them),
 where it is served, and what is wrong with it. A set whose process died is listed as stopped and
-died; `dmremap start` clears away what it left.
+died; `dmremap start` clears away what it left. Where another user's sets may run that nobody else may see,
+it says so: "permission denied", and it fails (1) if there is nothing else to list.
 )",
           .examples = {{"dmremap list", "what runs"}, {"dmremap list --json", "for scripts"}},
           .exits = {{0, "done, also when nothing runs"},

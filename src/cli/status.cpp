@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -96,9 +97,13 @@ int exit_code(const control::SetReport& set) {
 }
 
 int run_all(const control::RuntimeDir& runtime, bool as_json) {
+  const std::vector<std::string> names = runtime.names();
+  const auto visible = check_visible(runtime);
+  if (names.empty() && !visible) return report(visible.error(), as_json);
+  if (!visible) warn(visible.error().message());
   json all = json::array();
   int exit = kDone;
-  for (const std::string& name : runtime.names()) {
+  for (const std::string& name : names) {
     const auto status = status_of(runtime, name);
     if (!status) {
       // One set that does not answer must not hide the others.
@@ -184,7 +189,7 @@ alone need no attention: that is what the set is for.
                    {"dmremap status --watch", "all that run, as they change"},
                    {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
       .exits = {{0, "all is well"},
-                {1, "failed: no such set"},
+                {1, "failed: no such set, or sets that this user may not see"},
                 {3, "refused: several devices hold a set of that name"},
                 {4,
                  "something needs attention: any condition but `stopped` holds, or what is served "

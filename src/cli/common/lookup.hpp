@@ -36,7 +36,10 @@ manual::Option add_set_name(manual::Verb verb, std::string& name, const std::str
 // not be read while the set runs.
 [[nodiscard]] std::string memory_path(const control::RuntimeDir& runtime, const std::string& name);
 
-// Errors: usage (no name), not_running.
+// Error permission if there are sets that this user may not see: none of his own is meant.
+[[nodiscard]] Result<void> check_visible(const control::RuntimeDir& runtime);
+
+// Errors: usage (no name), not_running, permission.
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name);
 
 // Errors: as connect, timeout, protocol.
