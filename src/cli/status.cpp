@@ -66,6 +66,15 @@ void print_health(const control::HealthReport& health) {
   }
 }
 
+// What is left to do where the spare or the table is full, or nearly.
+void print_ways_out(const control::SetReport& set) {
+  const auto has = [&set](const char* condition) { return set.has_condition(condition); };
+  if (!has("spare-full") && !has("spare-low") && !has("table-full") && !has("table-low")) return;
+  const std::string name = printable(set.name);
+  fmt::print("  room       copy the disk now: dmremap copy {} TARGET\n", name);
+  fmt::print("             if main takes writes again: dmremap unremap {} --all\n", name);
+}
+
 void print_text(const control::SetReport& set) {
   const std::string reason = printable(set.reason);
   fmt::print("{}: {}{}\n", printable(set.name), fmt::join(set.conditions, ", "),
@@ -84,6 +93,7 @@ void print_text(const control::SetReport& set) {
   fmt::print("  requests   {} reads ({} of them remapped), {} writes ({}), {} flushes\n",
              set.io.reads, set.io.remapped_reads, set.io.writes, set.io.remapped_writes,
              set.io.flushes);
+  print_ways_out(set);
   if (set.scrub) {
     const control::ScrubReport& scrub = *set.scrub;
     const std::uint64_t size = std::max<std::uint64_t>(1, set.size_sectors);

@@ -144,6 +144,8 @@ def the_spare_is_full(t):
         one.dm.run("remap", one.dm.name, f"{8192 + first}+{min(2048, room - first)}", expect=(0, 1))
     text = leads_to(one.look("spare-full"), "Room runs out")
     promises(text, "dmremap copy NAME TARGET", "dmremap unremap NAME --all")
+    shown = one.dm.run("status", one.dm.name, expect=4).out
+    promises(shown, f"dmremap copy {one.dm.name} TARGET", f"dmremap unremap {one.dm.name} --all")
     one.disk.fault("write:ENODATA", "64+8")
     with support.expect_errno(errno.EIO):
         support.write_sectors(one.dm.device, 64, pattern(64, 8, "no room"))
