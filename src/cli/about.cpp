@@ -108,7 +108,8 @@ manual::Prose about() {
                     {4,
                      "from verbs that report: something needs attention; remapped sectors alone "
                      "do not"}},
-          .see_also = {"dmremap(7)", "dmremap-format(5)", "dmremap-lab(1)", "ddrescue(1)", "badblocks(8)", "dmsetup(8)"},
+          .see_also = {"dmremap(7)", "dmremap-format(5)", "dmremap-lab(1)", "ddrescue(1)",
+                       "badblocks(8)", "dmsetup(8)"},
           .sections = {{"DEVICES AND NAMES", kDevices},
                        {"RANGES AND SIZES", kRanges},
                        {"JSON AND ERRORS", kJson},

@@ -126,6 +126,8 @@ void print(const set::CreateResult& created, bool json) {
   fmt::print(
       "From the first remapped sector on, use {} only through dm-remap: `dmremap start {}`\n",
       printable(created.main_path), identity.name);
+  fmt::print("In /etc/fstab, name /dev/dm-remap/{} from now on, not {} nor a UUID\n", identity.name,
+             printable(created.main_path));
 }
 
 int run(Arguments& arguments) {

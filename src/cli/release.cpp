@@ -76,7 +76,10 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
   return fail(ErrorCode::still_remapped,
               fmt::format("{} sectors of the disk are on this spare, or newer than what main holds",
                           elsewhere),
-              path, "copy the disk first; --discard-data " + uuid + " gives them up");
+              path,
+              fmt::format("copy the disk first (`dmremap copy`), or start the set and bring them "
+                          "back with `dmremap unremap {} --all`; --discard-data {} gives them up",
+                          survey.content->identity.name, uuid));
 }
 
 // The metadata is erased only after everything was checked. The hint goes last: it only helps to
@@ -125,7 +128,7 @@ manual::Prose prose() {
   return {.description = R"(
 Erases the metadata on the spare, which is free afterwards; main is not touched. While data of the
 disk is on the spare it is refused: copy the disk first, or bring the data back with `dmremap
-unremap`, or give it up by naming the set.
+unremap NAME --all`, or give it up by naming the set.
 )",
           .examples =
               {{"dmremap release backup", "nothing is remapped: main is whole by itself"},

@@ -221,7 +221,6 @@ void add_start(manual::Verb app, VerbAction& chosen) {
                 "(SCT ERC) and the kernel waits longer than the drive");
   verb.add_flag("--stale-ok", arguments->open.stale_ok,
                 "with --read-only: serve a doubtful or forked set too");
-  verb.add_flag("--degraded", arguments->open.degraded, "start although a device is missing");
   verb.add_option(
           "--accept-main", arguments->open.accept_main,
           "this is main, though what is recorded cannot prove it; recorded, so that once is "

@@ -117,6 +117,16 @@ std::string RuntimeDir::file(const std::string& name, std::string_view suffix) c
   return fmt::format("{}/{}{}", path_, name, suffix);
 }
 
+std::string RuntimeDir::hidden_sets() const {
+  for (const std::string& directory : {path_, std::string(os::kRootRuntimeDirectory)}) {
+    // ENOENT is no secret: nothing was ever started there.
+    if (::access(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES) return directory;
+    // Whoever names another directory means the sets in there alone.
+    if (!os::environment("DMREMAP_RUNTIME_DIR").empty()) break;
+  }
+  return {};
+}
+
 std::vector<std::string> RuntimeDir::names() const {
   std::vector<std::string> found;
   std::error_code error;

@@ -47,6 +47,10 @@ class RuntimeDir {
   // names the runtime directory and no other directory for it.
   [[nodiscard]] std::string hints() const { return state_ + "/known"; }
 
+  // A directory of sets that this user may not look into, this one or root's; empty: there is none.
+  // Then names() and a look for a set by name say nothing of the sets in there.
+  [[nodiscard]] std::string hidden_sets() const;
+
   // Names with a pid file, running or dead, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
 

@@ -47,6 +47,7 @@ class SetService {
                                     const control::Call& call);
   Result<control::UnremapReply> unremap(const control::UnremapRequest& request,
                                         const control::Call& call);
+  bool retry(const control::RetryRequest& request, control::Call& call);
   Result<control::MarkReply> mark(const control::MarkRequest& request);
   Result<control::BackfillReply> backfill(const control::BackfillRequest& request,
                                           const control::Call& call);

@@ -49,7 +49,6 @@ struct OpenOptions {
   bool stale_ok = false;   // with read_only: serve a doubtful or forked set too
   // Main is opened without the right to write, and all that is written goes to the spare.
   bool main_read_only = false;
-  bool degraded = false;             // accepted; a set with one spare has nothing to do without
   bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
   // The device that the user says is main, though what is recorded cannot prove it; empty if the
   // user did not say so. It is recorded, so that the user need say it only once.

@@ -66,6 +66,7 @@ def _running(t, checked):
     equal(checked.run("status", name, expect=4).json()["lost_sectors"], 8, "lost sectors")
     checked.run("events", name)
     _follow(t, checked, name)
+    checked.run("retry", name)
     checked.run("bad", "export", name, t.path("list.map"))
     checked.run("bad", "import", name, t.path("list.map"), "--dry-run")
     checked.run("bad", "import", name, t.path("nothing"), expect=1)

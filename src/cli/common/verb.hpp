@@ -34,6 +34,7 @@ void add_repair(manual::Verb app, VerbAction& chosen);
 void add_resolve(manual::Verb app, VerbAction& chosen);
 void add_remap(manual::Verb app, VerbAction& chosen);
 void add_unremap(manual::Verb app, VerbAction& chosen);
+void add_retry(manual::Verb app, VerbAction& chosen);
 void add_scrub(manual::Verb app, VerbAction& chosen);
 void add_bad(manual::Verb app, VerbAction& chosen);
 void add_backfill(manual::Verb app, VerbAction& chosen);
