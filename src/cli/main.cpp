@@ -63,6 +63,9 @@ int run(int argc, char** argv) {
   add_release(app, chosen);
   add_discover(app, chosen);
   add_assemble(app, chosen);
+  add_claims(app, chosen);
+  add_enable(app, chosen);
+  add_disable(app, chosen);
   app.describe(about());
   const dmremap::manual::Parsed parsed = program.parse(argc, argv);
   if (parsed.kind == Kind::answered) return parsed.exit_code;

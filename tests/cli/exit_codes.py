@@ -58,6 +58,9 @@ ROWS = {
              3: "{held} {dir}/held.copy"},
     "discover": {0: "{spare} {main}", 2: "--no-such-option"},
     "assemble": {0: "{whole} --export fuse", 1: "{unservable}", 2: "", 3: "none"},
+    "claims": {0: "", 2: "extra", 3: "--forget none", 4: "--check"},
+    "enable": {0: "{stopped}", 2: "", 3: "none"},
+    "disable": {0: "{stopped}", 2: "", 3: "none"},
     "release": {0: "{spare}", 1: "{main}", 2: "", 3: "{remapped_spare}"},
 }
 
@@ -101,7 +104,7 @@ MORE_ERRORS = [
     "start {idle} --export nbd --socket {dir}/none/x",
     "start {idle} --export nbd --socket {rescue}", "start {doubtful} {main} --export nbd",
     "release {newer}", "release {spare} --discard-data x", "release {remapped_spare} --copied",
-    "release {dir}", "events bad/name",
+    "release {dir}", "events bad/name", "claims --forget {running}", "enable bad/name",
 ]
 
 
