@@ -100,13 +100,23 @@ std::string state_directory(const std::string& runtime) {
   return os::environment("HOME") + "/.local/state/dm-remap";
 }
 
+// `runtime`: as above.
+std::string config_directory(const std::string& runtime) {
+  if (auto named = os::environment("DMREMAP_CONFIG_DIR"); !named.empty()) {
+    return os::absolute(named);
+  }
+  if (!runtime.empty()) return runtime;
+  return ::geteuid() == 0 ? "/etc/dm-remap" : "";
+}
+
 }  // namespace
 
 Result<RuntimeDir> RuntimeDir::from_environment() {
   const auto path = os::runtime_directory();
   if (!path) return failure_of(path);
   const bool is_named = !os::environment("DMREMAP_RUNTIME_DIR").empty();
-  return RuntimeDir(*path, state_directory(is_named ? *path : std::string()));
+  const std::string named = is_named ? *path : std::string();
+  return RuntimeDir(*path, state_directory(named), config_directory(named));
 }
 
 Result<void> RuntimeDir::make() const {

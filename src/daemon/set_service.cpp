@@ -276,6 +276,11 @@ bool SetService::look_at_exports() {
   return !stopped_ && exports_->ended();
 }
 
+std::uint64_t SetService::sectors_elsewhere() const {
+  const std::shared_lock lock(mutex_);
+  return set_->sectors_elsewhere();
+}
+
 StartReport SetService::start_report() const {
   const std::shared_lock lock(mutex_);
   return {set_->name(), exports_->reports(), warnings_};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -37,6 +38,8 @@ class SetService {
   [[nodiscard]] bool look_at_exports();
   // Requests were given up, and a device still has them: a stop is refused until it has answered.
   [[nodiscard]] bool waits_for_device() const;
+  // After a stop: the sectors whose newest data main does not have.
+  [[nodiscard]] std::uint64_t sectors_elsewhere() const;
   // The report for the process that started the set.
   [[nodiscard]] control::StartReport start_report() const;
 

@@ -60,6 +60,9 @@ ROWS = {
              3: "{held} {dir}/held.copy"},
     "discover": {0: "{spare} {main}", 2: "--no-such-option"},
     "assemble": {0: "{whole} --export fuse", 1: "{unservable}", 2: "", 3: "none"},
+    "claims": {0: "", 2: "extra", 3: "--forget none", 4: "--check"},
+    "enable": {0: "{stopped}", 2: "", 3: "none"},
+    "disable": {0: "{stopped}", 2: "", 3: "none"},
     "release": {0: "{spare}", 1: "{main}", 2: "", 3: "{remapped_spare}"},
 }
 
@@ -106,6 +109,7 @@ MORE_ERRORS = [
     "release {dir}", "events bad/name", "statsu", "bad imprt", "explain {running} 64 --file {image}",
     "explain {running} --file {dir}/none", "explain {running} --file {image}", "check none",
     "release none", "examine bad!name", "stop {running_spare}", "files {running}",
+    "claims --forget {running}", "enable bad/name",
 ]
 
 

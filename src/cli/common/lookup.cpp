@@ -89,8 +89,13 @@ Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const s
   auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()), look);
   if (!spare && spare.error().code == ErrorCode::missing_device && !look.silent()) {
     if (const auto visible = check_visible(runtime); !visible) return failure_of(visible);
-    return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
-                "see `dmremap list -a`; `dmremap discover` looks for sets on all disks");
+    // What is known of a spare that is gone follows the first part of the text.
+    const std::string& what = spare.error().what;
+    const std::size_t known = what.find("; it was last seen");
+    return fail(ErrorCode::not_running,
+                "no such set is running, nor found on any device" +
+                    (known == std::string::npos ? "" : what.substr(known)),
+                name, "see `dmremap list -a`; `dmremap discover` looks for sets on all disks");
   }
   return spare;
 }

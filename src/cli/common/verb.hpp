@@ -40,6 +40,9 @@ void add_bad(manual::Verb app, VerbAction& chosen);
 void add_backfill(manual::Verb app, VerbAction& chosen);
 void add_copy(manual::Verb app, VerbAction& chosen);
 void add_release(manual::Verb app, VerbAction& chosen);
+void add_claims(manual::Verb app, VerbAction& chosen);
+void add_enable(manual::Verb app, VerbAction& chosen);
+void add_disable(manual::Verb app, VerbAction& chosen);
 void add_discover(manual::Verb app, VerbAction& chosen);
 void add_assemble(manual::Verb app, VerbAction& chosen);
 // `program` outlives the verb; it has all verbs by the time at which this one is done.
