@@ -59,6 +59,9 @@ enum class ErrorClass { failed = 1, usage = 2, refused = 3 };
   X(main_has_set,             "main-has-set",              refused)         \
   X(missing_device,           "missing-device",            refused)         \
   X(ambiguous,                "ambiguous",                 refused)         \
+  X(not_claimed,              "not-claimed",               refused)         \
+  X(claim_damaged,            "claim-damaged",             refused)         \
+  X(claim_of_another,         "claim-of-another",          refused)         \
   X(leftovers_in_use,         "leftovers-in-use",          refused)
 // clang-format on
 

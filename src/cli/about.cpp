@@ -63,6 +63,10 @@ constexpr const char* kEnvironment = R"(
   directory that is named by the environment; `/var/lib/dm-remap` for root; `dm-remap` in
   `$XDG_STATE_HOME` or `~/.local/state` for others
 
+`DMREMAP_CONFIG_DIR`
+  where the claims of this host are kept, in `claims.d`. Unless that is set: a runtime directory that is
+  named by the environment; `/etc/dm-remap` for root. Other users keep none
+
 `MAILADDR`, `MAILFROM`
   where `dmremap monitor` sends mail to, and from whom
 
@@ -80,6 +84,9 @@ constexpr const char* kFiles = R"(
   where the devices of the set were last seen, and what main is known by: hints for a search, and
   what `create` looks at before a disk gets a second set; never identity
 
+`/etc/dm-remap/claims.d/NAME`
+  what this host keeps of the set, so that bare main is hidden at boot; see `dmremap claims`
+
 `/etc/dm-remap/monitor.d`
   programs that `dmremap monitor` calls when something gets better or worse
 
@@ -87,9 +94,9 @@ constexpr const char* kFiles = R"(
   the device of the running set NAME, the same at every start
 
 `dmremap@NAME.service`
-  the systemd unit that starts and stops the set NAME with the machine, if its spare is a block
-  device. Mount what lies on it in fstab(5) with the options
-  `nofail,x-systemd.requires=dmremap@NAME.service`
+  the systemd unit that starts and stops the set NAME with the machine, once `dmremap enable NAME` was
+  said. Mount what lies on it in fstab(5) by its UUID or as `/dev/dm-remap/NAME`, with the option
+  `nofail` if the machine is to come up without it
 )";
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -59,9 +61,25 @@ std::vector<SectorRange> lost_in(const control::DiskMap& map) {
   return out;
 }
 
+// What does not read, or was not asked for yet, and is not known to be lost.
+std::uint64_t unread_in(const transfer::CopyMap& map) {
+  return map.count(Status::untried).value + map.count(Status::non_trimmed).value;
+}
+
 // Sectors of which it is known whether they can be copied.
 std::uint64_t settled(const transfer::CopyMap& map) {
-  return map.size().value - map.count(Status::untried).value - map.count(Status::non_scraped).value;
+  return map.size().value - unread_in(map) - map.count(Status::non_scraped).value;
+}
+
+// The way to the data of a main that does not read through its set: a program that tries for days,
+// and its image as the source of what is lost.
+std::string rescue_hint(const std::string& name, const std::string& main) {
+  return fmt::format(
+      "what main does not give this command, ddrescue may get in time: `ddrescue --idirect {} "
+      "rescue.img rescue.map`, both files on another disk; then `dmremap backfill {} rescue.img "
+      "--mapfile rescue.map`, and the same command again (docs/recovery.md: the disk is mostly "
+      "dead)",
+      main, name);
 }
 
 // Shows the progress of a copy, saves its map every few seconds, and ends it on a signal.
@@ -74,16 +92,21 @@ class CopyMonitor final : public transfer::CopyObserver {
         mapfile_(std::move(mapfile)),
         stamp_(std::move(stamp)),
         target_(target),
-        progress_(settled(map)) {}
+        progress_(std::in_place, settled(map)) {}
 
   void flushed() override {
     // If a file system has no direct I/O, data would be read back from the page cache.
     if (!target_.direct()) (void)::posix_fadvise(target_.fd(), 0, 0, POSIX_FADV_DONTNEED);
   }
 
+  void begin_pass(transfer::CopyPass pass, const transfer::CopyMap& map) override {
+    pass_ = pass;
+    // How fast the passes before were says nothing of this one.
+    progress_.emplace(settled(map));
+  }
+
   bool go_on(const transfer::CopyMap& map) override {
-    const bool verifying = map.count(Status::non_scraped).value > 0;
-    progress_.show(settled(map), map.size().value, verifying ? "verifying" : "");
+    progress_->show(settled(map), map.size().value, doing(map));
     if (std::chrono::steady_clock::now() >= next_save_ && !save(map)) return false;
     return !interrupted.load();
   }
@@ -93,7 +116,8 @@ class CopyMonitor final : public transfer::CopyObserver {
     if (!status) return failure_of(status);
     if (status->has_condition("tripped")) {
       return fail(ErrorCode::tripped, "main is not there", arguments_.name,
-                  "connect it; the same command goes on where this one ended");
+                  "connect it, and the same command goes on where this one ended; if it is, " +
+                      rescue_hint(arguments_.name, status->main.path));
     }
     const auto map = running_map(runtime_, arguments_.name);
     if (!map) return failure_of(map);
@@ -107,15 +131,29 @@ class CopyMonitor final : public transfer::CopyObserver {
     return saved_.has_value();
   }
   [[nodiscard]] const Result<void>& saved() const { return saved_; }
-  void end() { progress_.end(); }
+  void end() { progress_->end(); }
 
  private:
+  [[nodiscard]] std::string doing(const transfer::CopyMap& map) const {
+    switch (pass_) {
+      case transfer::CopyPass::forward:
+        break;
+      case transfer::CopyPass::verify:
+        return "verifying";
+      case transfer::CopyPass::backward:
+      case transfer::CopyPass::rest:
+        return fmt::format("{} did not read at first:", human_size(unread_in(map)));
+    }
+    return {};
+  }
+
   const control::RuntimeDir& runtime_;
   const Arguments& arguments_;
   const std::string mapfile_;
   const transfer::CopyStamp stamp_;
   const io::FileDevice& target_;
-  ProgressLine progress_;
+  transfer::CopyPass pass_ = transfer::CopyPass::forward;
+  std::optional<ProgressLine> progress_;
   Result<void> saved_;
   std::chrono::steady_clock::time_point next_save_;
 };
@@ -192,6 +230,7 @@ Result<CopyStart> read_start(const std::string& mapfile, const transfer::CopySta
 
 // The result of a copy. `ended` is the error if it is not whole or was not recorded.
 struct CopyResult {
+  std::string main;
   std::string mapfile;
   transfer::CopyMap map{SectorCount{}};
   std::uint64_t resumed = 0;
@@ -225,19 +264,19 @@ Result<void> note_copy(const Arguments& arguments, const transfer::CopyStamp& st
 // Why the copy is not whole, if it is not; else has the set note it.
 void finish_copy(const Arguments& arguments, const transfer::CopyStamp& stamp,
                  const io::FileDevice& target, CopyResult& done) {
-  const std::uint64_t untried =
-      done.map.count(Status::untried).value + done.map.count(Status::non_scraped).value;
+  const std::uint64_t left = done.map.size().value - settled(done.map);
   const std::uint64_t unread = done.map.count(Status::non_trimmed).value;
   if (done.ended) return;
-  if (untried > 0) {
+  if (left > 0 && (left > unread || interrupted.load())) {
     done.ended = Error{ErrorCode::io,
-                       fmt::format("interrupted; {} are still to be copied", size_text({untried})),
+                       fmt::format("interrupted; {} are still to be copied", size_text({left})),
                        arguments.target, "the same command goes on from " + done.mapfile};
   } else if (unread > 0) {
     done.ended = Error{
         ErrorCode::io,
         fmt::format("{} did not read and are not known to be lost", counted(unread, "sector")),
-        arguments.name, "the same command tries them again"};
+        arguments.name,
+        "the same command tries them again; " + rescue_hint(arguments.name, done.main)};
   } else if (!transfer::is_target(arguments.target, target)) {
     done.ended = Error{ErrorCode::copy_outdated, "is not what was copied to any more",
                        arguments.target, "leave the target alone, and copy it again"};
@@ -255,6 +294,11 @@ Result<CopyResult> copy(const Arguments& arguments) {
   if (!runtime) return failure_of(runtime);
   const auto status = running_status(*runtime, arguments.name);
   if (!status) return failure_of(status);
+  if (status->has_condition("tripped")) {
+    return fail(ErrorCode::tripped, "main cannot be read now: " + status->reason, arguments.name,
+                "connect it, and it is used again within seconds; if it is connected, " +
+                    rescue_hint(arguments.name, status->main.path));
+  }
   const auto disk = running_map(*runtime, arguments.name);
   if (!disk) return failure_of(disk);
   // The source is held before the writes are counted.
@@ -277,6 +321,7 @@ Result<CopyResult> copy(const Arguments& arguments) {
   if (!target) return failure_of(target);
   stamp.target = transfer::target_identity(arguments.target);  // it may have been made just now
   CopyResult done;
+  done.main = status->main.path;
   done.mapfile = *mapfile;
   done.map = std::move(start->map);
   done.resumed = done.map.count(Status::non_scraped).value;
@@ -313,6 +358,7 @@ void print(const CopyResult& done, const Arguments& arguments) {
   if (left_out > 0) {
     fmt::print("{} are lost and left out; {} lists them as bad\n", counted(left_out, "sector"),
                printable(done.mapfile));
+    if (left_out > finished) fmt::print("{}\n", printable(rescue_hint(arguments.name, done.main)));
   }
   if (done.recorded) {
     fmt::print(
@@ -344,6 +390,11 @@ the spare is in it. What is written is flushed, read back from the medium and co
 are left out, nothing is written for them, and the mapfile, which `ddrescue` reads as well, lists them
 as bad. Interrupted, the same command goes on where it ended: what is on the target already is compared,
 and copied again where it differs. A file that has another size by then is copied anew.
+
+What reads well comes first. Where a read fails, the copy goes on further ahead, by steps that grow while
+reads fail; it comes back to what it leaped over from the other side, and at last asks for the rest sector by
+sector. A terminal shows what is left of it and how long it takes at that pace. So a disk that is mostly
+dead gives what it has before it is worn out, and Ctrl-C at any time keeps what was copied.
 
 The device of the set may not be in use, nor open, unless the set was started read-only: a copy of what
 changes is none. After `dmremap stop`, with nothing written in between, `dmremap release --copied` accepts it.

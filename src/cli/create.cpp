@@ -10,6 +10,8 @@
 #include "base/clock.hpp"
 #include "base/parse.hpp"
 #include "base/size_text.hpp"
+#include "claims/claim_store.hpp"
+#include "claims/present_devices.hpp"
 #include "cli/common/known_bad_arguments.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -68,6 +70,17 @@ Result<void> check_name_is_free(const control::RuntimeDir& runtime,
     return fail(ErrorCode::name_in_use, "a set of this name is running", options.name,
                 "choose another name");
   }
+  const auto claimed = claims::ClaimStore(runtime.claims()).find(options.name);
+  if (claimed && !claimed->claim) return failure_of(claimed->claim);
+  const auto is_given_up = [&](const Uuid& uuid) {
+    return options.destroy == uuid || options.discard_data == uuid;
+  };
+  if (claimed && !is_given_up(claimed->claim->set_uuid)) {
+    const std::string uuid = to_string(claimed->claim->set_uuid);
+    return fail(
+        ErrorCode::name_in_use, "this host claims a set of this name, " + uuid, options.name,
+        "choose another name, or `dmremap claims --forget " + uuid + "` if that set is gone");
+  }
   const auto hint = discovery::Hints(runtime.hints()).find(options.name);
   if (!hint) return {};
   const auto survey = discovery::survey_path(hint->spare_path);
@@ -98,6 +111,26 @@ Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
   return {};
 }
 
+// The set is made whether or not it can be claimed.
+void claim(const control::RuntimeDir& runtime, set::CreateResult& created) {
+  const format::Identity& identity = created.identity;
+  const format::Fingerprint& main = created.main.fingerprint;
+  claims::Claim out;
+  out.name = identity.name;
+  out.set_uuid = identity.set_uuid;
+  out.host = claims::this_host();
+  out.main = {created.main_path, main.size, main.logical_block_bytes,
+              claims::facts_to_claim(created.main.facts)};
+  out.spares.push_back(
+      {identity.spare_uuid,
+       {created.spare_path, identity.spare.size, identity.spare.logical_block_bytes,
+        claims::facts_to_claim(created.spare_facts)}});
+  if (auto written = claims::ClaimStore(runtime.claims()).write(out); !written) {
+    created.warnings.push_back("main cannot be hidden at boot: " + written.error().message());
+  }
+  claims::ask_udev_again(created.spare_path);
+}
+
 void print(const set::CreateResult& created, bool json) {
   const format::Identity& identity = created.identity;
   if (!json) {
@@ -126,6 +159,8 @@ void print(const set::CreateResult& created, bool json) {
   fmt::print(
       "From the first remapped sector on, use {} only through dm-remap: `dmremap start {}`\n",
       printable(created.main_path), identity.name);
+  fmt::print("In /etc/fstab, name /dev/dm-remap/{} from now on, not {} nor a UUID\n", identity.name,
+             printable(created.main_path));
 }
 
 int run(Arguments& arguments) {
@@ -146,10 +181,14 @@ int run(Arguments& arguments) {
   }
   // A place to look first, nothing more: the set is made whether or not it can be noted.
   if (runtime && runtime->make()) {
-    known.remember(
-        created->identity.name,
-        {created->main_path, created->spare_path, {}, created->identity.set_uuid, created->main});
+    known.remember(created->identity.name, {created->main_path,
+                                            created->spare_path,
+                                            {},
+                                            created->identity.set_uuid,
+                                            created->main,
+                                            created->identity.spare});
   }
+  if (runtime) claim(*runtime, *created);
   // The set is made whatever the drive says, and asks it again once it runs.
   set::DriveQuery drive([&] { return created->main_path; }, created->identity.main.size);
   for (std::string& text : set::warnings_of(drive.ask({}, {}))) {

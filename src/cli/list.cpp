@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/common/known_sets.hpp"
+#include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/set_names.hpp"
 #include "cli/common/set_table.hpp"
@@ -117,6 +118,8 @@ int run(const Arguments& given) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   const std::vector<KnownSet> sets = sets_of(*runtime, arguments);
+  const auto told = tell_of_hidden(*runtime, sets.empty());
+  if (!told) return report(told.error(), arguments.json);
   if (arguments.json) {
     json all = json::array();
     for (const KnownSet& set : sets) all.push_back(json_of(set));
@@ -133,7 +136,8 @@ manual::Prose prose() {
       .description = R"(
 One line for each set that runs here: name, state and conditions (`dmremap status` tells of them),
 where it is served, and what is wrong with it. A set whose process died is listed as stopped and
-died; `dmremap start` clears away what it left.
+died; `dmremap start` clears away what it left. Where another user's sets may run that nobody else may see,
+it says so: "permission denied", and it fails (1) if there is nothing else to list.
 
 With `-a` every set that this host made or served before, too, as a table: what is lost and remapped in
 sectors of 512 bytes, how much of the spare is used, and where the set is served. Of a stopped set the

@@ -25,10 +25,12 @@ bool asks_for_json(int argc, char** argv) {
 
 // How the verbs are listed to somebody who does not know their names yet.
 void group_verbs(dmremap::manual::Verb app) {
-  app.group_verbs("Every day:", {"create", "start", "stop", "list", "status", "events", "scrub",
-                                 "monitor", "metrics", "discover", "assemble", "help"});
-  app.group_verbs("To get data back, and to let go of a disk:",
-                  {"files", "backfill", "copy", "remap", "unremap", "bad", "table", "release"});
+  app.group_verbs("Every day:",
+                  {"create", "start", "stop", "list", "status", "events", "scrub", "monitor",
+                   "metrics", "discover", "assemble", "enable", "disable", "claims", "help"});
+  app.group_verbs(
+      "To get data back, and to let go of a disk:",
+      {"files", "backfill", "copy", "remap", "unremap", "retry", "bad", "table", "release"});
   app.group_verbs("When there is trouble, and to look closer:",
                   {"explain", "map", "report", "examine", "check", "repair", "resolve"});
 }
@@ -68,6 +70,7 @@ int run(int argc, char** argv) {
   add_copy(app, chosen);
   add_remap(app, chosen);
   add_unremap(app, chosen);
+  add_retry(app, chosen);
   add_bad(app, chosen);
   add_table(app, chosen);
   add_release(app, chosen);
@@ -78,6 +81,9 @@ int run(int argc, char** argv) {
   add_check(app, chosen);
   add_repair(app, chosen);
   add_resolve(app, chosen);
+  add_claims(app, chosen);
+  add_enable(app, chosen);
+  add_disable(app, chosen);
   add_help(app, program, chosen);
   group_verbs(app);
   bool quiet = false;

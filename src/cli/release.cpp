@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "claims/claim_store.hpp"
+#include "claims/present_devices.hpp"
 #include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/set_devices.hpp"
@@ -76,11 +78,31 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
   return fail(ErrorCode::still_remapped,
               fmt::format("{} of the disk {} on this spare, or newer than what main holds",
                           counted(elsewhere, "sector"), elsewhere == 1 ? "is" : "are"),
-              path, "copy the disk first; --discard-data " + uuid + " gives them up");
+              path,
+              fmt::format("copy the disk first (`dmremap copy`), or start the set and bring them "
+                          "back with `dmremap unremap {} --all`; --discard-data {} gives them up",
+                          survey.content->identity.name, uuid));
 }
 
-// The metadata is erased only after everything was checked. The hint goes last: it only helps to
-// find the set.
+// What this host keeps of the set, once its metadata is gone: the claim, which still hides main,
+// and the hint. The claim of another set of that name stays.
+void forget(const json& set) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return;
+  const claims::ClaimStore store(runtime->claims());
+  for (const claims::ClaimFile& file : store.all()) {
+    if (!file.claim || to_string(file.claim->set_uuid) != set["uuid"]) continue;
+    if (auto removed = store.remove(file.name); !removed) {
+      warn("main stays hidden: " + removed.error().message());
+    }
+    claims::ask_udev_again(*file.claim);
+  }
+  if (set["name"].is_string()) {
+    discovery::Hints(runtime->hints()).forget(set["name"].get<std::string>());
+  }
+}
+
+// The metadata is erased only after everything was checked.
 Result<json> release(const Arguments& arguments) {
   auto spare = hold_spare(arguments.devices);
   if (!spare) return failure_of(spare);
@@ -93,10 +115,7 @@ Result<json> release(const Arguments& arguments) {
   if (auto done = metadata::release(*spare->device, spare->survey); !done) {
     return failure_of(done);
   }
-  if (const auto runtime = control::RuntimeDir::from_environment();
-      runtime && set["name"].is_string()) {
-    discovery::Hints(runtime->hints()).forget(set["name"].get<std::string>());
-  }
+  forget(set);
   return json{{"set", set},
               {"copied", copy.has_value()},
               {"left_out_sectors", copy ? json(copy->left_out.value) : json()},
@@ -125,7 +144,7 @@ manual::Prose prose() {
   return {.description = R"(
 Erases the metadata on the spare, which is free afterwards; main is not touched. While data of the
 disk is on the spare it is refused: copy the disk first, or bring the data back with `dmremap
-unremap`, or give it up by naming the set.
+unremap NAME --all`, or give it up by naming the set.
 )",
           .examples =
               {{"dmremap release backup", "nothing is remapped: main is whole by itself"},

@@ -55,7 +55,7 @@ void add_remap(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb =
       app.add_verb("remap", "Move sectors to the spare by hand; what cannot be read becomes lost");
   const auto arguments = std::make_shared<RangeArguments>();
-  add_range_arguments(verb, *arguments);
+  (void)add_range_arguments(verb, *arguments);
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,6 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/common/claimed_set.hpp"
+#include "cli/common/device_wait.hpp"
 #include "cli/common/export_choice.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -27,8 +30,12 @@ struct Arguments {
   std::string mount;
   set::OpenOptions open;
   bool foreground = false;
+  bool at_boot = false;
   bool json = false;
 };
+
+// How long a start at boot waits for the devices of its set.
+constexpr std::chrono::seconds kBootPatience{30};
 
 Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
                           const Arguments& arguments) {
@@ -128,12 +135,48 @@ class ForegroundObserver final : public daemon::StartObserver {
   bool json_;
 };
 
+// The claim of a set that is to come up by itself on this host. Errors: not_claimed, claim_damaged,
+// claim_of_another, permission.
+Result<claims::Claim> enabled_set(const std::string& name, const control::RuntimeDir& runtime) {
+  const auto store = claim_store(runtime);
+  if (!store) return failure_of(store);
+  const auto file = claim_of(*store, name);
+  if (!file) return failure_of(file);
+  if (!file->claim) return failure_of(file->claim);
+  if (claims::is_of_another_host(*file->claim, claims::this_host())) {
+    return fail(ErrorCode::claim_of_another, "the claim was written on another host",
+                store->path_of(file->name), "`dmremap start " + name + "` by hand takes it over");
+  }
+  if (!file->claim->enabled) {
+    return fail(ErrorCode::not_claimed, "is not to come up by itself", name,
+                "`dmremap enable " + name + "` if it is");
+  }
+  return *file->claim;
+}
+
+Result<void> prepare_boot(daemon::StartOptions& options, const control::RuntimeDir& runtime) {
+  if (options.name.empty()) {
+    return fail(ErrorCode::usage, "needs the name of a set", "--at-boot",
+                "what comes up by itself is found by its claim");
+  }
+  const auto claim = enabled_set(options.name, runtime);
+  if (!claim) return failure_of(claim);
+  // A spare that only has the name is not enough: it may be a disk of another host.
+  options.name = to_string(claim->set_uuid);
+  return wait_for_devices(*claim, discovery::Hints(runtime.hints()), kBootPatience);
+}
+
 int run(const Arguments& arguments) {
-  const auto options = parse(arguments);
+  auto options = parse(arguments);
   if (!options) return report(options.error(), arguments.json);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
+  if (arguments.at_boot) {
+    if (auto ready = prepare_boot(*options, *runtime); !ready) {
+      return report(ready.error(), arguments.json);
+    }
+  }
   if (arguments.foreground) {
     ForegroundObserver observer(arguments.json);
     const auto ended = daemon::run_daemon(*options, *runtime, observer);
@@ -222,7 +265,6 @@ void add_start(manual::Verb app, VerbAction& chosen) {
                 "(SCT ERC) and the kernel waits longer than the drive");
   verb.add_flag("--stale-ok", arguments->open.stale_ok,
                 "with --read-only: serve a doubtful or forked set too");
-  verb.add_flag("--degraded", arguments->open.degraded, "start although a device is missing");
   verb.add_option(
           "--accept-main", arguments->open.accept_main,
           "this is main, though what is recorded cannot prove it; recorded, so that once is "
@@ -230,6 +272,10 @@ void add_start(manual::Verb app, VerbAction& chosen) {
       .type_name("PATH");
   verb.add_flag("--accept-main-changed", arguments->open.accept_main_changed,
                 "start although main was changed since the last stop");
+  verb.add_flag(
+      "--at-boot", arguments->at_boot,
+      "only if `dmremap enable` was said of it on this host; waits for up to 30 s for its "
+      "devices");
   verb.add_flag("--foreground", arguments->foreground, "stay in the foreground");
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());

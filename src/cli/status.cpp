@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -166,6 +167,8 @@ int run_table(const control::RuntimeDir& runtime) {
   for (const NamedSet& one : named_sets(runtime)) {
     rows.push_back({known_set(runtime, one.name), {}});
   }
+  const auto told = tell_of_hidden(runtime, rows.empty());
+  if (!told) return report(told.error(), false);
   if (rows.empty()) {
     fmt::print("no sets are known here; `dmremap discover` looks for them on all disks\n");
     return kDone;
@@ -189,9 +192,11 @@ std::vector<std::string> names_of_all(const control::RuntimeDir& runtime) {
 int run_once(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
-  if (arguments.all) return run_several(*runtime, names_of_all(*runtime), arguments.json);
-  if (arguments.names.empty() && arguments.json) {
-    return run_several(*runtime, runtime->names(), true);
+  if (arguments.all || (arguments.names.empty() && arguments.json)) {
+    const auto names = arguments.all ? names_of_all(*runtime) : runtime->names();
+    const auto told = tell_of_hidden(*runtime, names.empty());
+    return told ? run_several(*runtime, names, arguments.json)
+                : report(told.error(), arguments.json);
   }
   if (arguments.names.empty()) return run_table(*runtime);
   if (arguments.names.size() > 1) return run_several(*runtime, arguments.names, arguments.json);
@@ -241,7 +246,7 @@ alone need no attention: that is what the set is for.
                    {"dmremap status --watch", "every set, as it changes"},
                    {"dmremap status backup --json", "for monitoring; the exit status says enough"}},
       .exits = {{0, "all is well"},
-                {1, "failed: no such set"},
+                {1, "failed: no such set, or sets that this user may not see"},
                 {3, "refused: several devices hold a set of that name"},
                 {4,
                  "something needs attention: any condition but `stopped` holds, or what is served "

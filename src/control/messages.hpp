@@ -303,6 +303,27 @@ struct UnremapRequest : RangeRequest {
   using Reply = UnremapReply;
 };
 
+// The answers of a retry: some on the way, to show how far it is, and the last one is `finished`.
+// The others count only `asked_sectors` and `tried_sectors`.
+struct RetryReply {
+  bool finished = false;
+  SectorCount asked_sectors;
+  SectorCount tried_sectors;
+  SectorCount recovered_sectors;
+  SectorCount good_sectors;
+  SectorCount lost_sectors;
+  SectorCount suspect_sectors;
+  int read_error = 0;  // errno of the last read that failed; 0: none did
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RetryReply, finished, asked_sectors, tried_sectors,
+                                   recovered_sectors, good_sectors, lost_sectors, suspect_sectors,
+                                   read_error)
+
+struct RetryRequest : RangeRequest {
+  static constexpr const char* kVerb = "retry";
+  using Reply = RetryReply;
+};
+
 struct MarkReply {
   SectorCount lost_sectors;
   SectorCount suspect_sectors;

@@ -65,6 +65,7 @@ TEST(Messages, AFieldThatIsMissingIsAnErrorAndNoZero) {
   expect_every_field_needed(EventsRequest{3, true});
   expect_every_field_needed(RemapReply{{1}, {2}, {3}});
   expect_every_field_needed(UnremapReply{{1}, {2}, {3}, {4}, 5});
+  expect_every_field_needed(RetryReply{true, {1}, {2}, {3}, {4}, {5}, {6}, 7});
   expect_every_field_needed(MarkReply{{1}, {2}, {3}});
   expect_every_field_needed(MarkRequest{{{{{8}, {1}}}}, {{{{16}, {2}}}}, true});
   expect_every_field_needed(BackfillReply{{1}, {2}, {3}});

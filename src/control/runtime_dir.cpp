@@ -100,13 +100,23 @@ std::string state_directory(const std::string& runtime) {
   return os::environment("HOME") + "/.local/state/dm-remap";
 }
 
+// `runtime`: as above.
+std::string config_directory(const std::string& runtime) {
+  if (auto named = os::environment("DMREMAP_CONFIG_DIR"); !named.empty()) {
+    return os::absolute(named);
+  }
+  if (!runtime.empty()) return runtime;
+  return ::geteuid() == 0 ? "/etc/dm-remap" : "";
+}
+
 }  // namespace
 
 Result<RuntimeDir> RuntimeDir::from_environment() {
   const auto path = os::runtime_directory();
   if (!path) return failure_of(path);
   const bool is_named = !os::environment("DMREMAP_RUNTIME_DIR").empty();
-  return RuntimeDir(*path, state_directory(is_named ? *path : std::string()));
+  const std::string named = is_named ? *path : std::string();
+  return RuntimeDir(*path, state_directory(named), config_directory(named));
 }
 
 Result<void> RuntimeDir::make() const {
@@ -115,6 +125,16 @@ Result<void> RuntimeDir::make() const {
 
 std::string RuntimeDir::file(const std::string& name, std::string_view suffix) const {
   return fmt::format("{}/{}{}", path_, name, suffix);
+}
+
+std::string RuntimeDir::hidden_sets() const {
+  for (const std::string& directory : {path_, std::string(os::kRootRuntimeDirectory)}) {
+    // ENOENT is no secret: nothing was ever started there.
+    if (::access(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES) return directory;
+    // Whoever names another directory means the sets in there alone.
+    if (!os::environment("DMREMAP_RUNTIME_DIR").empty()) break;
+  }
+  return {};
 }
 
 std::vector<std::string> RuntimeDir::names() const {

@@ -19,11 +19,13 @@ class RuntimeDir {
   // The directories that the environment names. The runtime directory is that of
   // os::runtime_directory. Data that outlives a boot lies in $DMREMAP_STATE_DIR, else in a runtime
   // directory that the environment names, else in /var/lib/dm-remap for root, else in
-  // $XDG_STATE_HOME/dm-remap (~/.local/state). Makes nothing. Error usage if there is none.
+  // $XDG_STATE_HOME/dm-remap (~/.local/state). What is decided for this host lies in
+  // $DMREMAP_CONFIG_DIR, else in such a runtime directory, else in /etc/dm-remap for root; other
+  // users have none. Makes nothing. Error usage if there is no runtime directory.
   static Result<RuntimeDir> from_environment();
-  explicit RuntimeDir(std::string path) : path_(std::move(path)), state_(path_) {}
-  RuntimeDir(std::string path, std::string state)
-      : path_(std::move(path)), state_(std::move(state)) {}
+  explicit RuntimeDir(std::string path) : path_(std::move(path)), state_(path_), config_(path_) {}
+  RuntimeDir(std::string path, std::string state, std::string config)
+      : path_(std::move(path)), state_(std::move(state)), config_(std::move(config)) {}
 
   // Makes the runtime directory, like os::make_runtime_directory.
   [[nodiscard]] Result<void> make() const;
@@ -46,6 +48,14 @@ class RuntimeDir {
   // The directory with the last known facts of each set. It outlives a boot, unless the environment
   // names the runtime directory and no other directory for it.
   [[nodiscard]] std::string hints() const { return state_ + "/known"; }
+  // The directory with the claims of this host (claims/claim_store.hpp); empty: this user has none.
+  [[nodiscard]] std::string claims() const {
+    return config_.empty() ? std::string() : config_ + "/claims.d";
+  }
+
+  // A directory of sets that this user may not look into, this one or root's; empty: there is none.
+  // Then names() and a look for a set by name say nothing of the sets in there.
+  [[nodiscard]] std::string hidden_sets() const;
 
   // Names with a pid file, running or dead, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
@@ -54,6 +64,7 @@ class RuntimeDir {
   [[nodiscard]] std::string file(const std::string& name, std::string_view suffix) const;
   std::string path_;
   std::string state_;
+  std::string config_;
 };
 
 // Held by a daemon from before it touches a device until it ends; the kernel lets go of it when the

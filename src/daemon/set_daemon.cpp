@@ -14,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "claims/present_devices.hpp"
 #include "daemon/set_exports.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/hints.hpp"
@@ -190,10 +191,17 @@ Result<std::unique_ptr<set::RunningSet>> open_set(const discovery::Members& memb
   }
 }
 
+// Has udev look at the devices that a set is served as, now that their links show whose they are.
+void announce(const Exports& exports) {
+  for (const control::ExportReport& one : exports.reports()) {
+    if (one.stable) claims::ask_udev_again(one.where);
+  }
+}
+
 // Opens and exports the set once its name is known. The caller holds the pid file throughout.
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
-                                             const discovery::Hints& hints,
+                                             const discovery::Hints& hints, SetClaim& claim,
                                              ExportMaker& exporting) {
   const std::string& name = claimed.spare.identity().name;
   const std::string mount_path = mount_path_of(name, options.mount_path, runtime);
@@ -206,16 +214,20 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
+  std::vector<std::string> warnings = claim.begin(*members, **set);
+  for (const std::string& text : warnings) log(Severity::warning, text);
   auto exports = exporting.make(**set);
   if (!exports) {
     // The set was activated already, so it is stopped cleanly.
-    (void)(*set)->stop();
+    const bool stopped = (*set)->stop().has_value();
+    if (stopped) claim.end((*set)->sectors_elsewhere());
     return failure_of(exports);
   }
-  hints.remember(name, {members->main.path, members->spares.front().path, mount_path,
-                        members->set_uuid, (*set)->recorded_main()});
+  hints.remember(name,
+                 {members->main.path, members->spares.front().path, mount_path, members->set_uuid,
+                  (*set)->recorded_main(), (*set)->recorded_spare().fingerprint});
+  announce(**exports);
   os::reserve_heap();
-  std::vector<std::string> warnings;
   if (std::string note = (*exports)->start_note(); !note.empty()) {
     warnings.push_back(std::move(note));
   }
@@ -244,8 +256,15 @@ Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDi
 
 }  // namespace
 
-SetDaemon::SetDaemon(control::PidFile pid_file, std::unique_ptr<SetService> service)
-    : pid_file_(std::move(pid_file)), service_(std::move(service)) {}
+SetDaemon::SetDaemon(control::PidFile pid_file, std::unique_ptr<SetClaim> claim,
+                     std::unique_ptr<SetService> service)
+    : pid_file_(std::move(pid_file)), claim_(std::move(claim)), service_(std::move(service)) {}
+
+Result<void> SetDaemon::stop(ConnectedClients clients) {
+  auto stopped = service_->stop(clients);
+  if (stopped) claim_->end(service_->sectors_elsewhere());
+  return stopped;
+}
 
 Result<void> SetDaemon::listen(const std::string& socket_path) {
   auto server = control::Server::start(socket_path, service_->handlers());
@@ -267,10 +286,11 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
   if (auto prepared = exports.prepare(claimed->spare.identity()); !prepared) {
     return failure_of(prepared);
   }
-  auto service = bring_up(*claimed, options, runtime, hints, exports);
+  auto claim = std::make_unique<SetClaim>(runtime.claims());
+  auto service = bring_up(*claimed, options, runtime, hints, *claim, exports);
   if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(
-      new SetDaemon(std::move(claimed->pid_file), std::move(*service)));
+      new SetDaemon(std::move(claimed->pid_file), std::move(claim), std::move(*service)));
   if (auto listening = daemon->listen(runtime.socket(name)); !listening) {
     (void)daemon->stop();
     return failure_of(listening);

@@ -13,6 +13,7 @@
 #include "control/runtime_dir.hpp"
 #include "control/server.hpp"
 #include "daemon/exports.hpp"
+#include "daemon/set_claim.hpp"
 #include "daemon/set_service.hpp"
 #include "set/running_set.hpp"
 
@@ -56,9 +57,7 @@ class SetDaemon {
 
   // Stops the set. Fails with device_in_use, naming the users, while a program uses it; then it
   // goes on. Later calls return the result of the first stop.
-  Result<void> stop(ConnectedClients clients = ConnectedClients::refuse) {
-    return service_->stop(clients);
-  }
+  Result<void> stop(ConnectedClients clients = ConnectedClients::refuse);
   // Readable once the set has been stopped, by whichever call.
   [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
   // As SetService has them.
@@ -66,10 +65,12 @@ class SetDaemon {
   [[nodiscard]] bool look_at_exports() { return service_->look_at_exports(); }
 
  private:
-  SetDaemon(control::PidFile pid_file, std::unique_ptr<SetService> service);
+  SetDaemon(control::PidFile pid_file, std::unique_ptr<SetClaim> claim,
+            std::unique_ptr<SetService> service);
   Result<void> listen(const std::string& socket_path);
 
   control::PidFile pid_file_;  // let go of last
+  std::unique_ptr<SetClaim> claim_;
   std::unique_ptr<SetService> service_;
   std::unique_ptr<control::Server> server_;
 };

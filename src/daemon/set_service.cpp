@@ -26,6 +26,8 @@ constexpr SectorCount kLargestRelocation{2048};
 // The most that is returned to main at once. Most of a range is usually not remapped, and costs
 // nothing.
 constexpr SectorCount kLargestReturn{65536};
+// How often a client hears how far a retry is.
+constexpr milliseconds kProgressEvery{500};
 // How often the event log is checked for a follower while nothing happens.
 constexpr milliseconds kFollowStep{500};
 
@@ -62,6 +64,8 @@ Handlers SetService::handlers() {
       [this](const RemapRequest& request, Call& call) { return remap(request, call); });
   out.on<UnremapRequest>(
       [this](const UnremapRequest& request, Call& call) { return unremap(request, call); });
+  out.on_stream<RetryRequest>(
+      [this](const RetryRequest& request, Call& call) { return retry(request, call); });
   out.on<MarkRequest>([this](const MarkRequest& request, Call&) { return mark(request); });
   out.on<BackfillRequest>(
       [this](const BackfillRequest& request, Call& call) { return backfill(request, call); });
@@ -129,6 +133,24 @@ Result<UnremapReply> SetService::unremap(const UnremapRequest& request, const Ca
     return failure_of(done);
   }
   return sum;
+}
+
+// In one step under the lock: a stop that waits for it ends it before its next read.
+bool SetService::retry(const RetryRequest& request, Call& call) {
+  using std::chrono::steady_clock;
+  const std::shared_lock lock(mutex_);
+  if (auto may = check_change(request.range); !may) return call.refuse(may.error());
+  auto next = steady_clock::now() + kProgressEvery;
+  const auto go_on = [&](const remap::RetryReport& so_far) {
+    if (call.is_abandoned() || stops_asked_.load() != 0) return false;
+    if (steady_clock::now() < next) return true;
+    next = steady_clock::now() + kProgressEvery;
+    return call.send(RetryReply{false, so_far.asked, so_far.tried, {}, {}, {}, {}, 0});
+  };
+  const auto done = set_->admin().retry(request.range, go_on);
+  if (!done) return call.refuse(done.error());
+  return call.send(RetryReply{true, done->asked, done->tried, done->recovered, done->good,
+                              done->lost, done->suspect, done->error});
 }
 
 Result<MarkReply> SetService::mark(const MarkRequest& request) {
@@ -252,6 +274,11 @@ bool SetService::look_at_exports() {
     set_->note_export_trouble(exports_->trouble());
   }
   return !stopped_ && exports_->ended();
+}
+
+std::uint64_t SetService::sectors_elsewhere() const {
+  const std::shared_lock lock(mutex_);
+  return set_->sectors_elsewhere();
 }
 
 StartReport SetService::start_report() const {

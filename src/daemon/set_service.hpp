@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -37,6 +38,8 @@ class SetService {
   [[nodiscard]] bool look_at_exports();
   // Requests were given up, and a device still has them: a stop is refused until it has answered.
   [[nodiscard]] bool waits_for_device() const;
+  // After a stop: the sectors whose newest data main does not have.
+  [[nodiscard]] std::uint64_t sectors_elsewhere() const;
   // The report for the process that started the set.
   [[nodiscard]] control::StartReport start_report() const;
 
@@ -47,6 +50,7 @@ class SetService {
                                     const control::Call& call);
   Result<control::UnremapReply> unremap(const control::UnremapRequest& request,
                                         const control::Call& call);
+  bool retry(const control::RetryRequest& request, control::Call& call);
   Result<control::MarkReply> mark(const control::MarkRequest& request);
   Result<control::BackfillReply> backfill(const control::BackfillRequest& request,
                                           const control::Call& call);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "discovery/candidates.hpp"
+#include "discovery/last_known.hpp"
 #include "discovery/main_candidates.hpp"
 #include "discovery/uuid_prefix.hpp"
 #include "io/file_device.hpp"
@@ -64,6 +65,17 @@ Error no_spare_among(const std::vector<std::pair<std::string, metadata::Survey>>
                "name the spare too; if it is one of these, check its cable and its size (`dmremap "
                "create` is "
                "for new sets only)"};
+}
+
+// The error for a device that was looked for by what is recorded of it, with what is known of it
+// and of the place where it was.
+Error with_last_known(Error error, const std::string& path, const format::Fingerprint& device,
+                      const CandidateMap& seen) {
+  const auto now = seen.find(path);
+  const std::string known =
+      last_known_in_words(path, device, now == seen.end() ? nullptr : &now->second);
+  if (!known.empty()) error.what += "; " + known;
+  return error;
 }
 
 // The places where main may be, in the order in which it is looked for. If the user named devices,
@@ -164,7 +176,10 @@ Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook
   if (holders.empty()) {
     if (const auto silent = look.silent()) return tl::unexpected(*silent);
   }
-  return chosen_spare(holders, name);
+  auto spare = chosen_spare(holders, name);
+  if (spare || !hint || spare.error().code != ErrorCode::missing_device) return spare;
+  return tl::unexpected(
+      with_last_known(spare.error(), hint->spare_path, hint->spare, look.facts()));
 }
 
 std::vector<MainCandidate> look_for_main(const Spare& spare, const MainSearch& search,
@@ -191,8 +206,12 @@ Result<Members> find_main(const Spare& spare, const MainSearch& search, DeviceLo
   const auto chosen = choose_main(candidates, spare.identity().name);
   if (!chosen) {
     const auto silent = look.silent();
-    const bool may_be_there = silent && chosen.error().code == ErrorCode::missing_device;
-    return tl::unexpected(may_be_there ? *silent : chosen.error());
+    if (chosen.error().code != ErrorCode::missing_device) return failure_of(chosen);
+    if (silent) return tl::unexpected(*silent);
+    const format::Fingerprint& main = spare.identity().main;
+    return tl::unexpected(with_last_known(
+        chosen.error(), os::absolute(search.hint_path.empty() ? main.path_hint : search.hint_path),
+        main, look.facts()));
   }
   // The instances go with the paths, so that a start notices a device that was replaced meanwhile.
   const std::string& main_path = candidates[*chosen].device.path;

@@ -2,33 +2,15 @@
 #include "discovery/hints.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "format/content.hpp"
-
 namespace dmremap::discovery {
 
 namespace fs = std::filesystem;
-
-bool is_set_name(std::string_view text) {
-  const auto alphanumeric = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-  };
-  return !text.empty() && text.size() <= format::kMaxNameBytes && alphanumeric(text.front()) &&
-         std::all_of(text.begin(), text.end(),
-                     [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
-}
-
-Result<void> check_set_name(std::string_view text) {
-  if (is_set_name(text)) return {};
-  return fail(ErrorCode::usage, "not a name for a set", std::string(text),
-              "use up to 64 letters, digits, '_', '.' and '-', the first a letter or a digit");
-}
 
 namespace {
 
@@ -84,6 +66,9 @@ std::optional<Hint> Hints::find(const std::string& name) const {
   Hint out{parsed["main"], parsed["spare"], text_in(parsed, "mount")};
   out.set_uuid = parse_uuid(text_in(parsed, "uuid"));
   if (out.set_uuid) out.main = main_in(parsed);
+  out.spare.size = {number_in(parsed, "spare_size_sectors")};
+  out.spare.model = text_in(parsed, "spare_model");
+  out.spare.serial = text_in(parsed, "spare_serial");
   return out;
 }
 
@@ -111,6 +96,11 @@ void Hints::remember(const std::string& name, const Hint& hint) const {
     out["main_logical_block_bytes"] = hint.main.fingerprint.logical_block_bytes;
     out["main_file_system_uuid"] = hint.main.fingerprint.fs_uuid;
     out["main_facts"] = facts_json(hint.main.facts);
+  }
+  if (hint.spare.size.value > 0) {
+    out["spare_size_sectors"] = hint.spare.size.value;
+    out["spare_model"] = hint.spare.model;
+    out["spare_serial"] = hint.spare.serial;
   }
   {
     std::ofstream file(draft, std::ios::trunc);

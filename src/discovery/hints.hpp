@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Remembers where the devices of each set were last seen, in one small file per set in the runtime
-// directory. These are hints and nothing more: whatever they lead to is checked by what the devices
-// themselves show.
+// Remembers where the devices of each set were last seen, in one small file per set in a directory
+// that outlives a boot (control/runtime_dir.hpp). These are hints and nothing more: whatever they
+// lead to is checked by what the devices themselves show.
 #pragma once
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "discovery/identity.hpp"
+#include "discovery/set_name.hpp"
 
 namespace dmremap::discovery {
-
-// `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`; so a name is never a path, nor hidden.
-[[nodiscard]] bool is_set_name(std::string_view text);
-// Error usage, with the rule.
-[[nodiscard]] Result<void> check_set_name(std::string_view text);
 
 struct Hint {
   std::string main_path;
@@ -28,6 +22,8 @@ struct Hint {
   // set even when the spare is not there. Missing in hints that earlier versions wrote.
   std::optional<Uuid> set_uuid = {};
   RecordedMain main = {};
+  // For people who look for the spare: its model, serial number and size.
+  format::Fingerprint spare = {};
 
   bool operator==(const Hint&) const = default;
 };

@@ -39,6 +39,16 @@ TEST_F(HintsTest, RemembersFindsAndForgets) {
   EXPECT_TRUE(hints.names().empty());
 }
 
+TEST_F(HintsTest, RemembersByWhatAPersonKnowsTheSpare) {
+  const Hints hints(directory_);
+  Hint hint{"/dev/a", "/dev/b", ""};
+  hint.spare.size = {4096};
+  hint.spare.model = "WDC WD10";
+  hint.spare.serial = "WX99";
+  hints.remember("data", hint);
+  EXPECT_EQ(hints.find("data"), hint);
+}
+
 TEST_F(HintsTest, ADamagedHintIsNoHint) {
   const Hints hints(directory_);
   for (const char* text : {"", "garbage", "[1]", "{\"main\":1,\"spare\":2}", "{\"main\":\"x\"}"}) {

@@ -12,6 +12,7 @@
 
 #include "base/log.hpp"
 #include "base/parse.hpp"
+#include "os/path.hpp"
 #include "os/sysfs.hpp"
 #include "os/trusted_directory.hpp"
 
@@ -23,12 +24,6 @@ namespace fs = std::filesystem;
 
 std::string partition_link(const std::string& link, std::uint64_t number) {
   return fmt::format("{}-part{}", link, number);
-}
-
-std::string target_of(const std::string& link) {
-  std::error_code error;
-  const fs::path target = fs::read_symlink(link, error);
-  return error ? std::string() : target.string();
 }
 
 bool exists(const std::string& path) {
@@ -69,9 +64,7 @@ Result<void> place_link(const std::string& link, const std::string& node) {
 }
 
 void remove_link(const std::string& link, const std::string& node) {
-  std::error_code error;
-  const std::filesystem::path path(link);
-  if (std::filesystem::read_symlink(path, error) == node && !error) ::unlink(link.c_str());
+  if (os::link_target(link) == node) ::unlink(link.c_str());
 }
 
 std::map<std::uint64_t, std::string> partitions_of(const std::string& node,
@@ -107,7 +100,7 @@ void StableLinks::follow_partitions(const std::string& sys) {
   }
   for (const auto& [number, node] : found) {
     const std::string link = partition_link(path_, number);
-    if (is_taken(link) && target_of(link) != node) {
+    if (is_taken(link) && os::link_target(link) != node) {
       log(Severity::warning,
           fmt::format("{}: not made for {}: something else has this name", link, node));
       continue;
@@ -135,7 +128,7 @@ void clear_partition_links(const std::string& link) {
   for (const std::string& name : os::names_in(whole.parent_path().string())) {
     if (!name.starts_with(prefix) || !parse_number(name.substr(prefix.size()))) continue;
     const std::string path = (whole.parent_path() / name).string();
-    if (!target_of(path).empty() && !exists(path)) ::unlink(path.c_str());
+    if (!os::link_target(path).empty() && !exists(path)) ::unlink(path.c_str());
   }
 }
 

@@ -27,4 +27,11 @@ std::string canonical(const std::string& path) {
   return resolve_directory_of(path).value_or(path);
 }
 
+std::string link_target(const std::string& link) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(link, error);
+  if (error) return {};
+  return (fs::path(absolute(link)).parent_path() / target).lexically_normal().string();
+}
+
 }  // namespace dmremap::os

@@ -18,4 +18,8 @@ namespace dmremap::os {
 // The same; the path as given where the directory is not there.
 [[nodiscard]] std::string canonical(const std::string& path);
 
+// Where a symbolic link leads, as a path from the root on: udev writes links relative to their own
+// directory. Links on the way are not followed. Empty if it is no link.
+[[nodiscard]] std::string link_target(const std::string& link);
+
 }  // namespace dmremap::os

@@ -39,5 +39,17 @@ TEST_F(PathTest, AnAbsolutePathHasNoDotsAndKeepsItsLinks) {
   EXPECT_EQ(absolute(directory / "linked" / "disk"), (directory / "linked" / "disk").string());
 }
 
+TEST_F(PathTest, ALinkLeadsToTheSamePlaceHoweverItIsWritten) {
+  const fs::path links = fs::path(directory) / "links";
+  fs::create_directories(links);
+  const std::string disk = fs::path(directory) / "disk";
+  fs::create_symlink(disk, links / "whole");
+  fs::create_symlink("../disk", links / "relative");
+  EXPECT_EQ(link_target(links / "whole"), disk);
+  EXPECT_EQ(link_target(links / "relative"), disk);
+  EXPECT_EQ(link_target(links), "");
+  EXPECT_EQ(link_target(links / "none"), "");
+}
+
 }  // namespace
 }  // namespace dmremap::os

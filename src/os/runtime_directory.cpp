@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,13 +53,15 @@ std::string environment(const char* variable) {
 
 Result<std::string> runtime_directory() {
   if (auto named = environment("DMREMAP_RUNTIME_DIR"); !named.empty()) return absolute(named);
-  if (::geteuid() == 0) return std::string("/run/dmremap");
+  if (::geteuid() == 0) return std::string(kRootRuntimeDirectory);
   const std::string session = environment("XDG_RUNTIME_DIR");
-  if (session.empty()) {
-    return fail(ErrorCode::usage, "no runtime directory is known", "XDG_RUNTIME_DIR",
-                "set DMREMAP_RUNTIME_DIR to a directory of your own");
-  }
-  return absolute(session + "/dmremap");
+  if (!session.empty()) return absolute(session + "/dmremap");
+  // Without a session (ssh without a login manager, su, cron): the directory that systemd made for
+  // this user, else a private one. Both are found again by the next command.
+  const std::string of_user = fmt::format("/run/user/{}", ::geteuid());
+  struct stat st {};
+  if (::stat(of_user.c_str(), &st) == 0 && st.st_uid == ::geteuid()) return of_user + "/dmremap";
+  return fmt::format("/tmp/dmremap-{}", ::geteuid());
 }
 
 Result<void> make_runtime_directory(const std::string& directory) {

@@ -9,11 +9,15 @@
 
 namespace dmremap::os {
 
+// That of root.
+inline constexpr const char* kRootRuntimeDirectory = "/run/dmremap";
+
 // A variable of the environment; empty if it is not set.
 [[nodiscard]] std::string environment(const char* variable);
 
-// $DMREMAP_RUNTIME_DIR, else /run/dmremap for root, else $XDG_RUNTIME_DIR/dmremap; absolute. Makes
-// nothing. Error usage: none of them is there.
+// $DMREMAP_RUNTIME_DIR, else /run/dmremap for root, else $XDG_RUNTIME_DIR/dmremap, else
+// /run/user/UID/dmremap if that user directory is there, else /tmp/dmremap-UID; absolute. Makes
+// nothing; make_runtime_directory() refuses one that belongs to somebody else.
 [[nodiscard]] Result<std::string> runtime_directory();
 
 // Makes the directory with mode 0700. If it exists, checks that it belongs to this user and that no

@@ -127,7 +127,6 @@ constexpr const char* kHelp =
     "read-only=true            write nothing, anywhere\n"
     "main-read-only=true       main takes no writes: they go to the spare\n"
     "stale-ok=true             with read-only: serve a doubtful or forked set too\n"
-    "degraded=true             start although a device is missing\n"
     "accept-main-changed=true  start although main was changed since the last stop\n"
     "accept-main=PATH  this is main, though what is recorded cannot prove it";
 

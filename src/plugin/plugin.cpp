@@ -105,11 +105,10 @@ Result<void> Plugin::add_device(const std::string& value) {
 }
 
 Result<void> Plugin::configure(const std::string& key, const std::string& value) {
-  const std::array<std::pair<std::string_view, bool*>, 5> flags{{
+  const std::array<std::pair<std::string_view, bool*>, 4> flags{{
       {"read-only", &options_.open.read_only},
       {"main-read-only", &options_.open.main_read_only},
       {"stale-ok", &options_.open.stale_ok},
-      {"degraded", &options_.open.degraded},
       {"accept-main-changed", &options_.open.accept_main_changed},
   }};
   for (const auto& [name, flag] : flags) {

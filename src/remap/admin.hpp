@@ -121,6 +121,20 @@ struct UnremapReport {
   int error = 0;          // of the last failure; 0: main read back other data than was written
 };
 
+// What became of the lost and suspect sectors that main was asked for again.
+struct RetryReport {
+  SectorCount asked;      // lost or suspect in the range when it began
+  SectorCount tried;      // of these, asked so far; all of them unless it was ended early
+  SectorCount recovered;  // read, and are on the spare now
+  SectorCount good;       // read well and fast from main, or were written meanwhile
+  SectorCount lost;       // still lost, or not read any more
+  SectorCount suspect;    // still suspect: not tried
+  int error = 0;          // of the last read that failed; 0: none did
+};
+
+// Told how far a retry is, before each of its reads; false ends it.
+using RetryProgress = std::function<bool(const RetryReport& so_far)>;
+
 // Data for sectors whose contents nobody can read, from an image.
 struct Backfill {
   std::vector<SectorRange> ranges;  // whole logical blocks of main, sorted, disjoint
@@ -165,6 +179,12 @@ class Admin {
   // cannot be read becomes lost. Waits for requests in flight on the range and holds off writes
   // that overlap. Errors: read_only, tripped, spare_full, metadata_full, metadata_commit.
   virtual Result<RelocationReport> relocate(SectorRange range) = 0;
+
+  // Asks main now for the lost and suspect sectors of the range, as the background does once an
+  // hour: what reads is moved to the spare, a suspect one that reads as fast as its neighbours is
+  // good. May take as long as a drive tries each of them. Errors: usage, read_only, tripped,
+  // timeout, spare_full, metadata_full, metadata_commit; what was recovered before one stays so.
+  virtual Result<RetryReport> retry(SectorRange range, const RetryProgress& go_on) = 0;
 
   // Writes what the spare holds for remapped sectors of the range back to main, flushes, reads it
   // back and compares, and only then drops the mapping. Waits and holds off as relocate does.

@@ -145,6 +145,14 @@ class RunningEngine final : public Engine {
     return relocator_->relocate(range);
   }
 
+  Result<RetryReport> retry(SectorRange range, const RetryProgress& go_on) override {
+    if (!fits(range.first, range.count.bytes())) {
+      return fail(ErrorCode::usage, "the range is not whole blocks inside main");
+    }
+    if (!relocator_) return fail(ErrorCode::read_only, "the set is read-only");
+    return relocator_->retry(range, go_on);
+  }
+
   Result<UnremapReport> unremap(SectorRange range) override {
     if (!fits(range.first, range.count.bytes())) {
       return fail(ErrorCode::usage, "the range is not whole blocks inside main");

@@ -386,6 +386,61 @@ TEST(EngineRecheck, ALostSectorThatReadsAgainIsRelocatedAndAGoneOneIsNeverAsked)
   EXPECT_GE(rig.events.count(EventKind::recovered), 1U);
 }
 
+TEST(EngineRetry, AsksLostSectorsAtOnceAndLeavesGoneOnesAlone) {
+  Rig rig;
+  rig.start();
+  rig.make_gone(80);
+  rig.main.fail_reads({{64}, {16}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  EXPECT_EQ(rig.read(72, 8), -EIO);
+  rig.main.clear_faults();
+  rig.main.fail_reads({{72}, {8}}, EILSEQ);
+  std::vector<std::uint64_t> tried;
+  const auto done = rig.engine->retry({{0}, {4096}}, [&](const RetryReport& so_far) {
+    EXPECT_EQ(so_far.asked.value, 16U);
+    tried.push_back(so_far.tried.value);
+    return true;
+  });
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->tried.value, 16U);
+  EXPECT_EQ(done->recovered.value, 8U);
+  EXPECT_EQ(done->lost.value, 8U);
+  EXPECT_EQ(done->error, EILSEQ);
+  EXPECT_TRUE(std::ranges::is_sorted(tried));
+  EXPECT_EQ(tried.back(), 8U) << "told before the last read";
+  EXPECT_EQ(rig.read(64, 8), 1);
+  EXPECT_EQ(rig.read(72, 8), -EIO);
+  EXPECT_EQ(rig.read(80), -EIO) << "gone: main has something older";
+  EXPECT_EQ(rig.table().gone, 1U);
+}
+
+TEST(EngineRetry, ASuspectSectorThatReadsFastIsGood) {
+  Rig rig;
+  rig.start();
+  ASSERT_TRUE(rig.engine->mark_known_bad({{}, {{{64}, {8}}}}, false));
+  ASSERT_EQ(rig.table().suspect, 8U);
+  const auto outside = rig.engine->retry({{512}, {512}}, [](const RetryReport&) { return true; });
+  ASSERT_TRUE(outside);
+  EXPECT_EQ(outside->asked.value, 0U);
+  EXPECT_EQ(rig.table().suspect, 8U);
+  const auto done = rig.engine->retry({{0}, {512}}, [](const RetryReport&) { return true; });
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->good.value, 8U);
+  EXPECT_EQ(rig.table().suspect, 0U);
+}
+
+TEST(EngineRetry, EndsWhenToldAndSaysWhatIsLeft) {
+  Rig rig;
+  rig.start();
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  rig.main.clear_faults();
+  const auto done = rig.engine->retry({{0}, {512}}, [](const RetryReport&) { return false; });
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->tried.value, 0U);
+  EXPECT_EQ(done->lost.value, 8U);
+}
+
 TEST(EngineCommit, TakesAlongWhatTheObserverPutsIn) {
   Rig rig;
   rig.events.on_records = [](format::Records& records) {

@@ -176,6 +176,29 @@ TEST_F(EngineLaterDeadline, WhatNobodyCameToIsFoundOutWhenThereIsTime) {
   EXPECT_TRUE(soon([&] { return rig.table().lost == kReads * 8; })) << rig.table().lost;
 }
 
+TEST_F(EngineLaterDeadline, AReadThatIsGivenUpIsToldOfOnce) {
+  const auto told = [&] {
+    auto events = rig.events.of(format::EventKind::degraded);
+    std::erase_if(events, [](const format::Event& event) {
+      return event.text != "read given up, still looked into";
+    });
+    return events;
+  };
+  hang_when_asked_again({{64}, {1'024}});
+  EXPECT_EQ(read(64, 8), kLater);
+  EXPECT_EQ(answers.wait_for(1), std::vector<int>{-ETIMEDOUT});
+  EXPECT_TRUE(soon([&] { return told().size() == 1; }));
+  EXPECT_EQ(told().front().main, (SectorRange{{64}, {8}}));
+  EXPECT_EQ(told().front().error, ETIMEDOUT);
+  EXPECT_LE(told().front().text.size(), format::kEventTextBytes);
+  // A program that tries on and on does not push all else out of the log.
+  EXPECT_EQ(read(64, 8), kLater);
+  EXPECT_EQ(answers.wait_for(2).back(), -ETIMEDOUT);
+  drive_answers = true;
+  EXPECT_TRUE(soon([&] { return rig.table().lost == 8; }));
+  EXPECT_EQ(told().size(), 1U);
+}
+
 TEST_F(EngineLaterDeadline, ReadsThatWaitedInVainAreFoundOutToo) {
   constexpr std::size_t kReads = 8;
   const SectorRange bad{{64}, {1'024}};

@@ -41,6 +41,11 @@ std::vector<std::string> copy_commands(const Names& names, bool running) {
   return out;
 }
 
+std::vector<std::string> with_way_back(std::vector<std::string> commands, const Names& names) {
+  commands.push_back(names.command("unremap", "--all"));
+  return commands;
+}
+
 void add_verdict(std::vector<Advice>& out, const ReportFacts& facts, const Names& names) {
   const std::string verdict = verdict_of(facts);
   if (verdict == "replace-now") {
@@ -85,19 +90,20 @@ void add_condition(std::vector<Advice>& out, const std::string& word, const Repo
   };
   if (word == "tripped" || word == "main-missing") {
     add("The disk does not answer as it should, and nothing is asked of it. Look at its cable, "
-        "port "
-        "and power. A set that runs goes on by itself when the disk is back.",
+        "port and power. A set that runs goes on by itself when the disk is back.",
         {"dmremap discover", names.command("events")});
   } else if (word == "main-read-only") {
     add("The disk takes no writes; what is written goes to the spare while there is room. Copy the "
         "data to a healthy disk.",
         copy_commands(names, facts.running));
   } else if (word == "spare-full" || word == "table-full") {
-    add("What goes bad from now on is lost. Copy the data to a healthy disk.",
-        copy_commands(names, facts.running));
+    add("What goes bad from now on is lost. Copy the data to a healthy disk. If main takes writes "
+        "again, bring back what was remapped.",
+        with_way_back(copy_commands(names, facts.running), names));
   } else if (word == "spare-low" || word == "table-low") {
-    add("There is little room left for sectors that go bad. Get another disk, and copy.",
-        copy_commands(names, facts.running));
+    add("There is little room left for sectors that go bad. Get another disk, and copy. If main "
+        "takes writes again, bring back what was remapped.",
+        with_way_back(copy_commands(names, facts.running), names));
   } else if (word == "spare-away" || word == "spare-refuses") {
     add("A sector that goes bad now cannot be saved. Look at the spare's cable, port and power; it "
         "is taken back by itself, under another name too.",

@@ -334,6 +334,7 @@ Result<CreateResult> create(const CreateOptions& options, const discovery::Hints
   made.keep();
   created.identity = content->identity;
   created.main = discovery::recorded_main(*content);
+  created.spare_facts = content->facts->spare;
   created.main_path = content->identity.main.path_hint;
   created.spare_path = content->identity.spare.path_hint;
   created.spare_data = data_room((*spare)->geometry().size);

@@ -30,9 +30,10 @@ struct CreateOptions {
 struct CreateResult {
   format::Identity identity;
   discovery::RecordedMain main;  // the facts by which it is recognised
-  std::string main_path;         // absolute
-  std::string spare_path;        // absolute
-  SectorCount spare_data;        // what the spare can take
+  std::vector<format::Fact> spare_facts;
+  std::string main_path;   // absolute
+  std::string spare_path;  // absolute
+  SectorCount spare_data;  // what the spare can take
   table::MarkReport known_bad;
   std::vector<std::string> warnings;  // for people, one line each
 };

@@ -260,6 +260,8 @@ Result<void> RunningSet::stop() {
     (void)metadata_spare().door().flush();
   }
   engine_->stop();
+  const remap::TableCounts counts = engine_->table_counts();
+  elsewhere_ = counts.remapped + counts.gone;
   stopped_ = true;
   // After a clean stop the evidence is in the metadata. After any other stop the file stays, and
   // the next start compares main with it, as it does after a killed run.
@@ -346,6 +348,12 @@ remap::UnflushedLeft RunningSet::left_by_killed_run() const {
 }
 
 // Puts the facts by which main is recognised now into the records of a commit.
+RecordedSpare RunningSet::recorded_spare() const {
+  const auto& facts = content_.facts;
+  return {content_.identity.spare_uuid, content_.identity.spare,
+          facts ? facts->spare : std::vector<format::Fact>()};
+}
+
 void RunningSet::record_facts(format::Records& content) const {
   discovery::RecordedMain main = main_.recorded();
   content.identity.main = std::move(main.fingerprint);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,7 +50,6 @@ struct OpenOptions {
   bool stale_ok = false;   // with read_only: serve a doubtful or forked set too
   // Main is opened without the right to write, and all that is written goes to the spare.
   bool main_read_only = false;
-  bool degraded = false;             // accepted; a set with one spare has nothing to do without
   bool accept_main_changed = false;  // main's print or file system UUID differs from the recorded
   // The device that the user says is main, though what is recorded cannot prove it; empty if the
   // user did not say so. It is recorded, so that the user need say it only once.
@@ -64,6 +64,13 @@ struct OpenOptions {
   // The users of the run before, which was killed, have not noticed, and are served on: what that
   // run had not flushed is this run's to flush.
   bool taken_over = false;
+};
+
+// The identity of a spare.
+struct RecordedSpare {
+  Uuid uuid;
+  format::Fingerprint fingerprint;
+  std::vector<format::Fact> facts;
 };
 
 // A moment of a run: until another write is counted, the set serves what it serves now.
@@ -108,6 +115,8 @@ class RunningSet {
 
   // The facts by which main is recognised in this run.
   [[nodiscard]] discovery::RecordedMain recorded_main() const { return main_.recorded(); }
+  // What spare 0 is recognised by, as the activation recorded it.
+  [[nodiscard]] RecordedSpare recorded_spare() const;
   // Tells the set that it is served at `path`, a file or a device node: that is never taken for
   // main, nor for a spare.
   void add_own_device(const std::string& path) { own_.add(path); }
@@ -128,8 +137,11 @@ class RunningSet {
 
   // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails.
   // Of several errors it returns that of the flush, else that of note_unsaved(), else that of the
-  // last commit. Afterwards only destruction is allowed, which lets go of the devices.
+  // last commit. Afterwards only sectors_elsewhere() and destruction are allowed, which lets go of
+  // the devices.
   Result<void> stop();
+  // After a stop: the sectors whose newest data main does not have, as the last commit has them.
+  [[nodiscard]] std::uint64_t sectors_elsewhere() const { return elsewhere_; }
 
  private:
   RunningSet(Opening opening, const OpenOptions& options, Clock& clock);
@@ -180,6 +192,7 @@ class RunningSet {
   std::unique_ptr<DiskHealth> disk_health_;  // calls the scanner
   std::unique_ptr<DeviceWatch> device_watch_;
   bool stopped_ = false;
+  std::uint64_t elsewhere_ = 0;
   std::optional<Error> unsaved_;
 
   mutable std::mutex export_mutex_;

@@ -89,13 +89,15 @@ Result<CopyMap> resume_map(std::string_view text, const std::string& name, Secto
   CopyMap out(size);
   for (const lists::MapfileArea& area : *areas) {
     using Status = lists::MapfileArea::Status;
-    if (area.status != Status::finished && area.status != Status::non_scraped) continue;
+    const bool failed = area.status == Status::non_trimmed;
+    if (!failed && area.status != Status::finished && area.status != Status::non_scraped) continue;
     const std::uint64_t first = align_up(area.first_byte, kSectorBytes) / kSectorBytes;
     const std::uint64_t end = (area.first_byte + area.bytes) / kSectorBytes;
     if (end > size.value) {
       return fail(ErrorCode::usage, "is of a larger disk", name, "give another --mapfile");
     }
-    if (first < end) out.mark({{first}, {end - first}}, Status::non_scraped);
+    if (first >= end) continue;
+    out.mark({{first}, {end - first}}, failed ? Status::non_trimmed : Status::non_scraped);
   }
   return out;
 }

@@ -59,8 +59,8 @@ class CopyMap {
 // The stamp of a mapfile that CopyMap::print wrote; empty for other mapfiles.
 [[nodiscard]] std::optional<CopyStamp> stamp_of_mapfile(std::string_view text);
 // The map with which a copy goes on: sectors that the mapfile calls finished, in whole sectors, are
-// non_scraped, and everything else is untried. Errors: those of parse_mapfile; usage, if it is the
-// mapfile of a larger disk.
+// non_scraped, those that failed are non_trimmed still, and everything else is untried. Errors:
+// those of parse_mapfile; usage, if it is the mapfile of a larger disk.
 [[nodiscard]] Result<CopyMap> resume_map(std::string_view text, const std::string& name,
                                          SectorCount size);
 

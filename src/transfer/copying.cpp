@@ -16,6 +16,74 @@ using Status = CopyMap::Status;
 
 constexpr SectorCount kRequest{2048};  // 1 MiB
 constexpr SectorCount kBatch{32768};   // flushed and read back at once
+// The most that is asked for at once on a disk of which something did not read: the set may take
+// the whole deadline of a request over a larger one.
+constexpr SectorCount kCautiousRequest{128};
+// What is asked for where reads fail, or a unit, if that is larger: one bad block may take a drive
+// a minute, and each further one of the same request takes as long again.
+constexpr SectorCount kProbe{8};
+// The first leap over what does not read. It doubles with each failure, up to a part of the disk.
+constexpr SectorCount kFirstLeap{128};
+constexpr std::uint64_t kForwardLeaps = 64;    // the longest leap is 1/64 of the disk
+constexpr std::uint64_t kBackwardLeaps = 512;  // on the way back
+// By how much a request that failed is made smaller.
+constexpr std::uint64_t kNarrowing = 8;
+// How often the set is asked in a row of failures whether it still has its main.
+constexpr unsigned kAskEvery = 16;
+
+// How far to leap over what does not read, and how much to ask for at once; both whole units.
+class Leap {
+ public:
+  // The longest leap is 1/`parts` of the disk. `cautious`: something of it did not read already.
+  Leap(SectorCount size, std::uint64_t parts, SectorCount unit, bool cautious)
+      : unit_(unit),
+        first_(std::max(kFirstLeap, unit)),
+        longest_(std::max(SectorCount{align_up(size.value / parts, unit.value)}, first_)),
+        smallest_request_(std::max(kProbe, unit)),
+        largest_request_(std::max(cautious ? kCautiousRequest : kRequest, unit)),
+        length_(first_),
+        request_(largest_request_) {}
+
+  [[nodiscard]] SectorCount length() const { return length_; }
+  [[nodiscard]] SectorCount request() const { return request_; }
+  [[nodiscard]] unsigned failures_in_a_row() const { return failures_; }
+
+  // A request failed. True: it was the smallest there is, and it is time to leap. False: ask for
+  // less of the same, until the edge of what reads is found.
+  bool fail(SectorCount count) {
+    largest_request_ = std::max(kCautiousRequest, unit_);
+    if (count > smallest_request_) {
+      request_ =
+          std::max(SectorCount{align_up(count.value / kNarrowing, unit_.value)}, smallest_request_);
+      narrowing_ = count;
+      return false;
+    }
+    ++failures_;
+    narrowing_ = {};
+    request_ = smallest_request_;
+    return true;
+  }
+  void leapt() { length_ = std::min(SectorCount{length_.value * 2}, longest_); }
+  void succeed(SectorCount count) {
+    failures_ = 0;
+    length_ = std::max(SectorCount{align_up(length_.value / 2, unit_.value)}, first_);
+    // Not larger requests again before the whole of the one that failed has been passed.
+    narrowing_ = narrowing_ - std::min(narrowing_, count);
+    if (narrowing_.value != 0) return;
+    request_ = std::min(SectorCount{request_.value * 2}, largest_request_);
+  }
+
+ private:
+  SectorCount unit_;
+  SectorCount first_;
+  SectorCount longest_;
+  SectorCount smallest_request_;
+  SectorCount largest_request_;
+  SectorCount length_;
+  SectorCount request_;
+  SectorCount narrowing_;  // what is left of a request that failed
+  unsigned failures_ = 0;
+};
 
 class CopyRun {
  public:
@@ -55,6 +123,48 @@ class CopyRun {
         return true;
       });
     }
+    return store(batch, read);
+  }
+
+  // Copies what reads at once of `range`, from one of its ends to the other; see CopyPass. False:
+  // it was ended.
+  Result<bool> skim(SectorRange range, bool backward, Leap& leap) {
+    while (!range.empty()) {
+      // One batch at a time, which ends at the first failure.
+      const SectorCount window = std::min(kBatch, range.count);
+      const SectorRange batch{backward ? range.end() - window : range.first, window};
+      SectorRange left = batch;
+      Ranges read;
+      SectorCount leap_over;
+      for (bool failed = false; !left.empty() && !failed;) {
+        const SectorCount count = std::min(leap.request(), left.count);
+        const SectorRange part{backward ? left.end() - count : left.first, count};
+        failed = !source_.read(part.first, data(batch, part)).ok();
+        if (failed && !leap.fail(count)) break;
+        if (failed) {
+          map_.mark(part, Status::non_trimmed);
+          leap_over = leap.length();
+          leap.leapt();
+        } else {
+          read.push_back(part);
+          leap.succeed(count);
+        }
+        left = {backward ? left.first : part.end(), left.count - count};
+      }
+      if (auto stored = store(batch, read); !stored) return failure_of(stored);
+      const SectorCount done = std::min(batch.count - left.count + leap_over, range.count);
+      range = {backward ? range.first : range.first + done, range.count - done};
+      if (leap_over.value != 0 && leap.failures_in_a_row() % kAskEvery == 0) {
+        if (const auto there = observer_.lost_now(); !there) return failure_of(there);
+      }
+      if (!observer_.go_on(map_)) return false;
+    }
+    return true;
+  }
+
+ private:
+  // Writes what was read of a batch to the target and verifies it.
+  Result<void> store(SectorRange batch, const Ranges& read) {
     for (const SectorRange& part : read) {
       const auto status = target_.write(part.first, data(batch, part));
       if (!status.ok()) return target_failed(status.error, "write", part);
@@ -73,7 +183,6 @@ class CopyRun {
     return {};
   }
 
- private:
   [[nodiscard]] std::span<std::byte> data(SectorRange batch, SectorRange part) {
     return data_.span().subspan((part.first - batch.first).bytes(), part.count.bytes());
   }
@@ -163,35 +272,68 @@ Result<void> mark_unread(const Ranges& unread, CopyMap& map, CopyObserver& obser
   return {};
 }
 
+// One pass over everything that leaps as far as 1/`parts` of the disk. False: it was ended.
+Result<bool> skim(CopyRun& copying, CopyPass pass, std::uint64_t parts, SectorCount unit,
+                  CopyMap& map, CopyObserver& observer) {
+  Ranges ranges = map.in(Status::untried);
+  if (ranges.empty()) return true;
+  observer.begin_pass(pass, map);
+  const bool backward = pass == CopyPass::backward;
+  if (backward) std::ranges::reverse(ranges);
+  const bool cautious =
+      map.count(Status::bad).value != 0 || map.count(Status::non_trimmed).value != 0;
+  Leap leap(map.size(), parts, unit, cautious);
+  for (const SectorRange& range : ranges) {
+    const auto gone_on = copying.skim(range, backward, leap);
+    if (!gone_on || !*gone_on) return gone_on;
+  }
+  return true;
+}
+
+// One pass over `ranges` that leaves nothing out. False: it was ended.
+Result<bool> visit(CopyRun& copying, CopyPass pass, const Ranges& ranges, CopyMap& map,
+                   CopyObserver& observer) {
+  if (ranges.empty()) return true;
+  observer.begin_pass(pass, map);
+  for (const SectorRange& batch : batches(ranges)) {
+    Ranges unread;
+    if (auto copied = copying.copy(batch, pass == CopyPass::verify, unread); !copied) {
+      return failure_of(copied);
+    }
+    if (!unread.empty()) {
+      if (auto marked = mark_unread(unread, map, observer); !marked) return failure_of(marked);
+    }
+    if (!observer.go_on(map)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit,
                            const Ranges& lost, CopyMap& map, CopyObserver& observer) {
   // Sectors that are known to be lost are never read from the source: the set answers EIO at once,
   // and they would only look like new errors.
-  for (const Status status : {Status::non_scraped, Status::untried}) {
+  for (const Status status : {Status::non_scraped, Status::untried, Status::non_trimmed}) {
     for (const SectorRange& range : map.in(status)) {
       for (const SectorRange& bad : lost) map.mark(range.intersect(bad), Status::bad);
     }
   }
   CopyRun copying(source, target, unit, map, observer);
-  if (map.count(Status::non_scraped).value > 0) {
+  auto gone_on = skim(copying, CopyPass::forward, kForwardLeaps, unit, map, observer);
+  if (gone_on && *gone_on) {
+    gone_on = skim(copying, CopyPass::backward, kBackwardLeaps, unit, map, observer);
+  }
+  if (gone_on && *gone_on && map.count(Status::non_scraped).value > 0) {
     if (auto settled = copying.settle_target(); !settled) return settled;
+    gone_on = visit(copying, CopyPass::verify, map.in(Status::non_scraped), map, observer);
   }
-  // What an earlier run copied is verified first, then the rest is copied.
-  for (const Status status : {Status::non_scraped, Status::untried}) {
-    for (const SectorRange& batch : batches(map.in(status))) {
-      Ranges unread;
-      if (auto copied = copying.copy(batch, status == Status::non_scraped, unread); !copied) {
-        return copied;
-      }
-      if (!unread.empty()) {
-        if (auto marked = mark_unread(unread, map, observer); !marked) return marked;
-      }
-      if (!observer.go_on(map)) return {};
-    }
+  // What was never asked for is likelier to read than what has failed.
+  for (const Status status : {Status::untried, Status::non_trimmed}) {
+    if (!gone_on || !*gone_on) break;
+    gone_on = visit(copying, CopyPass::rest, map.in(status), map, observer);
   }
-  return {};
+  return gone_on ? Result<void>() : failure_of(gone_on);
 }
 
 }  // namespace dmremap::transfer

@@ -168,6 +168,80 @@ TEST_F(CopyingTest, AnInterruptedCopyGoesOn) {
   EXPECT_TRUE(same(0, kSize.value));
 }
 
+// A disk of which nine tenths do not read.
+class DeadDiskTest : public CopyingTest {
+ protected:
+  static constexpr SectorRange kDead{{5000}, {90'000}};
+
+  DeadDiskTest() {
+    batches_left = 1'000'000;
+    source.set_hook([this](const Request& request) -> io::IoStatus {
+      if (request.kind != Request::Kind::read || !request.range.overlaps(kDead)) return {};
+      failed += 1;
+      asked += request.range.intersect(kDead).count.value;
+      return {EIO};
+    });
+  }
+  void begin_pass(CopyPass pass, const CopyMap& now) override {
+    passes.push_back(pass);
+    finished_at.push_back(now.count(Status::finished).value);
+    failed_at.push_back(failed);
+  }
+
+  std::uint64_t failed = 0;  // reads
+  std::uint64_t asked = 0;   // sectors that do not read
+  std::vector<CopyPass> passes;
+  std::vector<std::uint64_t> finished_at;
+  std::vector<std::uint64_t> failed_at;
+};
+
+TEST_F(DeadDiskTest, WhatReadsWellComesFirst) {
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(map.count(Status::finished).value, kSize.value - kDead.count.value);
+  EXPECT_EQ(map.in(Status::non_trimmed), (Ranges{kDead})) << "the set does not call it lost";
+  EXPECT_TRUE(same(0, 5000));
+  EXPECT_TRUE(same(95'000, 5000));
+  EXPECT_TRUE(untouched(5000, 90'000));
+  ASSERT_EQ(passes,
+            (std::vector{CopyPass::forward, CopyPass::backward, CopyPass::rest, CopyPass::rest}));
+  // Nearly all of the good tenth, before the disk was asked much of the dead ones.
+  EXPECT_GT(finished_at.at(1), 7'000U);
+  EXPECT_LT(failed_at.at(1), 100U);
+  EXPECT_GT(finished_at.at(2), 9'000U);
+  EXPECT_LT(failed_at.at(2), 700U);
+}
+
+TEST_F(DeadDiskTest, ACopyThatEndsAnywhereGoesOnAndItsMapIsTrue) {
+  for (int round = 0; round < 60; ++round) {
+    batches_left = 7;
+    ASSERT_TRUE(copy());
+    for (const SectorRange& range : map.in(Status::finished)) {
+      EXPECT_TRUE(same(range.first.value, range.count.value));
+      EXPECT_FALSE(range.overlaps(kDead));
+    }
+    const std::uint64_t failures = map.count(Status::non_trimmed).value;
+    map = resume_map(map.print({}), "m", kSize).value();
+    EXPECT_EQ(map.count(Status::non_trimmed).value, failures) << "not to be tried first";
+  }
+  batches_left = 1'000'000;
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(map.count(Status::finished).value, 10'000U);
+  EXPECT_TRUE(untouched(5000, 90'000));
+}
+
+TEST_F(DeadDiskTest, AMainThatIsGoneEndsTheCopySoon) {
+  class Gone final : public CopyObserver {
+   public:
+    bool go_on(const CopyMap& /*map*/) override { return true; }
+    Result<Ranges> lost_now() override { return fail(ErrorCode::tripped, "main is not there"); }
+  };
+  Gone observer;
+  const auto done = copy_verified(source, target, {1}, lost, map, observer);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::tripped);
+  EXPECT_LE(failed, 20U);
+}
+
 TEST(CopyMap, NeighboursJoin) {
   CopyMap map({100});
   map.mark({{10}, {10}}, Status::finished);
@@ -197,6 +271,10 @@ TEST(CopyMap, AMapfileTellsOfWhichStateItIs) {
   ASSERT_TRUE(resumed);
   EXPECT_EQ(resumed->in(Status::non_scraped), (Ranges{{{0}, {50}}}));
   EXPECT_EQ(resumed->count(Status::untried).value, 50U) << "what was lost is looked at again";
+  map.mark({{70}, {4}}, Status::non_trimmed);
+  const auto failed = resume_map(map.print(stamp), "m", {100});
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->in(Status::non_trimmed), (Ranges{{{70}, {4}}})) << "and what failed, last";
   EXPECT_FALSE(resume_map(text, "m", {40}));
   EXPECT_FALSE(stamp_of_mapfile("# Mapfile. Created by GNU ddrescue\n0 + 1\n0 512 +\n"));
   EXPECT_FALSE(stamp_of_mapfile("# Mapfile. Created by dm-remap, copy of x y z\n"));

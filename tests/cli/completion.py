@@ -45,7 +45,7 @@ def completion(t):
     verbs = [verb["name"] for verb in described["verbs"]]
 
     equal(complete(t, ""), sorted(verbs), "verbs")
-    equal(complete(t, "re"), ["release", "remap", "repair", "report", "resolve"], "verbs with re")
+    equal(complete(t, "re"), ["release", "remap", "repair", "report", "resolve", "retry"], "verbs with re")
     equal(complete(t, "bad", ""), ["export", "import"], "verbs below bad")
     equal(complete(t, "help", "re"), ["release", "remap", "repair", "report", "resolve"], "help re")
     for verb in described["verbs"]:

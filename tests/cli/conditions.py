@@ -51,7 +51,7 @@ def dead_process(t):
     point = t.mount(device, "with space")
     pid = dm.status()["pid"]
     dm.kill()
-    text = (f"process {pid} is gone, still mounted on {point}: umount {point}, "
+    text = (f"process {pid} is gone, still mounted on {point}: umount '{point}', "
             f"then dmremap start {dm.name}")
     say(t, dm, ["stopped", "died"], text)
     support.run("umount", "--lazy", point)

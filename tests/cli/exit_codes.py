@@ -52,6 +52,7 @@ ROWS = {
                 3: "{spare} --keep {winner}"},
     "remap": {0: "{running} 64+8", 1: "none 64+8", 2: "{running} one"},
     "unremap": {0: "{running} 64+8", 1: "none 64+8", 2: "{running} 99999999"},
+    "retry": {0: "{lossy}", 1: "none", 2: "{running} 99999999"},
     "scrub": {0: "{running} start", 1: "none status", 2: "{running} start --rate 0",
               4: "{lossy} status"},
     "bad": {0: "export {running} {dir}/list", 1: "import {running} {dir}/none", 2: "import",
@@ -62,6 +63,9 @@ ROWS = {
              3: "{held} {dir}/held.copy"},
     "discover": {0: "{spare} {main}", 1: "none", 2: "--no-such-option", 3: "{twice}"},
     "assemble": {0: "{whole} --export fuse", 1: "{unservable}", 2: "", 3: "none"},
+    "claims": {0: "", 2: "extra", 3: "--forget none", 4: "--check"},
+    "enable": {0: "{stopped}", 2: "", 3: "none"},
+    "disable": {0: "{stopped}", 2: "", 3: "none"},
     "release": {0: "{spare}", 1: "{main}", 2: "", 3: "{remapped_spare}"},
 }
 
@@ -78,7 +82,7 @@ MORE_ERRORS = [
     "stop bad/name", "examine {dir}/none", "examine {dir}", "check {newer}", "repair {newer}",
     "repair {lossy_spare}", "resolve {newer} --keep 0000", "resolve {main} --keep 0000",
     "remap {running} 99999999", "remap {running} 8+0", "remap bad/name 8", "unremap bad/name 8",
-    "remap {looked_at} 8", "unremap {looked_at} 8", "bad import {running} {main}",
+    "remap {looked_at} 8", "unremap {looked_at} 8", "unremap {running}", "unremap {running} 8 --all", "retry {looked_at}", "bad import {running} {main}",
     "bad export {running} {dir}/none/list", "bad export {running} {dir}/l --format csv",
     "scrub {running} begin", "scrub {running} pause --now", "scrub {idle} pause",
     "scrub {running} start --window 05:00-05:00", "scrub {running} start --window 5-6",
@@ -108,6 +112,7 @@ MORE_ERRORS = [
     "release {dir}", "events bad/name", "statsu", "bad imprt", "explain {running} 64 --file {image}",
     "explain {running} --file {dir}/none", "explain {running} --file {image}", "check none",
     "release none", "examine bad!name", "stop {running_spare}", "files {running}",
+    "claims --forget {running}", "enable bad/name",
 ]
 
 

@@ -66,6 +66,7 @@ def _running(t, checked):
     equal(checked.run("status", name, expect=4).json()["lost_sectors"], 8, "lost sectors")
     checked.run("events", name)
     _follow(t, checked, name)
+    checked.run("retry", name)
     checked.run("bad", "export", name, t.path("list.map"))
     checked.run("bad", "import", name, t.path("list.map"), "--dry-run")
     checked.run("bad", "import", name, t.path("nothing"), expect=1)
@@ -132,6 +133,20 @@ def _damaged(t, checked):
     checked.run("release", spare, expect=3)
     checked.run("resolve", spare, "--keep", commit, "--dry-run")
     checked.run("resolve", spare, "--keep", commit)
+
+
+def _claimed(t, checked):
+    dm = product.Product(t, t.image("claimed.img", "16MiB"), t.path("claimed.spare"), "claimed")
+    checked.run("create", dm.name, dm.main, dm.spare, "--spare-size", "16MiB")
+    checked.run("claims")
+    checked.run("enable", dm.name)
+    checked.run("claims", "--check", expect=(0, 4))
+    checked.run("disable", dm.name)
+    _list(t, "run/claims.d/broken", "name = broken\n")
+    checked.run("claims", "--check", expect=4)
+    checked.run("enable", "broken", expect=3)
+    checked.run("claims", "--forget", "broken")
+    checked.run("claims", "--forget", dm.name)
 
 
 def _list(t, name, text):
@@ -296,7 +311,7 @@ def json_schemas(t):
     name, main, spare = _running(t, checked)
     _stopped(checked, name, main, spare)
     _damaged(t, checked)
-    for situation in (_looked_at, _files, _copied, _found, _nbd):
+    for situation in (_looked_at, _files, _copied, _found, _nbd, _claimed):
         situation(t, checked)
     wanted = {"-".join(verb) for verb in json_verbs()} | {"error"}
     equal(sorted(wanted - checked.schemas.used), [], "verbs with --json that were not held to a "

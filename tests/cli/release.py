@@ -34,6 +34,7 @@ def release(t):
     other = "00000000-0000-4000-8000-000000000000"
     error = refused(t, "still-remapped", "release", dm.spare, paths=paths)
     check(uuid in error["hint"], f"the hint names the UUID: {error}")
+    check(f"dmremap unremap {dm.name} --all" in error["hint"], f"and the way back: {error}")
     refused(t, "still-remapped", "release", dm.spare, "--copied", paths=paths)
     refused(t, "still-remapped", "release", dm.spare, "--discard-data", other, paths=paths)
 
@@ -45,8 +46,20 @@ def release(t):
     support.dmremap("examine", dm.spare, expect=1)
     equal(digest(main), before, "SHA-256 of main")
 
-    # The name and the device are free again.
+    # The name and the device are free again. What the refusal says is done, and it is the way out.
     dm.create()
+    dm.start("fuse", by_devices=True)
+    dm.run("remap", dm.name, "2048+64")
+    dm.run("remap", dm.name, "9000+8")
+    dm.stop()
+    refused(t, "still-remapped", "release", dm.spare, paths=(dm.spare,))
+    dm.start("fuse")
+    done = dm.run("unremap", dm.name, "--all", "--json").json()
+    equal((done["returned_sectors"], done["kept_sectors"]), (72, 0), "all of it came back")
+    check("dmremap release" in dm.run("unremap", dm.name, "--all").out, "and what is next is said")
+    dm.stop()
+    support.dmremap("release", dm.spare)
+    equal(digest(main), before, "SHA-256 of main, with all of its data back")
 
 
 support.run_test(release, fuse=True)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Everything but block devices works for an ordinary user with image files."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -48,6 +49,33 @@ def unprivileged(t):
     run("start", "mine", "--export", "block", expect=1).one_line_error()
     equal(support.mounts_below(t.dir), [], "mounts after a start that failed")
     check(run("list").out == "", "nothing runs")
+
+    # Another user's sets: not seen, and not as if there were none.
+    hidden = t.path("of-root")
+    os.mkdir(hidden, 0o700)
+    env["DMREMAP_RUNTIME_DIR"] = hidden
+    for verb in (["list"], ["status"], ["status", "theirs"], ["events", "theirs"]):
+        error = run(*verb, expect=1).one_line_error()
+        check(hidden in error and "permission denied" in error and "sudo" in error, error)
+    equal(json.loads(run("list", "--json", expect=1).err)["error"]["code"], "permission", "as JSON")
+
+    # Without a session there is a private directory, and one that somebody else made is not taken.
+    del env["DMREMAP_RUNTIME_DIR"]
+    env.pop("XDG_RUNTIME_DIR", None)
+    env["DMREMAP_STATE_DIR"] = t.path("home", "state")
+    private = f"/tmp/dmremap-{_NOBODY}"
+    if not os.path.exists(private) and not os.path.exists(f"/run/user/{_NOBODY}"):
+        t.cleanup.push(shutil.rmtree, private, ignore_errors=True)
+        where = run("start", "./main.img", "./spare.img").out.strip()
+        t.cleanup.push(run, "stop", "mine", expect=None)
+        equal(os.path.dirname(where), private, "the private directory")
+        equal(os.stat(private).st_mode & 0o777, 0o700, "its mode")
+        check("mine" in run("list").out, "and is found again")
+        run("stop", "mine")
+        shutil.rmtree(private)
+        os.mkdir(private, 0o777)
+        error = run("start", "./main.img", "./spare.img", expect=1).one_line_error()
+        check(private in error and "DMREMAP_RUNTIME_DIR" in error, error)
 
 
 support.run_test(unprivileged, root=True, fuse=True)

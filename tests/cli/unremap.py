@@ -68,6 +68,7 @@ def unremap(t):
     equal(_sums(mount, sums), sums, "files, through the set")
     support.unmount(mount)
     check("0 sectors" in dm.run("unremap", dm.name, "0+131072").out, "again: nothing to do")
+    check("release" in dm.run("unremap", dm.name, "--all").out, "all of nothing: it can end")
     dm.run("unremap", dm.name, "131072", expect=2).one_line_error()
     dm.stop()
 

@@ -84,7 +84,12 @@ Result<CopySource> CopySource::open(const control::SetReport& status) {
   if (out.hold_.valid()) {
     // Data that was written before may still be in the cache. It must not be counted as written
     // during the copy.
-    if (::fsync(out.hold_.get()) != 0) return fail_errno(errno, "write back its cache", where);
+    if (::fsync(out.hold_.get()) != 0) {
+      return fail(ErrorCode::io,
+                  "what was written last could not be saved (" + errno_text(errno) +
+                      "), so a copy would lack it",
+                  status.name, "`dmremap status` and `events` say why; then copy it again");
+    }
   }
   auto device = io::FileDevice::open(where, {io::Access::read_only, io::Holding::shared});
   if (!device) return failure_of(device);

@@ -2,6 +2,9 @@
 #include "cli/common/host_view.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -14,13 +17,57 @@ namespace dmremap::cli {
 
 namespace {
 
-// The mount points of the file systems on the dead set's device, or on partitions of it.
-std::vector<std::string> mounts_over(const std::string& mount_path) {
-  std::vector<std::string> out;
+// A path as a shell takes it in a command that is typed off.
+std::string as_typed(const std::string& path) {
+  const bool is_plain = std::ranges::all_of(path, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("/._-+,:@%=").find(c) != std::string_view::npos;
+  });
+  if (is_plain) return path;
+  std::string out = "'";
+  for (const char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// What still uses the device that a dead set left.
+struct LeftUse {
+  std::vector<std::string> mounts;   // mount points on it, on its partitions, or on what lies on it
+  std::vector<std::string> holders;  // kernel devices on it: LVM, LUKS, md
+};
+
+void add(std::vector<std::string>& to, std::string one) {
+  if (std::ranges::find(to, one) == to.end()) to.push_back(std::move(one));
+}
+
+LeftUse use_of(const std::string& mount_path) {
+  LeftUse out;
   for (const std::string& loop : fuse::loops_over(mount_path)) {
-    for (std::string& point : mounts_on(loop)) out.push_back(std::move(point));
+    const auto storage = os::storage_of(loop);
+    if (!storage) continue;
+    for (const os::Mount& mount : os::read_mounts()) {
+      const os::Storage mounted{mount.device, 0};
+      const auto below = os::beneath(mounted);
+      const bool lies_there = std::ranges::find(below, *storage) != below.end();
+      if (lies_there || os::whole_disk_of(mount.device) == storage->device) {
+        add(out.mounts, mount.mount_point);
+      }
+    }
+    // A file system with device numbers of its own is found by its source.
+    for (std::string& point : os::mounts_of(storage->device)) add(out.mounts, std::move(point));
+    for (std::string& holder : os::holders_of(storage->device)) {
+      add(out.holders, std::move(holder));
+    }
   }
   return out;
+}
+
+// The device of a run by ublk. It has stayed, and its users wait: the next start serves them on.
+std::string waiting_device_of(const std::string& name) {
+  std::error_code error;
+  std::string node = std::filesystem::read_symlink("/dev/dm-remap/" + name, error).string();
+  if (error || !node.starts_with("/dev/ublkb")) return {};
+  const auto storage = os::storage_of(node);
+  return storage && storage->is_block_device() ? node : std::string();
 }
 
 bool is_there(const std::string& path) {
@@ -59,10 +106,24 @@ std::string death_of(const control::RuntimeDir& runtime, const std::string& name
       hint && !hint->mount_path.empty() ? hint->mount_path : runtime.mount_file(name);
   const std::string gone =
       *pid == 0 ? "its process is gone" : fmt::format("process {} is gone", *pid);
-  const auto mounts = mounts_over(os::canonical(mount_path));
-  if (mounts.empty()) return fmt::format("{}: dmremap start {}", gone, name);
-  return fmt::format("{}, still mounted on {}: umount {}, then dmremap start {}", gone,
-                     fmt::join(mounts, " and "), fmt::join(mounts, " "), name);
+  const LeftUse left = use_of(os::canonical(mount_path));
+  if (!left.mounts.empty()) {
+    std::string typed;
+    for (const std::string& point : left.mounts) typed += " " + as_typed(point);
+    return fmt::format("{}, still mounted on {}: umount{}, then dmremap start {}", gone,
+                       fmt::join(left.mounts, " and "), typed, name);
+  }
+  if (!left.holders.empty()) {
+    return fmt::format("{}, still held by {}: deactivate that, then dmremap start {}", gone,
+                       fmt::join(left.holders, " and "), name);
+  }
+  if (const std::string node = waiting_device_of(name); !node.empty()) {
+    return fmt::format(
+        "{}, and whoever uses {} waits: dmremap start {} serves it on, nothing need "
+        "be unmounted",
+        gone, node, name);
+  }
+  return fmt::format("{}: dmremap start {}", gone, name);
 }
 
 std::string absence_of_main(const std::vector<std::string>& paths, SectorCount size) {

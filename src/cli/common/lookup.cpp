@@ -42,9 +42,24 @@ std::string memory_path(const control::RuntimeDir& runtime, const std::string& n
   return discovery::is_set_name(name) ? runtime.memory_file(name) : std::string();
 }
 
+Result<void> check_visible(const control::RuntimeDir& runtime) {
+  const std::string hidden = runtime.hidden_sets();
+  if (hidden.empty()) return {};
+  return fail(ErrorCode::permission, "permission denied: sets that run there cannot be seen",
+              hidden, "ask as the user who started them, or with sudo");
+}
+
+Result<void> tell_of_hidden(const control::RuntimeDir& runtime, bool empty) {
+  auto visible = check_visible(runtime);
+  if (visible || empty) return visible;
+  warn(visible.error().message());
+  return {};
+}
+
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name) {
   if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
   if (!is_running(runtime, name)) {
+    if (const auto visible = check_visible(runtime); !visible) return failure_of(visible);
     return fail(ErrorCode::not_running, "no such set is running", name,
                 "see `dmremap list`, or start it with `dmremap start " + name + "`");
   }
@@ -73,8 +88,14 @@ Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const s
   discovery::DeviceLook look;
   auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()), look);
   if (!spare && spare.error().code == ErrorCode::missing_device && !look.silent()) {
-    return fail(ErrorCode::not_running, "no such set is running, nor found on any device", name,
-                "see `dmremap list -a`; `dmremap discover` looks for sets on all disks");
+    if (const auto visible = check_visible(runtime); !visible) return failure_of(visible);
+    // What is known of a spare that is gone follows the first part of the text.
+    const std::string& what = spare.error().what;
+    const std::size_t known = what.find("; it was last seen");
+    return fail(ErrorCode::not_running,
+                "no such set is running, nor found on any device" +
+                    (known == std::string::npos ? "" : what.substr(known)),
+                name, "see `dmremap list -a`; `dmremap discover` looks for sets on all disks");
   }
   return spare;
 }

@@ -40,7 +40,12 @@ manual::Option add_set_names(manual::Verb verb, std::vector<std::string>& names,
 // not be read while the set runs.
 [[nodiscard]] std::string memory_path(const control::RuntimeDir& runtime, const std::string& name);
 
-// Errors: usage (no name), not_running.
+// Error permission if there are sets that this user may not see: none of his own is meant.
+[[nodiscard]] Result<void> check_visible(const control::RuntimeDir& runtime);
+// For a list of all sets: warns that there are others, or fails with that if the list is `empty`.
+[[nodiscard]] Result<void> tell_of_hidden(const control::RuntimeDir& runtime, bool empty);
+
+// Errors: usage (no name), not_running, permission.
 Result<control::Client> connect(const control::RuntimeDir& runtime, const std::string& name);
 
 // Errors: as connect, timeout, protocol.

@@ -9,13 +9,15 @@
 
 namespace dmremap::cli {
 
-void add_range_arguments(manual::Verb verb, RangeArguments& arguments) {
+manual::Option add_range_arguments(manual::Verb verb, RangeArguments& arguments,
+                                   RangeNeeded needed) {
   add_set_name(verb, arguments.name, "the set").required();
-  verb.add_option(
-          "RANGE", arguments.range,
-          "SECTOR, SECTOR+COUNT or FIRST-LAST in sectors of 512 bytes, or bytes with a unit")
-      .required();
+  manual::Option range = verb.add_option(
+      "RANGE", arguments.range,
+      "SECTOR, SECTOR+COUNT or FIRST-LAST in sectors of 512 bytes, or bytes with a unit");
+  if (needed == RangeNeeded::yes) range.required();
   verb.add_flag("--json", arguments.json, "JSON instead of text");
+  return range;
 }
 
 Result<RangeOfSet> range_of_set(const RangeArguments& arguments) {

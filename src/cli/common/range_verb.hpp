@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The common part of `remap` and `unremap`: NAME RANGE of a running set.
+// The common part of `remap`, `unremap` and `retry`: NAME RANGE of a running set.
 #pragma once
 
 #include <string>
@@ -17,7 +17,11 @@ struct RangeArguments {
   bool json = false;
 };
 
-void add_range_arguments(manual::Verb verb, RangeArguments& arguments);
+enum class RangeNeeded { no, yes };
+
+// Returns the argument RANGE; where it may be left out, its text is empty then.
+manual::Option add_range_arguments(manual::Verb verb, RangeArguments& arguments,
+                                   RangeNeeded needed = RangeNeeded::yes);
 
 struct RangeOfSet {
   SectorRange range;  // not held against the size of the set

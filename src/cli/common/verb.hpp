@@ -34,11 +34,15 @@ void add_repair(manual::Verb app, VerbAction& chosen);
 void add_resolve(manual::Verb app, VerbAction& chosen);
 void add_remap(manual::Verb app, VerbAction& chosen);
 void add_unremap(manual::Verb app, VerbAction& chosen);
+void add_retry(manual::Verb app, VerbAction& chosen);
 void add_scrub(manual::Verb app, VerbAction& chosen);
 void add_bad(manual::Verb app, VerbAction& chosen);
 void add_backfill(manual::Verb app, VerbAction& chosen);
 void add_copy(manual::Verb app, VerbAction& chosen);
 void add_release(manual::Verb app, VerbAction& chosen);
+void add_claims(manual::Verb app, VerbAction& chosen);
+void add_enable(manual::Verb app, VerbAction& chosen);
+void add_disable(manual::Verb app, VerbAction& chosen);
 void add_discover(manual::Verb app, VerbAction& chosen);
 void add_assemble(manual::Verb app, VerbAction& chosen);
 // `program` outlives the verb; it has all verbs by the time at which this one is done.

@@ -33,10 +33,9 @@ Error as_leftover(Error error, const std::string& mount_path) {
 }
 
 void clear_link(const std::string& link, const std::string& mount_path) {
-  std::error_code error;
-  const auto target = std::filesystem::read_symlink(link, error);
-  if (error || !target.string().starts_with("/dev/loop")) return;
-  if (backing_file_of(target.string()) != os::canonical(mount_path)) ::unlink(link.c_str());
+  const std::string target = os::link_target(link);
+  if (!target.starts_with("/dev/loop")) return;
+  if (backing_file_of(target) != os::canonical(mount_path)) ::unlink(link.c_str());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "base/sector_parts.hpp"
 
@@ -19,6 +20,11 @@ constexpr std::ptrdiff_t kMostLate = 8;
 constexpr std::ptrdiff_t kMostLateAtOnce = kThreads / 2;
 // How often it is looked whether what somebody watches is free again.
 constexpr std::chrono::milliseconds kWatchedPause{20};
+
+// Whoever reads the same sectors again within this time is not told again, else one program that
+// tries on and on would push all other events out of the log.
+constexpr std::uint64_t kToldAgainNs = 600'000'000'000;
+constexpr std::size_t kMostTold = 16;
 
 constexpr auto kIsLate = [](const auto& task) { return task->late; };
 
@@ -75,9 +81,30 @@ void Retries::put_off_locked(const RetryTask& task) {
   wake_.notify_all();
 }
 
+void Retries::note_given_up_locked(SectorRange range) {
+  if (given_up_ || !path_.writable()) return;
+  const std::uint64_t now_ns = path_.clock.monotonic_ns();
+  std::erase_if(told_, [now_ns](const auto& one) { return now_ns - one.told_ns >= kToldAgainNs; });
+  const auto overlaps = [range](const auto& one) { return one.range.overlaps(range); };
+  if (std::ranges::any_of(told_, overlaps)) return;
+  if (told_.size() == kMostTold) told_.pop_front();
+  told_.push_back({range, now_ns});
+  given_up_ = range;
+}
+
+void Retries::tell_given_up(std::unique_lock<Mutex>& lock) {
+  const auto range = std::exchange(given_up_, std::nullopt);
+  if (!range) return;
+  lock.unlock();
+  path_.emit(format::EventKind::degraded, Severity::warning, *range, ETIMEDOUT,
+             "read given up, still looked into");
+  lock.lock();
+}
+
 // Its deadline has passed.
 void Retries::expire_locked(const std::shared_ptr<RetryTask>& task) {
   task->abandoned = true;
+  note_given_up_locked(task->parts.front().range);
   // One that a thread works on is put off by that thread, if it finds nothing out.
   if (std::erase(waiting_, task) != 0) put_off_locked(*task);
 }
@@ -86,6 +113,7 @@ void Retries::expire_locked(const std::shared_ptr<RetryTask>& task) {
 bool Retries::add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns) {
   // The first attempt took all of its time.
   if (path_.clock.monotonic_ns() >= deadline_ns) {
+    note_given_up_locked(task->parts.front().range);
     put_off_locked(*task);
     return false;
   }
@@ -99,7 +127,10 @@ io::IoStatus Retries::read(std::span<const UnreadPart> parts, std::uint64_t dead
   const auto task = std::make_shared<RetryTask>();
   task->parts.assign(parts.begin(), parts.end());
   std::unique_lock lock(mutex_);
-  if (!add_locked(task, deadline_ns)) return {ETIMEDOUT};
+  if (!add_locked(task, deadline_ns)) {
+    tell_given_up(lock);
+    return {ETIMEDOUT};
+  }
   // What is waited for is real time; a pause of the process may have used it up.
   for (auto left = path_.left_until(deadline_ns); left.count() > 0;
        left = path_.left_until(deadline_ns)) {
@@ -107,6 +138,7 @@ io::IoStatus Retries::read(std::span<const UnreadPart> parts, std::uint64_t dead
   }
   if (task->done) return task->status;
   expire_locked(task);
+  tell_given_up(lock);
   return {ETIMEDOUT};
 }
 
@@ -114,8 +146,11 @@ std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t
                                                 const Disk::Later& later) {
   const auto task = std::make_shared<RetryTask>();
   task->parts.push_back({range, {}});
-  const std::lock_guard lock(mutex_);
-  if (!add_locked(task, deadline_ns)) return io::IoStatus{ETIMEDOUT};
+  std::unique_lock lock(mutex_);
+  if (!add_locked(task, deadline_ns)) {
+    tell_given_up(lock);
+    return io::IoStatus{ETIMEDOUT};
+  }
   task->later = later;
   owed_.push_back(task);
   // The timer sleeps until the soonest deadline it knows of.
@@ -149,6 +184,7 @@ void Retries::watch_deadlines() {
     lock.unlock();
     task->later({ETIMEDOUT}, {});
     lock.lock();
+    tell_given_up(lock);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -60,6 +61,16 @@ class Retries {
   };
   using RetryTasks = std::deque<std::shared_ptr<RetryTask>>;
 
+  // A read that was answered with an error at its deadline while it is still looked into: an event
+  // tells of it, since its user has waited in vain and nothing is known of the sectors yet.
+  struct GivenUp {
+    SectorRange range;
+    std::uint64_t told_ns = 0;
+  };
+  void note_given_up_locked(SectorRange range);
+  // Emits what was noted. Without the lock, for whoever takes the event may wait for a log.
+  void tell_given_up(std::unique_lock<Mutex>& lock);
+
   bool add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns);
   void loop(std::span<std::byte> buffer);
   void put_off_locked(const RetryTask& task);
@@ -81,6 +92,8 @@ class Retries {
   RetryTasks waiting_;
   RetryTasks running_;
   RetryTasks owed_;                               // to be answered later, and not answered yet
+  std::optional<SectorRange> given_up_;           // to be told of; of several the first
+  std::deque<GivenUp> told_;                      // the last ones, which are not told of again soon
   std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
   bool stopping_ = false;
   std::vector<AlignedBuffer> buffers_;  // one a thread, made before anything goes wrong

@@ -48,6 +48,7 @@ struct Relocator::ChunkRead {
 Relocator::Relocator(DataPath& path, Remapper& remapper, Recovery& recovery)
     : path_(path),
       remapper_(remapper),
+      recovery_(recovery),
       suspects_(path, remapper, recovery),
       spare_recheck_(path, remapper),
       mutex_(path.scheduling),
@@ -190,21 +191,21 @@ void Relocator::recheck_lost() {
   for (const format::Extent& extent : lost) {
     for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
       if (stopping() || !path_.writable() || path_.breaker.tripped()) return;
-      recheck(part, buffer.span());
+      (void)recheck(part, buffer.span());
     }
   }
 }
 
-void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
+Relocator::Recheck Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
   // First without a hold: a bad sector may take a minute to fail, and writes need not wait for
   // that.
   const auto out = buffer.first(range.count.bytes());
   if (const io::IoStatus status = path_.read_main(range.first, out); !status.ok()) {
     if (io::classify(status.error) == io::Fault::device) (void)path_.diagnose_main(status.error);
-    return;
+    return {status.error, Outcome::done};
   }
   auto quiesced = quiesce(path_, remapper_, {range}, NeedsMain::yes);
-  if (!quiesced) return;
+  if (!quiesced) return {};
   std::vector<Item> moves;
   for (const table::Piece& piece : quiesced->table().pieces(range)) {
     // A write may have come since: what moves is read again while nothing can write.
@@ -213,7 +214,83 @@ void Relocator::recheck(SectorRange range, std::span<std::byte> buffer) {
     if (!path_.read_main(piece.main.first, data).ok()) continue;
     moves.push_back({Item::Kind::relocate, piece.main, data, EIO});
   }
-  (void)quiesced->bind(moves);
+  return {0, quiesced->bind(moves)};
+}
+
+Result<RetryReport> Relocator::retry(SectorRange range, const RetryProgress& go_on) {
+  if (const auto refused = why_not_quiesce(path_, NeedsMain::yes)) return error_of(*refused, path_);
+  const table::Table before = path_.live.table();
+  std::vector<table::Piece> listed;
+  RetryReport done;
+  for (const table::Piece& piece : before.pieces(range)) {
+    if (piece.state != State::lost && piece.state != State::suspect) continue;
+    listed.push_back(piece);
+    done.asked = done.asked + piece.main.count;
+  }
+  if (listed.empty()) return done;
+  {
+    const RoundNotice notice(path_.recheck_rounds);
+    for (const table::Piece& piece : listed) {
+      if (!go_on(done)) break;
+      if (piece.state == State::suspect) {
+        retry_suspect(piece.main, go_on, done);
+      } else if (auto tried = retry_lost(piece.main, go_on, done); !tried) {
+        return failure_of(tried);
+      }
+    }
+  }
+  const table::Table after = path_.live.table();
+  for (const table::Piece& was : listed) {
+    for (const table::Piece& piece : after.pieces(was.main)) {
+      auto& sum = piece.state == State::remapped  ? done.recovered
+                  : piece.state == State::good    ? done.good
+                  : piece.state == State::suspect ? done.suspect
+                                                  : done.lost;
+      sum = sum + piece.main.count;
+    }
+  }
+  return done;
+}
+
+// A long run that reads again comes back in few commits. One that does not is asked block by block,
+// so that its readable blocks are found.
+Result<void> Relocator::retry_lost(SectorRange lost, const RetryProgress& go_on,
+                                   RetryReport& done) {
+  AlignedBuffer buffer(std::min(lost.count, kChunk).bytes());
+  const auto try_part = [&](SectorRange part) -> Result<bool> {
+    const Recheck tried = recheck(part, buffer.span());
+    if (tried.error != 0) done.error = tried.error;
+    if (path_.breaker.tripped()) return error_of(Outcome::tripped, path_);
+    if (tried.outcome != Outcome::done) return error_of(tried.outcome, path_);
+    return tried.error == 0;
+  };
+  for (const SectorRange chunk : chunks_of(lost, kChunk)) {
+    if (stopping() || !go_on(done)) return {};
+    const auto whole = try_part(chunk);
+    if (!whole) return failure_of(whole);
+    if (*whole || chunk.count <= path_.block()) {
+      done.tried = done.tried + chunk.count;
+      continue;
+    }
+    for (const SectorRange part : blocks_in(chunk, path_.block())) {
+      if (stopping() || !go_on(done)) return {};
+      if (const auto tried = try_part(part); !tried) return failure_of(tried);
+      done.tried = done.tried + part.count;
+    }
+  }
+  return {};
+}
+
+void Relocator::retry_suspect(SectorRange suspect, const RetryProgress& go_on, RetryReport& done) {
+  // Of its own: that of the background is its thread's alone.
+  Suspects suspects(path_, remapper_, recovery_);
+  const auto may = [&] {
+    return !stopping() && path_.writable() && !path_.breaker.tripped() && go_on(done);
+  };
+  for (const SectorRange chunk : chunks_of(suspect, kChunk)) {
+    if (!suspects.recheck(chunk, may)) return;
+    done.tried = done.tried + chunk.count;
+  }
 }
 
 }  // namespace dmremap::remap

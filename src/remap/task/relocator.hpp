@@ -20,23 +20,33 @@ class Relocator {
 
   // As Engine::relocate.
   Result<RelocationReport> relocate(SectorRange range);
+  // As Engine::retry.
+  Result<RetryReport> retry(SectorRange range, const RetryProgress& go_on);
   // One round over the lost sectors.
   void recheck_lost();
   void stop();
 
  private:
   struct ChunkRead;
+  // What became of lost sectors that main was asked for again.
+  struct Recheck {
+    int error = 0;                    // main did not read them
+    Outcome outcome = Outcome::done;  // of taking what it read to the spare
+  };
   Result<void> relocate_held(SectorRange range, RelocationReport& done);
   void read_stretch(SectorRange range, std::span<std::byte> buffer, SectorRange whole,
                     std::uint64_t deadline_ns, ChunkRead& chunk_read);
   Result<void> bind(QuiescedRange& quiesced, SectorRange whole, const ChunkRead& chunk_read,
                     RelocationReport& done);
-  void recheck(SectorRange range, std::span<std::byte> buffer);
+  Recheck recheck(SectorRange range, std::span<std::byte> buffer);
+  Result<void> retry_lost(SectorRange lost, const RetryProgress& go_on, RetryReport& done);
+  void retry_suspect(SectorRange suspect, const RetryProgress& go_on, RetryReport& done);
   void loop();
   [[nodiscard]] bool stopping();
 
   DataPath& path_;
   Remapper& remapper_;
+  Recovery& recovery_;
   Suspects suspects_;
   SpareRecheck spare_recheck_;
   Mutex mutex_;

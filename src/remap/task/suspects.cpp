@@ -93,22 +93,26 @@ SectorCount Suspects::measure(SectorRange range, const ContinueCheck& go_on) {
 
 void Suspects::recheck(const ContinueCheck& go_on) {
   for (const format::Extent& extent : path_.live.table().extents()) {
-    if (extent.state() != State::suspect) continue;
-    std::vector<SectorRange> well;
-    for (const SectorRange part : blocks_in(extent.main(), path_.block())) {
-      if (!go_on()) return;
-      const TimedRead read = read_timed(part);
-      if (read.error != 0) {
-        // It reads no more: the measurement ends, and recovery settles what is lost.
-        take_failed(part, read.error, go_on);
-      } else if (far_slower(read.ns, time_neighbours(part, go_on))) {
-        move(part);
-      } else {
-        append_run(well, part);
-      }
-    }
-    (void)mark(Item::Kind::clear_suspect, well);
+    if (extent.state() == State::suspect && !recheck(extent.main(), go_on)) return;
   }
+}
+
+bool Suspects::recheck(SectorRange listed, const ContinueCheck& go_on) {
+  std::vector<SectorRange> well;
+  for (const SectorRange part : blocks_in(listed, path_.block())) {
+    if (!go_on()) return false;
+    const TimedRead read = read_timed(part);
+    if (read.error != 0) {
+      // It reads no more: the measurement ends, and recovery settles what is lost.
+      take_failed(part, read.error, go_on);
+    } else if (far_slower(read.ns, time_neighbours(part, go_on))) {
+      move(part);
+    } else {
+      append_run(well, part);
+    }
+  }
+  (void)mark(Item::Kind::clear_suspect, well);
+  return true;
 }
 
 Suspects::TimedRead Suspects::read_timed(SectorRange range) {

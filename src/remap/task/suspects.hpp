@@ -39,6 +39,8 @@ class Suspects {
   // Reads what is listed: what fails becomes lost, what is slow again moves to the spare while it
   // can still be read, and all else is good.
   void recheck(const ContinueCheck& go_on);
+  // The same for a range of which all is listed; false if `go_on` ended it.
+  bool recheck(SectorRange listed, const ContinueCheck& go_on);
 
  private:
   struct SlowPlace {

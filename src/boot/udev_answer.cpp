@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "boot/udev_answer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+namespace dmremap::boot {
+
+namespace {
+
+using claims::Claim;
+using claims::Role;
+
+// The claim in which the device has this role by its names; null: none.
+const Claim* claim_with(Role role, const claims::PresentDevice& device,
+                        const std::vector<claims::ClaimFile>& claims,
+                        const discovery::SharedFacts& shared) {
+  const auto found = std::ranges::find_if(claims, [&](const claims::ClaimFile& file) {
+    return file.claim && claims::role_in(*file.claim, device, shared) == role;
+  });
+  return found == claims.end() ? nullptr : &*found->claim;
+}
+
+const Claim* claim_of_spare(const UdevQuestion& question,
+                            const std::vector<claims::ClaimFile>& claims) {
+  const auto found = std::ranges::find_if(claims, [&](const claims::ClaimFile& file) {
+    return file.claim && file.claim->set_uuid == question.set_on_it &&
+           std::ranges::any_of(file.claim->spares, [&](const claims::ClaimedSpare& spare) {
+             return spare.uuid == question.spare_on_it;
+           });
+  });
+  return found == claims.end() ? nullptr : &*found->claim;
+}
+
+Properties answer_with(const Claim& claim, const char* role, const claims::HostId& here) {
+  Properties out{{"DMREMAP_ROLE", role}, {"DMREMAP_SET", claim.name}};
+  if (claim.enabled && !claims::is_of_another_host(claim, here)) {
+    out.emplace_back("DMREMAP_START", "1");
+  }
+  return out;
+}
+
+Properties answer_for_main(const Claim& claim, const char* role, const UdevQuestion& question,
+                           const claims::HostId& here) {
+  Properties out = answer_with(claim, role, here);
+  if (claim.hides_main() && (question.was_hidden || !question.is_in_use)) {
+    out.emplace_back("DMREMAP_HIDDEN", "1");
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_main(const claims::PresentDevice& device, const std::vector<claims::ClaimFile>& claims,
+             const discovery::SharedFacts& shared) {
+  return claim_with(Role::main, device, claims, shared) != nullptr ||
+         claim_with(Role::part_of_main, device, claims, shared) != nullptr;
+}
+
+Properties answer(const UdevQuestion& question, const std::vector<claims::ClaimFile>& claims,
+                  const claims::HostId& here, const discovery::SharedFacts& shared) {
+  if (!question.served_set.empty()) {
+    return {{"DMREMAP_ROLE", "set"}, {"DMREMAP_SET", question.served_set}};
+  }
+  // Several sets may claim one main; one that hides it is enough, so those are asked first.
+  std::vector<claims::ClaimFile> hiding;
+  std::ranges::copy_if(claims, std::back_inserter(hiding), [](const claims::ClaimFile& file) {
+    return file.claim && file.claim->hides_main();
+  });
+  for (const auto* among : std::array<const std::vector<claims::ClaimFile>*, 2>{&hiding, &claims}) {
+    if (const Claim* claim = claim_with(Role::main, question.device, *among, shared)) {
+      return answer_for_main(*claim, "main", question, here);
+    }
+    if (const Claim* claim = claim_with(Role::part_of_main, question.device, *among, shared)) {
+      return answer_for_main(*claim, "part-of-main", question, here);
+    }
+  }
+  if (!question.set_on_it) return {};
+  const Claim* const claim = claim_of_spare(question, claims);
+  if (claim == nullptr) return {{"DMREMAP_ROLE", "foreign-spare"}};
+  return answer_with(*claim, "spare", here);
+}
+
+}  // namespace dmremap::boot

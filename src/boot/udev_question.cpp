@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "boot/udev_question.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <optional>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "claims/present_devices.hpp"
+#include "discovery/device_facts.hpp"
+#include "discovery/hardware_names.hpp"
+#include "format/seal.hpp"
+#include "os/mount_point.hpp"
+#include "os/path.hpp"
+#include "os/runtime_directory.hpp"
+#include "os/usage.hpp"
+
+namespace dmremap::boot {
+
+namespace {
+
+using format::Fact;
+using format::FactKind;
+
+std::string first_in_environment(std::initializer_list<const char*> keys) {
+  for (const char* const key : keys) {
+    if (std::string value = os::environment(key); !value.empty()) return value;
+  }
+  return {};
+}
+
+// At the first event of a device udev's database has nothing of it yet: what its rules found stands
+// in the environment alone. As discovery/hardware.cpp has it from the database.
+void add_names_of_udev(std::vector<Fact>& names) {
+  if (names.empty()) return;
+  const auto has = [&](FactKind first, FactKind last) {
+    return std::ranges::any_of(
+        names, [&](const Fact& fact) { return fact.kind >= first && fact.kind <= last; });
+  };
+  const auto world_wide =
+      discovery::world_wide_name(first_in_environment({"ID_WWN_WITH_EXTENSION", "ID_WWN"}));
+  if (world_wide && !has(FactKind::naa, FactKind::nvme_legacy)) {
+    names.insert(names.begin(), *world_wide);
+  }
+  const std::string serial =
+      first_in_environment({"ID_SCSI_SERIAL", "ID_SERIAL_SHORT", "ID_SERIAL"});
+  const bool is_virtual = has(FactKind::dm_uuid, FactKind::md_uuid);
+  if (!serial.empty() && !is_virtual && !has(FactKind::serial, FactKind::serial) &&
+      !discovery::is_placeholder(serial)) {
+    names.push_back({FactKind::serial, serial});
+  }
+}
+
+// True if only a set can be what shows this device: a link that a dead run left may lead to a loop
+// device that somebody else has attached since.
+bool can_be_of_a_set(const std::string& node) {
+  const auto storage = os::storage_of(node);
+  const auto backing = storage ? os::loop_backing(storage->device) : std::nullopt;
+  if (!backing) return node.starts_with("/dev/ublkb") || node.starts_with("/dev/dm-");
+  return std::ranges::any_of(os::read_mounts(), [&](const os::Mount& mount) {
+    return mount.fs_type == os::kSetFileSystemType && mount.mount_point == backing->path;
+  });
+}
+
+// The set that serves the device, by the link that it keeps to it. Nothing is asked of the device:
+// its set may be stopped.
+std::string set_that_serves(const std::string& node, const std::vector<claims::ClaimFile>& claims) {
+  for (const claims::ClaimFile& file : claims) {
+    const std::string path = os::link_target("/dev/dm-remap/" + file.name);
+    if (path.empty()) continue;
+    // Partitions of the device are its own too.
+    const bool is_part =
+        node.starts_with(path) && node.size() > path.size() && node[path.size()] == 'p';
+    if ((node == path || is_part) && can_be_of_a_set(node)) return file.name;
+  }
+  return {};
+}
+
+// The seal of the first slot that has one; looked for in two copies, so that a device that is no
+// spare costs few reads.
+std::optional<format::Seal> seal_on(const std::string& node) {
+  const FileDescriptor fd(::open(node.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.valid()) return std::nullopt;
+  std::array<std::byte, format::kBlockBytes> block{};
+  constexpr unsigned kCopiesToTry = 2;
+  for (unsigned copy = 0; copy < kCopiesToTry; ++copy) {
+    for (unsigned slot = 0; slot < format::kSlots; ++slot) {
+      const Sector at =
+          format::kNearPositions.at(copy) + SectorCount{slot * format::kSlotSectors.value};
+      const ssize_t got =
+          ::pread(fd.get(), block.data(), block.size(), static_cast<off_t>(at.byte_offset()));
+      if (got != static_cast<ssize_t>(block.size())) return std::nullopt;
+      const format::SealReading reading = format::unpack_seal(block);
+      if (reading.check == format::SealCheck::ok) return reading.seal;
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_used(dev_t device) {
+  return !os::mounts_of(device).empty() || !os::holders_of(device).empty() ||
+         os::is_swap({device, 0});
+}
+
+// True if the whole disk, or any partition of it, is used.
+bool is_disk_used(const std::string& node) {
+  const auto storage = os::storage_of(node);
+  if (!storage || !storage->is_block_device()) return false;
+  const dev_t disk = os::whole_disk_of(storage->device);
+  if (is_used(disk)) return true;
+  return std::ranges::any_of(os::read_mounts(), [&](const os::Mount& mount) {
+    return os::whole_disk_of(mount.device) == disk;
+  });
+}
+
+}  // namespace
+
+UdevQuestion question_of(const std::string& node, const std::vector<claims::ClaimFile>& claims,
+                         discovery::SharedFacts& shared) {
+  UdevQuestion out;
+  out.served_set = set_that_serves(node, claims);
+  if (!out.served_set.empty()) return out;
+  if (auto device = claims::look_at(node)) out.device = std::move(*device);
+  add_names_of_udev(out.device.names);
+  add_names_of_udev(out.device.disk_names);
+  if (is_main(out.device, claims, {})) {
+    shared = discovery::shared_facts(discovery::names_of_disks());
+  }
+  if (is_main(out.device, claims, shared)) {
+    out.was_hidden = os::environment("DMREMAP_WAS_HIDDEN") == "1";
+    out.is_in_use = is_disk_used(node);
+    return out;
+  }
+  if (const auto seal = seal_on(node)) {
+    out.set_on_it = seal->set_uuid;
+    out.spare_on_it = seal->device_uuid;
+  }
+  return out;
+}
+
+}  // namespace dmremap::boot

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/set_claim.hpp"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "claims/present_devices.hpp"
+
+namespace dmremap::daemon {
+
+namespace {
+
+claims::Claim claim_of(const discovery::Members& members, const set::RunningSet& set) {
+  claims::Claim out;
+  out.name = members.name;
+  out.set_uuid = members.set_uuid;
+  out.host = claims::this_host();
+  out.served = true;
+  const discovery::RecordedMain main = set.recorded_main();
+  out.main = {members.main.path, main.fingerprint.size, main.fingerprint.logical_block_bytes,
+              claims::facts_to_claim(main.facts)};
+  const set::RecordedSpare spare = set.recorded_spare();
+  out.spares.push_back(
+      {spare.uuid,
+       {members.spares.front().path, spare.fingerprint.size, spare.fingerprint.logical_block_bytes,
+        claims::facts_to_claim(spare.facts)}});
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> SetClaim::begin(const discovery::Members& members,
+                                         const set::RunningSet& set) {
+  const std::lock_guard lock(mutex_);
+  if (!store_.keeps_claims() || set.read_only()) return {};
+  std::vector<std::string> out;
+  claims::Claim claim = claim_of(members, set);
+  const std::optional<claims::ClaimFile> before = store_.find(claim.name);
+  if (before && !before->claim) {
+    out.push_back(before->claim.error().message());
+    if (before->claim.error().code != ErrorCode::claim_damaged) return out;
+    out.back() = fmt::format(
+        "{}: was damaged, and is written anew; `dmremap enable {}` if the set "
+        "is to come up by itself",
+        store_.path_of(claim.name), claim.name);
+  } else if (before && before->claim->set_uuid != claim.set_uuid) {
+    // That set's main must stay hidden, so its claim stays.
+    out.push_back(
+        fmt::format("{}: is the claim of another set of this name: this one's main is not "
+                    "hidden; `dmremap claims --forget {}` if that one is gone",
+                    store_.path_of(claim.name), to_string(before->claim->set_uuid)));
+    return out;
+  } else if (before && claims::is_of_another_host(*before->claim, claim.host)) {
+    out.push_back(
+        fmt::format("{}: was written on another host, and is taken over; `dmremap enable "
+                    "{}` if the set is to come up by itself here",
+                    store_.path_of(claim.name), claim.name));
+  } else if (before) {
+    claim.enabled = before->claim->enabled;
+  }
+  if (auto written = store_.write(claim); !written) {
+    out.push_back("main is not hidden while the set does not run: " + written.error().message());
+    return out;
+  }
+  claims::ask_udev_again(claim);
+  claim_ = std::move(claim);
+  is_written_ = true;
+  return out;
+}
+
+void SetClaim::end(std::uint64_t sectors_elsewhere) {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(is_written_, false)) return;
+  // A user may have enabled or forgotten the set meanwhile.
+  const std::optional<claims::ClaimFile> now = store_.find(claim_.name);
+  if (!now || !now->claim || now->claim->set_uuid != claim_.set_uuid) return;
+  claim_.enabled = now->claim->enabled;
+  claim_.served = false;
+  claim_.sectors_elsewhere = sectors_elsewhere;
+  if (auto written = store_.write(claim_); !written) {
+    log(Severity::warning,
+        "the claim still says that the set is served: " + written.error().message());
+  }
+  claims::ask_udev_again(claim_);
+}
+
+}  // namespace dmremap::daemon

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Keeps this host's claim of a set in step with a run of it. The claim says "served" from before
+// anything is served until a clean stop, so that whatever ends the run, bare main stays hidden
+// while the spare may hold newer data.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "claims/claim_store.hpp"
+#include "discovery/assembly.hpp"
+#include "set/running_set.hpp"
+
+namespace dmremap::daemon {
+
+// Thread-safe.
+class SetClaim {
+ public:
+  explicit SetClaim(std::string directory) : store_(std::move(directory)) {}
+
+  // Claims the set as one that is served; call it before it is. Nothing is done for a set that was
+  // started read-only, which changes nothing anywhere. A claim that cannot be written does not keep
+  // the set from being served. Returns what the user must know, one line each.
+  [[nodiscard]] std::vector<std::string> begin(const discovery::Members& members,
+                                               const set::RunningSet& set);
+  // The set was stopped cleanly, and main lacks the newest data of so many sectors. Does nothing
+  // unless begin() wrote the claim, nor when called again. A failure is logged: the claim then goes
+  // on hiding main.
+  void end(std::uint64_t sectors_elsewhere);
+
+ private:
+  const claims::ClaimStore store_;
+  std::mutex mutex_;
+  claims::Claim claim_;
+  bool is_written_ = false;
+};
+
+}  // namespace dmremap::daemon

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`start --at-boot` takes only the set that this host wants, from whichever of its devices come late,
+and says what it waits for."""
+
+import os
+import signal
+import subprocess
+
+import product
+import support
+from support import check, equal
+
+
+class Start:
+    """`dmremap start NAME --foreground --at-boot`, as the service runs it."""
+
+    def __init__(self, t, name):
+        self._errors = t.path("errors")
+        with open(self._errors, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                [support.DMREMAP, "start", name, "--foreground", "--at-boot", "--export", "fuse"],
+                stdout=subprocess.PIPE, stderr=errors, text=True)
+        t.cleanup.push(self.process.kill)
+
+    def errors(self):
+        with open(self._errors, encoding="utf-8") as file:
+            return file.read()
+
+    def says(self, words):
+        support.wait_until(lambda: words in self.errors(), f"says {words!r}")
+
+
+def _refused(dm, code):
+    error = dm.run("start", dm.name, "--at-boot", "--json", expect=3).error_json()
+    equal(error["code"], code, f"refused: {error}")
+
+
+def _late(t, dm, device):
+    """A device that comes while the start waits for it."""
+    os.rename(device, device + ".away")
+    start = Start(t, dm.name)
+    start.says(f"{dm.name}: waiting for up to 30 s: ")
+    check("was last seen at " + device in start.errors(), f"names it: {start.errors()}")
+    os.rename(device + ".away", device)
+    equal(start.process.stdout.readline().strip(),
+          os.path.join(t.runtime_dir, f"{dm.name}.dev"), "served")
+    dm.stop()
+    equal(start.process.wait(timeout=300), 0, "stopped")
+
+
+def at_boot(t):
+    main = t.image("main.img", "16MiB")
+    dm = product.Product(t, main, t.path("own.spare"))
+    dm.create("--spare-size", "16MiB")
+    _refused(dm, "not-claimed")
+    dm.run("enable", dm.name)
+    _late(t, dm, main)
+    _late(t, dm, dm.spare)
+
+    # A spare that says it is of this set, and is of another one.
+    theirs = product.Product(t, t.image("theirs.img", "16MiB"), t.path("theirs.spare"), dm.name)
+    elsewhere = {**os.environ, "DMREMAP_RUNTIME_DIR": t.path("elsewhere")}
+    os.mkdir(t.path("elsewhere"), 0o700)
+    support.dmremap("create", dm.name, theirs.main, theirs.spare, "--spare-size", "16MiB", env=elsewhere)
+    t.loop(theirs.spare)
+    os.rename(dm.spare, dm.spare + ".away")
+    start = Start(t, dm.name)
+    start.says("waiting for up to 30 s")
+    start.process.send_signal(signal.SIGTERM)
+    equal(start.process.wait(timeout=300), -signal.SIGTERM, "a signal ends the wait")
+    os.rename(dm.spare + ".away", dm.spare)
+    uuid = dm.examine()["set"]["uuid"]
+    dm.run("start", dm.name, "--at-boot", "--export", "fuse")
+    equal(dm.status()["uuid"], uuid, "its own")
+    dm.stop()
+
+    path = os.path.join(t.runtime_dir, "claims.d", dm.name)
+    with open(path, encoding="utf-8") as file:
+        lines = file.readlines()
+    own = next(line for line in lines if line.startswith("machine-id"))
+    if own.strip() != "machine-id =":
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines("machine-id = 00000000000000000000000000000001\n" if line == own else line
+                            for line in lines)
+        _refused(dm, "claim-of-another")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(lines[:-2])
+    _refused(dm, "claim-damaged")
+    os.unlink(path)
+    _refused(dm, "not-claimed")
+
+
+support.run_test(at_boot, root=True, fuse=True, loop=True)

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# A guest with udev, for payloads that ask for it with
+#: programs /usr/bin/udevadm {build}/bin/dmremap-udev
+#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules
+# and for udev's own rules as files. `. ./udev.sh` after lib.sh, then start_udev.
+
+udev_rules=/usr/lib/udev/rules.d
+
+# The daemon, with the rules that lie in the payload's directory; until the payload ends.
+start_udev() {
+  mkdir -p $udev_rules /usr/lib/systemd /etc/udev/rules.d
+  cp ./*.rules $udev_rules
+  ln -sf /usr/bin/dmremap-udev /usr/lib/udev/dmremap-udev
+  ln -sf /usr/bin/udevadm /usr/lib/systemd/systemd-udevd
+  unset DM_DISABLE_UDEV
+  echo 0123456789abcdef0123456789abcdef > /etc/machine-id
+  /usr/lib/systemd/systemd-udevd --daemon
+  at_exit _end_udev
+}
+
+_end_udev() {
+  udevadm control --exit
+  rm -rf /etc/dm-remap
+}
+
+# again [ACTION]: the events of all disks once more, as a boot has them (`add`), until all are handled.
+again() {
+  udevadm trigger --action="${1:-add}" --subsystem-match=block
+  udevadm settle --timeout=120
+}
+
+# property NODE KEY: of udev's database.
+property() { udevadm info --query=property --name="$1" | sed -n "s/^$2=//p"; }
+links() { udevadm info --query=symlink --name="$1"; }
