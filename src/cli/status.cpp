@@ -237,9 +237,8 @@ Without NAME there is the table of `dmremap list -a`, and below it for each set 
 words what is wrong and what to do. With --json and without NAME it is the sets that run, in full.
 
 The first line names the state and each condition that holds, and tells in words why; dmremap(7) explains
-each of these words. Whatever holds
-besides `stopped` needs attention, and only a set without any is called healthy. Remapped sectors
-alone need no attention: that is what the set is for.
+each of these words. Whatever holds besides `stopped` needs attention, and only a set without any is called
+healthy. Remapped sectors alone need no attention: that is what the set is for.
 )",
       .examples = {{"dmremap status", "every set, and what to do about those that need it"},
                    {"dmremap status backup", "one in full"},

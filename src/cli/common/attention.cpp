@@ -50,7 +50,7 @@ std::vector<std::string> actions_for(const KnownSet& set) {
   if (has(set, "died")) {
     const std::string commands = after_colon(set.reason);
     return {commands.empty() ? fmt::format("Start it again. `dmremap start {}`", set.name)
-                             : fmt::format("Nothing acknowledged is lost: `{}`.", commands)};
+                             : fmt::format("Nothing acknowledged is lost: {}.", commands)};
   }
   if (!set.report) {
     return {"Connect the spare, and see what is found. `dmremap discover`"};

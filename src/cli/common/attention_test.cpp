@@ -46,7 +46,7 @@ TEST(Attention, WhatIsMountedOverADeadProcessIsToBeTakenAwayFirst) {
   const auto actions = actions_for(
       with({"stopped", "died"},
            "process 7 is gone, still mounted on /mnt: umount /mnt, then dmremap start backup"));
-  EXPECT_NE(all(actions).find("`umount /mnt, then dmremap start backup`"), std::string::npos);
+  EXPECT_NE(all(actions).find(": umount /mnt, then dmremap start backup."), std::string::npos);
 }
 
 TEST(Attention, NothingIsToBeDoneOfAHealthySet) {
