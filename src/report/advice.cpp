@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "view/terminal_map.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::report {
 

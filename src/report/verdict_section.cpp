@@ -9,7 +9,7 @@
 #include "report/advice.hpp"
 #include "report/html.hpp"
 #include "report/sections.hpp"
-#include "view/terminal_map.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::report {
 
