@@ -203,13 +203,18 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   note_missing_protection();
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
+  const auto use = exporting.hold_main(members->main.path);
+  if (!use) return failure_of(use);
+  open.main_through = use->through;
+  open.direct = use->direct;
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
   auto exports = exporting.make(**set);
   if (!exports) {
-    // The set was activated already, so it is stopped cleanly.
-    (void)(*set)->stop();
+    // The set was activated already, so it is stopped cleanly. Else it is left as a killed process
+    // leaves it.
+    if (!exporting.is_served_without_us()) (void)(*set)->stop();
     return failure_of(exports);
   }
   hints.remember(name, {members->main.path, members->spares.front().path, mount_path,
@@ -306,7 +311,9 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
   if (!watched) return watched;
   ::signal(SIGPIPE, SIG_IGN);
   SetExportMaker exports(
-      {options.exports, options.mount_path, options.socket, options.open.read_only}, runtime);
+      {options.exports, options.mount_path, options.socket, options.open.read_only,
+       options.open.main_read_only},
+      runtime);
   auto daemon = SetDaemon::start(options, runtime, observer, exports);
   if (!daemon) return failure_of(daemon);
   stop_trigger.emplace(**daemon, *loop);
