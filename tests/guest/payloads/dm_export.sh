@@ -26,8 +26,7 @@ equal "its name" "$(cat "/sys/block/$(basename "$node")/dm/name")" set
 equal "main's" "$(dmsetup status set-main | cut -d' ' -f3)" linear
 refused "main is held" dd if="$main" of="$main" bs=512 count=1 oflag=excl conv=notrunc
 equal "regions" "$(state set regions)" 128
-few_marked() { [ "$(state set marked)" -lt 30 ]; }
-wait_until "what is clean is cleared" few_marked
+wait_until "what is clean is cleared" few_marked set
 
 sent=$(state set sent)
 dd if=/dev/urandom of=data bs=1M count=1 2> dd.err
