@@ -169,8 +169,9 @@ void add_map(manual::Verb app, VerbAction& chosen) {
   verb.add_option("--png", arguments->png,
                   "write the picture to a file instead, as PNG; `-`: standard output")
       .type_name("FILE");
-  verb.add_option("--region", arguments->region,
-                  "show only these sectors: START+COUNT, of 512 bytes")
+  verb.add_option(
+          "--region", arguments->region,
+          "show only these sectors: START+COUNT or FIRST-LAST, of 512 bytes, or bytes with a unit")
       .type_name("RANGE");
   verb.add_flag("--json", arguments->json, "JSON: counts, and the ranges that are not good");
   verb.describe(prose());
