@@ -142,7 +142,7 @@ class CopyMonitor final : public transfer::CopyObserver {
         return "verifying";
       case transfer::CopyPass::backward:
       case transfer::CopyPass::rest:
-        return fmt::format("{} did not read at first:", human_size(unread_in(map)));
+        return fmt::format("{} did not read at first:", size_text({unread_in(map)}));
     }
     return {};
   }

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
+#include "cli/common/map_facts.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
@@ -76,6 +77,7 @@ Result<report::ReportFacts> gather(const std::string& name) {
   if (!disk) return failure_of(disk);
   report::ReportFacts out;
   out.running = disk->running;
+  out.disk = disk_facts(*disk);
   out.set = std::move(disk->status);
   out.map = std::move(disk->map);
   auto added =

@@ -14,12 +14,15 @@
 namespace dmremap::set {
 class RunningSet;
 }
+namespace dmremap::remap {
+class DirectPath;
+}
 
 namespace dmremap::daemon {
 
-enum class ExportKind { automatic, ublk, fuse, block, nbd };
+enum class ExportKind { automatic, ublk, fuse, block, nbd, dm };
 
-// Errors: usage; not_supported for kinds that are still to come.
+// Errors: usage.
 Result<ExportKind> parse_export(const std::string& text);
 
 // What a stop does with clients of a server of ours, who lose nothing but their connection. A
@@ -54,11 +57,21 @@ class ExportMaker {
  public:
   virtual ~ExportMaker() = default;
   // Takes what can be refused before anything of the set is touched. Called when it is known which
-  // set it is, and that no other process serves it. Here: a ublk device of a dead run is removed,
-  // or refused while it is in use.
+  // set it is, and that no other process serves it. Here: what a dead run left in the kernel is
+  // removed, or refused while it is in use.
   virtual Result<void> prepare(const format::Identity& identity);
   // After prepare(): users of the run before have not noticed that it died, and are served on.
   [[nodiscard]] virtual bool takes_over() const { return false; }
+  // After prepare(): users write to main without any process. A set that is not served then must
+  // not be recorded as stopped.
+  [[nodiscard]] virtual bool is_served_without_us() const { return false; }
+  // After prepare() and before main is opened: whether main is to be held by a device of its own,
+  // and what sends requests to main past this process (set::OpenOptions).
+  struct MainUse {
+    std::string through;
+    remap::DirectPath* direct = nullptr;  // lives as long as this object
+  };
+  virtual Result<MainUse> hold_main(const std::string& /*main*/) { return MainUse{}; }
   // Serves before it returns. The set outlives the exports.
   virtual Result<std::unique_ptr<Exports>> make(set::RunningSet& set) = 0;
 };

@@ -211,6 +211,10 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   note_missing_protection();
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
+  const auto use = exporting.hold_main(members->main.path);
+  if (!use) return failure_of(use);
+  open.main_through = use->through;
+  open.direct = use->direct;
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
@@ -218,8 +222,9 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   for (const std::string& text : warnings) log(Severity::warning, text);
   auto exports = exporting.make(**set);
   if (!exports) {
-    // The set was activated already, so it is stopped cleanly.
-    const bool stopped = (*set)->stop().has_value();
+    // The set was activated already, so it is stopped cleanly. Else it is left as a killed process
+    // leaves it.
+    const bool stopped = !exporting.is_served_without_us() && (*set)->stop().has_value();
     if (stopped) claim.end((*set)->sectors_elsewhere());
     return failure_of(exports);
   }
@@ -326,7 +331,9 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
   if (!watched) return watched;
   ::signal(SIGPIPE, SIG_IGN);
   SetExportMaker exports(
-      {options.exports, options.mount_path, options.socket, options.open.read_only}, runtime);
+      {options.exports, options.mount_path, options.socket, options.open.read_only,
+       options.open.main_read_only},
+      runtime);
   auto daemon = SetDaemon::start(options, runtime, observer, exports);
   if (!daemon) return failure_of(daemon);
   stop_trigger.emplace(**daemon, *loop);

@@ -11,7 +11,9 @@
 #include "base/log.hpp"
 #include "daemon/local_exports.hpp"
 #include "daemon/nbd_export.hpp"
+#include "dm-remap-protocol.h"
 #include "frontend/ublk/disk_shape.hpp"
+#include "io/file_device.hpp"
 #include "io/file_geometry.hpp"
 #include "set/running_set.hpp"
 
@@ -27,10 +29,15 @@ class SetExports final : public Exports {
  public:
   struct Parts {
     std::vector<ExportKind> kinds;  // as asked for, without `automatic` for ublk
+    // Of the target. Removed when the set has closed it, and before another process may start the
+    // set.
+    std::unique_ptr<dm::MainMapper> main_mapper;
     // Null: there is none; but not all of these three.
     std::unique_ptr<frontend::UblkFrontend> ublk;
     std::unique_ptr<Exports> local;
     std::unique_ptr<NbdExport> nbd;
+    // The target, whose engine device ublk is. Ends before that.
+    std::unique_ptr<dm::DmFrontend> target;
     std::string start_note;
   };
   explicit SetExports(Parts parts) : parts_(std::move(parts)) {}
@@ -42,7 +49,7 @@ class SetExports final : public Exports {
   // NBD goes on without a device that was cut off, and so does one device without the other.
   [[nodiscard]] bool ended() const override {
     return !parts_.nbd && (!parts_.local || parts_.local->ended()) &&
-           (!parts_.ublk || parts_.ublk->ended());
+           (!parts_.ublk || parts_.ublk->ended() || (parts_.target && parts_.target->is_removed()));
   }
   void look() override;
   [[nodiscard]] std::string start_note() const override { return parts_.start_note; }
@@ -58,7 +65,11 @@ std::vector<control::ExportReport> SetExports::reports() const {
   auto next = local.begin();
   std::vector<control::ExportReport> out;
   for (const ExportKind kind : parts_.kinds) {
-    if (kind == ExportKind::nbd) {
+    if (kind == ExportKind::dm) {
+      const std::string& stable = parts_.target->stable();
+      out.push_back({"dm", parts_.target->node(),
+                     stable.empty() ? std::nullopt : std::optional<std::string>(stable)});
+    } else if (kind == ExportKind::nbd) {
       out.push_back(parts_.nbd->report());
     } else if (kind == ExportKind::ublk) {
       const std::string& stable = parts_.ublk->stable();
@@ -73,7 +84,10 @@ std::vector<control::ExportReport> SetExports::reports() const {
 
 // All or none, as far as their users let it: what is in use is looked for before anything is ended.
 Result<void> SetExports::stop_devices(ConnectedClients clients) {
-  if (parts_.ublk) {
+  // The target uses the ublk device, and nobody else can.
+  if (parts_.target) {
+    if (auto stopped = parts_.target->stop(); !stopped) return stopped;
+  } else if (parts_.ublk) {
     if (auto unused = parts_.ublk->check_unused(); !unused) return unused;
   }
   if (parts_.local) {
@@ -95,6 +109,7 @@ Result<void> SetExports::stop(ConnectedClients clients) {
 }
 
 std::optional<Error> SetExports::unsaved() const {
+  if (parts_.target && parts_.target->unsaved()) return parts_.target->unsaved();
   if (parts_.ublk && parts_.ublk->unsaved()) return parts_.ublk->unsaved();
   return parts_.local ? parts_.local->unsaved() : std::nullopt;
 }
@@ -102,6 +117,9 @@ std::optional<Error> SetExports::unsaved() const {
 std::string SetExports::trouble() const {
   if (parts_.ublk && parts_.ublk->ended()) {
     return fmt::format("{} was removed by somebody else", parts_.ublk->node());
+  }
+  if (parts_.target && parts_.target->is_removed()) {
+    return fmt::format("{} was removed by somebody else", parts_.target->node());
   }
   return parts_.nbd ? parts_.nbd->trouble() : std::string();
 }
@@ -133,14 +151,15 @@ bool SetExportMaker::asks_for(ExportKind kind) const {
 // What `auto` stands for, and whether a device of a dead run waits for a process.
 Result<void> SetExportMaker::choose_ublk(std::uint64_t owner) {
   owner_ = owner;
-  const bool only_if_possible = !asks_for(ExportKind::ublk);
+  const bool is_engine_device = asks_for(ExportKind::dm);
+  const bool only_if_possible = !asks_for(ExportKind::ublk) && !is_engine_device;
   // A file at a path of the user's choice is FUSE's.
   if (only_if_possible && asks_for(ExportKind::automatic) && options_.mount_path.empty() &&
       can_serve_ublk()) {
     std::ranges::replace(kinds_, ExportKind::automatic, ExportKind::ublk);
     may_do_without_ublk_ = true;
   }
-  if (asks_for(ExportKind::ublk) && !may_do_without_ublk_) {
+  if ((asks_for(ExportKind::ublk) || is_engine_device) && !may_do_without_ublk_) {
     if (auto control = ublk::Control::open(); !control) {
       Error error = control.error();
       error.hint += error.hint.empty() ? "" : "; ";
@@ -148,7 +167,10 @@ Result<void> SetExportMaker::choose_ublk(std::uint64_t owner) {
       return tl::unexpected(std::move(error));
     }
   }
-  auto left = frontend::find_left_device(owner, asks_for(ExportKind::ublk));
+  // A device that the target left is taken over with it, or by nobody.
+  const bool is_wanted = is_engine_device ? left_mappers_.target.has_value()
+                                          : asks_for(ExportKind::ublk) && !had_target_;
+  auto left = frontend::find_left_device(owner, is_wanted);
   if (!left) return failure_of(left);
   left_ = *left;
   return {};
@@ -156,6 +178,7 @@ Result<void> SetExportMaker::choose_ublk(std::uint64_t owner) {
 
 Result<void> SetExportMaker::prepare(const format::Identity& identity) {
   kinds_ = options_.kinds;
+  if (auto fine = prepare_dm(identity); !fine) return fine;
   if (auto chosen = choose_ublk(frontend::owner_number(identity.set_uuid)); !chosen) return chosen;
   if (!asks_for(ExportKind::nbd)) return {};
   if (auto there = check_nbd_server(); !there) return there;
@@ -166,15 +189,111 @@ Result<void> SetExportMaker::prepare(const format::Identity& identity) {
   return {};
 }
 
+Result<void> SetExportMaker::check_dm() const {
+  constexpr const char* kHint = "use `--export ublk`";
+  if (kinds_.size() != 1) {
+    return fail(ErrorCode::usage, "`--export dm` is the only export of a set", "",
+                "leave the others out: what they write would not be seen by the kernel");
+  }
+  if (options_.read_only) {
+    return fail(ErrorCode::not_supported, "`--export dm` does not go with --read-only", "", kHint);
+  }
+  if (options_.main_read_only) {
+    return fail(ErrorCode::not_supported,
+                "`--export dm` does not go with --main-read-only: all writes go to the spare", "",
+                kHint);
+  }
+  if (::geteuid() != 0) {
+    return fail(ErrorCode::permission,
+                "`--export dm` takes the right to administer the system "
+                "(CAP_SYS_ADMIN)",
+                "", "try it as root");
+  }
+  if (auto there = dm::check_target(DM_REMAP_TARGET); !there) {
+    Error error = there.error();
+    error.hint += error.hint.empty() ? kHint : fmt::format("; or {}", kHint);
+    return tl::unexpected(std::move(error));
+  }
+  return {};
+}
+
+Result<void> SetExportMaker::prepare_dm(const format::Identity& identity) {
+  mappers_ = dm::mappers_of(identity.name, identity.set_uuid);
+  if (asks_for(ExportKind::dm)) {
+    if (auto fine = check_dm(); !fine) return fine;
+  }
+  if (::geteuid() != 0) return {};
+  auto left = dm::find_left_mappers(mappers_);
+  if (!left) return failure_of(left);
+  left_mappers_ = *left;
+  // Removing the remains of an engine device would wait for the target that holds them.
+  const bool goes_on = asks_for(ExportKind::dm) && left_mappers_.target &&
+                       left_mappers_.target->has_table && dm::has_engine_device(mappers_);
+  if (goes_on || (asks_for(ExportKind::dm) && !left_mappers_.target)) return {};
+  if (auto cleared = dm::clear_left_mappers(mappers_, left_mappers_); !cleared) return cleared;
+  const bool was_target = left_mappers_.target.has_value();
+  left_mappers_ = {};
+  // Its users had the one device: nobody waits for the other.
+  had_target_ = was_target;
+  return {};
+}
+
+Result<ExportMaker::MainUse> SetExportMaker::hold_main(const std::string& main) {
+  if (!asks_for(ExportKind::dm)) return MainUse{};
+  if (left_mappers_.target && !left_.to_take_over) {
+    // Never finished, or its engine device was removed.
+    if (auto cleared = dm::clear_left_mappers(mappers_, left_mappers_); !cleared) {
+      return failure_of(cleared);
+    }
+    left_mappers_ = {};
+  }
+  auto mapper = dm::MainMapper::take(mappers_, main);
+  if (!mapper) return failure_of(mapper);
+  main_mapper_ = std::move(*mapper);
+  main_path_ = main;
+  const auto device = io::FileDevice::open(main, {io::Access::read_only, io::Holding::shared});
+  if (!device) return failure_of(device);
+  regions_ = std::make_unique<dm::TargetRegions>((*device)->geometry().size);
+  if (takes_over_dm()) {
+    const std::string engine_node = ublk::block_path(left_.to_take_over->id);
+    if (auto attached = dm::attach_left_target(*regions_, {mappers_, main, engine_node, {}});
+        !attached) {
+      return failure_of(attached);
+    }
+  }
+  return MainUse{main_mapper_->node(), regions_.get()};
+}
+
+Result<std::unique_ptr<dm::DmFrontend>> SetExportMaker::make_dm(set::RunningSet& set,
+                                                                const std::string& engine_node) {
+  const dm::DmOptions options{mappers_, main_path_, engine_node, stable_link(set.name())};
+  auto made = takes_over_dm()
+                  ? dm::DmFrontend::take_over(set.disk(), set.admin(), *regions_, options)
+                  : dm::DmFrontend::start(set.disk(), set.admin(), *regions_, options);
+  if (made) set.add_own_device((*made)->node());
+  return made;
+}
+
+std::string SetExportMaker::let_through(set::RunningSet& set) const {
+  const auto ranges = dm::withhold_known(*regions_, set.admin().extents());
+  if (ranges.empty()) return {};
+  std::string text = fmt::format(
+      "the kernel target sent users to main although sectors there are elsewhere, the first at {}: "
+      "what they wrote there is not what is read now",
+      ranges.front().first.value);
+  log(Severity::error, text);
+  return text;
+}
+
 Result<std::unique_ptr<frontend::UblkFrontend>> SetExportMaker::make_ublk(set::RunningSet& set,
                                                                           const Gate& gate) {
-  const bool alone =
-      std::ranges::all_of(kinds_, [](ExportKind kind) { return kind == ExportKind::ublk; });
+  const bool alone = std::ranges::all_of(
+      kinds_, [](ExportKind kind) { return kind == ExportKind::ublk || kind == ExportKind::dm; });
   frontend::UblkOptions options;
   options.shape =
       frontend::disk_shape(set.status().main_path, set.disk().geometry(), options_.read_only);
   options.owner = owner_;
-  options.stable_link = stable_link(set.name());
+  if (!asks_for(ExportKind::dm)) options.stable_link = stable_link(set.name());
   if (!alone) options.gate = gate;
   auto started = left_.to_take_over
                      ? frontend::UblkFrontend::take_over(set.disk(), options, *left_.to_take_over)
@@ -193,7 +312,7 @@ Result<std::unique_ptr<Exports>> SetExportMaker::make_local(set::RunningSet& set
                                                             const Gate& gate) {
   LocalExportOptions wanted;
   std::ranges::copy_if(kinds_, std::back_inserter(wanted.kinds), [](ExportKind kind) {
-    return kind != ExportKind::nbd && kind != ExportKind::ublk;
+    return kind != ExportKind::nbd && kind != ExportKind::ublk && kind != ExportKind::dm;
   });
   if (wanted.kinds.empty()) return std::unique_ptr<Exports>();
   wanted.mount_path = mount_path_of(set.name(), options_.mount_path, runtime_);
@@ -215,7 +334,8 @@ Result<std::unique_ptr<Exports>> SetExportMaker::make(set::RunningSet& set) {
     if (!started) return failure_of(started);
     parts.nbd = std::move(*started);
   }
-  if (asks_for(ExportKind::ublk)) {
+  if (asks_for(ExportKind::ublk) || asks_for(ExportKind::dm)) {
+    std::string alarm = takes_over_dm() ? let_through(set) : std::string();
     auto started = make_ublk(set, gate);
     if (!started) return failure_of(started);
     parts.ublk = std::move(*started);
@@ -223,7 +343,14 @@ Result<std::unique_ptr<Exports>> SetExportMaker::make(set::RunningSet& set) {
       parts.start_note =
           fmt::format("took over {}, whose process had died: its users go on", parts.ublk->node());
       log(Severity::info, parts.start_note);
+      if (!alarm.empty()) parts.start_note += "; " + alarm;
     }
+  }
+  if (asks_for(ExportKind::dm)) {
+    auto made = make_dm(set, parts.ublk->node());
+    if (!made) return failure_of(made);
+    parts.target = std::move(*made);
+    parts.main_mapper = std::move(main_mapper_);
   }
   auto local = make_local(set, gate);
   if (!local) return failure_of(local);

@@ -12,6 +12,7 @@
 #include "control/runtime_dir.hpp"
 #include "daemon/exports.hpp"
 #include "daemon/nbd_socket.hpp"
+#include "frontend/dm/dm_frontend.hpp"
 #include "frontend/ublk/ublk_frontend.hpp"
 #include "frontend/write_gate.hpp"
 
@@ -22,6 +23,7 @@ struct SetExportOptions {
   std::string mount_path;         // empty: in the runtime directory
   std::string socket;             // of NBD; empty: in the runtime directory
   bool read_only = false;
+  bool main_read_only = false;
 };
 
 // The path of the FUSE file, whether it is there or not.
@@ -42,6 +44,8 @@ class SetExportMaker final : public ExportMaker {
 
   Result<void> prepare(const format::Identity& identity) override;
   [[nodiscard]] bool takes_over() const override { return left_.to_take_over.has_value(); }
+  [[nodiscard]] bool is_served_without_us() const override { return takes_over_dm(); }
+  Result<MainUse> hold_main(const std::string& main) override;
   Result<std::unique_ptr<Exports>> make(set::RunningSet& set) override;
 
  private:
@@ -49,7 +53,15 @@ class SetExportMaker final : public ExportMaker {
 
   [[nodiscard]] bool asks_for(ExportKind kind) const;
   [[nodiscard]] Result<void> choose_ublk(std::uint64_t owner);
+  // What there must be for the kernel target, and what a dead run left of it.
+  [[nodiscard]] Result<void> prepare_dm(const format::Identity& identity);
+  [[nodiscard]] Result<void> check_dm() const;
+  // Tells of what the kernel let through while nobody was there, though it should not have.
+  [[nodiscard]] std::string let_through(set::RunningSet& set) const;
+  [[nodiscard]] bool takes_over_dm() const { return left_.to_take_over && left_mappers_.target; }
   Result<std::unique_ptr<frontend::UblkFrontend>> make_ublk(set::RunningSet& set, const Gate& gate);
+  Result<std::unique_ptr<dm::DmFrontend>> make_dm(set::RunningSet& set,
+                                                  const std::string& engine_node);
   Result<std::unique_ptr<Exports>> make_local(set::RunningSet& set, const Gate& gate);
 
   SetExportOptions options_;
@@ -59,6 +71,12 @@ class SetExportMaker final : public ExportMaker {
   bool may_do_without_ublk_ = false;
   std::uint64_t owner_ = 0;
   frontend::LeftDevice left_;
+  dm::SetMappers mappers_;
+  dm::LeftMappers left_mappers_;
+  bool had_target_ = false;                     // unused, of a dead run
+  std::unique_ptr<dm::TargetRegions> regions_;  // outlive the set
+  std::unique_ptr<dm::MainMapper> main_mapper_;
+  std::string main_path_;
 };
 
 }  // namespace dmremap::daemon

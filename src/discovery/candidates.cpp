@@ -23,6 +23,9 @@ namespace dmremap::discovery {
 
 namespace {
 
+// The UUIDs of the device-mapper devices of sets (frontend/dm/set_mappers.hpp).
+constexpr std::string_view kOwnMappers = "DMREMAP-";
+
 bool is_of_no_use(std::string_view name) {
   constexpr std::array<std::string_view, 4> kDrivers{"ram", "zram", "sr", "fd"};
   return std::ranges::any_of(kDrivers, [&](std::string_view driver) {
@@ -50,6 +53,9 @@ bool is_usable(const std::string& name, const std::string& directory) {
   const std::string size = os::read_attribute(directory + "/size");
   if (size.empty() || size == "0") return false;
   if (os::read_attribute(directory + "/hidden") == "1") return false;
+  // Those of a set that is served by the kernel target show main, and a request to one may wait for
+  // the process that this look is for.
+  if (os::read_attribute(directory + "/dm/uuid").starts_with(kOwnMappers)) return false;
   const bool is_partition = !os::read_attribute(directory + "/partition").empty();
   if (!name.starts_with("loop") || is_partition) return true;
   return !os::read_attribute(directory + "/loop/backing_file").empty();

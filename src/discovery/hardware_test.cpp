@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "discovery/hardware.hpp"
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -11,6 +12,7 @@
 #include "discovery/candidates.hpp"
 #include "discovery/device_facts.hpp"
 #include "discovery/hardware_names.hpp"
+#include "discovery/partitions.hpp"
 
 namespace dmremap::discovery {
 namespace {
@@ -53,6 +55,25 @@ class SysfsTest : public ::testing::Test {
 
   fs::path root_;
 };
+
+TEST_F(SysfsTest, PartitionsAreThoseOfTheKernelInOrderOfAddress) {
+  const fs::path disk = add("sda", "8:0");
+  for (const auto& [name, number, start, size] : {std::array{"sda2", "2", "4096", "100"},
+                                                  {"sda1", "1", "2048", "2048"},
+                                                  {"sda5", "5", "9000", "0"}}) {
+    put(disk / name / "partition", std::string(number) + "\n");
+    put(disk / name / "start", std::string(start) + "\n");
+    put(disk / name / "size", std::string(size) + "\n");
+    put(disk / name / "dev", "8:" + std::string(number) + "\n");
+  }
+  put(disk / "queue/size", "1\n");
+  const auto found = partitions_of(makedev(8, 0), sys());
+  ASSERT_EQ(found.size(), 2U) << "one without sectors is none";
+  EXPECT_EQ(found[0].number, 1U);
+  EXPECT_EQ(found[1].range, (SectorRange{{4096}, {100}}));
+  EXPECT_EQ(found[1].device, makedev(8, 2));
+  EXPECT_TRUE(partitions_of(makedev(8, 16), sys()).empty());
+}
 
 TEST_F(SysfsTest, AScsiDiskIsNamedByItsPages) {
   const fs::path disk = add("sda", "8:0");

@@ -156,6 +156,7 @@ FileDevice::FileDevice(std::string path, const Geometry& geometry, OpenedStorage
     : BlockDevice(std::move(path), geometry),
       size_opened_(geometry.size),
       fd_(std::move(opened.fd)),
+      itself_(std::move(opened.itself)),
       below_(std::move(opened.below)),
       is_block_device_(opened.is_block_device),
       direct_(opened.direct),
@@ -177,7 +178,7 @@ void FileDevice::prepare_thread() {
 }
 
 Result<SectorCount> FileDevice::size_now() const {
-  const auto bytes = size_bytes(fd_.get(), is_block_device_, path());
+  const auto bytes = size_bytes(fd(), is_block_device_, path());
   if (!bytes) return failure_of(bytes);
   return SectorCount::from_bytes(align_down(*bytes, geometry().logical_block_bytes));
 }

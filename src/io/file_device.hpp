@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_descriptor.hpp"
@@ -24,6 +25,10 @@ enum class Holding { shared, exclusive };
 struct OpenMode {
   Access access = Access::read_only;
   Holding holding = Holding::shared;
+  // The node of a block device with the same bytes, which holds the one that is opened: this one is
+  // read and written in its place, and held. What the device is called, and what it is, are those
+  // of the one below. Empty: the device itself. Valid during the call.
+  std::string_view through{};
 };
 
 struct OpenedStorage;
@@ -57,7 +62,7 @@ class FileDevice final : public BlockDevice {
   void serve_as(const Geometry& geometry) { set_geometry(geometry); }
 
   // Valid as long as this object; for fstat, ioctl and fingerprints.
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int fd() const { return itself_.valid() ? itself_.get() : fd_.get(); }
   // For a main device that is taken into use. Error block_size if its size is no multiple of its
   // logical block, because the part behind the last whole block would not be served.
   [[nodiscard]] Result<void> check_whole_blocks() const;
@@ -85,6 +90,7 @@ class FileDevice final : public BlockDevice {
 
   SectorCount size_opened_;
   FileDescriptor fd_;
+  FileDescriptor itself_;  // where fd_ is another device with the same bytes
   std::vector<FileDescriptor> below_;  // backing files of a loop device; held, never used
   bool is_block_device_;
   bool direct_;

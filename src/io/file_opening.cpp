@@ -130,8 +130,13 @@ Result<OpenedStorage> open_once(const std::string& path, OpenMode mode) {
   int flags = O_CLOEXEC | (mode.access == Access::read_write ? O_RDWR : O_RDONLY);
   if (exclusive && is_block_device) flags |= O_EXCL;
 
-  auto opened = open_as(path, flags, is_block_device);
+  const std::string node = mode.through.empty() ? path : std::string(mode.through);
+  auto opened = open_as(node, flags, is_block_device);
   if (!opened) return opened;
+  if (!mode.through.empty()) {
+    opened->itself = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened->itself.valid()) return fail_errno(errno, "open", path);
+  }
   if (is_block_device) {
     if (mode.access == Access::read_write && is_read_only_block_device(opened->fd.get())) {
       return read_only(path);

@@ -14,6 +14,7 @@ namespace dmremap::io {
 
 struct OpenedStorage {
   FileDescriptor fd;
+  FileDescriptor itself;  // the device at the path, where `fd` is the one that holds it
   bool is_block_device = false;
   bool direct = false;  // opened with O_DIRECT
   // The backing files or devices of a loop device that is held; they are held with it.

@@ -250,6 +250,11 @@ class Admin {
   // Remapped sectors whose spare sector does not read, sorted.
   [[nodiscard]] virtual std::vector<FailingPlace> failing() const { return {}; }
 
+  // True if main serves all of `range`, nobody holds or watches a part of it, and writes there may
+  // be acknowledged: users' requests may go to main past this process. Takes no lock. A hold or
+  // watch that begins later says so to the direct path (remap/direct_path.hpp).
+  [[nodiscard]] virtual bool may_go_direct(SectorRange /*range*/) const { return false; }
+
   // From here on nothing is relocated but by relocate(). For good.
   virtual void end_background() {}
 

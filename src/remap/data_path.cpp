@@ -45,6 +45,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       scheduling(*parts.scheduling),
       observer(parts.observer),
       recheck_rounds(parts.recheck_rounds),
+      direct(parts.direct),
       own_memory_(parts.memory.empty() ? EngineMemory::bytes_for(geometry.size) : 1),
       memory_(EngineMemory::of(parts.memory.empty() ? own_memory_.span() : parts.memory,
                                geometry.size)),
@@ -60,6 +61,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       zeroes(kZeroBytes),
       main_write_refusal(parts.main_read_only ? EROFS : 0),
       main_(parts.main),
+      direct_main_(parts.main),
       main_probe_(
           *parts.main, spread(geometry.size, geometry.unit(), policy.probe_units),
           [&table](SectorRange unit) { return !table.any(unit); }, scheduling),
@@ -67,6 +69,11 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
   live.add(spares.failing);
   for (const table::PinSource* source : parts.pin_sources) live.add(*source);
   for (table::TableSubscriber* subscriber : parts.subscribers) live.add(*subscriber);
+  if (direct != nullptr) {
+    live.add(*direct);
+    // An entry holds as long as this process sees every write of its block.
+    for (const BlockHash& known : parts.evidence) direct->keep(known.block);
+  }
   for (SpareDevice& spare : spares) spare.keep_doubts_in(unflushed);
   if (parts.left) take_over(*parts.left);
 }
@@ -217,6 +224,7 @@ bool DataPath::refuses_writes(int error) {
   if (error != EPERM && error != EROFS && error != EBADF) return false;
   if (main_write_refusal.load() == 0 && !reads_well(main_device())) return false;
   main_write_refusal.store(error);
+  withhold_all();
   return true;
 }
 
@@ -230,6 +238,7 @@ void DataPath::trip(int error) {
   if (breaker.tripped()) return;
   trip_error.store(error);
   if (breaker.trip(reason)) {
+    withhold_all();
     trouble.trips.fetch_add(1);
     emit(format::EventKind::trip, Severity::error, {}, error, std::move(reason));
   }
@@ -239,6 +248,7 @@ void DataPath::trip_because(std::string reason) {
   if (breaker.tripped()) return;
   trip_error.store(0);
   if (breaker.trip(reason)) {
+    withhold_all();
     trouble.trips.fetch_add(1);
     emit(format::EventKind::trip, Severity::error, {}, 0, std::move(reason));
   }
@@ -248,7 +258,8 @@ void DataPath::rearm(io::BlockDevice& device) {
   // A device that was away may have lost what was in its cache, and no flush of it will say so: the
   // next flush of a user does, unless one has failed since. Before the first good flush that may be
   // what an earlier run, which was killed, had acknowledged.
-  if (evidence.any_unflushed() || !main_flushed.load()) main_gate.fail(EIO);
+  // What went past this process it does not know.
+  if (evidence.any_unflushed() || !main_flushed.load() || direct != nullptr) main_gate.fail(EIO);
   main_.store(&device);
   breaker.rearm();
   emit(format::EventKind::rearm, Severity::info, {}, 0, "main is back");
@@ -289,7 +300,20 @@ void DataPath::go_read_only(std::string reason) {
     if (read_only_.exchange(true)) return;
     read_only_reason_ = reason;
   }
+  withhold_all();
   emit(format::EventKind::read_only, Severity::error, {}, 0, std::move(reason));
+}
+
+// After what may_go_direct() asks for has changed: what is let through before this is withheld by
+// it, and nothing is afterwards. If it cannot be had, main answers users as it does us.
+void DataPath::withhold_all() {
+  (void)withhold({{0}, geometry.size});
+}
+
+bool DataPath::may_go_direct(SectorRange range) const {
+  // Main may be back under another node than the one that the direct path has.
+  return writable() && !breaker.tripped() && main_write_refusal.load() == 0 &&
+         main_.load() == direct_main_ && live.clean(range);
 }
 
 std::string DataPath::read_only_reason() const {

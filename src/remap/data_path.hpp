@@ -84,6 +84,14 @@ class DataPath {
   // From now on nothing is acknowledged that would change anything.
   void go_read_only(std::string reason);
 
+  // Requests that touch `range` and begin from now on are announced in this process. False: it
+  // cannot be had, and nothing may be concluded about the range.
+  [[nodiscard]] bool withhold(SectorRange range) {
+    return direct == nullptr || direct->withhold(range);
+  }
+  // May users' requests go to main past this process?
+  [[nodiscard]] bool may_go_direct(SectorRange range) const;
+
   [[nodiscard]] std::uint64_t deadline_from_now() const {
     return clock.monotonic_ns() + request_deadline_ns;
   }
@@ -116,6 +124,7 @@ class DataPath {
   Scheduling& scheduling;
   Observer* const observer;
   RecheckRounds* const recheck_rounds;  // null: nobody wants to know
+  DirectPath* const direct;             // null: all requests come through this process
 
  private:
   AlignedBuffer own_memory_;
@@ -148,6 +157,8 @@ class DataPath {
 
  private:
   void take_over(const UnflushedLeft& left);
+  // What users send has an answer that only this process can give.
+  void withhold_all();
   io::BlockDevice& main_device() { return *main_.load(); }
   void trip(int error);
   void note_failed_write(SectorRange range);
@@ -157,6 +168,7 @@ class DataPath {
   [[nodiscard]] bool refuses_writes(int error);
 
   std::atomic<io::BlockDevice*> main_;
+  io::BlockDevice* const direct_main_;  // that requests past this process go to
   Probe main_probe_;
   std::atomic<bool> read_only_;
   mutable std::mutex reason_mutex_;

@@ -231,7 +231,7 @@ class RunningEngine final : public Engine {
   EngineCounts counts() const override {
     EngineCounts out;
     out.reads = path_.live.pins().reads();
-    out.writes = path_.live.pins().writes();
+    out.writes = writes();
     out.flushes = path_.flushes.load();
     out.remapped_reads = path_.remapped_reads.load();
     out.remapped_writes = path_.remapped_writes.load();
@@ -244,13 +244,14 @@ class RunningEngine final : public Engine {
 
   std::optional<std::uint64_t> settled_writes() const override {
     // In this order: whoever is counted and still in flight is waited for.
-    const std::uint64_t writes = path_.live.pins().writes();
+    const std::uint64_t settled = writes();
     const std::uint64_t deadline_ns =
         path_.clock.monotonic_ns() + std::chrono::nanoseconds(kSettlePatience).count();
-    if (!path_.live.drain({{0}, path_.geometry.size}, path_.clock, deadline_ns)) {
+    // Those past this process are not waited for: each changes the number when it ends.
+    if (!path_.live.pins().drain({{0}, path_.geometry.size}, path_.clock, deadline_ns)) {
       return std::nullopt;
     }
-    return writes;
+    return settled;
   }
 
   TableCounts table_counts() const override {
@@ -333,6 +334,8 @@ class RunningEngine final : public Engine {
   std::vector<format::Extent> extents() const override { return path_.live.table().extents(); }
   std::vector<FailingPlace> failing() const override { return path_.spares.failing.list(); }
 
+  bool may_go_direct(SectorRange range) const override { return path_.may_go_direct(range); }
+
   void end_background() override {
     if (relocator_) relocator_->stop();
     if (spare_return_) spare_return_->stop();
@@ -353,6 +356,11 @@ class RunningEngine final : public Engine {
   }
 
  private:
+  [[nodiscard]] std::uint64_t writes() const {
+    const std::uint64_t past = path_.direct == nullptr ? 0 : path_.direct->writes();
+    return path_.live.pins().writes() + past;
+  }
+
   // What is seen of the spare from outside goes before what its requests came to.
   [[nodiscard]] std::pair<SpareState, std::string> spare_now(const DeviceNews& news) const {
     if (!news.spare_absence.empty()) {

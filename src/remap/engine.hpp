@@ -22,6 +22,7 @@
 #include "io/block_device.hpp"
 #include "metadata/store.hpp"
 #include "remap/admin.hpp"
+#include "remap/direct_path.hpp"
 #include "remap/disk.hpp"
 #include "remap/engine_memory.hpp"
 
@@ -121,6 +122,8 @@ struct EngineParts {
   // Who else sends requests to main, and who else wants to know of every table; outlive the engine.
   std::vector<const table::PinSource*> pin_sources;
   std::vector<table::TableSubscriber*> subscribers;
+  // Main's other way; outlives the engine. Null: all requests come through this process.
+  DirectPath* direct = nullptr;
 };
 
 // Thread-safe.

@@ -8,7 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "view/terminal_map.hpp"
+#include "base/size_text.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::report {
 
@@ -30,7 +31,7 @@ Names names_of(const ReportFacts& facts) {
   const control::SetReport& set = facts.set;
   return {shell_word(set.name, "NAME"), shell_word(set.main.path, "MAIN"),
           shell_word(set.spares.empty() ? std::string() : set.spares.front().path, "SPARE"),
-          view::size_text({set.size_sectors})};
+          size_text({set.size_sectors})};
 }
 
 // Copying needs a set that runs and that nobody else uses.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/messages.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::report {
 
@@ -14,6 +15,7 @@ struct ReportFacts {
   control::SetReport set;
   bool running = false;
   control::DiskMap map;
+  view::DiskFacts disk;                          // its path is not used: `set` has it
   std::vector<control::EventReport> events;      // the oldest first
   std::optional<control::HistoryReply> history;  // empty: it is not known
   std::string made_at;                           // the time, as format_time has it

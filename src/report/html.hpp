@@ -7,14 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "view/markup.hpp"
+
 namespace dmremap::report {
 
-// A text as HTML, for the inside of an element or of an attribute in quotes. What is no UTF-8
-// becomes U+FFFD. Characters that show nothing or that change the direction of what surrounds them
-// are spelled out: \x1b, \u202e.
-[[nodiscard]] std::string escape(std::string_view text);
+using view::escape;
 
-// The same in an element that keeps a name in a right-to-left script from moving its neighbours.
+// An escaped text in an element that keeps a name in a right-to-left script from moving its
+// neighbours.
 [[nodiscard]] std::string isolated(std::string_view text);
 
 // "1 day", "2 days".

@@ -160,6 +160,14 @@ TEST(Page, SaysTheVerdictWithItsReasonsAndTheRisk) {
   }
 }
 
+TEST(Page, SaysWhichDiskItIs) {
+  const std::string page = make_page(examples::watched());
+  for (const char* text : {"<bdi>WDC WD20EARX-00PASB0</bdi>", "<bdi>WD-WCAZAJ827116</bdi>",
+                           "<bdi>2048+3907026944, 1.8 TiB, ext4 &quot;backup&quot;</bdi>"}) {
+    EXPECT_EQ(count_of(page, text), 1U) << text;
+  }
+}
+
 TEST(Page, TheLastFiftyEventsAreTold) {
   ReportFacts facts = examples::good();
   facts.events.clear();

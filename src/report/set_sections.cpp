@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/size_text.hpp"
 #include "report/html.hpp"
 #include "report/sections.hpp"
-#include "view/terminal_map.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::report {
 
@@ -21,7 +22,7 @@ std::string code(const std::string& text) {
 }
 
 std::string sectors(std::uint64_t count) {
-  return fmt::format("{} sectors, {}", count, view::size_text({count}));
+  return fmt::format("{} sectors, {}", count, size_text({count}));
 }
 
 // The drive's word for itself, as far as it was asked.
@@ -51,9 +52,21 @@ std::string exports_html(const control::SetReport& set) {
   return table.empty() ? std::string() : table.html();
 }
 
-std::string main_html(const control::SetReport& set) {
+std::string main_html(const ReportFacts& facts) {
+  const control::SetReport& set = facts.set;
   FactTable main("The disk (main)");
   main.add("Path", code(set.main.path));
+  if (!facts.disk.model.empty()) main.add("Model", isolated(facts.disk.model));
+  if (!facts.disk.serial.empty()) main.add("Serial number", isolated(facts.disk.serial));
+  if (!facts.disk.file_system.empty()) {
+    main.add("File system", isolated(facts.disk.file_system));
+  }
+  for (const view::Partition& partition : facts.disk.partitions) {
+    main.add(fmt::format("Partition {}", partition.number),
+             isolated(fmt::format("{}+{}, {}{}{}", partition.range.first.value,
+                                  partition.range.count.value, size_text(partition.range.count),
+                                  partition.holds.empty() ? "" : ", ", partition.holds)));
+  }
   main.add("Size", sectors(set.size_sectors));
   main.add("Errors", fmt::format("{} reads and {} writes failed, over the life of the set",
                                  set.main.read_errors, set.main.write_errors));
@@ -117,9 +130,8 @@ std::string scan_html(const ReportFacts& facts) {
   std::string state = escape(scrub->state);
   if (!scrub->waits_for.empty()) state += " for " + escape(scrub->waits_for);
   table.add("State", state);
-  table.add("This pass",
-            fmt::format("{:.1f} % read, {} of {}", share * 100,
-                        view::size_text(scrub->scanned_sectors), view::size_text({size})));
+  table.add("This pass", fmt::format("{:.1f} % read, {} of {}", share * 100,
+                                     size_text(scrub->scanned_sectors), size_text({size})));
   table.add("Position", fmt::format("sector {}", scrub->position_sectors.value));
   table.add("Complete passes", std::to_string(scrub->passes));
   table.add("Last complete",
@@ -140,7 +152,7 @@ std::string scan_html(const ReportFacts& facts) {
 std::string devices_html(const ReportFacts& facts) {
   const control::SetReport& set = facts.set;
   std::string out =
-      "<div class=\"pair\">" + main_html(set) + spares_html(set) + identity_html(facts);
+      "<div class=\"pair\">" + main_html(facts) + spares_html(set) + identity_html(facts);
   if (set.health && set.health->smart) out += drive_html(*set.health->smart);
   return section("devices", "Devices and identity", out + "</div>\n" + exports_html(set));
 }

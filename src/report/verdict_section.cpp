@@ -6,10 +6,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/size_text.hpp"
 #include "report/advice.hpp"
 #include "report/html.hpp"
 #include "report/sections.hpp"
-#include "view/terminal_map.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::report {
 
@@ -100,7 +101,7 @@ std::string header_html(const ReportFacts& facts) {
       "<header>\n<p class=\"kind\">dm-remap report</p>\n<h1>{}</h1>\n<p>{}{}</p>\n<p>as of "
       "{}</p>\n</header>\n",
       isolated(facts.set.name), path.empty() ? "" : isolated(path) + ", ",
-      view::size_text({facts.set.size_sectors}), time_element(facts.made_at));
+      size_text({facts.set.size_sectors}), time_element(facts.made_at));
 }
 
 std::string verdict_html(const ReportFacts& facts) {
@@ -137,17 +138,16 @@ std::string overview_html(const ReportFacts& facts) {
       "<ul class=\"tags\" aria-label=\"State and conditions of the set\">" + tags + "</ul>\n";
   if (!set.reason.empty()) out += "<p>" + isolated(set.reason) + "</p>\n";
   out += "<dl class=\"tiles\">\n";
-  out +=
-      tile("Lost", std::to_string(set.lost_sectors),
-           fmt::format("sectors, {}", view::size_text({set.lost_sectors})), set.lost_sectors > 0);
+  out += tile("Lost", std::to_string(set.lost_sectors),
+              fmt::format("sectors, {}", size_text({set.lost_sectors})), set.lost_sectors > 0);
   out += tile("Remapped", std::to_string(set.remapped_sectors),
-              fmt::format("sectors, {}", view::size_text({set.remapped_sectors})));
+              fmt::format("sectors, {}", size_text({set.remapped_sectors})));
   out += tile("Suspect", std::to_string(set.suspect_sectors), "sectors");
   const auto [room, free, retired] = set.spare_room();
   const double used =
       room == 0 ? 0 : static_cast<double>(room - std::min(free, room)) / static_cast<double>(room);
   out += tile("Spare used", fmt::format("{:.{}f} %", used * 100, used > 0 && used < 0.1 ? 1 : 0),
-              "of " + view::size_text({room}), used >= 0.8);
+              "of " + size_text({room}), used >= 0.8);
   out += tile("Metadata", fmt::format("{} of {}", set.copies.good, set.copies.total), "copies good",
               set.copies.good < set.copies.total);
   if (set.scrub) {

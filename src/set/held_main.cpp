@@ -43,8 +43,9 @@ const std::string& seen_or_recorded(const std::string& recorded, const std::stri
 
 }  // namespace
 
-Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access) {
-  auto device = io::FileDevice::open(path, {access, io::Holding::exclusive});
+Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access,
+                                                  const std::string& through) {
+  auto device = io::FileDevice::open(path, {access, io::Holding::exclusive, through});
   if (device || device.error().code != ErrorCode::device_in_use) return device;
   // If it is in use because it is mounted, the error says where.
   const auto storage = os::storage_of(path);

@@ -19,7 +19,9 @@ namespace dmremap::set {
 
 // Opens main and holds it exclusively, as a set does. If main is in use because it is mounted, the
 // error is device_mounted instead of device_in_use.
-Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access);
+// `through`: as of io::OpenMode.
+Result<std::unique_ptr<io::FileDevice>> hold_main(const std::string& path, io::Access access,
+                                                  const std::string& through = {});
 
 // The recorded fingerprint of a device, updated by what was seen of it now. An attribute that
 // cannot be learnt now keeps its recorded value; size and logical block are always the recorded

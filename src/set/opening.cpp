@@ -82,7 +82,8 @@ Result<Opening> open_devices(const discovery::Members& members, const OpenOption
     if (auto same = check_instance(**spare, member.seen); !same) return failure_of(same);
     opening.spares.push_back(std::move(*spare));
   }
-  auto main = hold_main(members.main.path, options.main_read_only ? io::Access::read_only : access);
+  auto main = hold_main(members.main.path, options.main_read_only ? io::Access::read_only : access,
+                        options.main_through);
   if (!main) return failure_of(main);
   opening.main = std::move(*main);
   if (auto same = check_instance(*opening.main, members.main.seen); !same) return failure_of(same);

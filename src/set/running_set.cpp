@@ -61,6 +61,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       main_changed_(opening.main_changed),
       read_only_(options.read_only),
       main_read_only_(options.main_read_only),
+      direct_(options.direct),
       clock_(clock) {
   if (!read_only_) {
     const format::Configuration& policy = content_.configuration;
@@ -123,6 +124,7 @@ Result<void> RunningSet::begin(Random& random) {
   parts.evidence = evidence_;
   parts.main_settled = main_settled;
   parts.main_read_only = main_read_only_;
+  parts.direct = direct_;
   parts.recheck_rounds = drive_timeouts_.get();
   // A clean stop with the device left in place has flushed all that was acknowledged.
   if (taken_over_) {

@@ -64,6 +64,11 @@ struct OpenOptions {
   // The users of the run before, which was killed, have not noticed, and are served on: what that
   // run had not flushed is this run's to flush.
   bool taken_over = false;
+  // The node of the device that holds main, and through which it is read and written
+  // (io::OpenMode). Empty: main itself.
+  std::string main_through{};
+  // As of remap::EngineParts; outlives the set.
+  remap::DirectPath* direct = nullptr;
 };
 
 // The identity of a spare.
@@ -184,6 +189,7 @@ class RunningSet {
   const bool main_changed_;
   const bool read_only_;
   const bool main_read_only_;
+  remap::DirectPath* const direct_;
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;
   std::unique_ptr<DriveTimeouts> drive_timeouts_;  // outlives the engine; null: read-only

@@ -5,7 +5,7 @@
 // Colours of pictures are those of Okabe and Ito, which people with any colour vision can tell
 // apart; bad states have a mark of their own besides, for print without colour. Colours of the
 // terminal are its own, so that they suit its background; bold marks lost sectors for people who
-// cannot tell red.
+// cannot tell red, and a cell that is lost for the most part is in reverse.
 #pragma once
 
 #include <array>
@@ -24,13 +24,21 @@ struct Color {
 // The mark inside a square: nothing, an upright bar, a cross or a dash.
 enum class CellMark : std::uint8_t { none, bar, cross, dash };
 
+// What stands for a cell in the terminal: one character for a cell of which less than half is in
+// the state, and one for half or more.
+struct CellCharacters {
+  const char* few;
+  const char* most;
+};
+
 struct StateStyle {
   Color fill;
   CellMark mark;
-  bool dark_mark;         // drawn in ink; else in white
-  const char* character;  // in the terminal
-  const char* escape;     // the number of its terminal colour
-  const char* meaning;    // for the legend
+  bool dark_mark;  // drawn in ink; else in white
+  CellCharacters characters;
+  CellCharacters ascii;  // where the locale has no other characters
+  const char* escape;    // the number of its terminal colour
+  const char* meaning;   // for the legend
 };
 
 // In the order of kStatesOfMain: grey, blue, yellow, vermilion, black.
@@ -38,28 +46,42 @@ inline constexpr std::array<StateStyle, kStatesOfMain.size()> kStateStyles{
     {{{0.87, 0.89, 0.91},
       CellMark::none,
       false,
-      "\u00b7",
+      {"\u00b7", "\u00b7"},
+      {".", "."},
       "2",
       "read from and written to the disk itself"},
-     {{0.0, 0.45, 0.70}, CellMark::none, false, "\u25aa", "36", "on the spare"},
+     {{0.0, 0.45, 0.70},
+      CellMark::none,
+      false,
+      {"\u25aa", "\u25a0"},
+      {"o", "O"},
+      "36",
+      "on the spare"},
      {{0.94, 0.78, 0.0},
       CellMark::bar,
       true,
-      "?",
+      {"?", "?"},
+      {"?", "?"},
       "33",
       "read, but far slower than its neighbours, or doubted by a list"},
      {{0.84, 0.37, 0.0},
       CellMark::cross,
       false,
-      "X",
+      {"x", "X"},
+      {"x", "X"},
       "1;31",
       "cannot be read; asked again from time to time"},
      {{0, 0, 0},
       CellMark::dash,
       false,
-      "#",
+      {"+", "#"},
+      {"+", "#"},
       "1;35",
       "a newer version is unreadable; never asked"}}};
+
+// The line that says what was lost, in pictures and by its number in the terminal.
+inline constexpr Color kAlarm{0.72, 0.06, 0.09};
+inline constexpr const char* kAlarmEscape = "1;31";
 
 [[nodiscard]] inline const StateStyle& style_of(format::State state) {
   return kStateStyles[severity_of(state)];

@@ -3,26 +3,27 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 
-#include "base/size_text.hpp"
-#include "base/units.hpp"
-#include "format/extent.hpp"
+#include "view/disk_caption.hpp"
 
 namespace dmremap::view {
 
 struct TerminalForm {
   unsigned columns = 80;  // less than 20 counts as 20
-  unsigned rows = 20;     // the most that the map may have
+  unsigned rows = 20;     // the most that the map may have; 0 counts as 1
+  unsigned listed = 20;   // the most ranges that are listed, and the most partitions
   bool color = false;
+  bool ascii = false;
 };
 
-// Lines of cells, each after the sector it begins with, then a legend with sectors and sizes. Each
-// state has a character of its own, so that color only helps. Ends in a line end.
-[[nodiscard]] std::string print_terminal_map(std::span<const format::Extent> extents,
-                                             SectorCount size, const TerminalForm& form);
+// The form for a window: the whole output fits into `lines` lines of it, as long as the map keeps
+// six rows. `form` gives all else.
+[[nodiscard]] TerminalForm fitted(const MapFacts& facts, unsigned lines, TerminalForm form);
 
-using dmremap::size_text;
+// A header in words, lines of cells, each after the sector and the size that it begins with, a
+// legend with sectors and sizes, and the ranges that cannot be read. Each state has characters of
+// its own, so that colour only helps. Ends in a line end.
+[[nodiscard]] std::string print_terminal_map(const MapFacts& facts, const TerminalForm& form);
 
 }  // namespace dmremap::view

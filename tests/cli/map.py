@@ -18,14 +18,14 @@ BAD = (1_000_000, 5_000_000_000, 7_900_000_000)  # sectors
 
 
 def _map(dm, *options, columns="80", **more):
-    env = {**os.environ, "COLUMNS": columns, **more}
+    env = {**os.environ, "COLUMNS": columns, "LC_ALL": "C.UTF-8", **more}
     return dm.run("map", dm.name, *options, env=env)
 
 
 def _cells(text):
-    """[(first sector, characters)] of the lines of the map."""
+    """[(first sector, characters)] of the lines of the map, each with its size if there is room."""
     body = text.split("\n\n")[1]
-    lines = [re.fullmatch(r" *(\d+)  (\S+)", line) for line in body.splitlines()]
+    lines = [re.fullmatch(r" *(\d+)(?: +[\d.]+ [KMG]iB)?  (\S+)", line) for line in body.splitlines()]
     check(all(lines), f"lines of the map: {body}")
     return [(int(line[1]), line[2]) for line in lines]
 
@@ -34,15 +34,45 @@ def _text(dm):
     done = _map(dm)
     cells = _cells(done.out)
     check("\x1b" not in done.out, "no color where no terminal is")
-    check(all(len(line) <= 80 for line in done.out.splitlines()), "as wide as asked")
+    check(all(len(line) <= 80 for line in done.out.split("\n\n", 1)[1].splitlines()), "as wide as asked")
     shown = "".join(row for _, row in cells)
-    equal(shown.count("X"), len(BAD), "each bad sector is seen")
+    equal(shown.count("x"), len(BAD), "each bad sector is seen, as a few of many")
     per_cell = cells[1][0] // len(cells[0][1])
-    equal([shown[sector // per_cell] for sector in BAD], ["X"] * len(BAD), "in its place")
-    check(re.search(r"X lost +3 sectors +1\.5 KiB", done.out), f"the legend: {done.out}")
+    equal([shown[sector // per_cell] for sector in BAD], ["x"] * len(BAD), "in its place")
+    check(re.search(r"x X lost +3 sectors +1\.5 KiB", done.out), f"the legend: {done.out}")
+    for words in ("\n3 sectors (1.5 KiB) cannot be read: 3 lost, 0 gone\n", f"\ndisk: {dm.main}, 4 TiB\n",
+                  "% used (0 B of ", "\n  lost: 7900000000+1 (512 B at 3.7 TiB)\n"):
+        check(words in done.out, f"{words!r} in {done.out}")
+    check(re.search(r"^ *\d+ +\d+ GiB  ", done.out, re.M), "GiB beside sectors")
+    ascii_only = _map(dm, LC_ALL="C").out
+    check(ascii_only.isascii() and not done.out.isascii(), "ASCII in the locale C")
+    equal([row.replace("x", ".").strip(".") for _, row in _cells(ascii_only)],
+          [""] * len(_cells(ascii_only)), "the same map in ASCII")
     narrow = _map(dm, columns="40").out
     check(max(map(len, narrow.split("\n\n")[1].splitlines())) <= 40, "narrow")
     equal(len(_map(dm, columns="nonsense").out), len(done.out), "nonsense is 80")
+
+
+def _region(t, dm):
+    """A part of the disk, in text, JSON and pictures."""
+    first, count = BAD[1] - 4, 16
+    region = f"{first}+{count}"
+    shown = _map(dm, "--region", region).out
+    equal([first for first, _ in _cells(shown)], [first], "one line of sectors")
+    equal([row[4] for _, row in _cells(shown)], ["X"], "all of this cell is lost")
+    check("\nshown: sectors 4999999996+16 (8 KiB at 2.3 TiB) of 4 TiB\n" in shown, shown)
+    check("\n3 sectors (1.5 KiB) cannot be read" in shown, "the loss is of the whole disk")
+    as_json = _map(dm, "--region", region, "--json").json()
+    equal(as_json["region"], {"sector": first, "count": count}, "region")
+    equal(as_json["ranges"], [{"sector": BAD[1], "count": 1, "state": "lost"}], "ranges")
+    equal((as_json["sectors"]["lost"], as_json["sectors"]["good"]), (1, count - 1), "counts")
+    check("region" not in _map(dm, "--json").json(), "of the whole disk there is none")
+    svg = t.path("region.svg")
+    _map(dm, "--region", region, "--svg", svg)
+    with open(svg, encoding="utf-8") as file:
+        check("<title>5000000000+1 at 2.3 TiB: 1 lost</title>" in file.read(), "a square of a sector")
+    for wrong in ("8589934592", "1+", "x", "99999999999999999999+1"):
+        dm.run("map", dm.name, "--region", wrong, expect=2).one_line_error()
 
 
 def _terminal(dm, **env):
@@ -81,9 +111,13 @@ def _pictures(t, dm):
     equal((done.out, done.err), ("", ""), "says nothing")
     root = ET.parse(svg).getroot()
     check(root.tag.endswith("svg") and float(re.sub("[a-z]", "", root.get("width"))) == 1200, "SVG")
-    with open(svg, encoding="utf-8") as file:
-        lost = file.read().count("rgb(84")  # the fill of lost cells, with one in the legend
-    equal(lost, len(BAD) + 1, "lost cells in the SVG")
+    svg_name = "{http://www.w3.org/2000/svg}"
+    titles = [group.find(svg_name + "title").text for group in root.iter(svg_name + "g")
+              if group.get("class") == "lost"]
+    equal(len(titles), len(BAD), "lost cells in the SVG")
+    check(all(title.endswith(": 1 lost") for title in titles), f"they say what they are: {titles}")
+    texts = [text.text for text in root.iter(svg_name + "text")]
+    check("3 sectors (1.5 KiB) cannot be read: 3 lost, 0 gone" in texts, f"texts are texts: {texts}")
     width, height, colors = _pixels(png)
     check(width == 2400 and height > 1000, f"{width} x {height}")
     check(_count(colors, 214, 94, 0) > 50, "lost cells in the PNG")
@@ -125,14 +159,15 @@ def _all_states(t):
           [(1000, 8, "remapped"), (1008, 1, "gone"), (10000, 1, "lost"), (10001, 2, "suspect")],
           "ranges")
     shown = "".join(row for _, row in _cells(_map(dm).out))
-    equal((shown.count("#"), shown.count("X")), (1, 1), "gone and lost are seen")
+    equal((shown.count("+"), shown.count("x")), (1, 1), "gone and lost are seen")
     colored = _terminal(dm, COLUMNS="80")
-    check("\x1b[" in colored, "color on a terminal")
+    check("\x1b[1;31m2 sectors (1 KiB) cannot be read: 1 lost, 1 gone\x1b[0m" in colored,
+          f"what was lost is red: {colored}")
     plain = _terminal(dm, COLUMNS="80", NO_COLOR="1")
     check("\x1b" not in plain, "NO_COLOR")
     equal(re.sub(r"\x1b\[[0-9;]*m", "", colored), plain, "the same without color")
     dm.stop()
-    check("#" in "".join(row for _, row in _cells(_map(dm).out)), "of a stopped set too")
+    check("+" in "".join(row for _, row in _cells(_map(dm).out)), "of a stopped set too")
 
 
 def map_verb(t):
@@ -144,6 +179,7 @@ def map_verb(t):
     _text(dm)
     _pictures(t, dm)
     _files(t, dm)
+    _region(t, dm)
     untouched.refused(t, "not-running", "map", "no-such-set", exit=1)
     _all_states(t)
 

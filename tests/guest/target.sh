@@ -96,6 +96,9 @@ clear_target() {
   ask r clear 0+64 > /dev/null
 }
 
+# few_marked NAME [MOST]: all but the places of which the engine knows the contents are clear.
+few_marked() { [ "$(state "$1" marked)" -lt "${2:-30}" ]; }
+
 # one_disk_twice MIB: /dev/loop6 and /dev/loop7 over one file, so that both ways of a target lead to the
 # same bytes.
 one_disk_twice() {

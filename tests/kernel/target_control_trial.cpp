@@ -33,10 +33,11 @@ bool is(const dmremap::Result<std::vector<RegionRange>>& list,
 int main(int count, char** words) {
   const std::string name = count > 1 ? words[1] : "";
   const auto send = [&](const std::string& message) {
-    return dmremap::dm::send_message(name, message);
+    return dmremap::dm::send_message({.name = name}, message);
   };
-  expect(!dmremap::dm::send_message("no-such-device", "hello"), "a device that is not there");
-  expect(!dmremap::dm::send_message(name, "nonsense"), "a message that is none");
+  expect(!dmremap::dm::send_message({.name = "no-such-device"}, "hello"),
+         "a device that is not there");
+  expect(!dmremap::dm::send_message({.name = name}, "nonsense"), "a message that is none");
   auto attached = dmremap::dm::TargetControl::attach(send);
   if (!attached) {
     std::printf("%s\n", attached.error().message().c_str());
@@ -63,11 +64,11 @@ int main(int count, char** words) {
   expect(is(attached->written_after(epochs->ended), {}), "nothing was written");
   expect(attached->take_slow(std::chrono::milliseconds(100)).has_value(), "slow requests");
 
-  const auto refused = dmremap::dm::send_message(name, "marks 2 0000000000000000 0");
+  const auto refused = dmremap::dm::send_message({.name = name}, "marks 2 0000000000000000 0");
   expect(!refused && refused.error().code == dmremap::ErrorCode::protocol,
          "another protocol is refused");
   auto stale = dmremap::dm::marks_message({attached->table().table.number + 1}, 0);
-  const auto gone = dmremap::dm::send_message(name, stale);
+  const auto gone = dmremap::dm::send_message({.name = name}, stale);
   expect(!gone && gone.error().code == dmremap::ErrorCode::protocol, "another table is refused");
   return 0;
 }

@@ -56,6 +56,9 @@ ReportFacts basic() {
                                    {0, 0, 0, 0},
                                    control::ScrubFeltReport{0.3, 0.1, 412}};
   out.running = true;
+  out.disk = {.model = "WDC WD20EARX-00PASB0",
+              .serial = "WD-WCAZAJ827116",
+              .partitions = {{1, {{2048}, {3'907'026'944}}, "ext4 \"backup\""}}};
   out.map.size = {kSectors};
   out.made_at = time_at(kMadeAt);
   out.made_by = "dmremap 5.0.0";
@@ -343,6 +346,8 @@ ReportFacts hostile() {
   const std::string text(kHostileText);
   control::SetReport& set = out.set;
   set.name = set.state = set.reason = set.main.path = text;
+  out.disk.model = out.disk.serial = out.disk.file_system = text;
+  for (auto& partition : out.disk.partitions) partition.holds = text;
   set.conditions = {text, "spare-away"};
   for (auto& spare : set.spares) spare.path = spare.state = text;
   set.exports = {{text, text, text}};

@@ -149,6 +149,7 @@ class Rig {
     parts.main_read_only = main_read_only;
     parts.recheck_rounds = recheck_rounds;
     parts.spare_look_interval_ms = spare_look_interval_ms;
+    parts.direct = direct;
     auto started = Engine::start(parts, content);
     ASSERT_TRUE(started) << started.error().message();
     engine = std::move(*started);
@@ -251,6 +252,7 @@ class Rig {
   RecheckRounds* recheck_rounds = nullptr;
   std::span<std::byte> memory;
   std::optional<UnflushedLeft> left;
+  DirectPath* direct = nullptr;
   std::unique_ptr<metadata::Store> store;
   std::unique_ptr<Engine> engine;
 };

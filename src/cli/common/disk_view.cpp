@@ -28,7 +28,7 @@ Result<DiskView> running_view(const control::RuntimeDir& runtime, const std::str
   if (!map) return failure_of(map);
   auto status = running_status(runtime, name);
   if (!status) return failure_of(status);
-  return DiskView{std::move(*status), std::move(*map), true};
+  return DiskView{std::move(*status), std::move(*map), true, {}};
 }
 
 Result<discovery::Spare> stopped_spare(const control::RuntimeDir& runtime,
@@ -57,7 +57,7 @@ Result<DiskView> view_of(const std::string& name) {
   if (is_running(*runtime, name)) return running_view(*runtime, name);
   const auto spare = stopped_spare(*runtime, name);
   if (!spare) return failure_of(spare);
-  return DiskView{stopped_report(*runtime, *spare), map_in(*spare), false};
+  return DiskView{stopped_report(*runtime, *spare), map_in(*spare), false, spare->identity().main};
 }
 
 Result<control::DiskMap> disk_map_of(const std::string& name) {

@@ -2,11 +2,13 @@
 // A set by name, running or not, with its table. The verbs that show main begin with it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "control/messages.hpp"
 #include "control/runtime_dir.hpp"
+#include "format/content.hpp"
 #include "view/explanation.hpp"
 
 namespace dmremap::cli {
@@ -15,6 +17,8 @@ struct DiskView {
   control::SetReport status;
   control::DiskMap map;  // extents whole: with their place and evidence
   bool running = false;
+  // Of a stopped set: main as the metadata has it.
+  std::optional<format::Fingerprint> recorded_main{};
 
   [[nodiscard]] std::string spare_path() const;
 };

@@ -42,13 +42,14 @@ tl::unexpected<Error> failure(int error, const std::string& name) {
 
 }  // namespace
 
-Result<std::string> send_message(const std::string& name, const std::string& message) {
+Result<std::string> send_message(const MessageReceiver& to, const std::string& message) {
+  const std::string& where = to.name.empty() ? to.uuid : to.name;
   const FileDescriptor control(open(kControl, O_RDWR | O_CLOEXEC));
   if (!control.valid()) {
     return fail_errno(errno, "open device mapper", kControl, "modprobe dm_mod");
   }
-  if (name.size() >= sizeof(dm_ioctl::name)) {
-    return fail(ErrorCode::usage, "too long a name for a device-mapper device", name);
+  if (to.name.size() >= sizeof(dm_ioctl::name) || to.uuid.size() >= sizeof(dm_ioctl::uuid)) {
+    return fail(ErrorCode::usage, "too long a name for a device-mapper device", where);
   }
   for (std::size_t room = std::max(kAnswerBytes, message.size() + 1); room <= kAnswerBytesMax;
        room *= 2) {
@@ -59,12 +60,13 @@ Result<std::string> send_message(const std::string& name, const std::string& mes
     request->version[0] = DM_VERSION_MAJOR;
     request->data_size = static_cast<std::uint32_t>(bytes);
     request->data_start = sizeof(dm_ioctl);
-    std::memcpy(request->name, name.data(), name.size());
+    std::memcpy(request->name, to.name.data(), to.name.size());
+    std::memcpy(request->uuid, to.uuid.data(), to.uuid.size());
     std::byte* const data = buffer.get() + sizeof(dm_ioctl);
     auto* const target = new (data) dm_target_msg{};
     std::memcpy(target->message, message.c_str(), message.size() + 1);
     if (ioctl(control.get(), DM_TARGET_MSG, request) < 0) {
-      return failure(errno, name);
+      return failure(errno, where);
     }
     if ((request->flags & DM_BUFFER_FULL_FLAG) != 0) {
       continue;
@@ -75,7 +77,7 @@ Result<std::string> send_message(const std::string& name, const std::string& mes
     const auto* const text = reinterpret_cast<const char*>(buffer.get() + request->data_start);
     return std::string(text, strnlen(text, bytes - request->data_start));
   }
-  return fail(ErrorCode::protocol, "the answer of the kernel target is too long", name);
+  return fail(ErrorCode::protocol, "the answer of the kernel target is too long", where);
 }
 
 }  // namespace dmremap::dm

@@ -19,6 +19,7 @@ constexpr std::uint32_t kSpread = 10;
 constexpr std::size_t kRecentInRound = 2;
 constexpr std::size_t kPlacesInRound = 2;
 constexpr std::uint64_t kRecheckEveryNs = 60'000'000'000;
+constexpr std::uint64_t kDrainNs = 1'000'000'000;
 
 }  // namespace
 
@@ -32,6 +33,7 @@ EvidenceSampler::EvidenceSampler(DataPath& path, std::chrono::milliseconds inter
     const SectorRange block = block_at(sector);
     if (block.empty() || std::ranges::find(places_, block) != places_.end()) continue;
     places_.push_back(block);
+    if (path.direct != nullptr) path.direct->keep(block);
   }
   buffer_ = AlignedBuffer(block_at({0}).count.bytes());
   recheck_at_ns_ = path.clock.monotonic_ns() + kRecheckEveryNs;
@@ -48,7 +50,8 @@ void EvidenceSampler::round() {
   if (flushes_seen_ == flushes) return;
   const bool first = !flushes_seen_;
   flushes_seen_ = flushes;
-  sample_recent();
+  // What is written most shall not be kept from the direct path.
+  if (path_.direct == nullptr) sample_recent();
   sample_places(first ? places_.size() : kPlacesInRound);
   if (path_.clock.monotonic_ns() >= recheck_at_ns_) recheck();
 }
@@ -70,9 +73,11 @@ void EvidenceSampler::sample_places(std::size_t most) {
 }
 
 bool EvidenceSampler::sample(SectorRange block, bool recent) {
-  if (path_.evidence.has(block) || !served_by_main(block) || !path_.evidence.begin(block)) {
-    return false;
-  }
+  if (path_.evidence.has(block) || !served_by_main(block)) return false;
+  // A write past this process would not void the entry: there must be none.
+  const std::uint64_t until_ns = path_.clock.monotonic_ns() + kDrainNs;
+  if (path_.direct != nullptr && !path_.direct->drain(block, path_.clock, until_ns)) return false;
+  if (!path_.evidence.begin(block)) return false;
   if (const auto hash = read(block)) (void)path_.evidence.publish(*hash, recent);
   return true;
 }

@@ -56,18 +56,24 @@ io::IoStatus FlushPath::flush_for(FlushHeard& heard, RequestTimer* timer) {
 
 FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
   std::vector<std::uint64_t> doubtful;
+  bool past_is_doubtful = false;
   const FlushGate::UserFlush flush = path_.main_gate.user_flush(heard, false, [&] {
     // The gate lets one flush through at a time.
     path_.evidence.begin_flush();
     const io::IoStatus flushed = path_.flush_main_device();
-    end_flush(flushed, doubtful);
+    past_is_doubtful = end_flush(flushed, doubtful);
     return flushed;
   });
   // Outside the gate: reading back may take minutes, and other flushes need not wait for it.
-  if (doubtful.empty()) return flush;
+  const bool past_is_known =
+      !past_is_doubtful || path_.direct == nullptr || add_unflushed(doubtful);
+  if (doubtful.empty() && past_is_known) return flush;
   const std::uint64_t gone_before = path_.live.table().counts().gone;
   AlignedBuffer buffer(table::kRegionSectors.bytes());
   for (const std::uint64_t region : doubtful) read_back(region, buffer.span());
+  if (past_is_doubtful && path_.direct != nullptr && past_is_known) {
+    path_.direct->settle_unflushed();
+  }
   const std::uint64_t gone = path_.live.table().counts().gone - gone_before;
   if (gone > 0) {
     // Which they are each has told by an event of its own.
@@ -79,19 +85,44 @@ FlushGate::UserFlush FlushPath::flush_main(FlushGate::Mark heard) {
 
 // Decides under the gate what becomes of the regions that the flush covered, so that nobody ever
 // sees them in neither set: a re-arm that does would not know that something can be lost.
-void FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful) {
+bool FlushPath::end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful) {
   const bool told_of_all = !path_.main_gate.failed_untold();
   if (flushed.ok()) path_.main_flushed.store(true);
-  if (flushed.ok() && told_of_all) return path_.evidence.end_flush();
+  if (flushed.ok() && told_of_all) {
+    path_.evidence.end_flush();
+    return false;
+  }
   // Nothing can be read back from a device that is not there. It is when main is here again: a
   // flush fails then, too.
   if (!flushed.ok() && path_.diagnose_main(flushed.error) == io::Fault::device) {
-    return path_.evidence.cancel_flush();
+    path_.evidence.cancel_flush();
+    return false;
   }
   if (!flushed.ok()) path_.trouble.flush_errors.fetch_add(1);
   path_.unflushed.covered().for_each(
       [&doubtful](std::uint64_t region) { doubtful.push_back(region); });
-  return flushed.ok() ? path_.evidence.end_flush() : path_.evidence.abandon_flush();
+  flushed.ok() ? path_.evidence.end_flush() : path_.evidence.abandon_flush();
+  return true;
+}
+
+// What went to main past this process and is not durable is as doubtful as what went through it. If
+// nobody can tell what that is, the next flush fails as well, and asks again.
+bool FlushPath::add_unflushed(std::vector<std::uint64_t>& doubtful) {
+  const auto past = path_.direct->unflushed(path_.clock, path_.deadline_from_now());
+  if (!past) {
+    path_.main_gate.fail(EIO);
+    return false;
+  }
+  for (const SectorRange& range : *past) {
+    const std::uint64_t last = table::region_of(range.end() - SectorCount{1});
+    for (std::uint64_t region = table::region_of(range.first); region <= last; ++region) {
+      doubtful.push_back(region);
+    }
+  }
+  std::ranges::sort(doubtful);
+  const auto twice = std::ranges::unique(doubtful);
+  doubtful.erase(twice.begin(), twice.end());
+  return true;
 }
 
 void FlushPath::read_back(std::uint64_t region, std::span<std::byte> buffer) {

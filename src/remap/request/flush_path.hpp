@@ -23,8 +23,10 @@ class FlushPath {
 
  private:
   FlushGate::UserFlush flush_main(FlushGate::Mark heard);
-  // `doubtful`: the regions that have to be read back, in order.
-  void end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful);
+  // `doubtful`: the regions that have to be read back, in order. True if those that were written
+  // past this process have to be, too.
+  [[nodiscard]] bool end_flush(io::IoStatus flushed, std::vector<std::uint64_t>& doubtful);
+  [[nodiscard]] bool add_unflushed(std::vector<std::uint64_t>& doubtful);
   void read_back(std::uint64_t region, std::span<std::byte> buffer);
 
   DataPath& path_;

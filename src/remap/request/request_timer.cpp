@@ -106,7 +106,11 @@ bool RequestTimeouts::expire_locked(RequestTimer& timer) {
   const std::uint64_t expired = (state & ~RequestTimer::kPhase) | RequestTimer::kExpired;
   if (!timer.state_.compare_exchange_strong(state, expired)) return false;
   overdue_.fetch_add(1);
-  if (!timer.changed_.empty()) path_.live.add_overdue(timer.changed_);
+  if (!timer.changed_.empty()) {
+    path_.live.add_overdue(timer.changed_);
+    // Past this process they would go in place.
+    (void)path_.withhold(timer.changed_);
+  }
   timer.caller_->expire();
   return true;
 }

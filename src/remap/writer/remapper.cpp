@@ -233,10 +233,13 @@ void Remapper::execute(const Jobs& all) {
     for (Job* job : jobs) job->outcome = Outcome::failed;
     return;
   }
+  const DirectChange withheld(path_.direct);
+  const Jobs possible = withhold(jobs);
+  if (possible.empty()) return;
   const SparePool::Marks marks = path_.spares.marks();
   Change change(path_, search_, table_, {store_.next_sequence(), path_.clock.wall_ns()},
                 unrecorded_bad_);
-  Jobs changing = apply_all(jobs, change);
+  Jobs changing = apply_all(possible, change);
   std::erase_if(changing, [](const Job* job) { return !job->changes; });
   // Bad places are recorded also when the requests that met them failed: else the next ones, and
   // those after a restart, would meet the same places again.
@@ -250,6 +253,21 @@ void Remapper::execute(const Jobs& all) {
     }
   }
   commit(changing, change);
+}
+
+// Before anything of the change is durable: a crash after the commit leaves a table that the next
+// process serves by, and what main took meanwhile past this one would be missing in it. A job that
+// binds what it read has drained the requests under way before it read (quiesced_range.hpp); one
+// that brings a user's data need not, for any order among writes in flight is right.
+Remapper::Jobs Remapper::withhold(const Jobs& jobs) {
+  Jobs out;
+  for (Job* job : jobs) {
+    const bool withheld = std::ranges::all_of(
+        job->items, [this](const Item& item) { return path_.withhold(item.range); });
+    job->outcome = Outcome::failed;
+    if (withheld) out.push_back(job);
+  }
+  return out;
 }
 
 bool Remapper::is_loss(const Job& job) {

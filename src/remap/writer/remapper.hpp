@@ -96,6 +96,8 @@ class Remapper {
   // Whether the last commit of the store is still the last one on the spare.
   [[nodiscard]] bool is_alone();
   [[nodiscard]] SpareTrial try_spare_now(SpareDevice& spare);
+  // Those whose sectors users reach through this process alone from now on; the others failed.
+  [[nodiscard]] Jobs withhold(const Jobs& jobs);
   [[nodiscard]] Jobs apply_all(const Jobs& jobs, Change& change);
   enum class Recording { done, full, failed };
   void commit(const Jobs& jobs, Change& change);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "discovery/partitions.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/parse.hpp"
+#include "discovery/hardware.hpp"
+#include "os/sysfs.hpp"
+
+namespace dmremap::discovery {
+
+std::vector<KnownPartition> partitions_of(dev_t disk, const std::string& sys) {
+  const std::string directory = os::sysfs_directory_of(disk, sys);
+  std::vector<KnownPartition> out;
+  for (const std::string& name : os::names_in(directory)) {
+    const auto attribute = [&](const char* which) {
+      return os::read_attribute(fmt::format("{}/{}/{}", directory, name, which));
+    };
+    const auto number = parse_number(attribute("partition"));
+    const auto start = parse_number(attribute("start"));
+    const auto size = parse_number(attribute("size"));
+    if (!number || !start || !size || *size == 0) continue;
+    out.push_back({static_cast<unsigned>(*number),
+                   {{*start}, {*size}},
+                   os::parse_device_number(attribute("dev")).value_or(0)});
+  }
+  std::ranges::sort(out, {}, [](const KnownPartition& one) { return one.range; });
+  return out;
+}
+
+std::string file_system_in_udev(dev_t device) {
+  const std::string type = udev_property(device, "ID_FS_TYPE");
+  if (type.empty()) return {};
+  const std::string label = udev_property(device, "ID_FS_LABEL");
+  return label.empty() ? type : fmt::format("{} \"{}\"", type, label);
+}
+
+}  // namespace dmremap::discovery

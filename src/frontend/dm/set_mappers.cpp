@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "frontend/dm/set_mappers.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/log.hpp"
+#include "io/file_device.hpp"
+#include "os/sysfs.hpp"
+#include "os/usage.hpp"
+
+namespace dmremap::dm {
+
+namespace {
+
+// The table of NAME-main over `main`; what kind of main cannot be served is refused here.
+Result<MapperTable> table_over(const std::string& main) {
+  struct stat facts {};
+  if (::stat(main.c_str(), &facts) != 0) return fail_errno(errno, "look at", main);
+  if (!S_ISBLK(facts.st_mode)) {
+    return fail(ErrorCode::not_supported, "is an image: `--export dm` takes a block device as main",
+                main, "attach it with losetup, or use `--export ublk`");
+  }
+  const std::string disk = os::sysfs_directory_of(os::whole_disk_of(facts.st_rdev));
+  const std::string zoned = os::read_attribute(disk + "/queue/zoned");
+  if (!zoned.empty() && zoned != "none") {
+    return fail(ErrorCode::not_supported, "is a zoned disk, which the kernel target does not serve",
+                main, "use `--export ublk`");
+  }
+  // Of the size that the engine serves, whole blocks.
+  const auto device = io::FileDevice::open(main, {io::Access::read_only, io::Holding::shared});
+  if (!device) return failure_of(device);
+  return MapperTable{"linear", (*device)->geometry().size,
+                     fmt::format("{}:{} 0", major(facts.st_rdev), minor(facts.st_rdev))};
+}
+
+Error with_users(Error error, const std::string& main) {
+  if (error.code != ErrorCode::device_in_use || error.where.find(':') == std::string::npos) {
+    return error;
+  }
+  const auto uses = os::uses_of(main);
+  error.what = uses.empty() ? "is in use" : fmt::format("is in use: {}", fmt::join(uses, ", "));
+  error.where = main;
+  error.hint = "find what holds it (lsblk, fuser) and end that first";
+  return error;
+}
+
+}  // namespace
+
+SetMappers mappers_of(const std::string& set_name, const Uuid& set) {
+  const std::string uuid = "DMREMAP-" + to_string(set);
+  return {set_name, uuid, set_name + "-main", uuid + "-main"};
+}
+
+Result<LeftMappers> find_left_mappers(const SetMappers& names) {
+  // Opening its control device would load it.
+  if (::access("/sys/module/dm_mod", F_OK) != 0) return LeftMappers{};
+  auto target = find_mapper(names.uuid);
+  // Who may not ask could not have made any.
+  if (!target && target.error().code == ErrorCode::permission) return LeftMappers{};
+  if (!target) return failure_of(target);
+  auto main = find_mapper(names.main_uuid);
+  if (!main) return failure_of(main);
+  return LeftMappers{*target, *main};
+}
+
+bool has_engine_device(const SetMappers& names) {
+  const auto table = mapper_table(names.uuid);
+  if (!table) return false;
+  const std::size_t first = table->parameters.find(' ');
+  const std::string rest =
+      first == std::string::npos ? std::string() : table->parameters.substr(first + 1);
+  const auto device = os::parse_device_number(rest.substr(0, rest.find(' ')));
+  return device && !os::read_attribute(os::sysfs_directory_of(*device) + "/dev").empty();
+}
+
+Result<void> clear_left_mappers(const SetMappers& names, const LeftMappers& left) {
+  if (left.target) {
+    auto removed = remove_mapper(names.uuid);
+    if (!removed && removed.error().code == ErrorCode::device_in_use) {
+      const std::string node = left.target->node();
+      return fail(ErrorCode::leftovers_in_use,
+                  fmt::format("left behind by an earlier run and still in use: {}",
+                              fmt::join(os::uses_of(node), ", ")),
+                  node,
+                  has_engine_device(names)
+                      ? "`--export dm` takes it over, and its users go on"
+                      : "its engine device was removed: end that use, then try again");
+    }
+    if (!removed) return removed;
+  }
+  return left.main ? remove_mapper(names.main_uuid) : Result<void>();
+}
+
+Result<std::unique_ptr<MainMapper>> MainMapper::take(const SetMappers& names,
+                                                     const std::string& main) {
+  const auto table = table_over(main);
+  if (!table) return failure_of(table);
+  const auto left = find_mapper(names.main_uuid);
+  if (!left) return failure_of(left);
+  if (*left && (*left)->has_table) {
+    const auto was = mapper_table(names.main_uuid);
+    if (!was) return failure_of(was);
+    if (*was == *table) {
+      return std::unique_ptr<MainMapper>(new MainMapper(names, (*left)->node()));
+    }
+  }
+  if (*left) {
+    // Over another node, where main was before, or never finished.
+    if (auto removed = remove_mapper(names.main_uuid); !removed) return failure_of(removed);
+  }
+  auto made = make_mapper(names.main_name, names.main_uuid, *table, MapperUse::of_the_set);
+  if (!made) return tl::unexpected(with_users(made.error(), main));
+  return std::unique_ptr<MainMapper>(new MainMapper(names, made->node()));
+}
+
+MainMapper::~MainMapper() {
+  const auto target = find_mapper(names_.uuid);
+  if (!target || *target) return;
+  if (auto removed = remove_mapper_when_closed(names_.main_uuid); !removed) {
+    log(Severity::warning, removed.error().message());
+  }
+}
+
+}  // namespace dmremap::dm

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The engine with a model of the kernel target beside it (tests/rig/model_target.hpp).
+#include "frontend/dm/target_regions.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/rig/engine_rig.hpp"
+#include "tests/rig/model_target.hpp"
+
+namespace dmremap::dm {
+namespace {
+
+using remap::pattern;
+using remap::Rig;
+using remap::soon;
+
+// Main has several regions; what is at 5000 lies in the third.
+constexpr SectorCount kMain{16 * 2048};
+constexpr Sector kAt{5000};
+
+class TargetRegionsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    rig.direct = &regions;
+    rig.start();
+    target.serve_by(*rig.engine);
+    ASSERT_TRUE(attach());
+  }
+  void TearDown() override { rig.stop(); }
+  Result<void> attach() {
+    return regions.attach([this](const std::string& message) { return target.answer(message); });
+  }
+  // As the thread does, at once.
+  void clear() {
+    if (!started) {
+      regions.start([this](SectorRange range) { return rig.engine->may_go_direct(range); });
+      regions.stop();
+      started = true;
+    }
+    regions.clear_clean();
+  }
+  int write(Sector at, int fill) { return target.write(at, pattern(8, fill)).error; }
+  int read(Sector at) {
+    auto out = pattern(8, 0xee);
+    const io::IoStatus status = target.read(at, out);
+    return status.ok() ? std::to_integer<int>(out[0]) : -status.error;
+  }
+
+  Rig rig{{kMain, 512, 4096}};
+  ModelTarget target{rig.main, kMain};
+  TargetRegions regions{kMain};
+  bool started = false;
+};
+
+TEST_F(TargetRegionsTest, LetsThroughWhatIsClean) {
+  EXPECT_EQ(write(kAt, 5), 0);
+  EXPECT_EQ(target.sent_to_main(), 0U);
+  clear();
+  EXPECT_FALSE(target.is_marked(kAt));
+  EXPECT_EQ(read(kAt), 5);
+  EXPECT_EQ(target.sent_to_main(), 1U);
+}
+
+TEST_F(TargetRegionsTest, Rule1_NothingIsConcludedBeforeWhatIsUnderWayHasEnded) {
+  clear();
+  target.begin(kAt);
+  std::atomic<bool> done{false};
+  std::thread relocation([&] {
+    EXPECT_TRUE(rig.engine->relocate({kAt, {8}}));
+    done = true;
+  });
+  EXPECT_TRUE(soon([&] { return target.is_marked(kAt); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(done);
+  // It lands now: it is what is moved.
+  EXPECT_TRUE(rig.main.write(kAt, pattern(8, 7)).ok());
+  target.end(kAt);
+  relocation.join();
+  EXPECT_EQ(read(kAt), 7);
+}
+
+TEST_F(TargetRegionsTest, Rule2_WhatBecomesBadIsMarkedBeforeTheCommit) {
+  clear();
+  bool was_marked = false;
+  rig.events.on_records = [&](format::Records&) { was_marked = target.is_marked(kAt); };
+  rig.main.fail_writes({kAt, {8}}, ENODATA);
+  EXPECT_EQ(write(kAt, 9), 0);
+  EXPECT_TRUE(was_marked);
+  clear();
+  EXPECT_TRUE(target.is_marked(kAt));
+  EXPECT_EQ(read(kAt), 9);
+}
+
+TEST_F(TargetRegionsTest, Rule2_NoCommitWithoutTheMark) {
+  clear();
+  rig.main.fail_writes({kAt, {8}}, ENODATA);
+  target.refused = "mark";
+  EXPECT_EQ(write(kAt, 9), EIO);
+  EXPECT_EQ(rig.table().remapped, 0U);
+  target.refused.clear();
+  EXPECT_EQ(write(kAt, 9), 0);
+  EXPECT_EQ(read(kAt), 9);
+}
+
+TEST_F(TargetRegionsTest, Rule3_WhatBecomesGoodIsCleared) {
+  ASSERT_TRUE(rig.engine->relocate({kAt, {8}}));
+  clear();
+  EXPECT_TRUE(target.is_marked(kAt));
+  ASSERT_TRUE(rig.engine->unremap({kAt, {8}}));
+  clear();
+  EXPECT_FALSE(target.is_marked(kAt));
+}
+
+// As Rig::make_gone, with a write that the engine has not seen.
+TEST_F(TargetRegionsTest, Rule4_WhatWentPastIsReadBackWhenAFlushFails) {
+  clear();
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(write(kAt, 99), 0);
+  EXPECT_EQ(target.sent_to_main(), 1U);
+  EXPECT_TRUE(target.is_dirty(kAt));
+  rig.main.fail_reads({kAt, {1}}, EIO);
+  rig.main.set_hook([](const sim::Request& request) {
+    return io::IoStatus{request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  EXPECT_EQ(target.flush().error, EIO);
+  rig.main.set_hook({});
+  rig.main.clear_faults();
+  EXPECT_FALSE(target.is_dirty(kAt));
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(read(kAt), -EIO);
+}
+
+TEST_F(TargetRegionsTest, Rule4_NoFlushSucceedsUntilThatIsDone) {
+  clear();
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(write(kAt, 99), 0);
+  rig.main.fail_reads({kAt, {1}}, EIO);
+  rig.main.set_hook([](const sim::Request& request) {
+    return io::IoStatus{request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  target.refused = "epoch";
+  EXPECT_EQ(target.flush().error, EIO);
+  rig.main.set_hook({});
+  // Main flushes well by now, and has lost it all the same.
+  EXPECT_TRUE(target.is_dirty(kAt));
+  target.refused.clear();
+  EXPECT_EQ(target.flush().error, EIO);
+  rig.main.clear_faults();
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(read(kAt), -EIO);
+}
+
+TEST_F(TargetRegionsTest, KeepsWhatTheContentsOfAreKnown) {
+  regions.keep({kAt, {8}});
+  clear();
+  EXPECT_TRUE(target.is_marked(kAt));
+  EXPECT_FALSE(target.is_marked({0}));
+}
+
+TEST_F(TargetRegionsTest, ClearsNothingWhileAChangeIsUnderWay) {
+  regions.begin_change();
+  clear();
+  EXPECT_TRUE(target.is_marked(kAt));
+  regions.end_change();
+  clear();
+  EXPECT_FALSE(target.is_marked(kAt));
+}
+
+TEST_F(TargetRegionsTest, MarksAgainWhatItMayHaveCleared) {
+  target.refused = "clear";
+  clear();
+  target.refused.clear();
+  EXPECT_FALSE(target.is_marked(kAt));
+  EXPECT_TRUE(regions.withhold({kAt, {8}}));
+  EXPECT_TRUE(target.is_marked(kAt));
+}
+
+TEST_F(TargetRegionsTest, GoesOnWithAnotherTable) {
+  clear();
+  target.exchange();
+  EXPECT_TRUE(regions.withhold({kAt, {8}}));
+  EXPECT_TRUE(regions.drain({kAt, {8}}, system_clock(), system_clock().monotonic_ns()));
+  clear();
+  EXPECT_FALSE(target.is_marked(kAt));
+}
+
+TEST_F(TargetRegionsTest, TellsThatSomethingWasWritten) {
+  clear();
+  const std::uint64_t before = rig.engine->counts().writes;
+  EXPECT_EQ(rig.engine->counts().writes, before);
+  EXPECT_EQ(write(kAt, 5), 0);
+  EXPECT_NE(rig.engine->counts().writes, before);
+  // One that is under way changes it when it ends.
+  target.begin(kAt);
+  const auto settled = rig.engine->settled_writes();
+  ASSERT_TRUE(settled);
+  target.end(kAt);
+  EXPECT_NE(rig.engine->counts().writes, *settled);
+}
+
+// Everything that the engine cannot answer like main does is withheld at once.
+TEST_F(TargetRegionsTest, WithholdsAllWhenMainIsGone) {
+  clear();
+  rig.main.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
+  EXPECT_EQ(read(kAt), -ENODEV);
+  EXPECT_TRUE(rig.engine->conditions().tripped);
+  EXPECT_TRUE(target.is_marked({0}));
+  clear();
+  EXPECT_TRUE(target.is_marked(kAt));
+  rig.main.set_hook({});
+}
+
+}  // namespace
+}  // namespace dmremap::dm
