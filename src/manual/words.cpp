@@ -104,7 +104,7 @@ bool is_indented(const std::string& line) {
 
 std::string refilled_paragraph(const std::vector<std::string>& lines, std::size_t columns) {
   const std::vector<std::string> rest(lines.begin() + 1, lines.end());
-  const std::string all = fmt::format("{}", fmt::join(lines, "\n"));
+  std::string all = fmt::format("{}", fmt::join(lines, "\n"));
   if (is_indented(lines.front())) return all;
   if (rest.empty() || !std::ranges::all_of(rest, is_indented)) return filled(all, 0, columns);
   return lines.front() + "\n  " + filled(fmt::format("{}", fmt::join(rest, " ")), 2, columns);

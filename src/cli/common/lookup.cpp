@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/common/host_view.hpp"
+#include "cli/common/output.hpp"
 #include "cli/common/set_names.hpp"
 #include "set/status.hpp"
 
