@@ -269,15 +269,15 @@ def check_row(world, verb, code, text):
 
 
 def check_messages(said):
-    lines = [f"$ dmremap {command}\n{line}\n" for command, line in said.items()]
     if os.environ.get("DMREMAP_RECORD") == "1":
         with open(MESSAGES, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
+            file.write("\n".join(f"$ dmremap {command}\n{line}\n" for command, line in said.items()))
     with open(MESSAGES, encoding="utf-8") as file:
-        expected = file.read().split("\n\n")
-    for line, wanted in zip(lines, expected):
-        equal(line.strip(), wanted.strip(), "a message (DMREMAP_RECORD=1 writes messages.txt anew)")
-    equal(len(lines), len(expected), "messages")
+        pairs = [one.strip().split("\n") for one in file.read().split("\n\n")]
+    expected = {command.removeprefix("$ dmremap").strip(): line for command, line in pairs}
+    other = [f"{command}: expected {expected.get(command)!r}, got {said.get(command)!r}"
+             for command in sorted({*said, *expected}) if said.get(command) != expected.get(command)]
+    check(not other, "messages (DMREMAP_RECORD=1 writes messages.txt anew):\n" + "\n".join(other))
 
 
 def exit_codes(t):
