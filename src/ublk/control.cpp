@@ -211,7 +211,11 @@ Result<DeviceInfo> Control::add(const NewDevice& device) {
     return fail(ErrorCode::device_in_use, "there is a ublk device of this number",
                 block_path(device.id.value_or(0)), "leave the number to the kernel");
   }
-  if (added < 0) return fail_errno(-added, "make a ublk device", abi::kControlPath);
+  if (added < 0) {
+    // Else who may open the control device may make disks with it.
+    return fail_errno(-added, "make a ublk device", abi::kControlPath,
+                      added == -EPERM ? "run it as root, with CAP_SYS_ADMIN in a container" : "");
+  }
   return from_kernel(info);
 }
 

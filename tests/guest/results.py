@@ -20,13 +20,16 @@ import places
 import support
 
 
-
 def what_is_missing():
     """Why no guest can run on this machine; None if one can."""
     if platform.machine() != "x86_64":
         return "needs a machine of kind x86_64: its programs run in the guest"
     return support.what_is_missing(
         False, False, False, (machine.QEMU, "busybox", "depmod", "apt-get", "setpriv"))
+
+# No payload has said anything yet when a guest does not come up: that is the host's trouble, or the
+# emulator's, and the next one may do better.
+GUESTS_IN_VAIN = 2
 
 
 @dataclass
@@ -90,6 +93,7 @@ def run(boot, tell=None):
             left.append(payload)
         except initrd.Missing as error:
             yield _kept(boot, payload, Result(str(error)))
+    in_vain = 0  # guests in a row that began no payload
     while left:
         with tempfile.TemporaryDirectory(prefix="dmremap-guest-") as files:
             try:
@@ -103,11 +107,14 @@ def run(boot, tell=None):
                 result = Result(section.failure(), "", section.seconds,
                                 "".join(f"{line}\n" for line in section.lines), section.console)
                 yield _kept(boot, payload, result, os.path.join(files, section.name))
-            if not done.sections:  # nor would another one do better
-                for payload in left:
-                    failure = f"no guest to run in: {done.trouble or 'it ended at once'}"
-                    yield _kept(boot, payload, Result(failure, console=done.console))
-                return
+        in_vain = 0 if done.sections else in_vain + 1
+        if in_vain == GUESTS_IN_VAIN:
+            for payload in left:
+                failure = f"no guest to run in: {done.trouble or 'it ended at once'}"
+                yield _kept(boot, payload, Result(failure, console=done.console))
+            return
+        if in_vain:
+            print(f"guest: another one for {boot.name}: {done.trouble or 'it ended at once'}", flush=True)
 
 
 def _skipped(boot, reason):
@@ -131,6 +138,8 @@ def report(name, result, with_output=True):
     """Says what became of a payload; its exit status as ctest wants it."""
     if result.skipped:
         return report_skipped(name, result.skipped)
+    if result.failure:  # first, as what follows is long
+        print(f"FAILED: {name}: {result.failure}")
     if with_output:
         print(result.output, end="")
     if result.failure:

@@ -15,7 +15,7 @@
 
 one_disk_twice 64
 create r /dev/loop6 /dev/loop7
-fio --name=v --filename=/dev/mapper/r --rw=randwrite --bsrange=4k-512k --size=64m --loops=6 \
+fio --name=v --filename=/dev/mapper/r --rw=randwrite --bsrange=4k-512k --size=64m --loops=4 \
   --verify=crc32c --verify_backlog=32 --direct=1 --ioengine=io_uring --iodepth=16 --fsync=128 \
   --output=/tmp/fio &
 fio=$!

@@ -40,7 +40,7 @@ at_exit end_any
 
 # --- 1 MiB for all data in flight: two of the largest requests, or 256 of the smallest
 proxy --buffers 1024
-check "small memory, many requests of all sizes" verify --rw=randwrite --bsrange=4k-512k --size=48m \
+check "small memory, many requests of all sizes" verify --rw=randwrite --bsrange=4k-512k --size=20m \
   --ioengine=libaio --iodepth=64 --fsync=16 --output="$OUT/fio.memory"
 dmremap-lab fault /run/main read:ENODATA 65536
 dmremap-lab fault /run/main write:EILSEQ 65537
@@ -54,7 +54,7 @@ check "stop" end_proxy
 
 # --- answered by the queue's own thread while it hands out memory
 proxy --buffers 512 --inline 1
-check "answers before begin() has returned" verify --rw=randwrite --bsrange=4k-512k --size=24m \
+check "answers before begin() has returned" verify --rw=randwrite --bsrange=4k-512k --size=20m \
   --ioengine=libaio --iodepth=64 --fsync=16 --output="$OUT/fio.inline"
 check "stop" end_proxy
 

@@ -27,7 +27,7 @@ locked=$(locked_kb)
 
 check "what is written is read" fio --output-format=terse --output=/dev/null --name=v \
   --filename="$node" --direct=1 --ioengine=io_uring --iodepth=64 --rw=randwrite --bsrange=4k-256k \
-  --size=48m --io_size=64m --fsync=32 --verify=crc32c --verify_fatal=1 --randrepeat=0
+  --size=48m --io_size=40m --fsync=32 --verify=crc32c --verify_fatal=1 --randrepeat=0
 check "and is on main, as it is healthy" cmp -n 50331648 "$node" "$disk"
 
 check "a file system is made" mkfs.ext4 -q -F "$node"

@@ -3,6 +3,7 @@
 # Where there is no ublk, or no right to use it, `--export ublk` says why, and `auto` does without.
 #: kernels 6.12 6.1
 #: timeout 300
+#: programs setpriv
 . ../lib.sh
 
 truncate -s 32M main.img
@@ -42,3 +43,9 @@ rm /tmp/node
 node=$(dmremap start refused)
 case $node in /dev/ublkb*) ;; *) fail "no ublk again: $node" ;; esac
 check "it is stopped" dmremap stop refused
+
+# Root in a container, as it were.
+refused "no CAP_SYS_ADMIN" setpriv --bounding-set -sys_admin dmremap start refused --export ublk
+said "what it lacks" "CAP_SYS_ADMIN"
+no_disks() { ! ls /dev/ublkb* 2> /dev/null; }
+check "and nothing is left of it" no_disks
