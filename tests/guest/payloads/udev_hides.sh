@@ -125,6 +125,15 @@ for part in "$plain" "${plain}1" "${plain}2"; do
   check "$part is hidden" hidden "$part"
 done
 
+# --- a rescue
+sed 's/$/ dmremap=off/' /proc/cmdline > /tmp/cmdline
+mounted /tmp/cmdline /proc/cmdline --bind
+again
+check "dmremap=off turns all of it off" seen "${plain}1"
+umount /proc/cmdline
+again
+check "without it main is hidden again" hidden "${plain}1"
+
 # --- the time that it costs
 before=$(cut -d . -f 1 /proc/uptime)
 for _ in $(seq 20); do DMREMAP_CONFIG_DIR=/etc/dm-remap dmremap-udev "$plain" > /dev/null; done
