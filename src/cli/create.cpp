@@ -111,8 +111,20 @@ Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
   return {};
 }
 
+// A set that was given up for this one must not hide main any more.
+void forget_given_up(const claims::ClaimStore& store, const set::CreateOptions& options) {
+  for (const claims::ClaimFile& file : store.all()) {
+    if (!file.claim || file.name == options.name) continue;
+    const Uuid& uuid = file.claim->set_uuid;
+    if (options.destroy == uuid || options.discard_data == uuid) (void)store.remove(file.name);
+  }
+}
+
 // The set is made whether or not it can be claimed.
-void claim(const control::RuntimeDir& runtime, set::CreateResult& created) {
+void claim(const control::RuntimeDir& runtime, const set::CreateOptions& options,
+           set::CreateResult& created) {
+  const claims::ClaimStore store(runtime.claims());
+  forget_given_up(store, options);
   const format::Identity& identity = created.identity;
   const format::Fingerprint& main = created.main.fingerprint;
   claims::Claim out;
@@ -125,7 +137,7 @@ void claim(const control::RuntimeDir& runtime, set::CreateResult& created) {
       {identity.spare_uuid,
        {created.spare_path, identity.spare.size, identity.spare.logical_block_bytes,
         claims::facts_to_claim(created.spare_facts)}});
-  if (auto written = claims::ClaimStore(runtime.claims()).write(out); !written) {
+  if (auto written = store.write(out); !written) {
     created.warnings.push_back("main cannot be hidden at boot: " + written.error().message());
   }
   claims::ask_udev_again(created.spare_path);
@@ -188,7 +200,7 @@ int run(Arguments& arguments) {
                                             created->main,
                                             created->identity.spare});
   }
-  if (runtime) claim(*runtime, *created);
+  if (runtime) claim(*runtime, arguments.options, *created);
   // The set is made whatever the drive says, and asks it again once it runs.
   set::DriveQuery drive([&] { return created->main_path; }, created->identity.main.size);
   for (std::string& text : set::warnings_of(drive.ask({}, {}))) {

@@ -85,6 +85,19 @@ def is_enabled_and_forgotten(t):
     again = support.dmremap("create", dm.name, t.image("new.img", "16MiB"), t.path("new.spare"),
                             "--spare-size", "16MiB", "--json", expect=3).error_json()
     equal(again["code"], "name-in-use", "the name is claimed")
+    support.dmremap("create", "next", dm.main, t.path("next.spare"), "--spare-size", "16MiB",
+                    "--discard-data", uuid)
+    equal(list(claims()), [os.path.join(t.runtime_dir, "claims.d", "next")],
+          "what was given up for another set hides nothing")
+    support.dmremap("claims", "--forget", "next")
+    equal(claims(), {}, "forgotten")
+
+
+def is_forgotten_without_its_spare(t):
+    dm, _ = made(t, "dead")
+    uuid = dm.examine()["set"]["uuid"]
+    dm.run("enable", dm.name)
+    os.unlink(dm.spare)
     support.dmremap("claims", "--forget", uuid)
     equal(claims(), {}, "forgotten without the spare")
 
@@ -159,7 +172,8 @@ def checked_against_devices(t):
 
 
 def all_claims(t):
-    for situation in (follows_a_run, is_enabled_and_forgotten, bad_claims, checked_against_devices):
+    for situation in (follows_a_run, is_enabled_and_forgotten, is_forgotten_without_its_spare,
+                      bad_claims, checked_against_devices):
         situation(t)
         shutil.rmtree(os.path.join(t.runtime_dir, "claims.d"), ignore_errors=True)
         if os.path.exists(os.path.join(t.runtime_dir, "claims.d")):

@@ -4,40 +4,12 @@
 does not stays lost, and a terminal sees how far it is."""
 
 import errno
-import os
-import pty
 import threading
 
 import product
 import support
+import terminal
 from support import check, equal, equal_bytes
-
-
-def _on_terminal(*args):
-    """What the verb prints to a terminal."""
-    leader, follower = pty.openpty()
-    seen = []
-
-    def read():
-        try:
-            while data := os.read(leader, 4096):
-                seen.append(data)
-        except OSError:
-            pass  # the verb has ended
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(follower, 1)
-        os.dup2(follower, 2)
-        os.execv(support.DMREMAP, [support.DMREMAP, *args])
-    os.close(follower)
-    _, status = os.waitpid(pid, 0)
-    reader.join()
-    os.close(leader)
-    equal(os.waitstatus_to_exitcode(status), 0, f"exit of {args}")
-    return b"".join(seen).decode()
 
 
 def retry(t):
@@ -63,7 +35,7 @@ def retry(t):
     # A part reads again, and slowly: it is worth a look at how far it is.
     disk.clear()
     disk.fault("read+slow:300", "4096+32")
-    text = _on_terminal("retry", dm.name)
+    text = terminal.run("retry", dm.name)
     check(" % " in text and "asked" in text, f"progress on the terminal: {text!r}")
     equal(dm.status()["lost_sectors"], 32, "half of them came back")
     equal_bytes(support.read_sectors(device, 4128, 32), data[32 * 512:], "what came back")

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import tempfile
 
+import kernels
 import places
 
 BUSYBOX = "/bin/busybox"
@@ -211,6 +212,65 @@ def _without_debug_info(path):
         return file.read()
 
 
+# --- packages --------------------------------------------------------------------------------
+
+def _package_root(name):
+    """Where a package of Debian lies unpacked, fetched if need be."""
+    root = os.path.join(places.KERNELS, "packages", name)
+    if not os.path.isdir(root):
+        shutil.rmtree(root + ".new", ignore_errors=True)
+        os.makedirs(os.path.dirname(root), exist_ok=True)
+        kernels.unpack(name, places.KERNELS, root + ".new")
+        os.rename(root + ".new", root)
+    return root
+
+
+def _place_in_guest(path):
+    """Programs of a package lie where the guest has all of its programs, and what udev runs where
+    systemd's own files are."""
+    directory, name = os.path.split(path)
+    if directory in ("bin", "sbin", "usr/sbin"):
+        return f"usr/bin/{name}"
+    return re.sub(r"^lib/(udev|systemd)/", r"usr/lib/\1/", path)
+
+
+def add_packages(archive, names):
+    """The files of these packages but for their documents, and the libraries that their programs load,
+    of the packages or of the host."""
+    roots = [_package_root(name) for name in names]
+    libraries = [f"{root}/{directory}/x86_64-linux-gnu" for root in roots
+                 for directory in ("lib", "usr/lib")]
+    environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+    for root in roots:
+        for where, _, files in os.walk(root):
+            for name in files:
+                source = os.path.join(where, name)
+                path = os.path.relpath(source, root)
+                if not path.startswith(("usr/share/", "var/")):
+                    _add_packaged(archive, source, path, environment)
+
+
+def _add_packaged(archive, source, path, environment):
+    place = _place_in_guest(path)
+    if path.startswith(("bin/", "sbin/")):
+        archive.link(path, f"../{place}")  # rules and units name it so
+    if os.path.islink(source):
+        archive.link(place, os.readlink(source))
+        return
+    archive.copy(source, place)
+    with open(source, "rb") as file:
+        if file.read(4) != b"\x7fELF":
+            return
+    listing = subprocess.run(["ldd", source], capture_output=True, text=True, check=False,
+                             env=environment).stdout
+    if "not found" in listing:
+        raise Missing(f"{source}: a library of it is not there:\n{listing}")
+    for library in re.findall(r"=> (/\S+) \(0x", listing):
+        inside = re.sub(r"^.*/packages/[^/]+/", "/", library)
+        if not archive.has(inside):
+            archive.copy(os.path.realpath(library), inside)
+
+
 def check(payload, kernel, version):
     """Raises Missing if something that a payload asks for is not there."""
     paths, _ = _dependencies(kernel)
@@ -224,7 +284,7 @@ def check(payload, kernel, version):
             raise Missing(f"{file} is not there: has it been built?")
 
 
-def write(path, kernel, programs=(), modules=(), own_modules=()):
+def write(path, kernel, programs=(), modules=(), own_modules=(), packages=()):
     """An initrd for `kernel` at `path`: what all guests have, and these."""
     archive = Archive()
     find_program(BUSYBOX)
@@ -235,6 +295,9 @@ def write(path, kernel, programs=(), modules=(), own_modules=()):
     archive.link("bin/sh", "../usr/bin/dash")
     archive.link("sbin/modprobe", "../bin/busybox")  # where the kernel looks for it
     archive.link("usr/sbin", "bin")
+    # Debian's programs look for what belongs to systemd and udev here.
+    for name in ("systemd", "udev"):
+        archive.link(f"lib/{name}", f"../usr/lib/{name}")
     for directory in ("dev", "etc", "mnt", "out", "proc", "root", "run", "sys", "tmp", "var"):
         archive.directory(directory)
     archive.link("var/run", "../run")
@@ -246,6 +309,7 @@ def write(path, kernel, programs=(), modules=(), own_modules=()):
     built = [os.path.join(places.BUILD, name) for name in BUILT]
     for program in [*built, *PROGRAMS, *programs]:
         add_program(archive, program)
+    add_packages(archive, list(packages))
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     archive.write(path)

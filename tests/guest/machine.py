@@ -146,7 +146,8 @@ class Guest:
             with open(os.path.join(directory, f"drive.{name}"), "wb") as drive:
                 drive.truncate(size)
         initrd.write(os.path.join(directory, "initrd"), self._kernel,
-                     self._wanted("programs"), self._wanted("modules"), self._wanted("module"))
+                     self._wanted("programs"), self._wanted("modules"), self._wanted("module"),
+                     self._wanted("packages"))
 
     def _wanted(self, need):
         """What any of the payloads asks for."""

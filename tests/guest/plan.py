@@ -13,11 +13,12 @@ What a payload needs stands in its first lines, `#: NEED VALUE`; all have a defa
     #: drive NAME 64MiB         an empty disk image on the host, as QEMU's drive NAME
     #: device nvme,drive=NAME   what QEMU gets as -device
     #: programs fio mkfs.ext4   of the host; with their libraries
+    #: packages lvm2 mdadm      of Debian: downloaded and unpacked for the guest, not installed
     #: modules nvme btrfs       of the kernel, beside those in initrd.MODULES
     #: files {build}/x          host files for the payload's directory; {build}, {source}, {kernel}
     #: module {build}/kernel/{kernel}/dm-remap.ko    one of our own, for modprobe
 
-`append`, `drive`, `device`, `programs`, `modules`, `files` and `module` may be given several times.
+`append`, `drive`, `device`, `programs`, `packages`, `modules`, `files` and `module` may be given several times.
 Payloads that ask for the same machine on the same kernel share a boot."""
 
 import os
@@ -28,7 +29,7 @@ import kernels
 import places
 import support
 
-LISTS = ("append", "drive", "device", "programs", "modules", "files", "module")
+LISTS = ("append", "drive", "device", "programs", "packages", "modules", "files", "module")
 
 
 class HeaderError(Exception):
@@ -48,6 +49,7 @@ class Payload:
     drive: list = field(default_factory=list)
     device: list = field(default_factory=list)
     programs: list = field(default_factory=list)
+    packages: list = field(default_factory=list)
     modules: list = field(default_factory=list)
     files: list = field(default_factory=list)
     module: list = field(default_factory=list)

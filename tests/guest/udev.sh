@@ -14,6 +14,7 @@ start_udev() {
   cp ./*.rules $udev_rules
   ln -sf /usr/bin/dmremap-udev /usr/lib/udev/dmremap-udev
   ln -sf /usr/bin/udevadm /usr/lib/systemd/systemd-udevd
+  ln -sf /usr/bin/dmsetup /sbin/dmsetup  # where device-mapper's rules have it
   unset DM_DISABLE_UDEV
   echo 0123456789abcdef0123456789abcdef > /etc/machine-id
   /usr/lib/systemd/systemd-udevd --daemon

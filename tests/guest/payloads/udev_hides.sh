@@ -66,8 +66,6 @@ dd if="$whole" of="$copy" bs=1M status=none conv=fsync
 again
 check "a copy of main is not hidden" seen "$copy"
 equal "and has the link" "$(target $uuid)" "$copy"
-wipe() { dd if=/dev/zero of="$copy" bs=1M count=1 status=none conv=fsync; }
-wipe
 
 # --- served, by each way there is
 modprobe ublk_drv
@@ -76,13 +74,14 @@ for kind in block ublk; do
   again change
   device=$(readlink -f /dev/dm-remap/data)
   check "main is hidden while it is served by $kind" hidden "$whole"
-  equal "the set's device has the link" "$(target $uuid)" "$device"
+  equal "the set's device has the link, before the copy" "$(target $uuid)" "$device"
   check "it is mounted by its UUID" mount UUID=$uuid /mnt
   equal "from the set's device" "$(awk '$2 == "/mnt" {print $1}' /proc/mounts)" "$device"
   umount /mnt
   check "data goes to the spare" dmremap remap data 4096+8
   check "stops" dmremap stop data
 done
+dd if=/dev/zero of="$copy" bs=1M count=1 status=none conv=fsync
 dmremap disable data
 again
 check "disabled, with data on the spare, it stays hidden" hidden "$whole"
@@ -124,6 +123,15 @@ again
 for part in "$plain" "${plain}1" "${plain}2"; do
   check "$part is hidden" hidden "$part"
 done
+
+# --- a rescue
+sed 's/$/ dmremap=off/' /proc/cmdline > /tmp/cmdline
+mounted /tmp/cmdline /proc/cmdline --bind
+again
+check "dmremap=off turns all of it off" seen "${plain}1"
+umount /proc/cmdline
+again
+check "without it main is hidden again" hidden "${plain}1"
 
 # --- the time that it costs
 before=$(cut -d . -f 1 /proc/uptime)
