@@ -195,7 +195,7 @@ void add_assemble(manual::Verb app, VerbAction& chosen) {
   verb.add_option("NAME", arguments->name, "the set, by its name or UUID");
   verb.add_flag("--all", arguments->all, "every set that is found");
   verb.add_option("--export", arguments->exports, "as of start; may be repeated")
-      .type_name("auto|ublk|block|fuse|nbd")
+      .type_name("auto|dm|ublk|block|fuse|nbd")
       .repeated();
   verb.add_flag("--read-only", arguments->read_only, "write nothing, anywhere");
   verb.add_flag("--json", arguments->json, "JSON instead of text");
