@@ -200,7 +200,7 @@ void add_assemble(manual::Verb app, VerbAction& chosen) {
   add_set_names(verb, arguments->names, "the sets");
   verb.add_flag("-a,--all", arguments->all, "every set that is found");
   verb.add_option("--export", arguments->exports, "as of start; may be repeated")
-      .type_name("auto|ublk|block|fuse|nbd")
+      .type_name("auto|dm|ublk|block|fuse|nbd")
       .repeated();
   verb.add_flag("--read-only", arguments->read_only, "write nothing, anywhere");
   verb.add_flag("--json", arguments->json, "JSON instead of text");

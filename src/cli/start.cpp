@@ -194,13 +194,17 @@ manual::Prose prose() {
   return {.description = R"(
 Finds the devices of the set, checks that they are the right ones, and serves the virtual device
 until `dmremap stop`. It returns once I/O is served and prints where, one line for each --export:
-`ublk` and `block` a node in /dev, `fuse` a file, `nbd` a URI. The link /dev/dm-remap/NAME to the node is
+`dm`, `ublk` and `block` a node in /dev, `fuse` a file, `nbd` a URI. The link /dev/dm-remap/NAME to the node is
 the same at every start, and so are NAME-part1 and so on where main has partitions.
 
 With `ublk`, which takes Linux 6.5 or later with its driver and the right to administer the system, the
 device outlives the process: if that is killed, requests wait, and the next start takes the device over and
 says so; its users notice nothing but the time. Only a flush that was under way may fail, since the disk may
 have told the dead process alone what it lost. `block`, a loop device over a FUSE file, fails its users then.
+
+With `dm`, the kernel target of dm-remap (docs/kernel.md), requests go straight to main wherever there is
+nothing to say about it, and need no process for that; all others go by a ublk device to the set. It takes
+the module dm-remap, ublk, and a block device as main. If the process is killed, only those others wait.
 
 A set whose metadata is in doubt is refused, and so is a main device that was written to since the
 last stop. With --read-only nothing is written anywhere, not even to the metadata.
@@ -246,7 +250,7 @@ void add_start(manual::Verb app, VerbAction& chosen) {
           "--export", arguments->exports,
           "how it is offered (auto: ublk if possible, else block, else fuse, else nbd); may "
           "be repeated")
-      .type_name("auto|ublk|block|fuse|nbd")
+      .type_name("auto|dm|ublk|block|fuse|nbd")
       .repeated();
   verb.add_option(
           "--mount", arguments->mount,

@@ -46,6 +46,8 @@ class Exports {
   [[nodiscard]] virtual std::string trouble() const { return {}; }
   // True once nothing is served any more although stop() was not called.
   [[nodiscard]] virtual bool ended() const = 0;
+  // Counts what went past the engine, too. Changes nothing where all goes through it.
+  virtual void count_requests(control::IoReport& /*io*/) const {}
   // Call it every second, from one thread: follows what changed outside.
   virtual void look() {}
   // What whoever started the set should know of how the exports began; empty: nothing.

@@ -330,10 +330,9 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
       loop->on_signals(kEndSignals, [&](int number) { stop_trigger->on_signal(number); });
   if (!watched) return watched;
   ::signal(SIGPIPE, SIG_IGN);
-  SetExportMaker exports(
-      {options.exports, options.mount_path, options.socket, options.open.read_only,
-       options.open.main_read_only},
-      runtime);
+  SetExportMaker exports({options.exports, options.mount_path, options.socket,
+                          options.open.read_only, options.open.main_read_only},
+                         runtime);
   auto daemon = SetDaemon::start(options, runtime, observer, exports);
   if (!daemon) return failure_of(daemon);
   stop_trigger.emplace(**daemon, *loop);

@@ -52,6 +52,12 @@ class SetExports final : public Exports {
            (!parts_.ublk || parts_.ublk->ended() || (parts_.target && parts_.target->is_removed()));
   }
   void look() override;
+  void count_requests(control::IoReport& io) const override {
+    if (!parts_.target) return;
+    const auto all = parts_.target->user_requests();
+    io.reads = all.reads;
+    io.writes = all.writes;
+  }
   [[nodiscard]] std::string start_note() const override { return parts_.start_note; }
 
  private:
@@ -219,13 +225,18 @@ Result<void> SetExportMaker::check_dm() const {
 
 Result<void> SetExportMaker::prepare_dm(const format::Identity& identity) {
   mappers_ = dm::mappers_of(identity.name, identity.set_uuid);
+  if (::geteuid() == 0) {
+    auto left = dm::find_left_mappers(mappers_);
+    if (!left) return failure_of(left);
+    left_mappers_ = *left;
+  }
+  // Users who wait are what `auto` is for, as a unit that starts a killed set again has it.
+  const bool is_waited_for =
+      left_mappers_.target && left_mappers_.target->openers > 0 && dm::has_engine_device(mappers_);
+  if (is_waited_for && kinds_ == std::vector{ExportKind::automatic}) kinds_ = {ExportKind::dm};
   if (asks_for(ExportKind::dm)) {
     if (auto fine = check_dm(); !fine) return fine;
   }
-  if (::geteuid() != 0) return {};
-  auto left = dm::find_left_mappers(mappers_);
-  if (!left) return failure_of(left);
-  left_mappers_ = *left;
   // Removing the remains of an engine device would wait for the target that holds them.
   const bool goes_on = asks_for(ExportKind::dm) && left_mappers_.target &&
                        left_mappers_.target->has_table && dm::has_engine_device(mappers_);

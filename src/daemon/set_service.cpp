@@ -83,7 +83,10 @@ SetReport SetService::status() const {
   const std::shared_lock lock(mutex_);
   SetReport out = stopped_ ? last_status_ : report_of(set_->status());
   out.pid = ::getpid();
-  if (!stopped_) out.exports = exports_->reports();
+  if (!stopped_) {
+    out.exports = exports_->reports();
+    exports_->count_requests(out.io);
+  }
   return out;
 }
 

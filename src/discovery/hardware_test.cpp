@@ -168,6 +168,7 @@ TEST_F(SysfsTest, CandidatesAreDevicesThatCanHoldASet) {
   add("zram0", "252:0");
   add("fd0", "2:0");
   put(add("nvme0c0n1", "259:7") / "hidden", "1\n");
+  put(add("dm-1", "253:1") / "dm/uuid", "DMREMAP-0d4ee0a0-0000-4000-8000-000000000000-main\n");
   const auto found = block_devices(sys(), (root_ / "dev").string());
   EXPECT_EQ(found,
             (std::vector<std::string>{node("cciss/c0d0"), node("dm-0"), node("loop0"),

@@ -7,6 +7,7 @@
 // the engine says that it is clean, and no change is under way.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -37,6 +38,13 @@ class DirectPath : public table::PinSource {
       Clock& clock, std::uint64_t deadline_ns) = 0;
   // What became of those of the last unflushed() is settled.
   virtual void settle_unflushed() = 0;
+
+  // A request that came through this process although it need not, as far as can be told without
+  // waiting: it was sent here because main had failed it.
+  [[nodiscard]] virtual bool is_clear(SectorRange range) const = 0;
+
+  // Where requests to main past this process took longer than that, since the last call.
+  [[nodiscard]] virtual std::vector<SectorRange> take_slow(std::chrono::nanoseconds limit) = 0;
 
   // Another number than before if main was written past this process since. What is under way
   // counts when it ends.

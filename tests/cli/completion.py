@@ -53,7 +53,7 @@ def completion(t):
         equal(complete(t, verb["name"], "-"), options, f"options of {verb['name']}")
 
     for verb in ("start", "assemble"):
-        equal(complete(t, verb, "--export", ""), ["auto", "block", "fuse", "nbd", "ublk"], f"kinds of {verb}")
+        equal(complete(t, verb, "--export", ""), ["auto", "block", "dm", "fuse", "nbd", "ublk"], f"kinds of {verb}")
     equal(complete(t, "bad", "import", "--format", "d"), ["ddrescue"], "formats")
     equal(complete(t, "bad", "import", "--format", ""), ["badblocks", "ddrescue", "kernel", "md"], "read")
     equal(complete(t, "bad", "export", "--format", ""), ["badblocks", "ddrescue"], "written")

@@ -99,6 +99,47 @@ clear_target() {
 # few_marked NAME [MOST]: all but the places of which the engine knows the contents are clear.
 few_marked() { [ "$(state "$1" marked)" -lt "${2:-30}" ]; }
 
+# killed_under_load ROUNDS SECONDS: the set rec by the kernel target, under fio with verification and fsync;
+# its process is killed and started again, and sectors of main begin to fail. It is running afterwards.
+killed_under_load() {
+  truncate -s 96M main.img
+  check "a disk that fails on command" dmremap-lab serve main.img main --front ublk --background
+  at_exit dmremap-lab stop main
+  main=$(readlink -f main)
+  check "a set is made" dmremap create rec "$main" ./spare.img --spare-size 32MiB
+  dmremap-lab fault main write:ENODATA 8192+16
+  dmremap-lab fault main write:ENODATA 65536+64
+  at_exit stop_set rec
+  node=$(dmremap start rec --export dm) || fail "it does not start"
+  fio --output=fio.out --name=v --filename="$node" --direct=1 --ioengine=io_uring --iodepth=32 \
+    --rw=randwrite --bsrange=4k-64k --size=80m --io_size=8g --time_based=1 --runtime="$2" --fsync=16 \
+    --verify=crc32c --verify_fatal=1 --verify_backlog=256 --randrepeat=0 &
+  fio=$!
+  for round in $(seq "$1"); do
+    sleep 2
+    kill -0 $fio 2> /dev/null || fail "fio has ended in round $round: $(cat fio.out)"
+    # Sectors that were good until now.
+    dmremap-lab fault main write:ENODATA $((20000 + 8000 * round))+8
+    sleep 1
+    kill_set rec
+    # Clean requests go on with nobody there.
+    before=$(awk '{print $1}' "/sys/block/$(basename "$node")/stat")
+    read_at "$node" 190000 8 > /dev/null || fail "a clean read fails"
+    [ "$(awk '{print $1}' "/sys/block/$(basename "$node")/stat")" -gt "$before" ] || fail "no clean read"
+    dmremap start rec --export dm > said 2>&1 || fail "round $round: $(cat said)"
+    grep -q "took over" said || fail "it does not say that it took over: $(cat said)"
+    if grep -q "the kernel target sent" said; then fail "$(cat said)"; fi
+    grep -qx "$node" said || fail "another device: $(cat said)"
+  done
+  echo "killed $1 times"
+  wait $fio || fail "a request failed, or read something else: $(cat fio.out)"
+  grep -q "err= 0" fio.out || fail "$(cat fio.out)"
+  status_of rec
+  echo "remapped: $(field set.json remapped_sectors)"
+  equal "nothing was lost" "$(field set.json lost_sectors)" 0
+  [ "$(state rec escalated)" -gt 0 ] || fail "main has failed nothing"
+}
+
 # one_disk_twice MIB: /dev/loop6 and /dev/loop7 over one file, so that both ways of a target lead to the
 # same bytes.
 one_disk_twice() {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frontend/dm/dm_frontend.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -15,6 +18,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
 #include "dm-remap-protocol.h"
+#include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::dm {
@@ -72,7 +76,7 @@ std::vector<SectorRange> withhold_known(TargetRegions& regions,
                                         const std::vector<format::Extent>& extents) {
   std::vector<SectorRange> out;
   for (const format::Extent& extent : extents) {
-    if (!regions.is_clear(extent.main())) continue;
+    if (!regions.lets_through(extent.main())) continue;
     out.push_back(extent.main());
     (void)regions.withhold(extent.main());
   }
@@ -85,7 +89,8 @@ DmFrontend::DmFrontend(remap::Disk& disk, remap::Admin& admin, TargetRegions& re
       regions_(regions),
       names_(options.names),
       node_(std::move(node)),
-      links_(options.stable_link, node_) {
+      links_(options.stable_link, node_),
+      before_(all_requests()) {
   regions_.start([&admin](SectorRange range) { return admin.may_go_direct(range); });
 }
 
@@ -128,6 +133,21 @@ Error DmFrontend::in_use() const {
           uses.empty() ? "in use, by what cannot be seen from here"
                        : fmt::format("in use: {}", fmt::join(uses, ", ")),
           node_, "unmount it and end what uses it, then try again"};
+}
+
+// Reads, merged, sectors, ms, the same of writes (the kernel's Documentation/block/stat.rst).
+DmFrontend::UserRequests DmFrontend::all_requests() const {
+  std::istringstream words(
+      os::read_attribute("/sys/class/block/" + node_.substr(node_.rfind('/') + 1) + "/stat"));
+  std::array<std::uint64_t, 5> fields{};
+  for (std::uint64_t& field : fields) words >> field;
+  return {fields[0], fields[4]};
+}
+
+DmFrontend::UserRequests DmFrontend::user_requests() const {
+  const UserRequests all = all_requests();
+  return {all.reads - std::min(all.reads, before_.reads),
+          all.writes - std::min(all.writes, before_.writes)};
 }
 
 // Programs that only look at the device are waited for.

@@ -60,12 +60,20 @@ class DmFrontend final {
   Result<void> stop();
   // The target is there no more, whoever removed it.
   [[nodiscard]] bool is_removed() const;
+  // What users have asked of the device since this began, whichever way it went.
+  struct UserRequests {
+    std::uint64_t reads = 0;
+    std::uint64_t writes = 0;
+  };
+  [[nodiscard]] UserRequests user_requests() const;
   [[nodiscard]] const std::optional<Error>& unsaved() const { return unsaved_; }
 
  private:
   DmFrontend(remap::Disk& disk, remap::Admin& admin, TargetRegions& regions,
              const DmOptions& options, std::string node);
   [[nodiscard]] Error in_use() const;
+  // Since the device was made.
+  [[nodiscard]] UserRequests all_requests() const;
   void save();
 
   remap::Disk& disk_;
@@ -75,6 +83,7 @@ class DmFrontend final {
   frontend::StableLinks links_;
   std::optional<Error> unsaved_;
   bool stopped_ = false;
+  UserRequests before_;
 };
 
 }  // namespace dmremap::dm

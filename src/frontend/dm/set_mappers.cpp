@@ -40,15 +40,18 @@ Result<MapperTable> table_over(const std::string& main) {
                      fmt::format("{}:{} 0", major(facts.st_rdev), minor(facts.st_rdev))};
 }
 
-Error with_users(Error error, const std::string& main) {
-  if (error.code != ErrorCode::device_in_use || error.where.find(':') == std::string::npos) {
-    return error;
+// All tables of device mapper count as one holder for the kernel: that a table could be loaded does
+// not say that no other one is over main.
+Result<void> check_holders(const SetMappers& names, const std::string& main) {
+  const auto storage = os::storage_of(main);
+  if (!storage) return fail(ErrorCode::no_such_device, "is gone", main);
+  for (const std::string& holder : os::holders_of(storage->device)) {
+    const std::string uuid = os::read_attribute(fmt::format("/sys/class/block/{}/dm/uuid", holder));
+    if (uuid == names.uuid || uuid == names.main_uuid) continue;
+    return fail(ErrorCode::device_in_use, fmt::format("is in use: held by {}", holder), main,
+                "end that use first");
   }
-  const auto uses = os::uses_of(main);
-  error.what = uses.empty() ? "is in use" : fmt::format("is in use: {}", fmt::join(uses, ", "));
-  error.where = main;
-  error.hint = "find what holds it (lsblk, fuser) and end that first";
-  return error;
+  return {};
 }
 
 }  // namespace
@@ -104,6 +107,7 @@ Result<std::unique_ptr<MainMapper>> MainMapper::take(const SetMappers& names,
   if (!table) return failure_of(table);
   const auto left = find_mapper(names.main_uuid);
   if (!left) return failure_of(left);
+  if (auto alone = check_holders(names, main); !alone) return failure_of(alone);
   if (*left && (*left)->has_table) {
     const auto was = mapper_table(names.main_uuid);
     if (!was) return failure_of(was);
@@ -115,9 +119,16 @@ Result<std::unique_ptr<MainMapper>> MainMapper::take(const SetMappers& names,
     // Over another node, where main was before, or never finished.
     if (auto removed = remove_mapper(names.main_uuid); !removed) return failure_of(removed);
   }
+  {
+    // The error says who uses it.
+    const auto free = io::FileDevice::open(main, {io::Access::read_write, io::Holding::exclusive});
+    if (!free) return failure_of(free);
+  }
   auto made = make_mapper(names.main_name, names.main_uuid, *table, MapperUse::of_the_set);
-  if (!made) return tl::unexpected(with_users(made.error(), main));
-  return std::unique_ptr<MainMapper>(new MainMapper(names, made->node()));
+  if (!made) return failure_of(made);
+  std::unique_ptr<MainMapper> out(new MainMapper(names, made->node()));
+  if (auto alone = check_holders(names, main); !alone) return failure_of(alone);
+  return out;
 }
 
 MainMapper::~MainMapper() {

@@ -80,6 +80,23 @@ Result<void> TargetRegions::settle(Epoch epoch) {
 }
 
 bool TargetRegions::is_clear(SectorRange range) const {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return lock.owns_lock() && control_ && !range.empty() &&
+         runs_locked(control_->regions_of(range), marked_, true).empty();
+}
+
+std::vector<SectorRange> TargetRegions::take_slow(std::chrono::nanoseconds limit) {
+  const std::lock_guard lock(mutex_);
+  if (!control_) return {};
+  if (!slow_ || slow_->table().table != control_->table().table) slow_.emplace(*control_);
+  std::vector<SectorRange> out;
+  const auto taken = slow_->take_slow(std::chrono::duration_cast<milliseconds>(limit));
+  if (!taken) return out;
+  for (const SlowRequest& request : *taken) out.push_back(request.range.intersect(all()));
+  return out;
+}
+
+bool TargetRegions::lets_through(SectorRange range) const {
   const std::lock_guard lock(mutex_);
   return control_ && !runs_locked(control_->regions_of(range), marked_, false).empty();
 }

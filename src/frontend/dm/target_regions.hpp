@@ -43,7 +43,7 @@ class TargetRegions final : public remap::DirectPath {
   [[nodiscard]] Result<Epoch> end_epoch();
   [[nodiscard]] Result<void> settle(Epoch epoch);
   // True if a part of `range` may go past the process now.
-  [[nodiscard]] bool is_clear(SectorRange range) const;
+  [[nodiscard]] bool lets_through(SectorRange range) const;
   [[nodiscard]] std::uint64_t marked_regions() const;
 
   // Begins to let through what is clean, and goes on until stop(). `is_clean` takes no lock and
@@ -62,6 +62,8 @@ class TargetRegions final : public remap::DirectPath {
   [[nodiscard]] std::optional<std::vector<SectorRange>> unflushed(
       Clock& clock, std::uint64_t deadline_ns) override;
   void settle_unflushed() override;
+  [[nodiscard]] bool is_clear(SectorRange range) const override;
+  [[nodiscard]] std::vector<SectorRange> take_slow(std::chrono::nanoseconds limit) override;
   [[nodiscard]] std::uint64_t writes() override;
   [[nodiscard]] bool drain(SectorRange range, Clock& clock,
                            std::uint64_t deadline_ns) const override;
@@ -86,7 +88,8 @@ class TargetRegions final : public remap::DirectPath {
   const SectorCount main_size_;
   mutable std::mutex mutex_;
   TargetControl::Send send_;
-  mutable Control control_;  // null: none is attached
+  mutable Control control_;            // null: none is attached
+  std::optional<TargetControl> slow_;  // counts what was taken of the slow requests
   mutable Bits marked_;
   mutable Bits drained_;                 // since they were marked; a part of the marked ones
   mutable std::uint64_t clearings_ = 0;  // which may have made a drain that is under way void

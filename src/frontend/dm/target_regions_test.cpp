@@ -155,6 +155,43 @@ TEST_F(TargetRegionsTest, Rule4_NoFlushSucceedsUntilThatIsDone) {
   EXPECT_EQ(read(kAt), -EIO);
 }
 
+class Answer final : public remap::Completion {
+ public:
+  void complete(io::IoStatus status) override {
+    error = status.error;
+    done = true;
+  }
+  std::atomic<int> error{-1};
+  std::atomic<bool> done{false};
+};
+
+TEST_F(TargetRegionsTest, Rule6_WhatMainHasFailedIsNotTriedAsAWholeAgain) {
+  const SectorRange range{kAt, {64}};
+  auto out = pattern(64, 0xee);
+  Answer answer;
+  const remap::Request request{
+      .kind = remap::Request::Kind::read, .range = range, .out = out, .done = &answer};
+  // In a marked region it may be new.
+  {
+    auto direct = rig.engine->begin(request);
+    ASSERT_TRUE(direct);
+    const io::IoStatus status = issue(*direct);
+    EXPECT_TRUE(rig.engine->finish(std::move(*direct), status));
+  }
+  clear();
+  std::atomic<bool> as_a_whole{false};
+  rig.main.set_hook([&](const sim::Request& one) {
+    if (one.kind == sim::Request::Kind::read && one.range == range) as_a_whole = true;
+    return io::IoStatus{};
+  });
+  EXPECT_FALSE(rig.engine->begin(request));
+  EXPECT_TRUE(soon([&] { return answer.done.load(); }));
+  rig.main.set_hook({});
+  EXPECT_EQ(answer.error, 0);
+  EXPECT_FALSE(as_a_whole);
+  EXPECT_EQ(rig.engine->counts().main_read_errors, 1U);
+}
+
 TEST_F(TargetRegionsTest, KeepsWhatTheContentsOfAreKnown) {
   regions.keep({kAt, {8}});
   clear();

@@ -2,6 +2,7 @@
 #include "remap/request/request_queue.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <mutex>
 #include <utility>
 
@@ -32,7 +33,14 @@ void RequestQueue::stop() {
 
 std::optional<DirectRequest> RequestQueue::begin(const Request& request) {
   auto direct = this->direct(request);
-  if (!direct) add({request, 0, std::nullopt, 0});
+  if (!direct) {
+    add({request, 0, std::nullopt, 0});
+  } else if (path_.direct != nullptr && path_.direct->is_clear(request.range)) {
+    // A failing disk takes up to a minute for each try: asking it for the same once more would use
+    // up the deadline. Which error it was is not told; what it comes to is found by narrowing.
+    if (const auto status = finish(std::move(*direct), {EIO})) request.done->complete(*status);
+    return std::nullopt;
+  }
   return direct;
 }
 

@@ -23,6 +23,8 @@ constexpr std::size_t kMostPlaces = 64;
 constexpr SectorCount kLongestPlace{65'536};
 // If more last so long at once, the device as a whole is slow, and no place is to blame.
 constexpr std::size_t kMostAtOnce = 8;
+// Past this process, where nobody looks who could see a request twice.
+constexpr std::uint64_t kLongPastNs = 500'000'000;
 // Blocks on either side to compare with.
 constexpr std::uint64_t kNeighbours = 4;
 // "It took too long": the evidence that is kept of what is listed here.
@@ -41,6 +43,10 @@ void Suspects::look() {
   }
   // Only what the last look showed too, of the same request, has lasted from one to the next.
   last_look_ = std::move(now);
+  if (path_.direct != nullptr) {
+    const auto past = path_.direct->take_slow(std::chrono::nanoseconds(kLongPastNs));
+    lasting.insert(lasting.end(), past.begin(), past.end());
+  }
   if (lasting.size() > kMostAtOnce) return;
   for (const SectorRange& range : lasting) note(range);
 }

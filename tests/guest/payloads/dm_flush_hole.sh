@@ -72,3 +72,26 @@ wait $writer || fail "a flush failed: $(cat fsync.err)"
 echo "ok: a flush that waited for the process succeeds"
 read_at "$node" 70000 8 | cmp - data || fail "another data is read"
 check "it is stopped" dmremap stop hole
+
+# The canary: without the doubt that the dead process has left, a lost write is called durable.
+node=$(dmremap start hole --export dm) || fail "it does not start"
+wait_until "what is clean is cleared" few_marked hole
+check "a flush of what was there" flush
+dmremap-lab cache main volatile
+dmremap-lab flushes main EIO:1
+dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err
+write_at "$node" 75000 8 < data
+kill -STOP "$lab"
+flush 2> fsync.err &
+writer=$!
+wait_until "main is asked to flush" in_doubt hole
+kill -KILL "$(set_pid_of_file hole)"
+kill -CONT "$lab"
+dd if=/dev/zero of=/run/dmremap/hole.memory bs=1 seek=22464 count=16 conv=notrunc 2> dd.err
+dmremap start hole --export dm > said 2>&1 || fail "$(cat said)"
+wait $writer || fail "this check cannot fail: the flush is not believed anyway"
+read_at "$node" 75000 8 > back
+if cmp -s back data; then fail "main has not lost it: this shows nothing"; fi
+echo "ok: without the doubt it is lost in silence"
+dmremap-lab cache main none
+check "it is stopped" dmremap stop hole
