@@ -4,11 +4,13 @@
 #include <mutex>
 #include <utility>
 
+#include "base/thread_name.hpp"
+
 namespace dmremap {
 
-void PeriodicThread::start(std::function<void()> body) {
+void PeriodicThread::start(const char* name, std::function<void()> body) {
   body_ = std::move(body);
-  thread_ = Thread(scheduling_, [this] { loop(); });
+  thread_ = Thread(scheduling_, [this, name] { loop(name); });
 }
 
 void PeriodicThread::stop() {
@@ -20,7 +22,8 @@ void PeriodicThread::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void PeriodicThread::loop() {
+void PeriodicThread::loop(const char* name) {
+  name_this_thread(name);
   std::unique_lock lock(mutex_);
   bool now = first_ == First::at_once;
   while (now || !wake_.wait_for(lock, interval_, [this] { return stopping_; })) {

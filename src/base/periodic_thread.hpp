@@ -25,14 +25,14 @@ class PeriodicThread {
   PeriodicThread(const PeriodicThread&) = delete;
   PeriodicThread& operator=(const PeriodicThread&) = delete;
 
-  // From now on `body` is called, with `interval` from the end of one call to the next. It must not
-  // throw. Call once, when all that it uses is made.
-  void start(std::function<void()> body);
+  // From now on a thread of that name calls `body`, with `interval` from the end of one call to the
+  // next. It must not throw. Call once, when all that it uses is made.
+  void start(const char* name, std::function<void()> body);
   // Waits for the call that is under way; there is none after that. Does nothing a second time.
   void stop();
 
  private:
-  void loop();
+  void loop(const char* name);
 
   Scheduling& scheduling_;
   const std::chrono::nanoseconds interval_;

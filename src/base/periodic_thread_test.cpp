@@ -23,7 +23,7 @@ TEST(PeriodicThread, CallsAgainAndAgainUntilItIsStopped) {
   PeriodicThread thread(system_scheduling(), milliseconds(1),
                         PeriodicThread::First::after_interval);
   EXPECT_EQ(calls, 0);
-  thread.start([&] { ++calls; });
+  thread.start("test", [&] { ++calls; });
   EXPECT_TRUE(soon(calls, 3));
   thread.stop();
   const int before = calls;
@@ -37,8 +37,8 @@ TEST(PeriodicThread, TheFirstCallComesAtOnceOrAfterTheInterval) {
   std::atomic<int> later{0};
   PeriodicThread first(system_scheduling(), hours(1), PeriodicThread::First::at_once);
   PeriodicThread second(system_scheduling(), hours(1), PeriodicThread::First::after_interval);
-  first.start([&] { ++at_once; });
-  second.start([&] { ++later; });
+  first.start("test", [&] { ++at_once; });
+  second.start("test", [&] { ++later; });
   EXPECT_TRUE(soon(at_once, 1));
   // Neither waits for the interval to end.
   first.stop();

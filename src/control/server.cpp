@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "os/json_line.hpp"
 #include "os/unix_socket.hpp"
 
@@ -90,6 +91,7 @@ Result<std::unique_ptr<Server>> Server::start(const std::string& socket_path, Ha
                                             std::move(*loop), std::move(handlers)));
   if (auto watched = server->watch(); !watched) return failure_of(watched);
   server->acceptor_ = std::thread([raw = server.get()] {
+    name_this_thread("control");
     if (auto ended = raw->loop_.run(); !ended) {
       log(Severity::error, "control: no more clients: " + ended.error().message());
     }
@@ -156,6 +158,7 @@ void Server::admit(FileDescriptor socket) {
 }
 
 void Server::serve(ClientThread& client, FileDescriptor socket) {
+  name_this_thread("client");
   // An exception ends this connection only; the other clients and the set go on.
   try {
     Connection(std::move(socket), wake_.get(), handlers_).run();

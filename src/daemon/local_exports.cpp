@@ -10,6 +10,7 @@
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "os/mount_point.hpp"
+#include "os/process.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::daemon {
@@ -112,6 +113,7 @@ Result<std::unique_ptr<Exports>> start_local_exports(remap::Disk& disk,
                                                      const LocalExportOptions& options) {
   fuse::FuseOptions file{options.mount_path, options.read_only, options.punch_holes};
   file.gate = options.gate;
+  file.threads = os::memory_policy().request_threads;
   auto fuse = fuse::FuseFrontend::start(disk, file);
   if (!fuse) return failure_of(fuse);
   fuse::LoopOptions loop;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <malloc.h>
@@ -20,18 +22,22 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/parse.hpp"
+#include "os/sysfs.hpp"
 
 namespace dmremap::os {
 
 namespace {
 
-// glibc gives a thread 8 MiB of stack and up to 64 MiB of heap of its own: locked, that would be
-// most of a small machine. The deepest stack of a set that met bad sectors, moved data and was
-// scanned held 24 KiB.
-constexpr std::size_t kThreadStackBytes = 256 * std::size_t{1024};
 // More than narrowing, recovery and a commit take at a time: a request each, and the table's slot.
 constexpr int kLargeBlockBytes = 128 * 1024;
-constexpr std::size_t kHeapReserveBytes = 8 * std::size_t{1024} * 1024;
+constexpr MemoryPolicy kUsualPolicy{.heap_reserve_bytes = 8 * std::size_t{1024} * 1024,
+                                    .request_threads = 16};
+// A request each for the threads that may be there, and the table's slot.
+constexpr MemoryPolicy kSmallPolicy{.heap_reserve_bytes = 4 * std::size_t{1024} * 1024,
+                                    .request_threads = 4};
+// With less, the usual policy would take more than an eighth of it under load.
+constexpr std::uint64_t kSmallMachineBytes = 512 * std::uint64_t{1024} * 1024;
 
 constexpr bool kShadowMemory =
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -45,6 +51,49 @@ constexpr bool kShadowMemory =
 #else
     false;
 #endif
+
+// glibc gives a thread 8 MiB of stack and up to 64 MiB of heap of its own: locked, that would be
+// most of a small machine. The deepest stack of a set that met bad sectors, moved data and was
+// scanned held 24 KiB. Frames are larger under a sanitizer.
+constexpr std::size_t kThreadStackBytes = (kShadowMemory ? 256 : 128) * std::size_t{1024};
+
+// The libraries whose code requests run through, beside that of the program. All others serve
+// commands, pictures, JSON, fingerprints and udev: their code may be read from its file when it is
+// needed, which never lies on the device that this process serves, and no request waits for it.
+constexpr std::array kLockedLibraries{"ld-linux",     "libc.so",     "libfmt.so",
+                                      "libfuse3.so",  "libgcc_s",    "libisal.so",
+                                      "libstdc++.so", "liburing.so", "nbdkit-"};
+
+bool is_locked(std::string_view path) {
+  // The program itself has no name, and the kernel's part is no file.
+  if (!path.starts_with('/')) return true;
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return std::ranges::any_of(kLockedLibraries,
+                             [name](const char* locked) { return name.starts_with(locked); });
+}
+
+// What a library writes to stays locked. What lies between its parts is address space only, but
+// counts as locked.
+int unlock_code_of(dl_phdr_info* library, std::size_t /*size*/, void* /*data*/) {
+  if (is_locked(library->dlpi_name)) return 0;
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto unlock = [](std::size_t first, std::size_t end) {
+    if (first < end) ::munlock(reinterpret_cast<const void*>(first), end - first);
+  };
+  std::size_t from = 0;
+  // Parts are in order of address (elf(5)).
+  for (std::size_t i = 0; i < library->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& part = library->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD) continue;
+    const std::size_t begin = (library->dlpi_addr + part.p_vaddr) / page * page;
+    const std::size_t end =
+        (library->dlpi_addr + part.p_vaddr + part.p_memsz + page - 1) / page * page;
+    const bool is_written = (part.p_flags & PF_W) != 0;
+    unlock(from == 0 ? begin : from, is_written ? begin : end);
+    from = end;
+  }
+  return 0;
+}
 
 // mlock(2) has no limit for a process with CAP_IPC_LOCK. Root in a container often has that
 // capability, but not CAP_SYS_RESOURCE, with which a limit can be raised.
@@ -67,6 +116,25 @@ bool may_lock_without_limit() {
 }
 
 }  // namespace
+
+MemoryPolicy memory_policy(std::uint64_t bytes) {
+  return bytes < kSmallMachineBytes ? kSmallPolicy : kUsualPolicy;
+}
+
+MemoryPolicy memory_policy() {
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  std::uint64_t bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  constexpr std::string_view kVersion2 = "0::";
+  const std::string group = read_attribute("/proc/self/cgroup");
+  if (group.starts_with(kVersion2) && group.find('\n') == std::string::npos) {
+    const std::string path = "/sys/fs/cgroup" + group.substr(kVersion2.size());
+    // "max" is no number.
+    if (const auto limit = parse_number(read_attribute(path + "/memory.max"))) {
+      bytes = std::min(bytes, *limit);
+    }
+  }
+  return memory_policy(bytes);
+}
 
 void bound_thread_memory() {
   pthread_attr_t attributes;
@@ -107,12 +175,13 @@ Result<void> lock_memory() {
   if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
     return fail_errno(errno, "lock memory", {}, kHint);
   }
+  ::dl_iterate_phdr(unlock_code_of, nullptr);
   return {};
 }
 
 void reserve_heap() {
   // The compiler must not find out that nothing comes of it.
-  void* volatile reserve = std::malloc(kHeapReserveBytes);
+  void* volatile reserve = std::malloc(memory_policy().heap_reserve_bytes);
   std::free(reserve);
 }
 
@@ -123,6 +192,10 @@ Result<void> become_io_flusher() {
                 "Linux 5.6 or later has it");
   }
   return fail_errno(errno, "become an I/O flusher", {}, "run as root");
+}
+
+bool is_io_flusher() {
+  return ::prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0) == 1;
 }
 
 Result<void> avoid_oom_killer() {

@@ -3,6 +3,8 @@
 // no page fault, no reclaim and no OOM killer may come between a request and its answer.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,11 +15,23 @@ namespace dmremap::os {
 // Each is for the whole process, to be called before it starts threads that stay. Errors:
 // permission, not_supported; the process can go on, less protected.
 
+// How much of the machine's memory a set may take. Whatever it is, a set makes progress: with less,
+// fewer requests are served at the same time.
+struct MemoryPolicy {
+  std::size_t heap_reserve_bytes = 0;  // see reserve_heap()
+  unsigned request_threads = 0;        // a front end's, at most; each has 1 MiB and its stack
+};
+// For a machine, or a group of processes, with that much memory. Pure.
+[[nodiscard]] MemoryPolicy memory_policy(std::uint64_t bytes);
+// The same for this machine; a limit of the memory cgroup (version 2) of this process counts too.
+[[nodiscard]] MemoryPolicy memory_policy();
+
 // Bounds the memory that later threads take: small stacks, and one heap for all. The stacks and the
 // heaps of threads that have ended stay with the process, and are locked with the rest of it.
 void bound_thread_memory();
 
-// Locks all present and later memory, and bounds that of later threads. Errors: permission if
+// Locks all present and later memory but the code of libraries that no request runs through, and
+// bounds that of later threads. Errors: permission if
 // locked memory is limited; not_supported under AddressSanitizer and ThreadSanitizer, whose shadow
 // memory is larger than any machine's.
 [[nodiscard]] Result<void> lock_memory();
@@ -32,6 +46,9 @@ void reserve_heap();
 // Allocations of this process never wait for write-back to a device that it serves itself
 // (prctl(2), PR_SET_IO_FLUSHER, Linux 5.6). Threads inherit it from the thread that makes them.
 [[nodiscard]] Result<void> become_io_flusher();
+// True if the calling thread is one. Then memory and threads can be made when they are needed, also
+// while the device is in use; else all that may be needed has to be made before.
+[[nodiscard]] bool is_io_flusher();
 
 // The OOM killer takes others first.
 [[nodiscard]] Result<void> avoid_oom_killer();

@@ -50,6 +50,17 @@ TEST(Process, KeepsTheOomKillerAwayOrSaysWhyNot) {
   }));
 }
 
+TEST(Process, ASmallMachineGivesLess) {
+  constexpr std::uint64_t kMiB = 1024 * 1024;
+  const MemoryPolicy small = memory_policy(64 * kMiB);
+  const MemoryPolicy usual = memory_policy(4096 * kMiB);
+  EXPECT_LT(small.request_threads, usual.request_threads);
+  EXPECT_GE(small.request_threads, 2U) << "one that waits must not stop all others";
+  // Beside the program with its libraries and the engine, which take 20 MiB.
+  EXPECT_LE(small.heap_reserve_bytes + (small.request_threads + 1) * kMiB * 5 / 4, 12 * kMiB);
+  EXPECT_LE(usual.heap_reserve_bytes + (usual.request_threads + 1) * kMiB * 5 / 4, 32 * kMiB);
+}
+
 TEST(Process, WhatCouldNotBeHadIsSaidInWords) {
   EXPECT_TRUE(holds_in_child([] {
     for (const std::string& missing : protect_io_process()) {

@@ -57,13 +57,15 @@ class RunningEngine final : public Engine {
       sampler_ = std::make_unique<EvidenceSampler>(
           path_, std::chrono::milliseconds(parts.evidence_interval_ms));
     }
-    spare_watch_ = std::make_unique<SpareWatch>(
-        path_, remapper_.get(), std::chrono::milliseconds(parts.spare_look_interval_ms));
     if (!parts.spare_reopeners.empty()) {
       spare_return_ =
           std::make_unique<SpareReturn>(path_, remapper_.get(), parts.spare_reopeners,
                                         std::chrono::milliseconds(parts.spare_look_interval_ms));
     }
+    spare_watch_ = std::make_unique<SpareWatch>(
+        path_, remapper_.get(), std::chrono::milliseconds(parts.spare_look_interval_ms), [this] {
+          if (spare_return_) spare_return_->begin();
+        });
     if (parts.reopener != nullptr) {
       rearm_ = std::make_unique<Rearm>(path_, *parts.reopener,
                                        std::chrono::milliseconds(parts.rearm_interval_ms));
@@ -338,16 +340,14 @@ class RunningEngine final : public Engine {
 
   void end_background() override {
     if (relocator_) relocator_->stop();
-    if (spare_return_) spare_return_->stop();
-    spare_watch_->stop();
+    end_spare_threads();
   }
 
   void stop() override {
     queue_.stop();
     if (rearm_) rearm_->stop();
     if (sampler_) sampler_->stop();
-    if (spare_return_) spare_return_->stop();
-    spare_watch_->stop();
+    end_spare_threads();
     if (relocator_) relocator_->stop();
     retries_.stop();
     if (remapper_) remapper_->stop();
@@ -359,6 +359,12 @@ class RunningEngine final : public Engine {
   [[nodiscard]] std::uint64_t writes() const {
     const std::uint64_t past = path_.direct == nullptr ? 0 : path_.direct->writes();
     return path_.live.pins().writes() + past;
+  }
+
+  // The watch is what begins the search for a spare.
+  void end_spare_threads() {
+    spare_watch_->stop();
+    if (spare_return_) spare_return_->stop();
   }
 
   // What is seen of the spare from outside goes before what its requests came to.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/thread_name.hpp"
+
 namespace dmremap::remap {
 
 namespace {
@@ -41,6 +43,7 @@ void ProcessClock::stop() {
 }
 
 void ProcessClock::loop() {
+  name_this_thread("clock");
   std::unique_lock lock(thread_mutex_);
   while (!wake_.wait_for(lock, kTick, [this] { return stopping_; })) {
     const std::lock_guard guard(mutex_);

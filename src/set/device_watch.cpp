@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/thread_name.hpp"
+
 namespace dmremap::set {
 
 namespace {
@@ -69,6 +71,7 @@ void DeviceWatch::stop() {
 }
 
 void DeviceWatch::loop() {
+  name_this_thread("device-watch");
   std::unique_lock lock(mutex_);
   do {
     lock.unlock();

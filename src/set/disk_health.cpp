@@ -125,7 +125,10 @@ DiskHealth::~DiskHealth() {
 void DiskHealth::start() {
   // What need not be asked of a drive is known from the start.
   look();
-  thread_.start([this] { look(); });
+  thread_.start("health", [this] {
+    if (parts_.before_look) parts_.before_look();
+    look();
+  });
 }
 
 void DiskHealth::stop() {

@@ -51,6 +51,8 @@ class DiskHealth {
     std::optional<format::DiskHistorySection> stored{};  // of earlier runs
     // Commits it. Empty: nothing is remembered.
     std::function<Result<void>(const format::DiskHistorySection&)> remember{};
+    // Called by the thread before each look. It may take as long as main takes. Empty: nothing.
+    std::function<void()> before_look{};
     // From the start of the set: whoever starts it has other things to do first.
     std::chrono::seconds first_ask{5};
     // Between two commits of its own that are made for news.
@@ -64,7 +66,8 @@ class DiskHealth {
 
   // Starts the thread that looks every few seconds.
   void start();
-  // Ends it, within a second whatever the drive does. May be called again.
+  // Ends it, within a second whatever the drive does, unless `before_look` is under way. May be
+  // called again.
   void stop();
   // One look, as the thread does it: what has happened since the last one, and the drive if it is
   // time to ask it.

@@ -19,11 +19,9 @@ namespace dmremap::set {
 
 namespace {
 
-// The interval at which main's superblock area is read again, if main was written to meanwhile.
-constexpr std::chrono::seconds kLookEvery{3};
 // The number of looks that are skipped after one that met unreadable sectors: each such sector may
 // cost a failing disk a minute.
-constexpr unsigned kRestAfterErrors = 200;
+constexpr unsigned kRestAfterErrors = 120;
 
 format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
   format::Event event;
@@ -87,7 +85,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
 RunningSet::~RunningSet() {
   // The watches and the scanner call the engine, so their threads must end before it does. Without
   // a clean stop on record, the next start finds the set as a killed run leaves it.
-  end_watch();
+  if (disk_health_) disk_health_->stop();
   device_watch_.reset();
   recorder_.carry_with({});
   disk_health_.reset();
@@ -150,7 +148,6 @@ Result<void> RunningSet::begin(Random& random) {
   content_.extents.clear();
   content_.extents.shrink_to_fit();
   // Without a store, a changed file system UUID could not be recorded.
-  if (store_) watch_ = std::thread([this] { watch_main(); });
   if (store_) {
     make_scanner();
     make_disk_health();
@@ -240,7 +237,6 @@ Result<void> RunningSet::note_copy(VerifiedCopy copy) {
 Result<void> RunningSet::stop() {
   // The watches end first: the record of the stop has the last word on main's facts, and its event
   // comes after those of all conditions.
-  end_watch();
   if (disk_health_) disk_health_->stop();
   if (drive_timeouts_) drive_timeouts_->restore();
   if (scanner_) scanner_->stop();
@@ -434,30 +430,21 @@ std::optional<SectorCount> RunningSet::sectors_lacking_in_copy(const table::Tabl
 // main is recorded. The watch records the new one soon, so that a crash rarely leaves the old one,
 // with which the next start would refuse main.
 void RunningSet::watch_main() {
-  std::uint64_t writes_seen = 0;
-  unsigned rest = 0;
-  Sha256 print_seen = discovery::print_of(*main_.device(), engine_->extents()).print;
-  std::unique_lock lock(watch_mutex_);
-  while (!watch_ended_.wait_for(lock, kLookEvery, [this] { return watch_ends_; })) {
-    // The mutex guards watch_ends_ alone, and is not held over a look, which may take long.
-    lock.unlock();
-    const std::uint64_t writes = engine_->counts().writes;
-    if (rest > 0) {
-      --rest;
-    } else if (writes != writes_seen && !engine_->conditions().tripped) {
-      writes_seen = writes;
-      if (!look_at_main(print_seen)) rest = kRestAfterErrors;
-    }
-    lock.lock();
+  const std::uint64_t writes = engine_->counts().writes;
+  if (rest_from_main_ > 0) {
+    --rest_from_main_;
+  } else if (writes != writes_seen_ && !engine_->conditions().tripped) {
+    writes_seen_ = writes;
+    if (!look_at_main()) rest_from_main_ = kRestAfterErrors;
   }
 }
 
 // Returns false if main does not read well. The print is compared first, because it costs one read
 // of a small area; only if it changed is main probed for a file system.
-bool RunningSet::look_at_main(Sha256& print_seen) {
+bool RunningSet::look_at_main() {
   const discovery::MainPrint now = discovery::print_of(*main_.device(), engine_->extents());
-  if (!now.whole || now.print == print_seen) return now.whole;
-  print_seen = now.print;
+  if (!now.whole || now.print == print_seen_) return now.whole;
+  print_seen_ = now.print;
   const auto seen = discovery::gather_facts(*main_.device());
   if (!seen) return false;
   const format::Fingerprint before = main_.fingerprint();
@@ -468,15 +455,6 @@ bool RunningSet::look_at_main(Sha256& print_seen) {
       [this](format::Records& content, const table::Table&) { record_facts(content); });
   if (!recorded) log(Severity::warning, recorded.error().message());
   return true;
-}
-
-void RunningSet::end_watch() {
-  {
-    const std::lock_guard lock(watch_mutex_);
-    watch_ends_ = true;
-  }
-  watch_ended_.notify_all();
-  if (watch_.joinable()) watch_.join();
 }
 
 Result<std::unique_ptr<RunningSet>> RunningSet::open(const discovery::Members& members,

@@ -10,13 +10,11 @@
 //   commit; let go of the devices.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -167,10 +165,9 @@ class RunningSet {
   [[nodiscard]] bool is_current(const VerifiedCopy& copy, const table::Table& table) const;
   [[nodiscard]] std::optional<SectorCount> sectors_lacking_in_copy(const table::Table& table);
 
-  // The thread that watches main's file system, and one look of it.
+  // Looks at main's file system if main was written to. Called every few seconds, by one thread.
   void watch_main();
-  bool look_at_main(Sha256& print_seen);
-  void end_watch();
+  bool look_at_main();
 
   format::Content content_;     // as activated, without the table; constant once begun
   Uuid run_;                    // constant once begun
@@ -207,10 +204,10 @@ class RunningSet {
   std::mutex copy_mutex_;
   std::optional<VerifiedCopy> copy_;
 
-  std::mutex watch_mutex_;
-  std::condition_variable watch_ended_;
-  bool watch_ends_ = false;
-  std::thread watch_;
+  // Of watch_main(). Nothing was seen at first, so that the first write has main looked at.
+  std::uint64_t writes_seen_ = 0;
+  unsigned rest_from_main_ = 0;
+  Sha256 print_seen_{};
 };
 
 }  // namespace dmremap::set

@@ -48,6 +48,8 @@ void RunningSet::make_disk_health() {
   parts.look_at = [this](std::span<const SectorRange> places) { scanner_->look_at(places); };
   parts.scanner = [this] { return scanner_->status(); };
   parts.stored = stored_disk_history(content_);
+  // In one thread: both look at main every few seconds, and neither is waited for by anybody.
+  parts.before_look = [this] { watch_main(); };
   if (has_disk_history(content_)) {
     parts.remember = [this](const format::DiskHistorySection& disk) {
       return engine_->commit_record(

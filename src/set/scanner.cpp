@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/thread_name.hpp"
 #include "base/units.hpp"
 #include "remap/task/slowness.hpp"
 
@@ -279,6 +280,7 @@ bool Scanner::is_on_battery(std::uint64_t now_ns) {
 }
 
 void Scanner::loop() {
+  name_this_thread("scanner");
   // Without it the scan is paced all the same.
   (void)::syscall(SYS_ioprio_set, kIoprioProcess, 0, kIoprioLowest);
   Lock lock(mutex_);

@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -20,10 +21,12 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
 #include "frontend/fuse/operations.hpp"
 #include "io/file_device.hpp"
+#include "os/process.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::fuse {
@@ -54,6 +57,8 @@ thread_local std::string* complaints = nullptr;
 
 // Of which some may wait for a device that hangs. Beyond it requests wait for them in the kernel.
 constexpr unsigned kMostThreads = 64;
+// How long a thread has not been needed before it ends.
+constexpr std::chrono::seconds kNotNeeded{5};
 
 // Interrupts a thread that waits for a request; nothing else in the process uses it.
 int wake_signal() {
@@ -151,9 +156,12 @@ Result<void> FuseFrontend::run(unsigned threads) {
   if (!session) return failure_of(session);
   session_ = std::move(*session);
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    wanted_ = std::max(threads, 1U);
-    for (unsigned i = 0; i < wanted_ + 1; ++i) add_thread_locked();
+    std::unique_lock<std::mutex> lock(mutex_);
+    most_ = std::max(threads, 1U);
+    least_ = os::is_io_flusher() ? 1 : most_;
+    wanted_ = least_;
+    for (unsigned i = 0; i < least_ + 1; ++i) add_thread(lock);
+    if (running_ == 0) return fail(ErrorCode::no_memory, "no thread can be started", path());
   }
   // The kernel sends FUSE_INIT at once after a mount; without it no request can be served.
   for (int waited = 0; !file_.ready.load(); ++waited) {
@@ -165,7 +173,28 @@ Result<void> FuseFrontend::run(unsigned threads) {
   return {};
 }
 
-void FuseFrontend::serve() {
+bool FuseFrontend::serve_one(Worker& self, std::byte* memory) {
+  fuse_buf request{};
+  request.mem = memory;
+  self.receives.store(true);
+  receiving_.fetch_add(1, std::memory_order_relaxed);
+  const int got = fuse_session_receive_buf(session_.get(), &request);
+  const bool is_last = receiving_.fetch_sub(1, std::memory_order_relaxed) == 1;
+  self.receives.store(false);
+  if (got == -EINTR || got == -EAGAIN) return true;
+  // It was unmounted or the connection is broken, for all threads.
+  if (got <= 0) {
+    const bool is_first = !ended_.exchange(true);
+    if (got < 0 && is_first) log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
+    return false;
+  }
+  if (is_last) on_all_busy();
+  fuse_session_process_buf(session_.get(), &request);
+  return true;
+}
+
+void FuseFrontend::serve(Worker& self) {
+  name_this_thread("fuse");
   // Signals to the process are handled by other threads; only the wake signal may reach this one.
   sigset_t all;
   sigfillset(&all);
@@ -186,49 +215,79 @@ void FuseFrontend::serve() {
       lock.unlock();
       if (!in_turn) break;
     }
-    fuse_buf request{};
-    request.mem = memory.request();
-    const int got = fuse_session_receive_buf(session_.get(), &request);
-    if (got == -EINTR || got == -EAGAIN) continue;
-    // It was unmounted or the connection is broken, for all threads.
-    if (got <= 0) {
-      const bool is_first = !ended_.exchange(true);
-      if (got < 0 && is_first) {
-        log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
-      }
-      break;
-    }
-    fuse_session_process_buf(session_.get(), &request);
+    if (!serve_one(self, memory.request())) break;
   }
   lock.lock();
   if (in_turn) serving_.fetch_sub(1);
   --running_;
+  self.over = true;
   finished_.notify_all();
   needed_.notify_all();
 }
 
-void FuseFrontend::add_thread_locked() {
-  threads_.emplace_back([this] { serve(); });
-  ++running_;  // it waits for the lock before it looks
+// Without the lock, because memory may be short, and threads that serve requests take it.
+void FuseFrontend::add_thread(std::unique_lock<std::mutex>& lock) {
+  ++running_;
+  lock.unlock();
+  std::list<Worker> made;
+  try {
+    Worker& worker = made.emplace_back();
+    worker.thread = std::thread([this, &worker] { serve(worker); });
+  } catch (const std::exception& error) {
+    made.clear();
+    log(Severity::warning, fmt::format("no more threads to serve {}: {}", path(), error.what()));
+  }
+  lock.lock();
+  if (made.empty()) --running_;
+  workers_.splice(workers_.end(), made);
 }
 
 // One thread is always on standby: whoever takes its place makes the next, so that nothing has to
 // be made when a device hangs.
 bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
   const auto over = [this] { return stopping_.load() || ended_.load(); };
+  const auto needed = [&] { return over() || serving_.load() < wanted_.load() + stuck_.load(); };
+  // Another one is on standby, and this one was told to go.
+  if (standby_ > 0 && least_ < most_ && !needed()) return false;
   ++standby_;
-  needed_.wait(lock, [&] { return over() || serving_.load() < wanted_ + stuck_.load(); });
+  while (!needed_.wait_for(lock, kNotNeeded, needed)) shrink(lock);
   --standby_;
   if (over()) return false;
   serving_.fetch_add(1);
-  if (standby_ == 0 && serving_.load() > wanted_ && running_ < kMostThreads) {
-    try {
-      add_thread_locked();
-    } catch (const std::exception& error) {
-      log(Severity::warning, fmt::format("no more threads to serve {}: {}", path(), error.what()));
+  // Those that were made and have not come here yet are on standby too.
+  if (running_ == serving_.load() && running_ < kMostThreads) add_thread(lock);
+  return true;
+}
+
+// The request that has come is served at once; the next one finds a thread.
+void FuseFrontend::on_all_busy() {
+  if (!all_busy_.load(std::memory_order_relaxed)) all_busy_.store(true, std::memory_order_relaxed);
+  if (wanted_.load(std::memory_order_relaxed) >= most_) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (wanted_.load() >= most_) return;
+  wanted_.fetch_add(1);
+  needed_.notify_one();
+}
+
+void FuseFrontend::shrink(std::unique_lock<std::mutex>& lock) {
+  if (least_ == most_) return;
+  if (!all_busy_.exchange(false)) wanted_ = least_;
+  // One that has a request finds out by itself after it; one that waits for one is woken. A signal
+  // that comes before the wait is lost: the next round sends another.
+  for (Worker& worker : workers_) {
+    if (too_many() && worker.receives.load()) {
+      ::pthread_kill(worker.thread.native_handle(), wake_signal());
     }
   }
-  return true;
+  std::list<Worker> ended;
+  for (auto at = workers_.begin(); at != workers_.end();) {
+    const auto next = std::next(at);
+    if (at->over) ended.splice(ended.end(), workers_, at);
+    at = next;
+  }
+  lock.unlock();
+  for (Worker& worker : ended) worker.thread.join();
+  lock.lock();
 }
 
 void FuseFrontend::on_stuck() {
@@ -244,20 +303,22 @@ void FuseFrontend::on_free() {
 
 void FuseFrontend::end_threads() {
   stopping_.store(true);
-  std::vector<std::thread> threads;
+  std::list<Worker> workers;
   {
     // After an unmount the threads end by themselves, but not if the mount still exists in another
     // mount namespace. A signal may come just before the read that it is meant to interrupt, so it
     // is sent repeatedly.
     std::unique_lock<std::mutex> lock(mutex_);
-    if (threads_.empty()) return;
+    if (workers_.empty()) return;
     needed_.notify_all();
     while (!finished_.wait_for(lock, milliseconds(20), [this] { return running_ == 0; })) {
-      for (auto& thread : threads_) ::pthread_kill(thread.native_handle(), wake_signal());
+      for (Worker& worker : workers_) {
+        if (!worker.over) ::pthread_kill(worker.thread.native_handle(), wake_signal());
+      }
     }
-    threads = std::exchange(threads_, {});
+    workers.splice(workers.end(), workers_);
   }
-  for (auto& thread : threads) thread.join();
+  for (Worker& worker : workers) worker.thread.join();
   // Every answer comes by its deadline at the latest. It is polled for, because nothing has to be
   // quick here.
   while (file_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));

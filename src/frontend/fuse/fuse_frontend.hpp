@@ -8,11 +8,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/result.hpp"
 #include "frontend/byte_disk.hpp"
@@ -30,8 +30,11 @@ struct FuseOptions {
   // zeros: then a hole is refused with EOPNOTSUPP, and the kernel writes zeros if a program asked
   // for zeros.
   bool punch_holes = true;
-  // The number of threads. A bad place occupies one only for its first try, until the drive has
-  // failed it; one that waits beyond the deadline of its request is replaced by another.
+  // The most threads that take requests; one more is on standby. A bad place occupies one only for
+  // its first try, until the drive has failed it; one that waits beyond the deadline of its request
+  // is replaced by another. A set that is idle has one: more are made while all have a request, and
+  // end, with their memory, when they were not needed for some seconds. Where making one
+  // could wait for the disk itself (os::is_io_flusher), all are made at the start and stay.
   unsigned threads = 16;
   // Of all front ends of the disk.
   std::shared_ptr<frontend::WriteGate> gate = std::make_shared<frontend::WriteGate>();
@@ -68,12 +71,25 @@ class FuseFrontend final : private ThreadBalance {
 
   FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file);
   static Result<Session> mount_session(FuseFile& file, const MountFile& mount_file);
+  // A thread that takes requests.
+  struct Worker {
+    std::thread thread;
+    std::atomic<bool> receives{false};  // waits for a request
+    bool over = false;                  // has ended, or is about to
+  };
+
   Result<void> run(unsigned threads);
-  void serve();
+  void serve(Worker& self);
+  // Receives one request and serves it. False: the session has ended.
+  bool serve_one(Worker& self, std::byte* memory);
   // Waits while there are enough threads without the calling one. False: it is no longer needed.
   bool take_turn(std::unique_lock<std::mutex>& lock);
-  void add_thread_locked();
-  [[nodiscard]] bool too_many() const { return serving_.load() > wanted_ + stuck_.load(); }
+  void add_thread(std::unique_lock<std::mutex>& lock);
+  // All threads that take requests have one.
+  void on_all_busy();
+  // Ends threads that were not needed since the last call.
+  void shrink(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] bool too_many() const { return serving_.load() > wanted_.load() + stuck_.load(); }
   void on_stuck() override;
   void on_free() override;
   void end_threads();
@@ -91,13 +107,18 @@ class FuseFrontend final : private ThreadBalance {
   std::mutex mutex_;                  // guards everything below
   std::condition_variable finished_;  // running_ became 0
   std::condition_variable needed_;    // a thread on standby is
-  std::vector<std::thread> threads_;
-  unsigned wanted_ = 0;   // threads that take requests
+  std::list<Worker> workers_;
+  unsigned least_ = 0;  // the range of wanted_
+  unsigned most_ = 0;
   unsigned running_ = 0;  // threads in all
   unsigned standby_ = 0;  // made, with their memory, and waiting to be needed
   // Changed under the lock.
+  std::atomic<unsigned> wanted_{0};   // threads that take requests
   std::atomic<unsigned> serving_{0};  // threads that take requests or have one
   std::atomic<unsigned> stuck_{0};    // of these: with one that was answered for them
+  // Changed without it.
+  std::atomic<unsigned> receiving_{0};  // threads that wait for a request
+  std::atomic<bool> all_busy_{false};   // since the last shrink(), all had one at some time
 };
 
 }  // namespace dmremap::fuse

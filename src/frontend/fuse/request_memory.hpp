@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The memory of one thread that serves requests: allocated once, so that a request needs none.
+// The memory of one thread that serves requests: allocated once, so that a request needs none. It
+// is a mapping of its own and goes back to the system with the thread, which a heap that is kept
+// (os::lock_memory) would not give up.
 //
 //   base            base + 4096 - headers    base + 4096
 //   | unused        | headers of a request   | payload: data of a write or of a read           |
@@ -13,7 +15,9 @@
 #include <span>
 
 #include "base/aligned_buffer.hpp"
+#include "base/units.hpp"
 #include "frontend/byte_disk.hpp"
+#include "os/memory_mapping.hpp"
 
 namespace dmremap::fuse {
 
@@ -31,8 +35,7 @@ class RequestMemory {
   explicit RequestMemory(std::size_t unit_bytes)
       : unit_bytes_(unit_bytes),
         // A request that is not aligned grows by less than a unit at each end.
-        request_(kPage + kMaxRequestBytes + kHeaderRoomBytes + 2 * unit_bytes),
-        edge_(unit_bytes) {}
+        request_(edge_offset(unit_bytes) + unit_bytes) {}
 
   // The place to read a request to; it is kMaxRequestBytes + kHeaderRoomBytes long.
   [[nodiscard]] std::byte* request() { return request_.span().data() + kPage - kWriteHeaderBytes; }
@@ -40,14 +43,18 @@ class RequestMemory {
   [[nodiscard]] std::span<std::byte> payload() {
     return request_.span().subspan(kPage, kMaxRequestBytes + 2 * unit_bytes_);
   }
-  [[nodiscard]] frontend::Scratch scratch() { return {payload(), edge_.span()}; }
+  [[nodiscard]] frontend::Scratch scratch() {
+    return {payload(), request_.span().subspan(edge_offset(unit_bytes_), unit_bytes_)};
+  }
 
  private:
   static constexpr std::size_t kPage = AlignedBuffer::kAlignment;
+  static constexpr std::size_t edge_offset(std::size_t unit_bytes) {
+    return align_up(kPage + kMaxRequestBytes + kHeaderRoomBytes + 2 * unit_bytes, kPage);
+  }
 
   std::size_t unit_bytes_;
-  AlignedBuffer request_;
-  AlignedBuffer edge_;  // one unit
+  os::MemoryMapping request_;  // and one unit at a page of its own, for the edge of a request
 };
 
 }  // namespace dmremap::fuse

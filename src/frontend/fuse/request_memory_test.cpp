@@ -14,6 +14,10 @@ TEST(RequestMemoryTest, TheDataOfAWriteRequestStartsAPage) {
     const auto* data = memory.request() + kWriteHeaderBytes;
     EXPECT_EQ(data, memory.payload().data());
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % AlignedBuffer::kAlignment, 0U);
+    const auto edge = memory.scratch().edge;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(edge.data()) % AlignedBuffer::kAlignment, 0U);
+    EXPECT_EQ(edge.size(), unit);
+    EXPECT_GE(edge.data(), memory.payload().data() + memory.payload().size());
   }
 }
 

@@ -9,7 +9,7 @@ Rearm::Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds i
     : path_(path),
       reopener_(reopener),
       thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
-  thread_.start([this] {
+  thread_.start("main-return", [this] {
     if (path_.breaker.tripped()) look();
   });
 }

@@ -10,8 +10,11 @@ SpareReturn::SpareReturn(DataPath& path, Remapper* remapper, std::vector<SpareRe
     : path_(path),
       remapper_(remapper),
       reopeners_(std::move(reopeners)),
-      thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
-  thread_.start([this] {
+      thread_(path.scheduling, interval, PeriodicThread::First::at_once) {}
+
+void SpareReturn::begin() {
+  if (std::exchange(begun_, true)) return;
+  thread_.start("spare-return", [this] {
     for (SpareDevice& spare : path_.spares) {
       if (spare.trouble.found().first != SpareState::away) continue;
       look(spare, *reopeners_[position_of(spare.index)]);

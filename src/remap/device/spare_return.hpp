@@ -21,10 +21,13 @@ namespace dmremap::remap {
 
 class SpareReturn {
  public:
-  // Starts the thread. `remapper` outlives this; null: the set takes no writes. `reopeners`: by
-  // index of the spare, and outlive this.
+  // `remapper` outlives this; null: the set takes no writes. `reopeners`: by index of the spare,
+  // and outlive this.
   SpareReturn(DataPath& path, Remapper* remapper, std::vector<SpareReopener*> reopeners,
               std::chrono::milliseconds interval);
+  // Starts the thread, which looks at once, unless it runs already: a set whose spares never go
+  // away has none. begin() and stop() are not called at the same time.
+  void begin();
   void stop() { thread_.stop(); }
 
  private:
@@ -36,6 +39,7 @@ class SpareReturn {
   DataPath& path_;
   Remapper* const remapper_;
   const std::vector<SpareReopener*> reopeners_;
+  bool begun_ = false;
   PeriodicThread thread_;  // the last: it uses what is above
 };
 

@@ -17,12 +17,14 @@ SpareTrial trial_by_reading(SpareDevice& spare) {
 
 }  // namespace
 
-SpareWatch::SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval)
+SpareWatch::SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval,
+                       std::function<void()> on_away)
     : path_(path),
       remapper_(remapper),
+      on_away_(std::move(on_away)),
       thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
   for (SpareDevice& spare : path_.spares) watched_.push_back({spare});
-  thread_.start([this] {
+  thread_.start("spare-watch", [this] {
     for (WatchedSpare& watched : watched_) {
       if (is_due(watched)) look(watched);
     }
@@ -48,6 +50,7 @@ void SpareWatch::look(WatchedSpare& watched) {
   watched.next_look_ns =
       path_.clock.monotonic_ns() + static_cast<std::uint64_t>(kWithoutSign.count());
   spare.trouble.set(found.state, found.reason);
+  if (found.state == SpareState::away) on_away_();
 }
 
 }  // namespace dmremap::remap

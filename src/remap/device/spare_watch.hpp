@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/periodic_thread.hpp"
@@ -19,8 +20,10 @@ namespace dmremap::remap {
 class SpareWatch {
  public:
   // Starts the thread. `remapper` outlives this; null: the set takes no writes, and neither do
-  // the spares: they are only read.
-  SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval);
+  // the spares: they are only read. `on_away` is called by the thread after each look that found a
+  // spare away.
+  SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval,
+             std::function<void()> on_away);
   void stop() { thread_.stop(); }
 
  private:
@@ -36,6 +39,7 @@ class SpareWatch {
 
   DataPath& path_;
   Remapper* const remapper_;
+  const std::function<void()> on_away_;
   std::vector<WatchedSpare> watched_;
   PeriodicThread thread_;  // the last: it uses what is above
 };

@@ -37,7 +37,7 @@ EvidenceSampler::EvidenceSampler(DataPath& path, std::chrono::milliseconds inter
   }
   buffer_ = AlignedBuffer(block_at({0}).count.bytes());
   recheck_at_ns_ = path.clock.monotonic_ns() + kRecheckEveryNs;
-  thread_.start([this] {
+  thread_.start("evidence", [this] {
     if (!path_.breaker.tripped()) round();
   });
 }

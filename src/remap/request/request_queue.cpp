@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "base/thread_name.hpp"
+
 namespace dmremap::remap {
 
 RequestQueue::RequestQueue(Disk& disk, DataPath& path, ReadPath& read, WritePath& write)
@@ -129,6 +131,7 @@ std::optional<RequestQueue::Task> RequestQueue::take_locked() {
 }
 
 void RequestQueue::loop() {
+  name_this_thread("request");
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/assert.hpp"
+#include "base/thread_name.hpp"
 #include "remap/data_path.hpp"
 
 namespace dmremap::remap {
@@ -69,6 +70,7 @@ void RequestTimeouts::remove(RequestTimer& timer) {
 }
 
 void RequestTimeouts::loop() {
+  name_this_thread("deadlines");
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kInterval, [this] { return stopping_; })) {
     const std::optional<SectorRange> first = look_locked();

@@ -4,9 +4,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <exception>
+#include <string>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/sector_parts.hpp"
+#include "base/thread_name.hpp"
+#include "os/process.hpp"
 
 namespace dmremap::remap {
 
@@ -38,12 +43,32 @@ Retries::Retries(DataPath& path, Recovery& recovery)
       finished_(path.scheduling),
       timer_wake_(path.scheduling) {
   buffers_.reserve(kThreads);
-  for (unsigned i = 0; i < kThreads; ++i) {
-    buffers_.emplace_back(kLongest.bytes());
-    threads_.emplace_back(path.scheduling,
-                          [this, buffer = buffers_.back().span()] { loop(buffer); });
+  threads_.reserve(kThreads);
+  {
+    std::unique_lock lock(mutex_);
+    const std::size_t at_once = os::is_io_flusher() ? 1 : kThreads;
+    for (std::size_t i = 0; i < at_once; ++i) add_thread(lock);
   }
   timer_ = Thread(path.scheduling, [this] { watch_deadlines(); });
+}
+
+// Without the lock, because memory may be short, and threads that serve requests take it.
+void Retries::add_thread(std::unique_lock<Mutex>& lock) {
+  adding_ = true;
+  lock.unlock();
+  AlignedBuffer buffer(kLongest.bytes());
+  Thread thread;
+  try {
+    thread = Thread(path_.scheduling, [this, out = buffer.span()] { loop(out); });
+  } catch (const std::exception& error) {
+    log(Severity::warning, std::string("no more threads for retries: ") + error.what());
+  }
+  lock.lock();
+  adding_ = false;
+  finished_.notify_all();
+  if (!thread.joinable()) return;
+  buffers_.push_back(std::move(buffer));
+  threads_.push_back(std::move(thread));
 }
 
 Retries::~Retries() {
@@ -52,8 +77,9 @@ Retries::~Retries() {
 
 void Retries::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     stopping_ = true;
+    finished_.wait(lock, [this] { return !adding_; });
   }
   wake_.notify_all();
   timer_wake_.notify_all();
@@ -159,6 +185,7 @@ std::optional<io::IoStatus> Retries::read_later(SectorRange range, std::uint64_t
 }
 
 void Retries::watch_deadlines() {
+  name_this_thread("retry-deadlines");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto due = std::ranges::min_element(owed_, {}, [](const auto& t) { return t->until_ns; });
@@ -231,6 +258,7 @@ bool Retries::found_out(const RetryTask& task) const {
 }
 
 void Retries::loop(std::span<std::byte> buffer) {
+  name_this_thread("retry");
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
@@ -240,6 +268,10 @@ void Retries::loop(std::span<std::byte> buffer) {
       wake_.wait_for(lock, kWatchedPause, [this] { return stopping_; });
       continue;
     }
+    // The one that comes next finds a thread. Not the caller of add_locked() starts it, for it
+    // serves requests.
+    const bool all_have_one = running_.size() >= threads_.size();
+    if (all_have_one && threads_.size() < kThreads && !adding_ && !stopping_) add_thread(lock);
     lock.unlock();
     if (task->later) {
       work_for_later(*task, buffer);

@@ -27,7 +27,9 @@ struct UnreadPart {
 
 class Retries {
  public:
-  // Starts the threads. `path` and `recovery` outlive this.
+  // Starts the first thread, and others while there is work for them; all of them at once where a
+  // later start could wait for the disk itself (os::is_io_flusher). `path` and `recovery` outlive
+  // this.
   Retries(DataPath& path, Recovery& recovery);
   ~Retries();
 
@@ -72,6 +74,7 @@ class Retries {
   void tell_given_up(std::unique_lock<Mutex>& lock);
 
   bool add_locked(const std::shared_ptr<RetryTask>& task, std::uint64_t deadline_ns);
+  void add_thread(std::unique_lock<Mutex>& lock);
   void loop(std::span<std::byte> buffer);
   void put_off_locked(const RetryTask& task);
   void expire_locked(const std::shared_ptr<RetryTask>& task);
@@ -96,8 +99,9 @@ class Retries {
   std::deque<GivenUp> told_;                      // the last ones, which are not told of again soon
   std::uint64_t soonest_ns_ = ~std::uint64_t{0};  // what the timer waits for
   bool stopping_ = false;
-  std::vector<AlignedBuffer> buffers_;  // one a thread, made before anything goes wrong
+  std::vector<AlignedBuffer> buffers_;  // one a thread
   std::vector<Thread> threads_;
+  bool adding_ = false;  // another thread
   Thread timer_;
 };
 

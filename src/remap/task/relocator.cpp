@@ -8,6 +8,7 @@
 
 #include "base/aligned_buffer.hpp"
 #include "base/sector_parts.hpp"
+#include "base/thread_name.hpp"
 #include "remap/request/narrow.hpp"
 #include "table/route.hpp"
 
@@ -160,6 +161,7 @@ Result<void> Relocator::bind(QuiescedRange& quiesced, SectorRange whole,
 }
 
 void Relocator::loop() {
+  name_this_thread("relocator");
   std::unique_lock lock(mutex_);
   const std::uint64_t interval_ns =
       std::max(1U, path_.policy.lost_recheck_s) * std::uint64_t{1'000'000'000};

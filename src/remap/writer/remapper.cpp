@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/thread_name.hpp"
 #include "remap/request/request_timer.hpp"
 
 namespace dmremap::remap {
@@ -168,6 +169,7 @@ Outcome Remapper::submit(Job& job) {
 }
 
 void Remapper::loop() {
+  name_this_thread("remapper");
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
