@@ -21,6 +21,7 @@
 #: files /usr/lib/udev/rules.d/60-persistent-storage.rules /usr/lib/udev/rules.d/64-btrfs.rules
 #: files /usr/lib/udev/rules.d/95-dm-notify.rules /usr/lib/udev/rules.d/99-systemd.rules
 . ../lib.sh
+# shellcheck source=../udev.sh
 . ./udev.sh
 
 # What udev itself would do with the file systems' parts asks for their type; here others look.
