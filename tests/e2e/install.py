@@ -52,6 +52,9 @@ def install(t):
         check(f"ExecStart=/usr/sbin/dmremap {command}" in unit if command else "[Timer]" in unit,
               f"the unit names what is there: {unit}")
 
+    rule = support.run("cat", t.path("root/usr/lib/udev/rules.d/59-dm-remap.rules")).out
+    check('IMPORT{program}="/usr/lib/udev/dmremap-udev $devnode"' in rule, f"the rule likewise: {rule}")
+
     make_install(DESTDIR="", PREFIX=t.path("prefix"))
     program = t.path("prefix/sbin/dmremap")
     main, spare = t.image("main.img", "16MiB"), t.path("spare.img")

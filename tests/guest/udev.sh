@@ -3,7 +3,7 @@
 # shellcheck shell=sh
 # A guest with udev, for payloads that ask for it with
 #: programs /usr/bin/udevadm {build}/bin/dmremap-udev
-#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules
+#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules.in
 # and for udev's own rules as files. `. ./udev.sh` after lib.sh, then start_udev.
 
 udev_rules=/usr/lib/udev/rules.d
@@ -12,7 +12,7 @@ udev_rules=/usr/lib/udev/rules.d
 start_udev() {
   mkdir -p $udev_rules /usr/lib/systemd /etc/udev/rules.d
   cp ./*.rules $udev_rules
-  ln -sf /usr/bin/dmremap-udev /usr/lib/udev/dmremap-udev
+  sed 's|@UDEVDIR@|/usr/bin|' 59-dm-remap.rules.in > $udev_rules/59-dm-remap.rules
   ln -sf /usr/bin/udevadm /usr/lib/systemd/systemd-udevd
   ln -sf /usr/bin/dmsetup /sbin/dmsetup  # where device-mapper's rules have it
   unset DM_DISABLE_UDEV

@@ -15,7 +15,7 @@
 #: packages systemd udev kmod
 #: programs unshare mkfs.ext4 e2fsck blkid {build}/bin/dmremap-udev
 #: modules virtio_blk
-#: files {source}/packaging/udev/59-dm-remap.rules {source}/packaging/dmremap@.service.in
+#: files {source}/packaging/udev/59-dm-remap.rules.in {source}/packaging/dmremap@.service.in
 . ../lib.sh
 
 main=$(drive_node MAIN1)
@@ -23,8 +23,7 @@ spare=$(drive_node SPARE1)
 uuid=44444444-2222-4333-8444-555555555555
 
 mkdir -p /etc/systemd/system /lib/modules /mnt /run/test
-cp 59-dm-remap.rules /usr/lib/udev/rules.d
-ln -sf /usr/bin/dmremap-udev /usr/lib/udev/dmremap-udev
+sed 's|@UDEVDIR@|/usr/bin|' 59-dm-remap.rules.in > /usr/lib/udev/rules.d/59-dm-remap.rules
 for program in mount umount systemctl sh; do
   [ -e /bin/$program ] || ln -s "$(command -v $program)" /bin/$program
 done

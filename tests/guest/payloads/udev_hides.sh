@@ -15,12 +15,13 @@
 #: drive spare 64MiB
 #: device virtio-blk-pci,drive=spare,serial=SPARE1
 #: programs /usr/bin/udevadm /usr/bin/lsblk mkfs.ext4 blkid {build}/bin/dmremap-udev
-#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules
+#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules.in
 #: files /usr/lib/udev/rules.d/50-udev-default.rules /usr/lib/udev/rules.d/55-dm.rules
 #: files /usr/lib/udev/rules.d/60-block.rules /usr/lib/udev/rules.d/60-persistent-storage-dm.rules
 #: files /usr/lib/udev/rules.d/60-persistent-storage.rules /usr/lib/udev/rules.d/64-btrfs.rules
 #: files /usr/lib/udev/rules.d/99-systemd.rules
 . ../lib.sh
+# shellcheck source=../udev.sh
 . ./udev.sh
 
 start_udev

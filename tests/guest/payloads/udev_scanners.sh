@@ -15,12 +15,13 @@
 #: programs /usr/bin/udevadm mkfs.btrfs btrfs blkid {build}/bin/dmremap-udev
 #: packages lvm2 libdevmapper-event1.02.1 libaio1 mdadm
 #: modules raid1 md_mod
-#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules
+#: files {source}/tests/guest/udev.sh {source}/packaging/udev/59-dm-remap.rules.in
 #: files /usr/lib/udev/rules.d/50-udev-default.rules /usr/lib/udev/rules.d/55-dm.rules
 #: files /usr/lib/udev/rules.d/60-block.rules /usr/lib/udev/rules.d/60-persistent-storage-dm.rules
 #: files /usr/lib/udev/rules.d/60-persistent-storage.rules /usr/lib/udev/rules.d/64-btrfs.rules
 #: files /usr/lib/udev/rules.d/95-dm-notify.rules /usr/lib/udev/rules.d/99-systemd.rules
 . ../lib.sh
+# shellcheck source=../udev.sh
 . ./udev.sh
 
 # What udev itself would do with the file systems' parts asks for their type; here others look.
