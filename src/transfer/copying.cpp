@@ -284,7 +284,7 @@ Result<bool> skim(CopyRun& copying, CopyPass pass, std::uint64_t parts, SectorCo
       map.count(Status::bad).value != 0 || map.count(Status::non_trimmed).value != 0;
   Leap leap(map.size(), parts, unit, cautious);
   for (const SectorRange& range : ranges) {
-    const auto gone_on = copying.skim(range, backward, leap);
+    auto gone_on = copying.skim(range, backward, leap);
     if (!gone_on || !*gone_on) return gone_on;
   }
   return true;
