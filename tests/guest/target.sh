@@ -99,8 +99,18 @@ clear_target() {
 # few_marked NAME [MOST]: all but the places of which the engine knows the contents are clear.
 few_marked() { [ "$(state "$1" marked)" -lt "${2:-30}" ]; }
 
-# killed_under_load ROUNDS SECONDS: the set rec by the kernel target, under fio with verification and fsync;
-# its process is killed and started again, and sectors of main begin to fail. It is running afterwards.
+# Again and again until the file `enough` is there, however slow the machine is.
+fio_until_enough() {
+  while [ ! -e enough ]; do
+    fio --output=fio.out --name=v --filename="$1" --direct=1 --ioengine=io_uring --iodepth=32 \
+      --rw=randwrite --bsrange=4k-64k --size=80m --io_size=8g --time_based=1 --runtime=8 --fsync=16 \
+      --verify=crc32c --verify_fatal=1 --verify_backlog=256 --randrepeat=0 || return 1
+    grep -q "err= 0" fio.out || return 1
+  done
+}
+
+# killed_under_load ROUNDS: the set rec by the kernel target, under fio with verification and fsync; its
+# process is killed and started again, and sectors of main begin to fail. It is running afterwards.
 killed_under_load() {
   truncate -s 96M main.img
   check "a disk that fails on command" dmremap-lab serve main.img main --front ublk --background
@@ -111,9 +121,10 @@ killed_under_load() {
   dmremap-lab fault main write:ENODATA 65536+64
   at_exit stop_set rec
   node=$(dmremap start rec --export dm) || fail "it does not start"
-  fio --output=fio.out --name=v --filename="$node" --direct=1 --ioengine=io_uring --iodepth=32 \
-    --rw=randwrite --bsrange=4k-64k --size=80m --io_size=8g --time_based=1 --runtime="$2" --fsync=16 \
-    --verify=crc32c --verify_fatal=1 --verify_backlog=256 --randrepeat=0 &
+  wait_until "what is clean is cleared" few_marked rec
+  dd if=/dev/urandom bs=8k count=1 2> dd.err | write_at "$node" 8192 16
+  rm -f enough
+  fio_until_enough "$node" &
   fio=$!
   for round in $(seq "$1"); do
     sleep 2
@@ -132,8 +143,8 @@ killed_under_load() {
     grep -qx "$node" said || fail "another device: $(cat said)"
   done
   echo "killed $1 times"
+  : > enough
   wait $fio || fail "a request failed, or read something else: $(cat fio.out)"
-  grep -q "err= 0" fio.out || fail "$(cat fio.out)"
   status_of rec
   echo "remapped: $(field set.json remapped_sectors)"
   equal "nothing was lost" "$(field set.json lost_sectors)" 0

@@ -66,7 +66,10 @@ std::vector<std::string> lasting_uses(const std::string& where) {
 
 Result<CopySource> CopySource::open(const control::SetReport& status) {
   const bool read_only = status.has_condition("read-only");
-  const std::string block = where_of(status, "block");
+  std::string block;
+  for (const char* kind : {"dm", "ublk", "block"}) {
+    if (block.empty()) block = where_of(status, kind);
+  }
   const std::string where = block.empty() ? where_of(status, "fuse") : block;
   if (where.empty()) {
     return fail(ErrorCode::not_supported, "is served neither as a block device nor as a file",

@@ -13,5 +13,5 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-killed_under_load 10 120
+killed_under_load 10
 check "it is stopped" dmremap stop rec

@@ -12,7 +12,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-killed_under_load 3 30
+killed_under_load 3
 check "it is stopped" dmremap stop rec
 
 # With another export the target is cleared away when nobody uses it, and refused when somebody does.
