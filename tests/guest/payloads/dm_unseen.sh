@@ -54,3 +54,8 @@ is_suspect() {
 }
 wait_until "it is suspect" is_suspect
 dmremap-lab clear main
+
+# And a copy that is one.
+check "a copy" dmremap copy set ./copy.img --force
+check "it is stopped" dmremap stop set
+check "the copy is as the set" dmremap release --copied ./spare.img
