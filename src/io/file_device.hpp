@@ -90,7 +90,7 @@ class FileDevice final : public BlockDevice {
 
   SectorCount size_opened_;
   FileDescriptor fd_;
-  FileDescriptor itself_;  // where fd_ is another device with the same bytes
+  FileDescriptor itself_;              // where fd_ is another device with the same bytes
   std::vector<FileDescriptor> below_;  // backing files of a loop device; held, never used
   bool is_block_device_;
   bool direct_;

@@ -194,8 +194,11 @@ Result<void> DmFrontend::stop() {
       unsaved_ = Error{ErrorCode::io, "the last flush failed", node_,
                        "look at the events; check the file system"};
     }
+    // While it can be told: a copy is recorded if there was no write since.
+    (void)regions_.writes();
     removed = remove_mapper(names_.uuid);
   }
+  if (removed) regions_.detach();
   if (!removed) {
     unsaved_.reset();
     (void)resume_mapper(names_.uuid);

@@ -51,6 +51,11 @@ Result<void> TargetRegions::attach(TargetControl::Send send) {
   return {};
 }
 
+void TargetRegions::detach() {
+  const std::lock_guard lock(mutex_);
+  control_ = nullptr;
+}
+
 bool TargetRegions::attach_again_locked() const {
   const auto control = TargetControl::attach(send_);
   // A device that is not there sends nothing anywhere, and never comes back: its users are gone.

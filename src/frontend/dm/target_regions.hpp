@@ -39,6 +39,8 @@ class TargetRegions final : public remap::DirectPath {
 
   // From now on this is about the target that `send` reaches, whatever its regions are.
   [[nodiscard]] Result<void> attach(TargetControl::Send send);
+  // The target was removed: nothing goes past the process any more.
+  void detach();
   // All that was written past the process until `epoch` ended is durable.
   [[nodiscard]] Result<Epoch> end_epoch();
   [[nodiscard]] Result<void> settle(Epoch epoch);

@@ -44,13 +44,13 @@ grep -q "no verified copy" /tmp/said || fail "$(cat /tmp/said)"
 
 # A sector that takes long, and reads.
 starts
-dmremap-lab fault main slow:1500 49152+8
+dmremap-lab fault main slow:1500 49152+1
 sent=$(state set sent)
 read_at "$node" 49152 8 > back
 equal "the read went past the engine" "$(state set sent)" "$sent"
 is_suspect() {
   status_of set
-  [ "$(field set.json suspect_sectors)" = 8 ]
+  [ "$(field set.json suspect_sectors)" = 1 ]
 }
 wait_until "it is suspect" is_suspect
 dmremap-lab clear main
