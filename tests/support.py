@@ -130,13 +130,6 @@ def expect_errno(number):
     raise CheckFailed(f"expected {name}, but it succeeded")
 
 
-def has_capability(number):
-    """Of linux/capability.h, in force for this process."""
-    with open("/proc/self/status", encoding="utf-8") as file:
-        effective = dict(line.split(":", 1) for line in file)["CapEff"]
-    return int(effective, 16) >> number & 1 == 1
-
-
 def wait_until(condition, what, seconds=200, every=0.05):
     """Polls until condition() is true and returns what it returned."""
     deadline = time.monotonic() + seconds

@@ -16,9 +16,10 @@ import threading
 
 import product
 import support
+from capabilities import CAP_SYS_RESOURCE, may
 from support import KIB, MIB, check
 
-GROWS = support.has_capability(24)  # CAP_SYS_RESOURCE, linux/capability.h
+GROWS = may(CAP_SYS_RESOURCE)
 MOST_LOCKED_KIB, MOST_THREADS = (32 * KIB, 16) if GROWS else (56 * KIB, 34)
 SHOWN = 12
 # Threads end 5 s after they were needed last; on a busy machine two rounds may pass.

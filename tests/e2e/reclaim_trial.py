@@ -27,6 +27,7 @@ import time
 import memory_group
 import product
 import support
+from capabilities import CAP_IPC_LOCK, CAP_SYS_RESOURCE, may
 from support import KIB, MIB, SECTOR, check, equal
 
 GROUP_BYTES = 128 * MIB
@@ -45,8 +46,6 @@ MOST_MINOR_FAULTS = 16
 
 # include/linux/sched.h, PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE: what PR_SET_IO_FLUSHER sets.
 IO_FLUSHER = 0x00080000 | 0x00100000
-# linux/capability.h; root in a container often has the first alone.
-CAP_IPC_LOCK, CAP_SYS_RESOURCE = 14, 24
 
 
 # --- the writers: one process of threads, in the group ----------------------------------------
@@ -232,17 +231,17 @@ def unlocked_mappings(pid):
 def expect_protected(pid):
     fields = fields_of(pid)
     print(f"daemon: VmLck {fields['VmLck']} KiB (addresses), VmRSS {fields['VmRSS']} KiB", flush=True)
-    if support.has_capability(CAP_IPC_LOCK):
+    if may(CAP_IPC_LOCK):
         equal(unlocked_mappings(pid), [], "memory of the daemon that is not locked")
     check(fields["VmRSS"] * KIB < GROUP_BYTES * 5 // 8, "the daemon leaves room for the others")
     threads = len(os.listdir(f"/proc/{pid}/task"))
     without = tasks_without_flusher(pid)
     with open(f"/proc/{pid}/oom_score_adj", encoding="utf-8") as file:
         score = file.read().strip()
-    may = support.has_capability(CAP_SYS_RESOURCE)
+    may_flush = may(CAP_SYS_RESOURCE)
     print(f"I/O flushers: {threads - len(without)} of {threads} threads; oom_score_adj {score}"
-          f"{'' if may else ' (no CAP_SYS_RESOURCE here)'}", flush=True)
-    if may:
+          f"{'' if may_flush else ' (no CAP_SYS_RESOURCE here)'}", flush=True)
+    if may_flush:
         equal(without, [], "threads that are not I/O flushers")
         equal(score, "-1000", "oom_score_adj")
     return fields
@@ -296,10 +295,10 @@ def trial(t, group):
     check(facts["bytes"] > GROUP_BYTES - MIB, "memory was never short: the trial tried nothing")
     equal(after["major_faults"], before["major_faults"], "major page faults of the daemon")
     # An I/O flusher makes threads when they are needed: its allocations do not wait for its device.
-    if support.has_capability(CAP_IPC_LOCK) and not support.has_capability(CAP_SYS_RESOURCE):
+    if may(CAP_IPC_LOCK) and not may(CAP_SYS_RESOURCE):
         check(after["minor_faults"] - before["minor_faults"] <= MOST_MINOR_FAULTS,
               "the daemon had to ask the kernel for memory")
-    equal(unlocked_mappings(pid) if support.has_capability(CAP_IPC_LOCK) else [], [], "not locked after it")
+    equal(unlocked_mappings(pid) if may(CAP_IPC_LOCK) else [], [], "not locked after it")
     status = dm.status()
     print(f"remapped meanwhile: {status['remapped_sectors']} sectors", flush=True)
     check(status["remapped_sectors"] > 0, "sectors were remapped under memory pressure")

@@ -161,6 +161,7 @@ Result<void> FuseFrontend::run(unsigned threads) {
     least_ = os::is_io_flusher() ? 1 : most_;
     wanted_ = least_;
     for (unsigned i = 0; i < least_ + 1; ++i) add_thread(lock);
+    starting_ = false;
     if (running_ == 0) return fail(ErrorCode::no_memory, "no thread can be started", path());
   }
   // The kernel sends FUSE_INIT at once after a mount; without it no request can be served.
@@ -255,7 +256,7 @@ bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
   if (over()) return false;
   serving_.fetch_add(1);
   // Those that were made and have not come here yet are on standby too.
-  if (running_ == serving_.load() && running_ < kMostThreads) add_thread(lock);
+  if (!starting_ && running_ == serving_.load() && running_ < kMostThreads) add_thread(lock);
   return true;
 }
 

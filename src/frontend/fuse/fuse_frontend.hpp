@@ -111,6 +111,7 @@ class FuseFrontend final : private ThreadBalance {
   unsigned least_ = 0;  // the range of wanted_
   unsigned most_ = 0;
   unsigned running_ = 0;  // threads in all
+  bool starting_ = true;  // the first threads are being made
   unsigned standby_ = 0;  // made, with their memory, and waiting to be needed
   // Changed under the lock.
   std::atomic<unsigned> wanted_{0};   // threads that take requests
