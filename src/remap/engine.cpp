@@ -10,6 +10,7 @@
 
 #include "base/assert.hpp"
 #include "metadata/store.hpp"
+#include "remap/content_check.hpp"
 #include "remap/device/rearm.hpp"
 #include "remap/device/spare_return.hpp"
 #include "remap/device/spare_watch.hpp"
@@ -441,53 +442,12 @@ class RunningEngine final : public Engine {
   DeviceNews devices_;
 };
 
-// Metadata comes from a disk: what it says is checked before anything relies on it.
-Result<void> check(const EngineParts& parts, const format::Content& content) {
-  const io::Geometry& main = parts.main->geometry();
-  for (const io::BlockDevice* device : parts.spares) {
-    const io::Geometry& spare = device->geometry();
-    if (spare.logical_block_bytes > main.logical_block_bytes) {
-      return fail(ErrorCode::block_size, "the spare's logical blocks are larger than main's",
-                  device->path());
-    }
-    if (content.identity.spare.size > spare.size) {
-      return fail(ErrorCode::metadata_doubtful, "the spare is smaller than the set says",
-                  device->path());
-    }
-  }
-  DMREMAP_ASSERT(parts.spare_reopeners.empty() ||
-                 parts.spare_reopeners.size() == parts.spares.size());
-  const std::string& metadata_path = parts.spares.front()->path();
-  Sector at{0};
-  for (const format::Extent& extent : content.extents) {
-    const SectorRange range = extent.main();
-    if (range.first < at || range.end() > Sector{} + main.size) {
-      return fail(ErrorCode::metadata_doubtful, "the table names sectors twice or outside main",
-                  metadata_path);
-    }
-    if (range.first.value % main.unit().value != 0 || range.count.value % main.unit().value != 0) {
-      return fail(ErrorCode::block_size, "the table was made for smaller logical blocks of main",
-                  parts.main->path());
-    }
-    at = range.end();
-  }
-  const auto is_stranger = [&parts](const format::Extent& extent) {
-    return position_of(extent.spare().first.index) >= parts.spares.size();
-  };
-  if (std::ranges::any_of(content.extents, is_stranger) ||
-      std::ranges::any_of(content.retired, is_stranger)) {
-    return fail(ErrorCode::metadata_doubtful, "the table names a spare that the set does not have",
-                metadata_path);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
                                               const format::Content& content) {
   DMREMAP_ASSERT(parts.main != nullptr && !parts.spares.empty() && parts.clock != nullptr);
-  if (const auto sound = check(parts, content); !sound) return failure_of(sound);
+  if (const auto sound = check_content(parts, content); !sound) return failure_of(sound);
   const table::Table table(content.extents, content.retired);
   // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
   // on a spare that grew they would lie elsewhere.
