@@ -210,7 +210,7 @@ bool TargetRegions::drain(SectorRange range, Clock& clock, std::uint64_t deadlin
 
 void TargetRegions::start(IsClean is_clean) {
   is_clean_ = std::move(is_clean);
-  thread_.start([this] { clear_clean(); });
+  thread_.start("dm-regions", [this] { clear_clean(); });
 }
 
 void TargetRegions::clear_clean() {
