@@ -88,7 +88,7 @@ void print_text(const discovery::DiscoveredSet& set) {
 int run(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
-  const auto devices = devices_meant(arguments.devices, DevicesWanted::all);
+  const auto devices = devices_meant(arguments.devices, DevicesWanted::all_by_name);
   if (!devices) return report(devices.error(), arguments.json);
   const discovery::Discovery found = discover_sets(devices->paths, *runtime);
   if (arguments.json) {

@@ -130,10 +130,8 @@ void add_condition(std::vector<Advice>& out, const std::string& word, const Repo
 // True if another step says all that the condition's own would: the disk is to be copied anyway, or
 // the set is to be started.
 bool is_said_before(const std::string& word, bool urgent, const ReportFacts& facts) {
-  constexpr std::array<std::string_view, 5> kCopied{"spare-full", "table-full", "spare-low",
-                                                    "table-low", "main-read-only"};
   if (word == "stopped") return urgent || facts.set.has_condition("died");
-  return urgent && std::ranges::find(kCopied, word) != kCopied.end();
+  return urgent && word == "main-read-only";
 }
 
 // A command that a step has given stands in none of the later ones.

@@ -47,7 +47,7 @@ def completion(t):
     equal(complete(t, ""), sorted(verbs), "verbs")
     equal(complete(t, "re"), ["release", "remap", "repair", "report", "resolve", "retry"], "verbs with re")
     equal(complete(t, "bad", ""), ["export", "import"], "verbs below bad")
-    equal(complete(t, "help", "re"), ["release", "remap", "repair", "report", "resolve"], "help re")
+    equal(complete(t, "help", "re"), ["release", "remap", "repair", "report", "resolve", "retry"], "help re")
     for verb in described["verbs"]:
         options = sorted(name for option in verb["options"] for name in option["names"])
         equal(complete(t, verb["name"], "-"), options, f"options of {verb['name']}")

@@ -24,10 +24,11 @@ std::string with_commands(const report::Advice& step) {
   return fmt::format("{} `{}`", step.text, fmt::join(step.commands, "`, `"));
 }
 
-// Steps that a condition asks for; those that the verdict on the disk asks for stand in the status
-// of the set.
-bool is_of_conditions(const KnownSet& set, const report::Advice& step) {
-  return step.because == "doubtful" || has(set, step.because);
+// What a condition asks for, or a disk that is to be replaced. A verdict that asks for less stands
+// in the status of the set.
+bool is_urgent(const KnownSet& set, const report::Advice& step) {
+  return step.because == "doubtful" || step.because == "replace-now" ||
+         step.because == "replace-soon" || has(set, step.because);
 }
 
 // A reason that ends with a command says it after a colon.
@@ -62,7 +63,7 @@ std::vector<std::string> actions_for(const KnownSet& set) {
   std::erase(facts.set.conditions, "stopped");
   std::vector<std::string> out;
   for (const report::Advice& step : report::advise(facts)) {
-    if (is_of_conditions(set, step)) out.push_back(with_commands(step));
+    if (is_urgent(set, step)) out.push_back(with_commands(step));
   }
   return out;
 }

@@ -19,8 +19,11 @@ namespace {
 
 // The name of the set that is meant; empty: it is a device.
 Result<std::optional<std::string>> set_meant(const control::RuntimeDir& runtime,
-                                             const std::string& given) {
-  if (is_device_argument(given)) return set_served_at(runtime, given);
+                                             const std::string& given, DevicesWanted wanted) {
+  if (is_device_argument(given)) {
+    if (wanted == DevicesWanted::all_by_name) return std::optional<std::string>();
+    return set_served_at(runtime, given);
+  }
   const auto sets = named_sets(runtime);
   const auto name = name_meant(given, sets);
   if (!name) return failure_of(name);
@@ -37,7 +40,7 @@ Result<void> add_running(SetDevices& out, const control::RuntimeDir& runtime,
   const auto status = running_status(runtime, name);
   if (!status) return failure_of(status);
   for (const control::SpareReport& spare : status->spares) out.paths.push_back(spare.path);
-  if (wanted == DevicesWanted::all) out.paths.push_back(status->main.path);
+  if (wanted != DevicesWanted::spare) out.paths.push_back(status->main.path);
   return {};
 }
 
@@ -71,7 +74,7 @@ Result<SetDevices> devices_meant(const std::vector<std::string>& given, DevicesW
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return SetDevices{given, std::nullopt};
   for (const std::string& one : given) {
-    const auto name = set_meant(*runtime, one);
+    const auto name = set_meant(*runtime, one, wanted);
     if (!name) return failure_of(name);
     if (!*name) {
       out.paths.push_back(one);

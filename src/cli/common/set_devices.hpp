@@ -12,8 +12,9 @@
 namespace dmremap::cli {
 
 enum class DevicesWanted {
-  spare,  // of a set its spare alone
-  all,    // main too
+  spare,        // of a set its spare alone
+  all,          // main too
+  all_by_name,  // the same, but a path is always that device, also where a set is served there
 };
 
 struct SetDevices {

@@ -23,7 +23,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr unsigned kDepth = 128;
-constexpr std::size_t kBufferBytes = std::size_t{8} << 20;
+constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 // The kernel buries a dead server when its last request has ended: a failing disk keeps one for a
 // minute.
 constexpr milliseconds kBurialPatience{120'000};

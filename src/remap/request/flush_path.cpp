@@ -120,8 +120,7 @@ bool FlushPath::add_unflushed(std::vector<std::uint64_t>& doubtful) {
     }
   }
   std::ranges::sort(doubtful);
-  const auto twice = std::ranges::unique(doubtful);
-  doubtful.erase(twice.begin(), twice.end());
+  doubtful.erase(std::unique(doubtful.begin(), doubtful.end()), doubtful.end());
   return true;
 }
 
