@@ -33,6 +33,7 @@ TEST(Filled, BreaksLinesBetweenWords) {
   EXPECT_EQ(filled("one two three", 2, 10), "one two\n  three");
   EXPECT_EQ(filled("a-word-that-is-too-long b", 0, 5), "a-word-that-is-too-long\nb");
   EXPECT_EQ(filled("", 2, 10), "");
+  EXPECT_EQ(filled("type `do it` or not", 0, 10), "type\n`do it` or\nnot") << "one can type it off";
 }
 
 TEST(Refilled, KeepsWhatIsIndented) {

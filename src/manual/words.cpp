@@ -76,12 +76,31 @@ std::string trimmed(const std::string& text) {
   return text.substr(first, text.find_last_not_of(" \n") - first + 1);
 }
 
+namespace {
+
+// What stands between backquotes is one: it is typed off.
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> out;
+  bool open = false;
+  for (std::string word; stream >> word;) {
+    const bool turns = std::ranges::count(word, '`') % 2 != 0;
+    if (open) {
+      out.back() += " " + word;
+    } else {
+      out.push_back(word);
+    }
+    open = open != turns;
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string filled(const std::string& text, std::size_t indent, std::size_t columns) {
-  std::istringstream words(text);
   std::string out;
-  std::string word;
   std::size_t column = indent;
-  while (words >> word) {
+  for (const std::string& word : words_of(text)) {
     if (out.empty()) {
       out = word;
     } else if (column + 1 + word.size() <= columns) {

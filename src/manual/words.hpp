@@ -40,7 +40,8 @@ namespace dmremap::manual {
 // The width of what is written for a terminal.
 inline constexpr std::size_t kHelpColumns = 80;
 // Words in lines of at most `columns`, of which each but the first begins with `indent` blanks. The
-// first is taken to be indented already. A word that is longer has a line of its own.
+// first is taken to be indented already. A word that is longer has a line of its own. What stands
+// between backquotes is not divided.
 [[nodiscard]] std::string filled(const std::string& text, std::size_t indent, std::size_t columns);
 // The paragraphs of a text (prose.hpp) in lines of at most `columns`.
 [[nodiscard]] std::string refilled(const std::string& text, std::size_t columns);

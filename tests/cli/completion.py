@@ -76,8 +76,9 @@ def completion(t):
     for words in (["start", "--mount"], ["start", "--socket"], ["map", "--svg"], ["map", "--png"],
                   ["report", "--html"], ["copy", "backup", "--mapfile"], ["backfill", "backup", "--mapfile"]):
         equal(complete(t, *words, "im"), ["images"], f"a path after {words}")
-    for words in (["backfill", "backup"], ["copy", "backup"], ["discover"]):
+    for words in (["backfill", "backup"], ["copy", "backup"]):
         equal(complete(t, *words, "m"), ["main.img"], f"a file after {words}")
+    equal(complete(t, "discover", "m"), ["./main.img"], "a slash: without it a set is meant")
     equal(complete(t, "files", "backup", ""), ["images"], "a directory")
     equal(complete(t, "explain", "backup", ""), [], "a sector")
     equal(complete(t, "start", "--", "./m"), ["./main.img"], "after the end of options")
