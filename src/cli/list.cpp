@@ -105,6 +105,7 @@ void print_sets(const std::vector<KnownSet>& sets, const Arguments& arguments) {
     return;
   }
   std::vector<TableRow> rows;
+  rows.reserve(sets.size());
   for (const KnownSet& set : sets) {
     rows.push_back({set, set.report ? mount_points_of(*set.report) : std::vector<std::string>()});
   }
