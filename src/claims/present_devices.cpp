@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "base/file_descriptor.hpp"
@@ -56,7 +57,7 @@ void ask_udev_again(const std::string& path) {
   const std::string directory = os::sysfs_directory_of(storage->device);
   (void)os::write_attribute(directory + "/uevent", "change");
   for (const std::string& name : os::names_in(directory)) {
-    const std::string part = directory + "/" + name;
+    const std::string part = fmt::format("{}/{}", directory, name);
     if (os::read_attribute(part + "/partition").empty()) continue;
     (void)os::write_attribute(part + "/uevent", "change");
   }
