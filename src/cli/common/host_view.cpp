@@ -2,9 +2,7 @@
 #include "cli/common/host_view.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -12,22 +10,11 @@
 #include "os/path.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
+#include "report/advice.hpp"
 
 namespace dmremap::cli {
 
 namespace {
-
-// A path as a shell takes it in a command that is typed off.
-std::string as_typed(const std::string& path) {
-  const bool is_plain = std::ranges::all_of(path, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("/._-+,:@%=").find(c) != std::string_view::npos;
-  });
-  if (is_plain) return path;
-  std::string out = "'";
-  for (const char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
 
 // What still uses the device that a dead set left.
 struct LeftUse {
@@ -48,12 +35,9 @@ LeftUse use_of(const std::string& mount_path) {
       const os::Storage mounted{mount.device, 0};
       const auto below = os::beneath(mounted);
       const bool lies_there = std::ranges::find(below, *storage) != below.end();
-      if (lies_there || os::whole_disk_of(mount.device) == storage->device) {
-        add(out.mounts, mount.mount_point);
-      }
+      if (lies_there) add(out.mounts, mount.mount_point);
     }
-    // A file system with device numbers of its own is found by its source.
-    for (std::string& point : os::mounts_of(storage->device)) add(out.mounts, std::move(point));
+    for (std::string& point : mounts_on(loop)) add(out.mounts, std::move(point));
     for (std::string& holder : os::holders_of(storage->device)) {
       add(out.holders, std::move(holder));
     }
@@ -109,7 +93,8 @@ std::string death_of(const control::RuntimeDir& runtime, const std::string& name
   const LeftUse left = use_of(os::canonical(mount_path));
   if (!left.mounts.empty()) {
     std::string typed;
-    for (const std::string& point : left.mounts) typed += " " + as_typed(point);
+    for (const std::string& point : left.mounts)
+      typed += " " + report::shell_word(point, "MOUNTPOINT");
     return fmt::format("{}, still mounted on {}: umount{}, then dmremap start {}", gone,
                        fmt::join(left.mounts, " and "), typed, name);
   }

@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
 #include "dm-remap-protocol.h"
+#include "frontend/device_use.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -127,14 +127,6 @@ DmFrontend::~DmFrontend() {
   regions_.stop();
 }
 
-Error DmFrontend::in_use() const {
-  const auto uses = os::uses_of(node_);
-  return {ErrorCode::device_in_use,
-          uses.empty() ? "in use, by what cannot be seen from here"
-                       : fmt::format("in use: {}", fmt::join(uses, ", ")),
-          node_, "unmount it and end what uses it, then try again"};
-}
-
 // Reads, merged, sectors, ms, the same of writes (the kernel's Documentation/block/stat.rst).
 DmFrontend::UserRequests DmFrontend::all_requests() const {
   std::istringstream words(
@@ -157,7 +149,7 @@ Result<void> DmFrontend::check_unused() const {
     if (!found) return failure_of(found);
     if (!*found || (*found)->openers == 0) return {};
     if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
-      return tl::unexpected(in_use());
+      return frontend::in_use(node_, os::uses_of(node_));
     }
     std::this_thread::sleep_for(kPassingStep);
   }
@@ -202,7 +194,8 @@ Result<void> DmFrontend::stop() {
   if (!removed) {
     unsaved_.reset();
     (void)resume_mapper(names_.uuid);
-    return removed.error().code == ErrorCode::device_in_use ? tl::unexpected(in_use()) : removed;
+    if (removed.error().code != ErrorCode::device_in_use) return removed;
+    return frontend::in_use(node_, os::uses_of(node_));
   }
   regions_.stop();
   links_.remove();

@@ -71,7 +71,6 @@ class DmFrontend final {
  private:
   DmFrontend(remap::Disk& disk, remap::Admin& admin, TargetRegions& regions,
              const DmOptions& options, std::string node);
-  [[nodiscard]] Error in_use() const;
   // Since the device was made.
   [[nodiscard]] UserRequests all_requests() const;
   void save();

@@ -7,13 +7,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "frontend/device_use.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -43,11 +43,6 @@ Result<void> provide_node(const std::string& node, unsigned number) {
   if (::mknod(node.c_str(), S_IFBLK | 0600, device) == 0 || errno == EEXIST) return {};
   return fail_errno(errno, "make the device node", node,
                     "run udev, or give the container the loop devices");
-}
-
-tl::unexpected<Error> in_use(const std::string& node, std::string how) {
-  return fail(ErrorCode::device_in_use, std::move(how), node,
-              "unmount it and end what uses it, then try again");
 }
 
 }  // namespace
@@ -105,10 +100,7 @@ Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
       std::this_thread::sleep_for(kStep);
       continue;
     }
-    const auto uses = os::uses_of(node);
-    // O_EXCL sees every mount; we see those of this mount namespace.
-    return in_use(node, uses.empty() ? "in use, by what cannot be seen from here"
-                                     : fmt::format("in use: {}", fmt::join(uses, ", ")));
+    return frontend::in_use(node, os::uses_of(node));
   }
 }
 
@@ -130,8 +122,7 @@ Result<void> clear_loop(const std::string& node, FileDescriptor held, millisecon
       info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
       ::ioctl(again.get(), LOOP_SET_STATUS64, &info);
     }
-    const auto uses = os::uses_of(node);
-    return in_use(node, fmt::format("in use: {}", fmt::join(uses, ", ")));
+    return frontend::in_use(node, os::uses_of(node));
   }
   return {};
 }

@@ -13,6 +13,7 @@
 
 #include "base/endian.hpp"
 #include "base/log.hpp"
+#include "frontend/device_use.hpp"
 #include "os/process_end.hpp"
 #include "os/usage.hpp"
 
@@ -31,13 +32,6 @@ constexpr milliseconds kPassingStep{50};
 
 unsigned queues_of_this_machine() {
   return std::max(1U, std::thread::hardware_concurrency());
-}
-
-tl::unexpected<Error> in_use(const std::string& node, const std::vector<std::string>& uses) {
-  return fail(ErrorCode::device_in_use,
-              uses.empty() ? "in use, by what cannot be seen from here"
-                           : fmt::format("in use: {}", fmt::join(uses, ", ")),
-              node, "unmount it and end what uses it, then try again");
 }
 
 // The disk of a device must be what this start would make, for its users go on with it.
