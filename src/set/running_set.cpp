@@ -147,7 +147,6 @@ Result<void> RunningSet::begin(Random& random) {
   // The engine has the table from now on; this copy would only grow stale.
   content_.extents.clear();
   content_.extents.shrink_to_fit();
-  // Without a store, a changed file system UUID could not be recorded.
   if (store_) {
     make_scanner();
     make_disk_health();
@@ -345,13 +344,13 @@ remap::UnflushedLeft RunningSet::left_by_killed_run() const {
   return out;
 }
 
-// Puts the facts by which main is recognised now into the records of a commit.
 RecordedSpare RunningSet::recorded_spare() const {
   const auto& facts = content_.facts;
   return {content_.identity.spare_uuid, content_.identity.spare,
           facts ? facts->spare : std::vector<format::Fact>()};
 }
 
+// Puts the facts by which main is recognised now into the records of a commit.
 void RunningSet::record_facts(format::Records& content) const {
   discovery::RecordedMain main = main_.recorded();
   content.identity.main = std::move(main.fingerprint);
