@@ -110,11 +110,7 @@ bool is_used(dev_t device) {
 bool is_disk_used(const std::string& node) {
   const auto storage = os::storage_of(node);
   if (!storage || !storage->is_block_device()) return false;
-  const dev_t disk = os::whole_disk_of(storage->device);
-  if (is_used(disk)) return true;
-  return std::ranges::any_of(os::read_mounts(), [&](const os::Mount& mount) {
-    return os::whole_disk_of(mount.device) == disk;
-  });
+  return std::ranges::any_of(os::with_partitions(os::whole_disk_of(storage->device)), is_used);
 }
 
 }  // namespace

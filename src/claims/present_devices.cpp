@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "base/file_descriptor.hpp"
@@ -54,12 +53,8 @@ void ask_udev_again(const std::string& path) {
   const auto storage = os::storage_of(path);
   if (!storage || !storage->is_block_device()) return;
   // The kernel's Documentation/ABI/testing/sysfs-uevent.
-  const std::string directory = os::sysfs_directory_of(storage->device);
-  (void)os::write_attribute(directory + "/uevent", "change");
-  for (const std::string& name : os::names_in(directory)) {
-    const std::string part = fmt::format("{}/{}", directory, name);
-    if (os::read_attribute(part + "/partition").empty()) continue;
-    (void)os::write_attribute(part + "/uevent", "change");
+  for (const dev_t device : os::with_partitions(storage->device)) {
+    (void)os::write_attribute(os::sysfs_directory_of(device) + "/uevent", "change");
   }
 }
 

@@ -40,19 +40,6 @@ bool is_mount_of(const Mount& mount, dev_t device) {
   return storage_of(mount.source) == Storage{device};
 }
 
-// The device itself and, for a whole disk, its partitions.
-std::vector<dev_t> with_partitions(dev_t device, const KernelViews& views) {
-  std::vector<dev_t> all{device};
-  const std::string directory = sysfs_directory_of(device, views.sys);
-  for (const std::string& name : names_in(directory)) {
-    const std::string part = fmt::format("{}/{}", directory, name);
-    if (read_attribute(part + "/partition").empty()) continue;
-    const auto number = parse_device_number(read_attribute(part + "/dev"));
-    if (number) all.push_back(*number);
-  }
-  return all;
-}
-
 // A file system with a device number of its own (btrfs, overlay) lies on the source of its mount.
 dev_t device_of_file_system(dev_t device, const KernelViews& views) {
   if (major(device) != 0) return device;
@@ -85,6 +72,18 @@ std::vector<Storage> directly_beneath(const Storage& storage, const KernelViews&
 }
 
 }  // namespace
+
+std::vector<dev_t> with_partitions(dev_t device, const KernelViews& views) {
+  std::vector<dev_t> all{device};
+  const std::string directory = sysfs_directory_of(device, views.sys);
+  for (const std::string& name : names_in(directory)) {
+    const std::string part = fmt::format("{}/{}", directory, name);
+    if (read_attribute(part + "/partition").empty()) continue;
+    const auto number = parse_device_number(read_attribute(part + "/dev"));
+    if (number) all.push_back(*number);
+  }
+  return all;
+}
 
 std::optional<Storage> storage_of(const std::string& path) {
   unsigned int mode = 0;

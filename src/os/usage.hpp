@@ -79,6 +79,8 @@ struct LoopBacking {
 [[nodiscard]] bool is_stored_on(const std::string& path, const Storage& base,
                                 const KernelViews& views = {});
 
+// The device itself and, for a whole disk, its partitions.
+[[nodiscard]] std::vector<dev_t> with_partitions(dev_t device, const KernelViews& views = {});
 // The disk of a partition; the device itself if it is none.
 [[nodiscard]] dev_t whole_disk_of(dev_t device, const KernelViews& views = {});
 // True for two different block devices that lie on one disk.

@@ -121,6 +121,14 @@ TEST_F(UsageTest, MountsAreFoundByDeviceWithTheirNamesUnescaped) {
   EXPECT_TRUE(mounts_of(kDisk, views_).empty());
 }
 
+TEST_F(UsageTest, AWholeDiskIsListedWithItsPartitions) {
+  const auto all = with_partitions(kDisk, views_);
+  EXPECT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.front(), kDisk);
+  EXPECT_NE(std::find(all.begin(), all.end(), kPart2), all.end());
+  EXPECT_EQ(with_partitions(kPart2, views_), std::vector<dev_t>{kPart2});
+}
+
 TEST_F(UsageTest, MountLinesThatMakeNoSenseAreLeftOut) {
   const auto mounts_in = [&](const std::string& text) {
     put(root_ / "mountinfo", text);
