@@ -133,7 +133,7 @@ Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act)
       auto done = act();
       if (done || done.error().code != ErrorCode::device_in_use) return done;
     }
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, uses);
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, os::uses_of(node_));
     std::this_thread::sleep_for(kPassingStep);
   }
 }
