@@ -257,7 +257,7 @@ def after_a_reboot(t):
     one.dm.run("remap", one.dm.name, "2048+8")
     one.dm.stop()
     shutil.rmtree(t.runtime_dir)
-    promises(section("After a reboot"), "systemctl enable", "/dev/dm-remap/NAME")
+    promises(section("After a reboot"), "dmremap enable NAME", "/dev/dm-remap/NAME")
     one.dm.start("fuse")
     one.dm.stop()
     support.write_sectors(one.disk.path, 2, pattern(2, 1, "mounted from main alone"))
