@@ -112,11 +112,16 @@ Result<void> check_devices_are_free(const control::RuntimeDir& runtime,
 }
 
 // A set that was given up for this one must not hide main any more.
-void forget_given_up(const claims::ClaimStore& store, const set::CreateOptions& options) {
+void forget_given_up(const claims::ClaimStore& store, const set::CreateOptions& options,
+                     set::CreateResult& created) {
   for (const claims::ClaimFile& file : store.all()) {
     if (!file.claim || file.name == options.name) continue;
     const Uuid& uuid = file.claim->set_uuid;
-    if (options.destroy == uuid || options.discard_data == uuid) (void)store.remove(file.name);
+    if (options.destroy != uuid && options.discard_data != uuid) continue;
+    if (auto removed = store.remove(file.name); !removed) {
+      created.warnings.push_back("its main stays hidden: " + removed.error().message());
+    }
+    claims::ask_udev_again(*file.claim);
   }
 }
 
@@ -124,7 +129,7 @@ void forget_given_up(const claims::ClaimStore& store, const set::CreateOptions& 
 void claim(const control::RuntimeDir& runtime, const set::CreateOptions& options,
            set::CreateResult& created) {
   const claims::ClaimStore store(runtime.claims());
-  forget_given_up(store, options);
+  forget_given_up(store, options, created);
   const format::Identity& identity = created.identity;
   const format::Fingerprint& main = created.main.fingerprint;
   claims::Claim out;
