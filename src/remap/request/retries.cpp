@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -41,13 +42,15 @@ Retries::Retries(DataPath& path, Recovery& recovery)
       mutex_(path.scheduling),
       wake_(path.scheduling),
       finished_(path.scheduling),
-      timer_wake_(path.scheduling) {
+      timer_wake_(path.scheduling),
+      most_threads_(kThreads) {
   buffers_.reserve(kThreads);
   threads_.reserve(kThreads);
   {
     std::unique_lock lock(mutex_);
     const std::size_t at_once = os::is_io_flusher() ? 1 : kThreads;
-    for (std::size_t i = 0; i < at_once; ++i) add_thread(lock);
+    for (std::size_t i = 0; i < at_once && i < most_threads_; ++i) add_thread(lock);
+    if (threads_.empty()) throw std::runtime_error("no thread for retries can be started");
   }
   timer_ = Thread(path.scheduling, [this] { watch_deadlines(); });
 }
@@ -66,7 +69,10 @@ void Retries::add_thread(std::unique_lock<Mutex>& lock) {
   lock.lock();
   adding_ = false;
   finished_.notify_all();
-  if (!thread.joinable()) return;
+  if (!thread.joinable()) {
+    most_threads_ = threads_.size();
+    return;
+  }
   buffers_.push_back(std::move(buffer));
   threads_.push_back(std::move(thread));
 }
@@ -271,7 +277,7 @@ void Retries::loop(std::span<std::byte> buffer) {
     // The one that comes next finds a thread. Not the caller of add_locked() starts it, for it
     // serves requests.
     const bool all_have_one = running_.size() >= threads_.size();
-    if (all_have_one && threads_.size() < kThreads && !adding_ && !stopping_) add_thread(lock);
+    if (all_have_one && threads_.size() < most_threads_ && !adding_ && !stopping_) add_thread(lock);
     lock.unlock();
     if (task->later) {
       work_for_later(*task, buffer);

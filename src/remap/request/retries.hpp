@@ -101,7 +101,8 @@ class Retries {
   bool stopping_ = false;
   std::vector<AlignedBuffer> buffers_;  // one a thread
   std::vector<Thread> threads_;
-  bool adding_ = false;  // another thread
+  std::size_t most_threads_;  // fewer than are wanted once one could not be made
+  bool adding_ = false;       // another thread
   Thread timer_;
 };
 
