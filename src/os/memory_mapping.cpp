@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/memory_mapping.hpp"
 
-#include <sys/mman.h>
+#include <new>
 
-#include "base/assert.hpp"
+#include <sys/mman.h>
 
 namespace dmremap::os {
 
@@ -12,7 +12,7 @@ MemoryMapping::MemoryMapping(std::size_t bytes) : bytes_(bytes) {
   // faults.
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  DMREMAP_ASSERT(memory != MAP_FAILED);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<std::byte*>(memory);
 }
 

@@ -8,7 +8,7 @@
 namespace dmremap::os {
 
 // Zeroed, whole pages, locked if the process locks its memory, and given back to the system at the
-// end. Terminates the process if there is none, as AlignedBuffer does.
+// end. Throws std::bad_alloc if there is none.
 class MemoryMapping {
  public:
   explicit MemoryMapping(std::size_t bytes);

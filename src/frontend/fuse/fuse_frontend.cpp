@@ -160,9 +160,14 @@ Result<void> FuseFrontend::run(unsigned threads) {
     most_ = std::max(threads, 1U);
     least_ = os::is_io_flusher() ? 1 : most_;
     wanted_ = least_;
-    for (unsigned i = 0; i < least_ + 1; ++i) add_thread(lock);
+    for (unsigned i = 0; i < least_ + 1; ++i) {
+      if (!add_thread(lock)) {
+        return fail(ErrorCode::no_memory, "too few threads can be started", path());
+      }
+    }
     starting_ = false;
-    if (running_ == 0) return fail(ErrorCode::no_memory, "no thread can be started", path());
+    // Whoever was made to be on standby may have a request by now.
+    refill_standby(lock);
   }
   // The kernel sends FUSE_INIT at once after a mount; without it no request can be served.
   for (int waited = 0; !file_.ready.load(); ++waited) {
@@ -202,9 +207,8 @@ void FuseFrontend::serve(Worker& self) {
   sigdelset(&all, wake_signal());
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
 
-  RequestMemory memory(disk_.geometry().logical_block_bytes);
   remap::RequestTimer timer(engine_);
-  serve_with(memory, timer);
+  serve_with(self.memory, timer);
   io::FileDevice::prepare_thread();
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   bool in_turn = false;
@@ -216,7 +220,7 @@ void FuseFrontend::serve(Worker& self) {
       lock.unlock();
       if (!in_turn) break;
     }
-    if (!serve_one(self, memory.request())) break;
+    if (!serve_one(self, self.memory.request())) break;
   }
   lock.lock();
   if (in_turn) serving_.fetch_sub(1);
@@ -227,20 +231,31 @@ void FuseFrontend::serve(Worker& self) {
 }
 
 // Without the lock, because memory may be short, and threads that serve requests take it.
-void FuseFrontend::add_thread(std::unique_lock<std::mutex>& lock) {
+bool FuseFrontend::add_thread(std::unique_lock<std::mutex>& lock) {
   ++running_;
   lock.unlock();
   std::list<Worker> made;
   try {
-    Worker& worker = made.emplace_back();
+    Worker& worker = made.emplace_back(disk_.geometry().logical_block_bytes);
     worker.thread = std::thread([this, &worker] { serve(worker); });
   } catch (const std::exception& error) {
     made.clear();
     log(Severity::warning, fmt::format("no more threads to serve {}: {}", path(), error.what()));
   }
   lock.lock();
-  if (made.empty()) --running_;
+  const bool is_made = !made.empty();
+  if (!is_made) --running_;
   workers_.splice(workers_.end(), made);
+  return is_made;
+}
+
+// Those that were made and have not come to take_turn() yet are on standby too. After one that
+// could not be made, whoever takes the last place tries again, once a second at most.
+void FuseFrontend::refill_standby(std::unique_lock<std::mutex>& lock) {
+  using std::chrono::steady_clock;
+  const bool is_there = running_ != serving_.load() || running_ >= kMostThreads;
+  if (starting_ || is_there || stopping_.load() || steady_clock::now() < next_try_) return;
+  if (!add_thread(lock)) next_try_ = steady_clock::now() + std::chrono::seconds(1);
 }
 
 // One thread is always on standby: whoever takes its place makes the next, so that nothing has to
@@ -255,8 +270,7 @@ bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
   --standby_;
   if (over()) return false;
   serving_.fetch_add(1);
-  // Those that were made and have not come here yet are on standby too.
-  if (!starting_ && running_ == serving_.load() && running_ < kMostThreads) add_thread(lock);
+  refill_standby(lock);
   return true;
 }
 
@@ -264,8 +278,10 @@ bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
 void FuseFrontend::on_all_busy() {
   if (!all_busy_.load(std::memory_order_relaxed)) all_busy_.store(true, std::memory_order_relaxed);
   if (wanted_.load(std::memory_order_relaxed) >= most_) return;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (wanted_.load() >= most_) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  refill_standby(lock);
+  // With nobody on standby nobody could follow.
+  if (wanted_.load() >= most_ || running_ == serving_.load()) return;
   wanted_.fetch_add(1);
   needed_.notify_one();
 }

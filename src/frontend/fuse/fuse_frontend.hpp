@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -18,6 +19,7 @@
 #include "frontend/byte_disk.hpp"
 #include "frontend/fuse/mount_file.hpp"
 #include "frontend/fuse/operations.hpp"
+#include "frontend/fuse/request_memory.hpp"
 #include "remap/disk.hpp"
 
 namespace dmremap::fuse {
@@ -33,8 +35,9 @@ struct FuseOptions {
   // The most threads that take requests; one more is on standby. A bad place occupies one only for
   // its first try, until the drive has failed it; one that waits beyond the deadline of its request
   // is replaced by another. A set that is idle has one: more are made while all have a request, and
-  // end, with their memory, when they were not needed for some seconds. Where making one
-  // could wait for the disk itself (os::is_io_flusher), all are made at the start and stay.
+  // end, with the memory of their requests, when they were not needed for some seconds. Where
+  // making one could wait for the disk itself (os::is_io_flusher), all are made at the start and
+  // stay.
   unsigned threads = 16;
   // Of all front ends of the disk.
   std::shared_ptr<frontend::WriteGate> gate = std::make_shared<frontend::WriteGate>();
@@ -73,6 +76,8 @@ class FuseFrontend final : private ThreadBalance {
   static Result<Session> mount_session(FuseFile& file, const MountFile& mount_file);
   // A thread that takes requests.
   struct Worker {
+    explicit Worker(std::size_t unit_bytes) : memory(unit_bytes) {}
+    RequestMemory memory;  // outlives the thread
     std::thread thread;
     std::atomic<bool> receives{false};  // waits for a request
     bool over = false;                  // has ended, or is about to
@@ -84,7 +89,10 @@ class FuseFrontend final : private ThreadBalance {
   bool serve_one(Worker& self, std::byte* memory);
   // Waits while there are enough threads without the calling one. False: it is no longer needed.
   bool take_turn(std::unique_lock<std::mutex>& lock);
-  void add_thread(std::unique_lock<std::mutex>& lock);
+  // False: there is no memory for one.
+  bool add_thread(std::unique_lock<std::mutex>& lock);
+  // Makes the one that is to be on standby if there is none.
+  void refill_standby(std::unique_lock<std::mutex>& lock);
   // All threads that take requests have one.
   void on_all_busy();
   // Ends threads that were not needed since the last call.
@@ -110,8 +118,9 @@ class FuseFrontend final : private ThreadBalance {
   std::list<Worker> workers_;
   unsigned least_ = 0;  // the range of wanted_
   unsigned most_ = 0;
-  unsigned running_ = 0;  // threads in all
-  bool starting_ = true;  // the first threads are being made
+  unsigned running_ = 0;                              // threads in all
+  bool starting_ = true;                              // the first threads are being made
+  std::chrono::steady_clock::time_point next_try_{};  // to make a thread, after one that failed
   unsigned standby_ = 0;  // made, with their memory, and waiting to be needed
   // Changed under the lock.
   std::atomic<unsigned> wanted_{0};   // threads that take requests
