@@ -31,10 +31,14 @@ bool is_urgent(const KnownSet& set, const report::Advice& step) {
          step.because == "replace-soon" || has(set, step.because);
 }
 
-// A reason that ends with a command says it after a colon.
-std::string after_colon(const std::string& reason) {
-  const std::size_t colon = reason.rfind(": ");
-  return colon == std::string::npos ? std::string() : reason.substr(colon + 2);
+// What the reason says after a colon of a process that is gone: the commands. Reasons of several
+// conditions are joined by semicolons (set/status.cpp).
+std::string commands_after_death(const std::string& reason) {
+  const std::size_t gone = reason.find(" is gone");
+  if (gone == std::string::npos) return {};
+  const std::string part = reason.substr(gone, reason.find("; ", gone) - gone);
+  const std::size_t colon = part.rfind(": ");
+  return colon == std::string::npos ? std::string() : part.substr(colon + 2);
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ std::vector<std::string> actions_for(const KnownSet& set) {
   }
   // What is still mounted over a dead process, and how to take it away, is in the reason.
   if (has(set, "died")) {
-    const std::string commands = after_colon(set.reason);
+    const std::string commands = commands_after_death(set.reason);
     return {commands.empty() ? fmt::format("Start it again. `dmremap start {}`", set.name)
                              : fmt::format("Nothing acknowledged is lost: {}.", commands)};
   }

@@ -49,6 +49,13 @@ TEST(Attention, WhatIsMountedOverADeadProcessIsToBeTakenAwayFirst) {
   EXPECT_NE(all(actions).find(": umount /mnt, then dmremap start backup."), std::string::npos);
 }
 
+TEST(Attention, WhatToDoAboutADeadProcessIsNotTakenFromAnotherReason) {
+  const auto actions = actions_for(
+      with({"stopped", "died", "main-missing"},
+           "process 7 is gone: dmremap start backup; main is not here: /dev/sdb is not there"));
+  EXPECT_NE(all(actions).find(": dmremap start backup."), std::string::npos) << all(actions);
+}
+
 TEST(Attention, NothingIsToBeDoneOfAHealthySet) {
   KnownSet set = with({"healthy"}, "");
   set.needs_attention = false;
