@@ -116,7 +116,8 @@ class Drawing {
   explicit Drawing(const MapFacts& facts)
       : facts_(facts),
         cells_(make_cells(facts.extents, facts.shown, kColumns * kPictureRows)),
-        bad_(bad_ranges(facts.extents, facts.shown)) {}
+        bad_(bad_ranges(facts.extents, facts.shown)),
+        header_(make_header()) {}
 
   [[nodiscard]] double height() const;
   void draw(Canvas& canvas) const;
@@ -128,9 +129,9 @@ class Drawing {
     const SpareFill* fill = nullptr;  // drawn as a bar behind the words
   };
 
-  [[nodiscard]] std::vector<HeaderLine> header() const;
+  [[nodiscard]] std::vector<HeaderLine> make_header() const;
   [[nodiscard]] double grid_top() const {
-    return kHeaderTop + kHeaderLine * static_cast<double>(header().size() - 1) + kHeaderGap;
+    return kHeaderTop + kHeaderLine * static_cast<double>(header_.size() - 1) + kHeaderGap;
   }
   [[nodiscard]] double legend_top() const {
     const std::uint64_t rows = (cells_.size() + kColumns - 1) / kColumns;
@@ -154,6 +155,7 @@ class Drawing {
   const MapFacts& facts_;
   Cells cells_;
   std::vector<BadRange> bad_;
+  std::vector<HeaderLine> header_;  // asked for by every square
 };
 
 // The lines of a list with that many entries, with the one that says how many were left out.
@@ -166,7 +168,7 @@ double Drawing::height() const {
   return lists_top() + list_height(bad_.size()) + list_height(facts_.disk.partitions.size()) + 24;
 }
 
-std::vector<Drawing::HeaderLine> Drawing::header() const {
+std::vector<Drawing::HeaderLine> Drawing::make_header() const {
   const Font normal{.size = 15, .color = kInk};
   const Font alarm{.size = 17, .color = kAlarm, .bold = true};
   std::vector<HeaderLine> out{{facts_.state, normal},
@@ -192,7 +194,7 @@ void Drawing::draw_header(Canvas& canvas) const {
               within(facts_.name, kGridRight - kMargin - text_width(sectors, right) - 20, name),
               name);
   double y = kHeaderTop;
-  for (const HeaderLine& line : header()) {
+  for (const HeaderLine& line : header_) {
     const double room = kGridRight - kMargin - (line.fill == nullptr ? 0 : kBarWidthPoints + 20);
     canvas.text(kMargin, y, within(line.words, room, line.font), line.font);
     if (line.fill != nullptr) {
