@@ -106,8 +106,10 @@ void print_sets(const std::vector<KnownSet>& sets, const Arguments& arguments) {
   }
   std::vector<TableRow> rows;
   rows.reserve(sets.size());
+  const bool with_mounts = needs_mounts(arguments.form);
   for (const KnownSet& set : sets) {
-    rows.push_back({set, set.report ? mount_points_of(*set.report) : std::vector<std::string>()});
+    const bool wanted = with_mounts && set.report;
+    rows.push_back({set, wanted ? mount_points_of(*set.report) : std::vector<std::string>()});
   }
   fmt::print("{}", print_table(std::move(rows), arguments.form));
 }

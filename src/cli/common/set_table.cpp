@@ -244,6 +244,11 @@ Result<void> check_form(const TableForm& form) {
   return {};
 }
 
+bool needs_mounts(const TableForm& form) {
+  const auto named = named_in(form);
+  return std::ranges::find(named, "mounted") != named.end();
+}
+
 bool needs_reports(const TableForm& form) {
   return std::ranges::any_of(named_in(form),
                              [](const std::string& name) { return !known_column(name).in_hint; });

@@ -33,6 +33,8 @@ struct TableForm {
 // True if a column that is shown or sorted by tells more of a set than its name and UUID. Requires
 // that check_form found nothing.
 [[nodiscard]] bool needs_reports(const TableForm& form);
+// Whether the table shows or sorts by the mount points, which cost a look at all mounts.
+[[nodiscard]] bool needs_mounts(const TableForm& form);
 // Lines, each with its line end. Requires the same.
 [[nodiscard]] std::string print_table(std::vector<TableRow> rows, const TableForm& form);
 
