@@ -62,17 +62,15 @@ Result<control::UnremapReply> bring_back(control::Client& client,
   SectorCount done;
   control::UnremapReply sum;
   for (const SectorRange& range : ranges) {
-    for (Sector at = range.first; at < range.end();) {
-      const SectorCount count = std::min(kStep, range.end() - at);
+    for (const SectorRange part : chunks_of(range, kStep)) {
       line.show(done.value, whole.value);
-      const auto answer = client.call(control::UnremapRequest{{{at, count}}}, kWorkTime);
+      const auto answer = client.call(control::UnremapRequest{{part}}, kWorkTime);
       if (!answer) {
         line.end();
         return failure_of(answer);
       }
       add(sum, *answer);
-      at = at + count;
-      done = done + count;
+      done = done + part.count;
     }
   }
   line.end();

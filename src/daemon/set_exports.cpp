@@ -242,10 +242,9 @@ Result<void> SetExportMaker::prepare_dm(const format::Identity& identity) {
                        left_mappers_.target->has_table && dm::has_engine_device(mappers_);
   if (goes_on || (asks_for(ExportKind::dm) && !left_mappers_.target)) return {};
   if (auto cleared = dm::clear_left_mappers(mappers_, left_mappers_); !cleared) return cleared;
-  const bool was_target = left_mappers_.target.has_value();
-  left_mappers_ = {};
   // Its users had the one device: nobody waits for the other.
-  had_target_ = was_target;
+  had_target_ = left_mappers_.target.has_value();
+  left_mappers_ = {};
   return {};
 }
 
