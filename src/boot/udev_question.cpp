@@ -61,9 +61,7 @@ bool can_be_of_a_set(const std::string& node) {
   const auto storage = os::storage_of(node);
   const auto backing = storage ? os::loop_backing(storage->device) : std::nullopt;
   if (!backing) return node.starts_with("/dev/ublkb") || node.starts_with("/dev/dm-");
-  return std::ranges::any_of(os::read_mounts(), [&](const os::Mount& mount) {
-    return mount.fs_type == os::kSetFileSystemType && mount.mount_point == backing->path;
-  });
+  return os::is_set_file(backing->path);
 }
 
 // The set that serves the device, by the link that it keeps to it. Nothing is asked of the device:

@@ -44,6 +44,11 @@ std::vector<format::Fact> facts_to_claim(const std::vector<format::Fact>& facts)
   return out;
 }
 
+ClaimedDevice device_to_claim(std::string path, const format::Fingerprint& device,
+                              const std::vector<format::Fact>& facts) {
+  return {std::move(path), device.size, device.logical_block_bytes, facts_to_claim(facts)};
+}
+
 discovery::RecordedMain recorded(const ClaimedDevice& device) {
   discovery::RecordedMain out;
   out.fingerprint.size = device.size;

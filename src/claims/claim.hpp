@@ -73,6 +73,8 @@ struct Claim {
 
 // The facts that a claim keeps of those that a set records: all but places and consents.
 [[nodiscard]] std::vector<format::Fact> facts_to_claim(const std::vector<format::Fact>& facts);
+[[nodiscard]] ClaimedDevice device_to_claim(std::string path, const format::Fingerprint& device,
+                                            const std::vector<format::Fact>& facts);
 
 // The facts in the form in which discovery::identify compares them.
 [[nodiscard]] discovery::RecordedMain recorded(const ClaimedDevice& device);

@@ -131,17 +131,15 @@ void claim(const control::RuntimeDir& runtime, const set::CreateOptions& options
   const claims::ClaimStore store(runtime.claims());
   forget_given_up(store, options, created);
   const format::Identity& identity = created.identity;
-  const format::Fingerprint& main = created.main.fingerprint;
   claims::Claim out;
   out.name = identity.name;
   out.set_uuid = identity.set_uuid;
   out.host = claims::this_host();
-  out.main = {created.main_path, main.size, main.logical_block_bytes,
-              claims::facts_to_claim(created.main.facts)};
+  out.main =
+      claims::device_to_claim(created.main_path, created.main.fingerprint, created.main.facts);
   out.spares.push_back(
       {identity.spare_uuid,
-       {created.spare_path, identity.spare.size, identity.spare.logical_block_bytes,
-        claims::facts_to_claim(created.spare_facts)}});
+       claims::device_to_claim(created.spare_path, identity.spare, created.spare_facts)});
   if (auto written = store.write(out); !written) {
     created.warnings.push_back("main cannot be hidden at boot: " + written.error().message());
   }

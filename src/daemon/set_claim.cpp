@@ -20,13 +20,10 @@ claims::Claim claim_of(const discovery::Members& members, const set::RunningSet&
   out.host = claims::this_host();
   out.served = true;
   const discovery::RecordedMain main = set.recorded_main();
-  out.main = {members.main.path, main.fingerprint.size, main.fingerprint.logical_block_bytes,
-              claims::facts_to_claim(main.facts)};
+  out.main = claims::device_to_claim(members.main.path, main.fingerprint, main.facts);
   const set::RecordedSpare spare = set.recorded_spare();
-  out.spares.push_back(
-      {spare.uuid,
-       {members.spares.front().path, spare.fingerprint.size, spare.fingerprint.logical_block_bytes,
-        claims::facts_to_claim(spare.facts)}});
+  out.spares.push_back({spare.uuid, claims::device_to_claim(members.spares.front().path,
+                                                            spare.fingerprint, spare.facts)});
   return out;
 }
 

@@ -36,11 +36,7 @@ bool is_export(const os::Storage& storage) {
   const std::filesystem::path directory = os::canonical(os::sysfs_directory_of(storage.device));
   if (ublk::block_number(directory.filename().string())) return true;
   const auto view = os::loop_backing(storage.device);
-  if (!view) return false;
-  const auto mounts = os::read_mounts();
-  return std::ranges::any_of(mounts, [&](const os::Mount& mount) {
-    return mount.fs_type == os::kSetFileSystemType && mount.mount_point == view->path;
-  });
+  return view && os::is_set_file(view->path);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/mount_point.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -41,6 +42,12 @@ std::optional<std::string> mounted_type(const std::string& path) {
 
 bool is_mounted(const std::string& path) {
   return mounted_type(path).has_value();
+}
+
+bool is_set_file(const std::string& path) {
+  return std::ranges::any_of(read_mounts(), [&](const Mount& mount) {
+    return mount.fs_type == kSetFileSystemType && mount.mount_point == path;
+  });
 }
 
 MountState mount_state(const std::string& path, const std::string& own_type) {

@@ -21,6 +21,8 @@ enum class MountState {
 
 // Reads the mount table only; no server is asked.
 [[nodiscard]] bool is_mounted(const std::string& path);
+// The same, and it is the file of a set (kSetFileSystemType).
+[[nodiscard]] bool is_set_file(const std::string& path);
 // Says what is mounted at `path`. `own_type` is the type of this program's mounts in the mount
 // table ("fuse.NAME"). The server of such a mount is asked, and its answer waited for. A mount of
 // any other type counts as alive: this program may neither ask its server nor unmount it.
