@@ -118,8 +118,11 @@ void remove_mount_file(const std::string& path) {
   }
 }
 
-void note_missing_protection() {
-  for (const std::string& text : os::protect_io_process()) {
+// Against a wait for the device that is served, be it for memory or for whoever takes the log.
+void protect_from_own_device() {
+  const std::vector<std::string> missing = os::protect_io_process();
+  log_without_waiting(os::is_io_flusher() ? LogThread::on_demand : LogThread::kept);
+  for (const std::string& text : missing) {
     log(Severity::info, "less protected against memory shortage: " + text);
   }
 }
@@ -208,7 +211,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   const auto members = find_members(claimed, mount_path, options.open, hints);
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
-  note_missing_protection();
+  protect_from_own_device();
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
   const auto use = exporting.hold_main(members->main.path);
@@ -322,6 +325,9 @@ Result<void> check_start(const StartOptions& options, const control::RuntimeDir&
 
 Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
                         StartObserver& observer) {
+  const struct LogEnd {
+    ~LogEnd() { flush_log(); }
+  } log_end;
   auto loop = os::EventLoop::make();
   if (!loop) return failure_of(loop);
   std::optional<StopTrigger> stop_trigger;
