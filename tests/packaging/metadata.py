@@ -126,7 +126,7 @@ def source_of_the_module_is_whole(t):
 
 
 def needrestart_leaves_sets_alone():
-    script = ('our %nrconf; do "./" . shift or die "cannot read it: $@"; for my $unit (@ARGV) { my @hit = '
+    script = ('our %nrconf; defined(do "./" . shift) or die "cannot read it: $@"; for my $unit (@ARGV) { my @hit = '
               'grep { $unit =~ $_ } keys %{$nrconf{override_rc}}; '
               'print $unit, " ", (@hit ? $nrconf{override_rc}{$hit[0]} : "restarted"), "\\n"; }')
     said = support.run("perl", "-e", script, "needrestart/dm-remap.conf", "dmremap@backup.service",
