@@ -9,7 +9,7 @@ export DESTDIR
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help build demo check check-exhaustive soak canaries bench fuzz format lint install packages \
-  check-packages guest
+  check-packages guest deb deb-check
 
 help:
 	@echo 'make build    install what is missing, build the programs: build/bin/dmremap, build/bin/dmremap-lab'
@@ -21,6 +21,8 @@ help:
 	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
 	@echo 'make format   rewrite the sources with clang-format'
+	@echo 'make deb      the Debian packages, in build/deb'
+	@echo 'make deb-check  try them: lintian, install, upgrade, remove, DKMS, a second build (root; an hour)'
 	@echo 'make install  into $$DESTDIR$$PREFIX (default /usr/local)'
 
 packages:
@@ -83,3 +85,10 @@ lint: check-packages
 
 install: build
 	cmake --install build --prefix $(PREFIX)
+
+deb:
+	@tools/install-packages --deb
+	@tools/deb
+
+deb-check: deb
+	@$(AS_ROOT) tools/deb-check

@@ -54,9 +54,9 @@ def masked(lines, directory):
     return sorted(text.split("\n")) if "remap" in text and "TIME" in text else text.split("\n")
 
 
-def two_commands():
+def commands_of_make():
     targets = re.findall(r"^make ([a-z-]+)", "".join(blocks("sh")), re.MULTILINE)
-    equal(targets, ["demo", "check"], "the two commands")
+    equal(targets, ["deb", "demo", "check"], "the package, then the two commands")
     for target in targets:
         support.run("make", "-C", support.ROOT, "--dry-run", target)
 
@@ -96,7 +96,7 @@ def type_session(t):
 
 
 def readme_session(t):
-    two_commands()
+    commands_of_make()
     nothing_is_left_out()
     check(len(session()) >= 10, "a session to type")
     type_session(t)
