@@ -85,6 +85,7 @@ def leaves_nothing_behind(t):
     root = make_root(t, "purged", {"a": claim("a")}, [])
     write(f"{root}/var/lib/dm-remap/known", "{}")
     write(f"{root}/etc/default/dm-remap", "MAILADDR=root\n")
+    write(f"{root}/run/dmremap/a.log", "")
     write(f"{root}/etc/dm-remap/monitor.d/hook", "")
     write(f"{root}/var/lib/prometheus/node-exporter/dm-remap.prom", "")
     write(f"{root}/var/lib/prometheus/node-exporter/other.prom", "")
@@ -95,6 +96,7 @@ def leaves_nothing_behind(t):
     run_script(t, root, "postrm", "remove")
     check(os.path.exists(f"{root}/etc/dm-remap/claims.d/a"), "configuration stays at a removal")
     check(not os.path.exists(f"{root}/var/lib/prometheus/node-exporter/dm-remap.prom"), "no old metrics")
+    check(not os.path.exists(f"{root}/run/dmremap"), "nor logs of what has ended")
     run_script(t, root, "postrm", "purge")
     left = sorted(os.path.relpath(os.path.join(where, name), root)
                   for where, directories, files in os.walk(root) for name in [*directories, *files]

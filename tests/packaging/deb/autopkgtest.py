@@ -13,9 +13,9 @@ from support import check
 def autopkgtest(t):
     root = minimal_root.Root(t)
     root.apt("update")
-    (changes,) = glob.glob(os.path.join(minimal_root.DEBS, "*.changes"))
-    done = support.run("autopkgtest", "--output-dir", t.path("results"), changes, "--",
-                       "chroot", root.path, expect=None, timeout=7200)
+    (source,) = glob.glob(os.path.join(minimal_root.DEBS, "*.dsc"))
+    done = support.run("autopkgtest", "--output-dir", t.path("results"), *minimal_root.packages(), source,
+                       "--", "chroot", root.path, expect=None, timeout=7200)
     print(done.out, done.err, sep="\n", flush=True)
     # 2: some were skipped, which is to be seen.
     check(done.exit == 0, f"autopkgtest: exit {done.exit}")

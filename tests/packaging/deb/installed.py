@@ -160,6 +160,7 @@ def nothing_is_left(root, before):
     root.run("dmremap", "metrics", "--textfile", "/var/lib/prometheus/node-exporter/dm-remap.prom",
              expect=(0, 4))
     root.run("dmremap", "enable", "data", expect=None)
+    root.run("dmremap-lab", "stop", "/srv/lab/disk")
     names = ("nbdkit-plugin-dm-remap", "dm-remap-lab", "dm-remap")
     root.apt("remove", *names)
     check(os.path.exists(root.file("etc/dm-remap/claims.d/data")), "a removal keeps the configuration")
@@ -171,7 +172,8 @@ def nothing_is_left(root, before):
     for directory in ("etc", "var/lib", "run", "dev"):
         found = support.run("find", root.file(directory), "-name", "*remap*", "-not", "-path",
                             "*/dpkg/*").out.split()
-        equal([path for path in found if "/lib/apt/" not in path], [], f"left in {directory}")
+        equal([support.run("find", path).out for path in found if "/lib/apt/" not in path], [],
+              f"left in {directory}")
 
 
 def installed(t):

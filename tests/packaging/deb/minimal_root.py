@@ -155,5 +155,5 @@ def with_version(t, deb, version):
         file.write(text.replace(f"Version: {old}\n", f"Version: {version}\n")
                    .replace(f"(= {old})", f"(= {version})"))
     out = t.path(os.path.basename(deb).replace(f"_{old}_", f"_{version}_"))
-    support.run("dpkg-deb", "-b", tree, out)
+    support.run("dpkg-deb", "-Zgzip", "-z1", "-b", tree, out)
     return out
