@@ -57,8 +57,8 @@ void write(const std::string& file, const RecordedMain& main) {
 RecordedMain read(const std::string& file) {
   std::ifstream in(file);
   RecordedMain out;
-  in >> out.fingerprint.size.value >> out.fingerprint.logical_block_bytes >> out.no_identity >>
-      std::ws;
+  in >> out.fingerprint.size.value >> out.fingerprint.logical_block_bytes >> out.no_identity;
+  in.ignore();
   // A clean stop is what `accept` and every record of a row stands for.
   out.stopped_cleanly = true;
   std::getline(in, out.fingerprint.fs_uuid);

@@ -233,7 +233,7 @@ def loop_at_an_offset(b):
     main = b.image()
     b.record(b.loop(main))
     other = b.loop(main, "--offset", str(MIB))
-    return b.ask(other), "wrong-main"
+    return b.ask(other), "main-unproven"
 
 
 # --- partitions ---
