@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <optional>
 
 #include <fcntl.h>
@@ -24,35 +23,13 @@ namespace dmremap::boot {
 namespace {
 
 using format::Fact;
-using format::FactKind;
-
-std::string first_in_environment(std::initializer_list<const char*> keys) {
-  for (const char* const key : keys) {
-    if (std::string value = os::environment(key); !value.empty()) return value;
-  }
-  return {};
-}
 
 // At the first event of a device udev's database has nothing of it yet: what its rules found stands
-// in the environment alone. As discovery/hardware.cpp has it from the database.
-void add_names_of_udev(std::vector<Fact>& names) {
+// in the environment alone.
+void add_names_in_environment(std::vector<Fact>& names, bool through_usb) {
   if (names.empty()) return;
-  const auto has = [&](FactKind first, FactKind last) {
-    return std::ranges::any_of(
-        names, [&](const Fact& fact) { return fact.kind >= first && fact.kind <= last; });
-  };
-  const auto world_wide =
-      discovery::world_wide_name(first_in_environment({"ID_WWN_WITH_EXTENSION", "ID_WWN"}));
-  if (world_wide && !has(FactKind::naa, FactKind::nvme_legacy)) {
-    names.insert(names.begin(), *world_wide);
-  }
-  const std::string serial =
-      first_in_environment({"ID_SCSI_SERIAL", "ID_SERIAL_SHORT", "ID_SERIAL"});
-  const bool is_virtual = has(FactKind::dm_uuid, FactKind::md_uuid);
-  if (!serial.empty() && !is_virtual && !has(FactKind::serial, FactKind::serial) &&
-      !discovery::is_placeholder(serial)) {
-    names.push_back({FactKind::serial, serial});
-  }
+  discovery::add_names_of_udev(
+      names, [](const char* key) { return os::environment(key); }, through_usb);
 }
 
 // True if only a set can be what shows this device: a link that a dead run left may lead to a loop
@@ -119,8 +96,11 @@ UdevQuestion question_of(const std::string& node, const std::vector<claims::Clai
   out.served_set = set_that_serves(node, claims);
   if (!out.served_set.empty()) return out;
   if (auto device = claims::look_at(node)) out.device = std::move(*device);
-  add_names_of_udev(out.device.names);
-  add_names_of_udev(out.device.disk_names);
+  const auto storage = os::storage_of(node);
+  const bool through_usb =
+      storage && storage->is_block_device() && discovery::is_behind_usb(storage->device);
+  add_names_in_environment(out.device.names, through_usb);
+  add_names_in_environment(out.device.disk_names, through_usb);
   if (is_main(out.device, claims, {})) {
     shared = discovery::shared_facts(discovery::names_of_disks());
   }

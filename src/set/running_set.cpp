@@ -37,7 +37,8 @@ discovery::RecordedMain recorded_now(const Opening& opening) {
   format::Content content;
   content.identity.main = merged(opening.main_recorded.fingerprint, opening.main_seen.fingerprint);
   content.facts =
-      discovery::merge_main_facts(opening.main_recorded, opening.main_seen, opening.main_accepted);
+      discovery::merge_main_facts(opening.main_recorded, opening.main_seen, opening.main_accepted,
+                                  discovery::shared_facts(discovery::names_of_disks()));
   return discovery::recorded_main(content);
 }
 
