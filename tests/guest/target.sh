@@ -99,6 +99,22 @@ clear_target() {
 # few_marked NAME [MOST]: all but the places of which the engine knows the contents are clear.
 few_marked() { [ "$(state "$1" marked)" -lt "${2:-30}" ]; }
 
+# lab_set NAME MIB: a set whose main is a disk of the lab by ublk, at $main, which fails on command.
+lab_set() {
+  truncate -s "$2M" main.img
+  check "a disk that fails on command" dmremap-lab serve main.img main --front ublk --background
+  at_exit dmremap-lab stop main
+  main=$(readlink -f main)
+  check "a set is made" dmremap create "$1" "$main" ./spare.img --spare-size 32MiB
+  at_exit stop_set "$1"
+}
+
+# serve_by_target NAME: at $node, until what is clean goes past the engine.
+serve_by_target() {
+  node=$(dmremap start "$1" --export dm) || fail "it does not start"
+  wait_until "what is clean is cleared" few_marked "$1"
+}
+
 # Again and again until the file `enough` is there, however slow the machine is.
 fio_until_enough() {
   while [ ! -e enough ]; do
@@ -112,16 +128,10 @@ fio_until_enough() {
 # killed_under_load ROUNDS: the set rec by the kernel target, under fio with verification and fsync; its
 # process is killed and started again, and sectors of main begin to fail. It is running afterwards.
 killed_under_load() {
-  truncate -s 96M main.img
-  check "a disk that fails on command" dmremap-lab serve main.img main --front ublk --background
-  at_exit dmremap-lab stop main
-  main=$(readlink -f main)
-  check "a set is made" dmremap create rec "$main" ./spare.img --spare-size 32MiB
+  lab_set rec 96
   dmremap-lab fault main write:ENODATA 8192+16
   dmremap-lab fault main write:ENODATA 65536+64
-  at_exit stop_set rec
-  node=$(dmremap start rec --export dm) || fail "it does not start"
-  wait_until "what is clean is cleared" few_marked rec
+  serve_by_target rec
   dd if=/dev/urandom bs=8k count=1 2> dd.err | write_at "$node" 8192 16
   rm -f enough
   fio_until_enough "$node" &

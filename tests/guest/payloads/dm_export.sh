@@ -12,12 +12,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-truncate -s 128M main.img
-check "a disk that fails on command" dmremap-lab serve main.img main --front ublk --background
-at_exit dmremap-lab stop main
-main=$(readlink -f main)
-check "a set is made" dmremap create set "$main" ./spare.img --spare-size 32MiB
-at_exit stop_set set
+lab_set set 128
 # On main these sectors take no writes and give none back, from the first moment on.
 dmremap-lab fault main read:ENODATA+write:ENODATA 40960+16
 node=$(dmremap start set --export dm) || fail "it does not start"
