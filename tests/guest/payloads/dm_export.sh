@@ -23,11 +23,9 @@ refused "main is held" dd if="$main" of="$main" bs=512 count=1 oflag=excl conv=n
 equal "regions" "$(state set regions)" 128
 wait_until "what is clean is cleared" few_marked set
 
-sent=$(state set sent)
 dd if=/dev/urandom of=data bs=1M count=1 2> dd.err
-write_at "$node" 100000 2048 < data
-read_at "$node" 100000 2048 | cmp - data || fail "something else is read"
-equal "a clean request goes past the engine" "$(state set sent)" "$sent"
+past_engine set "a clean write goes past the engine" writes_from "$node" 100000 2048 data
+past_engine set "so does a read" reads_as "$node" 100000 2048 data
 
 # A write to bad sectors: main fails it, the engine puts it on the spare, the region is marked.
 write_at "$node" 40960 2048 < data

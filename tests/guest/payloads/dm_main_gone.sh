@@ -32,9 +32,7 @@ flush || true
 check "the next flush" flush
 read_at "$node" 20480 8 | cmp - data || fail "something else is read"
 wait_until "what is clean is cleared again" few_marked set
-sent=$(state set sent)
-write_at "$node" 20480 8 < data
-equal "requests go past the engine again" "$(state set sent)" "$sent"
+past_engine set "requests go past the engine again" writes_from "$node" 20480 8 data
 status_of set
 equal "nothing is remapped" "$(field set.json remapped_sectors)" 0
 equal "nothing is lost" "$(field set.json lost_sectors)" 0
