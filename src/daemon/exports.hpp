@@ -17,6 +17,9 @@ class RunningSet;
 namespace dmremap::remap {
 class DirectPath;
 }
+namespace dmremap::io {
+class HoldingNode;
+}
 
 namespace dmremap::daemon {
 
@@ -67,11 +70,11 @@ class ExportMaker {
   // After prepare(): users write to main without any process. A set that is not served then must
   // not be recorded as stopped.
   [[nodiscard]] virtual bool is_served_without_us() const { return false; }
-  // After prepare() and before main is opened: whether main is to be held by a device of its own,
-  // and what sends requests to main past this process (set::OpenOptions).
+  // After prepare() and before main is opened: what device of its own main is to be held by, and
+  // what sends requests to main past this process (set::OpenOptions). Both outlive the set.
   struct MainUse {
-    std::string through;
-    remap::DirectPath* direct = nullptr;  // lives as long as this object
+    io::HoldingNode* holder = nullptr;
+    remap::DirectPath* direct = nullptr;
   };
   virtual Result<MainUse> hold_main(const std::string& /*main*/) { return MainUse{}; }
   // Serves before it returns. The set outlives the exports.

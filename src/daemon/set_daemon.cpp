@@ -216,7 +216,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   open.taken_over = exporting.takes_over();
   const auto use = exporting.hold_main(members->main.path);
   if (!use) return failure_of(use);
-  open.main_through = use->through;
+  open.main_holder = use->holder;
   open.direct = use->direct;
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));

@@ -50,7 +50,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       main_(std::move(opening.main),
             options.read_only || options.main_read_only ? io::Access::read_only
                                                         : io::Access::read_write,
-            recorded_now(opening), own_),
+            recorded_now(opening), own_, options.main_holder),
       events_(clock, content_.health),
       recorder_(events_, content_.identity.name, content_.health),
       evidence_(std::move(opening.evidence)),

@@ -24,6 +24,7 @@
 #include "discovery/run_memory.hpp"
 #include "format/content.hpp"
 #include "io/file_device.hpp"
+#include "io/holding_node.hpp"
 #include "metadata/store.hpp"
 #include "metadata/survey.hpp"
 #include "remap/engine.hpp"
@@ -62,9 +63,9 @@ struct OpenOptions {
   // The users of the run before, which was killed, have not noticed, and are served on: what that
   // run had not flushed is this run's to flush.
   bool taken_over = false;
-  // The node of the device that holds main, and through which it is read and written
-  // (io::OpenMode). Empty: main itself.
-  std::string main_through{};
+  // Holds main, which is read and written through it (io::OpenMode); outlives the set. Null: main
+  // is held by itself.
+  io::HoldingNode* main_holder = nullptr;
   // As of remap::EngineParts; outlives the set.
   remap::DirectPath* direct = nullptr;
 };

@@ -133,7 +133,8 @@ Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act)
       auto done = act();
       if (done || done.error().code != ErrorCode::device_in_use) return done;
     }
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, os::uses_of(node_));
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_)))
+      return in_use(node_, os::uses_of(node_));
     std::this_thread::sleep_for(kPassingStep);
   }
 }
@@ -184,17 +185,22 @@ Result<LeftDevice> find_left_device(std::uint64_t owner, bool is_wanted) {
   if (::access(ublk::abi::kControlPath, R_OK | W_OK) != 0) return LeftDevice{};
   auto control = ublk::Control::open();
   if (!control) return LeftDevice{};
-  const auto device = control->find(owner);
+  // Of a dead one that is held by a target only its number stays, until that lets go.
+  std::optional<ublk::DeviceInfo> device;
+  for (const ublk::DeviceInfo& one : control->devices()) {
+    if (one.owner != owner) continue;
+    if (one.state != ublk::DeviceState::dead) {
+      device = one;
+    } else if (auto removed = control->remove(one.id); !removed) {
+      log(Severity::warning, removed.error().message());
+    }
+  }
   if (!device) return LeftDevice{};
   const std::string node = ublk::block_path(device->id);
   if (device->state == ublk::DeviceState::live && !os::is_ending(device->server_pid)) {
     return fail(ErrorCode::device_in_use,
                 fmt::format("is served already, by process {}", device->server_pid), node,
                 "stop that first");
-  }
-  if (device->state == ublk::DeviceState::dead) {
-    if (auto removed = control->remove(device->id); !removed) return failure_of(removed);
-    return LeftDevice{};
   }
   if (is_wanted) return LeftDevice{*device};
   const auto uses = os::uses_of(node);
