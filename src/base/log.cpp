@@ -2,10 +2,12 @@
 #include "base/log.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 
 #include <fmt/format.h>
 #include <linux/magic.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -46,7 +48,10 @@ void log(Severity severity, std::string_view line) {
   const std::string text =
       fmt::format("{} {}: {}\n", format_time(system_clock().wall_ns()), name_of(severity), line);
   if (LogQueue* waiting = queue().load()) return waiting->add(text);
-  // A log that cannot be written must not stop the set.
+  // A log that cannot be written must not stop the set. And whoever reads a socket, the journal's
+  // daemon say, may wait for the device that this process serves: it is never waited for.
+  const ssize_t sent = ::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent >= 0 || errno != ENOTSOCK) return;
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 

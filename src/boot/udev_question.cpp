@@ -3,19 +3,24 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
+#include <sstream>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/parse.hpp"
 #include "claims/present_devices.hpp"
 #include "discovery/device_facts.hpp"
 #include "discovery/hardware_names.hpp"
 #include "format/seal.hpp"
 #include "os/mount_point.hpp"
 #include "os/path.hpp"
+#include "os/root_storage.hpp"
 #include "os/runtime_directory.hpp"
+#include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::boot {
@@ -88,6 +93,24 @@ bool is_disk_used(const std::string& node) {
   return std::ranges::any_of(os::with_partitions(os::whole_disk_of(storage->device)), is_used);
 }
 
+// The pid file is the set's (control/runtime_dir.hpp); one that a dead run left names a process
+// that is gone, or one that has no such mark.
+std::vector<std::string> sets_served_for_root(const std::vector<claims::ClaimFile>& claims) {
+  std::vector<std::string> out;
+  for (const claims::ClaimFile& file : claims) {
+    const std::string pid =
+        os::read_attribute(std::string(os::kRootRuntimeDirectory) + "/" + file.name + ".pid");
+    const auto number = parse_number(pid);
+    if (number && os::survives_shutdown(static_cast<pid_t>(*number))) out.push_back(file.name);
+  }
+  return out;
+}
+
+std::vector<std::string> sets_of_this_initramfs() {
+  std::istringstream text(os::read_attribute("/etc/dm-remap/root-sets"));
+  return {std::istream_iterator<std::string>(text), {}};
+}
+
 }  // namespace
 
 UdevQuestion question_of(const std::string& node, const std::vector<claims::ClaimFile>& claims,
@@ -95,6 +118,9 @@ UdevQuestion question_of(const std::string& node, const std::vector<claims::Clai
   UdevQuestion out;
   out.served_set = set_that_serves(node, claims);
   if (!out.served_set.empty()) return out;
+  out.is_initramfs = os::is_initramfs();
+  out.root_sets = sets_of_this_initramfs();
+  out.served_for_root = sets_served_for_root(claims);
   if (auto device = claims::look_at(node)) out.device = std::move(*device);
   const auto storage = os::storage_of(node);
   const bool through_usb =

@@ -2,6 +2,7 @@
 // The ways a running set is offered.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,16 @@ class Exports {
   virtual void count_requests(control::IoReport& /*io*/) const {}
   // Call it every second, from one thread: follows what changed outside.
   virtual void look() {}
+  // The error of the two below, if they cannot be had: not_supported.
+  [[nodiscard]] virtual Result<void> check_hand_over() const;
+  // Leaves the device to the next process of this set, with its users, who wait meanwhile. All that
+  // was begun is answered. Errors: not_supported; timeout: all goes on.
+  virtual Result<void> hand_over() { return check_hand_over(); }
+  // Does `record` while nothing is begun; if it succeeds, nothing that changes the disk is begun
+  // ever after. Errors: not_supported, timeout, and those of `record`: all goes on.
+  virtual Result<void> hold_changes(const std::function<Result<void>()>& /*record*/) {
+    return check_hand_over();
+  }
   // What whoever started the set should know of how the exports began; empty: nothing.
   [[nodiscard]] virtual std::string start_note() const { return {}; }
 };

@@ -66,10 +66,23 @@ class SetExports final : public Exports {
     io.writes = all.writes;
   }
   [[nodiscard]] std::string start_note() const override { return parts_.start_note; }
+  [[nodiscard]] Result<void> check_hand_over() const override {
+    return is_ublk_alone() ? Result<void>() : Exports::check_hand_over();
+  }
+  Result<void> hand_over() override {
+    return is_ublk_alone() ? parts_.ublk->hand_over() : Exports::check_hand_over();
+  }
+  Result<void> hold_changes(const std::function<Result<void>()>& record) override {
+    return is_ublk_alone() ? parts_.ublk->hold_changes(record) : Exports::check_hand_over();
+  }
 
  private:
   Result<void> stop_devices(ConnectedClients clients);
   void replace_engine_device();
+  // Other users would go on, or be cut off.
+  [[nodiscard]] bool is_ublk_alone() const {
+    return parts_.ublk && !parts_.local && !parts_.nbd && !parts_.target;
+  }
 
   Parts parts_;
 };

@@ -60,6 +60,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       main_changed_(opening.main_changed),
       read_only_(options.read_only),
       main_read_only_(options.main_read_only),
+      quiet_(options.quiet),
       direct_(options.direct),
       clock_(clock) {
   if (!read_only_) {
@@ -148,7 +149,7 @@ Result<void> RunningSet::begin(Random& random) {
   // The engine has the table from now on; this copy would only grow stale.
   content_.extents.clear();
   content_.extents.shrink_to_fit();
-  if (store_) {
+  if (store_ && !quiet_) {
     make_scanner();
     make_disk_health();
   }
@@ -234,13 +235,17 @@ Result<void> RunningSet::note_copy(VerifiedCopy copy) {
   return {};
 }
 
-Result<void> RunningSet::stop() {
-  // The watches end first: the record of the stop has the last word on main's facts, and its event
-  // comes after those of all conditions.
+void RunningSet::end_background() {
   if (disk_health_) disk_health_->stop();
   if (drive_timeouts_) drive_timeouts_->restore();
   if (scanner_) scanner_->stop();
   device_watch_->stop();
+}
+
+Result<void> RunningSet::record_clean() {
+  // The watches end first: the record of the stop has the last word on main's facts, and its event
+  // comes after those of all conditions.
+  end_background();
   Result<void> outcome;
   if (unsaved_) outcome = tl::unexpected(*unsaved_);
   // A set is recorded as clean only if all that was acknowledged is durable. A read-only set has
@@ -257,6 +262,11 @@ Result<void> RunningSet::stop() {
     // copies without them, so that an error here does not matter.
     (void)metadata_spare().door().flush();
   }
+  return outcome;
+}
+
+Result<void> RunningSet::stop() {
+  Result<void> outcome = record_clean();
   engine_->stop();
   const remap::TableCounts counts = engine_->table_counts();
   elsewhere_ = counts.remapped + counts.gone;

@@ -66,6 +66,9 @@ struct OpenOptions {
   // Holds main, which is read and written through it (io::OpenMode); outlives the set. Null: main
   // is held by itself.
   io::HoldingNode* main_holder = nullptr;
+  // Nothing is read in the background, and the drive is not asked how it is: the process is to be
+  // replaced soon.
+  bool quiet = false;
   // As of remap::EngineParts; outlives the set.
   remap::DirectPath* direct = nullptr;
 };
@@ -139,6 +142,11 @@ class RunningSet {
   // Tells the set in words what of its exports does not work now; empty: all do.
   void note_export_trouble(std::string trouble);
 
+  // Ends what is done in the background. May be called again.
+  void end_background();
+  // Flushes, and records what a clean stop records. The caller sees to it that nothing is written
+  // from before this on. Errors as of stop().
+  Result<void> record_clean();
   // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails.
   // Of several errors it returns that of the flush, else that of note_unsaved(), else that of the
   // last commit. Afterwards only sectors_elsewhere() and destruction are allowed, which lets go of
@@ -187,6 +195,7 @@ class RunningSet {
   const bool main_changed_;
   const bool read_only_;
   const bool main_read_only_;
+  const bool quiet_;
   remap::DirectPath* const direct_;
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;

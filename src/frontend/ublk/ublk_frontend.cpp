@@ -29,6 +29,8 @@ constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 // minute.
 constexpr milliseconds kBurialPatience{120'000};
 constexpr milliseconds kPassingStep{50};
+// A request has been answered by its deadline, which is 30 s unless the set's policy says more.
+constexpr milliseconds kHoldPatience{60'000};
 
 unsigned queues_of_this_machine() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -166,6 +168,26 @@ Result<void> UblkFrontend::stop() {
   }
   end();
   return {};
+}
+
+Result<void> UblkFrontend::hand_over() {
+  if (!requests_.hold(kHoldPatience)) {
+    requests_.release();
+    return fail(ErrorCode::timeout, "a device does not answer what was asked of it", node_,
+                "try again when it has");
+  }
+  // A kill from here on leaves what a kill at any other time does: a device that waits.
+  links_->keep();
+  server_.reset();
+  return {};
+}
+
+Result<void> UblkFrontend::hold_changes(const std::function<Result<void>()>& record) {
+  Result<void> done = fail(ErrorCode::timeout, "a device does not answer what was asked of it",
+                           node_, "try again when it has");
+  if (requests_.hold(kHoldPatience)) done = record();
+  requests_.release(!done.has_value());
+  return done;
 }
 
 void UblkFrontend::note_unsaved(const Error& error) {
