@@ -182,8 +182,7 @@ with whatever it lacks.
                     {4, "--check: something needs attention"}},
           .json =
               "claims[]{file, claim or null, problem or null, findings[] or null}, forgotten; with "
-              "--root "
-              "root_sets[]",
+              "--root root_sets[]",
           .see_also = {"enable", "start", "release", "discover"}};
 }
 

@@ -78,17 +78,14 @@ std::vector<std::string> advice_for_root(const std::string& name, bool enabled) 
   if (!daemon::can_serve_ublk()) {
     out.push_back(
         "the root file system lies on main, and cannot be served on this machine: the kernel has "
-        "no "
-        "ublk driver, and without one nothing keeps requests while a process follows another "
-        "(Linux "
-        "6.5 or later with ublk_drv; Debian 12: the kernel of backports)");
+        "no ublk driver, and without one nothing keeps requests while a process follows another "
+        "(Linux 6.5 or later with ublk_drv; Debian 12: the kernel of backports)");
   }
-  std::string text = "the root file system lies on main: ";
-  if (!enabled) text += fmt::format("`dmremap enable {}`, then ", name);
-  text +=
-      "make the initramfs anew (`update-initramfs -u`, or `dracut --force`), and the next boot has "
-      "it "
-      "from the set";
+  const std::string first = enabled ? "" : fmt::format("`dmremap enable {}`, then ", name);
+  std::string text = fmt::format(
+      "the root file system lies on main: {}make the initramfs anew (`update-initramfs -u`, or "
+      "`dracut --force`), and the next boot has it from the set",
+      first);
   out.push_back(std::move(text));
   return out;
 }
