@@ -33,17 +33,30 @@ const Claim* claim_of_spare(const UdevQuestion& question,
   return found == claims.end() ? nullptr : &*found->claim;
 }
 
-Properties answer_with(const Claim& claim, const char* role, const claims::HostId& here) {
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// Without its "@NAME.service"; empty: the set is not to be started here.
+const char* unit_for(const std::string& name, const UdevQuestion& question) {
+  if (question.is_initramfs) return has(question.root_sets, name) ? "dmremap-initrd" : "";
+  return has(question.served_for_root, name) ? "dmremap-root" : "dmremap";
+}
+
+Properties answer_with(const Claim& claim, const char* role, const UdevQuestion& question,
+                       const claims::HostId& here) {
   Properties out{{"DMREMAP_ROLE", role}, {"DMREMAP_SET", claim.name}};
-  if (claim.enabled && !claims::is_of_another_host(claim, here)) {
+  const std::string unit = unit_for(claim.name, question);
+  if (claim.enabled && !claims::is_of_another_host(claim, here) && !unit.empty()) {
     out.emplace_back("DMREMAP_START", "1");
+    out.emplace_back("DMREMAP_UNIT", unit + "@" + claim.name + ".service");
   }
   return out;
 }
 
 Properties answer_for_main(const Claim& claim, const char* role, const UdevQuestion& question,
                            const claims::HostId& here) {
-  Properties out = answer_with(claim, role, here);
+  Properties out = answer_with(claim, role, question, here);
   if (claim.hides_main() && (question.was_hidden || !question.is_in_use)) {
     out.emplace_back("DMREMAP_HIDDEN", "1");
   }
@@ -79,7 +92,7 @@ Properties answer(const UdevQuestion& question, const std::vector<claims::ClaimF
   if (!question.set_on_it) return {};
   const Claim* const claim = claim_of_spare(question, claims);
   if (claim == nullptr) return {{"DMREMAP_ROLE", "foreign-spare"}};
-  return answer_with(*claim, "spare", here);
+  return answer_with(*claim, "spare", question, here);
 }
 
 }  // namespace dmremap::boot

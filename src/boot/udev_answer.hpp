@@ -27,12 +27,18 @@ struct UdevQuestion {
   bool was_hidden = false;  // at the last event of this device
   // It, a partition of it or the disk that it is a partition of is mounted, or has a holder.
   bool is_in_use = false;
+  // In an initramfs, only sets that hold the root file system are started.
+  bool is_initramfs = false;
+  std::vector<std::string> root_sets;  // in an initramfs: what it has been made for
+  // Sets that are served by a process of the initramfs, or that followed one.
+  std::vector<std::string> served_for_root;
 };
 
 // DMREMAP_ROLE   main, part-of-main, spare, foreign-spare (no claim of this host names it), set
 // DMREMAP_SET    the name of the set; missing for foreign-spare
 // DMREMAP_HIDDEN 1: nobody may use the device but the set
 // DMREMAP_START  1: the set is to come up by itself
+// DMREMAP_UNIT   the unit of systemd that is to bring it up then
 //
 // None for a device that belongs to no set. What is in use and was not hidden stays as it is: its
 // unit would be stopped, and so its mount taken away. Claims that cannot be read answer nothing.

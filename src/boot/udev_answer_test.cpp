@@ -102,6 +102,26 @@ TEST(UdevAnswer, OnlyAnEnabledSetOfThisHostComesUp) {
   EXPECT_EQ(said(spare, files({one})), "spare data - -");
 }
 
+TEST(UdevAnswer, TheRootFileSystemHasUnitsOfItsOwn) {
+  Claim one = claim();
+  one.enabled = true;
+  UdevQuestion spare;
+  spare.set_on_it = one.set_uuid;
+  spare.spare_on_it = one.spares.front().uuid;
+  const auto unit = [&] {
+    const Properties answered = answer(spare, files({one}), kHere, {});
+    const auto found = std::ranges::find(answered, "DMREMAP_UNIT", &Properties::value_type::first);
+    return found == answered.end() ? std::string() : found->second;
+  };
+  EXPECT_EQ(unit(), "dmremap@data.service");
+  spare.served_for_root = {"data"};
+  EXPECT_EQ(unit(), "dmremap-root@data.service");
+  spare.is_initramfs = true;
+  EXPECT_EQ(unit(), "");
+  spare.root_sets = {"data"};
+  EXPECT_EQ(unit(), "dmremap-initrd@data.service");
+}
+
 TEST(UdevAnswer, ASpareThatNoClaimNamesIsForeign) {
   Claim one = claim();
   one.enabled = true;

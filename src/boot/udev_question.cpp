@@ -3,20 +3,24 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
+#include <iterator>
 #include <optional>
+#include <sstream>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/parse.hpp"
 #include "claims/present_devices.hpp"
 #include "discovery/device_facts.hpp"
 #include "discovery/hardware_names.hpp"
 #include "format/seal.hpp"
 #include "os/mount_point.hpp"
 #include "os/path.hpp"
+#include "os/root_storage.hpp"
 #include "os/runtime_directory.hpp"
+#include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::boot {
@@ -24,35 +28,13 @@ namespace dmremap::boot {
 namespace {
 
 using format::Fact;
-using format::FactKind;
-
-std::string first_in_environment(std::initializer_list<const char*> keys) {
-  for (const char* const key : keys) {
-    if (std::string value = os::environment(key); !value.empty()) return value;
-  }
-  return {};
-}
 
 // At the first event of a device udev's database has nothing of it yet: what its rules found stands
-// in the environment alone. As discovery/hardware.cpp has it from the database.
-void add_names_of_udev(std::vector<Fact>& names) {
+// in the environment alone.
+void add_names_in_environment(std::vector<Fact>& names, bool through_usb) {
   if (names.empty()) return;
-  const auto has = [&](FactKind first, FactKind last) {
-    return std::ranges::any_of(
-        names, [&](const Fact& fact) { return fact.kind >= first && fact.kind <= last; });
-  };
-  const auto world_wide =
-      discovery::world_wide_name(first_in_environment({"ID_WWN_WITH_EXTENSION", "ID_WWN"}));
-  if (world_wide && !has(FactKind::naa, FactKind::nvme_legacy)) {
-    names.insert(names.begin(), *world_wide);
-  }
-  const std::string serial =
-      first_in_environment({"ID_SCSI_SERIAL", "ID_SERIAL_SHORT", "ID_SERIAL"});
-  const bool is_virtual = has(FactKind::dm_uuid, FactKind::md_uuid);
-  if (!serial.empty() && !is_virtual && !has(FactKind::serial, FactKind::serial) &&
-      !discovery::is_placeholder(serial)) {
-    names.push_back({FactKind::serial, serial});
-  }
+  discovery::add_names_of_udev(
+      names, [](const char* key) { return os::environment(key); }, through_usb);
 }
 
 // True if only a set can be what shows this device: a link that a dead run left may lead to a loop
@@ -111,6 +93,24 @@ bool is_disk_used(const std::string& node) {
   return std::ranges::any_of(os::with_partitions(os::whole_disk_of(storage->device)), is_used);
 }
 
+// The pid file is the set's (control/runtime_dir.hpp); one that a dead run left names a process
+// that is gone, or one that has no such mark.
+std::vector<std::string> sets_served_for_root(const std::vector<claims::ClaimFile>& claims) {
+  std::vector<std::string> out;
+  for (const claims::ClaimFile& file : claims) {
+    const std::string pid =
+        os::read_attribute(std::string(os::kRootRuntimeDirectory) + "/" + file.name + ".pid");
+    const auto number = parse_number(pid);
+    if (number && os::survives_shutdown(static_cast<pid_t>(*number))) out.push_back(file.name);
+  }
+  return out;
+}
+
+std::vector<std::string> sets_of_this_initramfs() {
+  std::istringstream text(os::read_attribute("/etc/dm-remap/root-sets"));
+  return {std::istream_iterator<std::string>(text), {}};
+}
+
 }  // namespace
 
 UdevQuestion question_of(const std::string& node, const std::vector<claims::ClaimFile>& claims,
@@ -118,9 +118,15 @@ UdevQuestion question_of(const std::string& node, const std::vector<claims::Clai
   UdevQuestion out;
   out.served_set = set_that_serves(node, claims);
   if (!out.served_set.empty()) return out;
+  out.is_initramfs = os::is_initramfs();
+  out.root_sets = sets_of_this_initramfs();
+  out.served_for_root = sets_served_for_root(claims);
   if (auto device = claims::look_at(node)) out.device = std::move(*device);
-  add_names_of_udev(out.device.names);
-  add_names_of_udev(out.device.disk_names);
+  const auto storage = os::storage_of(node);
+  const bool through_usb =
+      storage && storage->is_block_device() && discovery::is_behind_usb(storage->device);
+  add_names_in_environment(out.device.names, through_usb);
+  add_names_in_environment(out.device.disk_names, through_usb);
   if (is_main(out.device, claims, {})) {
     shared = discovery::shared_facts(discovery::names_of_disks());
   }

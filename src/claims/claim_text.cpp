@@ -25,14 +25,18 @@ struct FactKey {
   std::string_view key;
 };
 // The words are part of the file's format.
-constexpr std::array<FactKey, 15> kFactKeys{{{FactKind::naa, "naa"},
+constexpr std::array<FactKey, 19> kFactKeys{{{FactKind::naa, "naa"},
                                              {FactKind::eui, "eui"},
                                              {FactKind::nvme_uuid, "nvme-uuid"},
                                              {FactKind::nguid, "nguid"},
                                              {FactKind::nvme_legacy, "nvme-legacy"},
                                              {FactKind::serial, "serial"},
+                                             {FactKind::bridge_id, "bridge-id"},
+                                             {FactKind::bridge_serial, "bridge-serial"},
+                                             {FactKind::shared_name, "shared-name"},
                                              {FactKind::dm_uuid, "dm-uuid"},
                                              {FactKind::md_uuid, "md-uuid"},
+                                             {FactKind::disk_below, "disk-below"},
                                              {FactKind::partition_uuid, "partition-uuid"},
                                              {FactKind::partition_start, "partition-start"},
                                              {FactKind::image, "image"},

@@ -83,23 +83,43 @@ std::optional<Error> sum_up(const std::vector<StartOutcome>& outcomes) {
   return worst;
 }
 
+// The sets that a user means by a word, by their places among those that were found: those of that
+// name, or the one whose UUID begins so where no set has that name.
+Result<std::vector<std::size_t>> meant_by(const std::string& word,
+                                          const std::vector<discovery::DiscoveredSet>& found) {
+  std::vector<std::size_t> named;
+  std::vector<std::size_t> begun;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i].name == word) named.push_back(i);
+    if (discovery::is_uuid_prefix(word, found[i].uuid)) begun.push_back(i);
+  }
+  if (!named.empty()) return named;
+  if (begun.size() > 1) {
+    return fail(ErrorCode::usage, fmt::format("the UUIDs of {} sets begin like this", begun.size()),
+                word, "give more of it, or a name: `dmremap discover` shows both");
+  }
+  if (begun.empty()) {
+    return fail(ErrorCode::missing_device, "no device with the metadata of this set was found",
+                word, "connect it, or name its devices: `dmremap start MAIN SPARE`");
+  }
+  return begun;
+}
+
 Result<std::vector<StartOutcome>> find(const Arguments& arguments,
                                        const control::RuntimeDir& runtime) {
-  std::vector<StartOutcome> out;
-  std::vector<std::string> missing = arguments.names;
-  for (discovery::DiscoveredSet& set : discover_sets({}, runtime).sets) {
-    const auto is_meant = [&](const std::string& name) {
-      return set.name == name || discovery::is_uuid_prefix(name, set.uuid);
-    };
-    if (!arguments.all && std::ranges::none_of(arguments.names, is_meant)) continue;
-    std::erase_if(missing, is_meant);
-    StartOutcome& outcome = out.emplace_back();
-    outcome.error = set.problem;
-    outcome.set = std::move(set);
+  std::vector<discovery::DiscoveredSet> found = discover_sets({}, runtime).sets;
+  std::vector<bool> is_meant(found.size(), arguments.all);
+  for (const std::string& word : arguments.names) {
+    const auto meant = meant_by(word, found);
+    if (!meant) return failure_of(meant);
+    for (const std::size_t index : *meant) is_meant[index] = true;
   }
-  if (!missing.empty()) {
-    return fail(ErrorCode::missing_device, "no device with the metadata of this set was found",
-                missing.front(), "connect it, or name its devices: `dmremap start MAIN SPARE`");
+  std::vector<StartOutcome> out;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!is_meant[i]) continue;
+    StartOutcome& outcome = out.emplace_back();
+    outcome.error = found[i].problem;
+    outcome.set = std::move(found[i]);
   }
   // Two sets of one name cannot both run.
   for (StartOutcome& outcome : out) {

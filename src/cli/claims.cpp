@@ -12,6 +12,7 @@
 #include "cli/common/claimed_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/root_sets.hpp"
 #include "cli/common/verb.hpp"
 #include "os/json_line.hpp"
 
@@ -24,6 +25,7 @@ using nlohmann::json;
 
 struct Arguments {
   bool check = false;
+  bool root = false;
   std::string forget;
   bool json = false;
 };
@@ -134,11 +136,22 @@ int forget(const Arguments& arguments, const claims::ClaimStore& store,
   return kDone;
 }
 
+int list_of_root(const Arguments& arguments, const claims::ClaimStore& store) {
+  const std::vector<std::string> names = root_sets(store);
+  if (arguments.json) {
+    print_json({{"claims", json::array()}, {"forgotten", nullptr}, {"root_sets", names}});
+    return kDone;
+  }
+  for (const std::string& name : names) fmt::print("{}\n", name);
+  return kDone;
+}
+
 int run(const Arguments& arguments) {
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   const auto store = claim_store(*runtime);
   if (!store) return report(store.error(), arguments.json);
+  if (arguments.root) return list_of_root(arguments, *store);
   return arguments.forget.empty() ? list(arguments, *store, *runtime)
                                   : forget(arguments, *store, *runtime);
 }
@@ -167,7 +180,10 @@ with whatever it lacks.
           .exits = {{0, "done"},
                     {3, "--forget: no such claim, or the set is running"},
                     {4, "--check: something needs attention"}},
-          .json = "claims[]{file, claim or null, problem or null, findings[] or null}, forgotten",
+          .json =
+              "claims[]{file, claim or null, problem or null, findings[] or null}, forgotten; with "
+              "--root "
+              "root_sets[]",
           .see_also = {"enable", "start", "release", "discover"}};
 }
 
@@ -178,6 +194,10 @@ void add_claims(manual::Verb app, VerbAction& chosen) {
       app.add_verb("claims", "The sets that this host knows, and what it does with their mains");
   const auto arguments = std::make_shared<Arguments>();
   verb.add_flag("--check", arguments->check, "compare them with what is there");
+  verb.add_flag(
+      "--root", arguments->root,
+      "print the names of the enabled sets that the root file system lies on, or on whose "
+      "mains it lies: those that an initramfs has to start");
   verb.add_option("--forget", arguments->forget, "drop the claim of the set with this UUID or name")
       .type_name("UUID");
   verb.add_flag("--json", arguments->json, "JSON instead of text");

@@ -330,7 +330,7 @@ Result<CopyResult> copy(const Arguments& arguments) {
   if (!monitor.save(done.map)) return failure_of(monitor.saved());
   catch_interrupts();
   const auto copied = transfer::copy_verified(source->device(), **target, disk->unit,
-                                              lost_in(*disk), done.map, monitor);
+                                              lost_in(*disk), done.map, monitor, system_clock());
   monitor.end();
   if (!copied) done.ended = copied.error();
   if (!monitor.save(done.map)) done.ended = monitor.saved().error();
@@ -391,8 +391,8 @@ are left out, nothing is written for them, and the mapfile, which `ddrescue` rea
 as bad. Interrupted, the same command goes on where it ended: what is on the target already is compared,
 and copied again where it differs. A file that has another size by then is copied anew.
 
-What reads well comes first. Where a read fails, the copy goes on further ahead, by steps that grow while
-reads fail; it comes back to what it leaped over from the other side, and at last asks for the rest sector by
+What reads well comes first. Where a read fails, or takes far longer than those before it, the copy goes on
+further ahead, by steps that grow while that lasts; it comes back to what it leaped over from the other side, and at last asks for the rest sector by
 sector. A terminal shows what is left of it and how long it takes at that pace. So a disk that is mostly
 dead gives what it has before it is worn out, and Ctrl-C at any time keeps what was copied.
 

@@ -15,6 +15,7 @@
 #include "cli/common/known_bad_arguments.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/root_sets.hpp"
 #include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "os/usage.hpp"
@@ -144,6 +145,11 @@ void claim(const control::RuntimeDir& runtime, const set::CreateOptions& options
     created.warnings.push_back("main cannot be hidden at boot: " + written.error().message());
   }
   claims::ask_udev_again(created.spare_path);
+  if (holds_root(out, devices_of_root())) {
+    for (std::string& text : advice_for_root(out.name, false)) {
+      created.warnings.push_back(std::move(text));
+    }
+  }
 }
 
 void print(const set::CreateResult& created, bool json) {

@@ -9,6 +9,7 @@
 #include "cli/common/claimed_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/root_sets.hpp"
 #include "cli/common/verb.hpp"
 
 namespace dmremap::cli {
@@ -57,6 +58,9 @@ int run(const Arguments& arguments, bool enabled) {
   fmt::print("{} {}; {}\n", claim->name,
              enabled ? "comes up by itself at boot" : "does not come up by itself",
              claim->hides_main() ? "its main is hidden" : "its main is not hidden");
+  if (enabled && holds_root(*claim, devices_of_root())) {
+    for (const std::string& text : advice_for_root(claim->name, true)) warn(text);
+  }
   return kDone;
 }
 

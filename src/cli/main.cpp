@@ -5,6 +5,7 @@
 
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
+#include "os/root_storage.hpp"
 
 namespace {
 
@@ -104,6 +105,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  dmremap::os::remember_arguments(argv);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -18,6 +18,7 @@
 #include "cli/common/verb.hpp"
 #include "daemon/background.hpp"
 #include "os/path.hpp"
+#include "os/root_storage.hpp"
 
 namespace dmremap::cli {
 
@@ -31,6 +32,7 @@ struct Arguments {
   set::OpenOptions open;
   bool foreground = false;
   bool at_boot = false;
+  bool replace = false;
   bool json = false;
 };
 
@@ -69,6 +71,7 @@ Result<std::optional<std::string>> only_set(const Arguments& arguments) {
 Result<daemon::StartOptions> parse(const Arguments& arguments) {
   daemon::StartOptions options;
   options.open = arguments.open;
+  options.replace = arguments.replace;
   if (arguments.open.stale_ok && !arguments.open.read_only) {
     return fail(ErrorCode::usage, "needs --read-only", "--stale-ok",
                 "a doubtful set is never written to");
@@ -166,12 +169,25 @@ Result<void> prepare_boot(daemon::StartOptions& options, const control::RuntimeD
   return wait_for_devices(*claim, discovery::Hints(runtime.hints()), kBootPatience);
 }
 
+// While one process follows the other, the users of the set wait, and this program may lie on it:
+// it goes on from memory, and returns here then. Whoever spares the one process at a shutdown
+// spares the other.
+void leave_files(const control::RuntimeDir& runtime, const std::string& name) {
+  const auto served_by = control::holder_of(runtime.pid_file(name));
+  if (os::runs_from_memory() || !served_by) return;
+  const bool survives = os::survives_shutdown(*served_by);
+  const Error error = os::run_from_memory(survives);
+  warn("is run from its file: " + error.message());
+  if (survives) os::survive_shutdown();
+}
+
 int run(const Arguments& arguments) {
   auto options = parse(arguments);
   if (!options) return report(options.error(), arguments.json);
   const auto runtime = control::RuntimeDir::from_environment();
   if (!runtime) return report(runtime.error(), arguments.json);
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
+  if (arguments.replace) leave_files(*runtime, options->name);
   if (arguments.at_boot) {
     if (auto ready = prepare_boot(*options, *runtime); !ready) {
       return report(ready.error(), arguments.json);
@@ -212,6 +228,9 @@ last stop. With --read-only nothing is written anywhere, not even to the metadat
 A main that the kernel has set read-only, as it does with flash at its end, is refused, for it may be
 a mistake. With --main-read-only it is only read, and what is written goes to the spare, with what
 lies around it, as long as there is room.
+
+With --replace the process that serves the set by ublk, of the initramfs or of an earlier version, ends, and
+this one goes on in its place. Users of the device wait for that, for a second or two, and get no error.
 
 With --set-drive-timeouts main's drive is told (by smartctl, SCT ERC) to give a bad sector up so early
 that a read of it ends within the deadline of a request, and the kernel to wait for twice as long; while
@@ -280,6 +299,8 @@ void add_start(manual::Verb app, VerbAction& chosen) {
       "--at-boot", arguments->at_boot,
       "only if `dmremap enable` was said of it on this host; waits for up to 30 s for its "
       "devices");
+  verb.add_flag("--replace", arguments->replace,
+                "take the set over from the process that serves it now; its users go on");
   verb.add_flag("--foreground", arguments->foreground, "stay in the foreground");
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());

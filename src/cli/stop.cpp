@@ -21,8 +21,17 @@ namespace {
 struct Arguments {
   std::vector<std::string> names;
   bool all = false;
+  bool power_off = false;
   bool json = false;
 };
+
+// The process goes on: what has to be read until the machine is off is read from the set.
+Result<void> prepare_power_off(const control::RuntimeDir& runtime, const std::string& name) {
+  auto client = connect(runtime, name);
+  if (!client) return failure_of(client);
+  const auto answer = client->call(control::PowerOffRequest{}, kWorkTime);
+  return answer ? Result<void>() : failure_of(answer);
+}
 
 Result<void> stop(const control::RuntimeDir& runtime, const std::string& name) {
   auto client = connect(runtime, name);
@@ -60,9 +69,10 @@ int run(const Arguments& arguments) {
   nlohmann::json stopped = nlohmann::json::array();
   int exit = kDone;
   for (const std::string& name : names) {
-    const auto done = stop(*runtime, name);
+    const auto done =
+        arguments.power_off ? prepare_power_off(*runtime, name) : stop(*runtime, name);
     if (done) {
-      stopped.push_back({{"name", name}, {"state", "stopped"}});
+      stopped.push_back({{"name", name}, {"state", arguments.power_off ? "read-only" : "stopped"}});
     } else {
       exit = std::max(exit, report(done.error(), arguments.json));
     }
@@ -96,6 +106,10 @@ void add_stop(manual::Verb app, VerbAction& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   add_set_names(verb, arguments->names, "the sets");
   verb.add_flag("-a,--all", arguments->all, "every set that runs");
+  verb.add_flag(
+      "--power-off", arguments->power_off,
+      "the last step of a shutdown, for the set of the root file system: record a clean stop "
+      "and serve reads alone until the machine is off; what is written waits for ever");
   verb.add_flag("--json", arguments->json, "JSON instead of text");
   verb.describe(prose());
   verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

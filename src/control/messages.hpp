@@ -49,6 +49,19 @@ struct StopRequest {
   using Reply = DoneReply;
 };
 
+// The process ends, and leaves its device with its users to the next one, which takes it over.
+struct HandOverRequest {
+  static constexpr const char* kVerb = "hand-over";
+  using Reply = DoneReply;
+};
+
+// The machine is about to be turned off: a clean stop is recorded, and what is written from now on
+// waits. Reads go on.
+struct PowerOffRequest {
+  static constexpr const char* kVerb = "power-off";
+  using Reply = DoneReply;
+};
+
 // --- a set as a whole: the object of `status --json` ------------------------------------------
 
 // Main of a set: its path, and the errors it gave over the life of the set.

@@ -27,6 +27,11 @@ class RuntimeDir {
   RuntimeDir(std::string path, std::string state, std::string config)
       : path_(std::move(path)), state_(std::move(state)), config_(std::move(config)) {}
 
+  // The same with data that outlives a boot in another directory.
+  [[nodiscard]] RuntimeDir with_state_in(std::string directory) const {
+    return RuntimeDir(path_, std::move(directory), config_);
+  }
+
   // Makes the runtime directory, like os::make_runtime_directory.
   [[nodiscard]] Result<void> make() const;
 

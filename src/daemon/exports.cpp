@@ -31,6 +31,12 @@ Result<void> clear_target(const format::Identity& identity) {
 
 }  // namespace
 
+Result<void> Exports::check_hand_over() const {
+  return fail(ErrorCode::not_supported,
+              "only a set that is served by ublk, and by nothing else, can be handed over", "",
+              "stop it, and start it again");
+}
+
 Result<void> ExportMaker::prepare(const format::Identity& identity) {
   if (auto cleared = clear_target(identity); !cleared) return cleared;
   const auto left = frontend::find_left_device(frontend::owner_number(identity.set_uuid), false);

@@ -2,6 +2,7 @@
 // The ways a running set is offered.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@ class RunningSet;
 }
 namespace dmremap::remap {
 class DirectPath;
+}
+namespace dmremap::io {
+class HoldingNode;
 }
 
 namespace dmremap::daemon {
@@ -50,6 +54,16 @@ class Exports {
   virtual void count_requests(control::IoReport& /*io*/) const {}
   // Call it every second, from one thread: follows what changed outside.
   virtual void look() {}
+  // The error of the two below, if they cannot be had: not_supported.
+  [[nodiscard]] virtual Result<void> check_hand_over() const;
+  // Leaves the device to the next process of this set, with its users, who wait meanwhile. All that
+  // was begun is answered. Errors: not_supported; timeout: all goes on.
+  virtual Result<void> hand_over() { return check_hand_over(); }
+  // Does `record` while nothing is begun; if it succeeds, nothing that changes the disk is begun
+  // ever after. Errors: not_supported, timeout, and those of `record`: all goes on.
+  virtual Result<void> hold_changes(const std::function<Result<void>()>& /*record*/) {
+    return check_hand_over();
+  }
   // What whoever started the set should know of how the exports began; empty: nothing.
   [[nodiscard]] virtual std::string start_note() const { return {}; }
 };
@@ -67,11 +81,11 @@ class ExportMaker {
   // After prepare(): users write to main without any process. A set that is not served then must
   // not be recorded as stopped.
   [[nodiscard]] virtual bool is_served_without_us() const { return false; }
-  // After prepare() and before main is opened: whether main is to be held by a device of its own,
-  // and what sends requests to main past this process (set::OpenOptions).
+  // After prepare() and before main is opened: what device of its own main is to be held by, and
+  // what sends requests to main past this process (set::OpenOptions). Both outlive the set.
   struct MainUse {
-    std::string through;
-    remap::DirectPath* direct = nullptr;  // lives as long as this object
+    io::HoldingNode* holder = nullptr;
+    remap::DirectPath* direct = nullptr;
   };
   virtual Result<MainUse> hold_main(const std::string& /*main*/) { return MainUse{}; }
   // Serves before it returns. The set outlives the exports.

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,12 +16,14 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "claims/present_devices.hpp"
+#include "daemon/replacement.hpp"
 #include "daemon/set_exports.hpp"
 #include "discovery/assembly.hpp"
 #include "discovery/hints.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "os/event_loop.hpp"
 #include "os/process.hpp"
+#include "os/root_storage.hpp"
 #include "os/usage.hpp"
 #include "set/opening.hpp"
 #include "set/spare_room.hpp"
@@ -32,6 +35,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLookEvery{1000};
+constexpr milliseconds kTryAgainEvery{1000};
 // What a killed process had asked of a failing disk may take the disk this long.
 constexpr std::chrono::seconds kLateAnswers{150};
 
@@ -41,7 +45,8 @@ constexpr std::chrono::seconds kLateAnswers{150};
 class StopTrigger {
  public:
   // `loop` runs until the set has been stopped.
-  StopTrigger(SetDaemon& set, os::EventLoop& loop) : set_(set), loop_(loop) {}
+  StopTrigger(SetDaemon& set, os::EventLoop& loop, os::RootFollower& root)
+      : set_(set), loop_(loop), root_(root) {}
 
   void on_signal(int number) {
     if (number == SIGHUP) return;
@@ -52,6 +57,7 @@ class StopTrigger {
   }
   // Called periodically.
   void check_exports() {
+    if (root_.follow()) log(Severity::info, "followed the switch of the root file system");
     if (waits_for_device_ && !set_.waits_for_device()) {
       waits_for_device_ = false;
       try_to_stop(ConnectedClients::disconnect, true);
@@ -84,6 +90,7 @@ class StopTrigger {
 
   SetDaemon& set_;
   os::EventLoop& loop_;
+  os::RootFollower& root_;
   bool cut_off_is_known_ = false;
   bool waits_for_device_ = false;  // to stop, as a signal wanted it
   Result<void> outcome_;
@@ -118,8 +125,11 @@ void remove_mount_file(const std::string& path) {
   }
 }
 
-void note_missing_protection() {
-  for (const std::string& text : os::protect_io_process()) {
+// Against a wait for the device that is served, be it for memory or for whoever takes the log.
+void protect_from_own_device() {
+  const std::vector<std::string> missing = os::protect_io_process();
+  log_without_waiting(os::is_io_flusher() ? LogThread::on_demand : LogThread::kept);
+  for (const std::string& text : missing) {
     log(Severity::info, "less protected against memory shortage: " + text);
   }
 }
@@ -158,6 +168,7 @@ set::OpenOptions open_options(const std::string& name, const StartOptions& optio
                               const control::RuntimeDir& runtime) {
   set::OpenOptions out = options.open;
   out.memory_path = runtime.memory_file(name);
+  out.quiet = os::is_initramfs();
   out.timeouts_path = runtime.drive_timeouts_file(name);
   return out;
 }
@@ -208,18 +219,25 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   const auto members = find_members(claimed, mount_path, options.open, hints);
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
-  note_missing_protection();
+  protect_from_own_device();
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
   const auto use = exporting.hold_main(members->main.path);
   if (!use) return failure_of(use);
-  open.main_through = use->through;
+  open.main_holder = use->holder;
   open.direct = use->direct;
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
-  std::vector<std::string> warnings = claim.begin(*members, **set);
-  for (const std::string& text : warnings) log(Severity::warning, text);
+  std::vector<std::string> warnings;
+  const auto note_claim = [&] {
+    warnings = claim.begin(*members, **set);
+    for (const std::string& text : warnings) log(Severity::warning, text);
+  };
+  // Main is claimed before anybody can write to it. But what is taken over may hold the claim
+  // itself, which then has been one since the device was made.
+  const bool was_served = open.taken_over;
+  if (!was_served) note_claim();
   auto exports = exporting.make(**set);
   if (!exports) {
     // The set was activated already, so it is stopped cleanly. Else it is left as a killed process
@@ -231,6 +249,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   hints.remember(name,
                  {members->main.path, members->spares.front().path, mount_path, members->set_uuid,
                   (*set)->recorded_main(), (*set)->recorded_spare().fingerprint});
+  if (was_served) note_claim();
   announce(**exports);
   os::reserve_heap();
   if (std::string note = (*exports)->start_note(); !note.empty()) {
@@ -267,7 +286,8 @@ SetDaemon::SetDaemon(control::PidFile pid_file, std::unique_ptr<SetClaim> claim,
 
 Result<void> SetDaemon::stop(ConnectedClients clients) {
   auto stopped = service_->stop(clients);
-  if (stopped) claim_->end(service_->sectors_elsewhere());
+  // A device that is handed over may hold the claim itself, and answers nobody now.
+  if (stopped && !service_->is_handed_over()) claim_->end(service_->sectors_elsewhere());
   return stopped;
 }
 
@@ -322,6 +342,9 @@ Result<void> check_start(const StartOptions& options, const control::RuntimeDir&
 
 Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
                         StartObserver& observer) {
+  const struct LogEnd {
+    ~LogEnd() { flush_log(); }
+  } log_end;
   auto loop = os::EventLoop::make();
   if (!loop) return failure_of(loop);
   std::optional<StopTrigger> stop_trigger;
@@ -330,12 +353,27 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
       loop->on_signals(kEndSignals, [&](int number) { stop_trigger->on_signal(number); });
   if (!watched) return watched;
   ::signal(SIGPIPE, SIG_IGN);
-  SetExportMaker exports({options.exports, options.mount_path, options.socket,
-                          options.open.read_only, options.open.main_read_only},
-                         runtime);
-  auto daemon = SetDaemon::start(options, runtime, observer, exports);
+  os::RootFollower root;
+  if (os::is_initramfs()) os::survive_shutdown();
+  StartOptions wanted = options;
+  auto replaces = options.replace ? take_from_running(wanted, runtime) : Result<bool>(false);
+  if (!replaces) return failure_of(replaces);
+  const control::RuntimeDir places = *replaces ? in_memory(runtime) : runtime;
+  std::optional<SetExportMaker> exports;
+  Result<std::unique_ptr<SetDaemon>> daemon;
+  for (;;) {
+    exports.emplace(SetExportOptions{options.exports, options.mount_path, options.socket,
+                                     options.open.read_only, options.open.main_read_only},
+                    places);
+    daemon = SetDaemon::start(wanted, places, observer, *exports);
+    if (daemon || !*replaces) break;
+    // Users wait for this process, perhaps all of the system. A device that does not answer now
+    // may do so later.
+    log(Severity::error, "trying again: " + daemon.error().message());
+    std::this_thread::sleep_for(kTryAgainEvery);
+  }
   if (!daemon) return failure_of(daemon);
-  stop_trigger.emplace(**daemon, *loop);
+  stop_trigger.emplace(**daemon, *loop, root);
   watched = loop->on_readable((*daemon)->stopped_fd(), [&] { stop_trigger->on_stopped(); });
   if (watched) watched = loop->every(kLookEvery, [&] { stop_trigger->check_exports(); });
   if (watched) watched = loop->run();

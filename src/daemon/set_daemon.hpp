@@ -26,6 +26,8 @@ struct StartOptions {
   std::vector<ExportKind> exports;
   std::string mount_path;  // empty: in the runtime directory
   std::string socket;      // of NBD; empty: in the runtime directory
+  // The set is taken over from the process that serves it, if there is one.
+  bool replace = false;
   set::OpenOptions open;
 };
 

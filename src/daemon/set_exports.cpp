@@ -2,6 +2,7 @@
 #include "daemon/set_exports.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -24,6 +25,10 @@ namespace {
 // The directory of the links to block devices. If /dev cannot be written to, the link is left out.
 constexpr const char* kStableLinks = "/dev/dm-remap/";
 
+struct MainMapperEnd {
+  void operator()(dm::MainMapper* mapper) const { mapper->end(); }
+};
+
 // A ublk device, a file and a device over it, NBD, or all of them.
 class SetExports final : public Exports {
  public:
@@ -31,7 +36,9 @@ class SetExports final : public Exports {
     std::vector<ExportKind> kinds;  // as asked for, without `automatic` for ublk
     // Of the target. Removed when the set has closed it, and before another process may start the
     // set.
-    std::unique_ptr<dm::MainMapper> main_mapper;
+    std::unique_ptr<dm::MainMapper, MainMapperEnd> main_mapper;
+    // Of the target: another engine device, should somebody remove the one that there is.
+    std::function<Result<std::unique_ptr<frontend::UblkFrontend>>()> make_ublk;
     // Null: there is none; but not all of these three.
     std::unique_ptr<frontend::UblkFrontend> ublk;
     std::unique_ptr<Exports> local;
@@ -59,9 +66,23 @@ class SetExports final : public Exports {
     io.writes = all.writes;
   }
   [[nodiscard]] std::string start_note() const override { return parts_.start_note; }
+  [[nodiscard]] Result<void> check_hand_over() const override {
+    return is_ublk_alone() ? Result<void>() : Exports::check_hand_over();
+  }
+  Result<void> hand_over() override {
+    return is_ublk_alone() ? parts_.ublk->hand_over() : Exports::check_hand_over();
+  }
+  Result<void> hold_changes(const std::function<Result<void>()>& record) override {
+    return is_ublk_alone() ? parts_.ublk->hold_changes(record) : Exports::check_hand_over();
+  }
 
  private:
   Result<void> stop_devices(ConnectedClients clients);
+  void replace_engine_device();
+  // Other users would go on, or be cut off.
+  [[nodiscard]] bool is_ublk_alone() const {
+    return parts_.ublk && !parts_.local && !parts_.nbd && !parts_.target;
+  }
 
   Parts parts_;
 };
@@ -130,7 +151,22 @@ std::string SetExports::trouble() const {
   return parts_.nbd ? parts_.nbd->trouble() : std::string();
 }
 
+// Somebody has removed the ublk device under a target that is in use: what was asked of it until
+// now has failed, but the rest need not. One whose users are gone ends the set (ended()).
+void SetExports::replace_engine_device() {
+  auto made = parts_.make_ublk();
+  if (!made) {
+    log(Severity::error, "no other engine device: " + made.error().message());
+    return;
+  }
+  log(Severity::warning, fmt::format("{} was removed by somebody else: {} takes its place",
+                                     parts_.ublk->node(), (*made)->node()));
+  std::swap(parts_.ublk, *made);
+  parts_.target->lead_to_engine(parts_.ublk->node());
+}
+
 void SetExports::look() {
+  if (parts_.target && parts_.ublk->ended() && parts_.target->is_in_use()) replace_engine_device();
   if (parts_.ublk) parts_.ublk->follow_partitions();
   if (parts_.local) parts_.local->look();
 }
@@ -179,6 +215,11 @@ Result<void> SetExportMaker::choose_ublk(std::uint64_t owner) {
   auto left = frontend::find_left_device(owner, is_wanted);
   if (!left) return failure_of(left);
   left_ = *left;
+  if (left_mappers_.target && !left_.to_take_over && left_mappers_.target->openers == 0) {
+    // Never finished, or its engine device was removed.
+    if (auto cleared = dm::clear_left_mappers(mappers_, left_mappers_); !cleared) return cleared;
+    left_mappers_ = {};
+  }
   return {};
 }
 
@@ -231,15 +272,16 @@ Result<void> SetExportMaker::prepare_dm(const format::Identity& identity) {
     left_mappers_ = *left;
   }
   // Users who wait are what `auto` is for, as a unit that starts a killed set again has it.
-  const bool is_waited_for =
-      left_mappers_.target && left_mappers_.target->openers > 0 && dm::has_engine_device(mappers_);
+  const bool is_waited_for = left_mappers_.target && left_mappers_.target->openers > 0;
   if (is_waited_for && kinds_ == std::vector{ExportKind::automatic}) kinds_ = {ExportKind::dm};
   if (asks_for(ExportKind::dm)) {
     if (auto fine = check_dm(); !fine) return fine;
   }
-  // Removing the remains of an engine device would wait for the target that holds them.
+  // Removing the remains of an engine device would wait for the target that holds them. A target
+  // that is in use gets another one.
   const bool goes_on = asks_for(ExportKind::dm) && left_mappers_.target &&
-                       left_mappers_.target->has_table && dm::has_engine_device(mappers_);
+                       left_mappers_.target->has_table &&
+                       (dm::has_engine_device(mappers_) || left_mappers_.target->openers > 0);
   if (goes_on || (asks_for(ExportKind::dm) && !left_mappers_.target)) return {};
   if (auto cleared = dm::clear_left_mappers(mappers_, left_mappers_); !cleared) return cleared;
   // Its users had the one device: nobody waits for the other.
@@ -250,13 +292,6 @@ Result<void> SetExportMaker::prepare_dm(const format::Identity& identity) {
 
 Result<ExportMaker::MainUse> SetExportMaker::hold_main(const std::string& main) {
   if (!asks_for(ExportKind::dm)) return MainUse{};
-  if (left_mappers_.target && !left_.to_take_over) {
-    // Never finished, or its engine device was removed.
-    if (auto cleared = dm::clear_left_mappers(mappers_, left_mappers_); !cleared) {
-      return failure_of(cleared);
-    }
-    left_mappers_ = {};
-  }
   auto mapper = dm::MainMapper::take(mappers_, main);
   if (!mapper) return failure_of(mapper);
   main_mapper_ = std::move(*mapper);
@@ -265,13 +300,14 @@ Result<ExportMaker::MainUse> SetExportMaker::hold_main(const std::string& main) 
   if (!device) return failure_of(device);
   regions_ = std::make_unique<dm::TargetRegions>((*device)->geometry().size);
   if (takes_over_dm()) {
-    const std::string engine_node = ublk::block_path(left_.to_take_over->id);
+    const std::string engine_node =
+        left_.to_take_over ? ublk::block_path(left_.to_take_over->id) : std::string();
     if (auto attached = dm::attach_left_target(*regions_, {mappers_, main, engine_node, {}});
         !attached) {
       return failure_of(attached);
     }
   }
-  return MainUse{main_mapper_->node(), regions_.get()};
+  return MainUse{main_mapper_.get(), regions_.get()};
 }
 
 Result<std::unique_ptr<dm::DmFrontend>> SetExportMaker::make_dm(set::RunningSet& set,
@@ -295,8 +331,7 @@ std::string SetExportMaker::let_through(set::RunningSet& set) const {
   return text;
 }
 
-Result<std::unique_ptr<frontend::UblkFrontend>> SetExportMaker::make_ublk(set::RunningSet& set,
-                                                                          const Gate& gate) {
+frontend::UblkOptions SetExportMaker::ublk_options(set::RunningSet& set, const Gate& gate) const {
   const bool alone = std::ranges::all_of(
       kinds_, [](ExportKind kind) { return kind == ExportKind::ublk || kind == ExportKind::dm; });
   frontend::UblkOptions options;
@@ -305,6 +340,12 @@ Result<std::unique_ptr<frontend::UblkFrontend>> SetExportMaker::make_ublk(set::R
   options.owner = owner_;
   if (!asks_for(ExportKind::dm)) options.stable_link = stable_link(set.name());
   if (!alone) options.gate = gate;
+  return options;
+}
+
+Result<std::unique_ptr<frontend::UblkFrontend>> SetExportMaker::make_ublk(set::RunningSet& set,
+                                                                          const Gate& gate) {
+  const frontend::UblkOptions options = ublk_options(set, gate);
   auto started = left_.to_take_over
                      ? frontend::UblkFrontend::take_over(set.disk(), options, *left_.to_take_over)
                      : frontend::UblkFrontend::start(set.disk(), options);
@@ -316,6 +357,16 @@ Result<std::unique_ptr<frontend::UblkFrontend>> SetExportMaker::make_ublk(set::R
   log(Severity::info, "served without ublk: " + started.error().message());
   std::ranges::replace(kinds_, ExportKind::ublk, ExportKind::automatic);
   return std::unique_ptr<frontend::UblkFrontend>();
+}
+
+std::string SetExportMaker::takeover_note(const std::string& ublk_node) const {
+  if (left_.to_take_over) {
+    return fmt::format("took over {}, whose process had died: its users go on", ublk_node);
+  }
+  return fmt::format(
+      "took over {}, whose engine device was removed: its users go on by {}, but for requests that "
+      "have failed",
+      left_mappers_.target->node(), ublk_node);
 }
 
 Result<std::unique_ptr<Exports>> SetExportMaker::make_local(set::RunningSet& set,
@@ -349,9 +400,8 @@ Result<std::unique_ptr<Exports>> SetExportMaker::make(set::RunningSet& set) {
     auto started = make_ublk(set, gate);
     if (!started) return failure_of(started);
     parts.ublk = std::move(*started);
-    if (left_.to_take_over) {
-      parts.start_note =
-          fmt::format("took over {}, whose process had died: its users go on", parts.ublk->node());
+    if (takes_over()) {
+      parts.start_note = takeover_note(parts.ublk->node());
       log(Severity::info, parts.start_note);
       if (!alarm.empty()) parts.start_note += "; " + alarm;
     }
@@ -360,7 +410,12 @@ Result<std::unique_ptr<Exports>> SetExportMaker::make(set::RunningSet& set) {
     auto made = make_dm(set, parts.ublk->node());
     if (!made) return failure_of(made);
     parts.target = std::move(*made);
-    parts.main_mapper = std::move(main_mapper_);
+    parts.main_mapper.reset(main_mapper_.get());
+    parts.make_ublk = [&set, options = ublk_options(set, gate)] {
+      auto started = frontend::UblkFrontend::start(set.disk(), options);
+      if (started) set.add_own_device((*started)->node());
+      return started;
+    };
   }
   auto local = make_local(set, gate);
   if (!local) return failure_of(local);

@@ -43,7 +43,9 @@ class SetExportMaker final : public ExportMaker {
       : options_(std::move(options)), runtime_(runtime) {}
 
   Result<void> prepare(const format::Identity& identity) override;
-  [[nodiscard]] bool takes_over() const override { return left_.to_take_over.has_value(); }
+  [[nodiscard]] bool takes_over() const override {
+    return left_.to_take_over.has_value() || takes_over_dm();
+  }
   [[nodiscard]] bool is_served_without_us() const override { return takes_over_dm(); }
   Result<MainUse> hold_main(const std::string& main) override;
   Result<std::unique_ptr<Exports>> make(set::RunningSet& set) override;
@@ -58,7 +60,10 @@ class SetExportMaker final : public ExportMaker {
   [[nodiscard]] Result<void> check_dm() const;
   // Tells of what the kernel let through while nobody was there, though it should not have.
   [[nodiscard]] std::string let_through(set::RunningSet& set) const;
-  [[nodiscard]] bool takes_over_dm() const { return left_.to_take_over && left_mappers_.target; }
+  // After prepare(): with its engine device, or with another one in the place of that.
+  [[nodiscard]] bool takes_over_dm() const { return left_mappers_.target.has_value(); }
+  [[nodiscard]] frontend::UblkOptions ublk_options(set::RunningSet& set, const Gate& gate) const;
+  [[nodiscard]] std::string takeover_note(const std::string& ublk_node) const;
   Result<std::unique_ptr<frontend::UblkFrontend>> make_ublk(set::RunningSet& set, const Gate& gate);
   Result<std::unique_ptr<dm::DmFrontend>> make_dm(set::RunningSet& set,
                                                   const std::string& engine_node);
@@ -73,9 +78,9 @@ class SetExportMaker final : public ExportMaker {
   frontend::LeftDevice left_;
   dm::SetMappers mappers_;
   dm::LeftMappers left_mappers_;
-  bool had_target_ = false;                     // unused, of a dead run
-  std::unique_ptr<dm::TargetRegions> regions_;  // outlive the set
-  std::unique_ptr<dm::MainMapper> main_mapper_;
+  bool had_target_ = false;                      // unused, of a dead run
+  std::unique_ptr<dm::TargetRegions> regions_;   // outlive the set
+  std::unique_ptr<dm::MainMapper> main_mapper_;  // the same
   std::string main_path_;
 };
 

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "daemon/stepwise.hpp"
 #include "os/sealed_memory.hpp"
 
@@ -74,6 +75,14 @@ Handlers SetService::handlers() {
   out.on<CopiedRequest>([this](const CopiedRequest& request, Call&) { return note_copy(request); });
   out.on<StopRequest>([this](const auto&, Call&) -> Result<DoneReply> {
     if (auto stopped = stop(ConnectedClients::refuse); !stopped) return failure_of(stopped);
+    return DoneReply{};
+  });
+  out.on<HandOverRequest>([this](const auto&, Call&) -> Result<DoneReply> {
+    if (auto left = hand_over(); !left) return failure_of(left);
+    return DoneReply{};
+  });
+  out.on<PowerOffRequest>([this](const auto&, Call&) -> Result<DoneReply> {
+    if (auto recorded = prepare_power_off(); !recorded) return failure_of(recorded);
     return DoneReply{};
   });
   return out;
@@ -181,6 +190,11 @@ Result<BackfillReply> SetService::backfill(const BackfillRequest& request, const
 Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
   const std::shared_lock lock(mutex_);
   if (auto may = check_change({}); !may) return failure_of(may);
+  if (set_->scanner() == nullptr) {
+    return fail(ErrorCode::not_supported,
+                "is not scanned yet: its process is that of the initramfs", set_->name(),
+                "see the log of dmremap-root@.service");
+  }
   set::Scanner& scanner = *set_->scanner();
   Result<void> done;
   if (request.action == "start") {
@@ -245,24 +259,68 @@ Result<void> SetService::stop(ConnectedClients clients) {
   const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
   if (stopped_) return outcome_;
-  if (const std::size_t overdue = set_->admin().conditions().overdue; overdue > 0) {
-    return fail(ErrorCode::device_in_use,
-                fmt::format("{} requests were given up at their deadlines, and a device still has "
-                            "them",
-                            overdue),
-                set_->name(), "stop again when it has answered; the kernel log may say more");
-  }
+  if (auto answered = check_overdue(); !answered) return answered;
   if (auto ended = exports_->stop(clients); !ended) return ended;
   // The users are gone. From here on the set is stopped, and later calls return the same outcome.
   ::sd_notify(0, "STOPPING=1");
   last_status_ = report_of(set_->status());
   if (const auto unsaved = exports_->unsaved()) set_->note_unsaved(*unsaved);
-  outcome_ = set_->stop();
+  end(set_->stop());
+  return outcome_;
+}
+
+Result<void> SetService::check_overdue() const {
+  const std::size_t overdue = set_->admin().conditions().overdue;
+  if (overdue == 0) return {};
+  return fail(ErrorCode::device_in_use,
+              fmt::format("{} requests were given up at their deadlines, and a device still has "
+                          "them",
+                          overdue),
+              set_->name(), "stop again when it has answered; the kernel log may say more");
+}
+
+void SetService::end(Result<void> outcome) {
+  outcome_ = std::move(outcome);
   stopped_ = true;
   const std::uint64_t one = 1;
   // Written once: it cannot be full.
   [[maybe_unused]] const ssize_t written = ::write(stopped_fd_.get(), &one, sizeof one);
-  return outcome_;
+}
+
+Result<void> SetService::hand_over() {
+  const ScopedCount asked(stops_asked_);
+  const std::unique_lock lock(mutex_);
+  if (auto running = check_running(); !running) return running;
+  if (auto may = exports_->check_hand_over(); !may) return may;
+  if (auto answered = check_overdue(); !answered) return answered;
+  last_status_ = report_of(set_->status());
+  // A program that it runs to ask the drive may lie on this very device: it must have ended before
+  // requests are held.
+  set_->end_background();
+  if (auto left = exports_->hand_over(); !left) return left;
+  handed_over_ = true;
+  end(set_->stop());
+  // The next process finds a set whose process was killed then, which it can take over as well.
+  if (!outcome_) log(Severity::error, outcome_.error().message());
+  return {};
+}
+
+bool SetService::is_handed_over() const {
+  const std::shared_lock lock(mutex_);
+  return handed_over_;
+}
+
+Result<void> SetService::prepare_power_off() {
+  const ScopedCount asked(stops_asked_);
+  const std::unique_lock lock(mutex_);
+  if (auto running = check_running(); !running) return running;
+  if (is_powered_off_) return {};
+  if (auto may = exports_->check_hand_over(); !may) return may;
+  if (auto answered = check_overdue(); !answered) return answered;
+  set_->end_background();
+  auto recorded = exports_->hold_changes([this] { return set_->record_clean(); });
+  is_powered_off_ = recorded.has_value();
+  return recorded;
 }
 
 bool SetService::waits_for_device() const {

@@ -31,6 +31,13 @@ class SetService {
   // Stops the set. If it is in use, it fails with device_in_use, naming the users, and changes
   // nothing. Later calls return the result of the first stop.
   Result<void> stop(ConnectedClients clients);
+  // Ends the set, and leaves its device with its users to the next process (Exports::hand_over).
+  // After an error all goes on, but for the scanner and what else is done in the background.
+  Result<void> hand_over();
+  // True after the one above.
+  [[nodiscard]] bool is_handed_over() const;
+  // As control::PowerOffRequest says.
+  Result<void> prepare_power_off();
   // Readable once stopped.
   [[nodiscard]] int stopped_fd() const { return stopped_fd_.get(); }
   // Tells the set what of its exports does not work: call it every second. True once nothing is
@@ -64,7 +71,9 @@ class SetService {
   template <typename Step>
   Result<void> in_steps(SectorRange range, SectorCount largest, const control::Call& call,
                         const Step& step);
-  // Both require the lock.
+  // They require the lock.
+  void end(Result<void> outcome);
+  [[nodiscard]] Result<void> check_overdue() const;
   [[nodiscard]] Result<void> check_running() const;
   // Checks that a change by hand to these sectors is possible.
   [[nodiscard]] Result<void> check_change(SectorRange range) const;
@@ -76,6 +85,8 @@ class SetService {
   const std::vector<std::string> warnings_;  // for whoever starts the set
   FileDescriptor stopped_fd_;
   bool stopped_ = false;
+  bool handed_over_ = false;
+  bool is_powered_off_ = false;
   Result<void> outcome_;
   control::SetReport last_status_;
 };

@@ -157,6 +157,23 @@ TEST(ChooseMain, Promise8_TheUsersWordIsRefusedWhereMainIsThere) {
   EXPECT_EQ(choose_main({file, loop}, "data").value(), 1U) << "another view of it";
 }
 
+TEST(ChooseMain, TheUsersWordTakesOneOfSeveralThatAreProvedAlike) {
+  EXPECT_EQ(choose_main({main_at("/dev/a", proved(), true, 1),
+                         accepted(main_at("/dev/b", proved(), false, 2))},
+                        "data")
+                .value(),
+            1U);
+  // Its port was recorded then.
+  IdentityVerdict there = proved();
+  there.at_accepted_port = true;
+  EXPECT_EQ(choose_main({main_at("/dev/a", proved(), true, 1), main_at("/dev/b", there, false, 2)},
+                        "data")
+                .value(),
+            1U);
+  EXPECT_EQ(error_of({main_at("/dev/a", there, true, 1), main_at("/dev/b", there, false, 2)}),
+            ErrorCode::ambiguous);
+}
+
 TEST(ChooseMain, AnotherDeviceIsWrongAndItSaysWhy) {
   const auto chosen = choose_main({main_at("/given", different(), true, 1)}, "data");
   ASSERT_FALSE(chosen);

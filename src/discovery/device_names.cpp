@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "discovery/device_names.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
@@ -72,6 +73,10 @@ std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
     first_sector += std::strtoull(os::read_attribute(directory + "/start").c_str(), nullptr, 10);
   }
   std::vector<Fact> facts = hardware_names(device);
+  const bool is_virtual = std::ranges::any_of(facts, [](const Fact& fact) {
+    return fact.kind == FactKind::dm_uuid || fact.kind == FactKind::md_uuid;
+  });
+  if (is_virtual) append(facts, disks_below(device));
   append(facts, names_below_loop(device, first_sector, layers));
   if (auto attachment = attachment_of_disk(fd); !attachment.empty()) {
     add(facts, FactKind::attachment, attachment + offset_suffix(first_sector));

@@ -105,17 +105,10 @@ std::string uuid_of_file_system(int fd, dev_t device) {
   return text;
 }
 
-// The first name of the disk below the file system that is the disk's own.
-std::string name_of_disk(dev_t device) {
-  const auto names = hardware_names(device);
-  if (names.empty()) return {};
-  return fmt::format("{}:{}", static_cast<unsigned>(names.front().kind), names.front().value);
-}
-
 std::string image_name(int fd, dev_t file_system, const std::string& handle) {
   const auto device = device_below(file_system);
   if (handle.empty() || !device) return {};
-  const std::string disk = name_of_disk(*device);
+  const std::string disk = own_name_of_disk(*device);
   const std::string uuid = uuid_of_file_system(fd, *device);
   if (disk.empty() || uuid.empty()) return {};
   return digest(fmt::format("{} {} {}", disk, uuid, handle));

@@ -84,7 +84,7 @@ Hardware hardware_in_sysfs(dev_t device, const std::string& sys) {
   found.wwn_as_shown = first_attribute(disk, {"wwid", "device/wwid"});
   found.wwn = normal_wwn(found.wwn_as_shown);
   found.serial = first_attribute(disk, {"serial", "device/serial", "dm/uuid", "md/uuid"});
-  if (found.serial.empty()) found.serial = serial_in_page_80(disk + "/device/vpd_pg80");
+  if (found.serial.empty()) found.serial = serial_of_page_80(disk);
   found.model = first_attribute(disk, {"device/model"});
   return found;
 }
@@ -100,9 +100,22 @@ Hardware hardware_of(dev_t device) {
   return found;
 }
 
+UdevRecord::UdevRecord(dev_t device) : device_(find_in_udev(device).release()) {}
+
+UdevRecord::~UdevRecord() {
+  if (device_ != nullptr) ::udev_device_unref(device_);
+}
+
+std::string UdevRecord::property(const char* key) const {
+  return device_ == nullptr ? std::string() : first_property(device_, {key});
+}
+
+std::string serial_of_page_80(const std::string& disk) {
+  return serial_in_page_80(disk + "/device/vpd_pg80");
+}
+
 std::string udev_property(dev_t device, const char* key) {
-  const UdevDevice known = find_in_udev(device);
-  return known == nullptr ? std::string() : first_property(known.get(), {key});
+  return UdevRecord(device).property(key);
 }
 
 std::string normal_wwn(std::string_view text) {

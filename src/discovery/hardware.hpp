@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+struct udev_device;
+
 namespace dmremap::discovery {
 
 // A text is empty if it is not known. A partition has its disk's wwn, serial and model;
@@ -28,6 +30,25 @@ struct Hardware {
 [[nodiscard]] Hardware hardware_of(dev_t device);
 // Reads /sys alone; `sys` is where it is mounted.
 [[nodiscard]] Hardware hardware_in_sysfs(dev_t device, const std::string& sys = "/sys");
+
+// What udev's database has of one device, looked up once for several properties. Not thread-safe.
+class UdevRecord {
+ public:
+  explicit UdevRecord(dev_t device);
+  ~UdevRecord();
+  UdevRecord(const UdevRecord&) = delete;
+  UdevRecord& operator=(const UdevRecord&) = delete;
+
+  // Empty if it has no such property, or udev does not run.
+  [[nodiscard]] std::string property(const char* key) const;
+
+ private:
+  udev_device* device_;
+};
+
+// Reads the serial number in SCSI vital product data page 80 of a disk, whose directory in /sys is
+// given. Empty if there is none.
+[[nodiscard]] std::string serial_of_page_80(const std::string& disk);
 
 // Returns what udev's database has of a device under one key (ID_SERIAL_SHORT, say); empty if it
 // has nothing or udev does not run. Thread-safe.

@@ -109,6 +109,18 @@ TEST_F(SysfsTest, NamesKeepTheirTypes) {
   EXPECT_TRUE(hardware_names(makedev(8, 32), sys()).empty()) << "a placeholder is no name";
 }
 
+TEST_F(SysfsTest, BehindAUsbBusNamesAreTheBridges) {
+  using format::FactKind;
+  const fs::path disk = add("pci0/usb2/2-1/2-1:1.0/host4/sdc", "8:32");
+  put(disk / "device/wwid", "naa.5000c500a1b2c3d4\n");
+  EXPECT_TRUE(is_behind_usb(makedev(8, 32), sys()));
+  EXPECT_EQ(hardware_names(makedev(8, 32), sys()),
+            (std::vector<format::Fact>{{FactKind::bridge_id, "naa.5000c500a1b2c3d4"}}));
+  add("pci0/usbstuff/sdd", "8:48");
+  EXPECT_FALSE(is_behind_usb(makedev(8, 48), sys()));
+  EXPECT_FALSE(is_behind_usb(makedev(8, 99), sys()));
+}
+
 TEST_F(SysfsTest, ALegOfAMultipathMapIsSeenThroughTheMap) {
   const fs::path leg = add("pci0/host0/end_device-0/sda", "8:0");
   put(leg / "device/wwid", "naa.5000c500a1b2c3d4\n");

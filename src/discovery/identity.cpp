@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "discovery/fact_kinds.hpp"
 #include "discovery/fingerprint.hpp"
 #include "discovery/hardware_names.hpp"
+#include "discovery/useless_names.hpp"
 
 namespace dmremap::discovery {
 
@@ -17,43 +19,11 @@ namespace {
 using format::Fact;
 using format::FactKind;
 
-using Facts = std::vector<Fact>;
-
-// The numbers of the kinds are part of the format on the spare, and these are consecutive there.
-bool is_hardware_name(FactKind kind) {
-  return kind >= FactKind::naa && kind <= FactKind::serial;
-}
-
-bool is_partition_place(FactKind kind) {
-  return kind == FactKind::partition_uuid || kind == FactKind::partition_start;
-}
-
-// True for a name of a whole device that no copy of its contents would have.
-bool names_a_device(FactKind kind) {
-  return is_hardware_name(kind) || kind == FactKind::dm_uuid || kind == FactKind::md_uuid ||
-         kind == FactKind::image;
-}
-
-std::vector<std::string> values_of(const Facts& facts, FactKind kind) {
-  std::vector<std::string> out;
-  for (const Fact& fact : facts) {
-    if (fact.kind == kind) out.push_back(fact.value);
-  }
-  return out;
-}
-
-bool has(const Facts& facts, FactKind kind) {
-  return std::ranges::any_of(facts, [kind](const Fact& fact) { return fact.kind == kind; });
-}
-
-// The facts without those that prove nothing: placeholder names, and names that several present
-// disks share.
-Facts meaningful(const Facts& facts, const SharedFacts& shared) {
-  Facts out;
-  for (const Fact& fact : facts) {
-    const bool lies = is_hardware_name(fact.kind) && is_placeholder(fact.value);
-    if (!lies && !shared.contains(fact)) out.push_back(fact);
-  }
+// The value without what drivers and udev write differently: blanks, and underscores for blanks.
+std::string comparable(const Fact& fact) {
+  std::string out = fact.value;
+  if (fact.kind == FactKind::serial)
+    std::erase_if(out, [](char c) { return c == ' ' || c == '_'; });
   return out;
 }
 
@@ -72,7 +42,10 @@ class Comparison {
     const auto before = values_of(recorded_, kind);
     const auto now = values_of(seen_, kind);
     if (before.empty() || now.empty()) return FactMatch::unknown;
-    const auto equal = std::ranges::find_first_of(now, before);
+    const auto same = [kind](const std::string& a, const std::string& b) {
+      return comparable({kind, a}) == comparable({kind, b});
+    };
+    const auto equal = std::ranges::find_first_of(now, before, same);
     const std::string name(format::name_of(kind));
     if (equal != now.end()) {
       verdict_.agrees.push_back(speaks(kind) ? name + " " + *equal : name);
@@ -87,7 +60,35 @@ class Comparison {
     return FactMatch::unequal;
   }
 
+  // Compares the names that a USB bridge shows, today or when they were recorded. Equal to a name
+  // that the disk shows without a bridge, such a name is the disk's own, and proves it. Two of a
+  // bridge prove nothing, for it would show its own with any disk in it; and unequal ones
+  // contradict nothing. `shows_others` then tells that it is another bridge or another disk.
+  FactMatch compare_through_bridge(bool& shows_others) {
+    const bool proved = is_shown_by_both(recorded_, seen_) || is_shown_by_both(seen_, recorded_);
+    for (const FactKind kind : {FactKind::bridge_id, FactKind::bridge_serial}) {
+      shows_others = compare(kind) == FactMatch::unequal || shows_others;
+    }
+    return proved ? FactMatch::equal : FactMatch::unknown;
+  }
+
  private:
+  bool is_shown_by_both(const Facts& of_bridge, const Facts& of_disk) {
+    bool found = false;
+    for (const Fact& fact : of_bridge) {
+      if (!is_bridge_name(fact.kind)) continue;
+      const Fact name = as_name_of_disk(fact);
+      const bool equal = std::ranges::any_of(of_disk, [&](const Fact& other) {
+        return other.kind == name.kind && comparable(other) == comparable(name);
+      });
+      if (!equal) continue;
+      found = true;
+      verdict_.agrees.push_back(
+          fmt::format("{} {}, once shown by a USB bridge", format::name_of(name.kind), name.value));
+    }
+    return found;
+  }
+
   // True if the value of such a fact means something to a person; handles and boot ids do not.
   static bool speaks(FactKind kind) {
     return kind != FactKind::image && kind != FactKind::attachment;
@@ -129,6 +130,20 @@ struct DecisiveMatch {
   }
 };
 
+// The value of FactKind::disk_below of a device none of whose disks has a name.
+constexpr std::string_view kNamelessDisks = "-";
+
+// True if a device-mapper or md device lies on no other disks than those recorded. A mirror may
+// have lost one. Sets made before disks were recorded say nothing of them.
+bool lies_on_recorded_disks(const Facts& recorded, const Facts& seen) {
+  const auto before = values_of(recorded, FactKind::disk_below);
+  const auto now = values_of(seen, FactKind::disk_below);
+  if (before.empty()) return true;
+  return !now.empty() && std::ranges::all_of(now, [&](const std::string& disk) {
+    return disk != kNamelessDisks && std::ranges::find(before, disk) != before.end();
+  });
+}
+
 // Compares the names of the whole device, or of the disk that a partition lies on.
 DecisiveMatch compare_device_names(const RecordedMain& recorded, const Facts& seen,
                                    Comparison& comparison, IdentityVerdict& verdict) {
@@ -149,7 +164,13 @@ DecisiveMatch compare_device_names(const RecordedMain& recorded, const Facts& se
   for (const FactKind kind :
        {FactKind::naa, FactKind::eui, FactKind::nvme_uuid, FactKind::nguid, FactKind::nvme_legacy,
         FactKind::serial, FactKind::dm_uuid, FactKind::md_uuid, FactKind::image}) {
-    out.note(comparison.compare(kind));
+    const FactMatch match = comparison.compare(kind);
+    if (match == FactMatch::equal && is_name_by_software(kind) &&
+        !lies_on_recorded_disks(recorded.facts, seen)) {
+      verdict.differs.emplace_back("it lies on other disks, or on disks without a name");
+    } else {
+      out.note(match);
+    }
   }
   return out;
 }
@@ -228,28 +249,21 @@ void compare_geometry(const RecordedMain& recorded, const DeviceFacts& seen,
 
 // True if the consent that a user gave once still covers this device. It was given for a device
 // without an identity of its own, so all that can be compared must be as it was then: the geometry,
-// the file system UUID, and the port or path. After an unclean stop even that is not enough.
-bool is_covered_by_consent(const RecordedMain& recorded, const DeviceFacts& seen,
+// the file system UUID, and the port, path or USB case. After an unclean stop even that is not
+// enough.
+bool is_covered_by_consent(const RecordedMain& recorded, const Facts& before, const Facts& now,
                            const IdentityVerdict& verdict) {
   if (!recorded.no_identity || !recorded.stopped_cleanly || verdict.resized || verdict.reblocked ||
       verdict.contents_changed || recorded.fingerprint.fs_uuid.empty()) {
     return false;
   }
   const auto in_the_same = [&](FactKind kind) {
-    const auto before = values_of(recorded.facts, kind);
-    const auto now = values_of(seen.facts, kind);
-    return std::ranges::find_first_of(now, before) != now.end();
+    const auto of_before = values_of(before, kind);
+    const auto of_now = values_of(now, kind);
+    return std::ranges::find_first_of(of_now, of_before) != of_now.end();
   };
-  return in_the_same(FactKind::port) || in_the_same(FactKind::path);
-}
-
-// True for facts that stay with the device when it is moved to another port or host.
-bool is_of_this_device(const Fact& fact) {
-  return names_a_device(fact.kind) || is_partition_place(fact.kind);
-}
-
-void add_once(Facts& facts, const Fact& fact) {
-  if (std::ranges::find(facts, fact) == facts.end()) facts.push_back(fact);
+  return in_the_same(FactKind::port) || in_the_same(FactKind::path) ||
+         in_the_same(FactKind::bridge_serial);
 }
 
 // True if both are paths to one disk: their transport may have several, all names are equal, and
@@ -261,39 +275,28 @@ bool are_paths_to_one_disk(const DiskNames& a, const DiskNames& b) {
 
 }  // namespace
 
-RecordedMain recorded_main(const format::Content& content) {
-  RecordedMain out;
-  out.fingerprint = content.identity.main;
-  out.only_fingerprint = !content.facts.has_value();
-  out.stopped_cleanly = content.health.clean;
-  if (content.facts) {
-    out.facts = content.facts->main;
-    out.no_identity = content.facts->main_has_no_identity;
-  } else if (!out.fingerprint.part_uuid.empty()) {
-    // The set was created before facts were recorded: values of its fingerprint are used as facts.
-    out.facts.push_back({FactKind::partition_uuid, out.fingerprint.part_uuid});
-  }
-  if (out.only_fingerprint && !out.fingerprint.serial.empty()) {
-    out.facts.push_back({FactKind::serial, out.fingerprint.serial});
-  }
-  return out;
-}
-
 SharedFacts shared_facts(const std::vector<DiskNames>& disks) {
   std::map<Fact, const DiskNames*> first;
   SharedFacts out;
   for (const DiskNames& disk : disks) {
     for (const Fact& fact : disk.facts) {
-      const auto [known, is_new] = first.emplace(fact, &disk);
-      if (!is_new && !are_paths_to_one_disk(*known->second, disk)) out.insert(fact);
+      // Two bays of one case, or a disk and the case that shows its name.
+      const Fact name = as_name_of_disk(fact);
+      const auto [known, is_new] = first.emplace(name, &disk);
+      const bool is_other = known->second != &disk && !are_paths_to_one_disk(*known->second, disk);
+      if (!is_new && is_other) out.insert(name);
     }
   }
   return out;
 }
 
 bool has_own_name(const Facts& facts) {
-  return std::ranges::any_of(facts, [](const Fact& fact) {
-    return names_a_device(fact.kind) && !is_placeholder(fact.value);
+  const bool has_nameless_disks =
+      std::ranges::find(facts, Fact{FactKind::disk_below, std::string(kNamelessDisks)}) !=
+      facts.end();
+  return std::ranges::any_of(facts, [&](const Fact& fact) {
+    const bool is_copied = is_name_by_software(fact.kind) && has_nameless_disks;
+    return names_a_device(fact.kind) && !names_nothing(fact) && !is_copied;
   });
 }
 
@@ -312,21 +315,28 @@ std::string_view name_of(Identity identity) {
 IdentityVerdict identify(const RecordedMain& recorded, const DeviceFacts& seen,
                          const SharedFacts& shared) {
   IdentityVerdict out;
-  const Facts before = meaningful(recorded.facts, shared);
-  const Facts now = meaningful(seen.facts, shared);
+  const UselessNames useless(recorded.facts, shared);
+  const Facts before = useless.without(recorded.facts);
+  const Facts now = useless.without(seen.facts);
   Comparison comparison(before, now, out);
   DecisiveMatch decisive = compare_device_names(recorded, now, comparison, out);
+  bool is_in_another_case = false;
+  decisive.note(comparison.compare_through_bridge(is_in_another_case));
   compare_places(recorded, now, comparison, decisive, out);
   // A device that was never detached cannot have been replaced by another. If its names differ
   // nevertheless, the driver shows them differently today.
   if (comparison.compare(FactKind::attachment) == FactMatch::equal) decisive = {true, false};
   compare_contents(recorded, seen, out);
   compare_geometry(recorded, seen, out);
+  for (const std::string& port : values_of(recorded.facts, FactKind::accepted_port)) {
+    const Fact now_there{FactKind::port, port};
+    out.at_accepted_port = std::ranges::find(seen.facts, now_there) != seen.facts.end();
+  }
   if (decisive.unequal) {
     out.identity = Identity::different;
   } else if (decisive.equal) {
     out.identity = Identity::same;
-  } else if (is_covered_by_consent(recorded, seen, out)) {
+  } else if (!is_in_another_case && is_covered_by_consent(recorded, before, now, out)) {
     out.identity = Identity::same;
     out.by_consent = true;
   }
@@ -340,41 +350,6 @@ std::string in_words(const IdentityVerdict& verdict) {
     out += fmt::format("{}unequal: {}", out.empty() ? "" : "; ", fmt::join(verdict.differs, ", "));
   }
   return out.empty() ? "nothing of it is recorded" : out;
-}
-
-format::RecordedFacts merge_main_facts(const RecordedMain& before, const DeviceFacts& seen,
-                                       bool accepted) {
-  format::RecordedFacts out;
-  out.main = seen.facts;
-  const auto is_decisive = [](const Fact& fact) {
-    return is_of_this_device(fact) || fact.kind == FactKind::attachment;
-  };
-  const auto first_hint = std::ranges::find_if_not(out.main, is_decisive);
-  Facts kept;
-  // A recorded name that the device does not show today is kept, because it may be shown again: a
-  // dock hides it, or a kernel update changes its type. The same holds for a name that a user has
-  // overruled.
-  for (const Fact& fact : before.facts) {
-    const bool keep = accepted ? names_a_device(fact.kind)
-                               : is_of_this_device(fact) && !has(seen.facts, fact.kind);
-    if (keep && std::ranges::find(out.main, fact) == out.main.end()) add_once(kept, fact);
-  }
-  // Decisive kinds come first in what is recorded.
-  out.main.insert(first_hint, kept.begin(), kept.end());
-  for (const Fact& fact : before.facts) {
-    if (fact.kind == FactKind::accepted_size || fact.kind == FactKind::accepted_logical_block) {
-      add_once(out.main, fact);
-    }
-  }
-  if (accepted && seen.fingerprint.size != before.fingerprint.size) {
-    add_once(out.main, {FactKind::accepted_size, std::to_string(seen.fingerprint.size.value)});
-  }
-  if (accepted && seen.fingerprint.logical_block_bytes != before.fingerprint.logical_block_bytes) {
-    add_once(out.main, {FactKind::accepted_logical_block,
-                        std::to_string(seen.fingerprint.logical_block_bytes)});
-  }
-  out.main_has_no_identity = !has_own_name(seen.facts) && (accepted || before.no_identity);
-  return out;
 }
 
 }  // namespace dmremap::discovery

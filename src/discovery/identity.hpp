@@ -41,7 +41,7 @@ struct RecordedMain {
 
 // Hardware names that several present disks share, and that therefore prove nothing. Two devices
 // that are paths to one disk (their transport allows several paths, and all names are equal) count
-// as one.
+// as one. A name that a USB bridge shows is here in the form that the disk itself would show.
 using SharedFacts = std::set<format::Fact>;
 [[nodiscard]] SharedFacts shared_facts(const std::vector<DiskNames>& disks);
 
@@ -61,6 +61,9 @@ struct IdentityVerdict {
   // The identity is `same` only because the user accepted such a device once and everything that
   // can be compared still agrees. That counts only if it is true of one single device.
   bool by_consent = false;
+  // It is at the port of the device that a user said is main. Decides between several that show the
+  // same names, such as the paths of one disk, and proves nothing.
+  bool at_accepted_port = false;
   std::vector<std::string> agrees;   // "serial number S1"
   std::vector<std::string> differs;  // "serial number is S2, recorded was S1"
   // The file system or partition table on it has another UUID, or is gone.
@@ -84,8 +87,11 @@ struct IdentityVerdict {
 // The facts to record after `seen` was taken for main: all facts of now, and of the recorded ones
 // the decisive names of kinds that the device does not show now. An attachment of an earlier boot
 // is dropped. With a user's consent (`accepted`) the recorded names of a whole device are kept even
-// if they were overruled, and the geometry that was accepted is added.
+// if they were overruled, and the geometry that was accepted is added. A name that is among
+// `shared` is recorded as such, and proves nothing in any later comparison, also when the other
+// disk is away.
 [[nodiscard]] format::RecordedFacts merge_main_facts(const RecordedMain& before,
-                                                     const DeviceFacts& seen, bool accepted);
+                                                     const DeviceFacts& seen, bool accepted,
+                                                     const SharedFacts& shared = {});
 
 }  // namespace dmremap::discovery

@@ -218,13 +218,13 @@ TEST(Identity, Promise8_OneConsentIsEnough) {
 TEST(Identity, ConsentKeepsWhatWasRecordedBeside) {
   RecordedMain before;
   before.fingerprint = usual();
-  before.facts = {{FactKind::naa, "5000000000000001"}, {FactKind::attachment, "boot/disk 1"}};
+  before.facts = {{FactKind::naa, "5000c50000000001"}, {FactKind::attachment, "boot/disk 1"}};
   DeviceFacts dock;
   dock.fingerprint = usual();
   dock.facts = {{FactKind::naa, "3000000000000002"}, {FactKind::path, "/dev/sdb"}};
   const auto after = merge_main_facts(before, dock, true);
   const std::vector<Fact> expected{{FactKind::naa, "3000000000000002"},
-                                   {FactKind::naa, "5000000000000001"},
+                                   {FactKind::naa, "5000c50000000001"},
                                    {FactKind::path, "/dev/sdb"}};
   EXPECT_EQ(after.main, expected);
   EXPECT_FALSE(after.main_has_no_identity);
@@ -234,12 +234,12 @@ TEST(Identity, ConsentKeepsWhatWasRecordedBeside) {
 TEST(Identity, ANameThatIsNotShownTodayIsKept) {
   RecordedMain before;
   before.fingerprint = usual();
-  before.facts = {{FactKind::naa, "5000000000000001"}, {FactKind::serial, "S1"}};
+  before.facts = {{FactKind::naa, "5000c50000000001"}, {FactKind::serial, "S1"}};
   DeviceFacts now;
   now.fingerprint = usual();
   now.facts = {{FactKind::serial, "S1"}};
   EXPECT_EQ(merge_main_facts(before, now, false).main,
-            (std::vector<Fact>{{FactKind::serial, "S1"}, {FactKind::naa, "5000000000000001"}}));
+            (std::vector<Fact>{{FactKind::serial, "S1"}, {FactKind::naa, "5000c50000000001"}}));
 }
 
 TEST(HardwareNames, KeepTheirType) {
@@ -256,14 +256,117 @@ TEST(HardwareNames, KeepTheirType) {
 }
 
 TEST(HardwareNames, PlaceholdersNameNothing) {
-  for (const char* const name :
-       {"", "0", "00000000", "0000-0000", "FFFFFFFF", "none", "Unknown", "0123456789ABCDEF",
-        "152D00539000", "202006054D01", "QM00001", "  "}) {
+  for (const char* const name : {"", "0", "42", "00000000", "0000-0000", "FFFFFFFF", "none",
+                                 "Unknown", "0123456789ABCDEF", "152D00539000", "202006054D01",
+                                 "QM00001", "VB1234-56789", "beaf11", "0000000000CA", "  "}) {
     EXPECT_TRUE(is_placeholder(name)) << name;
   }
   for (const char* const name : {"5000c500a1b2c3d4", "ZA1B2C3D", "S4EWNX0M123456"}) {
     EXPECT_FALSE(is_placeholder(name)) << name;
   }
+}
+
+TEST(HardwareNames, AnIdWithoutAMakerNamesNothing) {
+  EXPECT_FALSE(world_wide_name("naa.5000000000000001"));
+  EXPECT_FALSE(world_wide_name("naa.60000000000000000e00000000010001"));
+  EXPECT_FALSE(world_wide_name("eui.0000000000000001"));
+  EXPECT_TRUE(world_wide_name("naa.3333333000001770"));
+  EXPECT_TRUE(world_wide_name("eui.000000000000000600a0752342269630"));
+  // Reversed by udev 222 (coreos/bugs#903): no such types.
+  EXPECT_FALSE(world_wide_name("0x11d6501453855002"));
+  EXPECT_FALSE(world_wide_name("0xe98b6194ee25001"));
+}
+
+TEST(HardwareNames, OfABridgeAreOfOtherKindsThanTheDisks) {
+  const auto kernel = [](const char* name) {
+    if (std::string_view(name) == "device/wwid") return std::string("naa.5000c500a1b2c3d4");
+    return std::string_view(name) == "device/page-80" ? std::string("ZA1B2C3D") : std::string();
+  };
+  const std::vector<Fact> direct{{FactKind::naa, "5000c500a1b2c3d4"},
+                                 {FactKind::serial, "ZA1B2C3D"}};
+  const std::vector<Fact> shown{{FactKind::bridge_id, "naa.5000c500a1b2c3d4"},
+                                {FactKind::bridge_serial, "ZA1B2C3D"}};
+  EXPECT_EQ(names_of_kernel(kernel, false), direct);
+  EXPECT_EQ(names_of_kernel(kernel, true), shown);
+  for (std::size_t i = 0; i < shown.size(); ++i) EXPECT_EQ(as_name_of_disk(shown[i]), direct[i]);
+}
+
+TEST(HardwareNames, WhatAtaIdReadBehindABridgeIsTheDisks) {
+  std::map<std::string, std::string> udev{{"ID_BUS", "ata"},
+                                          {"ID_WWN", "0x5000c500a1b2c3d4"},
+                                          {"ID_SERIAL_SHORT", "ZA1B2C3D"},
+                                          {"ID_USB_SERIAL_SHORT", "DD564198838AA"}};
+  const auto property = [&udev](const char* name) { return udev[name]; };
+  std::vector<Fact> names;
+  add_names_of_udev(names, property, true);
+  EXPECT_EQ(names, (std::vector<Fact>{{FactKind::naa, "5000c500a1b2c3d4"},
+                                      {FactKind::serial, "ZA1B2C3D"},
+                                      {FactKind::bridge_serial, "DD564198838AA"}}));
+  udev = {{"ID_BUS", "usb"}, {"ID_SERIAL_SHORT", "DD564198838AA"}, {"ID_SERIAL", "Vendor_Model"}};
+  names.clear();
+  add_names_of_udev(names, property, true);
+  EXPECT_EQ(names, (std::vector<Fact>{{FactKind::bridge_serial, "DD564198838AA"}}));
+}
+
+TEST(HardwareNames, UdevsTextsThatAreNoSerialNumberAreNone) {
+  std::map<std::string, std::string> udev{{"ID_SERIAL", "TEAC_TEAC_FD-05PUW"}};
+  const auto property = [&udev](const char* name) { return udev[name]; };
+  std::vector<Fact> names;
+  add_names_of_udev(names, property, false);
+  EXPECT_TRUE(names.empty()) << "model and vendor (udisks#688)";
+  udev = {{"ID_BUS", "scsi"}, {"ID_SERIAL_SHORT", "5000cca0541ae674"}};
+  add_names_of_udev(names, property, false);
+  EXPECT_TRUE(names.empty()) << "an id (util-linux#1143)";
+}
+
+TEST(Identity, ANameThatTwoDisksSharedProvesNothingEverSince) {
+  DeviceFacts main;
+  main.fingerprint = usual();
+  main.facts = {{FactKind::naa, "5000c50000000001"}, {FactKind::serial, "S1"}};
+  const SharedFacts shared{{FactKind::naa, "5000c50000000001"}};
+  const auto recorded = merge_main_facts({}, main, false, shared);
+  EXPECT_EQ(recorded.main, (std::vector<Fact>{{FactKind::serial, "S1"},
+                                              {FactKind::shared_name, "1:5000c50000000001"}}));
+  RecordedMain before;
+  before.fingerprint = usual();
+  before.facts = recorded.main;
+  // The twin alone, without a serial number.
+  DeviceFacts twin = main;
+  twin.facts = {{FactKind::naa, "5000c50000000001"}};
+  EXPECT_EQ(identify(before, twin, {}).identity, Identity::unproven);
+  EXPECT_EQ(identify(before, main, {}).identity, Identity::same);
+  EXPECT_EQ(merge_main_facts(before, main, false).main, recorded.main) << "it stays recorded";
+}
+
+TEST(Identity, ASerialNumberThatVersion5TookFromABridgeProvesOnceMore) {
+  RecordedMain before;
+  before.fingerprint = usual();
+  before.facts = {{FactKind::serial, "DD5641988"}};
+  DeviceFacts now;
+  now.fingerprint = usual();
+  now.facts = {{FactKind::bridge_serial, "DD5641988"}};
+  EXPECT_EQ(identify(before, now, {}).identity, Identity::same);
+  before.facts = merge_main_facts(before, now, false).main;
+  EXPECT_EQ(before.facts, now.facts);
+  EXPECT_EQ(identify(before, now, {}).identity, Identity::unproven);
+}
+
+TEST(Identity, AUuidThatSoftwareWroteProvesNothingOnOtherDisks) {
+  RecordedMain before;
+  before.fingerprint = usual();
+  before.facts = {{FactKind::dm_uuid, "LVM-a"}, {FactKind::disk_below, "1:5000c50000000001"}};
+  DeviceFacts now;
+  now.fingerprint = usual();
+  now.facts = before.facts;
+  EXPECT_EQ(identify(before, now, {}).identity, Identity::same);
+  now.facts[1].value = "1:5000c50000000002";
+  EXPECT_EQ(identify(before, now, {}).identity, Identity::unproven);
+  now.facts[1].value = "-";
+  EXPECT_EQ(identify(before, now, {}).identity, Identity::unproven);
+  EXPECT_FALSE(has_own_name(now.facts));
+  // Set made before disks were recorded.
+  before.facts.pop_back();
+  EXPECT_EQ(identify(before, now, {}).identity, Identity::same);
 }
 
 }  // namespace

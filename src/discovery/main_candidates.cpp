@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "discovery/hardware_names.hpp"
+
 namespace dmremap::discovery {
 
 namespace {
@@ -26,8 +28,12 @@ bool is_apart_from_spare(const CandidateFacts& facts, const WantedMain& wanted) 
 // one of the recorded names. A failing disk may take a minute for each sector, so most are not
 // read.
 bool is_likely(const CandidateFacts& facts, const RecordedMain& recorded) {
-  const bool shows_name =
-      std::ranges::find_first_of(facts.disk_names, recorded.facts) != facts.disk_names.end();
+  const auto is_recorded = [&](const format::Fact& name) {
+    return std::ranges::any_of(recorded.facts, [&](const format::Fact& fact) {
+      return as_name_of_disk(fact) == as_name_of_disk(name);
+    });
+  };
+  const bool shows_name = std::ranges::any_of(facts.disk_names, is_recorded);
   return shows_name || facts.size == recorded.fingerprint.size;
 }
 

@@ -96,6 +96,9 @@ Result<std::size_t> choose_main(const Candidates& candidates, const std::string&
   const auto accepted =
       candidates_where(candidates, [](const MainCandidate& c) { return c.accepted; });
   if (accepted.size() == 1) {
+    // Of several that are proved alike, as the paths of one disk are, the word takes one.
+    const bool is_proved = std::ranges::find(proved, accepted.front()) != proved.end();
+    if (is_proved) return accepted.front();
     const auto other = std::ranges::find_if(proved, [&](std::size_t i) {
       const StorageStack& one = candidates[i].device.beneath;
       const StorageStack& said = candidates[accepted.front()].device.beneath;
@@ -108,7 +111,13 @@ Result<std::size_t> choose_main(const Candidates& candidates, const std::string&
                 candidates[accepted.front()].device.path, "leave out --accept-main");
   }
   if (proved.size() == 1) return proved.front();
-  if (proved.size() > 1) return ambiguous_mains(candidates, proved, where);
+  if (proved.size() > 1) {
+    const auto said_to_be = candidates_where(candidates, [](const MainCandidate& c) {
+      return c.verdict.identity == Identity::same && c.verdict.at_accepted_port;
+    });
+    if (said_to_be.size() == 1) return said_to_be.front();
+    return ambiguous_mains(candidates, proved, where);
+  }
   // Without proof, a device counts that the user accepted at an earlier start, if there is only
   // one.
   const auto said =

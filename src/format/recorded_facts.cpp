@@ -68,10 +68,18 @@ std::string_view name_of(FactKind kind) {
       return "NVMe id";
     case FactKind::serial:
       return "serial number";
+    case FactKind::bridge_id:
+      return "id shown by the USB bridge";
+    case FactKind::bridge_serial:
+      return "serial number shown by the USB bridge";
+    case FactKind::shared_name:
+      return "name shared by two disks";
     case FactKind::dm_uuid:
       return "device-mapper UUID";
     case FactKind::md_uuid:
       return "md UUID";
+    case FactKind::disk_below:
+      return "disk below";
     case FactKind::partition_uuid:
       return "partition UUID";
     case FactKind::partition_start:
@@ -94,6 +102,8 @@ std::string_view name_of(FactKind kind) {
       return "accepted size";
     case FactKind::accepted_logical_block:
       return "accepted logical block";
+    case FactKind::accepted_port:
+      return "accepted port";
   }
   return {};
 }

@@ -28,9 +28,18 @@ enum class FactKind : std::uint8_t {
   // The kernel's own "nvme.VVVV-serial-model-nsid", used if the ids of the firmware are wrong.
   nvme_legacy = 5,
   serial = 6,  // serial number
+  // Names that a USB bridge shows. They may be the disk's or the bridge's own, which nothing tells.
+  bridge_id = 7,      // designator of SCSI page 83 with its type: "naa.5000...", "eui.0025..."
+  bridge_serial = 8,  // serial number of SCSI page 80, or of the USB device
+  // A name that was seen on two disks at once, and proves nothing ever since: the number of its
+  // kind, a colon and its value.
+  shared_name = 9,
   // Names that software gives a whole device.
   dm_uuid = 16,
   md_uuid = 17,
+  // A disk that such a device lies on: the number of the kind of its name, a colon and the name, or
+  // "-" if none of its disks has a name of its own.
+  disk_below = 18,
   // The place of a partition on its disk.
   partition_uuid = 24,
   partition_start = 25,  // first sector, decimal
@@ -50,6 +59,8 @@ enum class FactKind : std::uint8_t {
   // Geometry that a user accepted although the set was created with another one.
   accepted_size = 80,           // sectors, decimal
   accepted_logical_block = 81,  // bytes, decimal
+  // The port of the device that a user chose among several that show the same names.
+  accepted_port = 82,
 };
 // A name for messages, such as "NAA id" or "serial number". Empty for a number that is no kind.
 [[nodiscard]] std::string_view name_of(FactKind kind);

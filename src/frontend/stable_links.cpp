@@ -122,6 +122,11 @@ void StableLinks::remove() {
   path_.clear();
 }
 
+void StableLinks::keep() {
+  partitions_.clear();
+  path_.clear();
+}
+
 void clear_partition_links(const std::string& link) {
   const fs::path whole(link);
   const std::string prefix = whole.filename().string() + "-part";

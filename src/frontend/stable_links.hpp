@@ -36,6 +36,8 @@ class StableLinks {
   // name that leads elsewhere stays: another set may be called NAME-part1. `sys`: for tests.
   void follow_partitions(const std::string& sys = "/sys");
   void remove();
+  // They stay when this object goes: another process serves the device.
+  void keep();
 
  private:
   const std::string node_;

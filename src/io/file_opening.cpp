@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
+#include <string_view>
 #include <thread>
 
 #include <fcntl.h>
@@ -13,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "base/parse.hpp"
 #include "io/file_geometry.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
@@ -60,6 +63,24 @@ tl::unexpected<Error> open_failed(int error, const std::string& path, bool is_bl
     return fail_errno(error, "open for writing", path, "remount its file system read-write");
   }
   return fail_errno(error, "open", path);
+}
+
+// The descriptor of this process that OpenMode::through names as /proc/self/fd/N. It is shared,
+// with what it holds, since the kernel would take a second opening for another user's.
+std::optional<int> shared_descriptor(std::string_view through) {
+  constexpr std::string_view kOwn = "/proc/self/fd/";
+  if (!through.starts_with(kOwn)) return std::nullopt;
+  const auto number = parse_number(through.substr(kOwn.size()));
+  return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
+}
+
+Result<OpenedStorage> share(int descriptor, const std::string& path) {
+  OpenedStorage opened;
+  opened.is_block_device = true;
+  opened.direct = true;
+  opened.fd = FileDescriptor(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!opened.fd.valid()) return fail_errno(errno, "open once more", path);
+  return opened;
 }
 
 // Opens with O_DIRECT if the file system offers it.
@@ -131,7 +152,8 @@ Result<OpenedStorage> open_once(const std::string& path, OpenMode mode) {
   if (exclusive && is_block_device) flags |= O_EXCL;
 
   const std::string node = mode.through.empty() ? path : std::string(mode.through);
-  auto opened = open_as(node, flags, is_block_device);
+  const auto shared = shared_descriptor(mode.through);
+  auto opened = shared ? share(*shared, path) : open_as(node, flags, is_block_device);
   if (!opened) return opened;
   if (!mode.through.empty()) {
     opened->itself = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

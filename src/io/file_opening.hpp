@@ -21,8 +21,9 @@ struct OpenedStorage {
   std::vector<FileDescriptor> below;
 };
 
-// If the storage is in use but no user can be found, it waits up to 10 s: a process that was killed
-// may not have released it yet. Errors as FileDevice::open.
+// OpenMode::through may be /proc/self/fd/N, a descriptor of this process: that is shared, with what
+// it holds. If the storage is in use but no user can be found, it waits up to 10 s: a process that
+// was killed may not have released it yet. Errors as FileDevice::open.
 Result<OpenedStorage> open_storage(const std::string& path, OpenMode mode);
 
 }  // namespace dmremap::io

@@ -65,8 +65,9 @@ constexpr std::array kLockedLibraries{"ld-linux",     "libc.so",     "libfmt.so"
                                       "libstdc++.so", "liburing.so", "nbdkit-"};
 
 bool is_locked(std::string_view path) {
-  // The program itself has no name, and the kernel's part is no file.
-  if (!path.starts_with('/')) return true;
+  // The program itself has no name, and the kernel's part is no file. A copy in memory could be
+  // swapped out, to the device that this process serves.
+  if (!path.starts_with('/') || path.starts_with("/proc/self/fd/")) return true;
   const std::string_view name = path.substr(path.rfind('/') + 1);
   return std::ranges::any_of(kLockedLibraries,
                              [name](const char* locked) { return name.starts_with(locked); });

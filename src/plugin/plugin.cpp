@@ -172,6 +172,7 @@ void Plugin::bring_down() {
   if (auto stopped = daemon_->stop(); !stopped) log(Severity::error, stopped.error().message());
   ending_.join();
   daemon_.reset();
+  flush_log();
 }
 
 }  // namespace dmremap::plugin

@@ -62,6 +62,7 @@ DataPath::DataPath(const EngineParts& parts, const format::Content& content,
       main_write_refusal(parts.main_read_only ? EROFS : 0),
       main_(parts.main),
       direct_main_(parts.main),
+      movable_(dynamic_cast<MovableDirectPath*>(parts.direct)),
       main_probe_(
           *parts.main, spread(geometry.size, geometry.unit(), policy.probe_units),
           [&table](SectorRange unit) { return !table.any(unit); }, scheduling),
@@ -313,7 +314,17 @@ void DataPath::withhold_all() {
 bool DataPath::may_go_direct(SectorRange range) const {
   // Main may be back under another node than the one that the direct path has.
   return writable() && !breaker.tripped() && main_write_refusal.load() == 0 &&
-         main_.load() == direct_main_ && live.clean(range);
+         direct_follows_main() && live.clean(range);
+}
+
+Result<void> DataPath::send_direct_to_main() {
+  if (direct_follows_main()) return {};
+  if (movable_ == nullptr) return fail(ErrorCode::not_supported, "it cannot be led elsewhere");
+  io::BlockDevice& main = main_device();
+  const DirectChange withheld(direct);
+  auto followed = movable_->follow_main(main, [this](SectorRange range) { unflushed.add(range); });
+  if (followed) direct_main_.store(&main);
+  return followed;
 }
 
 std::string DataPath::read_only_reason() const {

@@ -21,6 +21,7 @@
 #include "remap/engine.hpp"
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
+#include "remap/movable_direct_path.hpp"
 #include "remap/process_clock.hpp"
 #include "remap/request/latency_sampler.hpp"
 #include "remap/trouble_counters.hpp"
@@ -89,6 +90,14 @@ class DataPath {
   [[nodiscard]] bool withhold(SectorRange range) {
     return direct == nullptr || direct->withhold(range);
   }
+  // Do those that go to main past this process go where main is now?
+  [[nodiscard]] bool direct_follows_main() const {
+    return direct == nullptr || (main_.load() == direct_main_.load() &&
+                                 (movable_ == nullptr || movable_->reaches_main()));
+  }
+  // Makes them go there. What is not durable of what they have written is this engine's to flush
+  // from then on. Waits for requests of users. Only the thread that looks for main calls it.
+  [[nodiscard]] Result<void> send_direct_to_main();
   // May users' requests go to main past this process?
   [[nodiscard]] bool may_go_direct(SectorRange range) const;
 
@@ -168,7 +177,8 @@ class DataPath {
   [[nodiscard]] bool refuses_writes(int error);
 
   std::atomic<io::BlockDevice*> main_;
-  io::BlockDevice* const direct_main_;  // that requests past this process go to
+  std::atomic<io::BlockDevice*> direct_main_;  // that requests past this process go to
+  MovableDirectPath* const movable_;           // null: `direct` cannot be led elsewhere
   Probe main_probe_;
   std::atomic<bool> read_only_;
   mutable std::mutex reason_mutex_;

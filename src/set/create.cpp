@@ -255,7 +255,9 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
   content.identity.main_uuid = random.uuid();
   content.identity.spare_uuid = random.uuid();
   content.identity.created_ns = clock.wall_ns();
-  content.facts = format::RecordedFacts{main.facts, spare_facts->facts, false};
+  content.facts = discovery::merge_main_facts({}, main, false,
+                                              discovery::shared_facts(discovery::names_of_disks()));
+  content.facts->spare = spare_facts->facts;
   content.identity.main = main.fingerprint;
   content.identity.main.path_hint = os::absolute(options.main_path);
   content.identity.spare = std::move(spare_facts->fingerprint);
@@ -317,8 +319,10 @@ Result<CreateResult> create(const CreateOptions& options, const discovery::Hints
   if (!discovery::has_own_name(content->facts->main)) {
     created.warnings.push_back(
         options.main_path +
-        ": has nothing of its own to know it by (no id, no serial number; an image on a disk "
-        "without them): after the next boot `dmremap start` asks once for --accept-main");
+        ": has nothing of its own to know it by (no id, no serial number, or only what its USB "
+        "case "
+        "shows with any disk in it; an image on such a disk): after the next boot `dmremap start` "
+        "asks once for --accept-main");
   }
   created.warnings.insert(created.warnings.end(), bad->warnings.begin(), bad->warnings.end());
   if (bad->left_out.value > 0) {

@@ -72,8 +72,12 @@ format::Fingerprint merged(const format::Fingerprint& recorded, const format::Fi
 }
 
 HeldMain::HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
-                   discovery::RecordedMain recorded, const OwnDevices& own)
-    : access_(access), own_(own), geometry_(device->geometry()), recorded_(std::move(recorded)) {
+                   discovery::RecordedMain recorded, const OwnDevices& own, io::HoldingNode* holder)
+    : access_(access),
+      own_(own),
+      holder_(holder),
+      geometry_(device->geometry()),
+      recorded_(std::move(recorded)) {
   opened_.push_back(std::move(device));
 }
 
@@ -88,6 +92,8 @@ void HeldMain::refuse(io::BlockDevice& device) {
   // open, because its contents may be right again later.
   if (candidate_ == &device && opened_.size() > 1) {
     opened_.pop_back();
+    // Through the node, the one before would be the stranger now.
+    if (holder_ != nullptr) holder_->let_go();
   } else {
     refused_ = &device;
   }
@@ -128,17 +134,40 @@ Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_again(
     auto seen = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
     if (!seen) return failure_of(seen);
     if (auto fine = check(**seen, shared); !fine) return failure_of(fine);
+    // What was looked at stays open meanwhile, so that its number cannot become another device's.
+    if (holder_ != nullptr) return hold_through(path, shared);
   }
   // The path may have got another device in between, so that the held one is checked again.
   auto held = io::FileDevice::open(path, {access_, io::Holding::exclusive});
   if (!held) return held;
   if (auto fine = check(**held, shared); !fine) return failure_of(fine);
-  const io::Geometry now = (*held)->geometry();
-  if (now.size < geometry_.size || now.logical_block_bytes > geometry_.logical_block_bytes) {
-    return fail(ErrorCode::wrong_main, "has another size or block size than main had", path);
-  }
-  (*held)->serve_as(geometry_);
+  if (auto fits = serve_as_before(**held); !fits) return failure_of(fits);
   return held;
+}
+
+Result<void> HeldMain::serve_as_before(io::FileDevice& device) const {
+  const io::Geometry now = device.geometry();
+  if (now.size < geometry_.size || now.logical_block_bytes > geometry_.logical_block_bytes) {
+    return fail(ErrorCode::wrong_main, "has another size or block size than main had",
+                device.path());
+  }
+  device.serve_as(geometry_);
+  return {};
+}
+
+// No request of the engine's is under way. A kill before the holder has let go of the device before
+// leaves that held, and one after it the new one: the next start holds main wherever it finds it.
+Result<std::unique_ptr<io::FileDevice>> HeldMain::hold_through(
+    const std::string& path, const discovery::SharedFacts& shared) const {
+  if (auto held = holder_->hold(path, geometry_.size); !held) return failure_of(held);
+  // Another descriptor of what is open already: the hold ends with the last request by any of them.
+  const std::string node = fmt::format("/proc/self/fd/{}", device()->descriptor_for({}));
+  auto held = io::FileDevice::open(path, {access_, io::Holding::exclusive, node});
+  auto fine = held ? check(**held, shared) : Result<void>(failure_of(held));
+  if (fine) fine = serve_as_before(**held);
+  if (fine) return held;
+  holder_->let_go();
+  return failure_of(fine);
 }
 
 Result<io::BlockDevice*> HeldMain::reopen() {

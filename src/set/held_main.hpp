@@ -12,6 +12,7 @@
 #include "discovery/identity.hpp"
 #include "format/content.hpp"
 #include "io/file_device.hpp"
+#include "io/holding_node.hpp"
 #include "remap/engine.hpp"
 #include "set/own_devices.hpp"
 
@@ -34,8 +35,10 @@ class HeldMain final : public remap::MainReopener {
  public:
   // `recorded`: the facts by which main is recognised in this run, those of today included. `own`
   // outlives this: what lies there is never main, and is not opened when main is looked for.
+  // `holder`: through which `device` was opened; outlives this; null: by itself.
   HeldMain(std::unique_ptr<io::FileDevice> device, io::Access access,
-           discovery::RecordedMain recorded, const OwnDevices& own);
+           discovery::RecordedMain recorded, const OwnDevices& own,
+           io::HoldingNode* holder = nullptr);
 
   // The device in use. It stays open as long as the caller holds the pointer.
   [[nodiscard]] std::shared_ptr<io::FileDevice> device() const;
@@ -47,6 +50,7 @@ class HeldMain final : public remap::MainReopener {
   // is equal and none that is unequal (discovery/identity.hpp). A user's consent of earlier does
   // not count here, because acknowledged writes are at stake. Errors: missing_device, if nothing
   // like main is there; main_unproven or wrong_main, if a device was not taken, with the reason.
+  // No request of the engine's is under way.
   Result<io::BlockDevice*> reopen() override;
   // Closes a device that reopen() has found. The device that was main all along stays open instead,
   // and from then on reopen() looks for another one first.
@@ -61,8 +65,14 @@ class HeldMain final : public remap::MainReopener {
   Result<std::unique_ptr<io::FileDevice>> hold_again(const std::string& path,
                                                      const discovery::SharedFacts& shared) const;
 
+  [[nodiscard]] Result<void> serve_as_before(io::FileDevice& device) const;
+  // By the holder, which has held main where it was.
+  Result<std::unique_ptr<io::FileDevice>> hold_through(const std::string& path,
+                                                       const discovery::SharedFacts& shared) const;
+
   const io::Access access_;
   const OwnDevices& own_;
+  io::HoldingNode* const holder_;
   const io::Geometry geometry_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<io::FileDevice>> opened_;  // the last one is in use

@@ -83,7 +83,7 @@ Result<Opening> open_devices(const discovery::Members& members, const OpenOption
     opening.spares.push_back(std::move(*spare));
   }
   auto main = hold_main(members.main.path, options.main_read_only ? io::Access::read_only : access,
-                        options.main_through);
+                        options.main_holder == nullptr ? "" : options.main_holder->node());
   if (!main) return failure_of(main);
   opening.main = std::move(*main);
   if (auto same = check_instance(*opening.main, members.main.seen); !same) return failure_of(same);

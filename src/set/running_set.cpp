@@ -37,7 +37,8 @@ discovery::RecordedMain recorded_now(const Opening& opening) {
   format::Content content;
   content.identity.main = merged(opening.main_recorded.fingerprint, opening.main_seen.fingerprint);
   content.facts =
-      discovery::merge_main_facts(opening.main_recorded, opening.main_seen, opening.main_accepted);
+      discovery::merge_main_facts(opening.main_recorded, opening.main_seen, opening.main_accepted,
+                                  discovery::shared_facts(discovery::names_of_disks()));
   return discovery::recorded_main(content);
 }
 
@@ -49,7 +50,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       main_(std::move(opening.main),
             options.read_only || options.main_read_only ? io::Access::read_only
                                                         : io::Access::read_write,
-            recorded_now(opening), own_),
+            recorded_now(opening), own_, options.main_holder),
       events_(clock, content_.health),
       recorder_(events_, content_.identity.name, content_.health),
       evidence_(std::move(opening.evidence)),
@@ -59,6 +60,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       main_changed_(opening.main_changed),
       read_only_(options.read_only),
       main_read_only_(options.main_read_only),
+      quiet_(options.quiet),
       direct_(options.direct),
       clock_(clock) {
   if (!read_only_) {
@@ -147,7 +149,7 @@ Result<void> RunningSet::begin(Random& random) {
   // The engine has the table from now on; this copy would only grow stale.
   content_.extents.clear();
   content_.extents.shrink_to_fit();
-  if (store_) {
+  if (store_ && !quiet_) {
     make_scanner();
     make_disk_health();
   }
@@ -233,13 +235,17 @@ Result<void> RunningSet::note_copy(VerifiedCopy copy) {
   return {};
 }
 
-Result<void> RunningSet::stop() {
-  // The watches end first: the record of the stop has the last word on main's facts, and its event
-  // comes after those of all conditions.
+void RunningSet::end_background() {
   if (disk_health_) disk_health_->stop();
   if (drive_timeouts_) drive_timeouts_->restore();
   if (scanner_) scanner_->stop();
   device_watch_->stop();
+}
+
+Result<void> RunningSet::record_clean() {
+  // The watches end first: the record of the stop has the last word on main's facts, and its event
+  // comes after those of all conditions.
+  end_background();
   Result<void> outcome;
   if (unsaved_) outcome = tl::unexpected(*unsaved_);
   // A set is recorded as clean only if all that was acknowledged is durable. A read-only set has
@@ -256,6 +262,11 @@ Result<void> RunningSet::stop() {
     // copies without them, so that an error here does not matter.
     (void)metadata_spare().door().flush();
   }
+  return outcome;
+}
+
+Result<void> RunningSet::stop() {
+  Result<void> outcome = record_clean();
   engine_->stop();
   const remap::TableCounts counts = engine_->table_counts();
   elsewhere_ = counts.remapped + counts.gone;

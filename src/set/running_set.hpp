@@ -24,6 +24,7 @@
 #include "discovery/run_memory.hpp"
 #include "format/content.hpp"
 #include "io/file_device.hpp"
+#include "io/holding_node.hpp"
 #include "metadata/store.hpp"
 #include "metadata/survey.hpp"
 #include "remap/engine.hpp"
@@ -62,9 +63,12 @@ struct OpenOptions {
   // The users of the run before, which was killed, have not noticed, and are served on: what that
   // run had not flushed is this run's to flush.
   bool taken_over = false;
-  // The node of the device that holds main, and through which it is read and written
-  // (io::OpenMode). Empty: main itself.
-  std::string main_through{};
+  // Holds main, which is read and written through it (io::OpenMode); outlives the set. Null: main
+  // is held by itself.
+  io::HoldingNode* main_holder = nullptr;
+  // Nothing is read in the background, and the drive is not asked how it is: the process is to be
+  // replaced soon.
+  bool quiet = false;
   // As of remap::EngineParts; outlives the set.
   remap::DirectPath* direct = nullptr;
 };
@@ -138,6 +142,11 @@ class RunningSet {
   // Tells the set in words what of its exports does not work now; empty: all do.
   void note_export_trouble(std::string trouble);
 
+  // Ends what is done in the background. May be called again.
+  void end_background();
+  // Flushes, and records what a clean stop records. The caller sees to it that nothing is written
+  // from before this on. Errors as of stop().
+  Result<void> record_clean();
   // Clean stop. No front end may serve the set any more. Goes through all steps even if one fails.
   // Of several errors it returns that of the flush, else that of note_unsaved(), else that of the
   // last commit. Afterwards only sectors_elsewhere() and destruction are allowed, which lets go of
@@ -186,6 +195,7 @@ class RunningSet {
   const bool main_changed_;
   const bool read_only_;
   const bool main_read_only_;
+  const bool quiet_;
   remap::DirectPath* const direct_;
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;

@@ -28,6 +28,12 @@ constexpr std::uint64_t kForwardLeaps = 64;    // the longest leap is 1/64 of th
 constexpr std::uint64_t kBackwardLeaps = 512;  // on the way back
 // By how much a request that failed is made smaller.
 constexpr std::uint64_t kNarrowing = 8;
+// A read is slow if it takes so many times as long as reads of its size took before it, and so long
+// at least: a disk that others use too has its moments.
+constexpr std::uint64_t kSlowFactor = 10;
+constexpr std::uint64_t kSlowNs = 250'000'000;
+// The share of the newest read in what reads took before.
+constexpr std::uint64_t kAverageOver = 16;
 // How often the set is asked in a row of failures whether it still has its main.
 constexpr unsigned kAskEvery = 16;
 
@@ -63,7 +69,13 @@ class Leap {
     request_ = smallest_request_;
     return true;
   }
+  // It read, slowly, and it is time to leap. Less is asked for until something reads well.
+  void drag() {
+    failures_ = 0;
+    request_ = std::min(request_, std::max(kCautiousRequest, unit_));
+  }
   void leapt() { length_ = std::min(SectorCount{length_.value * 2}, longest_); }
+  // It read well.
   void succeed(SectorCount count) {
     failures_ = 0;
     length_ = std::max(SectorCount{align_up(length_.value / 2, unit_.value)}, first_);
@@ -85,15 +97,38 @@ class Leap {
   unsigned failures_ = 0;
 };
 
+// What reads take on this disk where it is well.
+class Pace {
+ public:
+  // A read took so long. True: it was slow, and says nothing of the disk where it is well. The
+  // first one cannot be judged.
+  bool is_slow(SectorCount count, std::uint64_t took_ns) {
+    const std::uint64_t each_ns = took_ns / count.value;
+    if (average_ns_ == 0) {
+      average_ns_ = std::max<std::uint64_t>(each_ns, 1);
+      return false;
+    }
+    const std::uint64_t most_ns = kSlowFactor * average_ns_;
+    if (took_ns >= kSlowNs && each_ns > most_ns) return true;
+    average_ns_ = std::max<std::uint64_t>(
+        (average_ns_ * (kAverageOver - 1) + std::min(each_ns, most_ns)) / kAverageOver, 1);
+    return false;
+  }
+
+ private:
+  std::uint64_t average_ns_ = 0;  // of a sector
+};
+
 class CopyRun {
  public:
   CopyRun(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit, CopyMap& map,
-          CopyObserver& observer)
+          CopyObserver& observer, Clock& clock)
       : source_(source),
         target_(target),
         unit_(unit),
         map_(map),
         observer_(observer),
+        clock_(clock),
         data_(kBatch.bytes()),
         back_(kRequest.bytes()) {}
 
@@ -130,23 +165,29 @@ class CopyRun {
   // it was ended.
   Result<bool> skim(SectorRange range, bool backward, Leap& leap) {
     while (!range.empty()) {
-      // One batch at a time, which ends at the first failure.
+      // One batch at a time, which ends at the first leap.
       const SectorCount window = std::min(kBatch, range.count);
       const SectorRange batch{backward ? range.end() - window : range.first, window};
       SectorRange left = batch;
       Ranges read;
       SectorCount leap_over;
-      for (bool failed = false; !left.empty() && !failed;) {
+      for (bool leaps = false; !left.empty() && !leaps;) {
         const SectorCount count = std::min(leap.request(), left.count);
         const SectorRange part{backward ? left.end() - count : left.first, count};
-        failed = !source_.read(part.first, data(batch, part)).ok();
+        const std::uint64_t begun_ns = clock_.monotonic_ns();
+        const bool failed = !source_.read(part.first, data(batch, part)).ok();
         if (failed && !leap.fail(count)) break;
+        leaps = failed || pace_.is_slow(count, clock_.monotonic_ns() - begun_ns);
         if (failed) {
           map_.mark(part, Status::non_trimmed);
+        } else {
+          read.push_back(part);
+          if (leaps) leap.drag();
+        }
+        if (leaps) {
           leap_over = leap.length();
           leap.leapt();
         } else {
-          read.push_back(part);
           leap.succeed(count);
         }
         left = {backward ? left.first : part.end(), left.count - count};
@@ -154,7 +195,7 @@ class CopyRun {
       if (auto stored = store(batch, read); !stored) return failure_of(stored);
       const SectorCount done = std::min(batch.count - left.count + leap_over, range.count);
       range = {backward ? range.first : range.first + done, range.count - done};
-      if (leap_over.value != 0 && leap.failures_in_a_row() % kAskEvery == 0) {
+      if (leap.failures_in_a_row() != 0 && leap.failures_in_a_row() % kAskEvery == 0) {
         if (const auto there = observer_.lost_now(); !there) return failure_of(there);
       }
       if (!observer_.go_on(map_)) return false;
@@ -232,6 +273,8 @@ class CopyRun {
   const SectorCount unit_;
   CopyMap& map_;
   CopyObserver& observer_;
+  Clock& clock_;
+  Pace pace_;
   AlignedBuffer data_;
   AlignedBuffer back_;
 };
@@ -311,7 +354,7 @@ Result<bool> visit(CopyRun& copying, CopyPass pass, const Ranges& ranges, CopyMa
 }  // namespace
 
 Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target, SectorCount unit,
-                           const Ranges& lost, CopyMap& map, CopyObserver& observer) {
+                           const Ranges& lost, CopyMap& map, CopyObserver& observer, Clock& clock) {
   // Sectors that are known to be lost are never read from the source: the set answers EIO at once,
   // and they would only look like new errors.
   for (const Status status : {Status::non_scraped, Status::untried, Status::non_trimmed}) {
@@ -319,7 +362,7 @@ Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target, Sec
       for (const SectorRange& bad : lost) map.mark(range.intersect(bad), Status::bad);
     }
   }
-  CopyRun copying(source, target, unit, map, observer);
+  CopyRun copying(source, target, unit, map, observer, clock);
   auto gone_on = skim(copying, CopyPass::forward, kForwardLeaps, unit, map, observer);
   if (gone_on && *gone_on) {
     gone_on = skim(copying, CopyPass::backward, kBackwardLeaps, unit, map, observer);

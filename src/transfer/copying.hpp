@@ -8,8 +8,10 @@
 //
 // What reads well comes first, since a failing disk may not last until the end. Where a read fails
 // the copy goes on further ahead, by steps that grow while reads fail and shrink while they
-// succeed, and it asks for little until something reads again. What it leaped over it visits a
-// second time from the other side, and only then asks for what is left, down to single units.
+// succeed, and it asks for little until something reads again. It leaps in the same way where reads
+// take far longer than those before them, for there the drive tries hard, and wears itself out.
+// What it leaped over it visits a second time from the other side, and only then asks for what is
+// left, down to single units.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "io/block_device.hpp"
@@ -26,7 +29,7 @@ namespace dmremap::transfer {
 
 // The passes of a copy, in their order. Each visits what those before it left.
 enum class CopyPass {
-  forward,   // from the beginning, leaping over what does not read
+  forward,   // from the beginning, leaping over what does not read, or reads slowly
   backward,  // from the ends of what was leaped over, with smaller leaps
   verify,    // what an earlier run finished
   rest,      // what was leaped over and what failed, down to single units
@@ -50,10 +53,11 @@ class CopyObserver {
 // Copies `source` to `target`. `lost` is sorted; these sectors are never read, and marked bad.
 // Sectors that do not read and are not lost are marked non_trimmed, and so is, on the way, what was
 // asked for together with them: the pass `rest` of this run or of a later one tries them again.
+// `clock` tells how long a read took.
 // Requires a target that is as large as the map, with logical blocks no larger than `unit`. Errors:
 // io, if the target fails or does not return what was written; those of the observer. One thread.
 [[nodiscard]] Result<void> copy_verified(io::BlockDevice& source, io::BlockDevice& target,
                                          SectorCount unit, const std::vector<SectorRange>& lost,
-                                         CopyMap& map, CopyObserver& observer);
+                                         CopyMap& map, CopyObserver& observer, Clock& clock);
 
 }  // namespace dmremap::transfer

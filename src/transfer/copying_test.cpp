@@ -22,6 +22,14 @@ std::vector<std::byte> fill(std::uint64_t sectors, int value) {
   return std::vector<std::byte>(sectors * kSectorBytes, static_cast<std::byte>(value));
 }
 
+// Stands still, but for what a test lets pass.
+class ManualClock final : public Clock {
+ public:
+  std::uint64_t wall_ns() override { return ns; }
+  std::uint64_t monotonic_ns() override { return ns; }
+  std::uint64_t ns = 1;
+};
+
 class CopyingTest : public ::testing::Test, public CopyObserver {
  protected:
   CopyingTest() {
@@ -33,7 +41,7 @@ class CopyingTest : public ::testing::Test, public CopyObserver {
   bool go_on(const CopyMap& /*map*/) override { return batches_left-- > 1; }
   Result<Ranges> lost_now() override { return lost; }
 
-  Result<void> copy() { return copy_verified(source, target, {1}, lost, map, *this); }
+  Result<void> copy() { return copy_verified(source, target, {1}, lost, map, *this, clock); }
   [[nodiscard]] bool same(std::uint64_t first, std::uint64_t count) const {
     const auto a = source.contents();
     const auto b = target.contents();
@@ -49,6 +57,7 @@ class CopyingTest : public ::testing::Test, public CopyObserver {
   sim::SimDevice source{{kSize, 512, 4096}, "source"};
   sim::SimDevice target{{kSize, 512, 4096}, "target"};
   CopyMap map{kSize};
+  ManualClock clock;
   Ranges lost;
   int batches_left = 1000;
 };
@@ -236,7 +245,7 @@ TEST_F(DeadDiskTest, AMainThatIsGoneEndsTheCopySoon) {
     Result<Ranges> lost_now() override { return fail(ErrorCode::tripped, "main is not there"); }
   };
   Gone observer;
-  const auto done = copy_verified(source, target, {1}, lost, map, observer);
+  const auto done = copy_verified(source, target, {1}, lost, map, observer, clock);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::tripped);
   EXPECT_LE(failed, 20U);
@@ -278,6 +287,47 @@ TEST(CopyMap, AMapfileTellsOfWhichStateItIs) {
   EXPECT_FALSE(resume_map(text, "m", {40}));
   EXPECT_FALSE(stamp_of_mapfile("# Mapfile. Created by GNU ddrescue\n0 + 1\n0 512 +\n"));
   EXPECT_FALSE(stamp_of_mapfile("# Mapfile. Created by dm-remap, copy of x y z\n"));
+}
+
+// Lets each read take 5 ms a MiB, and `slow` so many times as long.
+void take_time(sim::SimDevice& source, ManualClock& clock, SectorRange slow, std::uint64_t factor,
+               std::vector<SectorRange>& reads) {
+  source.set_hook([&clock, slow, factor, &reads](const Request& request) -> io::IoStatus {
+    const std::uint64_t usual_ns = request.range.count.value * 5'000'000 / 2048;
+    clock.ns += request.range.overlaps(slow) ? factor * usual_ns : usual_ns;
+    if (request.kind == Request::Kind::read) reads.push_back(request.range);
+    return {};
+  });
+}
+
+TEST_F(CopyingTest, WhatReadsSlowlyComesAfterWhatReadsWell) {
+  const SectorRange slow{{40'960}, {20'480}};
+  Ranges reads;
+  take_time(source, clock, slow, 1000, reads);
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(map.count(Status::finished), kSize) << "it is left for later, not left out";
+  EXPECT_TRUE(same(0, kSize.value));
+  const auto last_well = std::ranges::find_if(
+      reads.rbegin(), reads.rend(), [&](SectorRange range) { return !range.overlaps(slow); });
+  std::uint64_t slow_before = 0;
+  for (auto read = last_well; read != reads.rend(); ++read) {
+    if (read->overlaps(slow)) slow_before += read->count.value;
+  }
+  EXPECT_LT(slow_before, slow.count.value / 2) << "most of it is read when all else is safe";
+}
+
+TEST_F(CopyingTest, ADiskThatIsSlowAsAWholeIsReadInOrder) {
+  Ranges reads;
+  take_time(source, clock, {{0}, kSize}, 200, reads);  // 1 s for a MiB
+  ASSERT_TRUE(copy());
+  EXPECT_TRUE(std::ranges::is_sorted(reads, {}, &SectorRange::first));
+}
+
+TEST_F(CopyingTest, AMomentInWhichADiskIsBusyIsNotSlow) {
+  Ranges reads;
+  take_time(source, clock, {{40'960}, {20'480}}, 20, reads);  // 100 ms for a MiB
+  ASSERT_TRUE(copy());
+  EXPECT_TRUE(std::ranges::is_sorted(reads, {}, &SectorRange::first));
 }
 
 }  // namespace

@@ -258,6 +258,12 @@ void Queue::serve() {
       handle(copy);
     }
   }
+  // What was answered before the queue leaves is told; a kernel that is not told asks again.
+  take_answers();
+  while (io_uring_sq_ready(ring_.get()) != 0) {
+    const int submitted = io_uring_submit(ring_.get());
+    if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN) break;
+  }
 }
 
 void Queue::handle(const io_uring_cqe& done) {

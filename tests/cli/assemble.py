@@ -64,6 +64,21 @@ def _all(t):
     return whole
 
 
+def _name_before_prefix(t, dm):
+    """A set may be called what the UUID of another begins with: the word means it alone."""
+    uuid = next(one["uuid"] for one in support.dmremap("discover", "--json").json()["sets"]
+                if one["name"] == dm.name)
+    other = product.Product(t, t.image("main4.img", SIZE, fill=4), t.path("spare4.img"), name=uuid[:8])
+    other.create("--spare-size", "16MiB")
+    done = support.dmremap("assemble", uuid[:8], "--export", "fuse", "--json")
+    equal(_by_outcome(done), {other.name: "started"}, "the set of that name")
+    check(not dm.is_running(), "and no other")
+    other.stop()
+    done = support.dmremap("assemble", uuid[:9], "--export", "fuse", "--json")
+    equal(_by_outcome(done), {dm.name: "started"}, "by its UUID")
+    dm.stop()
+
+
 def _one(t, dm):
     text = support.dmremap("assemble", dm.name, "--export", "fuse", "--read-only").out
     check(text.startswith(f"{dm.name}: started /"), text)
@@ -81,7 +96,9 @@ def _one(t, dm):
 
 
 def assemble(t):
-    _one(t, _all(t))
+    whole = _all(t)
+    _name_before_prefix(t, whole)
+    _one(t, whole)
 
 
 support.run_test(assemble, root=True, fuse=True, programs=["unshare"])

@@ -144,6 +144,7 @@ def _claimed(t, checked):
     dm = product.Product(t, t.image("claimed.img", "16MiB"), t.path("claimed.spare"), "claimed")
     checked.run("create", dm.name, dm.main, dm.spare, "--spare-size", "16MiB")
     checked.run("claims")
+    checked.run("claims", "--root")
     checked.run("enable", dm.name)
     checked.run("claims", "--check", expect=(0, 4))
     checked.run("disable", dm.name)

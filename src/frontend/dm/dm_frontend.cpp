@@ -28,6 +28,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPassingStep{50};
+constexpr milliseconds kLeadPatience{10'000};
 
 Result<std::string> number_of(const std::string& node) {
   struct stat facts {};
@@ -38,10 +39,28 @@ Result<std::string> number_of(const std::string& node) {
 Result<MapperTable> wanted_table(SectorCount size, const DmOptions& options) {
   const auto main = number_of(options.main);
   if (!main) return failure_of(main);
-  const auto engine = number_of(options.engine_node);
+  // What lies at no node is none of the devices that there are.
+  const auto engine =
+      options.engine_node.empty() ? Result<std::string>("-") : number_of(options.engine_node);
   if (!engine) return failure_of(engine);
   return MapperTable{DM_REMAP_TARGET, size,
                      fmt::format("{} {} {}", *main, *engine, DM_REMAP_REGION_SECTORS)};
+}
+
+// The words of a table of the target: main, the engine device, the sectors of a region.
+std::array<std::string, 3> words_of(const MapperTable& table) {
+  std::istringstream words(table.parameters);
+  std::array<std::string, 3> out;
+  for (std::string& word : out) words >> word;
+  return out;
+}
+
+// True if `was` differs from `wanted` only in devices that are gone: nobody is served by them.
+bool may_take_its_place(const MapperTable& wanted, const MapperTable& was) {
+  const auto [main, engine, region] = words_of(was);
+  const auto [wanted_main, wanted_engine, wanted_region] = words_of(wanted);
+  return was.target == wanted.target && was.size == wanted.size && region == wanted_region &&
+         (main == wanted_main || is_gone(main)) && (engine == wanted_engine || is_gone(engine));
 }
 
 TargetControl::Send sender_to(const std::string& uuid) {
@@ -64,12 +83,17 @@ Result<void> attach_left_target(TargetRegions& regions, const DmOptions& options
   if (!was) return failure_of(was);
   const auto wanted = wanted_table(was->size, options);
   if (!wanted) return failure_of(wanted);
-  if (*was != *wanted) {
+  if (!may_take_its_place(*wanted, *was)) {
     return fail(ErrorCode::usage,
                 fmt::format("has another table than this set's: {}", was->parameters),
                 options.names.name, "end all use of it and remove it with `dmsetup remove`");
   }
-  return regions.attach(sender_to(options.names.uuid));
+  // A dead run may have been killed while it stopped the set, or while it exchanged the table.
+  (void)forget_loaded_table(options.names.uuid);
+  if (auto resumed = resume_mapper(options.names.uuid); !resumed) return resumed;
+  if (auto attached = regions.attach(sender_to(options.names.uuid)); !attached) return attached;
+  regions.set_reach(*was == *wanted ? TargetRegions::Reach::main : TargetRegions::Reach::elsewhere);
+  return {};
 }
 
 std::vector<SectorRange> withhold_known(TargetRegions& regions,
@@ -91,6 +115,19 @@ DmFrontend::DmFrontend(remap::Disk& disk, remap::Admin& admin, TargetRegions& re
       node_(std::move(node)),
       links_(options.stable_link, node_),
       before_(all_requests()) {
+  suspending_->engine_node = options.engine_node;
+  regions_.set_exchange([options, size = disk.geometry().size, suspending = suspending_](
+                            const std::string& main, const std::function<void()>& in_between) {
+    const std::lock_guard lock(suspending->mutex);
+    if (suspending->is_over) return Result<void>(fail(ErrorCode::no_such_device, "is removed"));
+    DmOptions now = options;
+    now.main = main;
+    now.engine_node = suspending->engine_node;
+    const auto table = wanted_table(size, now);
+    if (!table) return Result<void>(failure_of(table));
+    log(Severity::info, fmt::format("the kernel target is led to {}", main));
+    return exchange_table(now.names.uuid, *table, MapperUse::of_users, in_between);
+  });
   regions_.start([&admin](SectorRange range) { return admin.may_go_direct(range); });
 }
 
@@ -107,7 +144,9 @@ Result<std::unique_ptr<DmFrontend>> DmFrontend::start(remap::Disk& disk, remap::
     (void)remove_mapper(options.names.uuid);
     return failure_of(attached);
   }
-  return std::unique_ptr<DmFrontend>(new DmFrontend(disk, admin, regions, options, made->node()));
+  std::unique_ptr<DmFrontend> out(new DmFrontend(disk, admin, regions, options, made->node()));
+  out->make_partitions();
+  return out;
 }
 
 Result<std::unique_ptr<DmFrontend>> DmFrontend::take_over(remap::Disk& disk, remap::Admin& admin,
@@ -116,15 +155,27 @@ Result<std::unique_ptr<DmFrontend>> DmFrontend::take_over(remap::Disk& disk, rem
   const auto found = find_mapper(options.names.uuid);
   if (!found) return failure_of(found);
   if (!*found) return fail(ErrorCode::no_such_device, "is gone", options.names.name);
-  // The process may have been killed while it stopped the set.
-  if (auto resumed = resume_mapper(options.names.uuid); !resumed) return failure_of(resumed);
-  return std::unique_ptr<DmFrontend>(
-      new DmFrontend(disk, admin, regions, options, (*found)->node()));
+  std::unique_ptr<DmFrontend> out(new DmFrontend(disk, admin, regions, options, (*found)->node()));
+  const auto give_up = std::chrono::steady_clock::now() + kLeadPatience;
+  while (!regions.reaches_main() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(kPassingStep);
+  }
+  out->make_partitions();
+  return out;
+}
+
+void DmFrontend::make_partitions() {
+  partitions_ = std::make_unique<TargetPartitions>(disk_, names_, node_, links_.path());
 }
 
 DmFrontend::~DmFrontend() {
-  if (!stopped_ && !stop()) log(Severity::warning, node_ + " stays: its users wait for a start");
+  if (partitions_ && !stopped_ && !stop()) {
+    log(Severity::warning, node_ + " stays: its users wait for a start");
+  }
+  partitions_.reset();
   regions_.stop();
+  const std::lock_guard lock(suspending_->mutex);
+  suspending_->is_over = true;
 }
 
 // Reads, merged, sectors, ms, the same of writes (the kernel's Documentation/block/stat.rst).
@@ -144,10 +195,11 @@ DmFrontend::UserRequests DmFrontend::user_requests() const {
 
 // Programs that only look at the device are waited for.
 Result<void> DmFrontend::check_unused() const {
+  if (auto unused = partitions_->check_unused(); !unused) return unused;
   for (int step = 0;; ++step) {
     const auto found = find_mapper(names_.uuid);
     if (!found) return failure_of(found);
-    if (!*found || (*found)->openers == 0) return {};
+    if (!*found || (*found)->openers <= partitions_->count()) return {};
     if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
       return frontend::in_use(node_, os::uses_of(node_));
     }
@@ -176,6 +228,20 @@ Result<void> DmFrontend::stop() {
   }
   if (auto unused = check_unused(); !unused) return unused;
   save();
+  auto removed = partitions_->stop();
+  if (removed) removed = remove_unused();
+  if (!removed) {
+    make_partitions();
+    return removed;
+  }
+  regions_.stop();
+  links_.remove();
+  stopped_ = true;
+  return {};
+}
+
+Result<void> DmFrontend::remove_unused() {
+  const std::lock_guard lock(suspending_->mutex);
   if (auto suspended = suspend_mapper(names_.uuid); !suspended) return suspended;
   // Nothing is written past the process from here on, and what was is still known if this fails.
   // Whether it did is found by the flush of the set's stop, which has not been told.
@@ -197,10 +263,24 @@ Result<void> DmFrontend::stop() {
     if (removed.error().code != ErrorCode::device_in_use) return removed;
     return frontend::in_use(node_, os::uses_of(node_));
   }
-  regions_.stop();
-  links_.remove();
-  stopped_ = true;
+  suspending_->is_over = true;
   return {};
+}
+
+void DmFrontend::lead_to_engine(const std::string& node) {
+  {
+    const std::lock_guard lock(suspending_->mutex);
+    suspending_->engine_node = node;
+  }
+  regions_.set_reach(TargetRegions::Reach::elsewhere);
+}
+
+bool DmFrontend::is_in_use() const {
+  const auto found = find_mapper(names_.uuid);
+  if (!found || !*found) return false;
+  const auto partitions = partition_mappers(names_);
+  return (*found)->openers > partitions.size() ||
+         std::ranges::any_of(partitions, [](const auto& one) { return one.second.openers > 0; });
 }
 
 bool DmFrontend::is_removed() const {

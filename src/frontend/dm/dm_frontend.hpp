@@ -5,11 +5,13 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "frontend/dm/set_mappers.hpp"
+#include "frontend/dm/target_partitions.hpp"
 #include "frontend/dm/target_regions.hpp"
 #include "frontend/stable_links.hpp"
 #include "remap/admin.hpp"
@@ -25,7 +27,9 @@ struct DmOptions {
 };
 
 // Attaches `regions` to the target that a dead run left. Its table must be over `main` and the
-// engine device at `engine_node`. Do it before the engine begins: what is clear there is in use.
+// engine device at `engine_node`, or over what is gone: then it reaches what is not main, and is
+// exchanged when it is taken over. Do it before the engine begins: what is clear there is in use.
+// `engine_node` is empty if no engine device was left.
 [[nodiscard]] Result<void> attach_left_target(TargetRegions& regions, const DmOptions& options);
 
 // What a target whose engine died let through, and should not have: sectors of these extents that
@@ -41,7 +45,9 @@ class DmFrontend final {
   static Result<std::unique_ptr<DmFrontend>> start(remap::Disk& disk, remap::Admin& admin,
                                                    TargetRegions& regions,
                                                    const DmOptions& options);
-  // Goes on with the one that `regions` is attached to.
+  // Goes on with the one that `regions` is attached to. Where that is over what is gone, the engine
+  // leads it to main and the engine device when it looks for main next, and its users notice
+  // nothing: this waits for that, but not for long.
   static Result<std::unique_ptr<DmFrontend>> take_over(remap::Disk& disk, remap::Admin& admin,
                                                        TargetRegions& regions,
                                                        const DmOptions& options);
@@ -58,8 +64,12 @@ class DmFrontend final {
   // Writes back the page cache of the device, flushes main while it can be told what is dirty, and
   // removes the target. Fails with device_in_use, naming the users, and then all goes on.
   Result<void> stop();
+  // As the engine device before is gone, users' requests go to the one at `node` within seconds,
+  // when the engine looks for main next.
+  void lead_to_engine(const std::string& node);
   // The target is there no more, whoever removed it.
   [[nodiscard]] bool is_removed() const;
+  [[nodiscard]] bool is_in_use() const;
   // What users have asked of the device since this began, whichever way it went.
   struct UserRequests {
     std::uint64_t reads = 0;
@@ -74,6 +84,8 @@ class DmFrontend final {
   // Since the device was made.
   [[nodiscard]] UserRequests all_requests() const;
   void save();
+  Result<void> remove_unused();
+  void make_partitions();
 
   remap::Disk& disk_;
   TargetRegions& regions_;
@@ -81,8 +93,16 @@ class DmFrontend final {
   const std::string node_;
   frontend::StableLinks links_;
   std::optional<Error> unsaved_;
+  // Of those who suspend the target; shared with the exchange, which may outlive this.
+  struct Suspending {
+    std::mutex mutex;
+    bool is_over = false;  // the target is removed, or left to the next process
+    std::string engine_node;
+  };
+  std::shared_ptr<Suspending> suspending_ = std::make_shared<Suspending>();
   bool stopped_ = false;
   UserRequests before_;
+  std::unique_ptr<TargetPartitions> partitions_;  // ends first
 };
 
 }  // namespace dmremap::dm

@@ -78,7 +78,8 @@ tl::unexpected<Error> failure(int error, const char* what, const std::string& wh
   if (error == EBUSY) return fail(ErrorCode::device_in_use, "is in use", where);
   if (error == ENXIO) return fail(ErrorCode::no_such_device, "there is no such device", where);
   if (error == EPERM || error == EACCES) {
-    return fail(ErrorCode::permission, "device mapper obeys root only", where);
+    return fail(ErrorCode::permission,
+                "device mapper takes the right to administer the system (CAP_SYS_ADMIN)", where);
   }
   return fail_errno(error, what, where);
 }
@@ -128,7 +129,9 @@ Result<void> check_target(const std::string& target) {
       return {};
     case EPERM:
     case EACCES:
-      return fail(ErrorCode::permission, "device mapper obeys root only", kControl);
+      return fail(ErrorCode::permission,
+                  "device mapper takes the right to administer the system (CAP_SYS_ADMIN)",
+                  kControl);
     case ENOENT:
     case ENODEV:
     case ENXIO:
@@ -201,6 +204,31 @@ Result<void> suspend_mapper(const std::string& uuid) {
 
 Result<void> resume_mapper(const std::string& uuid) {
   return simple(uuid, DM_DEV_SUSPEND, 0, kPrimarySource << 16, "resume a device-mapper device");
+}
+
+// A kill after the load leaves a table that is not live, and one after the suspend a device whose
+// requests wait: resumed by anyone, it has the new table.
+Result<void> exchange_table(const std::string& uuid, const MapperTable& table, MapperUse use,
+                            const std::function<void()>& in_between) {
+  if (auto loaded = load(uuid, table); !loaded) return loaded;
+  // A file system on it is not frozen: it has nothing to do with what lies below.
+  if (auto suspended =
+          simple(uuid, DM_DEV_SUSPEND, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG | DM_SKIP_LOCKFS_FLAG, 0,
+                 "suspend a device-mapper device");
+      !suspended) {
+    (void)forget_loaded_table(uuid);
+    return suspended;
+  }
+  if (in_between) in_between();
+  auto resumed = simple(uuid, DM_DEV_SUSPEND, 0, udev_flags(use), "resume a device-mapper device");
+  if (resumed) return resumed;
+  (void)forget_loaded_table(uuid);
+  (void)simple(uuid, DM_DEV_SUSPEND, 0, udev_flags(use), "resume a device-mapper device");
+  return resumed;
+}
+
+Result<void> forget_loaded_table(const std::string& uuid) {
+  return simple(uuid, DM_TABLE_CLEAR, 0, 0, "clear a table of device mapper");
 }
 
 Result<void> remove_mapper(const std::string& uuid) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -55,6 +56,15 @@ enum class MapperUse {
 // Waits for the requests under way; those that come wait until it is resumed.
 [[nodiscard]] Result<void> suspend_mapper(const std::string& uuid);
 [[nodiscard]] Result<void> resume_mapper(const std::string& uuid);
+// Another table for a device that is in use. Requests that come meanwhile wait, and `in_between` is
+// called when those of the former table have ended: the messages that it gets are for that one yet.
+// What its target cannot finish goes to the next table, if the target knows how. Waits for devices.
+// An error: the former table is there again.
+[[nodiscard]] Result<void> exchange_table(const std::string& uuid, const MapperTable& table,
+                                          MapperUse use,
+                                          const std::function<void()>& in_between = {});
+// Forgets a table that was loaded and is not live.
+[[nodiscard]] Result<void> forget_loaded_table(const std::string& uuid);
 // Errors: device_in_use.
 [[nodiscard]] Result<void> remove_mapper(const std::string& uuid);
 // Removes it when the last of those that have it open closes it.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "frontend/dm/target_partitions.hpp"
 #include "io/file_device.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
@@ -79,18 +80,39 @@ bool has_engine_device(const SetMappers& names) {
   const std::size_t first = table->parameters.find(' ');
   const std::string rest =
       first == std::string::npos ? std::string() : table->parameters.substr(first + 1);
-  const auto device = os::parse_device_number(rest.substr(0, rest.find(' ')));
-  return device && !os::read_attribute(os::sysfs_directory_of(*device) + "/dev").empty();
+  return !is_gone(rest.substr(0, rest.find(' ')));
 }
+
+bool is_gone(const std::string& device) {
+  const auto number = os::parse_device_number(device);
+  return !number || os::read_attribute(os::sysfs_directory_of(*number) + "/dev").empty();
+}
+
+namespace {
+
+// A partition that nobody uses is no use of the target, though it holds it.
+std::vector<std::string> uses_with_partitions(const SetMappers& names, const std::string& node) {
+  std::vector<std::string> out = os::uses_of(node);
+  for (const auto& [number, status] : partition_mappers(names)) {
+    std::erase(out, fmt::format("held by dm-{}", minor(status.device)));
+    for (const std::string& use : os::uses_of(status.node())) {
+      out.push_back(fmt::format("partition {}: {}", number, use));
+    }
+  }
+  return out;
+}
+
+}  // namespace
 
 Result<void> clear_left_mappers(const SetMappers& names, const LeftMappers& left) {
   if (left.target) {
-    auto removed = remove_mapper(names.uuid);
+    auto removed = remove_partition_mappers(names);
+    if (removed) removed = remove_mapper(names.uuid);
     if (!removed && removed.error().code == ErrorCode::device_in_use) {
       const std::string node = left.target->node();
       return fail(ErrorCode::leftovers_in_use,
                   fmt::format("left behind by an earlier run and still in use: {}",
-                              fmt::join(os::uses_of(node), ", ")),
+                              fmt::join(uses_with_partitions(names, node), ", ")),
                   node,
                   has_engine_device(names)
                       ? "`--export dm` takes it over, and its users go on"
@@ -131,7 +153,30 @@ Result<std::unique_ptr<MainMapper>> MainMapper::take(const SetMappers& names,
   return out;
 }
 
-MainMapper::~MainMapper() {
+// Of main under another node. While this is open nobody else holds what it holds: a process that
+// died here is waited for as ever.
+Result<void> MainMapper::hold(const std::string& path, SectorCount size) {
+  auto table = table_over(path);
+  if (!table) return failure_of(table);
+  table->size = size;
+  const std::lock_guard lock(mutex_);
+  if (is_over_) return fail(ErrorCode::not_running, "is being stopped", names_.main_name);
+  if (auto alone = check_holders(names_, path); !alone) return alone;
+  return exchange_table(names_.main_uuid, *table, MapperUse::of_the_set);
+}
+
+void MainMapper::let_go() {
+  const std::lock_guard lock(mutex_);
+  const auto was = mapper_table(names_.main_uuid);
+  if (is_over_ || !was) return;
+  const auto gone =
+      exchange_table(names_.main_uuid, {"error", was->size, ""}, MapperUse::of_the_set);
+  if (!gone) log(Severity::warning, gone.error().message());
+}
+
+void MainMapper::end() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(is_over_, true)) return;
   const auto target = find_mapper(names_.uuid);
   if (!target || *target) return;
   if (auto removed = remove_mapper_when_closed(names_.main_uuid); !removed) {

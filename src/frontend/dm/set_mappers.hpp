@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "base/units.hpp"
 #include "base/uuid.hpp"
 #include "frontend/dm/mapper_device.hpp"
+#include "io/holding_node.hpp"
 
 namespace dmremap::dm {
 
@@ -36,23 +38,29 @@ struct LeftMappers {
 [[nodiscard]] Result<LeftMappers> find_left_mappers(const SetMappers& names);
 // The device that the target sends to is there.
 [[nodiscard]] bool has_engine_device(const SetMappers& names);
+// True of "MAJOR:MINOR" if there is no such block device any more.
+[[nodiscard]] bool is_gone(const std::string& device);
 // Removes both. Errors: leftovers_in_use names the users of the target.
 [[nodiscard]] Result<void> clear_left_mappers(const SetMappers& names, const LeftMappers& left);
 
-// NAME-main, for a process that is about to hold it.
-class MainMapper {
+// NAME-main, for a process that is about to hold it, and that holds main by it from then on.
+class MainMapper final : public io::HoldingNode {
  public:
   // Makes it, or takes the one that is there if it is over the same main. `main`: a block device.
   // Errors: not_supported: main is no disk that the target could serve; device_in_use.
   [[nodiscard]] static Result<std::unique_ptr<MainMapper>> take(const SetMappers& names,
                                                                 const std::string& main);
   // Removes it when it is closed, unless the target is there: that goes on without this process,
-  // and this fences the next one off.
-  ~MainMapper();
+  // and this fences the next one off. It holds nothing else any more.
+  void end();
+  ~MainMapper() override { end(); }
   MainMapper(const MainMapper&) = delete;
   MainMapper& operator=(const MainMapper&) = delete;
 
-  [[nodiscard]] const std::string& node() const { return node_; }
+  [[nodiscard]] std::string node() const override { return node_; }
+  // HoldingNode
+  [[nodiscard]] Result<void> hold(const std::string& path, SectorCount size) override;
+  void let_go() override;
 
  private:
   MainMapper(SetMappers names, std::string node)
@@ -60,6 +68,8 @@ class MainMapper {
 
   const SetMappers names_;
   const std::string node_;
+  std::mutex mutex_;  // guards what is below, and the exchange of the table
+  bool is_over_ = false;
 };
 
 }  // namespace dmremap::dm

@@ -65,12 +65,73 @@ bool TargetRegions::attach_again_locked() const {
   if (!is_gone && !is_new) return false;
   if (is_new) {
     log(Severity::warning, "the table of the kernel target was exchanged: all goes by the engine");
-    control_ = std::make_shared<const TargetControl>(*control);
-    counted_until_.reset();
+    begin_table_locked(std::make_shared<const TargetControl>(*control));
+    return true;
   }
   std::fill(marked_.begin(), marked_.end(), true);
   std::fill(drained_.begin(), drained_.end(), true);
   return true;
+}
+
+void TargetRegions::begin_table_locked(Control control) const {
+  control_ = std::move(control);
+  counted_until_.reset();
+  unflushed_until_.reset();
+  std::fill(marked_.begin(), marked_.end(), true);
+  std::fill(drained_.begin(), drained_.end(), true);
+}
+
+void TargetRegions::set_exchange(Exchange exchange) {
+  const std::lock_guard lock(mutex_);
+  exchange_ = std::move(exchange);
+}
+
+// The table is suspended: no write is on its way. If it does not say what was written, all was.
+void TargetRegions::note_dirty(const std::function<void(SectorRange)>& note_unflushed) {
+  // While it can be told, for those who count writes.
+  (void)writes();
+  const std::lock_guard lock(mutex_);
+  const auto dirty = control_ ? control_->dirty() : std::vector<RegionRange>{};
+  if (!dirty) return note_unflushed(all());
+  for (const RegionRange& regions : *dirty) note_unflushed(sectors_of(regions));
+}
+
+// The exchange waits for requests that the engine has, and the engine may have to mark for them: so
+// no lock is held. Nothing is cleared meanwhile.
+//
+// A kill before the table is live leaves the former one, perhaps suspended: the next start has it
+// resumed, and exchanges it. A kill after it leaves the new one, all of it dirty; what was dirty
+// before is noted twice.
+Result<void> TargetRegions::follow_main(io::BlockDevice& main,
+                                        const std::function<void(SectorRange)>& note_unflushed) {
+  Exchange exchange;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!control_ || !exchange_) return fail(ErrorCode::not_supported, "the target is not ours");
+    exchange = exchange_;
+  }
+  begin_change();
+  auto led = exchange(main.path(), [&] { note_dirty(note_unflushed); });
+  if (led) led = settle_new_table();
+  end_change();
+  return led;
+}
+
+// Nothing has been written past this process by it, and what was before is noted.
+Result<void> TargetRegions::settle_new_table() {
+  const std::lock_guard lock(mutex_);
+  auto control = TargetControl::attach(send_);
+  if (!control) return failure_of(control);
+  if (control->table().regions != marked_.size()) {
+    return fail(ErrorCode::protocol, "the kernel target has another number of regions");
+  }
+  begin_table_locked(std::make_shared<const TargetControl>(std::move(*control)));
+  const auto epochs = control_->end_epoch();
+  if (!epochs) return failure_of(epochs);
+  counted_until_ = epochs->ended;
+  if (auto settled = control_->settle(epochs->ended); !settled) return settled;
+  reach_ = Reach::main;
+  return {};
 }
 
 Result<Epoch> TargetRegions::end_epoch() {

@@ -14,12 +14,14 @@
 //     and no request of the former one is under way any more. It is attached to anew.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,12 +29,12 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "frontend/dm/target_control.hpp"
-#include "remap/direct_path.hpp"
+#include "remap/movable_direct_path.hpp"
 
 namespace dmremap::dm {
 
 // Thread-safe. Until a target is attached no request goes past the process.
-class TargetRegions final : public remap::DirectPath {
+class TargetRegions final : public remap::MovableDirectPath {
  public:
   explicit TargetRegions(SectorCount main_size);
   ~TargetRegions() { stop(); }
@@ -41,6 +43,15 @@ class TargetRegions final : public remap::DirectPath {
   [[nodiscard]] Result<void> attach(TargetControl::Send send);
   // The target was removed: nothing goes past the process any more.
   void detach();
+  // How follow_main() exchanges the table: for one over the main at that path and the engine device
+  // of this process. Requests wait while it calls `in_between`; the former table lists then what
+  // was written by it, and none is on its way any more. An error: the former table is there again.
+  using Exchange =
+      std::function<Result<void>(const std::string& main, const std::function<void()>& in_between)>;
+  // The table that it is attached to is another one than it would make: for reaches_main().
+  enum class Reach { main, elsewhere };
+  void set_exchange(Exchange exchange);
+  void set_reach(Reach reach) { reach_ = reach; }
   // All that was written past the process until `epoch` ended is durable.
   [[nodiscard]] Result<Epoch> end_epoch();
   [[nodiscard]] Result<void> settle(Epoch epoch);
@@ -56,7 +67,10 @@ class TargetRegions final : public remap::DirectPath {
   // One round of it.
   void clear_clean();
 
-  // DirectPath
+  // MovableDirectPath
+  [[nodiscard]] bool reaches_main() const override { return reach_ == Reach::main; }
+  [[nodiscard]] Result<void> follow_main(
+      io::BlockDevice& main, const std::function<void(SectorRange)>& note_unflushed) override;
   [[nodiscard]] bool withhold(SectorRange range) override;
   void keep(SectorRange range) override;
   void begin_change() override;
@@ -81,6 +95,11 @@ class TargetRegions final : public remap::DirectPath {
   // Attaches to the table that there is now, if it is another one. False: there is none to attach
   // to, though the device may be there.
   [[nodiscard]] bool attach_again_locked() const;
+  // Nothing that an earlier table has said counts for the one that `control` is attached to, of
+  // which all is marked.
+  void begin_table_locked(Control control) const;
+  [[nodiscard]] Result<void> settle_new_table();
+  void note_dirty(const std::function<void(SectorRange)>& note_unflushed);
   [[nodiscard]] bool withhold_locked(SectorRange range) const;
   [[nodiscard]] std::vector<RegionRange> runs_locked(RegionRange in, const Bits& bits,
                                                      bool value) const;
@@ -98,10 +117,12 @@ class TargetRegions final : public remap::DirectPath {
   std::vector<SectorRange> kept_;
   Bits keeps_;  // the regions of kept_, once a target is attached
   unsigned changes_ = 0;
-  std::optional<Epoch> unflushed_until_;
-  mutable std::optional<Epoch> counted_until_;  // none: of a former table
+  mutable std::optional<Epoch> unflushed_until_;  // none: of a former table
+  mutable std::optional<Epoch> counted_until_;    // none: of a former table
   std::uint64_t writes_ = 0;
   IsClean is_clean_;
+  Exchange exchange_;
+  std::atomic<Reach> reach_{Reach::main};
   PeriodicThread thread_;  // ends first
 };
 

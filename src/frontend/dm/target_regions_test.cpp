@@ -27,7 +27,7 @@ class TargetRegionsTest : public testing::Test {
  protected:
   void SetUp() override {
     rig.direct = &regions;
-    rig.start();
+    rig.start(&reopener);
     target.serve_by(*rig.engine);
     ASSERT_TRUE(attach());
   }
@@ -51,6 +51,13 @@ class TargetRegionsTest : public testing::Test {
     return status.ok() ? std::to_integer<int>(out[0]) : -status.error;
   }
 
+  // As the engine does when it looks for main.
+  [[nodiscard]] bool is_led() {
+    regions.set_reach(TargetRegions::Reach::elsewhere);
+    return soon([&] { return rig.engine->may_go_direct({{0}, {8}}); });
+  }
+
+  remap::Reopener reopener;
   Rig rig{{kMain, 512, 4096}};
   ModelTarget target{rig.main, kMain};
   TargetRegions regions{kMain};
@@ -250,6 +257,184 @@ TEST_F(TargetRegionsTest, WithholdsAllWhenMainIsGone) {
   clear();
   EXPECT_TRUE(target.is_marked(kAt));
   rig.main.set_hook({});
+}
+
+// What device mapper does with the model: requests wait, the former table is asked, the next one is
+// live.
+TargetRegions::Exchange exchange_of(ModelTarget& target) {
+  return [&target](const std::string& /*main*/, const std::function<void()>& in_between) {
+    in_between();
+    target.exchange();
+    return Result<void>();
+  };
+}
+
+TEST_F(TargetRegionsTest, LedElsewhereItKeepsInMindWhatWasWrittenPastTheProcess) {
+  clear();
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(write(kAt, 99), 0);
+  EXPECT_EQ(target.sent_to_main(), 1U);
+  regions.set_exchange(exchange_of(target));
+  ASSERT_TRUE(is_led());
+  EXPECT_TRUE(target.is_marked(kAt));
+  // All of a new table is dirty, and nobody wants to read back a whole disk.
+  EXPECT_FALSE(target.is_dirty({0}));
+  clear();
+  EXPECT_FALSE(target.is_marked({0}));
+  // The engine knows, and a flush that fails reads it back.
+  rig.main.fail_reads({kAt, {1}}, EIO);
+  rig.main.set_hook([](const sim::Request& request) {
+    return io::IoStatus{request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  EXPECT_EQ(target.flush().error, EIO);
+  rig.main.set_hook({});
+  rig.main.clear_faults();
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(read(kAt), -EIO);
+}
+
+TEST_F(TargetRegionsTest, LedElsewhereAWriteBeforeIsCountedAndNoneIsMadeUp) {
+  clear();
+  const std::uint64_t before = rig.engine->counts().writes;
+  regions.set_exchange(exchange_of(target));
+  ASSERT_TRUE(is_led());
+  EXPECT_EQ(rig.engine->counts().writes, before);
+  clear();
+  EXPECT_EQ(write(kAt, 5), 0);
+  ASSERT_TRUE(is_led());
+  EXPECT_NE(rig.engine->counts().writes, before);
+}
+
+// The engine has requests that the exchange waits for, and may have to mark for them.
+TEST_F(TargetRegionsTest, WhileItIsLedElsewhereTheEngineMarksAndNothingIsCleared) {
+  clear();
+  regions.set_exchange([&](const std::string&, const std::function<void()>& in_between) {
+    EXPECT_TRUE(regions.withhold({kAt, {8}}));
+    EXPECT_TRUE(target.is_marked(kAt));
+    in_between();
+    target.exchange();
+    clear();
+    EXPECT_TRUE(target.is_marked({0}));
+    EXPECT_TRUE(regions.withhold({kAt, {8}}));
+    return Result<void>();
+  });
+  EXPECT_TRUE(is_led());
+  clear();
+  EXPECT_FALSE(target.is_marked({0}));
+}
+
+TEST_F(TargetRegionsTest, WhatCannotBeLedElsewhereStaysWithTheEngine) {
+  std::atomic<int> tried{0};
+  regions.set_exchange([&](const std::string&, const std::function<void()>&) {
+    ++tried;
+    return Result<void>(fail(ErrorCode::io, "no table"));
+  });
+  regions.set_reach(TargetRegions::Reach::elsewhere);
+  EXPECT_TRUE(soon([&] { return tried > 1; }));
+  clear();
+  EXPECT_TRUE(target.is_marked(kAt));
+  regions.set_exchange(exchange_of(target));
+  EXPECT_TRUE(is_led());
+  clear();
+  EXPECT_FALSE(target.is_marked(kAt));
+}
+
+// An epoch of one table means nothing in the next one, of which nothing is durable yet.
+TEST_F(TargetRegionsTest, WhatOneTableHasSaidSettlesNothingOfTheNext) {
+  clear();
+  EXPECT_EQ(target.flush().error, 0);
+  EXPECT_EQ(write(kAt, 99), 0);
+  ASSERT_TRUE(regions.unflushed(system_clock(), system_clock().monotonic_ns()));
+  target.exchange();
+  EXPECT_TRUE(target.is_dirty(kAt));
+  EXPECT_TRUE(regions.withhold({kAt, {8}}));
+  clear();
+  regions.settle_unflushed();
+  EXPECT_TRUE(target.is_dirty(kAt));
+}
+
+// Of main at another place, with the same bytes.
+class MainElsewhere final : public remap::MainReopener {
+ public:
+  explicit MainElsewhere(io::BlockDevice& found) : found_(found) {}
+  Result<io::BlockDevice*> reopen() override {
+    if (!is_there) return fail(ErrorCode::missing_device, "not back yet");
+    was_taken = true;
+    return &found_;
+  }
+
+  std::atomic<bool> is_there{false};
+  std::atomic<bool> was_taken{false};
+
+ private:
+  io::BlockDevice& found_;
+};
+
+struct ElsewhereRig {
+  ElsewhereRig() {
+    found.poke({0}, remap::pattern(kMain.value, 1));
+    rig.evidence = {rig.block_hash(30'000)};
+    rig.direct = &regions;
+    rig.start(&reopener);
+    target.serve_by(*rig.engine);
+    EXPECT_TRUE(
+        regions.attach([this](const std::string& message) { return target.answer(message); }));
+    regions.set_exchange([this](const std::string& main, const std::function<void()>& between) {
+      led_to = main;
+      return exchange_of(target)(main, between);
+    });
+    regions.start([this](SectorRange range) { return rig.engine->may_go_direct(range); });
+    regions.stop();
+    regions.clear_clean();
+  }
+  ~ElsewhereRig() { rig.stop(); }
+  void unplug() {
+    rig.main.set_hook([](const sim::Request&) { return io::IoStatus{ENODEV}; });
+    EXPECT_EQ(rig.read(0), -ENODEV);
+  }
+
+  Rig rig{{kMain, 512, 4096}};
+  sim::SimDevice found{{kMain, 512, 4096}, "found"};
+  MainElsewhere reopener{found};
+  ModelTarget target{found, kMain};
+  TargetRegions regions{kMain};
+  std::string led_to;
+};
+
+TEST(TargetRegions, MainAtAnotherPlaceIsFollowed) {
+  ElsewhereRig r;
+  r.unplug();
+  EXPECT_TRUE(r.target.is_marked(kAt));
+  r.reopener.is_there = true;
+  ASSERT_TRUE(soon([&] { return r.rig.engine->may_go_direct({kAt, {8}}); }));
+  EXPECT_EQ(r.led_to, "found");
+  r.regions.clear_clean();
+  EXPECT_FALSE(r.target.is_marked(kAt));
+  EXPECT_EQ(r.rig.write(0, 8, 7), 0);
+  EXPECT_EQ(std::to_integer<int>(r.found.contents()[0]), 7);
+}
+
+TEST(TargetRegions, MainAtAnotherPlaceThatIsNotAsItWasIsNotFollowed) {
+  ElsewhereRig r;
+  r.unplug();
+  r.found.poke({30'000}, remap::pattern(8, 9));
+  r.reopener.is_there = true;
+  ASSERT_TRUE(soon([&] { return r.reopener.was_taken.load(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(r.rig.engine->conditions().tripped);
+  EXPECT_EQ(r.led_to, "");
+}
+
+// A request that saw main there may be on its way to where main is held next.
+TEST(TargetRegions, MainAtAnotherPlaceIsNotTakenBeforeTheRequestsToItHaveEnded) {
+  ElsewhereRig r;
+  r.target.begin(kAt);
+  r.unplug();
+  r.reopener.is_there = true;
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(r.reopener.was_taken);
+  r.target.end(kAt);
+  EXPECT_TRUE(soon([&] { return r.reopener.was_taken.load(); }));
 }
 
 }  // namespace

@@ -30,6 +30,10 @@ remap::Request::Kind kind_of(Operation operation) {
   return remap::Request::Kind::flush;
 }
 
+bool changes_disk(Operation operation) {
+  return operation != Operation::read && operation != Operation::flush;
+}
+
 // The errno for the kernel: EIO for every error, because a user of a disk expects no other. But
 // zeroes that cannot be written as such the kernel writes as data, and to a discard that nobody can
 // do nothing is owed.
@@ -92,6 +96,7 @@ DiskRequests::DiskRequests(remap::Disk& disk, const Options& options)
   for (unsigned i = 0; i < options.slots; ++i) {
     by_slot_.push_back(&states_.emplace_back(*this, disk_));
   }
+  kept_.reserve(options.slots);
   if (!options.taken_over) disk_.begin_hearing(heard_);
 }
 
@@ -100,6 +105,59 @@ DiskRequests::~DiskRequests() = default;
 void DiskRequests::settle() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return overdue_ == 0; });
+}
+
+// Counted before it is asked whether requests are held, and the other way round in hold(): one of
+// the two sees the other.
+bool DiskRequests::keep(const KernelRequest& request, Reply& reply) {
+  const auto is_held = [&] {
+    const Holding holding = holding_.load();
+    return holding == Holding::all ||
+           (holding == Holding::changes && changes_disk(request.operation));
+  };
+  begun_.fetch_add(1);
+  if (!is_held()) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_held()) return false;
+    kept_.push_back({request, &reply});
+  }
+  count_ended();
+  return true;
+}
+
+void DiskRequests::count_ended() {
+  if (begun_.fetch_sub(1) != 1 || holding_.load() == Holding::nothing) return;
+  const std::lock_guard lock(mutex_);
+  idle_.notify_all();
+}
+
+bool DiskRequests::hold(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  holding_ = Holding::all;
+  return idle_.wait_for(lock, at_most,
+                        [this] { return begun_ == 0 && overdue_ == 0 && flushing_ == nullptr; });
+}
+
+void DiskRequests::release(bool changes) {
+  std::vector<Kept> kept;
+  {
+    const std::lock_guard lock(mutex_);
+    holding_ = changes ? Holding::nothing : Holding::changes;
+    kept.swap(kept_);
+    kept_.reserve(options_.slots);
+  }
+  // On this thread, which is no queue's: by the threads here, whatever it is.
+  for (const Kept& one : kept) {
+    if (keep(one.request, *one.reply)) continue;
+    State& state = state_for(one.request.slot);
+    state.start(one.request, *one.reply, heard_);
+    if (state.is_flush()) {
+      static_cast<void>(begin_flush(state));
+    } else {
+      threads_.add(state);
+    }
+  }
 }
 
 // A slot whose former request was answered at its deadline, and still is with a device, gets a
@@ -121,6 +179,7 @@ DiskRequests::State& DiskRequests::state_for(std::uint32_t slot) {
 }
 
 Step DiskRequests::begin(const KernelRequest& request, Reply& reply) {
+  if (keep(request, reply)) return Step::later();
   State& state = state_for(request.slot);
   state.start(request, reply, heard_);
   const bool changes = !state.is_flush() && state.request.kind != remap::Request::Kind::read;
@@ -192,6 +251,7 @@ std::optional<int> DiskRequests::end(State& state, io::IoStatus status) {
   if (state.is_flush()) end_flush(state, mine);
   if (mine) {
     state.busy.store(false, std::memory_order_release);
+    count_ended();
     return error;
   }
   state.lease.drop();
@@ -199,6 +259,7 @@ std::optional<int> DiskRequests::end(State& state, io::IoStatus status) {
   state.busy.store(false);
   if (std::exchange(state.replaced, false)) spare_states_.push_back(&state);
   if (overdue_.fetch_sub(1) == 1) idle_.notify_all();
+  if (begun_.fetch_sub(1) == 1) idle_.notify_all();
   return std::nullopt;
 }
 
@@ -260,6 +321,7 @@ void DiskRequests::begin_next_flush(std::unique_lock<std::mutex> lock) {
   flush_answered_ = false;
   flushing_ = waiting_flushes_.pop();
   const State* const next = flushing_;
+  if (next == nullptr) idle_.notify_all();
   lock.unlock();
   if (next != nullptr) static_cast<void>(disk_.begin(next->request));
 }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -87,9 +88,23 @@ class DiskRequests {
   // Waits for the requests that were answered at their deadlines and that a device still has.
   void settle();
 
+  // From now on requests are kept and not begun; waits for those that were begun. True: all of them
+  // are answered, and no device has one. False after `at_most`: call release().
+  [[nodiscard]] bool hold(std::chrono::milliseconds at_most);
+  // Begins what was kept. `changes`: whether what changes the disk is begun too, now and later;
+  // else it is kept for good.
+  void release(bool changes = true);
+
  private:
   class State;
+  struct Kept {
+    KernelRequest request;
+    Reply* reply = nullptr;
+  };
+  enum class Holding : std::uint8_t { nothing, changes, all };
 
+  bool keep(const KernelRequest& request, Reply& reply);
+  void count_ended();
   State& state_for(std::uint32_t slot);
   ublk::Step issue(State& state, remap::DirectRequest direct);
   std::optional<int> finish_direct(State& state, io::IoStatus status);
@@ -106,6 +121,8 @@ class DiskRequests {
   const Options options_;
   remap::FlushHeard heard_;
   std::atomic<unsigned> direct_{0};  // requests that have a pin of the engine's
+  std::atomic<unsigned> begun_{0};   // and not answered
+  std::atomic<Holding> holding_{Holding::nothing};
   // Answered at their deadline, and a device still has them. Raised by the thread of the timers,
   // which must not wait for the mutex.
   std::atomic<std::size_t> overdue_{0};
@@ -118,6 +135,7 @@ class DiskRequests {
   State* flushing_ = nullptr;
   bool flush_answered_ = false;  // of flushing_: only the kernel has yet to take it
   ItemList<State> waiting_flushes_;
+  std::vector<Kept> kept_;  // room for every slot
 
   WorkThreads<State> threads_;  // end first
 };

@@ -292,6 +292,67 @@ TEST_F(DiskRequestsTest, ARequestThatADeviceKeepsIsAnsweredAtItsDeadline) {
   requests->settle();
 }
 
+// What the next process of a device is sent again must not have been begun by this one.
+TEST_F(DiskRequestsTest, HeldRequestsBeginWhenTheyAreReleased) {
+  start();
+  EXPECT_EQ(write(64, 8, 5), 0);
+  EXPECT_TRUE(requests->hold(seconds(60)));
+  Played written;
+  written.data = remap::pattern(8, 6);
+  Played got;
+  got.data = remap::pattern(8, 0);
+  Played flushed;
+  EXPECT_EQ(begin(written, Operation::write, {{64}, {8}}, 1).kind, Step::Kind::later);
+  EXPECT_EQ(begin(got, Operation::read, {{72}, {8}}, 2).kind, Step::Kind::later);
+  EXPECT_EQ(begin(flushed, Operation::flush, {}, 3).kind, Step::Kind::later);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(written.is_answered() || got.is_answered() || flushed.is_answered());
+  EXPECT_EQ(rig.on_main(64), 5);
+  requests->release();
+  EXPECT_EQ(written.wait(), 0);
+  EXPECT_EQ(got.wait(), 0);
+  EXPECT_EQ(flushed.wait(), 0);
+  requests->flush_told(3);
+  EXPECT_EQ(rig.on_main(64), 6);
+  EXPECT_EQ(read(64, 8), 6);
+}
+
+TEST_F(DiskRequestsTest, HoldingWaitsForWhatWasBegun) {
+  start();
+  Played played;
+  played.data = remap::pattern(8, 5);
+  const Step step = begin(played, Operation::write, {{64}, {8}}, 1);
+  ASSERT_EQ(step.kind, Step::Kind::direct);
+  EXPECT_FALSE(requests->hold(std::chrono::milliseconds(50)));
+  std::thread holds([&] { EXPECT_TRUE(requests->hold(seconds(60))); });
+  EXPECT_EQ(transfer(played, step, true).kind, Step::Kind::answered);
+  holds.join();
+  requests->release();
+  // A flush has ended when the kernel has its answer.
+  Played flushed;
+  EXPECT_EQ(begin(flushed, Operation::flush, {}, 3).kind, Step::Kind::later);
+  EXPECT_EQ(flushed.wait(), 0);
+  EXPECT_FALSE(requests->hold(std::chrono::milliseconds(50)));
+  requests->flush_told(3);
+  EXPECT_TRUE(requests->hold(seconds(60)));
+  requests->release();
+}
+
+TEST_F(DiskRequestsTest, ReadsAloneMayGoOn) {
+  start();
+  EXPECT_EQ(write(64, 8, 5), 0);
+  EXPECT_TRUE(requests->hold(seconds(60)));
+  requests->release(false);
+  EXPECT_EQ(read(64, 8), 5);
+  EXPECT_EQ(flush(), 0);
+  Played written;
+  written.data = remap::pattern(8, 6);
+  EXPECT_EQ(begin(written, Operation::write, {{64}, {8}}, 1).kind, Step::Kind::later);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(written.is_answered());
+  EXPECT_EQ(rig.on_main(64), 5);
+}
+
 TEST_F(DiskRequestsTest, AWriteWaitsForAReadModifyWriteOfAnotherFrontEnd) {
   const auto gate = std::make_shared<WriteGate>();
   start({.gate = gate});

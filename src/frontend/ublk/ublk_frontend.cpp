@@ -29,6 +29,8 @@ constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 // minute.
 constexpr milliseconds kBurialPatience{120'000};
 constexpr milliseconds kPassingStep{50};
+// A request has been answered by its deadline, which is 30 s unless the set's policy says more.
+constexpr milliseconds kHoldPatience{60'000};
 
 unsigned queues_of_this_machine() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -133,7 +135,8 @@ Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act)
       auto done = act();
       if (done || done.error().code != ErrorCode::device_in_use) return done;
     }
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) return in_use(node_, os::uses_of(node_));
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_)))
+      return in_use(node_, os::uses_of(node_));
     std::this_thread::sleep_for(kPassingStep);
   }
 }
@@ -167,6 +170,26 @@ Result<void> UblkFrontend::stop() {
   return {};
 }
 
+Result<void> UblkFrontend::hand_over() {
+  if (!requests_.hold(kHoldPatience)) {
+    requests_.release();
+    return fail(ErrorCode::timeout, "a device does not answer what was asked of it", node_,
+                "try again when it has");
+  }
+  // A kill from here on leaves what a kill at any other time does: a device that waits.
+  links_->keep();
+  server_.reset();
+  return {};
+}
+
+Result<void> UblkFrontend::hold_changes(const std::function<Result<void>()>& record) {
+  Result<void> done = fail(ErrorCode::timeout, "a device does not answer what was asked of it",
+                           node_, "try again when it has");
+  if (requests_.hold(kHoldPatience)) done = record();
+  requests_.release(!done.has_value());
+  return done;
+}
+
 void UblkFrontend::note_unsaved(const Error& error) {
   unsaved_ = Error{ErrorCode::io, "what was written to its cache could not be saved: " + error.what,
                    node_, "look at the events, check the file system, and write the data again"};
@@ -184,17 +207,22 @@ Result<LeftDevice> find_left_device(std::uint64_t owner, bool is_wanted) {
   if (::access(ublk::abi::kControlPath, R_OK | W_OK) != 0) return LeftDevice{};
   auto control = ublk::Control::open();
   if (!control) return LeftDevice{};
-  const auto device = control->find(owner);
+  // Of a dead one that is held by a target only its number stays, until that lets go.
+  std::optional<ublk::DeviceInfo> device;
+  for (const ublk::DeviceInfo& one : control->devices()) {
+    if (one.owner != owner) continue;
+    if (one.state != ublk::DeviceState::dead) {
+      device = one;
+    } else if (auto removed = control->remove(one.id); !removed) {
+      log(Severity::warning, removed.error().message());
+    }
+  }
   if (!device) return LeftDevice{};
   const std::string node = ublk::block_path(device->id);
   if (device->state == ublk::DeviceState::live && !os::is_ending(device->server_pid)) {
     return fail(ErrorCode::device_in_use,
                 fmt::format("is served already, by process {}", device->server_pid), node,
                 "stop that first");
-  }
-  if (device->state == ublk::DeviceState::dead) {
-    if (auto removed = control->remove(device->id); !removed) return failure_of(removed);
-    return LeftDevice{};
   }
   if (is_wanted) return LeftDevice{*device};
   const auto uses = os::uses_of(node);

@@ -58,6 +58,13 @@ class UblkFrontend final : private ublk::Handler {
   // afterwards.
   Result<void> stop();
   [[nodiscard]] const std::optional<Error>& unsaved() const { return unsaved_; }
+  // Answers what is under way, begins nothing more, and leaves the device to the next process: its
+  // users wait in the kernel meanwhile. Error timeout: a device below does not answer; all goes on
+  // then.
+  Result<void> hand_over();
+  // Answers what is under way, and begins no more that would change the disk until release() is
+  // called. `record` is done meanwhile. Errors: timeout, and those of `record`; then all goes on.
+  Result<void> hold_changes(const std::function<Result<void>()>& record);
   // True once somebody else has stopped the device.
   [[nodiscard]] bool ended() const;
 

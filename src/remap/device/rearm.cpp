@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "remap/device/rearm.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
+
+#include "base/log.hpp"
 
 namespace dmremap::remap {
 
@@ -11,6 +15,7 @@ Rearm::Rearm(DataPath& path, MainReopener& reopener, std::chrono::milliseconds i
       thread_(path.scheduling, interval, PeriodicThread::First::after_interval) {
   thread_.start("main-return", [this] {
     if (path_.breaker.tripped()) look();
+    if (!path_.breaker.tripped() && !path_.direct_follows_main()) lead_direct_path();
   });
 }
 
@@ -20,6 +25,12 @@ void Rearm::look() {
     return explain(
         "main still has a write that it did not answer by its deadline: it is taken again when "
         "that has ended");
+  }
+  // Main that is held through a node of its own may be exchanged there: a request that saw the
+  // breaker closed, and has not reached main yet, would reach the next one.
+  if (path_.direct != nullptr &&
+      !path_.live.drain({{0}, path_.geometry.size}, path_.clock, path_.deadline_from_now())) {
+    return explain("main still has requests that have not ended: it is taken again when they have");
   }
   const auto device = reopener_.reopen();
   if (!device) {
@@ -35,6 +46,15 @@ void Rearm::look() {
   explain(refusal);
   // The reopener may let go of it.
   reopener_.refuse(**device);
+}
+
+void Rearm::lead_direct_path() {
+  const auto led = path_.send_direct_to_main();
+  if (led) {
+    is_direct_told_ = false;
+  } else if (!std::exchange(is_direct_told_, true)) {
+    log(Severity::warning, "all requests go by this process: " + led.error().message());
+  }
 }
 
 // The identity of the device is the reopener's affair; this is whether it still holds what main

@@ -2,7 +2,7 @@
 // Looks for main while the breaker is tripped, and closes it when main is back: found by identity
 // (MainReopener), of the same size, reading, and holding what main held (evidence.hpp). While a
 // device is there that is not taken, the breaker's reason says which and why, with an event when
-// that changes.
+// that changes. Afterwards it leads there what goes to main past this process.
 #pragma once
 
 #include <chrono>
@@ -21,13 +21,16 @@ class Rearm {
 
  private:
   void look();
+  // Main may have come back under another node, which the direct path has to learn.
+  void lead_direct_path();
   // Why `device` is not main as it was left; empty: it is.
   [[nodiscard]] std::string refusal_of(io::BlockDevice& device);
   void explain(const std::string& refusal);
 
   DataPath& path_;
   MainReopener& reopener_;
-  PeriodicThread thread_;  // the last: it uses what is above
+  bool is_direct_told_ = false;  // that it does not follow
+  PeriodicThread thread_;        // the last: it uses what is above
 };
 
 }  // namespace dmremap::remap

@@ -12,15 +12,9 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-truncate -s 64M main.img
-check "a disk with a cache that loses" dmremap-lab serve main.img main --front ublk --background
-at_exit dmremap-lab stop main
+lab_set hole 64
 lab=$(pidof dmremap-lab)
-main=$(readlink -f main)
-check "a set is made" dmremap create hole "$main" ./spare.img --spare-size 32MiB
-at_exit stop_set hole
-node=$(dmremap start hole --export dm) || fail "it does not start"
-wait_until "what is clean is cleared" few_marked hole
+serve_by_target hole
 dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err
 flush() { dd of="$node" bs=4096 count=0 conv=notrunc,fsync; }
 check "a flush of what was there" flush
@@ -74,8 +68,7 @@ read_at "$node" 70000 8 | cmp - data || fail "another data is read"
 check "it is stopped" dmremap stop hole
 
 # The canary: without the doubt that the dead process has left, a lost write is called durable.
-node=$(dmremap start hole --export dm) || fail "it does not start"
-wait_until "what is clean is cleared" few_marked hole
+serve_by_target hole
 check "a flush of what was there" flush
 dmremap-lab cache main volatile
 dmremap-lab flushes main EIO:1

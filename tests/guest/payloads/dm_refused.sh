@@ -5,6 +5,7 @@
 #: kernels 6.12
 #: timeout 600
 #: modules null_blk
+#: programs setpriv
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/mapper_shim.so
 # shellcheck disable=SC2015,SC2046,SC2086
@@ -43,6 +44,17 @@ unset MAPPER_SHIM LD_PRELOAD
 truncate -s 64M image
 check "a set over an image" dmremap create image ./image ./spare2.img --spare-size 32MiB
 says "an image" "takes a block device" image
+
+modprobe null_blk nr_devices=1 zoned=1 zone_size=16 gb=1 memory_backed=1
+at_exit rmmod null_blk
+check "a set over a zoned disk" dmremap create zoned /dev/nullb0 ./spare3.img --spare-size 32MiB
+says "a zoned disk" "is a zoned disk" zoned
+
+# Root, and not all of its rights.
+refused "without the right to administer the system" setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
+  dmremap start set --export dm
+grep -q "CAP_SYS_ADMIN" /tmp/said || fail "$(cat /tmp/said)"
+no_mapper || fail "it leaves $(ls -d /sys/block/dm-*)"
 
 dmsetup create set --table "0 8 error"
 refused "a device of that name" dmremap start set --export dm

@@ -11,17 +11,8 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-truncate -s 64M main.img
-check "a disk that fails on command" dmremap-lab serve main.img main --front ublk --background
-at_exit dmremap-lab stop main
-main=$(readlink -f main)
-check "a set is made" dmremap create set "$main" ./spare.img --spare-size 32MiB
-at_exit stop_set set
-starts() {
-  node=$(dmremap start set --export dm) || fail "it does not start"
-  wait_until "what is clean is cleared" few_marked set
-}
-starts
+lab_set set 64
+serve_by_target set
 check "sectors move" dmremap remap set 20480+8
 dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err
 
@@ -43,7 +34,7 @@ refused "the copy is old" dmremap release --copied ./spare.img
 grep -q "no verified copy" /tmp/said || fail "$(cat /tmp/said)"
 
 # A sector that takes long, and reads.
-starts
+serve_by_target set
 dmremap-lab fault main slow:1500 49152+1
 sent=$(state set sent)
 read_at "$node" 49152 8 > back

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A main with partitions, by the kernel target, on which the kernel finds none: the set makes them, with
+# links that stay the same. They outlive the process, and end with the set.
+#: kernels 6.12
+#: timeout 300
+#: module {build}/kernel/{kernel}/dm-remap.ko
+#: files {source}/tests/guest/target.sh
+. ../lib.sh
+# shellcheck source=../target.sh
+. ./target.sh
+
+ram_disks 1 64
+check "a set is made" dmremap create parts /dev/ram0 ./spare.img --spare-size 32MiB
+at_exit stop_set parts
+link=/dev/dm-remap/parts
+
+serve_by_target parts
+equal "no partition yet" "$(echo $link*)" "$link"
+# partition FIRST COUNT: an entry of a table of the PC's kind.
+number() { printf '%b' "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $((($1 >> 8) & 255)) $((($1 >> 16) & 255)) $(($1 >> 24)))"; }
+partition() {
+  printf '\0\0\0\0\203\0\0\0'
+  number "$1"
+  number "$2"
+}
+# partitioned WITH: the entries in WITH are the table of the device.
+partitioned() {
+  dd if=/dev/zero of="$node" bs=1 seek=446 count=64 conv=notrunc,fsync status=none
+  dd if="$1" of="$node" bs=1 seek=446 conv=notrunc,fsync status=none
+  printf '\125\252' | dd of="$node" bs=1 seek=510 conv=notrunc,fsync status=none
+}
+{ partition 2048 32768; partition 34816 32768; } > two
+check "it is partitioned" partitioned two
+part() { readlink -f "$link-part$1"; }
+size_of() { cat "/sys/block/$(basename "$(part "$1")")/size" 2> /dev/null; }
+has() { [ -b "$(part "$1")" ] && [ "$(size_of "$1")" = "$2" ]; }
+has_two() { has 1 32768 && has 2 32768; }
+wait_until "the partitions are there" has_two
+
+# What is written to one is there, also on the spare.
+check "sectors of a partition move" dmremap remap parts 40960+8
+dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err
+write_at "$(part 2)" $((40960 - 34816)) 8 < data
+read_at "$node" 40960 8 | cmp - data || fail "something else is at its place on the disk"
+
+exec 9< "$link-part1"
+refused "it is not stopped while a partition is open" dmremap stop parts
+has_two || fail "they are gone"
+# A kill leaves them, in use or not.
+first=$(part 1)
+kill_set parts
+refused "another export does not take the partition away" dmremap start parts --export ublk
+grep -q "partition 1" /tmp/said || fail "it does not say who uses it: $(cat /tmp/said)"
+check "it is taken over" dmremap start parts --export dm
+has_two || fail "they are gone"
+equal "the same one" "$(part 1)" "$first"
+read_at "$(part 2)" $((40960 - 34816)) 8 | cmp - data || fail "something else is read"
+
+# The table changes: one that is in use stays until it is not.
+partition 2048 16384 > one
+check "it is partitioned anew" partitioned one
+gone() { [ ! -e "$link-part2" ]; }
+wait_until "the second one goes" gone
+equal "the first is as it was" "$(size_of 1)" 32768
+exec 9<&-
+smaller() { has 1 16384; }
+wait_until "and gets its size when nobody uses it" smaller
+check "it is stopped" dmremap stop parts
+none_left() { [ -z "$(ls -d $link* /sys/block/dm-* 2> /dev/null)" ]; }
+wait_until "nothing is left" none_left
+node=$(dmremap start parts --export dm)
+check "they are there at once" smaller
+check "it is stopped" dmremap stop parts
