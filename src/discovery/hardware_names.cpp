@@ -288,7 +288,9 @@ std::string own_name_of_disk(dev_t device) {
 std::vector<Fact> disks_below(dev_t device) {
   std::vector<Fact> out;
   for (const os::Storage& below : os::beneath(os::Storage{device, 0})) {
-    if (!below.is_block_device() || below.device == device) continue;
+    // Below a loop device lies a file, which has many copies on one disk.
+    if (!below.is_block_device()) return {{FactKind::disk_below, "-"}};
+    if (below.device == device) continue;
     const std::string directory = os::sysfs_directory_of(os::whole_disk_of(below.device));
     // Devices in between have UUIDs that lie on the disks as well.
     const bool is_virtual = !os::read_attribute(directory + "/dm/uuid").empty() ||

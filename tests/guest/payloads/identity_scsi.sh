@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Promise 8 with disks that have names: rows of the matrix of identity on SCSI disks, partitions and
 # device-mapper devices, asked of the code that gathers facts (tests/identity/identity_probe.cpp).
-#: kernels 6.12 6.1
+#: kernels 6.12
 #: timeout 600
 #: programs {build}/bin/identity_probe mkfs.ext4
 . ../lib.sh
