@@ -3,7 +3,7 @@
 # The process is killed before every step of the start that makes, changes or removes a device. The next
 # start serves the set, with all that was acknowledged.
 #: kernels 6.12
-#: timeout 600
+#: timeout 900
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh {build}/tests/kernel/mapper_shim.so
 . ../lib.sh

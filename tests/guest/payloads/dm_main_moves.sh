@@ -3,7 +3,7 @@
 # By the kernel target: main is pulled out while its device is in use, and comes back under another name.
 # It is held there as before, and requests go past the engine again; once it is back none fails.
 #: kernels 6.12
-#: timeout 300
+#: timeout 600
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh
 # shellcheck disable=SC2015,SC2046,SC2086

@@ -3,7 +3,7 @@
 # A main with partitions, by the kernel target, on which the kernel finds none: the set makes them, with
 # links that stay the same. They outlive the process, and end with the set.
 #: kernels 6.12
-#: timeout 300
+#: timeout 600
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh
 . ../lib.sh

@@ -3,7 +3,7 @@
 # The module is upgraded under a set: its file is exchanged, as a package does. The loaded one serves on,
 # also for the next process; it cannot be unloaded. The new one is loaded when the set was stopped.
 #: kernels 6.12
-#: timeout 300
+#: timeout 600
 #: module {build}/kernel/{kernel}/dm-remap.ko
 #: files {source}/tests/guest/target.sh
 . ../lib.sh

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh disable=SC2034
+# What payloads share in which the process of a set by ublk is killed, after lib.sh.
+
+# recovered_under_load ROUNDS: the set rec, at $node, under fio with verification and fsync; sectors of
+# main fail. Its process is killed and started again, and it is running afterwards.
+recovered_under_load() {
+  truncate -s 96M main.img
+  : > /tmp/main
+  check "a disk that fails on command" dmremap-lab serve main.img /tmp/main --background
+  at_exit dmremap-lab stop /tmp/main
+  check "a set is made" dmremap create rec /tmp/main ./spare.img --spare-size 32MiB
+  dmremap-lab fault /tmp/main write:ENODATA 8192+16
+  dmremap-lab fault /tmp/main write:ENODATA 65536+64
+  dmremap-lab fault /tmp/main write:ENODATA 131072+8
+  at_exit stop_set rec
+  node=$(dmremap start rec --export ublk)
+
+  # fio goes on until it is told to end, and reads back every 256 blocks.
+  options="--filename=$node --direct=1 --ioengine=io_uring --iodepth=32 --rw=randwrite --bsrange=4k-64k
+    --size=80m --fsync=16 --verify=crc32c --verify_fatal=1 --randrepeat=0"
+  # shellcheck disable=SC2086
+  fio --output="$OUT/fio.killed" --name=killed $options --time_based=1 --runtime=3600 --verify_backlog=256 &
+  verifier=$!
+  at_exit end_verifier
+  for round in $(seq "$1"); do
+    sleep 1
+    kill -0 $verifier 2> /dev/null || fail "fio has ended in round $round: $(cat "$OUT/fio.killed")"
+    kill_set rec
+    # Not to unmount anything: its users wait, and go on with the start.
+    [ "$round" != 1 ] || dmremap status rec > told 2>&1 || true
+    dmremap start rec --export ublk > said 2>&1 || fail "round $round: $(cat said)"
+    grep -q "took over $node" said || fail "it does not say that it took the device over: $(cat said)"
+    grep -qx "$node" said || fail "another device: $(cat said)"
+  done
+  echo "killed $1 times"
+  grep -q "uses $node waits: dmremap start rec serves it on" told || fail "$(cat told)"
+  sleep 1
+  kill -0 $verifier 2> /dev/null || fail "fio has ended by itself: $(cat "$OUT/fio.killed")"
+  end_verifier
+  wait $verifier || true  # what tells that it was interrupted
+  grep -q "err= 0" "$OUT/fio.killed" || fail "a request failed, or read something else: $(cat "$OUT/fio.killed")"
+}
+
+end_verifier() { kill -INT "$verifier" 2> /dev/null || true; }
