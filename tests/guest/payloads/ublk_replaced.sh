@@ -17,18 +17,19 @@ dmremap-lab fault /tmp/main write:ENODATA 65536+64
 at_exit stop_set rep
 node=$(dmremap start rep --export ublk)
 
+told() { head -n 5 "$OUT/fio.replaced"; dmremap events rep | tail -n 20; }
 died() { dmremap events rep --json | grep -c '"kind": *"died"' || true; }
 
 # fio goes on until it is told to end, and reads back every 256 blocks.
 fio --output="$OUT/fio.replaced" --name=replaced --filename="$node" --direct=1 --ioengine=io_uring \
-  --iodepth=32 --rw=randwrite --bsrange=4k-64k --size=80m --fsync=16 --verify=crc32c --verify_fatal=1 \
+  --iodepth=4 --rw=randwrite --bsrange=4k-64k --size=80m --fsync=16 --verify=crc32c --verify_fatal=1 \
   --randrepeat=0 --time_based=1 --runtime=3600 --verify_backlog=256 &
 verifier=$!
 end_verifier() { kill -INT $verifier 2> /dev/null || true; }
 at_exit end_verifier
 for round in 1 2 3 4 5 6 7 8 9 10; do
   sleep 1
-  kill -0 $verifier 2> /dev/null || fail "fio has ended in round $round: $(cat "$OUT/fio.replaced")"
+  kill -0 $verifier 2> /dev/null || fail "fio has ended in round $round: $(told)"
   before=$(set_pid_of_file rep)
   dmremap start rep --export ublk --replace > said 2>&1 || fail "round $round: $(cat said)"
   grep -qx "$node" said || fail "another device: $(cat said)"
@@ -44,7 +45,7 @@ done
 echo "replaced ten times"
 equal "no run has died" "$(died)" 0
 sleep 1
-kill -0 $verifier 2> /dev/null || fail "fio has ended by itself: $(cat "$OUT/fio.replaced")"
+kill -0 $verifier 2> /dev/null || fail "fio has ended by itself: $(told)"
 end_verifier
 wait $verifier || true  # what tells that it was interrupted
 grep -q "err= 0" "$OUT/fio.replaced" || fail "a request failed, or read something else: $(cat "$OUT/fio.replaced")"
