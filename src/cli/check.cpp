@@ -61,7 +61,7 @@ void check_slots(const Survey& survey, const io::FileDevice& device, Problems& o
 
 void check_spare(const ExaminedDevice& spare, Problems& out) {
   const format::Content& content = *spare.survey.content;
-  const SectorCount recorded = content.identity.spare.size;
+  const SectorCount recorded = format::usable_spare_size(content);
   const SectorCount size = spare.device->geometry().size;
   if (size < recorded) {
     out.push_back({spare.path,
@@ -185,7 +185,7 @@ int run(const Arguments& arguments) {
 
 manual::Prose prose() {
   return {.description = R"(
-Tells whether the metadata of a set is sound, whether the spare has the size it was made with, and,
+Tells whether the metadata of a set is sound, whether the spare has the size that the set uses, and,
 if main is named too, whether it is the right device and was left alone since the last stop. Each
 problem is one line that says what to do. Nothing is written.
 )",

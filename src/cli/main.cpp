@@ -29,9 +29,9 @@ void group_verbs(dmremap::manual::Verb app) {
   app.group_verbs("Every day:",
                   {"create", "start", "stop", "list", "status", "events", "scrub", "monitor",
                    "metrics", "discover", "assemble", "enable", "disable", "claims", "help"});
-  app.group_verbs(
-      "To get data back, and to let go of a disk:",
-      {"files", "backfill", "copy", "remap", "unremap", "retry", "bad", "table", "release"});
+  app.group_verbs("To get data back, and to let go of a disk:",
+                  {"files", "backfill", "copy", "remap", "unremap", "retry", "bad", "spare",
+                   "table", "release"});
   app.group_verbs("When there is trouble, and to look closer:",
                   {"explain", "map", "report", "examine", "check", "repair", "resolve"});
 }
@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
   add_retry(app, chosen);
   add_bad(app, chosen);
   add_table(app, chosen);
+  add_spare(app, chosen);
   add_release(app, chosen);
   add_explain(app, chosen);
   add_map(app, chosen);

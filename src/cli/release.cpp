@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -14,6 +15,7 @@
 #include "control/runtime_dir.hpp"
 #include "discovery/hints.hpp"
 #include "metadata/offline.hpp"
+#include "set/status.hpp"
 
 namespace dmremap::cli {
 
@@ -45,6 +47,20 @@ std::uint64_t sectors_elsewhere(const Survey& survey) {
 std::optional<format::CopyRecord> recorded_copy(const Survey& survey) {
   if (!survey.content || !survey.decision.winner) return std::nullopt;
   return survey.content->copy;
+}
+
+// Whoever releases a full spare may want nothing but a larger one.
+std::string way_to_more_room(const format::Content& content) {
+  const set::Status status = set::stopped_status(content, {}, {}, {});
+  const bool scarce = std::ranges::any_of(status.reports, [](const set::ConditionReport& report) {
+    return report.condition == set::Condition::spare_full ||
+           report.condition == set::Condition::spare_low;
+  });
+  if (!scarce) return {};
+  return fmt::format(
+      "; if it is for more room: `dmremap spare grow {}` after making the spare "
+      "larger",
+      content.identity.name);
 }
 
 Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& arguments,
@@ -80,8 +96,8 @@ Result<void> check_nothing_is_lost(const Survey& survey, const Arguments& argume
                           counted(elsewhere, "sector"), elsewhere == 1 ? "is" : "are"),
               path,
               fmt::format("copy the disk first (`dmremap copy`), or start the set and bring them "
-                          "back with `dmremap unremap {} --all`; --discard-data {} gives them up",
-                          survey.content->identity.name, uuid));
+                          "back with `dmremap unremap {} --all`; --discard-data {} gives them up{}",
+                          survey.content->identity.name, uuid, way_to_more_room(*survey.content)));
 }
 
 // What this host keeps of the set, once its metadata is gone: the claim, which still hides main,

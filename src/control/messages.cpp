@@ -92,6 +92,11 @@ EventReport report_of(const format::Event& event) {
   return out;
 }
 
+SpareGrowReply report_of(const set::SpareGrowth& growth) {
+  return {growth.path, growth.size_before, growth.size,          growth.capacity,
+          growth.free, growth.entries,     growth.entry_capacity};
+}
+
 std::vector<EventReport> reports_of(const std::vector<format::Event>& events) {
   std::vector<EventReport> out;
   out.reserve(events.size());

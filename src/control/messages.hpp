@@ -22,6 +22,7 @@
 #include "format/event.hpp"
 #include "format/extent.hpp"
 #include "remap/device/failing_places.hpp"
+#include "set/spare_growth.hpp"
 #include "set/status.hpp"
 
 namespace dmremap::control {
@@ -375,6 +376,28 @@ struct BackfillRequest {
   bool gone = false;        // gone sectors, too
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BackfillRequest, ranges, as_of, gone)
+
+// Takes over the room of a spare that became larger. Before and after, in sectors.
+struct SpareGrowReply {
+  std::string spare;  // its path
+  SectorCount size_before_sectors;
+  SectorCount size_sectors;
+  SectorCount capacity_sectors;
+  SectorCount free_sectors;
+  std::uint64_t entries = 0;
+  std::uint64_t entry_capacity = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SpareGrowReply, spare, size_before_sectors, size_sectors,
+                                   capacity_sectors, free_sectors, entries, entry_capacity)
+
+[[nodiscard]] SpareGrowReply report_of(const set::SpareGrowth& growth);
+
+struct SpareGrowRequest {
+  static constexpr const char* kVerb = "spare-grow";
+  using Reply = SpareGrowReply;
+  std::optional<std::uint64_t> size_bytes;  // that an image is to have; else what is there is taken
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SpareGrowRequest, size_bytes)
 
 // --- the scanner -------------------------------------------------------------------------------
 

@@ -70,6 +70,8 @@ Handlers SetService::handlers() {
   out.on<MarkRequest>([this](const MarkRequest& request, Call&) { return mark(request); });
   out.on<BackfillRequest>(
       [this](const BackfillRequest& request, Call& call) { return backfill(request, call); });
+  out.on<SpareGrowRequest>(
+      [this](const SpareGrowRequest& request, Call&) { return grow_spare(request); });
   out.on<ScrubRequest>([this](const ScrubRequest& request, Call&) { return scrub(request); });
   out.on<SettleRequest>([this](const auto&, Call&) { return settle(); });
   out.on<CopiedRequest>([this](const CopiedRequest& request, Call&) { return note_copy(request); });
@@ -185,6 +187,14 @@ Result<BackfillReply> SetService::backfill(const BackfillRequest& request, const
       set_->admin().backfill({request.ranges.ranges, *data, request.as_of, request.gone});
   if (!done) return failure_of(done);
   return BackfillReply{done->filled, done->kept_gone, done->unchanged};
+}
+
+Result<SpareGrowReply> SetService::grow_spare(const SpareGrowRequest& request) {
+  const std::shared_lock lock(mutex_);
+  if (auto may = check_change({}); !may) return failure_of(may);
+  const auto grown = set_->grow_spare(request.size_bytes);
+  if (!grown) return failure_of(grown);
+  return report_of(*grown);
 }
 
 Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {

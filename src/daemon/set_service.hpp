@@ -61,6 +61,7 @@ class SetService {
   Result<control::MarkReply> mark(const control::MarkRequest& request);
   Result<control::BackfillReply> backfill(const control::BackfillRequest& request,
                                           const control::Call& call);
+  Result<control::SpareGrowReply> grow_spare(const control::SpareGrowRequest& request);
   Result<control::ScrubReply> scrub(const control::ScrubRequest& request);
   Result<control::SettleReply> settle();
   Result<control::DoneReply> note_copy(const control::CopiedRequest& request);

@@ -14,7 +14,7 @@ namespace {
 
 // On a spare that shrank, remapped sectors or copies of the metadata may be beyond its end.
 Result<void> check_spare_size(const io::BlockDevice& spare, const format::Content& content) {
-  const SectorCount recorded = content.identity.spare.size;
+  const SectorCount recorded = format::usable_spare_size(content);
   const SectorCount size = spare.geometry().size;
   if (size >= recorded) return {};
   return fail(ErrorCode::device_too_small,

@@ -9,6 +9,7 @@
 #include "base/assert.hpp"
 #include "base/endian.hpp"
 #include "format/bytes.hpp"
+#include "format/grown_spare.hpp"
 #include "format/history.hpp"
 #include "format/sections.hpp"
 
@@ -41,7 +42,7 @@ enum SectionType : std::uint16_t { identity = 1, configuration = 2, health = 3, 
 constexpr std::size_t kHealthOffset = kHeaderBytes;
 constexpr std::size_t kIdentityOffset = kPayloadBytes;
 constexpr std::size_t kConfigurationOffset = kIdentityOffset + kIdentityBytes;
-constexpr std::size_t kOptionalOffset = kConfigurationOffset + kConfigurationBytes;
+constexpr std::size_t kMiddleOffset = kConfigurationOffset + kConfigurationBytes;
 constexpr std::size_t kRequiredSections = 4;
 static_assert(kHealthOffset + kHealthBytes == kPayloadBytes);
 
@@ -53,29 +54,36 @@ struct Section {
   std::uint32_t crc = 0;
 };
 
-// An optional section as it lies in the stream.
-using OptionalSection = UnknownSection;
+// A section between the configuration and the table, as it lies in the stream.
+using MiddleSection = UnknownSection;
 
-std::size_t table_offset(const std::vector<OptionalSection>& optional) {
-  std::size_t bytes = kOptionalOffset;
-  for (const OptionalSection& section : optional) bytes += section.bytes.size();
+std::size_t table_offset(const std::vector<MiddleSection>& middle, std::size_t before = 0) {
+  std::size_t bytes = kMiddleOffset + before;
+  for (const MiddleSection& section : middle) bytes += section.bytes.size();
   return align_up(bytes, kPayloadBytes);
 }
 
 template <typename Pack>
-OptionalSection packed(std::uint16_t type, std::size_t bytes, const Pack& pack) {
-  OptionalSection out{type, 0, std::vector<std::byte>(bytes)};
+MiddleSection packed(std::uint16_t type, std::size_t bytes, const Pack& pack) {
+  MiddleSection out{type, 0, std::vector<std::byte>(bytes)};
   pack(std::span(out.bytes));
   return out;
 }
 
-// The optional sections to write. The table goes before them: an older program, which does not know
-// all of them, may have filled its slots to the last entry. If there is no room, sections are left
-// out from the end: the evidence first, because it is renewed all the time, then the history, then
-// the facts.
-std::vector<OptionalSection> optional_sections(const BodyName& name, const Records& content,
-                                               std::size_t entries) {
-  std::vector<OptionalSection> known;
+// The sections to write between the configuration and the table. The table goes before the optional
+// ones: an older program, which does not know all of them, may have filled its slots to the last
+// entry. If there is no room, these are left out from the end: the evidence first, because it is
+// renewed all the time, then the history, then the facts.
+std::vector<MiddleSection> middle_sections(const BodyName& name, const Records& content,
+                                           std::size_t entries) {
+  std::vector<MiddleSection> required;
+  if (content.grown_spare) {
+    required.push_back(packed(kGrownSpareType, kGrownSpareBytes, [&](std::span<std::byte> out) {
+      pack_grown_spare(*content.grown_spare, out);
+    }));
+    required.back().flags = kRequired;
+  }
+  std::vector<MiddleSection> known;
   if (content.copy && content.copy->sequence == name.sequence) {
     known.push_back(packed(kCopyRecordType, kCopyRecordBytes, [&](std::span<std::byte> out) {
       pack_copy_record(*content.copy, out);
@@ -99,7 +107,8 @@ std::vector<OptionalSection> optional_sections(const BodyName& name, const Recor
     }));
   }
   for (;;) {
-    std::vector<OptionalSection> out = known;
+    std::vector<MiddleSection> out = required;
+    out.insert(out.end(), known.begin(), known.end());
     out.insert(out.end(), content.unknown.begin(), content.unknown.end());
     const bool fits = out.size() + kRequiredSections <= kMaxSections &&
                       table_offset(out) + entries * kEntryBytes <= kStreamBytes;
@@ -132,8 +141,14 @@ void put_header(std::span<std::byte> stream, const BodyName& name, std::size_t s
 
 }  // namespace
 
-std::size_t table_capacity(const std::vector<UnknownSection>& unknown) {
-  const std::size_t offset = table_offset(unknown);
+bool sections_fit(const Records& records) {
+  const std::size_t grown = records.grown_spare ? 1 : 0;
+  return kRequiredSections + grown + records.unknown.size() <= kMaxSections &&
+         table_offset(records.unknown, grown * kGrownSpareBytes) <= kStreamBytes;
+}
+
+std::size_t table_capacity(const std::vector<UnknownSection>& unknown, bool is_grown) {
+  const std::size_t offset = table_offset(unknown, is_grown ? kGrownSpareBytes : 0);
   return offset >= kStreamBytes ? 0 : (kStreamBytes - offset) / kEntryBytes;
 }
 
@@ -155,11 +170,11 @@ std::vector<std::byte> encoded_body(const BodyName& name, const Content& content
 
 EncodedBody encode_body(const BodyName& name, const Records& records, TableImage& table_image) {
   const std::size_t entries = table_image.entries().size();
-  DMREMAP_ASSERT(entries <= table_capacity(records.unknown));
-  const auto optional = optional_sections(name, records, entries);
-  DMREMAP_ASSERT(optional.size() + kRequiredSections <= kMaxSections);
+  DMREMAP_ASSERT(entries <= table_capacity(records.unknown, records.grown_spare.has_value()));
+  const auto middle = middle_sections(name, records, entries);
+  DMREMAP_ASSERT(middle.size() + kRequiredSections <= kMaxSections);
   const auto set_tag = std::span(name.set_uuid.bytes).first<8>();
-  const std::size_t table_at = table_offset(optional);
+  const std::size_t table_at = table_offset(middle);
   EncodedBody out;
   out.table_block = table_at / kPayloadBytes;
   const BodyBlocks& table_blocks = table_image.blocks(out.table_block, set_tag);
@@ -182,14 +197,14 @@ EncodedBody encode_body(const BodyName& name, const Records& records, TableImage
   put_section(stream, 3,
               {table, kRequired, static_cast<std::uint32_t>(table_at),
                static_cast<std::uint32_t>(entries * kEntryBytes), table_image.crc()});
-  std::size_t at = kOptionalOffset;
-  for (std::size_t i = 0; i < optional.size(); ++i) {
-    const OptionalSection& section = optional[i];
+  std::size_t at = kMiddleOffset;
+  for (std::size_t i = 0; i < middle.size(); ++i) {
+    const MiddleSection& section = middle[i];
     put_bytes(stream, at, section.bytes);
     put(kRequiredSections + i, section.type, section.flags, at, section.bytes.size());
     at += section.bytes.size();
   }
-  put_header(stream, name, kRequiredSections + optional.size(),
+  put_header(stream, name, kRequiredSections + middle.size(),
              out.table_block + table_blocks.size());
 
   for (std::size_t i = 0; i < out.table_block; ++i) {
@@ -341,6 +356,11 @@ void read_optional(std::uint16_t type, std::span<const std::byte> bytes, Decoded
 
 std::optional<BodyFault> read_section(const Section& section, std::span<const std::byte> bytes,
                                       std::array<unsigned, 5>& seen, DecodedBody& out) {
+  if (section.type == kGrownSpareType) {
+    if (section.flags != kRequired || out.content.grown_spare) return BodyFault::header;
+    out.content.grown_spare = unpack_grown_spare(bytes);
+    return out.content.grown_spare ? std::nullopt : std::optional(BodyFault::section);
+  }
   const bool known = section.type >= identity && section.type <= health;
   if (!known) {
     if ((section.flags & kRequired) != 0) return BodyFault::required;
@@ -397,6 +417,11 @@ std::optional<BodyFault> read_records(const Header& header, std::span<const std:
     if (seen[type] != 1) return BodyFault::header;
   }
   if (out.content.identity.set_uuid != out.name.set_uuid) return BodyFault::section;
+  const auto& grown = out.content.grown_spare;
+  if (!grown) return std::nullopt;
+  // Smaller sizes than kMinSpareSize have no copies.
+  const SectorCount made = out.content.identity.spare.size;
+  if (made < kMinSpareSize || !is_grown_size(made, *grown)) return BodyFault::section;
   return std::nullopt;
 }
 
@@ -414,16 +439,16 @@ bool records_decode(const EncodedBody& body) {
   return header && !read_records(*header, *stream, out);
 }
 
-bool extents_fit(const Identity& identity, std::span<const Extent> extents) {
+bool extents_fit(const Records& records, std::span<const Extent> extents) {
   if (extents.empty()) return true;
+  const Identity& identity = records.identity;
+  const SectorCount usable = usable_spare_size(records);
   if (identity.spare.size < kMinSpareSize) return false;
-  const CopyPositions copies = copy_positions(identity.spare.size);
+  const std::vector<SectorRange> reserved = reserved_ranges(identity.spare.size, usable);
   const auto on_spare = [&](SpareRange place) {
     const SectorRange range = place.sectors();
-    return place.first.index == kFirstSpare && range.end().value <= identity.spare.size.value &&
-           std::none_of(copies.begin(), copies.end(), [&](Sector at) {
-             return range.overlaps({at, kCopySectors});
-           });
+    return place.first.index == kFirstSpare && range.end().value <= usable.value &&
+           std::ranges::none_of(reserved, [&](SectorRange area) { return range.overlaps(area); });
   };
   return std::all_of(extents.begin(), extents.end(), [&](const Extent& extent) {
     switch (extent.state()) {
@@ -452,13 +477,14 @@ std::variant<DecodedBody, BodyFault> decode_body(std::span<const std::byte> bloc
                                     [](const Section& section) { return section.type == table; });
   const auto part = stream.subspan(entries->offset, entries->length);
   if (entries->crc != crc32c(part)) return BodyFault::section;
-  if (!read_table(part, out) || !extents_fit(out.content.identity, out.content.extents) ||
-      !extents_fit(out.content.identity, out.content.retired)) {
+  if (!read_table(part, out) || !extents_fit(out.content, out.content.extents) ||
+      !extents_fit(out.content, out.content.retired)) {
     return BodyFault::table;
   }
   // This program packs the sections as tightly as it can and begins the table at a block boundary.
   // A body that another program packed more tightly could be read, but not be written again.
-  if (out.entries.size() > table_capacity(out.content.unknown)) return BodyFault::table;
+  const bool is_grown = out.content.grown_spare.has_value();
+  if (out.entries.size() > table_capacity(out.content.unknown, is_grown)) return BodyFault::table;
   return out;
 }
 

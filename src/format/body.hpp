@@ -9,7 +9,8 @@
 //          [768, 4080)    health, so that everything that changes with every commit shares the
 //          first
 //                        block
-//          [4080, ...)    identity, configuration, optional sections, unknown ones
+//          [4080, ...)    identity, configuration, the size of a spare that was grown, optional
+//                         sections, unknown ones
 //          table          from the next block boundary: 170 entries of 24 bytes a block
 //
 // So a commit that adds one remap changes block 0 and one or two table blocks: with the seal at
@@ -43,8 +44,13 @@ struct BodyName {
 };
 
 // How many table entries fit beside the other sections. Optional sections that this version knows
-// give way to entries, so only the unknown ones count.
-[[nodiscard]] std::size_t table_capacity(const std::vector<UnknownSection>& unknown);
+// give way to entries, so only the unknown ones count, and the size of a spare that was grown.
+[[nodiscard]] std::size_t table_capacity(const std::vector<UnknownSection>& unknown,
+                                         bool is_grown = false);
+
+// True if all sections that are never left out have a place in a slot, were the table empty. What
+// was decoded has; only a section that is added to many unknown ones may have none.
+[[nodiscard]] bool sections_fit(const Records& records);
 
 // The blocks of one body, at most kBodyBlocks: first those of the records, then those of the table.
 struct EncodedBody {
@@ -57,7 +63,7 @@ struct EncodedBody {
 };
 
 // Encodes the records, and the part of the table that changed since `table` was last encoded.
-// Requires table.entries().size() <= table_capacity(records.unknown) and texts within their limits
+// Requires table.entries().size() <= the table's capacity and texts within their limits
 // (longer fingerprint texts are cut). A copy record that names another commit is left out, and so
 // are optional sections for which there is no room.
 [[nodiscard]] EncodedBody encode_body(const BodyName& name, const Records& records,
@@ -71,9 +77,9 @@ struct EncodedBody {
 // that would not be read back as it was meant must not be written.
 [[nodiscard]] bool records_decode(const EncodedBody& body);
 
-// True if everything that `extents` name lies within the devices of `identity`: on main, and on the
+// True if everything that `extents` name lies within the devices of `records`: on main, and on the
 // spare outside of the copies of the metadata.
-[[nodiscard]] bool extents_fit(const Identity& identity, std::span<const Extent> extents);
+[[nodiscard]] bool extents_fit(const Records& records, std::span<const Extent> extents);
 
 // A body that was decoded. `entries` is the table in the order on disk, in which state good marks
 // an unused place; `content` has the same entries sorted.

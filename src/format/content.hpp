@@ -134,10 +134,18 @@ struct Records {
   std::optional<CopyRecord> copy;
   std::optional<RecordedFacts> facts;
   std::optional<Evidence> evidence;
+  // The size of the spare that is in use, if it was grown after `create`; larger than
+  // identity.spare.size then (format/grown_spare.hpp).
+  std::optional<SectorCount> grown_spare;
   std::vector<UnknownSection> unknown;
 
   bool operator==(const Records&) const = default;
 };
+
+// Data may lie on the spare up to here. The copies lie where identity.spare.size puts them.
+[[nodiscard]] inline SectorCount usable_spare_size(const Records& records) {
+  return records.grown_spare.value_or(records.identity.spare.size);
+}
 
 // The records together with the table.
 struct Content : Records {

@@ -49,13 +49,15 @@ std::string_view name_of(EventKind kind) {
       return "data-lost";
     case EventKind::table_low:
       return "table-low";
+    case EventKind::spare_grown:
+      return "spare-grown";
   }
   return "unknown";
 }
 
 std::optional<EventKind> event_kind_of(std::uint8_t code) {
   if (code < static_cast<std::uint8_t>(EventKind::remap) ||
-      code > static_cast<std::uint8_t>(EventKind::table_low)) {
+      code > static_cast<std::uint8_t>(EventKind::spare_grown)) {
     return std::nullopt;
   }
   return static_cast<EventKind>(code);

@@ -38,6 +38,7 @@ enum class EventKind : std::uint8_t {
   device_resized,
   data_lost,
   table_low,
+  spare_grown,
 };
 // True if the health section may hold an event of this kind.
 [[nodiscard]] constexpr bool is_of_version_1(EventKind kind) {

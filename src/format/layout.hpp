@@ -65,4 +65,20 @@ struct SlotAddress {
 // The areas of the spare that hold the copies: never allocated to data. Sorted.
 [[nodiscard]] std::vector<SectorRange> reserved_ranges(SectorCount spare_size);
 
+// The rest is about a spare that was made with `made` sectors and has grown to be in use up to
+// `used`.
+
+// Where its last copy would lie had it been made with `used` sectors. Signposts lie there
+// (metadata/signpost.hpp), never data. Empty if the last copy itself lies there.
+[[nodiscard]] SectorRange signpost_area(SectorCount made, SectorCount used);
+// True if the area lies behind all that was in use when the spare was made. Of another size no
+// version makes a commit.
+[[nodiscard]] bool is_grown_size(SectorCount made, SectorCount used);
+// As reserved_ranges() above, with the area of the signposts.
+[[nodiscard]] std::vector<SectorRange> reserved_ranges(SectorCount made, SectorCount used);
+// The largest size up to which a spare that is in use up to `used` may grow on a device of
+// `available` sectors: in whole blocks of 4 KiB, and so that the signposts lie on no sector that is
+// in use. It is not larger than `used` if there is no such size.
+[[nodiscard]] SectorCount largest_growth(SectorCount used, SectorCount available);
+
 }  // namespace dmremap::format

@@ -9,6 +9,7 @@
 #include "base/checksum.hpp"
 #include "base/endian.hpp"
 #include "format/body.hpp"
+#include "format/grown_spare.hpp"
 #include "format/sections.hpp"
 #include "format/verdict.hpp"
 #include "rig/format_page.hpp"
@@ -201,6 +202,24 @@ TEST(FormatPage, UnknownSectionsFollowTheConfiguration) {
   EXPECT_EQ(stream[at], std::byte{7});
   // The table moves to the next multiple of 4080.
   EXPECT_EQ(load_le<std::uint64_t>(stream, 3 * kPayloadBytes), 64 | 8ULL << 40U);
+}
+
+TEST(FormatPage, ASpareThatWasGrown) {
+  const std::string heading = "A spare that was grown";
+  EXPECT_TRUE(says(heading, fmt::format("section of type {}, {} bytes long", kGrownSpareType,
+                                        kGrownSpareBytes)));
+  EXPECT_TRUE(says(heading, "It has the flag *required*"));
+  check_tiled(heading, rows_of(heading), kGrownSpareBytes);
+  constexpr std::uint64_t kSize = 0x0102030405;
+  Bytes bytes(kGrownSpareBytes);
+  pack_grown_spare({kSize}, bytes);
+  EXPECT_EQ(load_le<std::uint64_t>(bytes, row_of(heading, "size of the spare").offset), kSize);
+  const Row zero = row_of(heading, "zero");
+  for (const std::size_t at : {zero.offset, zero.end() - 1}) {
+    Bytes bad = bytes;
+    bad[at] = std::byte{1};
+    EXPECT_FALSE(unpack_grown_spare(bad)) << at;
+  }
 }
 
 TEST(FormatPage, VerdictsInTheirOrder) {

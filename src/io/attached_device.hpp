@@ -22,6 +22,8 @@ class AttachedDevice final : public BlockDevice {
   // they keep open; whether what they do there still counts is for the caller to say. Requires the
   // geometry of this device.
   void attach(std::shared_ptr<BlockDevice> device);
+  // Serves sectors up to `size` from now on. The attached device has them.
+  void extend_to(SectorCount size) { grow_to(size); }
 
  private:
   IoStatus do_read(Sector first, std::span<std::byte> out) override;

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/assert.hpp"
+
 namespace dmremap::io {
 
 namespace {
@@ -15,14 +17,21 @@ void count(std::atomic<std::uint64_t>& counter) {
 }  // namespace
 
 BlockDevice::BlockDevice(std::string path, const Geometry& geometry)
-    : path_(std::move(path)), geometry_(geometry) {}
+    : path_(std::move(path)), geometry_(geometry), size_(geometry.size.value) {}
+
+void BlockDevice::grow_to(SectorCount size) {
+  DMREMAP_ASSERT(size.value % geometry_.unit().value == 0);
+  std::uint64_t before = size_.load(std::memory_order_relaxed);
+  while (before < size.value && !size_.compare_exchange_weak(before, size.value)) {
+  }
+}
 
 bool BlockDevice::fits(Sector first, std::uint64_t bytes) const {
   // Logical blocks are powers of two, and a division would cost more than all else here.
   const std::uint64_t part_of_block = geometry_.logical_block_bytes - 1;
   if (((bytes | first.byte_offset()) & part_of_block) != 0) return false;
-  const std::uint64_t size = geometry_.size.value;
-  return first.value <= size && bytes / kSectorBytes <= size - first.value;
+  const std::uint64_t end = size().value;
+  return first.value <= end && bytes / kSectorBytes <= end - first.value;
 }
 
 void BlockDevice::count_error(std::atomic<std::uint64_t>& counter, IoStatus status) {

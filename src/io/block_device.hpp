@@ -56,7 +56,12 @@ class BlockDevice {
   BlockDevice& operator=(const BlockDevice&) = delete;
   virtual ~BlockDevice() = default;
 
-  [[nodiscard]] const Geometry& geometry() const { return geometry_; }
+  // The size may become larger while others use the device (grow_to); nothing else changes.
+  [[nodiscard]] Geometry geometry() const {
+    Geometry out = geometry_;
+    out.size = size();
+    return out;
+  }
   // The name of the device for messages. It does not identify it.
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const IoCounters& counters() const { return counters_; }
@@ -91,9 +96,16 @@ class BlockDevice {
  protected:
   BlockDevice(std::string path, const Geometry& geometry);
   // May be called only before the device is given to other code.
-  void set_geometry(const Geometry& geometry) { geometry_ = geometry; }
+  void set_geometry(const Geometry& geometry) {
+    geometry_ = geometry;
+    size_.store(geometry.size.value, std::memory_order_relaxed);
+  }
+  // Serves sectors up to `size` from now on, whoever uses the device. Thread-safe. Requires whole
+  // logical blocks; never makes it smaller.
+  void grow_to(SectorCount size);
 
  private:
+  [[nodiscard]] SectorCount size() const { return {size_.load(std::memory_order_relaxed)}; }
   virtual IoStatus do_read(Sector first, std::span<std::byte> out) = 0;
   virtual IoStatus do_write(Sector first, std::span<const std::byte> data) = 0;
   // Skips ops whose status is not ok. The default does the ops one after another, in the order
@@ -109,7 +121,8 @@ class BlockDevice {
   void count_error(std::atomic<std::uint64_t>& counter, IoStatus status);
 
   std::string path_;
-  Geometry geometry_;
+  Geometry geometry_;  // as it was at first: its size now is size_
+  std::atomic<std::uint64_t> size_;
   IoCounters counters_;
 };
 

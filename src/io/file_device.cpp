@@ -154,7 +154,7 @@ IoStatus allocate(int fd, int mode, SectorRange range) {
 
 FileDevice::FileDevice(std::string path, const Geometry& geometry, OpenedStorage opened)
     : BlockDevice(std::move(path), geometry),
-      size_opened_(geometry.size),
+      size_opened_(geometry.size.value),
       fd_(std::move(opened.fd)),
       itself_(std::move(opened.itself)),
       below_(std::move(opened.below)),
@@ -181,6 +181,13 @@ Result<SectorCount> FileDevice::size_now() const {
   const auto bytes = size_bytes(fd(), is_block_device_, path());
   if (!bytes) return failure_of(bytes);
   return SectorCount::from_bytes(align_down(*bytes, geometry().logical_block_bytes));
+}
+
+Result<SectorCount> FileDevice::take_growth() {
+  const auto now = size_now();
+  if (!now || *now <= size_opened()) return now;
+  grow_to(*now);
+  return now;
 }
 
 Result<void> FileDevice::check_whole_blocks() const {

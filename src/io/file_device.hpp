@@ -2,6 +2,7 @@
 // A block device or a regular file (an image) through pread and pwrite.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -66,8 +67,16 @@ class FileDevice final : public BlockDevice {
   // For a main device that is taken into use. Error block_size if its size is no multiple of its
   // logical block, because the part behind the last whole block would not be served.
   [[nodiscard]] Result<void> check_whole_blocks() const;
-  // The size of the device when it was opened, which serve_as() does not change.
-  [[nodiscard]] SectorCount size_opened() const { return size_opened_; }
+  // The size that the device is known to have: when it was opened, or as accept_size() says.
+  // serve_as() does not change it.
+  [[nodiscard]] SectorCount size_opened() const {
+    return {size_opened_.load(std::memory_order_relaxed)};
+  }
+  // Serves what came to the device behind its end since, and returns its size. Thread-safe, whoever
+  // uses the device. A device that became smaller is left as it is.
+  Result<SectorCount> take_growth();
+  // That the device has this size is no news from now on.
+  void accept_size(SectorCount size) { size_opened_.store(size.value, std::memory_order_relaxed); }
   // The size the kernel reports now.
   [[nodiscard]] Result<SectorCount> size_now() const;
 
@@ -88,7 +97,7 @@ class FileDevice final : public BlockDevice {
   // The number of bytes of an op that the ring transfers: all of them or none.
   [[nodiscard]] std::size_t ring_bytes(IoStatus status, std::span<const std::byte> memory) const;
 
-  SectorCount size_opened_;
+  std::atomic<std::uint64_t> size_opened_;
   FileDescriptor fd_;
   FileDescriptor itself_;              // where fd_ is another device with the same bytes
   std::vector<FileDescriptor> below_;  // backing files of a loop device; held, never used

@@ -5,6 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.hpp"
+#include "format/grown_spare.hpp"
+#include "format/history.hpp"
+#include "metadata/signpost.hpp"
 #include "metadata/slot_reader.hpp"
 #include "metadata/spare_store.hpp"
 
@@ -351,6 +355,45 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
   return store.current();
 }
 
+namespace {
+
+void note_growth(format::Health& health, SectorCount from, SectorCount to, Clock& clock) {
+  format::Event event;
+  event.number = health.next_event++;
+  event.wall_ns = clock.wall_ns();
+  event.kind = format::EventKind::spare_grown;
+  event.severity = Severity::info;
+  event.text = format::growth_text(from, to);
+  auto& events = health.later_events;
+  events.push_back(std::move(event));
+  if (events.size() > format::kHistoryEvents) events.erase(events.begin());
+}
+
+}  // namespace
+
+Result<CommitName> grow(io::BlockDevice& spare, const Survey& survey, SectorCount size,
+                        Random& random, Clock& clock) {
+  if (auto fine = check_refusals(spare, survey); !fine) return failure_of(fine);
+  format::Content content = *survey.content;
+  DMREMAP_ASSERT(size > format::usable_spare_size(content));
+  const auto winner = read_slot(spare, survey, survey.decision.winner->id);
+  if (!winner) {
+    return fail(ErrorCode::io, "the winner was readable a moment ago and no longer is",
+                spare.path(), "check cable, power and the kernel log");
+  }
+  if (auto written = write_signposts(spare, winner->image->seal, size); !written) {
+    return failure_of(written);
+  }
+  note_growth(content.health, format::usable_spare_size(content), size, clock);
+  content.grown_spare = size;
+  // Nothing was written to the set since, so a copy of it is as good as it was.
+  if (content.copy) content.copy->sequence = survey.decision.winner->sequence + 1;
+  auto store = Store::activate(spare, survey, content, random, clock);
+  if (!store) return failure_of(store);
+  if (auto done = flush_last_seals(spare); !done) return failure_of(done);
+  return (*store)->current();
+}
+
 Result<void> release(io::BlockDevice& spare, const Survey& survey) {
   std::vector<unsigned> left;
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
@@ -365,6 +408,10 @@ Result<void> release(io::BlockDevice& spare, const Survey& survey) {
   for (unsigned copy = 0; copy < format::kCopies; ++copy) {
     const bool gone = std::ranges::find(left, copy) == left.end();
     if (gone && !erase(spare, {survey.positions[copy], format::kCopySectors})) left.push_back(copy);
+  }
+  // They name places where nothing is any more. One that stays is a trace, and no set.
+  if (survey.content && survey.content->grown_spare) {
+    (void)erase_signposts(spare, survey.content->identity.spare.size, *survey.content->grown_spare);
   }
   if (left.empty()) return {};
   return fail(ErrorCode::io,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Operations on the metadata of a set that is not running: repair() mends damaged slots in their
-// own places, resolve() ends a fork or a doubt by naming the commit to keep, and release() erases
-// everything. Every step may be the last. Wherever such an operation is stopped, the set opens as
-// before or as after it, or is refused; it never opens with less than what was acknowledged.
+// own places, resolve() ends a fork or a doubt by naming the commit to keep, grow() takes over the
+// new room of a spare that became larger, and release() erases everything. Every step may be the
+// last. Wherever such an operation is stopped, the set opens as before or as after it, or is
+// refused; it never opens with less than what was acknowledged.
 #pragma once
 
 #include <optional>
@@ -73,6 +74,15 @@ std::uint64_t give_up_shared(format::Content& kept, const format::Content& other
 // a slot that cannot be erased; metadata_exhausted; metadata_commit; io if a flush failed.
 Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitId keep,
                            const format::Content& content, Random& random, Clock& clock);
+
+// Commits the winner's content with a spare that is in use up to `size`, as an activation: it says
+// nothing else, and what the winner records of a clean stop or a verified copy still holds. The
+// caller holds `spare` exclusively and has seen that it is that large. Every step may be the last:
+// a crash leaves the old size or the new one. Errors: the refusals of a set that is not writable;
+// metadata_full if the table has no room for the record of the size; metadata_exhausted;
+// metadata_commit; io if a flush failed.
+Result<CommitName> grow(io::BlockDevice& spare, const Survey& survey, SectorCount size,
+                        Random& random, Clock& clock);
 
 // Erases every copy. A crash on the way leaves the set as it was, or one that is refused as
 // doubtful. Error io: some copy could not be erased and may still show the set.

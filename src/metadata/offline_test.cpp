@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Repair, resolve and release: what they do, what they refuse, and every step of them as the last.
+// Repair, resolve, growth and release: what they do, what they refuse, and every step of them as
+// the last.
 #include "metadata/offline.hpp"
 
 #include <algorithm>
@@ -297,6 +298,87 @@ TEST_F(Offline, Promise9_EveryStepOfAReleaseMayBeTheLast) {
         ASSERT_FALSE(look().has_set());
       });
   EXPECT_GE(steps, 32U);
+}
+
+constexpr SectorCount kGrownSize{format::kMinSpareSize.value * 2};
+
+TEST_F(Offline, GrowthIsOneCommitAndSaysNothingElse) {
+  rig_.spare.grow(kGrownSize);
+  const Survey before = look();
+  const auto done = grow(rig_.spare, before, kGrownSize, rig_.random, rig_.clock);
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->sequence, before.decision.winner->sequence + 1);
+  EXPECT_EQ(done->term, before.decision.winner->term + 1);
+  EXPECT_TRUE(is_whole_and_settled());
+  format::Content now = *look().content;
+  EXPECT_EQ(format::usable_spare_size(now), kGrownSize);
+  ASSERT_EQ(now.health.later_events.size(), 1U);
+  EXPECT_EQ(now.health.later_events.front().kind, format::EventKind::spare_grown);
+  now.grown_spare.reset();
+  now.health = before.content->health;
+  EXPECT_EQ(now, *before.content);
+}
+
+TEST_F(Offline, GrowthLeavesAStopCleanAndACopyRecorded) {
+  auto store = rig_.open();
+  format::Content stopped = with_extents(rig_.content, 40, kFirstData);
+  stopped.health.clean = true;
+  stopped.health.main_print[0] = std::byte{7};
+  stopped.copy = format::CopyRecord{(*store)->next_sequence(), 99, {3}};
+  ASSERT_TRUE(commit(**store, stopped));
+  store->reset();
+  ASSERT_TRUE(look().content->copy);
+  rig_.spare.grow(kGrownSize);
+  ASSERT_TRUE(grow(rig_.spare, look(), kGrownSize, rig_.random, rig_.clock));
+  const format::Content now = *look().content;
+  EXPECT_TRUE(now.health.clean);
+  EXPECT_EQ(now.health.main_print, stopped.health.main_print);
+  ASSERT_TRUE(now.copy);
+  EXPECT_EQ(now.copy->left_out, SectorCount{3});
+}
+
+TEST_F(Offline, WhatLiesInTheNewRoomIsFoundAgain) {
+  rig_.spare.grow(kGrownSize);
+  ASSERT_TRUE(grow(rig_.spare, look(), kGrownSize, rig_.random, rig_.clock));
+  auto store = rig_.open();
+  ASSERT_TRUE(store);
+  format::Content content = *look().content;
+  content = with_extents(content, 40, format::kMinSpareSize.value + 64);
+  ASSERT_TRUE(commit(**store, content));
+  EXPECT_EQ(look().content->extents, content.extents);
+  // The size is no matter of a commit that has none.
+  content.grown_spare.reset();
+  const auto refused = commit(**store, content);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::internal);
+  EXPECT_EQ((*store)->read_only_reason(), "");
+}
+
+TEST_F(Offline, ADoubtfulSetDoesNotGrow) {
+  for (const unsigned copy : {0U, 1U, 2U, 5U}) rig_.damage(copy);
+  const std::vector<std::byte> before = rig_.image();
+  const auto refused = grow(rig_.spare, look(), kGrownSize, rig_.random, rig_.clock);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::metadata_doubtful);
+  EXPECT_EQ(rig_.image(), before);
+}
+
+TEST_F(Offline, Promise9_EveryStepOfAGrowthMayBeTheLast) {
+  rig_.spare.grow(kGrownSize);
+  const std::uint64_t steps = explore(
+      rig_, [&] { restore(healthy_); },
+      [&] { ASSERT_TRUE(grow(rig_.spare, look(), kGrownSize, rig_.random, rig_.clock)); },
+      [&](bool finished, InFlight) {
+        const Survey now = look();
+        ASSERT_TRUE(now.decision.writable()) << now.reason;
+        ASSERT_EQ(now.content->extents.size(), 40U);
+        const SectorCount size = format::usable_spare_size(*now.content);
+        ASSERT_TRUE(size == kGrownSize || (size == format::kMinSpareSize && !finished));
+        if (size == kGrownSize) return;
+        ASSERT_TRUE(grow(rig_.spare, now, kGrownSize, rig_.random, rig_.clock));
+        ASSERT_TRUE(is_whole_and_settled());
+      });
+  EXPECT_GE(steps, 10U);
 }
 
 }  // namespace

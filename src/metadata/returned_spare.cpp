@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "metadata/returned_spare.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -40,9 +41,12 @@ ReturnJudgement judge_returned_spare(const SpareRecord& spare, const KnownCommit
   if (found.set_uuid != spare.set_uuid) return {};
   if (found.spare_uuid != spare.device_uuid) return refused("is another spare of this set");
   if (found.newer_format) return refused("holds metadata of a newer version of dm-remap");
-  if (geometry.size < spare.size) {
+  // A set that grew its spare while it ran says so in what it committed last.
+  const SectorCount needed =
+      found.content ? std::max(spare.size, format::usable_spare_size(*found.content)) : spare.size;
+  if (geometry.size < needed) {
     return refused(
-        fmt::format("has {} sectors, and the spare has {}", geometry.size.value, spare.size.value));
+        fmt::format("has {} sectors, and the spare has {}", geometry.size.value, needed.value));
   }
   if (geometry.logical_block_bytes > spare.logical_block_bytes) {
     return refused(fmt::format("has blocks of {} bytes, and the spare had {}",

@@ -122,6 +122,17 @@ TEST_F(ReturnedSpare, Promise8_ADeviceThatDoesNotFitIsRefused) {
   expect_same(*copy({kSize, 4096, 4096}));
 }
 
+TEST_F(ReturnedSpare, Promise8_OneThatIsSmallerThanItWasGrownToIsRefused) {
+  const SectorCount grown = kSize + SectorCount{2'048};
+  format::Content content = rig_.content;
+  content.grown_spare = grown;
+  ASSERT_TRUE(commit(*store_, content));
+  // What the set knew of its size when it was started has not changed.
+  ASSERT_EQ(record_.size, kSize);
+  expect_refused(*copy({kSize, 512, 4096}), "sectors");
+  expect_same(*copy({grown, 512, 4096}));
+}
+
 TEST_F(ReturnedSpare, Promise7_ASpareThatMayHideANewerCommitIsRefused) {
   for (unsigned i = 0; i < 4; ++i) rig_.damage(i);
   rig_.damage(5);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "metadata/signpost.hpp"
 
 namespace dmremap::metadata {
 
@@ -16,7 +17,7 @@ namespace {
 constexpr std::uint64_t kLastNumber = std::numeric_limits<std::uint64_t>::max() - 1;
 
 std::pair<SectorCount, SectorCount> sizes_of(const format::Records& records) {
-  return {records.identity.main.size, records.identity.spare.size};
+  return {records.identity.main.size, format::usable_spare_size(records)};
 }
 
 }  // namespace
@@ -100,6 +101,10 @@ Result<SlotDamage> SpareStore::check_copy(unsigned copy) {
   return out;
 }
 
+Result<void> SpareStore::prepare_growth(SectorCount size) {
+  return write_signposts(spare_, last_->seal, size);
+}
+
 CommitName SpareStore::current() const {
   const std::lock_guard lock(mutex_);
   return name_of(last_->seal);
@@ -175,17 +180,21 @@ Result<CommitName> SpareStore::advance(const format::Seal& seal, const format::R
 bool SpareStore::is_sound(const format::Records& records, const table::Table& table,
                           const format::TableChange& change) const {
   if (table_ && sizes_ == sizes_of(records)) {
-    return format::extents_fit(records.identity, change.added);
+    return format::extents_fit(records, change.added);
   }
-  return format::extents_fit(records.identity, table.extents()) &&
-         format::extents_fit(records.identity, table.retired());
+  return format::extents_fit(records, table.extents()) &&
+         format::extents_fit(records, table.retired());
 }
 
 // A commit that misses its quorum is tried once more. Nothing of it may change between the
 // attempts: seals of the first may be on the spare, and a sequence number must never name two
 // contents.
 Result<CommitName> SpareStore::write(format::Seal seal, const format::Records& records) {
-  if (image_.entries().size() > format::table_capacity(records.unknown)) {
+  if (!format::sections_fit(records)) {
+    return fail(ErrorCode::metadata_full, "the metadata has no room for another section",
+                spare_.path(), "the set goes on with what is mapped");
+  }
+  if (image_.entries().size() > table_capacity(records)) {
     return fail(ErrorCode::metadata_full,
                 fmt::format("the table holds {} extents and is full", image_.used()), spare_.path(),
                 "replace the disk; the set goes on with what is mapped");

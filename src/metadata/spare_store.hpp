@@ -38,6 +38,7 @@ class SpareStore final : public Store {
   Result<CommitName> commit(const format::Records& records, const table::Table& table) override;
   Result<void> check_alone() override;
   Result<SlotDamage> check_copy(unsigned copy) override;
+  Result<void> prepare_growth(SectorCount size) override;
   [[nodiscard]] CommitName current() const override;
   [[nodiscard]] KnownCommits known_commits() const override;
   void doubt_all_copies() override;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "metadata/signpost.hpp"
 #include "metadata/slot_reader.hpp"
 #include "metadata/spare_store.hpp"
 
@@ -92,6 +93,8 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
     // activation on some copies. The next opening takes the activation if it finds it whole. If
     // not, it makes another one of the same sequence and term but with an id of its own, and the
     // rule for siblings decides should the first one reappear.
+    // Written anew at every opening. Without them nothing is wrong as long as a near copy reads.
+    if (content.grown_spare) (void)write_signposts(spare, next, *content.grown_spare);
     const auto active =
         store->advance(next, content, table::Table(content.extents, content.retired));
     if (!active) return failure_of(active);
@@ -102,7 +105,7 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
 }
 
 std::size_t table_capacity(const format::Records& records) {
-  return format::table_capacity(records.unknown);
+  return format::table_capacity(records.unknown, records.grown_spare.has_value());
 }
 
 }  // namespace dmremap::metadata

@@ -79,6 +79,10 @@ class Store {
   // answer at the moment.
   virtual Result<void> check_alone() = 0;
 
+  // Prepares the commit that takes the spare into use up to `size`: signposts behind its end
+  // (metadata/signpost.hpp). Error io: the new room takes no data there.
+  virtual Result<void> prepare_growth(SectorCount /*size*/) { return {}; }
+
   // The last acknowledged commit, and the sequence the next one will get.
   [[nodiscard]] virtual CommitName current() const = 0;
   [[nodiscard]] std::uint64_t next_sequence() const { return current().sequence + 1; }

@@ -79,26 +79,42 @@ SealCounts count_seals(const Readings& readings, unsigned copies) {
   return out;
 }
 
+// What the seals at the places of the far copies name, wherever they belong.
+std::vector<format::CopyPositions> positions_named_by_far_seals(const Layout& layout) {
+  std::vector<format::CopyPositions> out;
+  for (unsigned copy = format::kNearCopies; copy < format::kCopies; ++copy) {
+    for (const SlotReading& slot : layout.readings[copy]) {
+      if (slot.seal.check == format::SealCheck::ok) out.push_back(slot.seal.seal.positions);
+    }
+  }
+  return out;
+}
+
 // The positions of the far copies follow from the size of the device when the set was created, and
 // every seal records them. So the near copies, which always lie in the same places, are read first,
 // and the far ones where each set that they name has them. If no near seal checks, the far copies
-// are looked for where a set created at today's size has them.
+// are looked for where a set created at today's size has them; and where the seals say that lie
+// there, even out of their place, as the signposts of a spare that has grown do.
 std::vector<Layout> read_layouts(SlotReader& reader, SectorCount size) {
   Layout near{format::copy_positions(size), {}};
   read_copies(reader, near.positions, 0, format::kNearCopies, near.readings);
   std::vector<Layout> out;
-  for (const auto& [named, seals] : count_seals(near.readings, format::kNearCopies)) {
-    const auto& positions = named.second;
-    if (std::any_of(out.begin(), out.end(),
-                    [&](const Layout& known) { return known.positions == positions; })) {
-      continue;
+  const auto add = [&](const format::CopyPositions& positions) {
+    if (std::ranges::any_of(out,
+                            [&](const Layout& known) { return known.positions == positions; })) {
+      return;
     }
-    out.push_back(near);
-    out.back().positions = positions;
+    Layout& added = out.emplace_back(near);
+    added.positions = positions;
+    read_copies(reader, positions, format::kNearCopies, format::kCopies, added.readings);
+  };
+  for (const auto& [named, seals] : count_seals(near.readings, format::kNearCopies)) {
+    add(named.second);
   }
-  if (out.empty()) out.push_back(std::move(near));
-  for (Layout& layout : out) {
-    read_copies(reader, layout.positions, format::kNearCopies, format::kCopies, layout.readings);
+  if (!out.empty()) return out;
+  add(near.positions);
+  for (const format::CopyPositions& positions : positions_named_by_far_seals(out.front())) {
+    add(positions);
   }
   return out;
 }

@@ -59,6 +59,7 @@ struct TableCounts {  // sectors, but for the extents and entries
   std::uint64_t extents = 0;
   std::uint64_t entries = 0;         // of the table in the metadata: extents and retired runs
   std::uint64_t entry_capacity = 0;  // how many fit a metadata slot
+  std::uint64_t spare_size = 0;      // that is in use, with the copies of the metadata
   std::uint64_t spare_capacity = 0;
   std::uint64_t spare_free = 0;
   std::uint64_t spare_retired = 0;
@@ -217,6 +218,12 @@ class Admin {
   // Writes what the calls of check_metadata() found damaged anew, and says so in an event; returns
   // how many slots read as they should now. Errors: the same.
   virtual Result<unsigned> mend_metadata() = 0;
+
+  // Uses the spare up to `size` from now on. Data goes to the new room only after the commit that
+  // says so is acknowledged: a crash before leaves the old size, and one after it the new one. The
+  // device must serve that much already. Errors: usage (not larger than before, or beyond the
+  // device), read_only, metadata_full, metadata_commit.
+  virtual Result<void> grow_spare(SectorCount size) = 0;
 
   // Commits the current table with the records changed by `edit` (events are filled in as always);
   // for the set's own records: clean stop, file system UUID.

@@ -15,7 +15,7 @@ Result<void> check_content(const EngineParts& parts, const format::Content& cont
       return fail(ErrorCode::block_size, "the spare's logical blocks are larger than main's",
                   device->path());
     }
-    if (content.identity.spare.size > spare.size) {
+    if (format::usable_spare_size(content) > spare.size) {
       return fail(ErrorCode::metadata_doubtful, "the spare is smaller than the set says",
                   device->path());
     }

@@ -126,8 +126,9 @@ class DataPath {
   const io::Geometry geometry;  // of main
   const format::Configuration policy;
   const std::uint64_t request_deadline_ns;
-  const std::uint64_t table_capacity;  // entries that fit a metadata slot
-  const bool main_opened_read_only;    // it takes no writes, whatever the kernel says
+  // Entries that fit a metadata slot. The remapper changes it where the spare grows.
+  std::atomic<std::uint64_t> table_capacity;
+  const bool main_opened_read_only;  // it takes no writes, whatever the kernel says
   Clock& raw_clock;
   mutable ProcessClock clock;  // of all deadlines and durations; reading it changes nothing
   Scheduling& scheduling;

@@ -207,25 +207,19 @@ class RunningEngine final : public Engine {
     return metadata_check_->mend();
   }
 
+  Result<void> grow_spare(SectorCount size) override {
+    if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
+    const SectorCount used{path_.spares.size_sectors.load()};
+    if (size <= used || size != format::largest_growth(used, size) ||
+        size > path_.spares.metadata_spare().device_size()) {
+      return fail(ErrorCode::usage, "the spare cannot grow to that size");
+    }
+    return result_of_record(remapper_->run_growth(size));
+  }
+
   Result<void> commit_record(const RecordEdit& edit) override {
     if (!remapper_) return fail(ErrorCode::read_only, "the set is read-only");
-    switch (remapper_->run_record(edit)) {
-      case Outcome::done:
-        return {};
-      case Outcome::read_only:
-        return fail(ErrorCode::read_only, "the set is read-only", path_.read_only_reason());
-      case Outcome::table_full:
-        return fail(ErrorCode::metadata_full, "the table is full");
-      case Outcome::spare_full:
-      case Outcome::spare_no_space:
-      case Outcome::spare_refuses:
-      case Outcome::failed:
-      case Outcome::tripped:
-        break;
-    }
-    const std::string reason = path_.read_only_reason();
-    return fail(ErrorCode::metadata_commit,
-                "the commit was not made durable" + (reason.empty() ? "" : ": " + reason));
+    return result_of_record(remapper_->run_record(edit));
   }
 
   void sample_latencies(bool on) override { path_.latencies.turn(on); }
@@ -268,7 +262,8 @@ class RunningEngine final : public Engine {
     out.failing = path_.spares.failing.size() * path_.unit().value;
     out.extents = table.size();
     out.entries = table.size() + table.retired().size();
-    out.entry_capacity = path_.table_capacity;
+    out.entry_capacity = path_.table_capacity.load();
+    out.spare_size = path_.spares.size_sectors.load();
     out.spare_capacity = path_.spares.capacity_sectors.load();
     out.spare_free = path_.spares.available_sectors.load();
     out.spare_retired = states.retired;
@@ -357,6 +352,26 @@ class RunningEngine final : public Engine {
   }
 
  private:
+  [[nodiscard]] Result<void> result_of_record(Outcome outcome) const {
+    switch (outcome) {
+      case Outcome::done:
+        return {};
+      case Outcome::read_only:
+        return fail(ErrorCode::read_only, "the set is read-only", path_.read_only_reason());
+      case Outcome::table_full:
+        return fail(ErrorCode::metadata_full, "the table is full");
+      case Outcome::spare_full:
+      case Outcome::spare_no_space:
+      case Outcome::spare_refuses:
+      case Outcome::failed:
+      case Outcome::tripped:
+        break;
+    }
+    const std::string reason = path_.read_only_reason();
+    return fail(ErrorCode::metadata_commit,
+                "the commit was not made durable" + (reason.empty() ? "" : ": " + reason));
+  }
+
   [[nodiscard]] std::uint64_t writes() const {
     const std::uint64_t past = path_.direct == nullptr ? 0 : path_.direct->writes();
     return path_.live.pins().writes() + past;
@@ -451,8 +466,9 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineParts& parts,
   const table::Table table(content.extents, content.retired);
   // As recorded, not as it is now: the copies lie where the spare ended when the set was made, and
   // on a spare that grew they would lie elsewhere.
-  const SectorCount spare_size = content.identity.spare.size;
-  const std::vector<SectorRange> reserved = format::reserved_ranges(spare_size);
+  const SectorCount spare_size = format::usable_spare_size(content);
+  const std::vector<SectorRange> reserved =
+      format::reserved_ranges(content.identity.spare.size, spare_size);
   const SectorCount unit = parts.main->geometry().unit();
   std::vector<table::Allocator> allocators;
   for (std::size_t i = 0; i < parts.spares.size(); ++i) {

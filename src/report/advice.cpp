@@ -42,6 +42,14 @@ std::vector<std::string> copy_commands(const Names& names, bool running) {
   return out;
 }
 
+// What is said of a spare that became larger while the set runs (set/device_watch.cpp).
+constexpr std::string_view kSpareGrew = "the spare grew";
+
+std::vector<std::string> with_growth(std::vector<std::string> commands, const Names& names) {
+  commands.push_back(names.command("spare grow"));
+  return commands;
+}
+
 std::vector<std::string> with_way_back(std::vector<std::string> commands, const Names& names) {
   commands.push_back(names.command("unremap", "--all"));
   return commands;
@@ -97,11 +105,20 @@ void add_condition(std::vector<Advice>& out, const std::string& word, const Repo
     add("The disk takes no writes; what is written goes to the spare while there is room. Copy the "
         "data to a healthy disk.",
         copy_commands(names, facts.running));
-  } else if (word == "spare-full" || word == "table-full") {
+  } else if (word == "spare-full") {
+    add("What goes bad from now on is lost. Copy the data to a healthy disk. A spare that can be "
+        "made larger takes more. If main takes writes again, bring back what was remapped.",
+        with_way_back(with_growth(copy_commands(names, facts.running), names), names));
+  } else if (word == "table-full") {
     add("What goes bad from now on is lost. Copy the data to a healthy disk. If main takes writes "
         "again, bring back what was remapped.",
         with_way_back(copy_commands(names, facts.running), names));
-  } else if (word == "spare-low" || word == "table-low") {
+  } else if (word == "spare-low") {
+    add("There is little room left for sectors that go bad. Get another disk, and copy. A spare "
+        "that can be made larger takes more. If main takes writes again, bring back what was "
+        "remapped.",
+        with_way_back(with_growth(copy_commands(names, facts.running), names), names));
+  } else if (word == "table-low") {
     add("There is little room left for sectors that go bad. Get another disk, and copy. If main "
         "takes writes again, bring back what was remapped.",
         with_way_back(copy_commands(names, facts.running), names));
@@ -111,6 +128,9 @@ void add_condition(std::vector<Advice>& out, const std::string& word, const Repo
         {names.command("events")});
   } else if (word == "read-only") {
     add("The set takes no writes. Its events say why.", {names.command("events")});
+  } else if (word == "device-resized" && facts.set.reason.find(kSpareGrew) != std::string::npos) {
+    add("The spare became larger since the set was started. Take over its new room.",
+        {names.command("spare grow")});
   } else if (word == "device-resized") {
     add("A device has another size than when the set was started. Look whether it is the right "
         "one.",

@@ -71,6 +71,27 @@ TEST(Advise, EachConditionHasAStep) {
   }
 }
 
+TEST(Advise, ASpareThatIsFullOrNearlyMayGrowAndATableMayNot) {
+  for (const auto& [word, grows] : std::map<std::string, bool>{{"spare-full", true},
+                                                               {"spare-low", true},
+                                                               {"table-full", false},
+                                                               {"table-low", false}}) {
+    ReportFacts facts = examples::good();
+    facts.set.conditions = {word};
+    EXPECT_EQ(says(advise(facts), "dmremap spare grow backup"), grows) << word;
+    EXPECT_TRUE(says(advise(facts), "dmremap unremap backup --all")) << word;
+  }
+}
+
+TEST(Advise, TheRoomOfASpareThatGrewIsToBeTakenOver) {
+  ReportFacts facts = examples::good();
+  facts.set.conditions = {"device-resized"};
+  facts.set.reason = "the spare grew from 32768 to 65536 sectors";
+  EXPECT_TRUE(says(advise(facts), "dmremap spare grow backup"));
+  facts.set.reason = "main grew from 32768 to 65536 sectors";
+  EXPECT_FALSE(says(advise(facts), "dmremap spare grow backup"));
+}
+
 TEST(Advise, WithoutAVerdictTheDiskIsReadOnce) {
   EXPECT_EQ(verdict_of(examples::unknown()), "unknown");
   EXPECT_TRUE(says(advise(examples::unknown()), "dmremap scrub backup start --now"));

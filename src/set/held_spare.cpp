@@ -189,12 +189,21 @@ Result<remap::SpareReopener::Found> HeldSpare::find() {
   return fail(ErrorCode::missing_device, "the spare is not back", device()->path());
 }
 
+Result<SectorCount> HeldSpare::take_growth() {
+  const std::lock_guard lock(mutex_);
+  const auto size = held_->take_growth();
+  if (size) door_.extend_to(*size);
+  return size;
+}
+
 void HeldSpare::attach() {
   {
     const std::lock_guard lock(mutex_);
+    // The door may have grown since the device was found.
+    found_->serve_as(door_.geometry());
     former_ = std::exchange(held_, std::move(found_));
+    door_.attach(held_);
   }
-  door_.attach(held_);
   instance_ = instance_or_none(*held_);
 }
 

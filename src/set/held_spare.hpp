@@ -43,6 +43,10 @@ class HeldSpare final : public remap::SpareReopener {
   // The device in use. It stays open as long as the caller holds the pointer.
   [[nodiscard]] std::shared_ptr<io::FileDevice> device() const;
 
+  // Serves what came to the device behind its end since it was opened, and returns its size now.
+  // Whether the set uses it is for the metadata to say.
+  Result<SectorCount> take_growth();
+
   // Looks at the path where the spare was and at every block device that is large enough. Main, the
   // set's own device, and what lies over or under one of them are left alone. A device that was
   // seen to hold something else is not read again while it stays attached, so that no sleeping disk
@@ -65,7 +69,7 @@ class HeldSpare final : public remap::SpareReopener {
   const HeldMain& main_;
   const OwnDevices& own_;
   const std::function<std::vector<std::string>()> devices_;
-  mutable std::mutex mutex_;  // guards held_
+  mutable std::mutex mutex_;  // guards held_, and that door_ has its geometry
   std::shared_ptr<io::FileDevice> held_;
   io::AttachedDevice door_;
 

@@ -42,7 +42,7 @@ void reserve(format::Records& records, std::size_t entries, Kept kept,
   std::vector<format::UnknownSection> with = records.unknown;
   with.push_back({kept.type, 0, std::vector<std::byte>(kept.bytes)});
   pack({}, std::span(with.back().bytes));
-  if (entries > format::table_capacity(with)) return;
+  if (entries > format::table_capacity(with, records.grown_spare.has_value())) return;
   records.unknown = std::move(with);
 }
 

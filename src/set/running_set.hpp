@@ -37,6 +37,7 @@
 #include "set/held_spare.hpp"
 #include "set/own_devices.hpp"
 #include "set/scanner.hpp"
+#include "set/spare_growth.hpp"
 #include "set/status.hpp"
 #include "table/table.hpp"
 
@@ -135,6 +136,10 @@ class RunningSet {
   // became readable. Errors: read_only; copy_outdated, if that is so already.
   Result<void> note_copy(VerifiedCopy copy);
 
+  // Takes over the room of a spare that became larger. `bytes`: makes its image that long first.
+  // Errors: of lengthen_image() and size_to_grow_to(); read_only, metadata_full, metadata_commit.
+  Result<SpareGrowth> grow_spare(std::optional<std::uint64_t> bytes);
+
   // Tells the set that a front end lost data that a user had written: stop() then fails with this
   // error, and is not recorded as clean. Call it before stop().
   void note_unsaved(const Error& error) { unsaved_ = error; }
@@ -210,6 +215,8 @@ class RunningSet {
 
   mutable std::mutex export_mutex_;
   std::string export_trouble_;
+
+  std::mutex growth_mutex_;  // held by the one that grows the spare
 
   std::mutex copy_mutex_;
   std::optional<VerifiedCopy> copy_;

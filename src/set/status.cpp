@@ -40,8 +40,10 @@ remap::TableCounts count_table(const format::Content& content) {
   for (const format::Extent& extent : content.retired) {
     out.spare_retired += extent.spare().count.value;
   }
-  out.spare_capacity = content.identity.spare.size.value;
-  for (const SectorRange& range : format::reserved_ranges(content.identity.spare.size)) {
+  out.spare_size = format::usable_spare_size(content).value;
+  out.spare_capacity = out.spare_size;
+  for (const SectorRange& range :
+       format::reserved_ranges(content.identity.spare.size, {out.spare_size})) {
     out.spare_capacity -= range.count.value;
   }
   out.spare_free = out.spare_capacity - out.remapped - out.spare_retired;

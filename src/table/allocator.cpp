@@ -55,6 +55,7 @@ Result<Allocator> Allocator::of(SpareIndex index, SectorCount spare_size,
     at = range.end();
   }
   out.add(aligned_inside(at, Sector{} + spare_size, unit));
+  out.tail_ = at;
   out.next_ = Sector{align_up(newest.value, unit.value)};
   return out;
 }
@@ -111,6 +112,29 @@ std::optional<SpareRange> Allocator::allocate(SectorCount wanted) {
   }
   if (run == free_.end()) run = std::ranges::max_element(free_, {}, &FreeRuns::value_type::second);
   return take(run, {run->first}, wanted);
+}
+
+void Allocator::add_room(Sector first, Sector end) {
+  const SectorRange room = aligned_inside(first, end, unit_);
+  capacity_ = capacity_ + room.count;
+  add(room);
+}
+
+void Allocator::grow(SectorCount spare_size, SectorRange signposts, SectorRange former) {
+  const Sector end = Sector{} + spare_size;
+  DMREMAP_ASSERT(end >= end_);
+  // A part of a unit at the old end was of no use by itself.
+  const Sector first = std::max(Sector{align_down(end_.value, unit_.value)}, tail_);
+  if (signposts.empty() || signposts == former) {
+    add_room(first, end);
+  } else {
+    DMREMAP_ASSERT(signposts.first >= end_ && signposts.end() <= end);
+    if (!former.empty()) add_room(former.first, former.end());
+    add_room(first, signposts.first);
+    add_room(signposts.end(), end);
+    tail_ = signposts.end();
+  }
+  end_ = end;
 }
 
 void Allocator::skip(SectorCount ahead) {

@@ -45,6 +45,11 @@ class Allocator {
   // `oldest`: the epoch of the oldest request in flight (Pins::oldest).
   void reclaim(std::uint64_t oldest);
 
+  // The spare ends at `spare_size` from now on, and what came behind its end is free, but for
+  // `signposts`, an area there or empty; where they lay before, `former`, is free too. Requires
+  // that the commit is acknowledged that says so, and that it is no smaller than before.
+  void grow(SectorCount spare_size, SectorRange signposts, SectorRange former);
+
   [[nodiscard]] SectorCount capacity() const { return capacity_; }  // all that is not reserved
   [[nodiscard]] SectorCount available() const { return available_; }
 
@@ -57,6 +62,7 @@ class Allocator {
 
   explicit Allocator(SpareIndex index) : index_(index) {}
   void add(SectorRange range);
+  void add_room(Sector first, Sector end);
   SpareRange take(FreeRuns::iterator run, Sector first, SectorCount wanted);
 
   SpareIndex index_;
@@ -66,6 +72,7 @@ class Allocator {
   SectorCount available_;
   SectorCount unit_;
   Sector end_;   // of the spare
+  Sector tail_;  // from here to the end nothing is reserved, nor was taken at first
   Sector next_;  // where the last run ended: a burst of neighbours stays together
 };
 

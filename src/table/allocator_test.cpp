@@ -132,5 +132,73 @@ RC_GTEST_PROP(Allocator, WhatIsOutIsOutOnce, ()) {
   }
 }
 
+TEST(Allocator, AfterGrowingItHandsOutTheNewRoomAndNothingTwice) {
+  for (const std::uint64_t unit : {1U, 8U, 128U}) {
+    for (const std::uint64_t size : {kSpare.value + 128, kSpare.value + 5'000, kSpare.value * 3}) {
+      Allocator allocator = all_free({unit});
+      std::vector<SectorRange> runs;
+      const auto take_all = [&] {
+        while (const auto run = allocator.allocate({1'024})) runs.push_back(run->sectors());
+      };
+      take_all();
+      const std::uint64_t before = allocator.capacity().value;
+      const SectorRange signposts = format::signpost_area(kSpare, {size});
+      allocator.grow({size}, signposts, {});
+      EXPECT_EQ(allocator.available(), allocator.capacity() - SectorCount{before});
+      take_all();
+      std::ranges::sort(runs);
+      SectorCount sum;
+      for (std::size_t i = 0; i < runs.size(); ++i) {
+        if (i > 0) {
+          EXPECT_LE(runs[i - 1].end(), runs[i].first);
+        }
+        EXPECT_LE(runs[i].end().value, size);
+        EXPECT_FALSE(runs[i].overlaps(signposts));
+        EXPECT_EQ(runs[i].first.value % unit, 0U);
+        sum = sum + runs[i].count;
+      }
+      EXPECT_EQ(sum, allocator.capacity());
+      // As after a restart, when it is made for that size.
+      const auto fresh = Allocator::of(kFirstSpare, {size}, format::reserved_ranges(kSpare, {size}),
+                                       Table(), SectorCount{unit});
+      EXPECT_EQ(fresh->capacity(), allocator.capacity()) << unit << " " << size;
+    }
+  }
+}
+
+TEST(Allocator, APartOfAUnitAtTheOldEndIsOfUseOnceItIsWhole) {
+  const SectorCount odd{kSpare.value + 4};
+  Allocator allocator =
+      *Allocator::of(kFirstSpare, odd, format::reserved_ranges(kSpare), Table(), SectorCount{8});
+  const SectorCount before = allocator.capacity();
+  allocator.grow(kSpare + SectorCount{16}, {}, {});
+  EXPECT_EQ(allocator.capacity(), before + SectorCount{16});
+}
+
+TEST(Allocator, WhereSignpostsLayBeforeThereIsRoomOnceTheyLieElsewhere) {
+  const SectorCount once{kSpare.value + 8'192};
+  const SectorCount twice{kSpare.value + 16'384};
+  const SectorRange first = format::signpost_area(kSpare, once);
+  const SectorRange second = format::signpost_area(kSpare, twice);
+  ASSERT_FALSE(first.empty() || second.empty() || first == second);
+  Allocator allocator = all_free({8});
+  allocator.grow(once, first, {});
+  allocator.grow(twice, second, first);
+  const auto fresh = Allocator::of(kFirstSpare, twice, format::reserved_ranges(kSpare, twice),
+                                   Table(), SectorCount{8});
+  EXPECT_EQ(allocator.capacity(), fresh->capacity());
+  EXPECT_EQ(allocator.available(), fresh->available());
+}
+
+TEST(Allocator, GrowingLeavesAloneWhatIsTaken) {
+  const std::vector<Extent> extents{remapped(0, kSpare.value - 8, 8)};
+  Allocator allocator = *Allocator::of(kFirstSpare, kSpare, format::reserved_ranges(kSpare),
+                                       Table(extents, {}), SectorCount{8});
+  allocator.grow(kSpare + kSpare, {}, {});
+  while (const auto run = allocator.allocate({4'096})) {
+    EXPECT_FALSE(run->sectors().overlaps({{kSpare.value - 8}, {8}}));
+  }
+}
+
 }  // namespace
 }  // namespace dmremap::table

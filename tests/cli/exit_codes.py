@@ -66,6 +66,7 @@ ROWS = {
     "claims": {0: "", 2: "extra", 3: "--forget none", 4: "--check"},
     "enable": {0: "{stopped}", 2: "", 3: "none"},
     "disable": {0: "{stopped}", 2: "", 3: "none"},
+    "spare": {0: "grow {stopped} --size 24MiB", 1: "grow none", 2: "grow", 3: "grow {running}"},
     "release": {0: "{spare}", 1: "{main}", 2: "", 3: "{remapped_spare}"},
 }
 
@@ -108,7 +109,9 @@ MORE_ERRORS = [
     "start {idle} --export nbd --mount {dir}/x", "start {idle} --socket {dir}/x",
     "start {idle} --export nbd --socket {dir}/none/x",
     "start {idle} --export nbd --socket {rescue}", "start {doubtful} {main} --export nbd",
-    "release {newer}", "release {spare} --discard-data x", "release {remapped_spare} --copied",
+    "spare", "spare shrink {running}", "spare grow {running} --size many", "spare grow {running} --size 8MiB",
+    "spare grow {remapped_spare} --size 8MiB", "spare grow {looked_at}", "spare grow {newer}", "spare grow {main}",
+    "spare grow {running_spare}", "spare grow {remapped_spare} --size 4194304TiB", "release {newer}", "release {spare} --discard-data x", "release {remapped_spare} --copied",
     "release {dir}", "events bad/name", "statsu", "bad imprt", "explain {running} 64 --file {image}",
     "explain {running} --file {dir}/none", "explain {running} --file {image}", "check none",
     "release none", "examine bad!name", "stop {running_spare}", "files {running}",

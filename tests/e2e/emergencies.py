@@ -143,12 +143,20 @@ def the_spare_is_full(t):
     for first in range(0, room, 2048):
         one.dm.run("remap", one.dm.name, f"{8192 + first}+{min(2048, room - first)}", expect=(0, 1))
     text = leads_to(one.look("spare-full"), "Room runs out")
-    promises(text, "dmremap copy NAME TARGET", "dmremap unremap NAME --all")
+    promises(text, "dmremap copy NAME TARGET", "dmremap spare grow NAME --size",
+             "dmremap unremap NAME --all")
     shown = one.dm.run("status", one.dm.name, expect=4).out
-    promises(shown, f"dmremap copy {one.dm.name} TARGET", f"dmremap unremap {one.dm.name} --all")
+    promises(" ".join(shown.split()), f"dmremap copy {one.dm.name} TARGET",
+             f"dmremap spare grow {one.dm.name}", f"dmremap unremap {one.dm.name} --all")
     one.disk.fault("write:ENODATA", "64+8")
     with support.expect_errno(errno.EIO):
         support.write_sectors(one.dm.device, 64, pattern(64, 8, "no room"))
+    leads_to(one.dm.run("spare", "grow", one.dm.name, expect=3).one_line_error(),
+             "The spare has another size")
+    one.dm.run("spare", "grow", one.dm.name, "--size", "24MiB")
+    support.write_sectors(one.dm.device, 64, pattern(64, 8, "more room"))
+    one.look(exit=0)
+    one.disk.clear()
     one.dm.run("unremap", one.dm.name, "--all")
     support.write_sectors(one.dm.device, 64, pattern(64, 8, "room again"))
     one.look(exit=0)

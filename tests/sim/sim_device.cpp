@@ -113,6 +113,15 @@ std::vector<std::byte> SimDevice::contents() const {
   return current_;
 }
 
+void SimDevice::grow(SectorCount size) {
+  {
+    const std::lock_guard lock(mutex_);
+    durable_.resize(size.bytes());
+    current_.resize(size.bytes());
+  }
+  grow_to(size);
+}
+
 void SimDevice::poke(Sector first, std::span<const std::byte> data) {
   const SectorRange range = range_of(first, data.size());
   DMREMAP_ASSERT(data.size() % kSectorBytes == 0);

@@ -66,6 +66,8 @@ class SimDevice final : public io::BlockDevice {
   [[nodiscard]] int descriptor_for(SectorRange /*written*/) const override {
     return descriptor_.load();
   }
+  // The device has become larger, and those who use it may use that: zeros, durable at once.
+  void grow(SectorCount size);
   // Behind everyone's back: durable at once.
   void poke(Sector first, std::span<const std::byte> data);
 

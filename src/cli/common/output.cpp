@@ -32,6 +32,7 @@ std::string_view usual_hint(ErrorCode code) {
     case ErrorCode::no_memory:
       return "make room and try again";
     case ErrorCode::spare_full:
+      return "copy the disk to a healthy one, or make the spare larger (`dmremap spare grow`)";
     case ErrorCode::metadata_full:
       return "copy the disk to a healthy one: no more bad sectors can be taken";
     case ErrorCode::read_only:

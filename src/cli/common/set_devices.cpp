@@ -69,6 +69,14 @@ manual::Option add_devices(manual::Verb verb, std::vector<std::string>& devices,
   return verb.add_option("NAME|DEVICE", devices, text);
 }
 
+Result<std::optional<std::string>> running_set_meant(const std::vector<std::string>& given) {
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime || given.size() != 1) return std::optional<std::string>();
+  auto name = set_meant(*runtime, given.front(), DevicesWanted::spare);
+  if (!name || !*name || is_running(*runtime, **name)) return name;
+  return std::optional<std::string>();
+}
+
 Result<SetDevices> devices_meant(const std::vector<std::string>& given, DevicesWanted wanted) {
   SetDevices out;
   const auto runtime = control::RuntimeDir::from_environment();

@@ -33,4 +33,9 @@ manual::Option add_devices(manual::Verb verb, std::vector<std::string>& devices,
 [[nodiscard]] Result<SetDevices> devices_meant(const std::vector<std::string>& given,
                                                DevicesWanted wanted);
 
+// The name of the running set that is meant by the one thing that was given. Empty: a set that does
+// not run, or devices. Errors: as resolve_set_name.
+[[nodiscard]] Result<std::optional<std::string>> running_set_meant(
+    const std::vector<std::string>& given);
+
 }  // namespace dmremap::cli

@@ -39,6 +39,7 @@ void add_scrub(manual::Verb app, VerbAction& chosen);
 void add_bad(manual::Verb app, VerbAction& chosen);
 void add_backfill(manual::Verb app, VerbAction& chosen);
 void add_copy(manual::Verb app, VerbAction& chosen);
+void add_spare(manual::Verb app, VerbAction& chosen);
 void add_release(manual::Verb app, VerbAction& chosen);
 void add_claims(manual::Verb app, VerbAction& chosen);
 void add_enable(manual::Verb app, VerbAction& chosen);

@@ -24,13 +24,14 @@ bool any_unit(SectorRange /*unit*/) {
 
 }  // namespace
 
-SpareDevice::SpareDevice(SpareIndex its_index, io::BlockDevice& device, SectorCount recorded_size,
+SpareDevice::SpareDevice(SpareIndex its_index, io::BlockDevice& device, SectorCount size_at_create,
                          table::Allocator free_sectors, Scheduling& scheduling)
     : index(its_index),
+      recorded_size(size_at_create),
       gate(scheduling),
       allocator(std::move(free_sectors)),
       device_(device),
-      probe_(device, probe_candidates(recorded_size), any_unit, scheduling) {}
+      probe_(device, probe_candidates(size_at_create), any_unit, scheduling) {}
 
 io::IoStatus SpareDevice::read(Sector first, std::span<std::byte> out) {
   return noted(device_.read(first, out));

@@ -50,6 +50,9 @@ class SpareDevice {
     return result;
   }
 
+  // Of the device as it is served now, which may be more than the set uses.
+  [[nodiscard]] SectorCount device_size() const { return device_.geometry().size; }
+
   // From now on a flush through the gate leaves a doubt in `doubts` until it has ended well, and
   // its caller will be told so (table/unflushed_writes.hpp). `doubts` outlives this.
   void keep_doubts_in(table::UnflushedWrites& doubts) { doubts_ = &doubts; }
@@ -63,6 +66,7 @@ class SpareDevice {
   void reattach(const std::function<void()>& attach);
 
   const SpareIndex index;
+  const SectorCount recorded_size;  // when the set was made
   FlushGate gate;
   SpareTrouble trouble;
   // The remapper's, which alone may use it.

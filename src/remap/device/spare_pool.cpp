@@ -2,6 +2,7 @@
 #include "remap/device/spare_pool.hpp"
 
 #include "base/assert.hpp"
+#include "format/layout.hpp"
 
 namespace dmremap::remap {
 
@@ -72,6 +73,12 @@ void SparePool::free_after(SpareRange run, std::uint64_t epoch) {
 
 void SparePool::reclaim(std::uint64_t oldest) {
   for (SpareDevice& spare : devices_) spare.allocator.reclaim(oldest);
+}
+
+void SparePool::grow(SpareIndex index, SectorCount before, SectorCount size) {
+  SpareDevice& spare = at(index);
+  spare.allocator.grow(size, format::signpost_area(spare.recorded_size, size),
+                       format::signpost_area(spare.recorded_size, before));
 }
 
 SectorCount SparePool::capacity() const {

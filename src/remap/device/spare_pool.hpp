@@ -69,10 +69,13 @@ class SparePool {
   void reclaim(std::uint64_t oldest);
   [[nodiscard]] SectorCount capacity() const;
   [[nodiscard]] SectorCount available() const;
+  // As Allocator::grow, from the size `before`.
+  void grow(SpareIndex index, SectorCount before, SectorCount size);
 
   // By main's sectors, whichever spare has them: of all spares together.
   FailingPlaces failing;
   // How full the spares are, all together; kept by the remapper for others to read.
+  std::atomic<std::uint64_t> size_sectors{0};  // of the metadata's spare, as far as it is in use
   std::atomic<std::uint64_t> capacity_sectors{0};
   std::atomic<std::uint64_t> available_sectors{0};
   std::atomic<bool> full{false};

@@ -35,9 +35,10 @@ std::optional<Outcome> CopyOnWrite::store(std::span<const Item> items, std::uint
                                           const RequestTimer* timer) {
   const table::Table table = path_.live.table();
   const std::uint64_t used = table.size() + table.retired().size();
+  const std::uint64_t capacity = path_.table_capacity.load();
   const ChunkRoom room{path_.geometry.size - SectorCount{table.counts().remapped},
                        {path_.spares.available_sectors.load()},
-                       path_.table_capacity - std::min(path_.table_capacity, used)};
+                       capacity - std::min(capacity, used)};
   const SectorCount size = chunk_size(room, path_.block());
   const SectorRange all{items.front().range.first,
                         items.back().range.end() - items.front().range.first};

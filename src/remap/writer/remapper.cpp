@@ -2,22 +2,18 @@
 #include "remap/writer/remapper.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <string>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/thread_name.hpp"
+#include "format/body.hpp"
 #include "remap/request/request_timer.hpp"
 
 namespace dmremap::remap {
 
 namespace {
 
-constexpr std::array<unsigned, 3> kSpareLowPercent{50, 80, 95};
-constexpr unsigned kSpareLowCondition = 80;
 constexpr std::uint64_t kEvidenceEveryNs = 60'000'000'000;
 
 bool needs_main(const Item& item) {
@@ -59,12 +55,14 @@ Remapper::Remapper(DataPath& path, metadata::Store& store, const table::Table& t
     : path_(path),
       store_(store),
       search_(path.spares.capacity(), path.unit()),
+      spare_use_(path),
       table_(table),
       base_(content),
       mutex_(path.scheduling),
       wake_(path.scheduling),
       finished_(path.scheduling) {
-  note_spare_use();
+  path_.spares.size_sectors.store(format::usable_spare_size(base_).value);
+  spare_use_.note();
   thread_ = Thread(path_.scheduling, [this] { loop(); });
 }
 
@@ -97,6 +95,17 @@ Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns,
 Outcome Remapper::run_record(const RecordEdit& edit) {
   Job job;
   job.record = &edit;
+  return submit(job);
+}
+
+Outcome Remapper::run_growth(SectorCount size) {
+  // Several at once must not undo one another.
+  const RecordEdit edit = [size](format::Records& records, const table::Table& /*table*/) {
+    if (size > format::usable_spare_size(records)) records.grown_spare = size;
+  };
+  Job job;
+  job.record = &edit;
+  job.grown = size;
   return submit(job);
 }
 
@@ -187,6 +196,21 @@ Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
   Jobs applied;
   for (Job* job : jobs) {
     const bool tripped = path_.breaker.tripped() && std::ranges::any_of(job->items, needs_main);
+    // Another one was larger. Where signposts of this one would lie there may be data by now.
+    if (job->grown && *job->grown <= format::usable_spare_size(base_)) {
+      job->outcome = Outcome::done;
+      continue;
+    }
+    // Room on the spare is of no use without entries, and nothing that is recorded gives way to it.
+    if (job->grown && !has_entries_for_growth()) {
+      job->outcome = Outcome::table_full;
+      continue;
+    }
+    // A crash after this leaves signposts behind the end of the spare, where nothing else lies.
+    if (job->grown && !prepare_growth(*job->grown)) {
+      job->outcome = Outcome::failed;
+      continue;
+    }
     const std::uint64_t before = change.steps();
     job->outcome = tripped ? Outcome::tripped : change.apply(job->items, job->deadline_ns);
     job->changes = job->record != nullptr || change.steps() != before;
@@ -382,6 +406,9 @@ void Remapper::commit(const Jobs& jobs, Change& change) {
   if (recording == Recording::done) {
     unrecorded_bad_ = std::move(unrecorded_bad);
     publish(change, live);
+    for (const Job* job : jobs) {
+      if (job->grown) use_new_room(*job->grown);
+    }
     return;
   }
   change.abandon();
@@ -432,44 +459,39 @@ void Remapper::publish(const Change& change, const table::Table& table) {
     path_.emit(event.kind, event.severity, event.main, event.error, event.text);
   }
   path_.trouble.add(change.trouble());
-  note_spare_use();
+  spare_use_.note();
 }
 
-void Remapper::note_spare_use() {
-  const std::uint64_t capacity = path_.spares.capacity().value;
-  const std::uint64_t available = path_.spares.available().value;
-  path_.spares.capacity_sectors.store(capacity);
-  path_.spares.available_sectors.store(available);
-  const std::uint64_t used = capacity == 0 ? 100 : (capacity - available) * 100 / capacity;
-  path_.spares.low.store(used >= kSpareLowCondition);
-  unsigned reached = 0;
-  for (const unsigned percent : kSpareLowPercent) {
-    if (used >= percent) reached = percent;
-  }
-  if (reached > use_percent_told_) {
-    path_.emit(format::EventKind::spare_low,
-               reached >= kSpareLowCondition ? Severity::warning : Severity::info, {}, 0,
-               fmt::format("{} % of the spare is used", used));
-  }
-  use_percent_told_ = reached;
-  if (available > 0) {
-    path_.spares.full.store(false);
-  } else {
-    note_spare_full({});
-  }
+// The record of the new size may cost entries, if a later version's sections lie beside the table.
+bool Remapper::has_entries_for_growth() const {
+  format::Records grown = base_;
+  if (!grown.grown_spare) grown.grown_spare = SectorCount{};
+  if (!format::sections_fit(grown)) return false;
+  const std::size_t capacity = metadata::table_capacity(grown);
+  return capacity == path_.table_capacity.load() ||
+         table_.size() + table_.retired().size() <= capacity;
 }
 
-void Remapper::note_spare_full(SectorRange range) {
-  if (path_.spares.full.exchange(true)) return;
-  path_.emit(format::EventKind::spare_full, Severity::error, range, ENOSPC,
-             "no spare sector is left");
+bool Remapper::prepare_growth(SectorCount size) {
+  SpareDevice& spare = path_.spares.metadata_spare();
+  const auto ready = spare.watch_for_absence([&] { return store_.prepare_growth(size); });
+  if (!ready) spare.trouble.sign();
+  return ready.has_value();
+}
+
+// No table names a sector of the new room before the commit is acknowledged that took it over. What
+// a crash leaves before that is a set whose spare ends where it did.
+void Remapper::use_new_room(SectorCount size) {
+  path_.table_capacity.store(metadata::table_capacity(base_));
+  spare_use_.grow(size);
+  search_ = PlaceSearch(path_.spares.capacity(), path_.unit());
 }
 
 void Remapper::note_outcome(const Job& job) {
   // A list that is too long was refused, and there is room for all else.
   if (is_of_list(job)) return;
   const SectorRange range = job.items.empty() ? SectorRange{} : job.items.front().range;
-  if (job.outcome == Outcome::spare_full) note_spare_full(range);
+  if (job.outcome == Outcome::spare_full) spare_use_.note_full(range);
   if (job.outcome == Outcome::table_full && !path_.table_full.exchange(true)) {
     path_.emit(format::EventKind::table_full, Severity::error, range, ENOSPC, "the table is full");
   }

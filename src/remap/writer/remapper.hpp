@@ -18,6 +18,7 @@
 #include "remap/device/spare_trial.hpp"
 #include "remap/disk.hpp"
 #include "remap/writer/change.hpp"
+#include "remap/writer/spare_use.hpp"
 
 namespace dmremap::remap {
 
@@ -41,6 +42,9 @@ class Remapper {
                             const RequestTimer* timer = nullptr);
   // Commits the current table with the records changed by `edit`.
   [[nodiscard]] Outcome run_record(const RecordEdit& edit);
+
+  // Commits that the spare is in use up to `size`, and then hands out what came to it.
+  [[nodiscard]] Outcome run_growth(SectorCount size);
 
   // As Store::check_copy(), between two commits.
   [[nodiscard]] Result<metadata::SlotDamage> run_copy_check(unsigned copy);
@@ -68,6 +72,7 @@ class Remapper {
   struct Job {
     std::span<const Item> items;
     const RecordEdit* record = nullptr;
+    std::optional<SectorCount> grown;  // what `record` says of the spare's size
     std::uint64_t deadline_ns = 0;
     const RequestTimer* timer = nullptr;
     // A job with one of these, which are to be filled, has nothing else to do.
@@ -109,19 +114,21 @@ class Remapper {
   // If the store went read-only, so does the set.
   void lose_store();
   void publish(const Change& change, const table::Table& table);
-  void note_spare_use();
-  void note_spare_full(SectorRange range);
+  [[nodiscard]] bool has_entries_for_growth() const;
+  [[nodiscard]] bool prepare_growth(SectorCount size);
+  // After the commit of a growth.
+  void use_new_room(SectorCount size);
   void note_outcome(const Job& job);
 
   DataPath& path_;
   metadata::Store& store_;
   PlaceSearch search_;
+  SpareUse spare_use_;
   table::Table table_;
   // What a full table had no room for: in force, and part of the next commit that has room.
-  std::vector<format::Extent> unrecorded_bad_;  // as Change::bad()
-  std::vector<SectorRange> unrecorded_marks_;   // lost and gone sectors of table_
-  format::Records base_;                        // of the last commit
-  unsigned use_percent_told_ = 0;
+  std::vector<format::Extent> unrecorded_bad_;   // as Change::bad()
+  std::vector<SectorRange> unrecorded_marks_;    // lost and gone sectors of table_
+  format::Records base_;                         // of the last commit
   std::optional<std::uint64_t> evidence_at_ns_;  // when a commit last took it along
 
   Mutex mutex_;

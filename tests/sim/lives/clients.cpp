@@ -230,6 +230,21 @@ void backfill(Stage& stage, Dice& dice, SectorRange range) {
   if (done) stage.report.backfilled_sectors += done->filled.value;
 }
 
+// The rest of the disk, in steps.
+void grow_spare(Stage& stage, Dice& dice) {
+  const SectorCount now{stage.engine->table_counts().spare_size};
+  if (now >= kSpareDiskSize) return;
+  const SectorCount size = format::largest_growth(
+      now, {std::min(kSpareDiskSize.value, now.value + 8 * dice.between(1, 512))});
+  if (size <= now) return;
+  stage.asked_size = std::max(stage.asked_size, size);
+  const auto grown = stage.engine->grow_spare(size);
+  if (stage.crashed() || !grown) return;
+  stage.say(fmt::format("the spare has {} sectors", size.value));
+  stage.sure_size = std::max(stage.sure_size, size);
+  ++stage.report.growths;
+}
+
 }  // namespace
 
 int checked_read(Stage& stage, SectorRange range) {
@@ -363,6 +378,10 @@ void administrator(Stage& stage, Dice dice) {
     stage.world.sleep(milliseconds(dice.below(30)));
     if (stage.ending) return;
     const SectorRange range = stage.some_range(dice, kLongest);
+    if (stage.plan.grows && dice.one_in(4)) {
+      grow_spare(stage, dice);
+      continue;
+    }
     switch (dice.below(6)) {
       case 0:
         ++stage.report.relocations;

@@ -89,6 +89,7 @@ Report& Report::operator+=(const Report& other) {
   spares_returned += other.spares_returned;
   spares_refused += other.spares_refused;
   copies_refused += other.copies_refused;
+  growths += other.growths;
   evidence_kept += other.evidence_kept;
   main_faults += other.main_faults;
   spare_faults += other.spare_faults;
@@ -124,6 +125,7 @@ std::vector<std::string> Report::missing() const {
   if (others_refused == 0) out.emplace_back("a disk that is not main as it was left refused");
   if (spares_returned == 0) out.emplace_back("a spare that came back under another handle");
   if (copies_refused == 0) out.emplace_back("an older copy of a spare refused");
+  if (growths == 0) out.emplace_back("a spare that grew");
   if (evidence_kept == 0) out.emplace_back("evidence of main's contents after a crash");
   if (crashes_in_open == 0) out.emplace_back("a crash while a set opens");
   if (clean_stops == 0) out.emplace_back("a clean stop");
@@ -176,6 +178,7 @@ std::string Report::text() const {
   add_line(out, "a spare back as another device", spares_returned);
   add_line(out, "  refused as it was", spares_refused);
   add_line(out, "  an older copy refused", copies_refused);
+  add_line(out, "the spare grew", growths);
   add_line(out, "evidence left by a crash", evidence_kept);
   out += "events\n";
   for (const auto& [kind, count] : events) add_line(out, format::name_of(kind), count);

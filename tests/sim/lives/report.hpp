@@ -56,6 +56,7 @@ struct Report {
   std::uint64_t spares_returned = 0;  // spares that came back while a life went on
   std::uint64_t spares_refused = 0;   // looks at one that was back and was not taken
   std::uint64_t copies_refused = 0;   // looks at an older copy of one that was away
+  std::uint64_t growths = 0;          // times that a spare grew
   std::uint64_t evidence_kept = 0;    // entries that held after a life that was cut off
 
   [[nodiscard]] std::uint64_t requests() const {

@@ -27,8 +27,10 @@ class Simulation {
 
   void run() {
     stage_.world.set_step_limit(400'000'000);
+    // The disk is larger than it is when the set is made.
+    Wire small(stage_.spare, "spare", kSpareSize);
     const auto made =
-        metadata::Store::create(stage_.spare, stage_.content, stage_.world.random(), stage_.world);
+        metadata::Store::create(small, stage_.content, stage_.world.random(), stage_.world);
     if (!made) throw Broken("a set cannot be made: " + made.error().message());
     stage_.world.run([this] {
       for (unsigned i = 0; i < stage_.plan.lives; ++i) live(i);
@@ -53,6 +55,7 @@ class Simulation {
     if (!survey) return refused(survey.error());
     if (const auto refusal = metadata::refusal(*survey, "spare")) return refused(*refusal);
     stage_.content = *survey->content;
+    check_spare_size();
     auto store = metadata::Store::activate(stage_.spare_finder.door(), *survey, stage_.content,
                                            stage_.world.random(), stage_.world);
     if (!store) return refused(store.error());
@@ -74,6 +77,24 @@ class Simulation {
     if (!engine) return refused(engine.error());
     stage_.engine = std::move(*engine);
     return true;
+  }
+
+  // What a crash leaves of a growth is the size before or the one after.
+  void check_spare_size() {
+    const SectorCount size = format::usable_spare_size(stage_.content);
+    if (size < stage_.sure_size || size > stage_.asked_size) {
+      throw Broken(fmt::format("promise 9: the spare has {} sectors, after {} were acknowledged",
+                               size.value, stage_.sure_size.value));
+    }
+    stage_.sure_size = stage_.asked_size = size;
+  }
+
+  // Nothing was ever written where the spare has not grown to.
+  void check_room_behind() {
+    const auto behind = stage_.spare.contents().subspan(stage_.asked_size.bytes());
+    if (std::ranges::all_of(behind, [](std::byte byte) { return byte == std::byte{0}; })) return;
+    throw Broken(fmt::format("something was written behind sector {} of the spare, its end",
+                             stage_.asked_size.value));
   }
 
   bool refused(const Error& error) {
@@ -239,6 +260,7 @@ class Simulation {
       stage.checker.killed();
     }
     check_evidence();
+    check_room_behind();
     if (end == End::power_cut) stage.losses_at_power_cut = stage.main.losses();
     stage.main.thaw();
     stage.spare.thaw();

@@ -15,8 +15,6 @@ namespace dmremap::sim {
 namespace {
 
 constexpr Stamp kFirstStamp = 1;
-// The least that holds eight copies.
-constexpr SectorCount kSpareSize{32'768};
 // Beyond the area of the clients, so that there is always something that nobody writes.
 constexpr SectorCount kUnwritten{4'096};
 
@@ -35,6 +33,7 @@ io::Geometry some_geometry(Dice& dice, SectorCount size) {
 
 Plan::Plan(Dice& dice) {
   small_spare = dice.one_in(12);
+  grows = dice.one_in(small_spare ? 2 : 4);
   // What is beyond the area is only there to take up the spare.
   main = some_geometry(dice, small_spare ? SectorCount{31'744} : area + kUnwritten);
   lives = static_cast<unsigned>(dice.between(2, 8));
@@ -66,11 +65,13 @@ Stage::Stage(std::uint64_t seed, bool talk)
       dice(world.fork_dice()),
       plan(dice),
       main(world, plan.main, "main"),
-      spare(world, {kSpareSize, 512, 4096}, "spare"),
+      spare(world, {kSpareDiskSize, 512, 4096}, "spare"),
       checker(plan.main.size, kFirstStamp),
       reserved(format::reserved_ranges(kSpareSize)),
       spare_finder(*this),
       memory(remap::EngineMemory::bytes_for(plan.main.size)),
+      sure_size(kSpareSize),
+      asked_size(kSpareSize),
       bad_reads(plan.main.size),
       bad_writes(plan.main.size),
       moved_by_hand(plan.main.size),

@@ -40,6 +40,7 @@ struct Plan {
   std::uint64_t requests = 0;  // of a client in a life
   std::vector<Sector> hot;     // where most requests and faults go
   bool small_spare = false;    // nearly all of it is taken before
+  bool grows = false;          // an administrator takes over more of the spare's disk
   bool slow = false;           // faults that take seconds
   SectorRange weak;            // a block that reads, but far slower than its neighbours; or none
   std::uint32_t evidence_interval_ms = 1'000;
@@ -76,6 +77,10 @@ class SectorSet {
  private:
   std::vector<bool> has_;
 };
+
+// Of the spare when the set is made: the least that holds eight copies. Its disk is larger.
+inline constexpr SectorCount kSpareSize{32'768};
+inline constexpr SectorCount kSpareDiskSize{40'960};
 
 class Stage final : public remap::Observer, public remap::MainReopener {
  public:
@@ -145,6 +150,11 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   std::unique_ptr<remap::Engine> engine;  // of this life, once it serves
   format::Content content;
   std::vector<Thread> servers;  // of requests whose callers need not wait for the devices
+
+  // Of the spare, as far as the set uses it: what was acknowledged, and what was ever asked for. A
+  // crash leaves something in between.
+  SectorCount sure_size;
+  SectorCount asked_size;
 
   bool ending = false;  // clients begin nothing more
   std::uint64_t trips = 0;

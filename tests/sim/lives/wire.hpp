@@ -9,13 +9,20 @@ namespace dmremap::sim {
 
 class Wire final : public io::BlockDevice {
  public:
-  Wire(SimDisk& disk, std::string path)
-      : io::BlockDevice(std::move(path), disk.geometry()), disk_(disk) {}
+  Wire(SimDisk& disk, std::string path) : Wire(disk, std::move(path), disk.geometry().size) {}
+  // A disk that ends at `size`, for now.
+  Wire(SimDisk& disk, std::string path, SectorCount size)
+      : io::BlockDevice(std::move(path), ending_at(disk.geometry(), size)), disk_(disk) {}
 
   // `error`: what all requests get from now on.
   void cut(int error) { error_ = error; }
 
  private:
+  static io::Geometry ending_at(io::Geometry geometry, SectorCount size) {
+    geometry.size = size;
+    return geometry;
+  }
+
   template <typename Request>
   io::IoStatus pass(const Request& request) {
     if (error_ != 0 && !disk_.frozen()) return {error_};

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The part of RunningSet that takes over the room of a spare that became larger.
+#include <cerrno>
+
+#include <unistd.h>
+
+#include "set/running_set.hpp"
+
+namespace dmremap::set {
+
+// Each step may be the last. A crash before the engine's commit leaves an image or a device that is
+// longer than the set uses, which is how this began; a crash after it leaves the new size.
+Result<SpareGrowth> RunningSet::grow_spare(std::optional<std::uint64_t> bytes) {
+  const std::lock_guard alone(growth_mutex_);
+  const auto device = metadata_spare().device();
+  if (read_only_ || engine_->conditions().read_only) {
+    return fail(ErrorCode::read_only, "is read-only: its spare cannot grow", name());
+  }
+  if (bytes) {
+    if (auto longer = lengthen_image(*device, *bytes); !longer) return failure_of(longer);
+  }
+  const auto device_size = metadata_spare().take_growth();
+  if (!device_size) return failure_of(device_size);
+  SpareGrowth out;
+  out.path = device->path();
+  out.size_before = {engine_->table_counts().spare_size};
+  const auto size = size_to_grow_to(out.size_before, *device_size, out.path);
+  if (!size) return failure_of(size);
+  // The length of an image must be durable before a commit relies on it.
+  if (!device->is_block_device() && ::fsync(device->fd()) != 0) {
+    return fail_errno(errno, "write the spare", out.path);
+  }
+  if (auto grown = engine_->grow_spare(*size); !grown) return failure_of(grown);
+  device->accept_size(*device_size);
+  const remap::TableCounts counts = engine_->table_counts();
+  out.size = {counts.spare_size};
+  out.capacity = {counts.spare_capacity};
+  out.free = {counts.spare_free};
+  out.entries = counts.entries;
+  out.entry_capacity = counts.entry_capacity;
+  return out;
+}
+
+}  // namespace dmremap::set

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Takes over the room of a spare that became larger: a volume that was extended, an image that was
+// made longer or is made longer here, a copy of the spare on a larger device.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "io/file_device.hpp"
+#include "metadata/survey.hpp"
+
+namespace dmremap::set {
+
+// What was before and is now of a spare that grew.
+struct SpareGrowth {
+  std::string path;
+  SectorCount size_before;  // that was in use, with the copies of the metadata
+  SectorCount size;
+  SectorCount capacity;  // of that for data
+  SectorCount free;
+  std::uint64_t entries = 0;  // of the table in the metadata
+  std::uint64_t entry_capacity = 0;
+};
+
+// Makes the image `bytes` long, rounded up to 4 KiB, with room reserved for what is added. One that
+// is that long already is left as it is. An error leaves it as it was. Errors: usage (a block
+// device), device_too_small (it is longer), device_too_large, no_space, io.
+[[nodiscard]] Result<void> lengthen_image(const io::FileDevice& image, std::uint64_t bytes);
+
+// The size up to which a spare of `device_size` is to be used, which was in use up to `used`: whole
+// blocks of 4 KiB, as far as addresses reach. Error device_too_small: that is no more than before,
+// or less. Pure.
+[[nodiscard]] Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
+                                                  const std::string& path);
+
+// Of a set that does not run: lengthens its image first, if `bytes` are given, and takes over what
+// is there. `spare` is held exclusively and open for writing. Errors: as above, and of
+// metadata::grow.
+Result<SpareGrowth> grow_stopped_spare(io::FileDevice& spare, const metadata::Survey& survey,
+                                       std::optional<std::uint64_t> bytes, Random& random,
+                                       Clock& clock);
+
+}  // namespace dmremap::set
