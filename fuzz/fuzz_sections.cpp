@@ -10,6 +10,7 @@
 
 #include "format/disk_history_section.hpp"
 #include "format/latency_section.hpp"
+#include "format/policy_section.hpp"
 #include "format/scan_section.hpp"
 #include "format/sections.hpp"
 #include "recipe.hpp"
@@ -22,8 +23,17 @@ using Bytes = std::vector<std::byte>;
 
 namespace {
 
-enum Which : unsigned { identity, configuration, health, extent, scan, disk_history, latency };
-constexpr unsigned kDecoders = 7;
+enum Which : unsigned {
+  identity,
+  configuration,
+  health,
+  extent,
+  scan,
+  disk_history,
+  latency,
+  policy
+};
+constexpr unsigned kDecoders = 8;
 
 std::size_t size_of(unsigned which) {
   switch (which) {
@@ -39,6 +49,8 @@ std::size_t size_of(unsigned which) {
       return format::kDiskHistorySectionBytes;
     case latency:
       return format::kLatencySectionBytes;
+    case policy:
+      return format::kPolicySectionBytes;
     default:
       return format::kEntryBytes;
   }
@@ -67,6 +79,9 @@ Bytes right(unsigned which) {
     case latency:
       format::pack_latency_section({Bytes(40, std::byte{7})}, out);
       break;
+    case policy:
+      format::pack_policy_section({90}, out);
+      break;
     default:
       format::ExtentCodec::pack(fuzz::sample_content(1).extents.back(), out);
   }
@@ -94,6 +109,8 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
       return back(format::unpack_disk_history(bytes), format::pack_disk_history);
     case latency:
       return back(format::unpack_latency_section(bytes), format::pack_latency_section);
+    case policy:
+      return back(format::unpack_policy_section(bytes), format::pack_policy_section);
     default:
       return back(format::ExtentCodec::unpack(bytes), format::ExtentCodec::pack);
   }
@@ -104,7 +121,7 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::vector<Bytes> kRight{right(identity), right(configuration), right(health),
                                          right(extent),   right(scan),          right(disk_history),
-                                         right(latency)};
+                                         right(latency),  right(policy)};
   fuzz::Recipe recipe(data, size);
   const unsigned which = recipe.u8() % kDecoders;
   const unsigned base = recipe.u8() % 3;
