@@ -9,7 +9,7 @@ export DESTDIR
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help build demo check check-exhaustive soak canaries bench fuzz format lint install packages \
-  check-packages guest guest-root deb deb-check
+  check-packages guest guest-boot guest-root deb deb-check
 
 help:
 	@echo 'make build    install what is missing, build the programs: build/bin/dmremap, build/bin/dmremap-lab'
@@ -18,6 +18,7 @@ help:
 	@echo 'make check-exhaustive  the quorum rule over all states and three million lives'
 	@echo 'make guest    all tests in guests of their own kernel, under QEMU (make check runs the short ones)'
 	@echo 'make guest-root  the root file system on a set: ROOT_BOOTS=n shutdowns and power cuts (30), in hours'
+	@echo 'make guest-boot  GUEST_BOOTS boots (20) with devices in any order, late, missing or hanging, and what a boot costs'
 	@echo 'make bench    measure what the front ends, the scan, lookups, requests, commits and openings cost'
 	@echo 'make fuzz     each fuzzer for ten minutes (FUZZ_SECONDS=n for less or more)'
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
@@ -54,6 +55,15 @@ guest: check-packages
 guest-root: check-packages
 	@tools/build release guest_programs
 	@$(AS_ROOT) python3 tests/guest/root_on_set.py all
+
+# GUEST_SEED=N repeats a run, on the same number of boots.
+GUEST_BOOTS ?= 20
+GUEST_SEED ?= $(shell date +%s)
+guest-boot: check-packages
+	@tools/build release guest_programs
+	@tests/guest/guest run boots_random --append guest.boots=$(GUEST_BOOTS) \
+	  --append guest.seed=$(GUEST_SEED)
+	@tests/guest/guest run boot_time
 
 # At least 10 million requests and 100,000 crashes; from another seed every day.
 soak: check-packages

@@ -11,6 +11,7 @@
 #include "format/disk_history_section.hpp"
 #include "format/grown_spare.hpp"
 #include "format/latency_section.hpp"
+#include "format/policy_section.hpp"
 #include "format/scan_section.hpp"
 #include "format/sections.hpp"
 #include "recipe.hpp"
@@ -31,9 +32,10 @@ enum Which : unsigned {
   scan,
   disk_history,
   latency,
-  grown_spare
+  grown_spare,
+  policy,
 };
-constexpr unsigned kDecoders = 8;
+constexpr unsigned kDecoders = 9;
 
 std::size_t size_of(unsigned which) {
   switch (which) {
@@ -51,6 +53,8 @@ std::size_t size_of(unsigned which) {
       return format::kLatencySectionBytes;
     case grown_spare:
       return format::kGrownSpareBytes;
+    case policy:
+      return format::kPolicySectionBytes;
     default:
       return format::kEntryBytes;
   }
@@ -82,6 +86,9 @@ Bytes right(unsigned which) {
     case grown_spare:
       format::pack_grown_spare({65'536}, out);
       break;
+    case policy:
+      format::pack_policy_section({90}, out);
+      break;
     default:
       format::ExtentCodec::pack(fuzz::sample_content(1).extents.back(), out);
   }
@@ -111,6 +118,8 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
       return back(format::unpack_latency_section(bytes), format::pack_latency_section);
     case grown_spare:
       return back(format::unpack_grown_spare(bytes), format::pack_grown_spare);
+    case policy:
+      return back(format::unpack_policy_section(bytes), format::pack_policy_section);
     default:
       return back(format::ExtentCodec::unpack(bytes), format::ExtentCodec::pack);
   }
@@ -121,7 +130,7 @@ std::optional<Bytes> there_and_back(unsigned which, const Bytes& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::vector<Bytes> kRight{right(identity), right(configuration), right(health),
                                          right(extent),   right(scan),          right(disk_history),
-                                         right(latency),  right(grown_spare)};
+                                         right(latency),  right(grown_spare),   right(policy)};
   fuzz::Recipe recipe(data, size);
   const unsigned which = recipe.u8() % kDecoders;
   const unsigned base = recipe.u8() % 3;

@@ -5,6 +5,8 @@
 #include <array>
 #include <iterator>
 
+#include "os/unit_name.hpp"
+
 namespace dmremap::boot {
 
 namespace {
@@ -49,7 +51,7 @@ Properties answer_with(const Claim& claim, const char* role, const UdevQuestion&
   const std::string unit = unit_for(claim.name, question);
   if (claim.enabled && !claims::is_of_another_host(claim, here) && !unit.empty()) {
     out.emplace_back("DMREMAP_START", "1");
-    out.emplace_back("DMREMAP_UNIT", unit + "@" + claim.name + ".service");
+    out.emplace_back("DMREMAP_UNIT", unit + "@" + os::unit_name_escaped(claim.name) + ".service");
   }
   return out;
 }
@@ -63,7 +65,26 @@ Properties answer_for_main(const Claim& claim, const char* role, const UdevQuest
   return out;
 }
 
+bool has_file_system(const Claim& claim, const std::string& uuid) {
+  return std::ranges::any_of(claim.main.facts, [&](const format::Fact& fact) {
+    return fact.kind == format::FactKind::file_system_uuid && fact.value == uuid;
+  });
+}
+
 }  // namespace
+
+std::vector<const claims::Claim*> claims_of_file_system(
+    const std::string& uuid, const std::vector<claims::ClaimFile>& claims,
+    const claims::HostId& here) {
+  std::vector<const Claim*> out;
+  for (const claims::ClaimFile& file : claims) {
+    if (!file.claim || !file.claim->enabled || claims::is_of_another_host(*file.claim, here)) {
+      continue;
+    }
+    if (has_file_system(*file.claim, uuid)) out.push_back(&*file.claim);
+  }
+  return out;
+}
 
 bool is_main(const claims::PresentDevice& device, const std::vector<claims::ClaimFile>& claims,
              const discovery::SharedFacts& shared) {
@@ -89,7 +110,15 @@ Properties answer(const UdevQuestion& question, const std::vector<claims::ClaimF
       return answer_for_main(*claim, "part-of-main", question, here);
     }
   }
-  if (!question.set_on_it) return {};
+  if (!question.set_on_it) {
+    for (const Claim* claim : claims_of_file_system(question.file_system_uuid, claims, here)) {
+      if (std::ranges::find(question.sets_with_main, claim->set_uuid) !=
+          question.sets_with_main.end()) {
+        return {{"DMREMAP_ROLE", "copy"}, {"DMREMAP_SET", claim->name}};
+      }
+    }
+    return {};
+  }
   const Claim* const claim = claim_of_spare(question, claims);
   if (claim == nullptr) return {{"DMREMAP_ROLE", "foreign-spare"}};
   return answer_with(*claim, "spare", question, here);

@@ -24,6 +24,10 @@ struct UdevQuestion {
   // The set and the device in the metadata on it; only devices that are no main are read for it.
   std::optional<Uuid> set_on_it;
   std::optional<Uuid> spare_on_it;
+  // Of a device that is nothing of the above: the UUID of the file system that fills it, if a set
+  // that is to come up has the same on its main, and the sets whose mains are here.
+  std::string file_system_uuid;
+  std::vector<Uuid> sets_with_main;
   bool was_hidden = false;  // at the last event of this device
   // It, a partition of it or the disk that it is a partition of is mounted, or has a holder.
   bool is_in_use = false;
@@ -34,7 +38,10 @@ struct UdevQuestion {
   std::vector<std::string> served_for_root;
 };
 
-// DMREMAP_ROLE   main, part-of-main, spare, foreign-spare (no claim of this host names it), set
+// DMREMAP_ROLE   main, part-of-main, spare, foreign-spare (no claim of this host names it), set,
+// copy (of
+//                the file system of a set that comes up, while its main is here: the UUID is the
+//                set's)
 // DMREMAP_SET    the name of the set; missing for foreign-spare
 // DMREMAP_HIDDEN 1: nobody may use the device but the set
 // DMREMAP_START  1: the set is to come up by itself
@@ -45,6 +52,11 @@ struct UdevQuestion {
 [[nodiscard]] Properties answer(const UdevQuestion& question,
                                 const std::vector<claims::ClaimFile>& claims,
                                 const claims::HostId& here, const discovery::SharedFacts& shared);
+
+// The claims of sets that are to come up on this host and have this file system on their main.
+[[nodiscard]] std::vector<const claims::Claim*> claims_of_file_system(
+    const std::string& uuid, const std::vector<claims::ClaimFile>& claims,
+    const claims::HostId& here);
 
 // True if the device is main, or a part of it, by its names: it need not be read then.
 [[nodiscard]] bool is_main(const claims::PresentDevice& device,

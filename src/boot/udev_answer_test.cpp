@@ -122,6 +122,17 @@ TEST(UdevAnswer, TheRootFileSystemHasUnitsOfItsOwn) {
   EXPECT_EQ(unit(), "dmremap-initrd@data.service");
 }
 
+TEST(UdevAnswer, TheUnitOfASetIsNamedAsSystemdNamesIt) {
+  Claim one = claim();
+  one.enabled = true;
+  one.name = "my-set";
+  const Properties answered = answer(main_disk(), files({one}), kHere, {});
+  const auto value = [&](const char* key) {
+    return std::ranges::find(answered, key, &Properties::value_type::first)->second;
+  };
+  EXPECT_EQ(value("DMREMAP_UNIT"), "dmremap@my\\x2dset.service");
+}
+
 TEST(UdevAnswer, ASpareThatNoClaimNamesIsForeign) {
   Claim one = claim();
   one.enabled = true;
@@ -131,6 +142,26 @@ TEST(UdevAnswer, ASpareThatNoClaimNamesIsForeign) {
   EXPECT_EQ(said(spare, files({one})), "foreign-spare - - -");
   spare.set_on_it = spare.spare_on_it;
   EXPECT_EQ(said(spare, files({one})), "foreign-spare - - -");
+}
+
+TEST(UdevAnswer, ACopyOfTheFileSystemLeavesTheUuidToTheSetWhileMainIsHere) {
+  Claim one = claim();
+  one.main.facts.push_back({FactKind::file_system_uuid, "1234-ABCD"});
+  UdevQuestion copy;
+  copy.device.names = {{FactKind::serial, "ZB1"}};
+  copy.file_system_uuid = "1234-ABCD";
+  copy.sets_with_main = {one.set_uuid};
+  EXPECT_EQ(said(copy, files({one})), "- - - -") << "the set does not come up";
+  one.enabled = true;
+  EXPECT_EQ(said(copy, files({one})), "copy data - -");
+  copy.sets_with_main.clear();
+  EXPECT_EQ(said(copy, files({one})), "- - - -") << "the copy has replaced main";
+  copy.sets_with_main = {one.set_uuid};
+  copy.file_system_uuid = "1234-ABCE";
+  EXPECT_EQ(said(copy, files({one})), "- - - -");
+  one.host.machine_id = "ffffffffffffffffffffffffffffffff";
+  copy.file_system_uuid = "1234-ABCD";
+  EXPECT_EQ(said(copy, files({one})), "- - - -") << "of another host";
 }
 
 TEST(UdevAnswer, TheDeviceOfASetIsItsOwn) {

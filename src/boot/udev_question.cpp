@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <sstream>
 
+#include <blkid/blkid.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -81,6 +83,42 @@ std::optional<format::Seal> seal_on(const std::string& node) {
   return std::nullopt;
 }
 
+// The UUID of the file system that fills the device; empty if there is none.
+std::string file_system_on(const std::string& node) {
+  const std::unique_ptr<blkid_struct_probe, decltype(&::blkid_free_probe)> probe(
+      ::blkid_new_probe_from_filename(node.c_str()), &::blkid_free_probe);
+  if (!probe) return {};
+  ::blkid_probe_enable_superblocks(probe.get(), 1);
+  ::blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_UUID);
+  const char* uuid = nullptr;
+  if (::blkid_do_safeprobe(probe.get()) != 0) return {};
+  if (::blkid_probe_lookup_value(probe.get(), "UUID", &uuid, nullptr) != 0) return {};
+  return uuid;
+}
+
+// Nothing is read from the device unless a file system can be a copy of a claimed one.
+void look_for_copy(const std::string& node, const std::vector<claims::ClaimFile>& claims,
+                   UdevQuestion& out) {
+  const claims::HostId here = claims::this_host();
+  const bool may_be_copy = std::ranges::any_of(claims, [](const claims::ClaimFile& file) {
+    return file.claim && file.claim->enabled &&
+           std::ranges::any_of(file.claim->main.facts, [](const Fact& fact) {
+             return fact.kind == FactKind::file_system_uuid;
+           });
+  });
+  if (!may_be_copy) return;
+  out.file_system_uuid = file_system_on(node);
+  if (out.file_system_uuid.empty()) return;
+  for (const claims::Claim* claim : claims_of_file_system(out.file_system_uuid, claims, here)) {
+    const auto found = claims::find_devices(*claim);
+    if (std::ranges::any_of(found, [](const claims::FoundDevice& device) {
+          return device.role == claims::Role::main;
+        })) {
+      out.sets_with_main.push_back(claim->set_uuid);
+    }
+  }
+}
+
 bool is_used(dev_t device) {
   return !os::mounts_of(device).empty() || !os::holders_of(device).empty() ||
          os::is_swap({device, 0});
@@ -138,6 +176,8 @@ UdevQuestion question_of(const std::string& node, const std::vector<claims::Clai
   if (const auto seal = seal_on(node)) {
     out.set_on_it = seal->set_uuid;
     out.spare_on_it = seal->device_uuid;
+  } else {
+    look_for_copy(node, claims, out);
   }
   return out;
 }

@@ -15,6 +15,7 @@
 #include "base/units.hpp"
 #include "base/uuid.hpp"
 #include "discovery/identity.hpp"
+#include "format/policy_section.hpp"
 #include "format/recorded_facts.hpp"
 
 namespace dmremap::claims {
@@ -55,6 +56,11 @@ struct Claim {
   bool served = false;
   // Sectors whose newest data main does not have, at the last clean stop.
   std::uint64_t sectors_elsewhere = 0;
+  // How long a boot waits for a device of the set, seconds. The metadata on the spare has it; this
+  // is for when the spare is what is waited for. Until a start has recorded there what a user chose
+  // here, the choice counts.
+  std::uint32_t wait_s = format::kDefaultBootWaitS;
+  bool wait_is_recorded = true;
   ClaimedDevice main;
   std::vector<ClaimedSpare> spares;  // by index; at least one
 

@@ -194,6 +194,13 @@ class Parser {
       fine = count.has_value();
       claim_.sectors_elsewhere = count.value_or(0);
       ++switches_;
+    } else if (key == "wait-seconds") {
+      const auto seconds = number_of<std::uint32_t>(value);
+      fine = seconds && format::kBootWaitS.contains(*seconds);
+      claim_.wait_s = seconds.value_or(0);
+    } else if (key == "wait-recorded") {
+      fine = value == "yes" || value == "no";
+      claim_.wait_is_recorded = value == "yes";
     }
     return fine ? "" : key + " makes no sense";
   }
@@ -261,10 +268,10 @@ std::string to_text(const Claim& claim) {
       "# What this host keeps of a set of dm-remap, so that nobody mounts its bare main.\n"
       "# Written by dmremap; see dmremap-claims(8).\n"
       "claim-version = {}\nname = {}\nset = {}\nmachine-id = {}\nproduct-uuid = {}\n"
-      "enabled = {}\nserved = {}\nsectors-elsewhere = {}\n",
+      "enabled = {}\nserved = {}\nsectors-elsewhere = {}\nwait-seconds = {}\nwait-recorded = {}\n",
       kClaimVersion, claim.name, to_string(claim.set_uuid), escaped(claim.host.machine_id),
       escaped(claim.host.product_uuid), yes_or_no(claim.enabled), yes_or_no(claim.served),
-      claim.sectors_elsewhere);
+      claim.sectors_elsewhere, claim.wait_s, yes_or_no(claim.wait_is_recorded));
   out += "\n[main]\n" + device_text(claim.main);
   for (const ClaimedSpare& spare : claim.spares) {
     out += fmt::format("\n[spare]\nuuid = {}\n", to_string(spare.uuid)) + device_text(spare.device);

@@ -17,6 +17,8 @@ Claim example() {
   out.host = {"0123456789abcdef0123456789abcdef", "4c4c4544-0035-5a10-8051-b2c04f4a3132"};
   out.enabled = true;
   out.sectors_elsewhere = 8;
+  out.wait_s = 90;
+  out.wait_is_recorded = false;
   out.main = {"/dev/sdb",
               {1953525168},
               512,
@@ -87,6 +89,22 @@ TEST(ClaimText, OneDeviceAsMainAndSpareIsDamage) {
   Claim claim = example();
   claim.spares.front().device = claim.main;
   EXPECT_NE(what_is_wrong(to_text(claim)).find("one device"), std::string::npos);
+}
+
+TEST(ClaimText, WithoutAWaitTheDefaultCounts) {
+  std::string text = to_text(example());
+  for (const char* line : {"wait-seconds = 90\n", "wait-recorded = no\n"}) {
+    text.erase(text.find(line), std::string_view(line).size());
+  }
+  const auto read = parse_claim(text, "x");
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->wait_s, 30U);
+  EXPECT_TRUE(read->wait_is_recorded);
+  for (const char* wait : {"0", "86401", "soon"}) {
+    EXPECT_TRUE(what_is_wrong(with("seconds = 90", std::string("seconds = ") + wait))
+                    .ends_with("wait-seconds makes no sense"))
+        << wait;
+  }
 }
 
 TEST(ClaimText, SkipsWhatANewerVersionAdded) {

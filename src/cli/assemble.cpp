@@ -27,7 +27,7 @@ using nlohmann::json;
 struct Arguments {
   std::vector<std::string> names;
   bool all = false;
-  std::vector<std::string> exports{"auto"};
+  std::vector<std::string> exports;
   bool read_only = false;
   bool json = false;
 };

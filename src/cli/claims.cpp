@@ -48,6 +48,7 @@ json json_of(const Claim& claim) {
   return {{"name", claim.name},
           {"uuid", to_string(claim.set_uuid)},
           {"enabled", claim.enabled},
+          {"wait_seconds", claim.wait_s},
           {"served", claim.served},
           {"sectors_elsewhere", claim.sectors_elsewhere},
           {"hides_main", claim.hides_main()},

@@ -12,12 +12,14 @@
 #include "base/size_text.hpp"
 #include "claims/claim_store.hpp"
 #include "claims/present_devices.hpp"
+#include "cli/common/claimed_set.hpp"
 #include "cli/common/known_bad_arguments.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/root_sets.hpp"
 #include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
+#include "discovery/host_configuration.hpp"
 #include "os/usage.hpp"
 #include "set/drive_query.hpp"
 
@@ -28,6 +30,7 @@ namespace {
 struct Arguments {
   set::CreateOptions options;
   std::string spare_size;
+  std::string boot_wait;
   std::string destroy;
   std::string discard_data;
   std::string known_bad_path;
@@ -41,6 +44,12 @@ Result<void> parse(Arguments& arguments) {
     const auto bytes = parse_size(arguments.spare_size);
     if (!bytes) return failure_of(bytes);
     arguments.options.spare_bytes = *bytes;
+  }
+  arguments.options.boot_wait_s = discovery::host_configuration().boot_wait_s;
+  if (!arguments.boot_wait.empty()) {
+    const auto wait = parse_boot_wait(arguments.boot_wait);
+    if (!wait) return failure_of(wait);
+    arguments.options.boot_wait_s = *wait;
   }
   auto list = parse(arguments.known_bad);
   if (!list) return failure_of(list);
@@ -136,6 +145,7 @@ void claim(const control::RuntimeDir& runtime, const set::CreateOptions& options
   out.name = identity.name;
   out.set_uuid = identity.set_uuid;
   out.host = claims::this_host();
+  if (options.boot_wait_s) out.wait_s = *options.boot_wait_s;
   out.main =
       claims::device_to_claim(created.main_path, created.main.fingerprint, created.main.facts);
   out.spares.push_back(
@@ -259,6 +269,7 @@ void add_create(manual::Verb app, VerbAction& chosen) {
   verb.add_option("--spare-size", arguments->spare_size,
                   "make SPARE as a file of this size (K, M, G, T)")
       .type_name("SIZE");
+  add_boot_wait(verb, arguments->boot_wait);
   verb.add_flag("--force", arguments->options.force,
                 "overwrite a file system, partition table or damaged metadata on SPARE");
   verb.add_option("--destroy", arguments->destroy, "overwrite the set with this UUID on SPARE")

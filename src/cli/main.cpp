@@ -5,6 +5,7 @@
 
 #include "cli/common/output.hpp"
 #include "cli/common/verb.hpp"
+#include "discovery/host_configuration.hpp"
 #include "os/root_storage.hpp"
 
 namespace {
@@ -100,6 +101,8 @@ int run(int argc, char** argv) {
   if (parsed.kind == Kind::answered) return parsed.exit_code;
   if (parsed.kind == Kind::wrong) return usage_error(parsed, asks_for_json(argc, argv));
   if (quiet || verbose) set_verbosity(quiet ? Verbosity::quiet : Verbosity::verbose);
+  const auto& configuration = dmremap::discovery::host_configuration();
+  for (const Error& problem : configuration.problems) warn(problem.message());
   return chosen();
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -9,8 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/common/claimed_set.hpp"
-#include "cli/common/device_wait.hpp"
+#include "cli/common/boot_start.hpp"
 #include "cli/common/export_choice.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
@@ -26,7 +24,7 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> what;  // a name, or devices
-  std::vector<std::string> exports{"auto"};
+  std::vector<std::string> exports;
   std::string socket;
   std::string mount;
   set::OpenOptions open;
@@ -35,9 +33,6 @@ struct Arguments {
   bool replace = false;
   bool json = false;
 };
-
-// How long a start at boot waits for the devices of its set.
-constexpr std::chrono::seconds kBootPatience{30};
 
 Result<void> check_places(const std::vector<daemon::ExportKind>& kinds,
                           const Arguments& arguments) {
@@ -130,43 +125,49 @@ class ForegroundObserver final : public daemon::StartObserver {
   explicit ForegroundObserver(bool json) : json_(json) {}
   void named(const std::string&) override {}
   bool serving(const control::StartReport& what) override {
+    has_served_ = true;
     print(what, json_);
     return true;
   }
+  [[nodiscard]] bool has_served() const { return has_served_; }
 
  private:
   bool json_;
+  bool has_served_ = false;
 };
 
-// The claim of a set that is to come up by itself on this host. Errors: not_claimed, claim_damaged,
-// claim_of_another, permission.
-Result<claims::Claim> enabled_set(const std::string& name, const control::RuntimeDir& runtime) {
-  const auto store = claim_store(runtime);
-  if (!store) return failure_of(store);
-  const auto file = claim_of(*store, name);
-  if (!file) return failure_of(file);
-  if (!file->claim) return failure_of(file->claim);
-  if (claims::is_of_another_host(*file->claim, claims::this_host())) {
-    return fail(ErrorCode::claim_of_another, "the claim was written on another host",
-                store->path_of(file->name), "`dmremap start " + name + "` by hand takes it over");
-  }
-  if (!file->claim->enabled) {
-    return fail(ErrorCode::not_claimed, "is not to come up by itself", name,
-                "`dmremap enable " + name + "` if it is");
-  }
-  return *file->claim;
+// Serves the set of a claim until it is stopped, in the foreground.
+Result<void> serve_at_boot(const claims::Claim& claim, const daemon::StartOptions& options,
+                           const control::RuntimeDir& runtime, bool json) {
+  return serve_when_present(claim, runtime, [&](bool& was_served) {
+    ForegroundObserver observer(json);
+    auto ended = daemon::run_daemon(options, runtime, observer);
+    was_served = observer.has_served();
+    return ended;
+  });
 }
 
-Result<void> prepare_boot(daemon::StartOptions& options, const control::RuntimeDir& runtime) {
+// Waits for the devices of a set that is then served in the background, and serves one that stays
+// in the foreground. Empty: it is to be started.
+std::optional<int> run_at_boot(const Arguments& arguments, daemon::StartOptions& options,
+                               const control::RuntimeDir& runtime) {
   if (options.name.empty()) {
-    return fail(ErrorCode::usage, "needs the name of a set", "--at-boot",
-                "what comes up by itself is found by its claim");
+    return report(Error{ErrorCode::usage, "needs the name of a set", "--at-boot",
+                        "what comes up by itself is found by its claim"},
+                  arguments.json);
   }
   const auto claim = enabled_set(options.name, runtime);
-  if (!claim) return failure_of(claim);
+  if (!claim) return report(claim.error(), arguments.json);
   // A spare that only has the name is not enough: it may be a disk of another host.
   options.name = to_string(claim->set_uuid);
-  return wait_for_devices(*claim, discovery::Hints(runtime.hints()), kBootPatience);
+  if (arguments.foreground) {
+    const auto ended = serve_at_boot(*claim, options, runtime, arguments.json);
+    return ended ? kDone : report(ended.error(), arguments.json);
+  }
+  DeviceWait wait(*claim, discovery::Hints(runtime.hints()), DeviceWait::AfterDeadline::fail);
+  const auto present = wait.until_present();
+  if (!present) return report(present.error(), arguments.json);
+  return std::nullopt;
 }
 
 // While one process follows the other, the users of the set wait, and this program may lie on it:
@@ -189,9 +190,7 @@ int run(const Arguments& arguments) {
   if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
   if (arguments.replace) leave_files(*runtime, options->name);
   if (arguments.at_boot) {
-    if (auto ready = prepare_boot(*options, *runtime); !ready) {
-      return report(ready.error(), arguments.json);
-    }
+    if (const auto ended = run_at_boot(arguments, *options, *runtime)) return *ended;
   }
   if (arguments.foreground) {
     ForegroundObserver observer(arguments.json);
@@ -297,8 +296,8 @@ void add_start(manual::Verb app, VerbAction& chosen) {
                 "start although main was changed since the last stop");
   verb.add_flag(
       "--at-boot", arguments->at_boot,
-      "only if `dmremap enable` was said of it on this host; waits for up to 30 s for its "
-      "devices");
+      "only if `dmremap enable` was said of it on this host; waits for its devices, and with "
+      "--foreground goes on waiting after the deadline (30 s, or `enable --wait`)");
   verb.add_flag("--replace", arguments->replace,
                 "take the set over from the process that serves it now; its users go on");
   verb.add_flag("--foreground", arguments->foreground, "stay in the foreground");

@@ -19,6 +19,7 @@ claims::Claim claim_of(const discovery::Members& members, const set::RunningSet&
   out.set_uuid = members.set_uuid;
   out.host = claims::this_host();
   out.served = true;
+  out.wait_s = set.boot_wait_s();
   const discovery::RecordedMain main = set.recorded_main();
   out.main = claims::device_to_claim(members.main.path, main.fingerprint, main.facts);
   const set::RecordedSpare spare = set.recorded_spare();
@@ -27,7 +28,24 @@ claims::Claim claim_of(const discovery::Members& members, const set::RunningSet&
   return out;
 }
 
+// What was chosen since the start, or had no room in the metadata, is for the next start to record.
+void keep_unrecorded_wait(const claims::Claim& from, claims::Claim& to) {
+  if (from.wait_is_recorded || from.wait_s == to.wait_s) return;
+  to.wait_s = from.wait_s;
+  to.wait_is_recorded = false;
+}
+
 }  // namespace
+
+std::optional<std::uint32_t> SetClaim::chosen_wait_s(const discovery::Members& members) const {
+  if (!store_.keeps_claims()) return std::nullopt;
+  const std::optional<claims::ClaimFile> kept = store_.find(members.name);
+  if (!kept || !kept->claim || kept->claim->set_uuid != members.set_uuid) return std::nullopt;
+  if (kept->claim->wait_is_recorded || is_of_another_host(*kept->claim, claims::this_host())) {
+    return std::nullopt;
+  }
+  return kept->claim->wait_s;
+}
 
 std::vector<std::string> SetClaim::begin(const discovery::Members& members,
                                          const set::RunningSet& set) {
@@ -57,6 +75,7 @@ std::vector<std::string> SetClaim::begin(const discovery::Members& members,
                     store_.path_of(claim.name), claim.name));
   } else if (before) {
     claim.enabled = before->claim->enabled;
+    keep_unrecorded_wait(*before->claim, claim);
   }
   if (auto written = store_.write(claim); !written) {
     out.push_back("main is not hidden while the set does not run: " + written.error().message());
@@ -75,6 +94,7 @@ void SetClaim::end(std::uint64_t sectors_elsewhere) {
   const std::optional<claims::ClaimFile> now = store_.find(claim_.name);
   if (!now || !now->claim || now->claim->set_uuid != claim_.set_uuid) return;
   claim_.enabled = now->claim->enabled;
+  keep_unrecorded_wait(*now->claim, claim_);
   claim_.served = false;
   claim_.sectors_elsewhere = sectors_elsewhere;
   if (auto written = store_.write(claim_); !written) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ class SetClaim {
  public:
   explicit SetClaim(std::string directory) : store_(std::move(directory)) {}
 
+  // What a user has chosen for how long a boot waits, and no start has recorded yet.
+  [[nodiscard]] std::optional<std::uint32_t> chosen_wait_s(const discovery::Members& members) const;
   // Claims the set as one that is served; call it before it is. Nothing is done for a set that was
   // started read-only, which changes nothing anywhere. A claim that cannot be written does not keep
   // the set from being served. Returns what the user must know, one line each.

@@ -226,6 +226,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   if (!use) return failure_of(use);
   open.main_holder = use->holder;
   open.direct = use->direct;
+  open.boot_wait_s = claim.chosen_wait_s(*members);
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "discovery/candidates.hpp"
+#include "discovery/host_configuration.hpp"
 #include "discovery/last_known.hpp"
 #include "discovery/main_candidates.hpp"
 #include "discovery/uuid_prefix.hpp"
@@ -90,7 +90,7 @@ std::vector<MainPlace> places_of_main(const Spare& spare, const MainSearch& sear
   if (!spare.others.empty()) return out;
   add(search.hint_path, true);
   add(spare.identity().main.path_hint, true);
-  for (const std::string& path : block_devices()) add(path, false);
+  for (const std::string& path : searched_places()) add(path, false);
   return out;
 }
 
@@ -154,7 +154,7 @@ Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look
 Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook& look) {
   const auto uuid = parse_uuid(name);
   const auto hint = hints.find(hints.name_of(name));
-  std::vector<std::string> paths = block_devices();
+  std::vector<std::string> paths = searched_places();
   if (hint && std::ranges::find(paths, hint->spare_path) == paths.end()) {
     paths.insert(paths.begin(), hint->spare_path);
   }

@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "discovery/candidates.hpp"
+#include "discovery/host_configuration.hpp"
 #include "discovery/start_check.hpp"
 #include "io/file_device.hpp"
 #include "os/path.hpp"
@@ -22,7 +22,7 @@ void add(std::vector<std::string>& paths, const std::string& path) {
 // The mains that are remembered are left out: each sector of them that need not be read may save a
 // minute.
 std::vector<std::string> places_to_look(const Hints& hints) {
-  std::vector<std::string> out = block_devices();
+  std::vector<std::string> out = searched_places();
   for (const std::string& name : hints.names()) {
     const auto hint = hints.find(name);
     if (!hint) continue;

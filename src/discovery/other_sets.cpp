@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "discovery/assembly.hpp"
-#include "discovery/candidates.hpp"
 #include "discovery/device_look.hpp"
+#include "discovery/host_configuration.hpp"
 #include "metadata/survey.hpp"
 
 namespace dmremap::discovery {
@@ -28,7 +28,7 @@ struct KnownSet {
 
 // The sets whose spares were found, then those that are only remembered by hints.
 std::vector<KnownSet> known_sets(const Hints& known, const std::string& main_path) {
-  std::vector<std::string> places = block_devices();
+  std::vector<std::string> places = searched_places();
   for (const std::string& name : known.names()) {
     const auto hint = known.find(name);
     std::error_code error;

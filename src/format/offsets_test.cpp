@@ -17,6 +17,7 @@
 #include "format/evidence.hpp"
 #include "format/history.hpp"
 #include "format/latency_section.hpp"
+#include "format/policy_section.hpp"
 #include "format/recorded_facts.hpp"
 #include "format/scan_section.hpp"
 #include "format/seal.hpp"
@@ -377,7 +378,7 @@ TEST(FormatPage, OptionalSections) {
       {"record of a copy", {kCopyRecordType, kCopyRecordBytes}},
       {"facts", {kRecordedFactsType, kRecordedFactsBytes}},
       {"evidence", {kEvidenceType, kEvidenceBytes}},
-      {"policy (reserved)", {8, 192}},
+      {"policy", {kPolicySectionType, kPolicySectionBytes}},
       {"history", {kHistoryType, kHistoryBytes}},
       {"scan", {kScanSectionType, kScanSectionBytes}},
       {"history of the disk", {kDiskHistorySectionType, kDiskHistorySectionBytes}},

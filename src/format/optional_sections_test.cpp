@@ -7,6 +7,7 @@
 #include "format/disk_history_section.hpp"
 #include "format/history.hpp"
 #include "format/latency_section.hpp"
+#include "format/policy_section.hpp"
 #include "format/scan_section.hpp"
 
 namespace dmremap::format {
@@ -163,9 +164,8 @@ TEST(OptionalSections, FactsThatDoNotFitAreLeftOutFromTheEnd) {
 }
 
 TEST(OptionalSections, AllTogetherLeaveRoomForTenThousandExtents) {
-  constexpr std::size_t kPolicyBytes = 192;
   constexpr std::size_t kAll = kCopyRecordBytes + kRecordedFactsBytes + kEvidenceBytes +
-                               kPolicyBytes + kHistoryBytes + kScanSectionBytes +
+                               kPolicySectionBytes + kHistoryBytes + kScanSectionBytes +
                                kDiskHistorySectionBytes + kLatencySectionBytes;
   EXPECT_LE(kAll, 10 * kKiB);
   EXPECT_LE(kScanSectionBytes + kDiskHistorySectionBytes + kLatencySectionBytes, 7 * kKiB);

@@ -10,6 +10,7 @@
 #include "base/endian.hpp"
 #include "format/body.hpp"
 #include "format/grown_spare.hpp"
+#include "format/policy_section.hpp"
 #include "format/sections.hpp"
 #include "format/verdict.hpp"
 #include "rig/format_page.hpp"
@@ -189,6 +190,22 @@ TEST(FormatPage, SectionsAndDirectory) {
     if (is_table) {
       EXPECT_EQ(sections[i][3], fmt::format("{} an entry", kEntryBytes));
     }
+  }
+}
+
+TEST(FormatPage, ThePolicy) {
+  const auto wait = row_of("The policy", "seconds a boot waits");
+  const auto zero = row_of("The policy", "zero");
+  std::vector<std::byte> bytes(kPolicySectionBytes);
+  EXPECT_EQ(zero.end(), bytes.size());
+  pack_policy_section({kBootWaitS.most}, bytes);
+  EXPECT_EQ(load_le<std::uint32_t>(bytes, wait.offset), kBootWaitS.most);
+  EXPECT_TRUE(wait.field.ends_with(fmt::format("; {} to {}", kBootWaitS.least, kBootWaitS.most)));
+  ASSERT_TRUE(unpack_policy_section(bytes));
+  for (const std::size_t at : {zero.offset, zero.end() - 1}) {
+    std::vector<std::byte> bad = bytes;
+    bad[at] = std::byte{1};
+    EXPECT_FALSE(unpack_policy_section(bad)) << at;
   }
 }
 

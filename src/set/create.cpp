@@ -21,6 +21,7 @@
 #include "metadata/survey.hpp"
 #include "os/path.hpp"
 #include "os/usage.hpp"
+#include "set/kept_sections.hpp"
 #include "set/spare_file.hpp"
 
 namespace dmremap::set {
@@ -262,6 +263,7 @@ Result<format::Content> describe(const CreateOptions& options, const discovery::
   content.identity.main.path_hint = os::absolute(options.main_path);
   content.identity.spare = std::move(spare_facts->fingerprint);
   content.identity.spare.path_hint = os::absolute(options.spare_path);
+  if (options.boot_wait_s) (void)choose_policy(content, 0, {*options.boot_wait_s});
   return content;
 }
 

@@ -21,10 +21,11 @@ struct CreateOptions {
   std::string main_path;
   std::string spare_path;
   std::optional<std::uint64_t> spare_bytes;  // make the spare as a file of this size
-  bool force = false;                  // over a file system, partition table, damaged metadata
-  std::optional<Uuid> destroy;         // over this very set
-  std::optional<Uuid> discard_data;    // MAIN was main of this set, whose spare is given up
-  transfer::KnownBadSource known_bad;  // sectors that the set shall know of from the start
+  bool force = false;                // over a file system, partition table, damaged metadata
+  std::optional<Uuid> destroy;       // over this very set
+  std::optional<Uuid> discard_data;  // MAIN was main of this set, whose spare is given up
+  std::optional<std::uint32_t> boot_wait_s;  // how long a boot waits for a device of the set
+  transfer::KnownBadSource known_bad;        // sectors that the set shall know of from the start
 };
 
 struct CreateResult {

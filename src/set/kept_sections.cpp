@@ -22,6 +22,7 @@ struct Kept {
 };
 constexpr Kept kScan{format::kScanSectionType, format::kScanSectionBytes};
 constexpr Kept kDiskHistory{format::kDiskHistorySectionType, format::kDiskHistorySectionBytes};
+constexpr Kept kPolicy{format::kPolicySectionType, format::kPolicySectionBytes};
 constexpr Kept kLatency{format::kLatencySectionType, format::kLatencySectionBytes};
 
 template <typename Sections>
@@ -105,6 +106,20 @@ void store(format::Records& records, const format::LatencySection& latency) {
 void store(format::Records& records, const ScanMemory& memory) {
   store(records, memory.scan);
   store(records, memory.latency);
+}
+
+format::PolicySection policy_of(const format::Records& records) {
+  const auto found = find(records.unknown, kPolicy);
+  if (found == records.unknown.end()) return {};
+  return format::unpack_policy_section(found->bytes).value_or(format::PolicySection{});
+}
+
+bool choose_policy(format::Records& records, std::size_t entries,
+                   const format::PolicySection& policy) {
+  if (policy == policy_of(records)) return true;
+  reserve(records, entries, kPolicy, format::pack_policy_section);
+  store_in(records, policy, kPolicy, format::pack_policy_section);
+  return policy == policy_of(records);
 }
 
 }  // namespace dmremap::set

@@ -12,6 +12,7 @@
 #include "format/content.hpp"
 #include "format/disk_history_section.hpp"
 #include "format/latency_section.hpp"
+#include "format/policy_section.hpp"
 #include "format/scan_section.hpp"
 
 namespace dmremap::set {
@@ -37,5 +38,12 @@ void store(format::Records& records, const format::ScanSection& scan);
 void store(format::Records& records, const format::DiskHistorySection& disk);
 void store(format::Records& records, const format::LatencySection& latency);
 void store(format::Records& records, const ScanMemory& memory);
+
+// What was chosen for the set, or the defaults. Its section is there only if something was chosen.
+[[nodiscard]] format::PolicySection policy_of(const format::Records& records);
+// Adds the section if it is not there, but for want of room beside a table of `entries`. Returns
+// false then. Call it before the engine starts.
+bool choose_policy(format::Records& records, std::size_t entries,
+                   const format::PolicySection& policy);
 
 }  // namespace dmremap::set

@@ -55,6 +55,36 @@ TEST(KeptSections, WhatMakesNoSenseIsNone) {
   }
 }
 
+TEST(KeptSections, APolicyIsThereOnceSomethingWasChosen) {
+  format::Records records;
+  EXPECT_EQ(policy_of(records).boot_wait_s, 30U);
+  EXPECT_TRUE(choose_policy(records, 0, {30}));
+  EXPECT_TRUE(records.unknown.empty()) << "the default needs no section";
+  EXPECT_TRUE(choose_policy(records, 0, {90}));
+  EXPECT_EQ(policy_of(records).boot_wait_s, 90U);
+  EXPECT_TRUE(choose_policy(records, 0, {30}));
+  EXPECT_EQ(policy_of(records).boot_wait_s, 30U);
+  EXPECT_EQ(records.unknown.size(), 1U);
+  records.unknown.front().bytes.at(4) = std::byte{1};
+  EXPECT_EQ(policy_of(records), format::PolicySection{}) << "what makes no sense says nothing";
+}
+
+TEST(KeptSections, ATableThatIsFullLeavesNoRoomForAPolicy) {
+  format::Records records;
+  // To the end of a block.
+  records.unknown = {{99, 0, std::vector<std::byte>(6'368)}};
+  EXPECT_FALSE(choose_policy(records, format::table_capacity(records.unknown), {90}));
+  EXPECT_EQ(policy_of(records).boot_wait_s, 30U);
+}
+
+TEST(KeptSections, BesideAPolicyThereIsRoomForTenThousandEntries) {
+  format::Records records;
+  ASSERT_TRUE(choose_policy(records, 0, {90}));
+  reserve_kept_sections(records, 10'000);
+  EXPECT_TRUE(has_scan(records) && has_disk_history(records) && stored_latency(records));
+  EXPECT_GE(format::table_capacity(records.unknown), 10'000U);
+}
+
 format::DiskHistorySection some_history() {
   return {true, 1'700'000'000, 41, "WD-1234", std::vector<std::byte>(300, std::byte{7})};
 }

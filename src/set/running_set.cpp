@@ -61,6 +61,7 @@ RunningSet::RunningSet(Opening opening, const OpenOptions& options, Clock& clock
       read_only_(options.read_only),
       main_read_only_(options.main_read_only),
       quiet_(options.quiet),
+      boot_wait_s_(options.boot_wait_s),
       direct_(options.direct),
       clock_(clock) {
   if (!read_only_) {
@@ -288,7 +289,9 @@ void RunningSet::prepare_activation() {
   content_.evidence = remap::to_format(evidence_);
   ++health.starts;
   record_facts(content_);
-  reserve_kept_sections(content_, content_.extents.size() + content_.retired.size());
+  const std::size_t entries = content_.extents.size() + content_.retired.size();
+  if (boot_wait_s_) (void)choose_policy(content_, entries, {*boot_wait_s_});
+  reserve_kept_sections(content_, entries);
   if (const auto seen =
           discovery::gather_facts(*metadata_spare().device(), discovery::DeviceUse::alone)) {
     content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
@@ -353,6 +356,10 @@ remap::UnflushedLeft RunningSet::left_by_killed_run() const {
         "fails, and what it covered is read back");
   }
   return out;
+}
+
+std::uint32_t RunningSet::boot_wait_s() const {
+  return policy_of(content_).boot_wait_s;
 }
 
 RecordedSpare RunningSet::recorded_spare() const {

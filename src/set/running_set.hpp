@@ -59,6 +59,9 @@ struct OpenOptions {
   std::string memory_path;
   // Main's drive and the kernel are told how long to try a bad sector (set/drive_timeouts.hpp).
   bool set_drive_timeouts = false;
+  // What a user chose since the last start for how long a boot waits; it is recorded. Empty: what
+  // is recorded stays.
+  std::optional<std::uint32_t> boot_wait_s;
   // Keeps what they were told before. Empty: nothing is put back after a run that was killed.
   std::string timeouts_path;
   // The users of the run before, which was killed, have not noticed, and are served on: what that
@@ -123,6 +126,8 @@ class RunningSet {
 
   // The facts by which main is recognised in this run.
   [[nodiscard]] discovery::RecordedMain recorded_main() const { return main_.recorded(); }
+  // How long a boot waits for a device of the set, seconds.
+  [[nodiscard]] std::uint32_t boot_wait_s() const;
   // What spare 0 is recognised by, as the activation recorded it.
   [[nodiscard]] RecordedSpare recorded_spare() const;
   // Tells the set that it is served at `path`, a file or a device node: that is never taken for
@@ -201,6 +206,7 @@ class RunningSet {
   const bool read_only_;
   const bool main_read_only_;
   const bool quiet_;
+  const std::optional<std::uint32_t> boot_wait_s_;  // to be recorded
   remap::DirectPath* const direct_;
   Clock& clock_;
   std::unique_ptr<metadata::Store> store_;

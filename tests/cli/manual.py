@@ -130,7 +130,7 @@ def manual(t):
     directory = os.path.join(PAGES, "dmremap/man")
     pages = check_pages_are_clean(directory)
     equal(pages, sorted([f"dmremap-{name}.8" for name in verbs]
-                         + ["dmremap.8", "dmremap.7", "dmremap-format.5"]), "pages")
+                         + ["dmremap.8", "dmremap.7", "dmremap-format.5", "dmremap.conf.5"]), "pages")
     lab_directory = os.path.join(PAGES, "dmremap-lab/man")
     equal(check_pages_are_clean(lab_directory), ["dmremap-lab.1"], "pages of the lab")
     for name, verb in verbs.items():

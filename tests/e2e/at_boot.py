@@ -5,6 +5,7 @@ and says what it waits for."""
 
 import os
 import signal
+import time
 import subprocess
 
 import product
@@ -49,6 +50,55 @@ def _late(t, dm, device):
     equal(start.process.wait(timeout=300), 0, "stopped")
 
 
+def _wait_of(t, dm):
+    claims = support.dmremap("claims", "--json").json()["claims"]
+    return next(one["claim"]["wait_seconds"] for one in claims if one["claim"]["name"] == dm.name)
+
+
+def _late_beyond_the_deadline(t, dm):
+    """The deadline is the set's own. It is kept, said loudly, and no reason not to serve the set when
+    the device comes after all, or comes, goes, and comes again."""
+    equal(dm.run("enable", dm.name, "--wait", "2", "--json").json()["wait_seconds"], 2, "chosen")
+    for wait in ("0", "86401", "soon"):
+        dm.run("enable", dm.name, "--wait", wait, expect=2)
+    os.rename(dm.main, dm.main + ".away")
+    began = time.monotonic()
+    start = Start(t, dm.name)
+    start.says("not served, for after 2 s a device is missing")
+    check(time.monotonic() - began >= 2, "not before the deadline")
+    check("was last seen at " + dm.main in start.errors(), f"names it: {start.errors()}")
+    equal(start.process.poll(), None, "it waits on")
+    # Its evidence of identity is its file: the same one comes and goes.
+    other = t.image("other.img", "16MiB")
+    os.rename(other, dm.main)
+    time.sleep(0.2)
+    os.rename(dm.main, other)
+    equal(start.process.poll(), None, "what came and went, or was another one, ends nothing")
+    os.rename(dm.main + ".away", dm.main)
+    equal(start.process.stdout.readline().strip(),
+          os.path.join(t.runtime_dir, f"{dm.name}.dev"), "served")
+    dm.stop()
+    equal(start.process.wait(timeout=300), 0, "stopped")
+
+    # By now it is in the metadata, and not in the claim of this host alone.
+    support.dmremap("claims", "--forget", dm.name)
+    dm.start("fuse", by_devices=True)
+    dm.stop()
+    equal(_wait_of(t, dm), 2, "the metadata has it")
+    # What is chosen while the set runs outlives its stop.
+    dm.start("fuse", by_devices=True)
+    dm.run("enable", dm.name, "--wait", "30")
+    dm.stop()
+    equal(_wait_of(t, dm), 30, "chosen while it ran")
+    dm.start("fuse", by_devices=True)
+    dm.stop()
+    support.dmremap("claims", "--forget", dm.name)
+    dm.start("fuse", by_devices=True)
+    dm.stop()
+    equal(_wait_of(t, dm), 30, "and recorded by the next start")
+    dm.run("enable", dm.name)
+
+
 def at_boot(t):
     main = t.image("main.img", "16MiB")
     dm = product.Product(t, main, t.path("own.spare"))
@@ -57,6 +107,8 @@ def at_boot(t):
     dm.run("enable", dm.name)
     _late(t, dm, main)
     _late(t, dm, dm.spare)
+
+    _late_beyond_the_deadline(t, dm)
 
     # A spare that says it is of this set, and is of another one.
     theirs = product.Product(t, t.image("theirs.img", "16MiB"), t.path("theirs.spare"), dm.name)

@@ -39,7 +39,7 @@ def install(t):
               "share/bash-completion/completions/dmremap-lab",
               *(f"lib/systemd/system/{unit}" for unit in UNITS),
               "lib/udev/dmremap-udev", "lib/udev/rules.d/59-dm-remap.rules",
-              "share/dm-remap/prometheus/dm-remap.rules.yml", "share/dm-remap/grafana/dm-remap.json",
+              "share/dm-remap/magic/dm-remap", "share/dm-remap/prometheus/dm-remap.rules.yml", "share/dm-remap/grafana/dm-remap.json",
               "share/doc/dm-remap/README.md", "share/doc/dm-remap/LICENSE",
               "share/doc/dm-remap/CHANGELOG.md", "share/doc/dm-remap/SECURITY.md",
               "share/doc/dm-remap/docs/recovery.md", "share/doc/dm-remap/docs/schema/status.json"}

@@ -70,8 +70,8 @@ def check_bounds(t, unit):
     support.unmount(mount)
 
     stop = next(value for key, value in unit if key == "ExecStop").replace("%i", dm.name)
-    command = re.fullmatch(r"/bin/sh -c '(.*)'", stop).group(1).replace("$$", "$")
-    support.run("sh", "-c", command)
+    command, name = re.fullmatch(r"/bin/sh -c '(.*)' (.*)", stop).groups()
+    support.run("sh", "-c", command.replace("$$", "$"), name)
     equal(daemon.wait(timeout=300), 0, "ended by ExecStop")
     equal(complaints(daemon.stderr.read()) - lacking, set(), "protection that the bounds take away")
 

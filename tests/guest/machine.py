@@ -9,6 +9,7 @@ The host keeps the time, as only its clock goes on when the guest's stands still
 had its share is made to show what waits (`dump`), and a guest that does not do even that is killed."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -182,7 +183,8 @@ class Guest:
             "-serial", f"file:{directory}/console",
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=report,path={directory}/report,server=on,wait=off",
-            "-device", "virtserialport,chardev=report,name=report"]
+            "-device", "virtserialport,chardev=report,name=report",
+            "-qmp", f"unix:{directory}/qmp,server=on,wait=off"]
         if needs.icount:
             command += ["-icount", "shift=0,sleep=off"]
         for serial in ("in", "out"):
@@ -199,6 +201,7 @@ class Guest:
 
     def _watch(self, qemu, directory):
         self._start = time.monotonic()
+        self._qmp = f"{directory}/qmp"
         self._deadline = self._start + plan.BOOT_SECONDS
         port = self._connect(qemu, f"{directory}/report")
         if port is None:
@@ -269,6 +272,8 @@ class Guest:
             self._began = now
             timeout = next(p.timeout for p in self._payloads if p.name == words[1])
             self._deadline = now + timeout
+        elif words[0] in ("hang", "answer"):
+            hold_back(self._qmp, words[1], words[0] == "hang")
         elif words[0] == "end" and self._section is not None:
             self._section.status = words[2]
             self._section.seconds = now - self._began
@@ -303,6 +308,27 @@ class Guest:
         with contextlib.suppress(tarfile.TarError, OSError), \
                 tarfile.open(f"{directory}/out", "r:") as archive:
             archive.extractall(self._files)
+
+
+def hold_back(path, drive, held):
+    """Has QEMU answer a drive's requests at a byte a second, or at once again. Only requests that come
+    from then on are held back, and all that are go on when they are answered again."""
+    limits = {limit: 0 for limit in ("bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
+    commands = ({"execute": "qmp_capabilities"},
+                {"execute": "block_set_io_throttle",
+                 "arguments": {"device": drive, **limits, "bps": 1 if held else 0}})
+    with socket.socket(socket.AF_UNIX) as qmp:
+        qmp.connect(path)
+        with qmp.makefile("rw", encoding="utf-8") as lines:
+            json.loads(lines.readline())  # what QEMU is
+            for command in commands:
+                lines.write(json.dumps(command) + "\n")
+                lines.flush()
+                reply = json.loads(lines.readline())
+                while "event" in reply:
+                    reply = json.loads(lines.readline())
+                if "error" in reply:
+                    raise RuntimeError(f"QEMU: {command}: {reply['error']}")
 
 
 def _text(path):

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/claimed_set.hpp"
 
+#include <charconv>
 #include <utility>
+
+#include <fmt/format.h>
+
+#include "format/policy_section.hpp"
 
 namespace dmremap::cli {
 
@@ -21,6 +26,24 @@ Result<claims::ClaimFile> claim_of(const claims::ClaimStore& store,
   }
   return fail(ErrorCode::not_claimed, "this host keeps no claim of such a set", name_or_uuid,
               "see `dmremap claims`; `dmremap start` of a set on this host writes one");
+}
+
+void add_boot_wait(manual::Verb verb, std::string& text) {
+  verb.add_option("--wait", text,
+                  "how long a boot waits for a device of the set before it goes on without (30 s)")
+      .type_name("SECONDS");
+}
+
+Result<std::uint32_t> parse_boot_wait(const std::string& text) {
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc{} && end == text.data() + text.size() &&
+      format::kBootWaitS.contains(seconds)) {
+    return seconds;
+  }
+  return fail(
+      ErrorCode::usage, "is no number of seconds", text,
+      fmt::format("--wait takes {} to {}", format::kBootWaitS.least, format::kBootWaitS.most));
 }
 
 }  // namespace dmremap::cli

@@ -2,35 +2,54 @@
 #include "cli/common/device_wait.hpp"
 
 #include <algorithm>
-#include <csignal>
+#include <cerrno>
 #include <ctime>
-#include <memory>
-#include <optional>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <libudev.h>
+#include <nlohmann/json.hpp>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "claims/present_devices.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/waiting_mounts.hpp"
 #include "daemon/set_daemon.hpp"
 #include "discovery/assembly.hpp"
-#include "io/file_device.hpp"
+#include "os/json_line.hpp"
+#include "os/program_run.hpp"
+#include "os/spawn.hpp"
+#include "set/kept_sections.hpp"
 
 namespace dmremap::cli {
 
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 // What no event tells of, an image on a file system that was mounted, say, is looked for this
 // often.
 constexpr milliseconds kLookEvery{1000};
+// Once the deadline has passed, disks are read again when something came, and to be sure this
+// often: they may sleep meanwhile.
+constexpr std::chrono::minutes kLookAnyway{10};
+// A wait is announced when a first look takes longer than this.
+constexpr seconds kSilent{5};
+// How long the service manager gives a start beyond the deadline: its own mounts may take a while
+// to fail, and a disk to answer.
+constexpr seconds kStartAllowance{300};
 
-// Tells of block devices that come. It listens to the kernel, not to udevd, which an initramfs may
-// lack. Without it there is only the time.
+}  // namespace
+
+// Listens to the kernel, not to udevd, which an initramfs may lack. Without it there is only the
+// time.
 class BlockDeviceNews {
  public:
   BlockDeviceNews() : context_(::udev_new()) {
@@ -41,16 +60,19 @@ class BlockDeviceNews {
     if (::udev_monitor_enable_receiving(monitor_.get()) != 0) monitor_.reset();
   }
 
-  // Signals that are not in `mask` end the process meanwhile.
-  void wait(milliseconds patience, const sigset_t& mask) {
+  // Signals that are not in `mask` end the process meanwhile. Returns true if one has come.
+  bool wait(milliseconds patience, const sigset_t& mask) {
     pollfd fd{monitor_ ? ::udev_monitor_get_fd(monitor_.get()) : -1, POLLIN, 0};
     const timespec time{patience.count() / 1000, (patience.count() % 1000) * 1'000'000};
     (void)::ppoll(&fd, 1, &time, &mask);
+    bool has_come = false;
     while (monitor_) {
       udev_device* const device = ::udev_monitor_receive_device(monitor_.get());
       if (device == nullptr) break;
       ::udev_device_unref(device);
+      has_come = true;
     }
+    return has_come;
   }
 
  private:
@@ -62,38 +84,110 @@ class BlockDeviceNews {
   std::unique_ptr<udev_monitor, Deleter> monitor_;
 };
 
-// What was found at one look.
-struct Found {
+// What was seen at one look.
+struct DeviceWait::Sighting {
   std::optional<Error> missing;  // the error of a device that is not there
   bool has_spare = false;
+  std::optional<std::uint32_t> wait_s;  // as the metadata has it
 };
-Found look_for(const claims::Claim& claim, const discovery::Hints& hints) {
-  Found out;
-  discovery::DeviceLook look;
-  const auto spare = discovery::find_spare(to_string(claim.set_uuid), hints, look);
-  std::optional<Error> error;
-  if (!spare) {
-    error = spare.error();
-  } else {
-    out.has_spare = true;
-    const auto hint = hints.find(claim.name);
-    const auto members =
-        discovery::find_main(*spare, {hint ? hint->main_path : std::string(), {}}, look);
-    if (!members) error = members.error();
-  }
-  if (error && error->code == ErrorCode::missing_device) out.missing = std::move(error);
-  return out;
-}
 
-// Null: it is not there, or somebody has it.
-std::unique_ptr<io::FileDevice> hold_main(const claims::Claim& claim) {
-  for (const claims::FoundDevice& device : claims::find_devices(claim)) {
-    if (device.role != claims::Role::main) continue;
-    auto held = io::FileDevice::open(device.path, {io::Access::read_only, io::Holding::exclusive});
-    if (held) return std::move(*held);
+// One look at all devices, in a child process. If the child hangs in a device it stays behind when
+// the look is dropped, and ends when the device answers.
+class DeviceWait::Look {
+ public:
+  static Sighting at(const claims::Claim& claim, const discovery::Hints& hints) {
+    Sighting out;
+    discovery::DeviceLook look;
+    const auto spare = discovery::find_spare(to_string(claim.set_uuid), hints, look);
+    std::optional<Error> error;
+    if (!spare) {
+      error = spare.error();
+    } else {
+      out.has_spare = true;
+      if (spare->survey.content) out.wait_s = set::policy_of(*spare->survey.content).boot_wait_s;
+      const auto hint = hints.find(claim.name);
+      const auto members =
+          discovery::find_main(*spare, {hint ? hint->main_path : std::string(), {}}, look);
+      if (!members) error = members.error();
+    }
+    if (error && error->code == ErrorCode::missing_device) out.missing = std::move(error);
+    return out;
   }
-  return nullptr;
-}
+
+  // `main` is held by this process, and must not be held on by the child.
+  Look(const claims::Claim& claim, const discovery::Hints& hints,
+       std::unique_ptr<io::FileDevice>& main) {
+    auto pipe = os::make_pipe();
+    const pid_t child = pipe ? ::fork() : -1;
+    if (child == 0) {
+      main.reset();
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      tell(Look::at(claim, hints), pipe->writing.get());
+      ::_exit(0);
+    }
+    if (child < 0) {
+      seen_ = Look::at(claim, hints);
+      return;
+    }
+    child_ = child;
+    reading_ = std::move(pipe->reading);
+  }
+  ~Look() {
+    if (child_) (void)os::reap(*child_);
+  }
+  Look(const Look&) = delete;
+  Look& operator=(const Look&) = delete;
+
+  // Waits for the child, at most so long. Signals that are not in `mask` end the process meanwhile.
+  [[nodiscard]] bool is_over(milliseconds patience, const sigset_t& mask) {
+    if (seen_) return true;
+    pollfd fd{reading_.get(), POLLIN, 0};
+    const timespec time{patience.count() / 1000, (patience.count() % 1000) * 1'000'000};
+    if (::ppoll(&fd, 1, &time, &mask) <= 0) return false;
+    char bytes[4096];
+    const ssize_t got = ::read(reading_.get(), bytes, sizeof bytes);
+    if (got > 0) {
+      said_.append(bytes, static_cast<std::size_t>(got));
+      return false;
+    }
+    if (got < 0 && errno == EINTR) return false;
+    (void)os::wait_for(*std::exchange(child_, std::nullopt));
+    seen_ = heard();
+    return true;
+  }
+  [[nodiscard]] const Sighting& seen() const { return *seen_; }
+
+ private:
+  static void tell(const Sighting& seen, int fd) {
+    const std::string line =
+        os::to_line({{"missing", seen.missing ? os::to_json(*seen.missing) : nlohmann::json()},
+                     {"has_spare", seen.has_spare},
+                     {"wait_s", seen.wait_s ? nlohmann::json(*seen.wait_s) : nlohmann::json()}});
+    // A pipe takes that much at once; the parent is there, or this process is not.
+    (void)!::write(fd, line.data(), line.size());
+  }
+
+  // A child that was killed has seen nothing; the next look is made soon.
+  [[nodiscard]] Sighting heard() const {
+    Sighting out;
+    const auto json = nlohmann::json::parse(said_, nullptr, false);
+    if (!json.is_object()) {
+      out.missing = Error{ErrorCode::missing_device, "the devices could not be read", "", ""};
+      return out;
+    }
+    if (!json["missing"].is_null()) out.missing = os::error_from_json(json["missing"]);
+    out.has_spare = json["has_spare"];
+    if (!json["wait_s"].is_null()) out.wait_s = json["wait_s"].get<std::uint32_t>();
+    return out;
+  }
+
+  std::optional<pid_t> child_;
+  FileDescriptor reading_;
+  std::string said_;
+  std::optional<Sighting> seen_;
+};
+
+namespace {
 
 sigset_t block_end_signals() {
   sigset_t blocked;
@@ -104,29 +198,127 @@ sigset_t block_end_signals() {
   return before;
 }
 
+// Changes when another file, or one at all, lies where a device was last seen. Nothing is read from
+// what lies there.
+std::string what_lies_at(const claims::Claim& claim) {
+  std::string out;
+  for (const std::string& path : {claim.main.path, claim.spares.front().device.path}) {
+    struct stat st {};
+    if (::stat(path.c_str(), &st) == 0) out += fmt::format("{}:{}", st.st_dev, st.st_ino);
+    out += ' ';
+  }
+  return out;
+}
+
+// What is known of the devices before any look has ended.
+Error unread_devices(const claims::Claim& claim) {
+  return {ErrorCode::missing_device,
+          fmt::format("the devices do not answer; main was last seen at {}, the spare at {}",
+                      claim.main.path, claim.spares.front().device.path),
+          claim.name, ""};
+}
+
 }  // namespace
 
-Result<void> wait_for_devices(const claims::Claim& claim, const discovery::Hints& hints,
-                              std::chrono::seconds patience) {
-  const auto deadline = steady_clock::now() + patience;
-  // Threads that look at devices must not take the signals either.
-  const sigset_t before = block_end_signals();
-  // Before the first look: what comes after it is heard.
-  BlockDeviceNews news;
-  std::unique_ptr<io::FileDevice> main;
-  for (bool is_told = false;; is_told = true) {
-    const Found found = look_for(claim, hints);
-    if (!found.missing) return {};
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
-    if (left.count() <= 0) return tl::unexpected(*found.missing);
-    if (!is_told) {
-      const std::string text = fmt::format("{}: waiting for up to {} s: {}", claim.name,
-                                           patience.count(), found.missing->what);
-      warn(text);
-      ::sd_notify(0, ("STATUS=" + text).c_str());
+DeviceWait::DeviceWait(claims::Claim claim, discovery::Hints hints, AfterDeadline after)
+    : claim_(std::move(claim)),
+      hints_(std::move(hints)),
+      after_(after),
+      began_(steady_clock::now()),
+      patience_(claim_.wait_s),
+      signals_(block_end_signals()),
+      news_(std::make_unique<BlockDeviceNews>()) {
+  const std::chrono::microseconds allowed = patience_ + kStartAllowance;
+  ::sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", allowed.count()).c_str());
+}
+
+DeviceWait::~DeviceWait() = default;
+
+milliseconds DeviceWait::left() const {
+  return std::chrono::duration_cast<milliseconds>(began_ + patience_ - steady_clock::now());
+}
+
+void DeviceWait::announce(const std::string& text) {
+  if (std::exchange(is_announced_, true)) return;
+  warn(text);
+  ::sd_notify(0, ("STATUS=" + text).c_str());
+}
+
+void DeviceWait::lost(const Error& missing) {
+  missing_ = missing;
+  is_announced_ = is_over_;
+  announce(fmt::format("{}: a device is gone again: {}", claim_.name, missing.message()));
+  (void)news_->wait(kLookEvery, signals_);
+}
+
+// Says what is missing where a person at the console sees it, and lets the boot go on.
+void DeviceWait::give_up() {
+  is_over_ = true;
+  const std::string text = fmt::format(
+      "{}: not served, for after {} s a device is missing: {}; the set is served when it comes",
+      claim_.name, patience_.count(), missing_.value_or(unread_devices(claim_)).message());
+  (void)report(Error{ErrorCode::missing_device, text, "", ""}, false);
+  fail_waiting_mounts(claim_);
+  // For the mounts above all: what is ordered after this start waits no longer, and finds nothing.
+  ::sd_notify(0, ("READY=1\nSTATUS=" + text).c_str());
+}
+
+void DeviceWait::check_time() {
+  if (is_over_ || after_ == AfterDeadline::fail) return;
+  if (left() <= milliseconds(0)) return give_up();
+  if (!missing_ && steady_clock::now() - began_ >= kSilent) {
+    announce(fmt::format("{}: waiting for up to {} s: {}", claim_.name, patience_.count(),
+                         unread_devices(claim_).what));
+  }
+}
+
+DeviceWait::Sighting DeviceWait::look() {
+  Look look(claim_, hints_, main_);
+  while (!look.is_over(kLookEvery, signals_)) check_time();
+  return look.seen();
+}
+
+// Fails silently: main is not there, or somebody has it.
+void DeviceWait::hold_main() {
+  if (main_) return;
+  for (const claims::FoundDevice& device : claims::find_devices(claim_)) {
+    if (device.role != claims::Role::main) continue;
+    auto held = io::FileDevice::open(device.path, {io::Access::read_only, io::Holding::exclusive});
+    if (held) main_ = std::move(*held);
+    if (held) return;
+  }
+}
+
+Result<void> DeviceWait::until_present() {
+  for (;;) {
+    const std::string places = what_lies_at(claim_);
+    const Sighting seen = look();
+    // What a user has chosen since is in the claim alone.
+    if (seen.wait_s && claim_.wait_is_recorded) patience_ = seconds(*seen.wait_s);
+    if (!seen.missing) {
+      main_.reset();
+      return {};
     }
-    if (!main && !found.has_spare) main = hold_main(claim);
-    news.wait(std::min(left, kLookEvery), before);
+    missing_ = seen.missing;
+    if (!is_over_ && left() <= milliseconds(0)) {
+      if (after_ == AfterDeadline::fail) return tl::unexpected(*missing_);
+      give_up();
+    }
+    announce(fmt::format("{}: waiting for up to {} s: {}", claim_.name, patience_.count(),
+                         missing_->what));
+    if (!seen.has_spare) hold_main();
+    pause(places);
+  }
+}
+
+void DeviceWait::pause(const std::string& places) {
+  if (!is_over_) {
+    (void)news_->wait(std::clamp(left(), milliseconds(1), kLookEvery), signals_);
+    return;
+  }
+  const auto until = steady_clock::now() + kLookAnyway;
+  while (!news_->wait(kLookEvery, signals_) && what_lies_at(claim_) == places &&
+         steady_clock::now() < until) {
   }
 }
 

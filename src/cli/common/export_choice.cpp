@@ -6,6 +6,7 @@
 #include "daemon/local_exports.hpp"
 #include "daemon/nbdkit_process.hpp"
 #include "daemon/set_exports.hpp"
+#include "discovery/host_configuration.hpp"
 
 namespace dmremap::cli {
 
@@ -13,11 +14,13 @@ using daemon::ExportKind;
 
 Result<std::vector<ExportKind>> parse_exports(const std::vector<std::string>& texts) {
   std::vector<ExportKind> out;
-  for (const std::string& text : texts) {
+  const auto& defaults = discovery::host_configuration().exports;
+  for (const std::string& text : texts.empty() && !defaults.empty() ? defaults : texts) {
     const auto kind = daemon::parse_export(text);
     if (!kind) return failure_of(kind);
     out.push_back(*kind);
   }
+  if (out.empty()) out.push_back(ExportKind::automatic);
   return out;
 }
 

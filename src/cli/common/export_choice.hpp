@@ -10,7 +10,7 @@
 
 namespace dmremap::cli {
 
-// Errors: usage (no such kind); not_supported.
+// Without any, those of dmremap.conf(5), or auto. Errors: usage (no such kind); not_supported.
 [[nodiscard]] Result<std::vector<daemon::ExportKind>> parse_exports(
     const std::vector<std::string>& texts);
 

@@ -13,6 +13,7 @@
 #include "discovery/uuid_prefix.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "os/path.hpp"
+#include "os/unit_name.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::cli {
@@ -108,7 +109,9 @@ std::optional<std::string> set_served_at(const control::RuntimeDir& runtime,
   return std::nullopt;
 }
 
-Result<std::string> resolve_set_name(const control::RuntimeDir& runtime, const std::string& given) {
+Result<std::string> resolve_set_name(const control::RuntimeDir& runtime, const std::string& text) {
+  // The service has the name as it stands in the name of its unit.
+  const std::string given = is_device_argument(text) ? text : os::unit_name_unescaped(text);
   const bool is_path = is_device_argument(given);
   auto served = is_path ? set_served_at(runtime, given) : std::nullopt;
   for (const std::string& name : runtime.names()) {

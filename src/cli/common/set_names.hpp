@@ -35,9 +35,9 @@ struct NamedSet {
                                                        const std::string& path);
 
 // The name of the set that is meant, by a word or a path. Error usage: as name_meant; a path at
-// which no set is served.
+// which no set is served. A name may be written as in the name of its unit, "my\x2dset".
 [[nodiscard]] Result<std::string> resolve_set_name(const control::RuntimeDir& runtime,
-                                                   const std::string& given);
+                                                   const std::string& text);
 // The same for the runtime directory of the environment. Without one, what is given.
 [[nodiscard]] Result<std::string> resolve_set_name(const std::string& given);
 

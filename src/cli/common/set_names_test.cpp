@@ -82,6 +82,11 @@ TEST_F(SetNamesTest, TheLinkInDevNamesTheSetAlsoIfItIsNotThere) {
   EXPECT_EQ(resolve_set_name(runtime_, "/dev//dm-remap/./backup").value(), "backup");
 }
 
+TEST_F(SetNamesTest, TheServiceNamesASetAsItsUnitDoes) {
+  EXPECT_EQ(resolve_set_name(runtime_, "my\\x2dset").value(), "my-set");
+  EXPECT_EQ(resolve_set_name(runtime_, "my-set").value(), "my-set");
+}
+
 TEST_F(SetNamesTest, TheFileAtWhichADeadSetWasServedNamesIt) {
   std::ofstream(directory_ + "/backup.pid") << "1";  // nobody holds it
   EXPECT_EQ(resolve_set_name(runtime_, directory_ + "/backup.dev").value(), "backup");

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A start at boot: of a set that this host wants, when its devices are there.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.hpp"
+#include "claims/claim.hpp"
+#include "cli/common/device_wait.hpp"
+#include "control/runtime_dir.hpp"
+
+namespace dmremap::cli {
+
+// The claim of a set that is to come up by itself on this host. Errors: not_claimed, claim_damaged,
+// claim_of_another, permission.
+[[nodiscard]] Result<claims::Claim> enabled_set(const std::string& name,
+                                                const control::RuntimeDir& runtime);
+
+// Runs `serve` in the foreground each time all devices are there, until it ends or fails in another
+// way than that a device is missing, which may have vanished meanwhile. `serve` says whether the
+// set was served: a device that is lost then is no reason to wait. Where systemd mounts something
+// from the set, a failure is told to it, so that it does not wait for the device in vain.
+[[nodiscard]] Result<void> serve_when_present(
+    const claims::Claim& claim, const control::RuntimeDir& runtime,
+    const std::function<Result<void>(bool& was_served)>& serve);
+
+}  // namespace dmremap::cli

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common/waiting_mounts.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include "cli/common/output.hpp"
+#include "os/program_run.hpp"
+#include "os/unit_name.hpp"
+
+namespace dmremap::cli {
+
+namespace {
+
+// As many partitions of a set are looked for among the jobs. A file system on a later one waits for
+// as long as its mount says.
+constexpr int kPartitions = 16;
+constexpr std::size_t kMostBytes = 1U << 20U;
+constexpr std::chrono::seconds kPatience{10};
+
+// True if udev puts the text into a link as it is.
+bool is_plain(const std::string& text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return c > 0x20 && c < 0x7f && c != '/' && c != '\\' && c != '"' && c != '\'';
+  });
+}
+
+os::ProgramEnd systemctl(std::vector<std::string> arguments) {
+  os::ProgramRun run;
+  run.words = {"systemctl"};
+  run.words.insert(run.words.end(), arguments.begin(), arguments.end());
+  run.at_most = kPatience;
+  run.most_bytes = kMostBytes;
+  return os::run_to_end(run);
+}
+
+}  // namespace
+
+std::vector<std::string> device_units_of(const claims::Claim& claim) {
+  const std::string link = "/dev/dm-remap/" + claim.name;
+  std::vector<std::string> out{os::device_unit_of(link)};
+  for (int part = 1; part <= kPartitions; ++part) {
+    out.push_back(os::device_unit_of(fmt::format("{}-part{}", link, part)));
+  }
+  for (const format::Fact& fact : claim.main.facts) {
+    if (!is_plain(fact.value)) continue;
+    if (fact.kind == format::FactKind::file_system_uuid) {
+      out.push_back(os::device_unit_of("/dev/disk/by-uuid/" + fact.value));
+    } else if (fact.kind == format::FactKind::file_system_label) {
+      out.push_back(os::device_unit_of("/dev/disk/by-label/" + fact.value));
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> jobs_for(const std::string& list, const std::vector<std::string>& units) {
+  std::vector<std::string> out;
+  std::istringstream lines(list);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string job;
+    std::string unit;
+    words >> job >> unit;
+    if (std::ranges::find(units, unit) != units.end()) out.push_back(job);
+  }
+  return out;
+}
+
+void fail_waiting_mounts(const claims::Claim& claim) {
+  if (::sd_booted() <= 0) return;
+  const os::ProgramEnd list = systemctl({"list-jobs", "--no-legend", "--no-pager", "--full"});
+  if (list.how != os::ProgramEnd::How::ended || list.status != 0) return;
+  std::vector<std::string> cancel = jobs_for(list.output, device_units_of(claim));
+  if (cancel.empty()) return;
+  cancel.insert(cancel.begin(), "cancel");
+  const os::ProgramEnd cancelled = systemctl(std::move(cancel));
+  if (cancelled.how != os::ProgramEnd::How::ended || cancelled.status != 0) {
+    warn("the mounts of " + claim.name + " wait on: " + cancelled.said);
+  }
+}
+
+}  // namespace dmremap::cli

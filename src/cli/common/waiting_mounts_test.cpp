@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common/waiting_mounts.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+namespace dmremap::cli {
+namespace {
+
+claims::Claim claim() {
+  claims::Claim out;
+  out.name = "my-set";
+  out.main.facts = {{format::FactKind::serial, "ZA1"},
+                    {format::FactKind::file_system_uuid, "1234-ABCD"},
+                    {format::FactKind::file_system_label, "a b"}};
+  return out;
+}
+
+TEST(WaitingMounts, AreThoseOfTheSetsDeviceAndOfMainsFileSystem) {
+  const auto units = device_units_of(claim());
+  const auto has = [&](const char* unit) { return std::ranges::find(units, unit) != units.end(); };
+  EXPECT_TRUE(has("dev-dm\\x2dremap-my\\x2dset.device"));
+  EXPECT_TRUE(has("dev-dm\\x2dremap-my\\x2dset\\x2dpart2.device"));
+  EXPECT_TRUE(has("dev-disk-by\\x2duuid-1234\\x2dABCD.device"));
+  EXPECT_TRUE(std::ranges::none_of(units, [](const std::string& unit) {
+    return unit.find("label") != std::string::npos;
+  })) << "udev encodes such a label in its own way";
+}
+
+TEST(WaitingMounts, OnlyTheirJobsAreTaken) {
+  const std::string list =
+      "  72 dev-disk-by\\x2duuid-1234\\x2dABCD.device start running\n"
+      " 101 mnt.mount                               start waiting\n"
+      "   9 dev-dm\\x2dremap-my\\x2dset.device         start running\n"
+      "  10 dev-dm\\x2dremap-my-set.device            start running\n";
+  EXPECT_EQ(jobs_for(list, device_units_of(claim())), (std::vector<std::string>{"72", "9"}));
+  EXPECT_TRUE(jobs_for("No jobs running.\n", device_units_of(claim())).empty());
+}
+
+}  // namespace
+}  // namespace dmremap::cli
