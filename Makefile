@@ -24,7 +24,7 @@ help:
 	@echo 'make lint     clang-format, clang-tidy, layers, licence lines'
 	@echo 'make format   rewrite the sources with clang-format'
 	@echo 'make deb      the Debian packages, in build/deb'
-	@echo 'make deb-check  try them: lintian, install, upgrade, remove, DKMS, a second build (root; an hour)'
+	@echo 'make deb-check  try them: lintian, install, upgrade, remove, DKMS, a second build (root; takes long)'
 	@echo 'make install  into $$DESTDIR$$PREFIX (default /usr/local)'
 
 packages:
