@@ -392,23 +392,6 @@ def detach_loop(device, missing_ok=False, only_over=None):
     wait_until(lambda: loop_backing(device) is None, f"{device} detached")
 
 
-def partition(test, disk, number, first, count):
-    """The node of a partition made by hand, as not every kernel reads every partition table; `first`
-    and `count` in sectors of 512 bytes. It is gone with the test."""
-    name = os.path.basename(disk)
-    run("addpart", disk, number, first, count)
-    test.cleanup.push(run, "delpart", disk, number, expect=None)
-    node = f"{disk}p{number}"
-    sysfs = f"/sys/block/{name}/{name}p{number}/dev"
-    wait_until(lambda: os.path.exists(sysfs), "the partition")
-    if not os.path.exists(node):
-        with open(sysfs, encoding="ascii") as file:
-            major, minor = map(int, file.read().split(":"))
-        os.mknod(node, 0o60600, os.makedev(major, minor))
-        test.cleanup.push(os.unlink, node)
-    return node
-
-
 def loop_backing(device):
     """The file behind a loop device, or None if it is free."""
     name = os.path.basename(device)

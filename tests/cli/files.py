@@ -8,6 +8,7 @@ import os
 import re
 
 import file_systems
+import partitions
 import product
 import support
 from support import check, equal
@@ -92,8 +93,8 @@ def _served(t, kind, partition=False, options=()):
     device, offset = dm.start("block"), 0
     if partition:
         offset = 4096
-        support.partition(t, device, 1, 2048, 1000)
-        node = support.partition(t, device, 2, offset, 900000)
+        partitions.partition(t, device, 1, 2048, 1000)
+        node = partitions.partition(t, device, 2, offset, 900000)
     else:
         node = device
     file_systems.run_past_dead_mounts(*MKFS[kind], node)

@@ -7,6 +7,7 @@ found by looking for its contents on the device."""
 import errno
 import os
 
+import partitions
 import product
 import support
 from support import check, equal
@@ -91,7 +92,7 @@ def _one(t, kind, fs_type, partition):
     node = device
     if partition:
         offset = 2048
-        node = support.partition(t, device, 1, offset, 120000)
+        node = partitions.partition(t, device, 1, offset, 120000)
     support.run(*MKFS[kind], node)
     mount = None
     if kind == "fat":

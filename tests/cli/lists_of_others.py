@@ -6,6 +6,7 @@ filter."""
 
 import os
 
+import partitions
 import product
 import support
 from support import check, equal
@@ -126,7 +127,7 @@ def _mapfile(t, name, sectors, bad):
 def _partitions(t):
     """Main is a disk and the list is of its partition; and the other way round."""
     disk = t.loop(t.image("disk.img", "16MiB"))
-    part = support.partition(t, disk, 1, 2048, 8192)
+    part = partitions.partition(t, disk, 1, 2048, 8192)
     dm = _set(t, disk, 2)
     mapfile = _mapfile(t, "part.map", 8192, 5)
     warned = _import(dm, mapfile, "--dry-run")

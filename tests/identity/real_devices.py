@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 
+import partitions
 import support
 from support import equal
 
@@ -48,8 +49,8 @@ class Bench:
 
     def parts(self, device):
         """Two partitions of 4 MiB each, at sectors 2048 and 12288."""
-        return (support.partition(self.t, device, 1, 2048, 8192),
-                support.partition(self.t, device, 2, 12288, 8192))
+        return (partitions.partition(self.t, device, 1, 2048, 8192),
+                partitions.partition(self.t, device, 2, 12288, 8192))
 
     def record(self, device):
         support.run(PROBE, "record", self.record_file, device)
