@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "table/allocator.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>
