@@ -102,7 +102,7 @@ TEST(UdevAnswer, OnlyAnEnabledSetOfThisHostComesUp) {
   EXPECT_EQ(said(spare, files({one})), "spare data - -");
 }
 
-TEST(UdevAnswer, TheRootFileSystemHasUnitsOfItsOwn) {
+TEST(UdevAnswer, WhatServesTheRootFileSystemIsLeftAlone) {
   Claim one = claim();
   one.enabled = true;
   UdevQuestion spare;
@@ -115,7 +115,7 @@ TEST(UdevAnswer, TheRootFileSystemHasUnitsOfItsOwn) {
   };
   EXPECT_EQ(unit(), "dmremap@data.service");
   spare.served_for_root = {"data"};
-  EXPECT_EQ(unit(), "dmremap-root@data.service");
+  EXPECT_EQ(unit(), "");
   spare.is_initramfs = true;
   EXPECT_EQ(unit(), "");
   spare.root_sets = {"data"};

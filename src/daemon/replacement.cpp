@@ -17,6 +17,7 @@
 #include "discovery/hints.hpp"
 #include "os/process.hpp"
 #include "os/process_end.hpp"
+#include "os/root_storage.hpp"
 
 namespace dmremap::daemon {
 
@@ -98,6 +99,11 @@ Result<bool> take_from_running(StartOptions& options, const control::RuntimeDir&
   if (!other) return false;
   if (*other == 0) {
     return fail(ErrorCode::name_in_use, "is being started", *name, "try again in a moment");
+  }
+  if (os::survives_shutdown(*other)) {
+    return fail(ErrorCode::not_supported,
+                "serves the root file system, and is not replaced while it does", *name,
+                "make the initramfs anew: the next boot has the new program");
   }
   copy_hints(runtime);
   for (const std::string& text : os::protect_io_process()) {

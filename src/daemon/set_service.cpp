@@ -201,9 +201,8 @@ Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
   const std::shared_lock lock(mutex_);
   if (auto may = check_change({}); !may) return failure_of(may);
   if (set_->scanner() == nullptr) {
-    return fail(ErrorCode::not_supported,
-                "is not scanned yet: its process is that of the initramfs", set_->name(),
-                "see the log of dmremap-root@.service");
+    return fail(ErrorCode::not_supported, "is not scanned: its process is that of the initramfs",
+                set_->name(), "start it on the host, if the root file system does not lie on it");
   }
   set::Scanner& scanner = *set_->scanner();
   Result<void> done;
