@@ -35,3 +35,16 @@ again() {
 # property NODE KEY: of udev's database.
 property() { udevadm info --query=property --name="$1" | sed -n "s/^$2=//p"; }
 links() { udevadm info --query=symlink --name="$1"; }
+
+# target UUID: the node to which its link leads.
+target() { readlink -f "/dev/disk/by-uuid/$1" || true; }
+
+# hidden NODE: nobody looks into it; seen NODE: anybody may.
+hidden() {
+  [ "$(property "$1" ID_FS_TYPE)" = dmremap_member ] || return 1
+  [ "$(property "$1" SYSTEMD_READY)" = 0 ] && [ "$(property "$1" UDISKS_IGNORE)" = 1 ] || return 1
+  case $(links "$1") in
+    *by-uuid* | *by-label* | *by-partuuid* | *by-partlabel*) return 1 ;;
+  esac
+}
+seen() { [ "$(property "$1" ID_FS_TYPE)" = ext4 ] && [ -z "$(property "$1" SYSTEMD_READY)" ]; }
