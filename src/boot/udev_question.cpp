@@ -103,7 +103,7 @@ void look_for_copy(const std::string& node, const std::vector<claims::ClaimFile>
   const bool may_be_copy = std::ranges::any_of(claims, [](const claims::ClaimFile& file) {
     return file.claim && file.claim->enabled &&
            std::ranges::any_of(file.claim->main.facts, [](const Fact& fact) {
-             return fact.kind == FactKind::file_system_uuid;
+             return fact.kind == format::FactKind::file_system_uuid;
            });
   });
   if (!may_be_copy) return;
