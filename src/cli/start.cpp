@@ -23,7 +23,8 @@ namespace dmremap::cli {
 namespace {
 
 struct Arguments {
-  std::vector<std::string> what;  // a name, or devices
+  std::vector<std::string> what;  // a name, or devices, or several names
+  bool all = false;
   std::vector<std::string> exports;
   std::string socket;
   std::string mount;
@@ -100,8 +101,8 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
   for (const std::string& device : arguments.what) {
     if (!is_device_argument(device)) {
       return fail(
-          ErrorCode::usage, "is no device, and one set is started at a time", device,
-          "a device has a '/' in it: ./" + device + "; `dmremap assemble` starts several sets");
+          ErrorCode::usage, "is no device, and others of these are", device,
+          "give the names of sets, or the devices of one: a device has a '/' in it, ./" + device);
     }
     options.devices.push_back(os::absolute(device));
   }
@@ -182,7 +183,104 @@ void leave_files(const control::RuntimeDir& runtime, const std::string& name) {
   if (survives) os::survive_shutdown();
 }
 
+// --- several sets ------------------------------------------------------------------------------
+
+// Names, not devices: those of one set are told from names by their '/'.
+bool means_several(const Arguments& arguments) {
+  return arguments.all ||
+         (arguments.what.size() > 1 && std::ranges::none_of(arguments.what, is_device_argument));
+}
+
+// What can be meant of one set alone.
+Result<void> check_several(const Arguments& arguments) {
+  if (arguments.all && !arguments.what.empty()) {
+    return fail(ErrorCode::usage, "give either names of sets or --all", "start",
+                "`dmremap list -a` says which sets there are");
+  }
+  const std::pair<const char*, bool> of_one[] = {
+      {"--socket", !arguments.socket.empty()},
+      {"--mount", !arguments.mount.empty()},
+      {"--accept-main", !arguments.open.accept_main.empty()},
+      {"--accept-main-changed", arguments.open.accept_main_changed},
+      {"--stale-ok", arguments.open.stale_ok},
+      {"--at-boot", arguments.at_boot},
+      {"--replace", arguments.replace},
+      {"--foreground", arguments.foreground}};
+  for (const auto& [option, given] : of_one) {
+    if (given) {
+      return fail(ErrorCode::usage, "is for one set", option, "start that set by itself");
+    }
+  }
+  return {};
+}
+
+// All sets that this host knows and that do not run.
+std::vector<std::string> stopped_names(const control::RuntimeDir& runtime) {
+  std::vector<std::string> out;
+  for (const NamedSet& set : named_sets(runtime)) {
+    if (!is_running(runtime, set.name)) out.push_back(set.name);
+  }
+  return out;
+}
+
+void print_line(const std::string& name, const control::StartReport& served) {
+  for (const std::string& text : served.warnings) warn(text);
+  fmt::print("{}:", printable(name));
+  for (const control::ExportReport& entry : served.exports) {
+    fmt::print(" {}", printable(entry.where));
+  }
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+// One that cannot be started does not keep the others down. The exit code is the worst one.
+int run_several(const Arguments& arguments) {
+  if (auto fine = check_several(arguments); !fine) return report(fine.error(), arguments.json);
+  const auto runtime = control::RuntimeDir::from_environment();
+  if (!runtime) return report(runtime.error(), arguments.json);
+  if (auto made = runtime->make(); !made) return report(made.error(), arguments.json);
+  const std::vector<std::string> names = arguments.all ? stopped_names(*runtime) : arguments.what;
+  nlohmann::json started = nlohmann::json::array();
+  int exit = kDone;
+  for (const std::string& name : names) {
+    Arguments one = arguments;
+    one.what = {name};
+    const auto options = parse(one);
+    // What is wrong of all is said once.
+    if (!options && options.error().code == ErrorCode::usage) {
+      return report(options.error(), arguments.json);
+    }
+    if (!options) {
+      exit = std::max(exit, report(options.error(), arguments.json));
+      continue;
+    }
+    const daemon::BackgroundStart background = daemon::start_in_background(*options, *runtime);
+    // The child returns here too, when its set has ended, and starts no others.
+    if (background.is_child) return background.ended ? kDone : kFailed;
+    if (!background.served) {
+      Error error = background.served.error();
+      if (error.where.empty()) error.where = name;
+      exit = std::max(exit, report(error, arguments.json));
+      continue;
+    }
+    if (arguments.json) {
+      started.push_back(*background.served);
+    } else {
+      print_line(options->name, *background.served);
+    }
+  }
+  if (arguments.json) print_json({{"sets", std::move(started)}});
+  if (names.empty() && !arguments.json) fmt::print("no set that is known here is stopped\n");
+  return exit;
+}
+
 int run(const Arguments& arguments) {
+  if (means_several(arguments)) return run_several(arguments);
+  if (arguments.what.empty()) {
+    return report(Error{ErrorCode::usage, "give a set, its devices, or --all", "start",
+                        "`dmremap list -a` says which sets there are"},
+                  arguments.json);
+  }
   auto options = parse(arguments);
   if (!options) return report(options.error(), arguments.json);
   const auto runtime = control::RuntimeDir::from_environment();
@@ -206,11 +304,16 @@ int run(const Arguments& arguments) {
 }
 
 manual::Prose prose() {
-  return {.description = R"(
+  return {
+      .description = R"(
 Finds the devices of the set, checks that they are the right ones, and serves the virtual device
 until `dmremap stop`. It returns once I/O is served and prints where, one line for each --export:
 `dm`, `ublk` and `block` a node in /dev, `fuse` a file, `nbd` a URI. The link /dev/dm-remap/NAME to the node is
 the same at every start, and so are NAME-part1 and so on where main has partitions.
+
+Of several sets, or with `--all` of every set that this host knows and that is stopped, those that can be
+started are: one line each, its name and where it is. The others are named with the reason, and the exit code
+is that of the worst. `dmremap assemble --all` starts what is found on the disks instead, known or not.
 
 With `ublk`, which takes Linux 6.5 or later with its driver and the right to administer the system, the
 device outlives the process: if that is killed, requests wait, and the next start takes the device over and
@@ -242,17 +345,18 @@ image. A file system UUID is none of that, for every copy has it. Where nothing 
 a dock shows another name, --accept-main PATH says which device it is. That is recorded: from then on the
 device is taken where it was, with the contents that it had at a clean stop.
 )",
-          .examples = {{"dmremap start backup", "by name; then mount /dev/dm-remap/backup"},
-                       {"dmremap start /dev/sdc1 /dev/sdb", "from the devices alone, in any order"},
-                       {"dmremap start ./spare.img ./main.img --read-only --stale-ok",
-                        "look at what a doubtful set still has"}},
-          .exits = {{0, "it is served; with --foreground: it was stopped"},
-                    {1, "failed: no such device, no metadata, it cannot be served"},
-                    {3,
-                     "refused: doubtful, forked, wrong or missing devices, in use, main mounted or "
-                     "changed, runs already"}},
-          .json = "name, exports, warnings[]",
-          .see_also = {"stop", "status", "examine", "resolve"}};
+      .examples = {{"dmremap start backup", "by name; then mount /dev/dm-remap/backup"},
+                   {"dmremap start backup films", "two sets; --all: all that are stopped"},
+                   {"dmremap start /dev/sdc1 /dev/sdb", "from the devices alone, in any order"},
+                   {"dmremap start ./spare.img ./main.img --read-only --stale-ok",
+                    "look at what a doubtful set still has"}},
+      .exits = {{0, "it is served; with --foreground: it was stopped"},
+                {1, "failed: no such device, no metadata, it cannot be served"},
+                {3,
+                 "refused: doubtful, forked, wrong or missing devices, in use, main mounted or "
+                 "changed, runs already"}},
+      .json = "name, exports, warnings[]; of several and with --all sets[] of these that started",
+      .see_also = {"stop", "status", "examine", "resolve"}};
 }
 
 }  // namespace
@@ -261,9 +365,11 @@ void add_start(manual::Verb app, VerbAction& chosen) {
   manual::Verb verb = app.add_verb(
       "start", "Serve a set in the background; prints where, one line for each export");
   const auto arguments = std::make_shared<Arguments>();
-  verb.add_option("NAME|DEVICE", arguments->what,
-                  "the set by its name or UUID, or its devices in any order (with a '/' in them)")
-      .required();
+  verb.add_option(
+      "NAME|DEVICE", arguments->what,
+      "the set by its name or UUID, or its devices in any order (with a '/' in them); or "
+      "several sets by their names");
+  verb.add_flag("-a,--all", arguments->all, "every set that this host knows and that is stopped");
   verb.add_option(
           "--export", arguments->exports,
           "how it is offered (auto: ublk if possible, else block, else fuse, else nbd); may "

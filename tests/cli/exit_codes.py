@@ -77,7 +77,7 @@ WITHOUT_JSON = {"monitor", "metrics", "help"}
 MORE_ERRORS = [
     "", "none", "create bad/name {main} {new_spare}", "create new {main} {main}",
     "create new {main} {new_spare} --spare-size many", "create new {main} {spare}",
-    "create new {main} {new_spare} --destroy x", "start bad!name", "start a b",
+    "create new {main} {new_spare} --destroy x", "start bad!name", "start a ./b",
     "start none", "start {main}", "start {newer} {main}", "start {forked} {main}",
     "start {main} {spare} {dir}", "start {stopped} --export pigeon", "start {dir}/ {main}",
     "stop bad/name", "examine {dir}/none", "examine {dir}", "check {newer}", "repair {newer}",
