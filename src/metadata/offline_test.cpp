@@ -365,8 +365,14 @@ TEST_F(Offline, ADoubtfulSetDoesNotGrow) {
 
 TEST_F(Offline, Promise9_EveryStepOfAGrowthMayBeTheLast) {
   rig_.spare.grow(kGrownSize);
+  const SectorRange signposts = format::signpost_area(format::kMinSpareSize, kGrownSize);
+  const std::vector<std::byte> blank(signposts.count.bytes());
   const std::uint64_t steps = explore(
-      rig_, [&] { restore(healthy_); },
+      rig_,
+      [&] {
+        restore(healthy_);
+        rig_.spare.poke(signposts.first, blank);
+      },
       [&] { ASSERT_TRUE(grow(rig_.spare, look(), kGrownSize, rig_.random, rig_.clock)); },
       [&](bool finished, InFlight) {
         const Survey now = look();

@@ -101,8 +101,9 @@ class StoreRig {
     return Store::activate(spare, *found, *found->content, random, clock);
   }
 
+  // Where the size at `create` has put it: a spare that grows keeps its copies.
   [[nodiscard]] SectorRange copy_range(unsigned copy) const {
-    return {format::copy_positions(spare.geometry().size)[copy], format::kCopySectors};
+    return {format::copy_positions(content.identity.spare.size)[copy], format::kCopySectors};
   }
   [[nodiscard]] SectorRange slot_range(unsigned copy, unsigned slot) const {
     return {copy_range(copy).first + SectorCount{slot * format::kSlotSectors.value},
