@@ -108,7 +108,9 @@ int list(const Arguments& arguments, const claims::ClaimStore& store,
       print_text(file, findings);
     }
   }
-  if (arguments.json) print_json({{"claims", std::move(claims)}, {"forgotten", nullptr}});
+  if (arguments.json) {
+    print_json({{"claims", std::move(claims)}, {"forgotten", nullptr}, {"root_sets", nullptr}});
+  }
   return attention ? kAttention : kDone;
 }
 
@@ -126,7 +128,7 @@ int forget(const Arguments& arguments, const claims::ClaimStore& store,
   }
   if (file->claim) claims::ask_udev_again(*file->claim);
   if (arguments.json) {
-    print_json({{"claims", json::array()}, {"forgotten", file->name}});
+    print_json({{"claims", json::array()}, {"forgotten", file->name}, {"root_sets", nullptr}});
     return kDone;
   }
   fmt::print("{} is forgotten: its main is not hidden on this host any more\n", file->name);
@@ -182,8 +184,8 @@ with whatever it lacks.
                     {3, "--forget: no such claim, or the set is running"},
                     {4, "--check: something needs attention"}},
           .json =
-              "claims[]{file, claim or null, problem or null, findings[] or null}, forgotten; with "
-              "--root root_sets[]",
+              "claims[]{file, claim or null, problem or null, findings[] or null}, forgotten, "
+              "root_sets[] or null",
           .see_also = {"enable", "start", "release", "discover"}};
 }
 

@@ -11,7 +11,7 @@ from support import check, equal
 
 VERBS = {"create", "start", "stop", "list", "status", "events", "monitor", "metrics", "explain", "table",
          "map", "files", "report", "examine", "check", "repair", "resolve", "remap", "unremap", "retry", "scrub", "bad",
-         "backfill", "copy", "release", "discover", "assemble", "help", "claims",
+         "backfill", "copy", "release", "spare", "discover", "assemble", "help", "claims",
          "enable", "disable"}
 BUILD = os.path.dirname(os.path.dirname(support.DMREMAP))
 PAGES = os.path.join(BUILD, "manual")

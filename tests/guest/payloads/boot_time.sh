@@ -44,7 +44,7 @@ median_of_boots() {
     rm -f /run/test/mounted
     boot "$1.$_number"
     case $(cat /run/test/mounted) in
-      $2) ;;
+      "$2") ;;
       *) fail "$1: mounted from '$(cat /run/test/mounted)'" ;;
     esac
     echo $((($(cat /run/test/end) - $(cat /run/test/begin)) / 1000)) >> /run/test/times
