@@ -43,8 +43,9 @@ median_of_boots() {
   for _number in $(seq $boots); do
     rm -f /run/test/mounted
     boot "$1.$_number"
+    # shellcheck disable=SC2254  # a pattern
     case $(cat /run/test/mounted) in
-      "$2") ;;
+      $2) ;;
       *) fail "$1: mounted from '$(cat /run/test/mounted)'" ;;
     esac
     echo $((($(cat /run/test/end) - $(cat /run/test/begin)) / 1000)) >> /run/test/times
