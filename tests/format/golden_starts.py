@@ -18,6 +18,12 @@ def sectors(survey, *states):
     return survey.content().sectors(*states)
 
 
+def untouched_place(survey):
+    """Eight sectors of which the table says nothing."""
+    taken = {sector for entry in survey.content().entries for sector in range(entry.main, entry.main + entry.count)}
+    return next(first for first in range(16000, 32768, 8) if taken.isdisjoint(range(first, first + 8)))
+
+
 def started(t, key, image, main):
     path = image.unpack(t)
     expected = image.expected(path)
@@ -26,7 +32,8 @@ def started(t, key, image, main):
     # What was recorded of an image before proves nothing: a word is needed once.
     dm.start("fuse", "--accept-main", main, by_devices=True)
     full = len(before.content().entries) == FULL
-    moved = dm.run("remap", dm.name, "16000+8", "--json", expect=1 if full else 0)
+    place = 16000 if full else untouched_place(before)
+    moved = dm.run("remap", dm.name, f"{place}+8", "--json", expect=1 if full else 0)
     if full:
         equal(moved.error_json()["code"], "table-full", f"one entry more in {key}")
     dm.stop()
@@ -63,6 +70,9 @@ def check_scan_and_history(t, image, main):
     """What the scanner and the history of the disk remembered is known to every later program."""
     path = image.unpack(t)
     dm = product.Product(t, main, path, name=image.expected(path)["set"]["name"])
+    # It changes nothing, and makes known where the spare lies.
+    dm.start("fuse", "--accept-main", main, "--read-only", by_devices=True)
+    dm.stop()
     equal(dm.status()["health"]["verdict"], "good", "before a start")
     dm.start("fuse", "--accept-main", main, by_devices=True)
     status = dm.status()
