@@ -133,8 +133,7 @@ std::vector<std::string> searched_places(const HostConfiguration& configuration)
     return !excluded.empty() && excluded.contains(without_links(path));
   });
   std::ranges::sort(out);
-  const auto [first, last] = std::ranges::unique(out);
-  out.erase(first, last);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
