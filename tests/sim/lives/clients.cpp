@@ -238,6 +238,7 @@ void grow_spare(Stage& stage, Dice& dice) {
       now, {std::min(kSpareDiskSize.value, now.value + 8 * dice.between(1, 512))});
   if (size <= now) return;
   stage.asked_size = std::max(stage.asked_size, size);
+  stage.largest_size = std::max(stage.largest_size, size);
   const auto grown = stage.engine->grow_spare(size);
   if (stage.crashed() || !grown) return;
   stage.say(fmt::format("the spare has {} sectors", size.value));

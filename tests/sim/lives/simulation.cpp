@@ -89,12 +89,12 @@ class Simulation {
     stage_.sure_size = stage_.asked_size = size;
   }
 
-  // Nothing was ever written where the spare has not grown to.
+  // Nothing was ever written where the spare was never to grow to.
   void check_room_behind() {
-    const auto behind = stage_.spare.contents().subspan(stage_.asked_size.bytes());
+    const auto behind = stage_.spare.contents().subspan(stage_.largest_size.bytes());
     if (std::ranges::all_of(behind, [](std::byte byte) { return byte == std::byte{0}; })) return;
     throw Broken(fmt::format("something was written behind sector {} of the spare, its end",
-                             stage_.asked_size.value));
+                             stage_.largest_size.value));
   }
 
   bool refused(const Error& error) {

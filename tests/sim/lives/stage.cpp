@@ -72,6 +72,7 @@ Stage::Stage(std::uint64_t seed, bool talk)
       memory(remap::EngineMemory::bytes_for(plan.main.size)),
       sure_size(kSpareSize),
       asked_size(kSpareSize),
+      largest_size(kSpareSize),
       bad_reads(plan.main.size),
       bad_writes(plan.main.size),
       moved_by_hand(plan.main.size),

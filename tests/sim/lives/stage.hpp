@@ -151,10 +151,12 @@ class Stage final : public remap::Observer, public remap::MainReopener {
   format::Content content;
   std::vector<Thread> servers;  // of requests whose callers need not wait for the devices
 
-  // Of the spare, as far as the set uses it: what was acknowledged, and what was ever asked for. A
-  // crash leaves something in between.
+  // Of the spare, as far as the set uses it: what was acknowledged, and what was asked for in this
+  // life. A crash leaves something in between.
   SectorCount sure_size;
   SectorCount asked_size;
+  // The most that was ever asked for. A growth that a crash has ended leaves its signposts there.
+  SectorCount largest_size;
 
   bool ending = false;  // clients begin nothing more
   std::uint64_t trips = 0;
