@@ -16,7 +16,7 @@ namespace dmremap {
 class LogQueue {
  public:
   // How much waits to be written; all memory is there from the start.
-  static constexpr std::size_t kCapacity = 64U * 1024;
+  static constexpr std::size_t kCapacity = std::size_t{64} * 1024;
   // The thread is made for the first line and ends some seconds after the last one; or, where
   // making one later might wait for memory, it is there from the start.
   enum class Thread { on_demand, kept };
