@@ -13,7 +13,9 @@ from support import check
 
 PROGRAM = os.path.join(os.path.dirname(support.DMREMAP), "dmremap-udev")
 RUNS = 21
-MOST_MS = 12  # it takes three on an idle machine
+# It takes three on an idle machine. On a slow or busy one a program that does nothing, which takes half
+# a millisecond to one there, takes longer too.
+MOST_MS, MOST_OF_NOTHING = 12, 10
 HEAVY = ("libcrypto", "libsystemd")
 CLAIM = """claim-version = 1
 name = data
@@ -61,7 +63,7 @@ def udev_time(t):
     answer = statistics.median(milliseconds([PROGRAM, device], env) for _ in range(RUNS))
     nothing = statistics.median(milliseconds(["true"], env) for _ in range(RUNS))
     print(f"an answer: {answer:.1f} ms of processor time; a program that does nothing: {nothing:.1f} ms")
-    check(answer <= MOST_MS, f"{answer:.1f} ms of processor time")
+    check(answer <= max(MOST_MS, MOST_OF_NOTHING * nothing), f"{answer:.1f} ms of processor time")
 
 
 support.run_test(udev_time, root=True, loop=True)
