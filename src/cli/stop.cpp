@@ -78,8 +78,11 @@ int run(const Arguments& arguments) {
     }
   }
   const bool one = !arguments.all && names.size() == 1;
-  if (arguments.json && !one) print_json({{"sets", std::move(stopped)}});
-  if (arguments.json && one && !stopped.empty()) print_json(stopped.front());
+  if (arguments.json && !one) {
+    print_json({{"sets", std::move(stopped)}});
+  } else if (arguments.json && !stopped.empty()) {
+    print_json(stopped.front());
+  }
   return exit;
 }
 
