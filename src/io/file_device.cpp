@@ -184,7 +184,7 @@ Result<SectorCount> FileDevice::size_now() const {
 }
 
 Result<SectorCount> FileDevice::take_growth() {
-  const auto now = size_now();
+  auto now = size_now();
   if (!now || *now <= size_opened()) return now;
   grow_to(*now);
   return now;

@@ -79,6 +79,7 @@ int unlock_code_of(dl_phdr_info* library, std::size_t /*size*/, void* /*data*/) 
   if (is_locked(library->dlpi_name)) return 0;
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto unlock = [](std::size_t first, std::size_t end) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers.
     if (first < end) ::munlock(reinterpret_cast<const void*>(first), end - first);
   };
   std::size_t from = 0;

@@ -21,12 +21,12 @@ Result<PartitionTable> read_partition_table(const std::string& path) {
   if (!probe) return failure_of(probe);
   ::blkid_probe_enable_superblocks(probe->get(), 0);
   ::blkid_probe_enable_partitions(probe->get(), 1);
-  const blkid_partlist list = ::blkid_probe_get_partitions(probe->get());
+  auto* const list = ::blkid_probe_get_partitions(probe->get());
   PartitionTable out;
   if (list == nullptr) return out;
   const SectorRange whole{{0}, (*device)->geometry().size};
   for (int i = 0; i < ::blkid_partlist_numof_partitions(list); ++i) {
-    const blkid_partition one = ::blkid_partlist_get_partition(list, i);
+    auto* const one = ::blkid_partlist_get_partition(list, i);
     const int number = ::blkid_partition_get_partno(one);
     const auto first = static_cast<std::uint64_t>(::blkid_partition_get_start(one));
     SectorCount count{static_cast<std::uint64_t>(::blkid_partition_get_size(one))};
