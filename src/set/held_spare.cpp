@@ -191,7 +191,7 @@ Result<remap::SpareReopener::Found> HeldSpare::find() {
 
 Result<SectorCount> HeldSpare::take_growth() {
   const std::lock_guard lock(mutex_);
-  const auto size = held_->take_growth();
+  auto size = held_->take_growth();
   if (size) door_.extend_to(*size);
   return size;
 }
