@@ -2,8 +2,6 @@
 #include "claims/present_devices.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,15 +20,6 @@ FileDescriptor open_to_look(const std::string& path) {
   return FileDescriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 }
 
-// The node of a block device, by the name that the kernel gives it.
-std::string node_of(dev_t device) {
-  std::error_code error;
-  const auto directory = std::filesystem::canonical(os::sysfs_directory_of(device), error);
-  std::string name = directory.filename();
-  std::ranges::replace(name, '!', '/');
-  return "/dev/" + name;
-}
-
 }  // namespace
 
 std::optional<PresentDevice> look_at(const std::string& path) {
@@ -43,7 +32,7 @@ std::optional<PresentDevice> look_at(const std::string& path) {
   if (!S_ISBLK(st.st_mode)) return out;
   const dev_t disk = os::whole_disk_of(st.st_rdev);
   if (disk == st.st_rdev) return out;
-  if (const FileDescriptor whole = open_to_look(node_of(disk)); whole.valid()) {
+  if (const FileDescriptor whole = open_to_look(os::node_of(disk)); whole.valid()) {
     out.disk_names = discovery::names_of_device(whole.get());
   }
   return out;

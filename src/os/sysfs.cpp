@@ -63,4 +63,13 @@ std::string sysfs_directory_of(dev_t device, const std::string& sys) {
   return fmt::format("{}/dev/block/{}:{}", sys, major(device), minor(device));
 }
 
+std::string node_of(dev_t device) {
+  std::error_code error;
+  const auto directory = std::filesystem::canonical(sysfs_directory_of(device), error);
+  if (error) return {};
+  std::string name = directory.filename();
+  std::ranges::replace(name, '!', '/');
+  return "/dev/" + name;
+}
+
 }  // namespace dmremap::os

@@ -21,5 +21,7 @@ namespace dmremap::os {
 [[nodiscard]] std::optional<dev_t> parse_device_number(std::string_view text);
 // "<sys>/dev/block/8:1".
 [[nodiscard]] std::string sysfs_directory_of(dev_t device, const std::string& sys = "/sys");
+// The node of a block device, by the name that the kernel gives it. Empty if there is none.
+[[nodiscard]] std::string node_of(dev_t device);
 
 }  // namespace dmremap::os

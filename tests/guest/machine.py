@@ -105,6 +105,21 @@ def split_console(console):
     return {name: "\n".join(lines) for name, lines in parts.items()}
 
 
+def connect(qemu, path, deadline):
+    """A port of the guest, or None if QEMU ended. QEMU makes its socket when it starts; a path below a
+    build directory may be too long for one, but not one in the temporary directory."""
+    while qemu.poll() is None and time.monotonic() < deadline:
+        port = socket.socket(socket.AF_UNIX)
+        try:
+            port.connect(path)
+            port.settimeout(0.5)
+            return port
+        except OSError:
+            port.close()
+            time.sleep(0.1)
+    return None
+
+
 class Guest:
     """Boots `kernel` with `payloads`; `tell` hears each line that payloads print."""
 
@@ -203,7 +218,7 @@ class Guest:
         self._start = time.monotonic()
         self._qmp = f"{directory}/qmp"
         self._deadline = self._start + plan.BOOT_SECONDS
-        port = self._connect(qemu, f"{directory}/report")
+        port = connect(qemu, f"{directory}/report", self._deadline)
         if port is None:
             return
         dumping = False
@@ -222,20 +237,6 @@ class Guest:
                 self._deadline = time.monotonic() + plan.DUMP_SECONDS
             while self._read(port):  # what it said last
                 pass
-
-    def _connect(self, qemu, path):
-        """QEMU makes its socket when it starts; a path below a build directory may be too long for
-        one, but not one in the temporary directory."""
-        while qemu.poll() is None and time.monotonic() < self._deadline:
-            port = socket.socket(socket.AF_UNIX)
-            try:
-                port.connect(path)
-                port.settimeout(0.5)
-                return port
-            except OSError:
-                port.close()
-                time.sleep(0.1)
-        return None
 
     def _read(self, port):
         try:

@@ -2,19 +2,24 @@
 # shellcheck shell=sh disable=SC2034
 # What payloads share in which the process of a set by ublk is killed, after lib.sh.
 
-# recovered_under_load ROUNDS: the set rec, at $node, under fio with verification and fsync; sectors of
-# main fail. Its process is killed and started again, and it is running afterwards.
-recovered_under_load() {
+# bad_set NAME: a set at $node by ublk, of whose main some sectors take no writes.
+bad_set() {
   truncate -s 96M main.img
   : > /tmp/main
   check "a disk that fails on command" dmremap-lab serve main.img /tmp/main --background
   at_exit dmremap-lab stop /tmp/main
-  check "a set is made" dmremap create rec /tmp/main ./spare.img --spare-size 32MiB
+  check "a set is made" dmremap create "$1" /tmp/main ./spare.img --spare-size 32MiB
   dmremap-lab fault /tmp/main write:ENODATA 8192+16
   dmremap-lab fault /tmp/main write:ENODATA 65536+64
   dmremap-lab fault /tmp/main write:ENODATA 131072+8
-  at_exit stop_set rec
-  node=$(dmremap start rec --export ublk)
+  at_exit stop_set "$1"
+  node=$(dmremap start "$1" --export ublk)
+}
+
+# recovered_under_load ROUNDS: the set rec, at $node, under fio with verification and fsync; sectors of
+# main fail. Its process is killed and started again, and it is running afterwards.
+recovered_under_load() {
+  bad_set rec
 
   # fio goes on until it is told to end, and reads back every 256 blocks.
   options="--filename=$node --direct=1 --ioengine=io_uring --iodepth=32 --rw=randwrite --bsrange=4k-64k

@@ -2,8 +2,6 @@
 #include "cli/common/root_sets.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -19,14 +17,6 @@
 namespace dmremap::cli {
 
 namespace {
-
-std::string node_of(dev_t device) {
-  std::error_code error;
-  const auto directory = std::filesystem::canonical(os::sysfs_directory_of(device), error);
-  std::string name = directory.filename();
-  std::ranges::replace(name, '!', '/');
-  return "/dev/" + name;
-}
 
 // A file system with device numbers of its own (btrfs) is found by its source.
 std::optional<os::Storage> storage_of_mount(const os::Mount& mount) {
@@ -45,7 +35,7 @@ std::vector<std::string> devices_of_root() {
     const auto storage = storage_of_mount(mount);
     if (!storage || !storage->is_block_device()) continue;
     for (const os::Storage& one : os::beneath(*storage)) {
-      if (one.is_block_device()) out.push_back(node_of(one.device));
+      if (one.is_block_device()) out.push_back(os::node_of(one.device));
     }
   }
   return out;

@@ -5,17 +5,12 @@
 #: kernels 6.12
 #: timeout 600
 #: programs fio
+#: files {source}/tests/guest/ublk.sh
 . ../lib.sh
+# shellcheck source=../ublk.sh
+. ./ublk.sh
 
-truncate -s 96M main.img
-: > /tmp/main
-check "a disk that fails on command" dmremap-lab serve main.img /tmp/main --background
-at_exit dmremap-lab stop /tmp/main
-check "a set is made" dmremap create rep /tmp/main ./spare.img --spare-size 32MiB
-dmremap-lab fault /tmp/main write:ENODATA 8192+16
-dmremap-lab fault /tmp/main write:ENODATA 65536+64
-at_exit stop_set rep
-node=$(dmremap start rep --export ublk)
+bad_set rep
 
 told() { head -n 5 "$OUT/fio.replaced"; dmremap events rep | tail -n 20; }
 died() { dmremap events rep --json | grep -c '"kind": *"died"' || true; }
@@ -25,7 +20,6 @@ fio --output="$OUT/fio.replaced" --name=replaced --filename="$node" --direct=1 -
   --iodepth=4 --rw=randwrite --bsrange=4k-64k --size=80m --fsync=16 --verify=crc32c --verify_fatal=1 \
   --randrepeat=0 --time_based=1 --runtime=3600 --verify_backlog=256 &
 verifier=$!
-end_verifier() { kill -INT $verifier 2> /dev/null || true; }
 at_exit end_verifier
 for round in 1 2 3 4 5 6 7 8 9 10; do
   sleep 1

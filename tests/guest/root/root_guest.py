@@ -4,7 +4,6 @@ it. The guest tells over the port `report`, a word and what belongs to it in a l
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -57,19 +56,6 @@ def _command(directory, kernel, initramfs, append, root):
     return command
 
 
-def _connect(qemu, path, deadline):
-    while qemu.poll() is None and time.monotonic() < deadline:
-        port = socket.socket(socket.AF_UNIX)
-        try:
-            port.connect(path)
-            port.settimeout(0.5)
-            return port
-        except OSError:
-            port.close()
-            time.sleep(0.1)
-    return None
-
-
 def run(kernel, initramfs, append, cut_after=None, seconds=BOOT_SECONDS,
         root=f"UUID={root_image.UUID}", tell=print):
     """Boots, and returns when the guest is off. `cut_after`: so many seconds after it said `cut`, its
@@ -82,7 +68,7 @@ def run(kernel, initramfs, append, cut_after=None, seconds=BOOT_SECONDS,
                 _command(directory, kernel, initramfs, append, root), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log) as qemu:
             try:
-                port = _connect(qemu, f"{directory}/report", deadline)
+                port = machine.connect(qemu, f"{directory}/report", deadline)
                 while port is not None and time.monotonic() < deadline:
                     try:
                         data = port.recv(1 << 16)
