@@ -70,8 +70,8 @@ struct OpenOptions {
   // Holds main, which is read and written through it (io::OpenMode); outlives the set. Null: main
   // is held by itself.
   io::HoldingNode* main_holder = nullptr;
-  // Nothing is read in the background, and the drive is not asked how it is: the process is to be
-  // replaced soon.
+  // Nothing is read in the background, and the drive is not asked how it is, as in an initramfs,
+  // which lacks the programs for it.
   bool quiet = false;
   // As of remap::EngineParts; outlives the set.
   remap::DirectPath* direct = nullptr;
