@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/thread_name.hpp"
 #include "base/units.hpp"
@@ -323,20 +322,10 @@ std::uint64_t Scanner::wait_ns(std::uint64_t now_ns, PaceHold held, SectorCount&
   return std::max<std::uint64_t>(1, decision.until_ns - std::min(decision.until_ns, now_ns));
 }
 
-bool Scanner::in_initramfs() {
-  // The process goes on when the root file system takes over, and that file goes then.
-  if (!left_initramfs_) left_initramfs_ = ::access("/etc/initrd-release", F_OK) != 0;
-  return !left_initramfs_;
-}
-
 std::optional<std::uint64_t> Scanner::rest_ns(std::uint64_t now_ns) {
   if (paused_ || ended_ || now_ns < rest_until_ns_) {
     set_state(paused_ ? "paused" : "idle");
     return paused_ || ended_ ? kLongestWaitNs : rest_until_ns_ - now_ns;
-  }
-  if (in_initramfs()) {
-    set_state("idle");
-    return kLongestWaitNs;
   }
   if (to_measure_.empty() && !order_.next()) {
     at_full_speed_ = false;

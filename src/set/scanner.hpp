@@ -125,7 +125,6 @@ class Scanner {
   bool metadata_is_due();
   // When the next read may be; 0: now.
   std::uint64_t wait_ns(std::uint64_t now_ns, health::PaceHold held, SectorCount& most);
-  [[nodiscard]] bool in_initramfs();
   [[nodiscard]] health::PaceHold hold(std::uint64_t now_ns);
   // As it was a moment ago.
   [[nodiscard]] bool is_on_battery(std::uint64_t now_ns);
@@ -139,7 +138,6 @@ class Scanner {
   bool paused_ = false;
   bool ended_ = false;
   bool at_full_speed_ = false;
-  bool left_initramfs_ = false;
   bool read_unremembered_ = false;
   std::uint64_t remembered_at_ns_ = 0;
   std::uint64_t passes_remembered_ = 0;
