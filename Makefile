@@ -52,9 +52,10 @@ guest: check-packages
 	@tools/build release guest_programs
 	@ctest --test-dir build -C all -L guest --output-on-failure --no-tests=error -j "$$(nproc)"
 
+ROOT_BOOTS ?= 30
 guest-root: check-packages
 	@tools/build release guest_programs
-	@$(AS_ROOT) python3 tests/guest/root_on_set.py all
+	@$(AS_ROOT) env ROOT_BOOTS=$(ROOT_BOOTS) python3 tests/guest/root_on_set.py all
 
 # GUEST_SEED=N repeats a run, on the same number of boots.
 GUEST_BOOTS ?= 20
@@ -106,4 +107,4 @@ deb:
 	@tools/deb
 
 deb-check: deb
-	@$(AS_ROOT) tools/deb-check
+	@$(AS_ROOT) env DEBS='$(DEBS)' tools/deb-check
