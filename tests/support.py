@@ -350,6 +350,12 @@ class Test:
         shutil.rmtree(self.dir, onerror=keep_on)
 
 
+def files_below(directory):
+    """Their paths from there."""
+    return {os.path.relpath(os.path.join(where, name), directory)
+            for where, _, names in os.walk(directory) for name in names}
+
+
 def mounts_below(directory):
     """Mount points at or below a directory, in the order they were made."""
     points = []

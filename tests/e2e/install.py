@@ -3,17 +3,21 @@
 """`make install` puts everything where it belongs, and what it put there works by itself."""
 
 import os
+import re
 
 import support
 from support import check, equal
 
 
 # With what the services run.
-UNITS = {"dmremap@.service": "start %i", "dm-remap-monitor.service": "monitor --syslog",
+UNITS = {"dmremap@.service": "start %i", "dmremap-initrd@.service": "start %i",
+         "dm-remap-monitor.service": "monitor --syslog",
          "dm-remap-monitor-oneshot.service": "monitor --oneshot --syslog",
          "dm-remap-monitor-oneshot.timer": None,
          "dm-remap-metrics.service": "metrics --textfile ${METRICS_FILE}",
          "dm-remap-metrics.timer": None}
+INITRAMFS = ("hooks/dm-remap", "scripts/dm-remap-functions",
+             *(f"scripts/{stage}/dm-remap" for stage in ("local-top", "local-block", "panic")))
 
 
 def make_install(**variables):
@@ -22,15 +26,10 @@ def make_install(**variables):
                        *(f"{name}={value}" for name, value in variables.items()))
 
 
-def files_below(directory):
-    return {os.path.relpath(os.path.join(where, name), directory)
-            for where, _, names in os.walk(directory) for name in names}
-
-
 def install(t):
     make_install(DESTDIR=t.path("root"), PREFIX="/usr")
     equal(os.listdir(t.path("root")), ["usr"], "nothing outside of the prefix")
-    found = files_below(t.path("root/usr"))
+    found = support.files_below(t.path("root/usr"))
     verbs = [verb["name"] for verb in support.dmremap("--describe").json()["verbs"]]
     wanted = {"sbin/dmremap", "bin/dmremap-lab", "libexec/dm-remap/read-metadata",
               "share/man/man8/dmremap.8", "share/man/man1/dmremap-lab.1",
@@ -39,6 +38,9 @@ def install(t):
               "share/bash-completion/completions/dmremap-lab",
               *(f"lib/systemd/system/{unit}" for unit in UNITS),
               "lib/udev/dmremap-udev", "lib/udev/rules.d/59-dm-remap.rules",
+              "libexec/dm-remap/load-modules", *(f"share/initramfs-tools/{path}" for path in INITRAMFS),
+              "lib/dracut/modules.d/91dm-remap/module-setup.sh",
+              "lib/systemd/system-shutdown/dm-remap.shutdown",
               "share/dm-remap/magic/dm-remap", "share/dm-remap/prometheus/dm-remap.rules.yml", "share/dm-remap/grafana/dm-remap.json",
               "share/doc/dm-remap/README.md", "share/doc/dm-remap/LICENSE",
               "share/doc/dm-remap/CHANGELOG.md", "share/doc/dm-remap/SECURITY.md",
@@ -53,6 +55,11 @@ def install(t):
         check(f"ExecStart=/usr/sbin/dmremap {command}" in unit if command else "[Timer]" in unit,
               f"the unit names what is there: {unit}")
 
+    for path in found:
+        if path.startswith(("lib/", "libexec/", "share/initramfs-tools/")) and os.path.isfile(t.path("root/usr", path)):
+            with open(t.path("root/usr", path), "rb") as file:
+                start = file.read(4096)
+            check(start.startswith(b"\x7fELF") or not re.search(rb"@[A-Z]+@", start), f"{path} names its places")
     rule = support.run("cat", t.path("root/usr/lib/udev/rules.d/59-dm-remap.rules")).out
     check('IMPORT{program}="/usr/lib/udev/dmremap-udev $devnode"' in rule, f"the rule likewise: {rule}")
 

@@ -41,11 +41,6 @@ def names(relations):
             for one in re.split(r"[,|]", relations) if re.match(r"[a-z0-9]", one.strip())]
 
 
-def files_below(directory):
-    return {os.path.relpath(os.path.join(where, name), directory)
-            for where, _, found in os.walk(directory) for name in found}
-
-
 def one_version():
     number, date = re.search(r"^## (\d\S*) - (\S+)$", read("CHANGELOG.md"), re.MULTILINE).groups()
     changelog = read("debian", "changelog")
@@ -95,7 +90,7 @@ def each_file_in_one_package(t, packages):
     def install(directory, *component):
         support.run("cmake", "--install", build, "--prefix", "/usr", *component,
                     env={**os.environ, "DESTDIR": t.path(directory)})
-        return files_below(t.path(directory))
+        return support.files_below(t.path(directory))
 
     everything = install("all")
     check(len(everything) > 100, f"files are installed: {len(everything)}")
@@ -130,8 +125,8 @@ def needrestart_leaves_sets_alone():
               'grep { $unit =~ $_ } keys %{$nrconf{override_rc}}; '
               'print $unit, " ", (@hit ? $nrconf{override_rc}{$hit[0]} : "restarted"), "\\n"; }')
     said = support.run("perl", "-e", script, "needrestart/dm-remap.conf", "dmremap@backup.service",
-                       "dmremap-root@backup.service", "dm-remap-monitor.service", cwd=DEBIAN).out
-    equal(said.splitlines(), ["dmremap@backup.service 0", "dmremap-root@backup.service 0",
+                       "dmremap-initrd@backup.service", "dm-remap-monitor.service", cwd=DEBIAN).out
+    equal(said.splitlines(), ["dmremap@backup.service 0", "dmremap-initrd@backup.service 0",
                               "dm-remap-monitor.service restarted"], "what needrestart is told")
 
 
