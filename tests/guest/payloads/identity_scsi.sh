@@ -8,24 +8,29 @@
 . ../lib.sh
 
 count=0
-# taken WHAT PATH DEVICE...: PATH is taken of these devices.
-taken() {
+# asked WHAT OUTCOME DEVICE...: what becomes of these devices.
+asked() {
   _what=$1
-  _path=$2
+  _outcome=$2
   shift 2
   identity_probe ask /tmp/was "$@" > /tmp/said || true
-  equal "$_what" "$(head -n 1 /tmp/said)" "taken $_path"
+  equal "$_what" "$(head -n 1 /tmp/said)" "$_outcome"
   count=$((count + 1))
+}
+# taken WHAT PATH DEVICE...: PATH is taken of these devices.
+taken() {
+  _taken=$1
+  _path=$2
+  shift 2
+  asked "$_taken" "taken $_path" "$@"
 }
 # refused_as WHAT CODE DEVICE...: none of them is.
 refused_as() {
-  _what=$1
+  _refused=$1
   _code=$2
   shift 2
-  identity_probe ask /tmp/was "$@" > /tmp/said || true
-  equal "$_what" "$(head -n 1 /tmp/said)" "refused $_code"
-  case $_code in main-unproven) grep -q -- --accept-main /tmp/said || fail "$_what: no consent named" ;; esac
-  count=$((count + 1))
+  asked "$_refused" "refused $_code" "$@"
+  case $_code in main-unproven) grep -q -- --accept-main /tmp/said || fail "$_refused: no consent named" ;; esac
 }
 boot_id=/proc/sys/kernel/random/boot_id
 another_boot() {
