@@ -91,8 +91,8 @@ struct DeviceWait::Sighting {
   std::optional<std::uint32_t> wait_s;  // as the metadata has it
 };
 
-// One look at all devices, in a child process. If the child hangs in a device it stays behind when
-// the look is dropped, and ends when the device answers.
+// One look at all devices, in a child process. When the look is dropped the child is killed; one
+// that hangs in a device stays behind, and ends when the device answers.
 class DeviceWait::Look {
  public:
   static Sighting at(const claims::Claim& claim, const discovery::Hints& hints) {
@@ -133,7 +133,9 @@ class DeviceWait::Look {
     reading_ = std::move(pipe->reading);
   }
   ~Look() {
-    if (child_) (void)os::reap(*child_);
+    if (!child_) return;
+    (void)::kill(*child_, SIGKILL);
+    (void)os::reap(*child_);
   }
   Look(const Look&) = delete;
   Look& operator=(const Look&) = delete;
@@ -264,17 +266,23 @@ void DeviceWait::give_up() {
 }
 
 void DeviceWait::check_time() {
-  if (is_over_ || after_ == AfterDeadline::fail) return;
-  if (left() <= milliseconds(0)) return give_up();
+  if (is_over_) return;
+  if (left() <= milliseconds(0)) {
+    if (after_ == AfterDeadline::wait_on) give_up();
+    return;
+  }
   if (!missing_ && steady_clock::now() - began_ >= kSilent) {
     announce(fmt::format("{}: waiting for up to {} s: {}", claim_.name, patience_.count(),
                          unread_devices(claim_).what));
   }
 }
 
-DeviceWait::Sighting DeviceWait::look() {
+std::optional<DeviceWait::Sighting> DeviceWait::look() {
   Look look(claim_, hints_, main_);
-  while (!look.is_over(kLookEvery, signals_)) check_time();
+  while (!look.is_over(kLookEvery, signals_)) {
+    if (after_ == AfterDeadline::fail && left() <= milliseconds(0)) return std::nullopt;
+    check_time();
+  }
   return look.seen();
 }
 
@@ -292,21 +300,22 @@ void DeviceWait::hold_main() {
 Result<void> DeviceWait::until_present() {
   for (;;) {
     const std::string places = what_lies_at(claim_);
-    const Sighting seen = look();
+    const auto seen = look();
+    if (!seen) return tl::unexpected(missing_.value_or(unread_devices(claim_)));
     // What a user has chosen since is in the claim alone.
-    if (seen.wait_s && claim_.wait_is_recorded) patience_ = seconds(*seen.wait_s);
-    if (!seen.missing) {
+    if (seen->wait_s && claim_.wait_is_recorded) patience_ = seconds(*seen->wait_s);
+    if (!seen->missing) {
       main_.reset();
       return {};
     }
-    missing_ = seen.missing;
+    missing_ = seen->missing;
     if (!is_over_ && left() <= milliseconds(0)) {
       if (after_ == AfterDeadline::fail) return tl::unexpected(*missing_);
       give_up();
     }
     announce(fmt::format("{}: waiting for up to {} s: {}", claim_.name, patience_.count(),
                          missing_->what));
-    if (!seen.has_spare) hold_main();
+    if (!seen->has_spare) hold_main();
     pause(places);
   }
 }

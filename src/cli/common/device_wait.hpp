@@ -50,7 +50,8 @@ class DeviceWait {
   struct Sighting;
   class Look;
 
-  [[nodiscard]] Sighting look();
+  // Empty: a device hangs, the deadline has passed, and it is not waited on.
+  [[nodiscard]] std::optional<Sighting> look();
   void check_time();
   void announce(const std::string& text);
   void give_up();
