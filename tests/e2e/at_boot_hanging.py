@@ -3,6 +3,7 @@
 """The deadline of a start at boot counts while a device hangs: what waits for the set goes on."""
 
 import os
+import signal
 import subprocess
 import time
 
@@ -25,6 +26,24 @@ def _fails(dm):
     return start.err
 
 
+def _goes_on(t, dm):
+    """As the service runs it: what is ordered after it goes on."""
+    log = t.path("errors")
+    with open(log, "w", encoding="utf-8") as errors:
+        start = subprocess.Popen(
+            [support.DMREMAP, "start", dm.name, "--foreground", "--at-boot", "--export", "fuse"],
+            env=_hanging(dm.main), stdout=subprocess.DEVNULL, stderr=errors)
+    t.cleanup.push(start.kill)
+
+    def says():
+        with open(log, encoding="utf-8") as file:
+            return "not served, for after 2 s a device is missing" in file.read()
+    support.wait_until(says, "the deadline is told")
+    equal(start.poll(), None, "and the wait goes on")
+    start.terminate()
+    equal(start.wait(timeout=300), -signal.SIGTERM, "a signal ends it")
+
+
 def at_boot_hanging(t):
     dm = product.Product(t, t.image("main.img", "16MiB"), t.image("own.spare", "16MiB"))
     dm.create()
@@ -34,6 +53,11 @@ def at_boot_hanging(t):
     check("do not answer" in said and dm.main in said, f"names what hangs: {said}")
     equal(subprocess.run(["pgrep", "-f", f"start {dm.name} --at-boot"], stdout=subprocess.PIPE,
                          check=False).stdout, b"", "and leaves no process that looks")
+
+    # While the spare is awaited main is held, which takes to open it.
+    os.rename(dm.spare, dm.spare + ".away")
+    check("do not answer" in _fails(dm), "main hangs, and the spare is awaited")
+    _goes_on(t, dm)
 
 
 support.run_test(at_boot_hanging, root=True, fuse=True)

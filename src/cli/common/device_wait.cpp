@@ -6,6 +6,7 @@
 #include <ctime>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <libudev.h>
@@ -89,19 +90,22 @@ struct DeviceWait::Sighting {
   std::optional<Error> missing;  // the error of a device that is not there
   bool has_spare = false;
   std::optional<std::uint32_t> wait_s;  // as the metadata has it
+  std::vector<std::string> mains;       // paths of main, if the spare is awaited
 };
 
 // One look at all devices, in a child process. When the look is dropped the child is killed; one
 // that hangs in a device stays behind, and ends when the device answers.
 class DeviceWait::Look {
  public:
-  static Sighting at(const claims::Claim& claim, const discovery::Hints& hints) {
+  // `holds_main`: it need not be looked for while the spare is awaited.
+  static Sighting at(const claims::Claim& claim, const discovery::Hints& hints, bool holds_main) {
     Sighting out;
     discovery::DeviceLook look;
     const auto spare = discovery::find_spare(to_string(claim.set_uuid), hints, look);
     std::optional<Error> error;
     if (!spare) {
       error = spare.error();
+      if (!holds_main) out.mains = mains_of(claim);
     } else {
       out.has_spare = true;
       if (spare->survey.content) out.wait_s = set::policy_of(*spare->survey.content).boot_wait_s;
@@ -117,16 +121,17 @@ class DeviceWait::Look {
   // `main` is held by this process, and must not be held on by the child.
   Look(const claims::Claim& claim, const discovery::Hints& hints,
        std::unique_ptr<io::FileDevice>& main) {
+    const bool holds_main = main != nullptr;
     auto pipe = os::make_pipe();
     const pid_t child = pipe ? ::fork() : -1;
     if (child == 0) {
       main.reset();
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      tell(Look::at(claim, hints), pipe->writing.get());
+      tell(Look::at(claim, hints, holds_main), pipe->writing.get());
       ::_exit(0);
     }
     if (child < 0) {
-      seen_ = Look::at(claim, hints);
+      seen_ = Look::at(claim, hints, holds_main);
       return;
     }
     child_ = child;
@@ -160,11 +165,20 @@ class DeviceWait::Look {
   [[nodiscard]] const Sighting& seen() const { return *seen_; }
 
  private:
+  static std::vector<std::string> mains_of(const claims::Claim& claim) {
+    std::vector<std::string> out;
+    for (const claims::FoundDevice& device : claims::find_devices(claim)) {
+      if (device.role == claims::Role::main) out.push_back(device.path);
+    }
+    return out;
+  }
+
   static void tell(const Sighting& seen, int fd) {
     const std::string line =
         os::to_line({{"missing", seen.missing ? os::to_json(*seen.missing) : nlohmann::json()},
                      {"has_spare", seen.has_spare},
-                     {"wait_s", seen.wait_s ? nlohmann::json(*seen.wait_s) : nlohmann::json()}});
+                     {"wait_s", seen.wait_s ? nlohmann::json(*seen.wait_s) : nlohmann::json()},
+                     {"mains", seen.mains}});
     // A pipe takes that much at once; the parent is there, or this process is not.
     (void)!::write(fd, line.data(), line.size());
   }
@@ -180,6 +194,7 @@ class DeviceWait::Look {
     if (!json["missing"].is_null()) out.missing = os::error_from_json(json["missing"]);
     out.has_spare = json["has_spare"];
     if (!json["wait_s"].is_null()) out.wait_s = json["wait_s"].get<std::uint32_t>();
+    out.mains = json["mains"].get<std::vector<std::string>>();
     return out;
   }
 
@@ -286,12 +301,11 @@ std::optional<DeviceWait::Sighting> DeviceWait::look() {
   return look.seen();
 }
 
-// Fails silently: main is not there, or somebody has it.
-void DeviceWait::hold_main() {
+// Fails silently: somebody has it. A look has just opened main, and nothing else is opened here.
+void DeviceWait::hold_main(const std::vector<std::string>& paths) {
   if (main_) return;
-  for (const claims::FoundDevice& device : claims::find_devices(claim_)) {
-    if (device.role != claims::Role::main) continue;
-    auto held = io::FileDevice::open(device.path, {io::Access::read_only, io::Holding::exclusive});
+  for (const std::string& path : paths) {
+    auto held = io::FileDevice::open(path, {io::Access::read_only, io::Holding::exclusive});
     if (held) main_ = std::move(*held);
     if (held) return;
   }
@@ -315,7 +329,7 @@ Result<void> DeviceWait::until_present() {
     }
     announce(fmt::format("{}: waiting for up to {} s: {}", claim_.name, patience_.count(),
                          missing_->what));
-    if (!seen->has_spare) hold_main();
+    hold_main(seen->mains);
     pause(places);
   }
 }

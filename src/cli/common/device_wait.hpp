@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "claims/claim.hpp"
@@ -55,7 +56,8 @@ class DeviceWait {
   void check_time();
   void announce(const std::string& text);
   void give_up();
-  void hold_main();
+  // `paths`: of main, several if it has several views.
+  void hold_main(const std::vector<std::string>& paths);
   // `places`: what lay there at the last look.
   void pause(const std::string& places);
   [[nodiscard]] std::chrono::milliseconds left() const;
