@@ -5,6 +5,7 @@ and says what it waits for."""
 
 import os
 import signal
+import socket
 import time
 import subprocess
 
@@ -16,12 +17,12 @@ from support import check, equal
 class Start:
     """`dmremap start NAME --foreground --at-boot`, as the service runs it."""
 
-    def __init__(self, t, name):
+    def __init__(self, t, name, env=None):
         self._errors = t.path("errors")
         with open(self._errors, "w", encoding="utf-8") as errors:
             self.process = subprocess.Popen(
                 [support.DMREMAP, "start", name, "--foreground", "--at-boot", "--export", "fuse"],
-                stdout=subprocess.PIPE, stderr=errors, text=True)
+                stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ | (env or {}))
         t.cleanup.push(self.process.kill)
 
     def errors(self):
@@ -99,6 +100,35 @@ def _late_beyond_the_deadline(t, dm):
     dm.run("enable", dm.name)
 
 
+def _deadline_of_the_metadata(t, dm):
+    """The service manager is told anew when the metadata turns out to have a later deadline than the
+    claim: it gives up on a start that it was not told of."""
+    path = os.path.join(t.runtime_dir, "claims.d", dm.name)
+    with open(path, encoding="utf-8") as file:
+        claim = file.read()
+    check("wait-seconds = 30\nwait-recorded = yes\n" in claim, f"as recorded: {claim}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(claim.replace("wait-seconds = 30", "wait-seconds = 2"))
+    os.rename(dm.main, dm.main + ".away")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(t.path("notify"))
+        notify.settimeout(300)
+        start = Start(t, dm.name, {"NOTIFY_SOCKET": t.path("notify")})
+        start.says(f"{dm.name}: waiting for up to 30 s: ")
+        told = ""
+        while "STATUS=" not in told:
+            told += notify.recv(4096).decode() + "\n"
+    allowed = [int(line.split("=")[1]) for line in told.split("\n")
+               if line.startswith("EXTEND_TIMEOUT_USEC=")]
+    equal(len(allowed), 2, f"told of both deadlines: {told}")
+    check(allowed[1] > allowed[0] + 10_000_000, f"the second is the later one: {allowed}")
+    start.process.send_signal(signal.SIGTERM)
+    equal(start.process.wait(timeout=300), -signal.SIGTERM, "a signal ends the wait")
+    os.rename(dm.main + ".away", dm.main)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(claim)
+
+
 def at_boot(t):
     main = t.image("main.img", "16MiB")
     dm = product.Product(t, main, t.path("own.spare"))
@@ -109,6 +139,7 @@ def at_boot(t):
     _late(t, dm, dm.spare)
 
     _late_beyond_the_deadline(t, dm)
+    _deadline_of_the_metadata(t, dm)
 
     # A spare that says it is of this set, and is of another one.
     theirs = product.Product(t, t.image("theirs.img", "16MiB"), t.path("theirs.spare"), dm.name)

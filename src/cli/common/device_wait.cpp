@@ -245,14 +245,26 @@ DeviceWait::DeviceWait(claims::Claim claim, discovery::Hints hints, AfterDeadlin
       patience_(claim_.wait_s),
       signals_(block_end_signals()),
       news_(std::make_unique<BlockDeviceNews>()) {
-  const std::chrono::microseconds allowed = patience_ + kStartAllowance;
-  ::sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", allowed.count()).c_str());
+  extend_start();
 }
 
 DeviceWait::~DeviceWait() = default;
 
 milliseconds DeviceWait::left() const {
   return std::chrono::duration_cast<milliseconds>(began_ + patience_ - steady_clock::now());
+}
+
+// The service manager counts from the moment at which it is told.
+void DeviceWait::extend_start() const {
+  const std::chrono::microseconds allowed = left() + kStartAllowance;
+  ::sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", allowed.count()).c_str());
+}
+
+// What a user has chosen since it was recorded is in the claim alone.
+void DeviceWait::wait_as_recorded(seconds recorded) {
+  if (!claim_.wait_is_recorded || recorded == patience_) return;
+  patience_ = recorded;
+  if (!is_over_) extend_start();
 }
 
 void DeviceWait::announce(const std::string& text) {
@@ -316,8 +328,7 @@ Result<void> DeviceWait::until_present() {
     const std::string places = what_lies_at(claim_);
     const auto seen = look();
     if (!seen) return tl::unexpected(missing_.value_or(unread_devices(claim_)));
-    // What a user has chosen since is in the claim alone.
-    if (seen->wait_s && claim_.wait_is_recorded) patience_ = seconds(*seen->wait_s);
+    if (seen->wait_s) wait_as_recorded(seconds(*seen->wait_s));
     if (!seen->missing) {
       main_.reset();
       return {};

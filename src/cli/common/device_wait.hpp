@@ -54,6 +54,8 @@ class DeviceWait {
   // Empty: a device hangs, the deadline has passed, and it is not waited on.
   [[nodiscard]] std::optional<Sighting> look();
   void check_time();
+  void extend_start() const;
+  void wait_as_recorded(std::chrono::seconds recorded);
   void announce(const std::string& text);
   void give_up();
   // `paths`: of main, several if it has several views.
