@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -22,6 +23,12 @@ namespace {
 std::atomic<LogQueue*>& queue() {
   static std::atomic<LogQueue*> instance{nullptr};
   return instance;
+}
+
+// A process that was forked has no thread that writes, and perhaps a queue in the middle of a
+// change: it writes itself.
+void leave_queue_behind() {
+  queue() = nullptr;
 }
 
 bool is_in_memory(int fd) {
@@ -57,6 +64,8 @@ void log(Severity severity, std::string_view line) {
 
 void log_without_waiting(LogThread thread) {
   if (queue().load() != nullptr || is_in_memory(STDERR_FILENO)) return;
+  static const int watched = ::pthread_atfork(nullptr, nullptr, &leave_queue_behind);
+  (void)watched;  // without memory for that there is none for a fork either
   queue() = new LogQueue(STDERR_FILENO, thread == LogThread::kept ? LogQueue::Thread::kept
                                                                   : LogQueue::Thread::on_demand);
 }

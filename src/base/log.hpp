@@ -22,7 +22,8 @@ enum class LogThread { on_demand, kept };
 
 // From now on nobody who logs waits for stderr, unless it is a file in memory: of what is not taken
 // 64 KiB are kept, and the rest is dropped and counted (base/log_queue.hpp). Call it before a
-// device is served, in the process that serves it; again it does nothing.
+// device is served, in the process that serves it; again it does nothing. A process that is forked
+// from it writes at once.
 void log_without_waiting(LogThread thread);
 // Gives what was logged a second to be written. For the end of a process.
 void flush_log();

@@ -9,9 +9,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/log.hpp"
 
 namespace dmremap {
 namespace {
@@ -105,6 +107,30 @@ TEST(LogQueue, AnErrorOfTheFileIsNoHangUp) {
   LogQueue queue(full.get(), LogQueue::Thread::on_demand);
   queue.add("nobody sees this\n");
   EXPECT_TRUE(queue.flush(seconds(60)));
+}
+
+// A child has the queue, and no thread that empties it.
+TEST(LogQueue, AChildOfAProcessThatHasOneWritesItself) {
+  Pipe pipe;
+  // The log of this process stays as it is.
+  const pid_t with_queue = ::fork();
+  ASSERT_GE(with_queue, 0);
+  if (with_queue == 0) {
+    ::dup2(pipe.write_end(), STDERR_FILENO);
+    log_without_waiting(LogThread::kept);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      log(Severity::info, "of the child");
+      ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    log(Severity::info, "of its parent");
+    flush_log();
+    ::_exit(0);
+  }
+  ::waitpid(with_queue, nullptr, 0);
+  EXPECT_TRUE(pipe.read_line().ends_with("info: of the child"));
+  EXPECT_TRUE(pipe.read_line().ends_with("info: of its parent"));
 }
 
 }  // namespace
