@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frontend/ublk/disk_requests.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -13,6 +15,12 @@ using ublk::Operation;
 using ublk::Step;
 
 namespace {
+
+using std::chrono::steady_clock;
+
+// Between two looks whether all has ended. Those who end requests tell nobody: after the last word
+// of a request there may be nothing left to tell it with.
+constexpr std::chrono::milliseconds kLookEvery{1};
 
 remap::Request::Kind kind_of(Operation operation) {
   switch (operation) {
@@ -91,7 +99,10 @@ class DiskRequests::State final : public remap::Completion, public remap::TimedC
 };
 
 DiskRequests::DiskRequests(remap::Disk& disk, const Options& options)
-    : disk_(disk), options_(options), threads_(options.threads, [this](State& s) { work(s); }) {
+    : disk_(disk),
+      options_(options),
+      begun_(options.slots),
+      threads_(options.threads, [this](State& s) { work(s); }) {
   DMREMAP_ASSERT(options.most_direct < table::Pins::kSlots);
   for (unsigned i = 0; i < options.slots; ++i) {
     by_slot_.push_back(&states_.emplace_back(*this, disk_));
@@ -100,11 +111,20 @@ DiskRequests::DiskRequests(remap::Disk& disk, const Options& options)
   if (!options.taken_over) disk_.begin_hearing(heard_);
 }
 
-DiskRequests::~DiskRequests() = default;
+DiskRequests::~DiskRequests() {
+  settle();
+}
 
 void DiskRequests::settle() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return overdue_ == 0; });
+  holding_ = Holding::all;
+  while (!have_ended()) std::this_thread::sleep_for(kLookEvery);
+}
+
+// The slots are looked at one after the other: what is begun no more while requests are held does
+// not come back to one that was looked at.
+bool DiskRequests::have_ended() const {
+  return overdue_ == 0 &&
+         std::ranges::all_of(begun_, [](const auto& of_slot) { return of_slot == 0; });
 }
 
 // Counted before it is asked whether requests are held, and the other way round in hold(): one of
@@ -115,28 +135,33 @@ bool DiskRequests::keep(const KernelRequest& request, Reply& reply) {
     return holding == Holding::all ||
            (holding == Holding::changes && changes_disk(request.operation));
   };
-  begun_.fetch_add(1);
+  begun_.at(request.slot).fetch_add(1);
   if (!is_held()) return false;
   {
     const std::lock_guard lock(mutex_);
     if (!is_held()) return false;
     kept_.push_back({request, &reply});
   }
-  count_ended();
+  count_ended(request.slot);
   return true;
 }
 
-void DiskRequests::count_ended() {
-  if (begun_.fetch_sub(1) != 1 || holding_.load() == Holding::nothing) return;
-  const std::lock_guard lock(mutex_);
-  idle_.notify_all();
+// With this both the queue of the request and this object may go: nothing of them is used after it.
+void DiskRequests::count_ended(std::uint32_t slot) {
+  begun_[slot].fetch_sub(1);
 }
 
 bool DiskRequests::hold(std::chrono::milliseconds at_most) {
-  std::unique_lock lock(mutex_);
+  const auto give_up = steady_clock::now() + at_most;
   holding_ = Holding::all;
-  return idle_.wait_for(lock, at_most,
-                        [this] { return begun_ == 0 && overdue_ == 0 && flushing_ == nullptr; });
+  for (;; std::this_thread::sleep_for(kLookEvery)) {
+    {
+      const std::lock_guard lock(mutex_);
+      // In this order: the next flush is counted before the one that was has ended.
+      if (flushing_ == nullptr && have_ended()) return true;
+    }
+    if (steady_clock::now() >= give_up) return false;
+  }
 }
 
 void DiskRequests::release(bool changes) {
@@ -215,16 +240,24 @@ Step DiskRequests::issue(State& state, remap::DirectRequest direct) {
     threads_.add(state);
     return Step::later();
   }
-  const auto answer = finish_direct(state, remap::issue(*state.direct));
-  return answer ? Step::answer(*answer) : Step::later();
+  return direct_step(state, remap::issue(*state.direct));
 }
 
 Step DiskRequests::direct_done(void* cookie, int error) {
   State& state = *static_cast<State*>(cookie);
   const io::IoStatus status{error};
   state.direct->device().count_issued(state.is_write(), status);
+  return direct_step(state, status);
+}
+
+// Of a call by the queue's thread, which gives the answer on its way out and is waited for by
+// whoever ends the queue: it may be counted before.
+Step DiskRequests::direct_step(State& state, io::IoStatus status) {
+  const std::uint32_t slot = state.slot;
   const auto answer = finish_direct(state, status);
-  return answer ? Step::answer(*answer) : Step::later();
+  if (!answer) return Step::later();
+  count_ended(slot);
+  return Step::answer(*answer);
 }
 
 // The answer; nothing if it comes later, or has come.
@@ -243,6 +276,7 @@ void DiskRequests::uncount(State& state) {
 }
 
 // Its slot may be used again as soon as the kernel is answered, so the state is free before that.
+// Who gets an answer counts the request as ended once it is given.
 std::optional<int> DiskRequests::end(State& state, io::IoStatus status) {
   const bool mine = state.timer.claim();
   const int error = upward(state.request.kind, status);
@@ -251,29 +285,38 @@ std::optional<int> DiskRequests::end(State& state, io::IoStatus status) {
   if (state.is_flush()) end_flush(state, mine);
   if (mine) {
     state.busy.store(false, std::memory_order_release);
-    count_ended();
     return error;
   }
+  const std::uint32_t slot = state.slot;
   state.lease.drop();
-  const std::lock_guard lock(mutex_);
-  state.busy.store(false);
-  if (std::exchange(state.replaced, false)) spare_states_.push_back(&state);
-  if (overdue_.fetch_sub(1) == 1) idle_.notify_all();
-  if (begun_.fetch_sub(1) == 1) idle_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    state.busy.store(false);
+    if (std::exchange(state.replaced, false)) spare_states_.push_back(&state);
+  }
+  overdue_.fetch_sub(1);
+  count_ended(slot);
   return std::nullopt;
 }
 
 void DiskRequests::complete(State& state, io::IoStatus status) {
   Reply& reply = *state.reply;
-  if (const auto error = end(state, status)) reply.answer(*error);
+  const std::uint32_t slot = state.slot;
+  if (const auto error = end(state, status)) answer(reply, slot, *error);
+}
+
+void DiskRequests::answer(Reply& reply, std::uint32_t slot, int error) {
+  reply.answer(error);
+  count_ended(slot);
 }
 
 void DiskRequests::work(State& state) {
   const remap::Request& request = state.request;
   Reply& reply = *state.reply;
   if (state.direct) {
-    const auto answer = finish_direct(state, remap::issue(*state.direct));
-    if (answer) reply.answer(*answer);
+    const std::uint32_t slot = state.slot;
+    const auto error = finish_direct(state, remap::issue(*state.direct));
+    if (error) answer(reply, slot, *error);
     return;
   }
   std::optional<WriteGate::Pass> beside;
@@ -291,6 +334,8 @@ Step DiskRequests::begin_flush(State& state) {
     const std::lock_guard lock(mutex_);
     if (flushing_ != nullptr) {
       waiting_flushes_.push(state);
+      // Until its turn comes nobody has it. What gives it the turn may be gone by then.
+      count_ended(state.slot);
       return Step::later();
     }
     flushing_ = &state;
@@ -321,7 +366,7 @@ void DiskRequests::begin_next_flush(std::unique_lock<std::mutex> lock) {
   flush_answered_ = false;
   flushing_ = waiting_flushes_.pop();
   const State* const next = flushing_;
-  if (next == nullptr) idle_.notify_all();
+  if (next != nullptr) begun_[next->slot].fetch_add(1);
   lock.unlock();
   if (next != nullptr) static_cast<void>(disk_.begin(next->request));
 }

@@ -16,7 +16,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -75,7 +74,7 @@ class DiskRequests {
   DiskRequests(remap::Disk& disk, const Options& options);
   DiskRequests(const DiskRequests&) = delete;
   DiskRequests& operator=(const DiskRequests&) = delete;
-  // All requests have been answered, and no device has one any more (see settle()).
+  // Calls settle().
   ~DiskRequests();
 
   // `reply` lives until it is answered. Step::later(): it is used, or has been.
@@ -85,11 +84,14 @@ class DiskRequests {
   // The kernel has the answer to the flush of this slot.
   void flush_told(std::uint32_t slot);
 
-  // Waits for the requests that were answered at their deadlines and that a device still has.
+  // From now on requests are kept for good; waits for those that were begun, however long a device
+  // has them, as it may those that were answered at their deadlines. Afterwards no thread but those
+  // of the queues calls a reply. A flush that waits for flush_told() is not waited for.
   void settle();
 
   // From now on requests are kept and not begun; waits for those that were begun. True: all of them
-  // are answered, and no device has one. False after `at_most`: call release().
+  // are answered, no device has one, and no thread but those of the queues is in a reply: the
+  // queues may end. False after `at_most`: call release().
   [[nodiscard]] bool hold(std::chrono::milliseconds at_most);
   // Begins what was kept. `changes`: whether what changes the disk is begun too, now and later;
   // else it is kept for good.
@@ -104,10 +106,13 @@ class DiskRequests {
   enum class Holding : std::uint8_t { nothing, changes, all };
 
   bool keep(const KernelRequest& request, Reply& reply);
-  void count_ended();
+  void count_ended(std::uint32_t slot);
+  [[nodiscard]] bool have_ended() const;
   State& state_for(std::uint32_t slot);
   ublk::Step issue(State& state, remap::DirectRequest direct);
   std::optional<int> finish_direct(State& state, io::IoStatus status);
+  ublk::Step direct_step(State& state, io::IoStatus status);
+  void answer(Reply& reply, std::uint32_t slot, int error);
   // The answer for the kernel; nothing if it has had one at the deadline.
   std::optional<int> end(State& state, io::IoStatus status);
   void uncount(State& state);
@@ -121,7 +126,9 @@ class DiskRequests {
   const Options options_;
   remap::FlushHeard heard_;
   std::atomic<unsigned> direct_{0};  // requests that have a pin of the engine's
-  std::atomic<unsigned> begun_{0};   // and not answered
+  // By slot: begun, and the answer is not given to the reply. Two if the slot is used again before
+  // the thread that answered has come back from there. By slot, so that no two queues share a line.
+  std::vector<std::atomic<unsigned>> begun_;
   std::atomic<Holding> holding_{Holding::nothing};
   // Answered at their deadline, and a device still has them. Raised by the thread of the timers,
   // which must not wait for the mutex.
@@ -130,7 +137,6 @@ class DiskRequests {
   std::vector<State*> by_slot_;  // each entry belongs to the thread of its slot's queue
 
   std::mutex mutex_;  // guards the rest, and the members of State that say so
-  std::condition_variable idle_;
   std::vector<State*> spare_states_;
   State* flushing_ = nullptr;
   bool flush_answered_ = false;  // of flushing_: only the kernel has yet to take it

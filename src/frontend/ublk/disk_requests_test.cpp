@@ -30,9 +30,16 @@ class Played final : public Reply {
     return {};
   }
   void come(int error) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     ++times_;
     error_ = error;
+    came_.notify_all();
+    came_.wait(lock, [this] { return !lingers_; });
+  }
+  // Whether the thread that answers stays in the answer, as in a queue that it wakes.
+  void linger(bool lingers) {
+    const std::lock_guard lock(mutex_);
+    lingers_ = lingers;
     came_.notify_all();
   }
   // The errno; -1: no answer came, or two.
@@ -54,6 +61,7 @@ class Played final : public Reply {
   std::condition_variable came_;
   int times_ = 0;
   int error_ = 0;
+  bool lingers_ = false;
   std::atomic<bool> early_{false};
 };
 
@@ -336,6 +344,58 @@ TEST_F(DiskRequestsTest, HoldingWaitsForWhatWasBegun) {
   requests->flush_told(3);
   EXPECT_TRUE(requests->hold(seconds(60)));
   requests->release();
+}
+
+// Who holds requests ends the queue next, and an answer wakes the queue.
+TEST_F(DiskRequestsTest, HoldingWaitsForWhoIsStillAnswering) {
+  rig.main.set_descriptor(-1);
+  start();
+  const auto ask = [&](Operation operation, bool fua) {
+    SCOPED_TRACE(static_cast<int>(operation));
+    Played played;
+    played.data = remap::pattern(8, 5);
+    played.linger(true);
+    ASSERT_EQ(begin(played, operation, {{64}, {8}}, 1, fua).kind, Step::Kind::later);
+    EXPECT_EQ(played.wait(), 0);
+    EXPECT_FALSE(requests->hold(std::chrono::milliseconds(50)));
+    played.linger(false);
+    EXPECT_TRUE(requests->hold(seconds(60)));
+    requests->release();
+  };
+  ask(Operation::write_zeroes, false);  // by the threads here
+  ask(Operation::write, false);         // by the threads here, without a ring
+  ask(Operation::write, true);          // by the engine's
+}
+
+// The slot is free for the kernel's next request while the thread that answered is not back yet.
+TEST_F(DiskRequestsTest, ASlotThatIsUsedAgainIsHeldAsWell) {
+  start();
+  Played slow;
+  slow.linger(true);
+  EXPECT_EQ(begin(slow, Operation::write_zeroes, {{64}, {8}}, 1).kind, Step::Kind::later);
+  EXPECT_EQ(slow.wait(), 0);
+  Played again;
+  again.data = remap::pattern(8, 5);
+  const Step step = begin(again, Operation::write, {{64}, {8}}, 1);
+  ASSERT_EQ(step.kind, Step::Kind::direct);
+  slow.linger(false);
+  EXPECT_FALSE(requests->hold(std::chrono::milliseconds(50)));
+  EXPECT_EQ(transfer(again, step, true).kind, Step::Kind::answered);
+  EXPECT_TRUE(requests->hold(seconds(60)));
+  requests->release();
+}
+
+// As the users of a device that stays without its process have it.
+TEST_F(DiskRequestsTest, WhatComesAfterSettlingIsKept) {
+  start();
+  EXPECT_EQ(write(64, 8, 5), 0);
+  requests->settle();
+  Played written;
+  written.data = remap::pattern(8, 6);
+  EXPECT_EQ(begin(written, Operation::write, {{64}, {8}}, 1).kind, Step::Kind::later);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(written.is_answered());
+  EXPECT_EQ(rig.on_main(64), 5);
 }
 
 TEST_F(DiskRequestsTest, ReadsAloneMayGoOn) {

@@ -99,10 +99,7 @@ Result<std::unique_ptr<UblkFrontend>> UblkFrontend::take_over(remap::Disk& disk,
 
 UblkFrontend::~UblkFrontend() {
   if (server_ && !stop()) log(Severity::warning, node_ + " stays: its users wait for a start");
-  if (server_) {
-    requests_.settle();
-    server_.reset();
-  }
+  if (server_) end_server();
 }
 
 ublk::Step UblkFrontend::begin(ublk::Request& request) {
@@ -198,6 +195,13 @@ void UblkFrontend::note_unsaved(const Error& error) {
 
 void UblkFrontend::end() {
   links_->remove();
+  end_server();
+}
+
+// A queue that still serves gets requests until it ends: without holding them, the engine's threads
+// would answer some to a queue that is gone.
+void UblkFrontend::end_server() {
+  static_cast<void>(requests_.hold(kHoldPatience));
   requests_.settle();
   server_.reset();
 }

@@ -95,6 +95,7 @@ class UblkFrontend final : private ublk::Handler {
   Result<void> stop_unused();
   void note_unsaved(const Error& error);
   void end();
+  void end_server();
 
   std::vector<SlotReply> replies_;
   DiskRequests requests_;
