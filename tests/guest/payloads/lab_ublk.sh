@@ -4,7 +4,7 @@
 # layer, for reads and writes; slow sectors, a cache that loses, flushes that fail, a disk that is
 # pulled, a disk with an arm.
 #: kernels 6.12
-#: timeout 240
+#: timeout 300
 . ../lib.sh
 
 image=/dev/shm/disk.img

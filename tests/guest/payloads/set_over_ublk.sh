@@ -4,7 +4,7 @@
 # written moves to the spare, what cannot be read is lost and nothing else, and the scan gives way to
 # others on the same disk, as the block layer counts them.
 #: kernels 6.12
-#: timeout 300
+#: timeout 900
 #: programs fio
 . ../lib.sh
 

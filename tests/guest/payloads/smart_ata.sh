@@ -3,7 +3,7 @@
 # An ATA disk below a set is asked through the kernel's SCSI layer, known by its serial number and
 # believed; and how long the kernel waits for it is compared with how long it may try, and set to that if
 # the set is asked to, until it stops or, after a kill, until it is started again.
-#: timeout 240
+#: timeout 900
 #: programs smartctl
 #: modules ahci
 #: drive plate 64MiB

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A set as a ublk device: what it looks like, what it holds, who may stop it.
 #: kernels 6.12
-#: timeout 450
+#: timeout 900
 #: programs fio mkfs.ext4 e2fsck
 . ../lib.sh
 
