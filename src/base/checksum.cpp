@@ -2,7 +2,7 @@
 #include "base/checksum.hpp"
 
 #include <isa-l/crc.h>
-#include <openssl/sha.h>
+#include <nettle/sha2.h>
 
 #include "base/assert.hpp"
 
@@ -51,8 +51,10 @@ std::uint32_t crc32c(std::span<const std::byte> data) {
 
 Sha256 sha256(std::span<const std::byte> data) {
   Sha256 out{};
-  SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-         reinterpret_cast<unsigned char*>(out.data()));
+  sha256_ctx context;
+  ::sha256_init(&context);
+  ::sha256_update(&context, data.size(), reinterpret_cast<const std::uint8_t*>(data.data()));
+  ::sha256_digest(&context, out.size(), reinterpret_cast<std::uint8_t*>(out.data()));
   return out;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Checksums: CRC32C (Castagnoli, RFC 3720 B.4; ISA-L) for everything on disk, SHA-256 (FIPS 180-4;
-// libcrypto) for fingerprints.
+// Nettle) for fingerprints.
 #pragma once
 
 #include <array>

@@ -10,6 +10,8 @@
 
 namespace dmremap::view {
 
+struct Cairo;
+
 enum class Align { left, right };
 
 struct Font {
@@ -44,13 +46,14 @@ class Canvas {
 // `title` is the name of the whole picture.
 [[nodiscard]] std::unique_ptr<Canvas> make_svg_canvas(double width, double height,
                                                       const std::string& title);
-[[nodiscard]] std::unique_ptr<Canvas> make_png_canvas(double width, double height);
+[[nodiscard]] std::unique_ptr<Canvas> make_png_canvas(const Cairo& cairo, double width,
+                                                      double height);
 
 // "#d65e00".
 [[nodiscard]] std::string hex(const Color& color);
 
 // The width of a text in the typeface of pictures, as PNG has it. A browser that lacks it takes
 // another one, which may be wider.
-[[nodiscard]] double text_width(const std::string& words, const Font& font);
+[[nodiscard]] double text_width(const Cairo& cairo, const std::string& words, const Font& font);
 
 }  // namespace dmremap::view

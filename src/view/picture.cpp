@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "view/cairo.hpp"
 #include "view/canvas.hpp"
 #include "view/cell_shape.hpp"
 #include "view/state_style.hpp"
@@ -44,8 +45,8 @@ constexpr Color kFaint{0.42, 0.45, 0.49};
 constexpr Color kWhite{1, 1, 1};
 
 // As many characters of the words as have room, with an ellipsis if these are not all.
-std::string within(const std::string& words, double width, const Font& font) {
-  if (text_width(words, font) <= width) return words;
+std::string within(const Cairo& cairo, const std::string& words, double width, const Font& font) {
+  if (text_width(cairo, words, font) <= width) return words;
   const auto cut = [&](std::size_t bytes) {
     // A character of UTF-8 goes as a whole.
     while (bytes > 0 && (static_cast<unsigned char>(words[bytes]) & 0xc0U) == 0x80U) --bytes;
@@ -55,7 +56,7 @@ std::string within(const std::string& words, double width, const Font& font) {
   std::size_t most = words.size();
   while (least + 1 < most) {
     const std::size_t middle = (least + most) / 2;
-    (text_width(cut(middle), font) <= width ? least : most) = middle;
+    (text_width(cairo, cut(middle), font) <= width ? least : most) = middle;
   }
   return cut(least);
 }
@@ -113,8 +114,9 @@ void draw_cell(Canvas& canvas, double x, double y, double side, const StateCount
 // One drawing: what it says, and where its parts stand.
 class Drawing {
  public:
-  explicit Drawing(const MapFacts& facts)
-      : facts_(facts),
+  Drawing(const Cairo& cairo, const MapFacts& facts)
+      : cairo_(cairo),
+        facts_(facts),
         cells_(make_cells(facts.extents, facts.shown, kColumns * kPictureRows)),
         bad_(bad_ranges(facts.extents, facts.shown)),
         header_(make_header()) {}
@@ -152,6 +154,7 @@ class Drawing {
   void draw_legend(Canvas& canvas) const;
   void draw_lists(Canvas& canvas) const;
 
+  const Cairo& cairo_;
   const MapFacts& facts_;
   Cells cells_;
   std::vector<BadRange> bad_;
@@ -191,12 +194,13 @@ void Drawing::draw_header(Canvas& canvas) const {
   canvas.text(kGridRight, 48, size_text(facts_.size), right);
   canvas.text(kGridRight, 68, sectors, right);
   canvas.text(kMargin, kTitleBase,
-              within(facts_.name, kGridRight - kMargin - text_width(sectors, right) - 20, name),
+              within(cairo_, facts_.name,
+                     kGridRight - kMargin - text_width(cairo_, sectors, right) - 20, name),
               name);
   double y = kHeaderTop;
   for (const HeaderLine& line : header_) {
     const double room = kGridRight - kMargin - (line.fill == nullptr ? 0 : kBarWidthPoints + 20);
-    canvas.text(kMargin, y, within(line.words, room, line.font), line.font);
+    canvas.text(kMargin, y, within(cairo_, line.words, room, line.font), line.font);
     if (line.fill != nullptr) {
       const double left = kGridRight - kBarWidthPoints;
       const double share = std::clamp(line.fill->share(), 0.0, 1.0);
@@ -250,7 +254,7 @@ void Drawing::draw_borders(Canvas& canvas) const {
   const Font font{.size = 10.5, .color = kInk, .bold = true};
   for (const auto& [row, text] : numbers) {
     canvas.text(kGridRight + 4, y_of(row * kColumns) + kCellSide,
-                within(text, kWidth - kGridRight - 4, font), font);
+                within(cairo_, text, kWidth - kGridRight - 4, font), font);
   }
 }
 
@@ -291,7 +295,8 @@ void Drawing::draw_lists(Canvas& canvas) const {
     y += kListGap;
     for (std::size_t i = 0; i < std::min(lines.size(), kListed); ++i, y += kListLine) {
       const Font font{.size = 13, .color = kInk};
-      canvas.text(kGridLeft + 48, y, within(lines[i], kGridRight - kGridLeft - 48, font), font);
+      canvas.text(kGridLeft + 48, y, within(cairo_, lines[i], kGridRight - kGridLeft - 48, font),
+                  font);
     }
     if (lines.size() <= kListed) return;
     canvas.text(kGridLeft + 48, y, fmt::format("and {} more", lines.size() - kListed),
@@ -318,11 +323,13 @@ void Drawing::draw(Canvas& canvas) const {
 }  // namespace
 
 Result<std::string> draw_picture(PictureKind kind, const MapFacts& facts) {
-  const Drawing drawing(facts);
+  const auto cairo = Cairo::load();
+  if (!cairo) return failure_of(cairo);
+  const Drawing drawing(*cairo, facts);
   const auto canvas = kind == PictureKind::svg
                           ? make_svg_canvas(kWidth, drawing.height(),
                                             fmt::format("{}: {}", facts.name, loss_line(facts)))
-                          : make_png_canvas(kWidth, drawing.height());
+                          : make_png_canvas(*cairo, kWidth, drawing.height());
   drawing.draw(*canvas);
   return canvas->finish();
 }

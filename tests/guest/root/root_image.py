@@ -17,7 +17,7 @@ WHERE = os.path.join(places.BUILD, "guest/root")
 TREE = os.path.join(WHERE, "tree")
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ("systemd-sysv,udev,dbus,kmod,e2fsprogs,initramfs-tools,busybox,dracut-core,cpio,zstd,"
-            "procps,fio,libisal2,libfmt9,libcairo2,libfuse3-3,libmicrohttpd12,liburing2,libexpat1")
+            "procps,fio,libisal2,libfmt9,libfuse3-3,libmicrohttpd12,liburing2,libexpat1,libnettle8")
 UUID = "55555555-2222-4333-8444-555555555555"
 MAIN_BYTES, SPARE_BYTES = 1 << 30, 64 << 20
 KERNEL = "6.12"
