@@ -8,6 +8,7 @@ import os
 import sys
 
 import kernels
+import machine
 import places
 import plan
 import results
@@ -45,6 +46,8 @@ def failures_are_seen(t):
               f"{name}: {result.failure!r} instead of {failure!r}\n{result.output}\n{result.console}")
         check(trace in result.output + result.console,
               f"{name}: {trace!r} is not shown:\n{result.output}\n{result.console}")
+    fast = machine.Section("fast", status="0", seconds=100, own_seconds=400)
+    check("clock is wrong" in fast.failure(), f"a clock four times as fast: {fast.failure()!r}")
     kept = results.load("panics.6.12")
     check("printed before the panic" in kept.output, f"what it printed before: {kept.output}")
     with open(t.path("results/succeeds.6.12/files/file"), encoding="ascii") as file:

@@ -19,6 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 
+import host_clock
 import initrd
 import places
 import plan
@@ -37,6 +38,15 @@ CPU = "max,-cx16"
 # With these two, an instruction that copies a block would count once for each byte.
 ICOUNT_CPU = CPU + ",-erms,-fsrm"
 
+
+def command_line(icount=False):
+    """What every kernel gets. The clock of a guest that counts instructions is right by itself."""
+    return COMMAND_LINE if icount else f"{COMMAND_LINE} tsc_early_khz={host_clock.counter_khz()}"
+
+
+# What begin and end of a payload take to be told to the host, on a loaded machine.
+CLOCK_OFF_S = 20
+
 COMPLAINTS = re.compile(
     r"BUG:|WARNING:|Oops|hung task|blocked for more than|Kernel panic|general protection fault")
 
@@ -51,6 +61,7 @@ class Section:
     room: int = LINES_MAX
     console: str = ""       # the kernel's, from its begin to its end
     seconds: float = 0
+    own_seconds: float | None = None  # by the guest's clock; None where that is another one
     timed_out: bool = False
 
     def take(self, line):
@@ -70,6 +81,9 @@ class Section:
             return "the guest died" + (f": {complaint}" if complaint else "")
         if complaint:
             return f"the kernel complained: {complaint}"
+        off = abs(self.own_seconds - self.seconds) if self.own_seconds is not None else 0
+        if off > CLOCK_OFF_S + self.seconds / 20:
+            return f"the guest's clock is wrong: {self.own_seconds:.0f} s in {self.seconds:.0f} s"
         if self.status == "left":
             return "it left something behind"
         return "" if self.status == "0" else f"exit {self.status}"
@@ -103,6 +117,14 @@ def split_console(console):
             current = mark[2]
         parts.setdefault(current, []).append(line)
     return {name: "\n".join(lines) for name, lines in parts.items()}
+
+
+def own_seconds(console):
+    """From a payload's begin to its end by the guest's clock; None if it has not ended."""
+    marks = re.findall(r"^\[ *([\d.]+)\] guest: (begin|end) ", console, re.MULTILINE)
+    if [mark for _, mark in marks] != ["begin", "end"]:
+        return None
+    return float(marks[1][0]) - float(marks[0][0])
 
 
 def connect(qemu, path, deadline):
@@ -194,7 +216,7 @@ class Guest:
             "-smp", str(needs.cpus), "-m", str(needs.memory), "-nodefaults", "-nographic",
             "-no-user-config", "-no-reboot",
             "-kernel", self._kernel.vmlinuz, "-initrd", f"{directory}/initrd",
-            "-append", " ".join([COMMAND_LINE, *needs.append]),
+            "-append", " ".join([command_line(needs.icount), *needs.append]),
             "-serial", f"file:{directory}/console",
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=report,path={directory}/report,server=on,wait=off",
@@ -292,6 +314,8 @@ class Guest:
         parts = split_console(console)
         for section in self._run.sections:
             section.console = parts.get(section.name, "")
+            if not self._payloads[0].icount:
+                section.own_seconds = own_seconds(section.console)
         complaint = first_complaint(parts[None])
         if complaint and self._run.sections:
             # While it booted: the first one is called failed for it, so that it is seen.

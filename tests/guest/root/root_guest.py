@@ -45,7 +45,7 @@ def _command(directory, kernel, initramfs, append, root):
         "setpriv", "--pdeathsig", "KILL", machine.QEMU, "-M", "q35", "-cpu", machine.CPU,
         "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY), "-nodefaults", "-nographic",
         "-no-user-config", "-no-reboot", "-kernel", kernel.vmlinuz, "-initrd", initramfs,
-        "-append", f"{machine.COMMAND_LINE} root={root} ro panic=5 systemd.show_status=1 "
+        "-append", f"{machine.command_line()} root={root} ro panic=5 systemd.show_status=1 "
                    f"systemd.service_watchdogs=0 udev.event_timeout=3600 {append}",
         "-serial", f"file:{directory}/console", "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=report,path={directory}/report,server=on,wait=off",
