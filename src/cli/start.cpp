@@ -106,6 +106,10 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
     }
     options.devices.push_back(os::absolute(device));
   }
+  if (arguments.replace) {
+    return fail(ErrorCode::usage, "is for a set that is served, by its name", "--replace",
+                "`dmremap list` says which sets are");
+  }
   return options;
 }
 
