@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A start that takes a set over from the process that serves it, whose users go on: the process of
-// an initramfs is replaced by the installed program, and that by a newer one.
+// A start that takes a set over from the process that serves it, whose users go on: the program of
+// an earlier version is replaced by a newer one. The process that serves the root file system is
+// not (decision 030).
 #pragma once
 
 #include "base/result.hpp"
@@ -11,8 +12,8 @@ namespace dmremap::daemon {
 
 // Finds the devices of the set and notes them in `options`, locks the memory of this process, and
 // has the process that serves the set hand its device over and end (SetService::hand_over). From
-// then on the users of the device wait, and one of them may be the root file system: what follows
-// must read no file that is not in memory, and must not give up. False: no process serves the set,
+// then on the users of the device wait, and this program and all that it reads may lie on it: what
+// follows must read no file that is not in memory, and must not give up. False: no process serves the set,
 // and nothing was done. Errors: those of the look for the devices, and of the other process: that
 // one goes on.
 [[nodiscard]] Result<bool> take_from_running(StartOptions& options,
