@@ -357,9 +357,14 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
   os::RootFollower root;
   if (os::is_initramfs()) os::survive_shutdown();
   StartOptions wanted = options;
-  auto replaces = options.replace ? take_from_running(wanted, runtime) : Result<bool>(false);
-  if (!replaces) return failure_of(replaces);
-  const control::RuntimeDir places = *replaces ? in_memory(runtime) : runtime;
+  bool replaces = false;
+  if (options.replace) {
+    auto taken = take_from_running(options.name, options.open.accept_main, runtime);
+    if (!taken) return failure_of(taken);
+    replaces = taken->has_value();
+    if (replaces) wanted.devices = std::move(**taken);
+  }
+  const control::RuntimeDir places = replaces ? in_memory(runtime) : runtime;
   std::optional<SetExportMaker> exports;
   Result<std::unique_ptr<SetDaemon>> daemon;
   for (;;) {
@@ -367,7 +372,7 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
                                      options.open.read_only, options.open.main_read_only},
                     places);
     daemon = SetDaemon::start(wanted, places, observer, *exports);
-    if (daemon || !*replaces) break;
+    if (daemon || !replaces) break;
     // Users wait for this process, perhaps all of the system. A device that does not answer now
     // may do so later.
     log(Severity::error, "trying again: " + daemon.error().message());

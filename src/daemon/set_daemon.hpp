@@ -26,7 +26,7 @@ struct StartOptions {
   std::vector<ExportKind> exports;
   std::string mount_path;  // empty: in the runtime directory
   std::string socket;      // of NBD; empty: in the runtime directory
-  // The set is taken over from the process that serves it, if there is one.
+  // The set is taken over from the process that serves it, if there is one. Takes `name`.
   bool replace = false;
   set::OpenOptions open;
 };
