@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -53,22 +52,31 @@ void copy_hints(const control::RuntimeDir& runtime) {
     log(Severity::info, "what is known of the set's places was not kept: " + error.message());
 }
 
-Result<void> ask_for_it(const std::string& name, pid_t other, const control::RuntimeDir& runtime) {
-  auto client = control::Client::connect(runtime.socket(name));
-  if (!client) return failure_of(client);
+Result<Replaced> ask_for_it(const std::string& name, pid_t other,
+                            const control::RuntimeDir& runtime) {
   const os::ProcessEnd process(other);
-  const auto answer = client->call(control::HandOverRequest{}, kHandOverTime);
-  if (!answer) {
-    Error error = answer.error();
-    if (error.where.empty()) error.where = name;
-    return tl::unexpected(std::move(error));
+  auto client = control::Client::connect(runtime.socket(name));
+  const auto answer = client ? client->call(control::HandOverRequest{}, kHandOverTime)
+                             : Result<control::DoneReply>(failure_of(client));
+  if (answer) {
+    // Its device waits for this process already: there is no way back.
+    if (!process.wait(kEndTime)) {
+      log(Severity::warning,
+          fmt::format("process {} has handed the set over and does not end", other));
+    }
+    return Replaced::handed_over;
   }
-  // Its device waits for this process already: there is no way back.
-  if (!process.wait(kEndTime)) {
-    log(Severity::warning,
-        fmt::format("process {} has handed the set over and does not end", other));
+  Error error = answer.error();
+  // One that refuses says of what.
+  if (error.where.empty()) {
+    error.where = name;
+    error.hint = "it may hand it over yet: when its process has ended, start the set again";
   }
-  return {};
+  if (error.code != ErrorCode::not_running) return tl::unexpected(std::move(error));
+  if (process.wait(kEndTime)) return Replaced::ended_by_itself;
+  return fail(ErrorCode::timeout,
+              fmt::format("process {} has not handed it over, and does not end", other), name,
+              "see `dmremap status` and the set's log");
 }
 
 }  // namespace
@@ -77,16 +85,16 @@ control::RuntimeDir in_memory(const control::RuntimeDir& runtime) {
   return runtime.with_state_in(runtime.path());
 }
 
-Result<std::optional<std::vector<std::string>>> take_from_running(
-    const std::string& name_or_uuid, const std::string& accept_main,
-    const control::RuntimeDir& runtime) {
+Result<Replacement> take_from_running(const std::string& name_or_uuid,
+                                      const std::string& accept_main,
+                                      const control::RuntimeDir& runtime) {
   // The look is made by many threads, before memory is locked.
   os::bound_thread_memory();
   const auto members = find_members(name_or_uuid, accept_main, runtime);
   if (!members) return failure_of(members);
   const std::string& name = members->name;
   const auto other = control::holder_of(runtime.pid_file(name));
-  if (!other) return std::nullopt;
+  if (!other) return Replacement{};
   if (*other == 0) {
     return fail(ErrorCode::name_in_use, "is being started", name, "try again in a moment");
   }
@@ -99,8 +107,16 @@ Result<std::optional<std::vector<std::string>>> take_from_running(
   for (const std::string& text : os::protect_io_process()) {
     log(Severity::info, "less protected against memory shortage: " + text);
   }
-  if (auto asked = ask_for_it(name, *other, runtime); !asked) return failure_of(asked);
-  return std::vector{members->spares.front().path, members->main.path};
+  const auto asked = ask_for_it(name, *other, runtime);
+  if (!asked) return failure_of(asked);
+  Replacement out{*asked, {members->spares.front().path, members->main.path}, {}};
+  if (*asked == Replaced::ended_by_itself) {
+    out.warning = fmt::format(
+        "process {}, which served the set, ended by itself and did not hand it over: the set is "
+        "started anew",
+        *other);
+  }
+  return out;
 }
 
 }  // namespace dmremap::daemon

@@ -29,6 +29,7 @@ struct StartOptions {
   // The set is taken over from the process that serves it, if there is one. Takes `name`.
   bool replace = false;
   set::OpenOptions open;
+  std::vector<std::string> warnings;  // of what came before, told with those of the start
 };
 
 // Is told of the progress of a start.
