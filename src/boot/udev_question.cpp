@@ -100,13 +100,7 @@ std::string file_system_on(const std::string& node) {
 void look_for_copy(const std::string& node, const std::vector<claims::ClaimFile>& claims,
                    UdevQuestion& out) {
   const claims::HostId here = claims::this_host();
-  const bool may_be_copy = std::ranges::any_of(claims, [](const claims::ClaimFile& file) {
-    return file.claim && file.claim->enabled &&
-           std::ranges::any_of(file.claim->main.facts, [](const Fact& fact) {
-             return fact.kind == format::FactKind::file_system_uuid;
-           });
-  });
-  if (!may_be_copy) return;
+  if (claims_with_copies(claims, here).empty()) return;
   out.file_system_uuid = file_system_on(node);
   if (out.file_system_uuid.empty()) return;
   for (const claims::Claim* claim : claims_of_file_system(out.file_system_uuid, claims, here)) {
