@@ -22,6 +22,7 @@
 #include "os/path.hpp"
 #include "os/root_storage.hpp"
 #include "os/runtime_directory.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -52,7 +53,7 @@ bool can_be_of_a_set(const std::string& node) {
 // its set may be stopped.
 std::string set_that_serves(const std::string& node, const std::vector<claims::ClaimFile>& claims) {
   for (const claims::ClaimFile& file : claims) {
-    const std::string path = os::link_target("/dev/dm-remap/" + file.name);
+    const std::string path = os::link_target(os::set_link(file.name));
     if (path.empty()) continue;
     // Partitions of the device are its own too.
     const bool is_part =

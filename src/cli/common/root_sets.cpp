@@ -11,6 +11,7 @@
 #include "discovery/device_names.hpp"
 #include "os/mount_table.hpp"
 #include "os/path.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -33,7 +34,7 @@ RootDevices devices_of_root() {
 }
 
 bool holds_root(const claims::Claim& claim, const RootDevices& root) {
-  const std::string own = os::link_target("/dev/dm-remap/" + claim.name);
+  const std::string own = os::link_target(os::set_link(claim.name));
   return std::ranges::any_of(root.devices, [&](const RootDevices::Device& device) {
     const std::string& node = device.node;
     if (!own.empty() && (node == own || node.starts_with(own + "p"))) return true;
