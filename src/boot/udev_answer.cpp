@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 
+#include "discovery/fact_kinds.hpp"
 #include "os/unit_name.hpp"
 
 namespace dmremap::boot {
@@ -46,11 +47,15 @@ const char* unit_for(const std::string& name, const UdevQuestion& question) {
   return has(question.served_for_root, name) ? "" : "dmremap";
 }
 
+bool comes_up_on(const claims::HostId& here, const Claim& claim) {
+  return claim.enabled && !claims::is_of_another_host(claim, here);
+}
+
 Properties answer_with(const Claim& claim, const char* role, const UdevQuestion& question,
                        const claims::HostId& here) {
   Properties out{{"DMREMAP_ROLE", role}, {"DMREMAP_SET", claim.name}};
   const std::string unit = unit_for(claim.name, question);
-  if (claim.enabled && !claims::is_of_another_host(claim, here) && !unit.empty()) {
+  if (comes_up_on(here, claim) && !unit.empty()) {
     out.emplace_back("DMREMAP_START", "1");
     out.emplace_back("DMREMAP_UNIT", unit + "@" + os::unit_name_escaped(claim.name) + ".service");
   }
@@ -66,24 +71,32 @@ Properties answer_for_main(const Claim& claim, const char* role, const UdevQuest
   return out;
 }
 
-bool has_file_system(const Claim& claim, const std::string& uuid) {
-  return std::ranges::any_of(claim.main.facts, [&](const format::Fact& fact) {
-    return fact.kind == format::FactKind::file_system_uuid && fact.value == uuid;
-  });
+// Their UUIDs.
+std::vector<std::string> file_systems_of(const Claim& claim) {
+  return discovery::values_of(claim.main.facts, format::FactKind::file_system_uuid);
 }
 
 }  // namespace
 
-std::vector<const claims::Claim*> claims_of_file_system(
-    const std::string& uuid, const std::vector<claims::ClaimFile>& claims,
-    const claims::HostId& here) {
+std::vector<const Claim*> claims_with_copies(const std::vector<claims::ClaimFile>& claims,
+                                             const claims::HostId& here) {
   std::vector<const Claim*> out;
   for (const claims::ClaimFile& file : claims) {
-    if (!file.claim || !file.claim->enabled || claims::is_of_another_host(*file.claim, here)) {
-      continue;
+    if (file.claim && comes_up_on(here, *file.claim) && !file_systems_of(*file.claim).empty()) {
+      out.push_back(&*file.claim);
     }
-    if (has_file_system(*file.claim, uuid)) out.push_back(&*file.claim);
   }
+  return out;
+}
+
+std::vector<const Claim*> claims_of_file_system(const std::string& uuid,
+                                                const std::vector<claims::ClaimFile>& claims,
+                                                const claims::HostId& here) {
+  std::vector<const Claim*> out = claims_with_copies(claims, here);
+  std::erase_if(out, [&](const Claim* claim) {
+    const auto known = file_systems_of(*claim);
+    return std::ranges::find(known, uuid) == known.end();
+  });
   return out;
 }
 

@@ -53,7 +53,12 @@ struct UdevQuestion {
                                 const std::vector<claims::ClaimFile>& claims,
                                 const claims::HostId& here, const discovery::SharedFacts& shared);
 
-// The claims of sets that are to come up on this host and have this file system on their main.
+// The claims of sets that are to come up on this host and have a file system on their main, of
+// which another device may hold a copy. Without one, no device is read for its file system.
+[[nodiscard]] std::vector<const claims::Claim*> claims_with_copies(
+    const std::vector<claims::ClaimFile>& claims, const claims::HostId& here);
+
+// Those of them with this file system.
 [[nodiscard]] std::vector<const claims::Claim*> claims_of_file_system(
     const std::string& uuid, const std::vector<claims::ClaimFile>& claims,
     const claims::HostId& here);

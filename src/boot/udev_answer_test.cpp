@@ -164,6 +164,25 @@ TEST(UdevAnswer, ACopyOfTheFileSystemLeavesTheUuidToTheSetWhileMainIsHere) {
   EXPECT_EQ(said(copy, files({one})), "- - - -") << "of another host";
 }
 
+TEST(UdevAnswer, NoDeviceIsReadForTheFileSystemOfASetThatDoesNotComeUpHere) {
+  Claim one = claim();
+  one.enabled = true;
+  EXPECT_TRUE(claims_with_copies(files({one}), kHere).empty()) << "without a file system";
+  one.main.facts.push_back({FactKind::file_system_uuid, "1234-ABCD"});
+  EXPECT_EQ(claims_with_copies(files({one}), kHere).size(), 1U);
+  Claim foreign = one;
+  foreign.host.machine_id = "ffffffffffffffffffffffffffffffff";
+  EXPECT_TRUE(claims_with_copies(files({foreign}), kHere).empty());
+  Claim disabled = one;
+  disabled.enabled = false;
+  EXPECT_TRUE(claims_with_copies(files({disabled}), kHere).empty());
+  // Of two claims of the same main, the one of this host counts.
+  const auto both = files({foreign, one});
+  const auto found = claims_of_file_system("1234-ABCD", both, kHere);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front()->host.machine_id, one.host.machine_id);
+}
+
 TEST(UdevAnswer, TheDeviceOfASetIsItsOwn) {
   UdevQuestion served;
   served.served_set = "data";

@@ -22,6 +22,7 @@
 #include "os/path.hpp"
 #include "os/root_storage.hpp"
 #include "os/runtime_directory.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -52,7 +53,7 @@ bool can_be_of_a_set(const std::string& node) {
 // its set may be stopped.
 std::string set_that_serves(const std::string& node, const std::vector<claims::ClaimFile>& claims) {
   for (const claims::ClaimFile& file : claims) {
-    const std::string path = os::link_target("/dev/dm-remap/" + file.name);
+    const std::string path = os::link_target(os::set_link(file.name));
     if (path.empty()) continue;
     // Partitions of the device are its own too.
     const bool is_part =
@@ -100,13 +101,7 @@ std::string file_system_on(const std::string& node) {
 void look_for_copy(const std::string& node, const std::vector<claims::ClaimFile>& claims,
                    UdevQuestion& out) {
   const claims::HostId here = claims::this_host();
-  const bool may_be_copy = std::ranges::any_of(claims, [](const claims::ClaimFile& file) {
-    return file.claim && file.claim->enabled &&
-           std::ranges::any_of(file.claim->main.facts, [](const Fact& fact) {
-             return fact.kind == format::FactKind::file_system_uuid;
-           });
-  });
-  if (!may_be_copy) return;
+  if (claims_with_copies(claims, here).empty()) return;
   out.file_system_uuid = file_system_on(node);
   if (out.file_system_uuid.empty()) return;
   for (const claims::Claim* claim : claims_of_file_system(out.file_system_uuid, claims, here)) {

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "discovery/host_configuration.hpp"
 #include "discovery/set_name.hpp"
 
 namespace dmremap::claims {
@@ -195,8 +196,8 @@ class Parser {
       claim_.sectors_elsewhere = count.value_or(0);
       ++switches_;
     } else if (key == "wait-seconds") {
-      const auto seconds = number_of<std::uint32_t>(value);
-      fine = seconds && format::kBootWaitS.contains(*seconds);
+      const auto seconds = discovery::boot_wait_of(value);
+      fine = seconds.has_value();
       claim_.wait_s = seconds.value_or(0);
     } else if (key == "wait-recorded") {
       fine = value == "yes" || value == "no";

@@ -20,6 +20,7 @@
 #include "cli/common/streams.hpp"
 #include "cli/common/verb.hpp"
 #include "discovery/host_configuration.hpp"
+#include "os/set_link.hpp"
 #include "os/usage.hpp"
 #include "set/drive_query.hpp"
 
@@ -190,7 +191,7 @@ void print(const set::CreateResult& created, bool json) {
   fmt::print(
       "From the first remapped sector on, use {} only through dm-remap: `dmremap start {}`\n",
       printable(created.main_path), identity.name);
-  fmt::print("In /etc/fstab, name /dev/dm-remap/{} from now on, not {} nor a UUID\n", identity.name,
+  fmt::print("In /etc/fstab, name {} from now on, not {} nor a UUID\n", os::set_link(identity.name),
              printable(created.main_path));
 }
 

@@ -9,6 +9,7 @@
 #include "cli/common/output.hpp"
 #include "cli/common/set_devices.hpp"
 #include "cli/common/verb.hpp"
+#include "os/child_work.hpp"
 #include "os/json_line.hpp"
 
 namespace dmremap::cli {
@@ -19,6 +20,7 @@ using nlohmann::json;
 
 struct Arguments {
   std::vector<std::string> devices;
+  std::string deadline;
   bool pairs = false;
   bool json = false;
 };
@@ -90,14 +92,17 @@ int run(const Arguments& arguments) {
   if (!runtime) return report(runtime.error(), arguments.json);
   const auto devices = devices_meant(arguments.devices, DevicesWanted::all_by_name);
   if (!devices) return report(devices.error(), arguments.json);
-  const discovery::Discovery found = discover_sets(devices->paths, *runtime);
+  const auto deadline = search_deadline(arguments.deadline);
+  if (!deadline) return report(deadline.error(), arguments.json);
+  const discovery::Discovery found = discover_sets(devices->paths, *runtime, *deadline);
+  const auto incomplete = search_error(found);
   if (arguments.json) {
     json sets = json::array();
     for (const auto& set : found.sets) sets.push_back(json_of(set));
     json others = json::array();
     for (const Error& error : found.others) others.push_back(os::to_json(error));
     print_json({{"sets", std::move(sets)}, {"others", std::move(others)}});
-    return kDone;
+    return incomplete ? report(*incomplete, true) : kDone;
   }
   for (const auto& set : found.sets) {
     if (arguments.pairs) {
@@ -106,22 +111,28 @@ int run(const Arguments& arguments) {
       print_text(set);
     }
   }
-  for (const Error& error : found.others) warn(error.message());
+  // Those that were silent come last, and are told as one error.
+  const std::size_t told = found.others.size() - found.silent.size();
+  for (std::size_t i = 0; i < told; ++i) warn(found.others[i].message());
   if (found.sets.empty() && !arguments.pairs) fmt::print("no sets found\n");
-  return kDone;
+  return incomplete ? report(*incomplete, false) : kDone;
 }
 
 manual::Prose prose() {
   return {.description = R"(
 Looks for sets on the devices that are named, or on all block devices and where sets were last seen,
 and tells for each which spare and which main belong together, and why, or why not. Writes nothing.
+
+All devices are read at the same time. One that answers nothing for --deadline seconds, 15 if none are given, is
+left out, named as such, and makes the exit code 1: a set, or a second copy of a spare, may lie on it. A disk
+that sleeps or gives bad sectors up early answers by then; a failing one may take a minute.
 )",
           .examples = {{"dmremap discover", "what this machine has"},
                        {"dmremap discover --pairs",
                         "a line of KEY=\"value\" for each set, for scripts"},
                        {"dmremap discover ./main.img ./spare.img", "images"}},
           .exits = {{0, "it is told, also if there is none; what cannot be read is named"},
-                    {1, "failed: a set that is named is not here"},
+                    {1, "failed: a set that is named is not here, or a device did not answer"},
                     {3, "refused: several devices hold a set that is named"}},
           .json =
               "sets[] with name, uuid, state, spare, main, spares[], mains[], problem or null; "
@@ -138,11 +149,14 @@ void add_discover(manual::Verb app, VerbAction& chosen) {
   const auto arguments = std::make_shared<Arguments>();
   add_devices(verb, arguments->devices,
               "sets, block devices or images; none: every block device, and where sets were seen");
+  add_search_deadline(verb, arguments->deadline);
   const manual::Option pairs = verb.add_flag(
       "--pairs", arguments->pairs, "a line of KEY=\"value\" a set, for scripts; \\xNN in them");
   verb.add_flag("--json", arguments->json, "JSON instead of text").excludes(pairs);
   verb.describe(prose());
-  verb.when_given([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+  verb.when_given([&chosen, arguments] {
+    chosen = [arguments] { return os::run_in_child([arguments] { return run(*arguments); }); };
+  });
 }
 
 }  // namespace dmremap::cli

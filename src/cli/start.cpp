@@ -106,6 +106,10 @@ Result<daemon::StartOptions> parse(const Arguments& arguments) {
     }
     options.devices.push_back(os::absolute(device));
   }
+  if (arguments.replace) {
+    return fail(ErrorCode::usage, "is for a set that is served, by its name", "--replace",
+                "`dmremap list` says which sets are");
+  }
   return options;
 }
 
@@ -172,15 +176,13 @@ std::optional<int> run_at_boot(const Arguments& arguments, daemon::StartOptions&
 }
 
 // While one process follows the other, the users of the set wait, and this program may lie on it:
-// it goes on from memory, and returns here then. Whoever spares the one process at a shutdown
-// spares the other.
+// it goes on from memory, and is here again then.
 void leave_files(const control::RuntimeDir& runtime, const std::string& name) {
   const auto served_by = control::holder_of(runtime.pid_file(name));
-  if (os::runs_from_memory() || !served_by) return;
-  const bool survives = os::survives_shutdown(*served_by);
-  const Error error = os::run_from_memory(survives);
+  // One that serves the root file system is not replaced.
+  if (os::runs_from_memory() || !served_by || os::survives_shutdown(*served_by)) return;
+  const Error error = os::run_from_memory();
   warn("is run from its file: " + error.message());
-  if (survives) os::survive_shutdown();
 }
 
 // --- several sets ------------------------------------------------------------------------------
@@ -331,8 +333,9 @@ A main that the kernel has set read-only, as it does with flash at its end, is r
 a mistake. With --main-read-only it is only read, and what is written goes to the spare, with what
 lies around it, as long as there is room.
 
-With --replace the process that serves the set by ublk, of the initramfs or of an earlier version, ends, and
-this one goes on in its place. Users of the device wait for that, for a second or two, and get no error.
+With --replace the process that serves the set by ublk, of an earlier version of this program, say, ends, and
+this one goes on in its place. Users of the device wait for that, for a second or two, and get no error. The
+process of the initramfs that serves the root file system is not replaced: the next boot has the new program.
 
 With --set-drive-timeouts main's drive is told (by smartctl, SCT ERC) to give a bad sector up so early
 that a read of it ends within the deadline of a request, and the kernel to wait for twice as long; while

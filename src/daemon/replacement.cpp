@@ -5,10 +5,9 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
-#include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include "base/log.hpp"
 #include "control/client.hpp"
@@ -27,21 +26,16 @@ namespace {
 constexpr std::chrono::minutes kHandOverTime{5};
 constexpr std::chrono::seconds kEndTime{60};
 
-// The devices by their paths: a look at all block devices would find those that lie on the set, and
-// wait for them.
-Result<std::string> find_devices(StartOptions& options, const control::RuntimeDir& runtime) {
+// By their paths: once the set is handed over, a look at all block devices would find those that
+// lie on it, and wait for them.
+Result<discovery::Members> find_members(const std::string& name, const std::string& accept_main,
+                                        const control::RuntimeDir& runtime) {
   const discovery::Hints hints(runtime.hints());
   discovery::DeviceLook look;
-  const auto spare = options.devices.empty() ? discovery::find_spare(options.name, hints, look)
-                                             : discovery::find_spare(options.devices, look);
+  const auto spare = discovery::find_spare(name, hints, look);
   if (!spare) return failure_of(spare);
-  std::string name = spare->identity().name;
-  const auto hint = hints.find(name);
-  const auto members = discovery::find_main(
-      *spare, {hint ? hint->main_path : std::string(), options.open.accept_main}, look);
-  if (!members) return failure_of(members);
-  options.devices = {members->spares.front().path, members->main.path};
-  return name;
+  const auto hint = hints.find(spare->identity().name);
+  return discovery::find_main(*spare, {hint ? hint->main_path : std::string(), accept_main}, look);
 }
 
 // The file may lie on the device whose users are about to wait.
@@ -58,30 +52,31 @@ void copy_hints(const control::RuntimeDir& runtime) {
     log(Severity::info, "what is known of the set's places was not kept: " + error.message());
 }
 
-// For a unit that is reloaded: the process that systemd looks after is this one from now on. Told
-// before the other one ends, for that would be the end of the unit.
-void tell_main_process(pid_t pid) {
-  ::sd_notify(0, fmt::format("MAINPID={}", pid).c_str());
-}
-
-Result<void> ask_for_it(const std::string& name, pid_t other, const control::RuntimeDir& runtime) {
-  auto client = control::Client::connect(runtime.socket(name));
-  if (!client) return failure_of(client);
+Result<Replaced> ask_for_it(const std::string& name, pid_t other,
+                            const control::RuntimeDir& runtime) {
   const os::ProcessEnd process(other);
-  tell_main_process(::getpid());
-  const auto answer = client->call(control::HandOverRequest{}, kHandOverTime);
-  if (!answer) {
-    tell_main_process(other);
-    Error error = answer.error();
-    if (error.where.empty()) error.where = name;
-    return tl::unexpected(std::move(error));
+  auto client = control::Client::connect(runtime.socket(name));
+  const auto answer = client ? client->call(control::HandOverRequest{}, kHandOverTime)
+                             : Result<control::DoneReply>(failure_of(client));
+  if (answer) {
+    // Its device waits for this process already: there is no way back.
+    if (!process.wait(kEndTime)) {
+      log(Severity::warning,
+          fmt::format("process {} has handed the set over and does not end", other));
+    }
+    return Replaced::handed_over;
   }
-  // Its device waits for this process already: there is no way back.
-  if (!process.wait(kEndTime)) {
-    log(Severity::warning,
-        fmt::format("process {} has handed the set over and does not end", other));
+  Error error = answer.error();
+  // One that refuses says of what.
+  if (error.where.empty()) {
+    error.where = name;
+    error.hint = "it may hand it over yet: when its process has ended, start the set again";
   }
-  return {};
+  if (error.code != ErrorCode::not_running) return tl::unexpected(std::move(error));
+  if (process.wait(kEndTime)) return Replaced::ended_by_itself;
+  return fail(ErrorCode::timeout,
+              fmt::format("process {} has not handed it over, and does not end", other), name,
+              "see `dmremap status` and the set's log");
 }
 
 }  // namespace
@@ -90,27 +85,38 @@ control::RuntimeDir in_memory(const control::RuntimeDir& runtime) {
   return runtime.with_state_in(runtime.path());
 }
 
-Result<bool> take_from_running(StartOptions& options, const control::RuntimeDir& runtime) {
+Result<Replacement> take_from_running(const std::string& name_or_uuid,
+                                      const std::string& accept_main,
+                                      const control::RuntimeDir& runtime) {
   // The look is made by many threads, before memory is locked.
   os::bound_thread_memory();
-  const auto name = find_devices(options, runtime);
-  if (!name) return failure_of(name);
-  const auto other = control::holder_of(runtime.pid_file(*name));
-  if (!other) return false;
+  const auto members = find_members(name_or_uuid, accept_main, runtime);
+  if (!members) return failure_of(members);
+  const std::string& name = members->name;
+  const auto other = control::holder_of(runtime.pid_file(name));
+  if (!other) return Replacement{};
   if (*other == 0) {
-    return fail(ErrorCode::name_in_use, "is being started", *name, "try again in a moment");
+    return fail(ErrorCode::name_in_use, "is being started", name, "try again in a moment");
   }
   if (os::survives_shutdown(*other)) {
     return fail(ErrorCode::not_supported,
-                "serves the root file system, and is not replaced while it does", *name,
+                "serves the root file system, and is not replaced while it does", name,
                 "make the initramfs anew: the next boot has the new program");
   }
   copy_hints(runtime);
   for (const std::string& text : os::protect_io_process()) {
     log(Severity::info, "less protected against memory shortage: " + text);
   }
-  if (auto asked = ask_for_it(*name, *other, runtime); !asked) return failure_of(asked);
-  return true;
+  const auto asked = ask_for_it(name, *other, runtime);
+  if (!asked) return failure_of(asked);
+  Replacement out{*asked, {members->spares.front().path, members->main.path}, {}};
+  if (*asked == Replaced::ended_by_itself) {
+    out.warning = fmt::format(
+        "process {}, which served the set, ended by itself and did not hand it over: the set is "
+        "started anew",
+        *other);
+  }
+  return out;
 }
 
 }  // namespace dmremap::daemon

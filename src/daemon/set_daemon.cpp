@@ -230,10 +230,13 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings = options.warnings;
+  for (const std::string& text : warnings) log(Severity::warning, text);
   const auto note_claim = [&] {
-    warnings = claim.begin(*members, **set);
-    for (const std::string& text : warnings) log(Severity::warning, text);
+    for (std::string& text : claim.begin(*members, **set)) {
+      log(Severity::warning, text);
+      warnings.push_back(std::move(text));
+    }
   };
   // Main is claimed before anybody can write to it. But what is taken over may hold the claim
   // itself, which then has been one since the device was made.
@@ -357,9 +360,17 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
   os::RootFollower root;
   if (os::is_initramfs()) os::survive_shutdown();
   StartOptions wanted = options;
-  auto replaces = options.replace ? take_from_running(wanted, runtime) : Result<bool>(false);
-  if (!replaces) return failure_of(replaces);
-  const control::RuntimeDir places = *replaces ? in_memory(runtime) : runtime;
+  Replacement replacement;
+  if (options.replace) {
+    auto taken = take_from_running(options.name, options.open.accept_main, runtime);
+    if (!taken) return failure_of(taken);
+    replacement = std::move(*taken);
+    wanted.devices = replacement.devices;
+    if (!replacement.warning.empty()) wanted.warnings.push_back(replacement.warning);
+  }
+  // Where one may wait for this process, nothing is read but memory.
+  const bool is_first = replacement.what == Replaced::nobody;
+  const control::RuntimeDir places = is_first ? runtime : in_memory(runtime);
   std::optional<SetExportMaker> exports;
   Result<std::unique_ptr<SetDaemon>> daemon;
   for (;;) {
@@ -367,7 +378,7 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
                                      options.open.read_only, options.open.main_read_only},
                     places);
     daemon = SetDaemon::start(wanted, places, observer, *exports);
-    if (daemon || !*replaces) break;
+    if (daemon || replacement.what != Replaced::handed_over) break;
     // Users wait for this process, perhaps all of the system. A device that does not answer now
     // may do so later.
     log(Severity::error, "trying again: " + daemon.error().message());

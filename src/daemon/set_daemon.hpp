@@ -26,9 +26,10 @@ struct StartOptions {
   std::vector<ExportKind> exports;
   std::string mount_path;  // empty: in the runtime directory
   std::string socket;      // of NBD; empty: in the runtime directory
-  // The set is taken over from the process that serves it, if there is one.
+  // The set is taken over from the process that serves it, if there is one. Takes `name`.
   bool replace = false;
   set::OpenOptions open;
+  std::vector<std::string> warnings;  // of what came before, told with those of the start
 };
 
 // Is told of the progress of a start.

@@ -16,14 +16,12 @@
 #include "frontend/ublk/disk_shape.hpp"
 #include "io/file_device.hpp"
 #include "io/file_geometry.hpp"
+#include "os/set_link.hpp"
 #include "set/running_set.hpp"
 
 namespace dmremap::daemon {
 
 namespace {
-
-// The directory of the links to block devices. If /dev cannot be written to, the link is left out.
-constexpr const char* kStableLinks = "/dev/dm-remap/";
 
 struct MainMapperEnd {
   void operator()(dm::MainMapper* mapper) const { mapper->end(); }
@@ -179,7 +177,7 @@ std::string mount_path_of(const std::string& name, const std::string& wanted,
 }
 
 std::string stable_link(const std::string& name) {
-  return ::geteuid() == 0 ? kStableLinks + name : std::string();
+  return ::geteuid() == 0 ? os::set_link(name) : std::string();
 }
 
 bool can_serve_ublk() {

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "discovery/file_names.hpp"
@@ -52,9 +53,11 @@ Error replaced_device(const std::string& path, const std::string& hint) {
   return {ErrorCode::missing_device, "is another device than it was a moment ago", path, hint};
 }
 
-Error silent_device(const std::string& path) {
-  return {ErrorCode::missing_device, "does not answer", path,
-          "unplug it, or try again when it answers"};
+Error silent_device(const std::string& path, std::chrono::nanoseconds patience) {
+  return {ErrorCode::missing_device,
+          fmt::format("did not answer within {:.3g} s",
+                      std::chrono::duration<double>(patience).count()),
+          path, "unplug it, or try again when it answers"};
 }
 
 std::optional<Error> CandidateFacts::unsurveyed() const {
@@ -62,7 +65,7 @@ std::optional<Error> CandidateFacts::unsurveyed() const {
   return survey && !*survey ? std::optional(survey->error()) : std::nullopt;
 }
 
-DeviceLook::DeviceLook() : DeviceLook(open_to_look) {}
+DeviceLook::DeviceLook(std::chrono::nanoseconds patience) : DeviceLook(open_to_look, patience) {}
 
 void DeviceLook::open(const std::vector<std::string>& paths) {
   look(paths, Wanted::descriptor);
@@ -117,7 +120,7 @@ void DeviceLook::look_at_several(std::span<const std::string> paths, Wanted want
       devices_[paths[i]] = std::move(visits[i]->device);
     } else {
       facts.silent = true;
-      facts.unopened = silent_device(paths[i]);
+      facts.unopened = silent_device(paths[i], patience_);
     }
   }
 }

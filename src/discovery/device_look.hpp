@@ -40,8 +40,9 @@ struct DeviceInstance {
 // The error of a device at `path` that has another instance than one that was looked at before:
 // what was learnt of the one says nothing about the other.
 [[nodiscard]] Error replaced_device(const std::string& path, const std::string& hint);
-// The error of a device that has not answered for longer than a failing disk needs.
-[[nodiscard]] Error silent_device(const std::string& path);
+// The error of a device that has not answered for as long as it was waited for.
+[[nodiscard]] Error silent_device(const std::string& path,
+                                  std::chrono::nanoseconds patience = os::kTaskPatience);
 
 // All that was learnt of one device that may belong to a set.
 struct CandidateFacts {
@@ -74,7 +75,8 @@ class DeviceLook {
  public:
   using Open = std::function<Result<std::unique_ptr<io::FileDevice>>(const std::string& path)>;
 
-  DeviceLook();
+  // One that waits for as long as a failing disk may take, or as long as is said here.
+  explicit DeviceLook(std::chrono::nanoseconds patience = os::kTaskPatience);
   // For tests with devices that are slow, hang or fail. Several threads call `open` at the same
   // time, and one that hangs may be in it when the look is gone.
   explicit DeviceLook(Open open, std::chrono::nanoseconds patience = os::kTaskPatience)

@@ -91,7 +91,7 @@ TEST_F(DeviceLookTest, ADeviceThatDoesNotAnswerIsAFactAndTheOthersAreLookedAt) {
   const CandidateFacts& silent = look.facts().at(stuck);
   EXPECT_TRUE(silent.silent);
   ASSERT_TRUE(silent.unsurveyed());
-  EXPECT_EQ(silent.unsurveyed()->what, "does not answer");
+  EXPECT_EQ(silent.unsurveyed()->what, "did not answer within 1.5 s");
   EXPECT_EQ(silent.unsurveyed()->where, stuck);
   EXPECT_EQ(look.device(stuck), nullptr);
   EXPECT_FALSE(look.facts().at(there).unsurveyed());

@@ -15,6 +15,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/units.hpp"
+#include "discovery/fact_kinds.hpp"
 #include "discovery/file_names.hpp"
 #include "discovery/hardware_names.hpp"
 #include "os/sysfs.hpp"
@@ -73,9 +74,8 @@ std::vector<Fact> names_of_storage(int fd, bool is_block_device, dev_t device,
     first_sector += std::strtoull(os::read_attribute(directory + "/start").c_str(), nullptr, 10);
   }
   std::vector<Fact> facts = hardware_names(device);
-  const bool is_virtual = std::ranges::any_of(facts, [](const Fact& fact) {
-    return fact.kind == FactKind::dm_uuid || fact.kind == FactKind::md_uuid;
-  });
+  const bool is_virtual =
+      std::ranges::any_of(facts, [](const Fact& fact) { return is_name_by_software(fact.kind); });
   if (is_virtual) append(facts, disks_below(device));
   append(facts, names_below_loop(device, first_sector, layers));
   if (auto attachment = attachment_of_disk(fd); !attachment.empty()) {

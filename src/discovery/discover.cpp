@@ -47,6 +47,7 @@ std::optional<MainCandidate> find_main_of(DiscoveredSet& set, const Spare& spare
   if (!chosen) {
     const auto silent = look.silent();
     const bool may_be_there = silent && chosen.error().code == ErrorCode::missing_device;
+    set.lacks_answer = !set.problem && may_be_there;
     if (!set.problem) set.problem = may_be_there ? *silent : chosen.error();
     return std::nullopt;
   }
@@ -105,13 +106,13 @@ DiscoveredSet describe(const std::vector<const CandidateFacts*>& holders,
 
 }  // namespace
 
-Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
-                   const RunLookup& runs) {
+Discovery discover(const std::vector<std::string>& paths, const Hints& hints, const RunLookup& runs,
+                   std::chrono::nanoseconds patience) {
   Discovery out;
   std::vector<std::string> places;
   for (const std::string& path : paths) add(places, os::absolute(path));
   if (paths.empty()) places = places_to_look(hints);
-  DeviceLook look;
+  DeviceLook look(patience);
   look.survey(places);
   std::map<Uuid, std::vector<const CandidateFacts*>> sets;
   std::vector<std::string> blank;
@@ -121,7 +122,7 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
       // Unreadable sectors are no error here: a device that was named may be the failing main.
       if (!paths.empty()) blank.push_back(path);
       const bool hardly = failed->code == ErrorCode::io;
-      if (facts.silent || (!paths.empty() && !hardly)) out.others.push_back(*failed);
+      if (!facts.silent && !paths.empty() && !hardly) out.others.push_back(*failed);
     } else if (const metadata::Survey& survey = **facts.survey; survey.has_set()) {
       sets[*survey.set_uuid].push_back(&facts);
     } else if (survey.newer_format) {
@@ -144,6 +145,14 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
     out.sets.push_back(describe(holders, paths.empty() ? none : blank, hints, runs, look));
   }
   std::ranges::stable_sort(out.sets, {}, &DiscoveredSet::name);
+  for (const auto& [path, facts] : look.facts()) {
+    if (!facts.silent) continue;
+    Error error = *facts.unopened;
+    error.code = ErrorCode::timeout;
+    error.what += ", and what lies on it is not known";
+    out.silent.push_back(error);
+    out.others.push_back(std::move(error));
+  }
   return out;
 }
 

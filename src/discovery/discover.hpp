@@ -4,6 +4,7 @@
 // it again on devices that it holds.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -32,14 +33,24 @@ struct DiscoveredSet {
   std::vector<DiscoveredMain> mains;  // looked at; those of another kind only if they were named
   bool running = false;
   std::optional<Error> problem;  // why a start would refuse it; empty if it is whole
+  // The problem is that one of its devices may be one that did not answer.
+  bool lacks_answer = false;
 
   [[nodiscard]] bool whole() const { return !running && !problem; }
 };
 
 struct Discovery {
   std::vector<DiscoveredSet> sets;  // by name
-  std::vector<Error> others;        // devices with damaged metadata, or that cannot be looked at
+  // Devices with damaged metadata, or that cannot be looked at; those of `silent` last.
+  std::vector<Error> others;
+  std::vector<Error> silent;  // timeout: devices that did not answer in time, and may hold a set
 };
+
+// How long a search over all devices waits for the next answer of one of them. A disk that works
+// answers by then, also one that sleeps and takes 10 s or so until it turns, or one that gives a
+// bad sector up after 7 s (SCT ERC). A failing disk without such a limit may take a minute over a
+// bad sector, and is taken for one that hangs: who needs it looks again, with os::kTaskPatience.
+inline constexpr std::chrono::seconds kSearchPatience{15};
 
 // How to look up what this host knows about the runs of a set.
 struct RunLookup {
@@ -51,7 +62,9 @@ struct RunLookup {
 };
 
 // Looks at these devices; if `paths` is empty, at every block device and where sets were last seen.
+// `patience`: for each device, counted from its last answer; all are waited for at the same time.
 [[nodiscard]] Discovery discover(const std::vector<std::string>& paths, const Hints& hints,
-                                 const RunLookup& runs);
+                                 const RunLookup& runs,
+                                 std::chrono::nanoseconds patience = kSearchPatience);
 
 }  // namespace dmremap::discovery

@@ -41,8 +41,7 @@ Hardware hardware_in_udev(dev_t device) {
   const UdevDevice known = find_in_udev(device);
   if (known == nullptr) return {};
   Hardware found;
-  found.wwn_as_shown = first_property(known.get(), {"ID_WWN_WITH_EXTENSION", "ID_WWN"});
-  found.wwn = normal_wwn(found.wwn_as_shown);
+  found.wwn = normal_wwn(first_property(known.get(), {"ID_WWN_WITH_EXTENSION", "ID_WWN"}));
   // For SAS disks ID_SERIAL is the name of page 83; ID_SCSI_SERIAL is what stands on the label.
   found.serial = first_property(
       known.get(), {"ID_SCSI_SERIAL", "ID_SERIAL_SHORT", "ID_SERIAL", "DM_UUID", "MD_UUID"});
@@ -81,8 +80,7 @@ Hardware hardware_in_sysfs(dev_t device, const std::string& sys) {
   const os::KernelViews views{sys, "/proc"};
   const std::string disk = os::sysfs_directory_of(os::whole_disk_of(device, views), sys);
   Hardware found;
-  found.wwn_as_shown = first_attribute(disk, {"wwid", "device/wwid"});
-  found.wwn = normal_wwn(found.wwn_as_shown);
+  found.wwn = normal_wwn(first_attribute(disk, {"wwid", "device/wwid"}));
   found.serial = first_attribute(disk, {"serial", "device/serial", "dm/uuid", "md/uuid"});
   if (found.serial.empty()) found.serial = serial_of_page_80(disk);
   found.model = first_attribute(disk, {"device/model"});
@@ -93,7 +91,6 @@ Hardware hardware_of(dev_t device) {
   Hardware found = hardware_in_sysfs(device);
   Hardware other = hardware_in_udev(device);
   fill(found.wwn, std::move(other.wwn));
-  fill(found.wwn_as_shown, std::move(other.wwn_as_shown));
   fill(found.serial, std::move(other.serial));
   fill(found.model, std::move(other.model));
   fill(found.part_uuid, std::move(other.part_uuid));

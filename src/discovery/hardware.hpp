@@ -16,8 +16,7 @@ namespace dmremap::discovery {
 // A text is empty if it is not known. A partition has its disk's wwn, serial and model;
 // device-mapper and md devices have their UUID as serial.
 struct Hardware {
-  std::string wwn;           // as normal_wwn writes it
-  std::string wwn_as_shown;  // by the kernel or udev, with the name of its type
+  std::string wwn;  // as normal_wwn writes it
   std::string serial;
   std::string model;
   std::string part_uuid;  // of a partition, by its table

@@ -47,10 +47,8 @@ std::string take(HostConfiguration& out, std::string_view key, std::string_view 
     return {};
   }
   if (key == "wait") {
-    std::uint32_t seconds = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (error != std::errc{} || end != value.data() + value.size() ||
-        !format::kBootWaitS.contains(seconds)) {
+    const auto seconds = boot_wait_of(value);
+    if (!seconds) {
       return fmt::format("wait is a number of seconds from {} to {}", format::kBootWaitS.least,
                          format::kBootWaitS.most);
     }
@@ -87,6 +85,16 @@ std::string configuration_path() {
 }
 
 }  // namespace
+
+std::optional<std::uint32_t> boot_wait_of(std::string_view text) {
+  std::uint32_t seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+  if (error != std::errc{} || stop != end || !format::kBootWaitS.contains(seconds)) {
+    return std::nullopt;
+  }
+  return seconds;
+}
 
 HostConfiguration parse_host_configuration(std::string_view text, const std::string& path) {
   HostConfiguration out;

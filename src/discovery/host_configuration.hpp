@@ -22,6 +22,10 @@ struct HostConfiguration {
   std::vector<Error> problems;
 };
 
+// The seconds for which a boot waits for a device of a set, as `--wait`, dmremap.conf and claims
+// write them. Empty if the text is no whole number within format::kBootWaitS.
+[[nodiscard]] std::optional<std::uint32_t> boot_wait_of(std::string_view text);
+
 // Accepts any bytes. `path` is for messages.
 [[nodiscard]] HostConfiguration parse_host_configuration(std::string_view text,
                                                          const std::string& path);

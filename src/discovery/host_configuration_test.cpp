@@ -36,6 +36,15 @@ TEST(HostConfiguration, NamesTheLineOfWhatItDoesNotAndLeavesItOut) {
   EXPECT_TRUE(read.exports.empty());
 }
 
+TEST(HostConfiguration, ABootWaitsForAWholeNumberOfSecondsOfUpToADay) {
+  EXPECT_EQ(boot_wait_of("1"), 1U);
+  EXPECT_EQ(boot_wait_of("86400"), 86'400U);
+  for (const char* text :
+       {"", "0", "86401", "-1", "+30", " 30", "30 ", "30s", "0x1e", "4294967326"}) {
+    EXPECT_FALSE(boot_wait_of(text)) << text;
+  }
+}
+
 TEST(HostConfiguration, ImagesAreSearchedAndWhatIsExcludedIsNot) {
   const auto directory = std::filesystem::path(testing::TempDir()) / "host_configuration";
   std::filesystem::create_directories(directory);

@@ -155,9 +155,7 @@ DecisiveMatch compare_device_names(const RecordedMain& recorded, const Facts& se
         "world-wide name", verdict));
     out.note(compare_untyped(
         recorded.fingerprint.serial, seen,
-        [](FactKind kind) {
-          return kind == FactKind::serial || kind == FactKind::dm_uuid || kind == FactKind::md_uuid;
-        },
+        [](FactKind kind) { return kind == FactKind::serial || is_name_by_software(kind); },
         "serial number", verdict));
     return out;
   }

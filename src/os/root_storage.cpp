@@ -84,8 +84,7 @@ void remember_arguments(char** argv) {
 }
 
 void survive_shutdown() {
-  // The kernel shows the memory that the arguments were put into. A program that was started by the
-  // loader has had the loader's name cut off; run_from_memory() has marked that one.
+  // The kernel shows the memory that the arguments were put into.
   if (g_arguments != nullptr && g_arguments[0] != nullptr && g_arguments[0][0] != '\0') {
     g_arguments[0][0] = kSurvives;
   }
@@ -95,7 +94,7 @@ bool survives_shutdown(pid_t pid) {
   return read_attribute(fmt::format("/proc/{}/cmdline", pid)).starts_with(kSurvives);
 }
 
-Error run_from_memory(bool survives) {
+Error run_from_memory() {
   std::vector<std::string> libraries;
   ::dl_iterate_phdr(note_library, &libraries);
   const auto loader = std::ranges::find_if(libraries, is_loader);
@@ -116,12 +115,8 @@ Error run_from_memory(bool survives) {
   const auto loading = copy_to_memory(*loader);
   if (!loading) return loading.error();
   // ld.so(8): a library that is preloaded is the one that is asked for by its name later.
-  std::vector<std::string> words{survives ? fmt::format("{}dmremap", kSurvives) : "dmremap",
-                                 "--argv0",
-                                 "dmremap",
-                                 "--preload",
-                                 preload,
-                                 path_of(*program)};
+  std::vector<std::string> words{"dmremap",   "--argv0", "dmremap",
+                                 "--preload", preload,   path_of(*program)};
   for (char** word = g_arguments + 1; *word != nullptr; ++word) words.emplace_back(*word);
   std::vector<char*> pointers;
   pointers.reserve(words.size() + 1);

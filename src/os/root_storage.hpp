@@ -25,8 +25,8 @@ void survive_shutdown();
 
 // Runs this program again, with the same arguments, from copies of it and of its libraries in
 // memory, so that nothing of it is ever read from a file: the file may lie on the device that it
-// serves. `survives`: as survive_shutdown(). Returns only if that cannot be had: io, not_supported.
-[[nodiscard]] Error run_from_memory(bool survives);
+// serves. Returns only if that cannot be had: io, not_supported.
+[[nodiscard]] Error run_from_memory();
 // True in a process that does. Descriptors of the copies are closed by the first call.
 [[nodiscard]] bool runs_from_memory();
 

@@ -10,6 +10,7 @@
 #include "claims/present_devices.hpp"
 #include "cli/common/lookup.hpp"
 #include "discovery/assembly.hpp"
+#include "os/set_link.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::cli {
@@ -65,9 +66,8 @@ void check_mounts(const Claim& claim, const std::vector<claims::FoundDevice>& fo
     const auto storage = os::storage_of(device.path);
     if (!storage || !storage->is_block_device() || !claim.hides_main()) continue;
     for (const std::string& point : os::mounts_of(storage->device)) {
-      out.push_back({true, fmt::format("bare main is mounted: {} on {}; unmount it, and mount "
-                                       "/dev/dm-remap/{}",
-                                       device.path, point, claim.name)});
+      out.push_back({true, fmt::format("bare main is mounted: {} on {}; unmount it, and mount {}",
+                                       device.path, point, os::set_link(claim.name))});
     }
   }
 }

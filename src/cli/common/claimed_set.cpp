@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/claimed_set.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "discovery/host_configuration.hpp"
 #include "format/policy_section.hpp"
 
 namespace dmremap::cli {
@@ -35,12 +35,7 @@ void add_boot_wait(manual::Verb verb, std::string& text) {
 }
 
 Result<std::uint32_t> parse_boot_wait(const std::string& text) {
-  std::uint32_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc{} && end == text.data() + text.size() &&
-      format::kBootWaitS.contains(seconds)) {
-    return seconds;
-  }
+  if (const auto seconds = discovery::boot_wait_of(text)) return *seconds;
   return fail(
       ErrorCode::usage, "is no number of seconds", text,
       fmt::format("--wait takes {} to {}", format::kBootWaitS.least, format::kBootWaitS.most));

@@ -8,6 +8,7 @@
 
 #include "frontend/fuse/loop_device.hpp"
 #include "os/path.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 #include "report/advice.hpp"
@@ -48,7 +49,7 @@ LeftUse use_of(const std::string& mount_path) {
 // The device of a run by ublk. It has stayed, and its users wait: the next start serves them on.
 std::string waiting_device_of(const std::string& name) {
   std::error_code error;
-  std::string node = std::filesystem::read_symlink("/dev/dm-remap/" + name, error).string();
+  std::string node = std::filesystem::read_symlink(os::set_link(name), error).string();
   if (error || !node.starts_with("/dev/ublkb")) return {};
   const auto storage = os::storage_of(node);
   return storage && storage->is_block_device() ? node : std::string();

@@ -2,63 +2,55 @@
 #include "cli/common/root_sets.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "claims/device_role.hpp"
 #include "claims/present_devices.hpp"
 #include "daemon/set_exports.hpp"
 #include "discovery/device_names.hpp"
 #include "os/mount_table.hpp"
 #include "os/path.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
 namespace dmremap::cli {
 
-namespace {
-
-// A file system with device numbers of its own (btrfs) is found by its source.
-std::optional<os::Storage> storage_of_mount(const os::Mount& mount) {
-  if (os::names_in(os::sysfs_directory_of(mount.device)).empty()) {
-    return os::storage_of(mount.source);
-  }
-  return os::Storage{mount.device, 0};
-}
-
-}  // namespace
-
-std::vector<std::string> devices_of_root() {
-  std::vector<std::string> out;
+RootDevices devices_of_root() {
+  RootDevices out;
   for (const os::Mount& mount : os::read_mounts()) {
     if (mount.mount_point != "/" && mount.mount_point != "/usr") continue;
-    const auto storage = storage_of_mount(mount);
-    if (!storage || !storage->is_block_device()) continue;
-    for (const os::Storage& one : os::beneath(*storage)) {
-      if (one.is_block_device()) out.push_back(os::node_of(one.device));
+    // Any file on it will do: what it lies on is the same.
+    for (const os::Storage& one : os::beneath(os::Storage{mount.device, 1})) {
+      if (!one.is_block_device()) continue;
+      std::string node = os::node_of(one.device);
+      auto device = claims::look_at(node);
+      out.devices.push_back({std::move(node), device.value_or(claims::PresentDevice{})});
     }
   }
+  if (!out.devices.empty()) out.shared = discovery::shared_facts(discovery::names_of_disks());
   return out;
 }
 
-bool holds_root(const claims::Claim& claim, const std::vector<std::string>& devices) {
-  const std::string own = os::link_target("/dev/dm-remap/" + claim.name);
-  const auto shared = discovery::shared_facts(discovery::names_of_disks());
-  return std::ranges::any_of(devices, [&](const std::string& node) {
+bool holds_root(const claims::Claim& claim, const RootDevices& root) {
+  const std::string own = os::link_target(os::set_link(claim.name));
+  return std::ranges::any_of(root.devices, [&](const RootDevices::Device& device) {
+    const std::string& node = device.node;
     if (!own.empty() && (node == own || node.starts_with(own + "p"))) return true;
-    const auto device = claims::look_at(node);
-    const claims::Role role = device ? claims::role_in(claim, *device, shared) : claims::Role::none;
+    const claims::Role role = claims::role_in(claim, device.facts, root.shared);
     return role == claims::Role::main || role == claims::Role::part_of_main;
   });
 }
 
 std::vector<std::string> root_sets(const claims::ClaimStore& store) {
-  const auto devices = devices_of_root();
+  const RootDevices root = devices_of_root();
+  const claims::HostId here = claims::this_host();
   std::vector<std::string> out;
   for (const claims::ClaimFile& file : store.all()) {
     if (!file.claim || !file.claim->enabled) continue;
-    if (claims::is_of_another_host(*file.claim, claims::this_host())) continue;
-    if (holds_root(*file.claim, devices)) out.push_back(file.name);
+    if (claims::is_of_another_host(*file.claim, here)) continue;
+    if (holds_root(*file.claim, root)) out.push_back(file.name);
   }
   return out;
 }

@@ -7,15 +7,23 @@
 
 #include "claims/claim.hpp"
 #include "claims/claim_store.hpp"
+#include "claims/device_role.hpp"
 
 namespace dmremap::cli {
 
-// The devices beneath `/` and `/usr`, as nodes in /dev: each file system's own, and all that it
-// lies on.
-[[nodiscard]] std::vector<std::string> devices_of_root();
+// The devices beneath `/` and `/usr`: each file system's own, and all that it lies on.
+struct RootDevices {
+  struct Device {
+    std::string node;             // in /dev
+    claims::PresentDevice facts;  // empty if it cannot be opened
+  };
+  std::vector<Device> devices;
+  discovery::SharedFacts shared;  // of all present disks
+};
+[[nodiscard]] RootDevices devices_of_root();
 
 // True if one of these devices is the set's own or one of its partitions, or is main or lies on it.
-[[nodiscard]] bool holds_root(const claims::Claim& claim, const std::vector<std::string>& devices);
+[[nodiscard]] bool holds_root(const claims::Claim& claim, const RootDevices& root);
 
 // The names of the enabled sets of this host that hold the root file system.
 [[nodiscard]] std::vector<std::string> root_sets(const claims::ClaimStore& store);

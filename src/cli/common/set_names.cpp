@@ -13,6 +13,7 @@
 #include "discovery/uuid_prefix.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "os/path.hpp"
+#include "os/set_link.hpp"
 #include "os/unit_name.hpp"
 #include "os/usage.hpp"
 
@@ -21,8 +22,6 @@ namespace dmremap::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kLinks = "/dev/dm-remap";
 
 bool are_same(const std::string& a, const std::string& b) {
   const auto one = os::storage_of(a);
@@ -33,7 +32,7 @@ bool are_same(const std::string& a, const std::string& b) {
 // asked, for it may not answer.
 bool is_seen_at(const control::RuntimeDir& runtime, const std::string& name,
                 const std::string& path) {
-  if (are_same(fmt::format("{}/{}", kLinks, name), path)) return true;
+  if (are_same(os::set_link(name), path)) return true;
   const auto hint = discovery::Hints(runtime.hints()).find(name);
   const std::string file = os::canonical(
       hint && !hint->mount_path.empty() ? hint->mount_path : runtime.mount_file(name));
@@ -105,7 +104,7 @@ std::optional<std::string> set_served_at(const control::RuntimeDir& runtime,
   }
   const fs::path parts = fs::path(path).lexically_normal();
   const std::string last = parts.filename();
-  if (parts.parent_path() == kLinks && discovery::is_set_name(last)) return last;
+  if (parts == os::set_link(last) && discovery::is_set_name(last)) return last;
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 
 #include "cli/common/output.hpp"
 #include "os/program_run.hpp"
+#include "os/set_link.hpp"
 #include "os/unit_name.hpp"
 
 namespace dmremap::cli {
@@ -41,7 +42,7 @@ os::ProgramEnd systemctl(std::vector<std::string> arguments) {
 }  // namespace
 
 std::vector<std::string> device_units_of(const claims::Claim& claim) {
-  const std::string link = "/dev/dm-remap/" + claim.name;
+  const std::string link = os::set_link(claim.name);
   std::vector<std::string> out{os::device_unit_of(link)};
   for (int part = 1; part <= kPartitions; ++part) {
     out.push_back(os::device_unit_of(fmt::format("{}-part{}", link, part)));
