@@ -354,6 +354,20 @@ TEST_F(Offline, WhatLiesInTheNewRoomIsFoundAgain) {
   EXPECT_EQ((*store)->read_only_reason(), "");
 }
 
+// The new length of an image is durable before anything of the commit is written.
+TEST_F(Offline, AGrowthFlushesTheSpareBeforeItsCommit) {
+  rig_.spare.grow(kGrownSize);
+  const Survey before = look();
+  rig_.spare.set_hook([](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  EXPECT_FALSE(grow(rig_.spare, before, kGrownSize, rig_.random, rig_.clock));
+  rig_.spare.set_hook({});
+  std::vector<std::byte> made = rig_.image();
+  made.resize(healthy_.size());
+  EXPECT_EQ(made, healthy_);
+}
+
 TEST_F(Offline, ADoubtfulSetDoesNotGrow) {
   for (const unsigned copy : {0U, 1U, 2U, 5U}) rig_.damage(copy);
   const std::vector<std::byte> before = rig_.image();

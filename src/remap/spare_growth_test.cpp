@@ -112,6 +112,40 @@ TEST_F(SpareGrowth, WithoutTheCommitTheNewRoomIsNotUsed) {
   EXPECT_EQ(rig.write(kFirstBad + 16, 8, 4), 0);
 }
 
+// The kernel tells one caller alone that it lost writes: whoever makes the new length durable must
+// let the users hear of that too.
+TEST_F(SpareGrowth, AFlushThatFailsBeforeTheCommitIsOneOfTheUsers) {
+  ASSERT_EQ(rig.write(kFirstBad, 16, 2), 0);
+  ASSERT_EQ(rig.write(kFirstBad, 16, 3), 0);
+  rig.spare.grow(kNewSize);
+  std::atomic<bool> failed{false};
+  rig.spare.set_hook([&failed](const sim::Request& request) -> io::IoStatus {
+    const bool is_first = request.kind == sim::Request::Kind::flush && !failed.exchange(true);
+    return {is_first ? EIO : 0};
+  });
+  EXPECT_FALSE(rig.engine->grow_spare(kNewSize));
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(recorded_size(), kOldSize);
+  EXPECT_FALSE(rig.engine->conditions().read_only) << "no commit was begun";
+  EXPECT_EQ(rig.engine->flush().error, EIO);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_TRUE(rig.engine->grow_spare(kNewSize));
+}
+
+// A commit may rely on the length of an image only when a flush that ended well has covered it.
+TEST_F(SpareGrowth, TheNewLengthIsFlushedBeforeTheCommit) {
+  rig.spare.grow(kNewSize);
+  std::vector<sim::Request::Kind> kinds;
+  rig.spare.set_hook([&kinds](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != sim::Request::Kind::read) kinds.push_back(request.kind);
+    return {};
+  });
+  ASSERT_TRUE(rig.engine->grow_spare(kNewSize));
+  rig.spare.set_hook({});
+  ASSERT_FALSE(kinds.empty());
+  EXPECT_EQ(kinds.front(), sim::Request::Kind::flush);
+}
+
 TEST_F(SpareGrowth, TheWholeNearRegionMayStillDie) {
   fill();
   rig.spare.grow(kNewSize);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/thread_name.hpp"
-#include "format/body.hpp"
 #include "remap/request/request_timer.hpp"
 
 namespace dmremap::remap {
@@ -95,17 +94,6 @@ Outcome Remapper::run(std::span<const Item> items, std::uint64_t deadline_ns,
 Outcome Remapper::run_record(const RecordEdit& edit) {
   Job job;
   job.record = &edit;
-  return submit(job);
-}
-
-Outcome Remapper::run_growth(SectorCount size) {
-  // Several at once must not undo one another.
-  const RecordEdit edit = [size](format::Records& records, const table::Table& /*table*/) {
-    if (size > format::usable_spare_size(records)) records.grown_spare = size;
-  };
-  Job job;
-  job.record = &edit;
-  job.grown = size;
   return submit(job);
 }
 
@@ -460,31 +448,6 @@ void Remapper::publish(const Change& change, const table::Table& table) {
   }
   path_.trouble.add(change.trouble());
   spare_use_.note();
-}
-
-// The record of the new size may cost entries, if a later version's sections lie beside the table.
-bool Remapper::has_entries_for_growth() const {
-  format::Records grown = base_;
-  if (!grown.grown_spare) grown.grown_spare = SectorCount{};
-  if (!format::sections_fit(grown)) return false;
-  const std::size_t capacity = metadata::table_capacity(grown);
-  return capacity == path_.table_capacity.load() ||
-         table_.size() + table_.retired().size() <= capacity;
-}
-
-bool Remapper::prepare_growth(SectorCount size) {
-  SpareDevice& spare = path_.spares.metadata_spare();
-  const auto ready = spare.watch_for_absence([&] { return store_.prepare_growth(size); });
-  if (!ready) spare.trouble.sign();
-  return ready.has_value();
-}
-
-// No table names a sector of the new room before the commit is acknowledged that took it over. What
-// a crash leaves before that is a set whose spare ends where it did.
-void Remapper::use_new_room(SectorCount size) {
-  path_.table_capacity.store(metadata::table_capacity(base_));
-  spare_use_.grow(size);
-  search_ = PlaceSearch(path_.spares.capacity(), path_.unit());
 }
 
 void Remapper::note_outcome(const Job& job) {
