@@ -117,6 +117,18 @@ TEST_F(Lengthening, AnOpenDeviceServesWhatCameToIt) {
   EXPECT_EQ(device_->geometry().size, SectorCount::from_bytes(2 * kBytes));
 }
 
+// As a spare that comes back on a larger device is served until it grows.
+TEST_F(Lengthening, AnOpenDeviceThatServesLessThanThereIsServesAllOfIt) {
+  io::Geometry less = device_->geometry();
+  less.size = SectorCount::from_bytes(kBytes / 2);
+  device_->serve_as(less);
+  const std::vector<std::byte> block(4096, std::byte{7});
+  const Sector behind = Sector{} + less.size;
+  EXPECT_EQ(device_->write(behind, block).error, EINVAL);
+  EXPECT_EQ(*device_->take_growth(), SectorCount::from_bytes(kBytes));
+  EXPECT_TRUE(device_->write(behind, block).ok());
+}
+
 TEST_F(Lengthening, AnOpenDeviceThatShrankIsNotTakenSmaller) {
   std::filesystem::resize_file(path_, kBytes / 2);
   EXPECT_EQ(*device_->take_growth(), SectorCount::from_bytes(kBytes / 2));
