@@ -173,7 +173,7 @@ void Remapper::loop() {
     if (waiting_.empty()) return;
     const Jobs jobs = std::exchange(waiting_, {});
     lock.unlock();
-    execute(jobs);
+    execute_all(jobs);
     lock.lock();
     for (Job* job : jobs) job->finished = true;
     finished_.notify_all();
@@ -184,20 +184,11 @@ Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
   Jobs applied;
   for (Job* job : jobs) {
     const bool tripped = path_.breaker.tripped() && std::ranges::any_of(job->items, needs_main);
-    // Another one was larger. Where signposts of this one would lie there may be data by now.
-    if (job->grown && *job->grown <= format::usable_spare_size(base_)) {
-      job->outcome = Outcome::done;
-      continue;
-    }
-    // Room on the spare is of no use without entries, and nothing that is recorded gives way to it.
-    if (job->grown && !has_entries_for_growth()) {
-      job->outcome = Outcome::table_full;
-      continue;
-    }
-    // A crash after this leaves signposts behind the end of the spare, where nothing else lies.
-    if (job->grown && !prepare_growth(*job->grown)) {
-      job->outcome = Outcome::failed;
-      continue;
+    if (job->grown) {
+      if (const auto ended = prepare_growth(*job)) {
+        job->outcome = *ended;
+        continue;
+      }
     }
     const std::uint64_t before = change.steps();
     job->outcome = tripped ? Outcome::tripped : change.apply(job->items, job->deadline_ns);
@@ -230,6 +221,18 @@ Remapper::Jobs Remapper::run_device_jobs(const Jobs& jobs) {
     }
   }
   return others;
+}
+
+void Remapper::execute_all(const Jobs& all) {
+  Jobs together;
+  Jobs later;
+  bool grows = false;
+  for (Job* job : all) {
+    const bool must_wait = job->grown && std::exchange(grows, true);
+    (must_wait ? later : together).push_back(job);
+  }
+  execute(together);
+  for (Job* job : later) execute({job});
 }
 
 void Remapper::execute(const Jobs& all) {
