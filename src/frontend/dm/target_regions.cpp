@@ -97,7 +97,7 @@ void TargetRegions::note_dirty(const std::function<void(SectorRange)>& note_unfl
 }
 
 // The exchange waits for requests that the engine has, and the engine may have to mark for them: so
-// no lock is held. Nothing is cleared meanwhile.
+// no lock is held. Nothing is cleared meanwhile, for the caller has begun a change.
 //
 // A kill before the table is live leaves the former one, perhaps suspended: the next start has it
 // resumed, and exchanges it. A kill after it leaves the new one, all of it dirty; what was dirty
@@ -110,11 +110,8 @@ Result<void> TargetRegions::follow_main(io::BlockDevice& main,
     if (!control_ || !exchange_) return fail(ErrorCode::not_supported, "the target is not ours");
     exchange = exchange_;
   }
-  begin_change();
-  auto led = exchange(main.path(), [&] { note_dirty(note_unflushed); });
-  if (led) led = settle_new_table();
-  end_change();
-  return led;
+  if (auto led = exchange(main.path(), [&] { note_dirty(note_unflushed); }); !led) return led;
+  return settle_new_table();
 }
 
 // Nothing has been written past this process by it, and what was before is noted.
