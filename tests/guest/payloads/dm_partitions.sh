@@ -10,9 +10,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-check "a set is made" dmremap create parts /dev/ram0 ./spare.img --spare-size 32MiB
-at_exit stop_set parts
+lab_set parts 64
 link=/dev/dm-remap/parts
 
 serve_by_target parts
@@ -43,6 +41,19 @@ check "sectors of a partition move" dmremap remap parts 40960+8
 dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err
 write_at "$(part 2)" $((40960 - 34816)) 8 < data
 read_at "$node" 40960 8 | cmp - data || fail "something else is at its place on the disk"
+
+# A table that cannot be read says nothing of them: they stay, and are looked at again when it can be.
+closed_by_a_writer() { dd of="$node" bs=4096 count=0 conv=notrunc 2> dd.err; }
+dmremap-lab fault main read:ENODATA 0+8
+check "what is cached of it is dropped" blockdev --flushbufs "$node"
+refused "its table is not read" read_at "$node" 0 8
+check "somebody has had it open for writing" closed_by_a_writer
+sleep 3
+has_two || fail "they are gone, and nobody has changed the table"
+check "somebody removes one" dmsetup remove parts-part2
+dmremap-lab clear main
+check "the disk reads again" dmremap retry parts 0+8
+wait_until "it is there again" has_two
 
 exec 9< "$link-part1"
 refused "it is not stopped while a partition is open" dmremap stop parts
