@@ -82,4 +82,10 @@ none_left() { [ -z "$(ls -d $link* /sys/block/dm-* 2> /dev/null)" ]; }
 wait_until "nothing is left" none_left
 node=$(dmremap start parts --export dm)
 check "they are there at once" smaller
+# Behind our back: nothing of the set is left by its end, links neither.
+check "somebody removes a partition" dmsetup remove parts-part1
+check "and the device" dmsetup remove parts
+wait_until "nothing is left" none_left
+node=$(dmremap start parts --export dm)
+check "they are there at once" smaller
 check "it is stopped" dmremap stop parts
