@@ -78,11 +78,27 @@ Result<void> lengthen_image(const io::FileDevice& image, std::uint64_t bytes) {
   return {};
 }
 
-Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
-                                    const std::string& path) {
+SectorCount room_to_grow(SectorCount used, SectorCount device_size) {
   const std::uint64_t reachable = std::min(device_size.value, format::kMaxSector + 1);
   const SectorCount size = format::largest_growth(used, {reachable});
-  if (size > used) return size;
+  return size > used ? size - used : SectorCount{};
+}
+
+SectorCount room_to_grow(SectorCount used, const std::string& path) {
+  const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+  return device ? room_to_grow(used, (*device)->geometry().size) : SectorCount{};
+}
+
+std::string unused_room_note(const std::string& set_name, SectorCount room) {
+  if (room.value == 0) return {};
+  return fmt::format(
+      "the spare is {} longer than what the set uses: `dmremap spare grow {}` takes that over",
+      size_text(room), set_name);
+}
+
+Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
+                                    const std::string& path) {
+  if (const SectorCount room = room_to_grow(used, device_size); room.value > 0) return used + room;
   if (device_size < used) {
     return fail(
         ErrorCode::device_too_small,

@@ -39,6 +39,15 @@ TEST(SizeToGrowTo, ASpareThatShrankIsRefusedAndSaysSo) {
   EXPECT_NE(refused.error().what.find("shrank from 32768 to 32760"), std::string::npos);
 }
 
+TEST(UnusedRoom, ItIsPointedOutWithTheCommandToType) {
+  EXPECT_EQ(unused_room_note("backup", room_to_grow(kUsed, {65'536})),
+            "the spare is 16 MiB longer than what the set uses: `dmremap spare grow backup` takes "
+            "that over");
+  for (const std::uint64_t size : {16'384U, 32'768U, 32'775U}) {
+    EXPECT_EQ(unused_room_note("backup", room_to_grow(kUsed, {size})), "") << size;
+  }
+}
+
 TEST(SizeToGrowTo, AddressesEndAt512TiB) {
   EXPECT_EQ(*size_to_grow_to(kUsed, {std::uint64_t{1} << 41U}, "spare"),
             SectorCount{format::kMaxSector + 1});
