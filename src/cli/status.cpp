@@ -18,6 +18,7 @@
 #include "cli/common/set_table.hpp"
 #include "cli/common/verb.hpp"
 #include "manual/words.hpp"
+#include "set/spare_growth.hpp"
 
 namespace dmremap::cli {
 
@@ -60,6 +61,11 @@ void print_devices(const control::SetReport& set) {
                printable(spare.path), size_text({used_sectors(spare)}),
                size_text({spare.free_sectors}), size_text({spare.capacity_sectors}),
                spare.retired_sectors);
+    const std::string note = set::unused_room_note(set.name, {spare.growable_sectors});
+    if (!note.empty()) {
+      fmt::print("  note       {}\n",
+                 manual::filled(printable(note), kValueColumn, manual::kHelpColumns));
+    }
   }
 }
 
@@ -238,7 +244,8 @@ words what is wrong and what to do. With --json and without NAME it is the sets 
 
 The first line names the state and each condition that holds, and tells in words why; dmremap(7) explains
 each of these words. Whatever holds besides `stopped` needs attention, and only a set without any is called
-healthy. Remapped sectors alone need no attention: that is what the set is for.
+healthy. Remapped sectors alone need no attention: that is what the set is for. Nor does a spare that is
+longer than what the set uses: a note says how to take that over.
 )",
       .examples = {{"dmremap status", "every set, and what to do about those that need it"},
                    {"dmremap status backup", "one in full"},

@@ -69,7 +69,8 @@ SetReport report_of(const set::Status& status) {
   for (const set::SpareStatus& spare : status.spares) {
     // There is but one, and what is counted of all is its own.
     out.spares.push_back({spare.path, spare.uuid, spare.state, status.table.spare_capacity,
-                          status.table.spare_free, status.table.spare_retired});
+                          status.table.spare_free, status.table.spare_retired,
+                          spare.growable.value});
   }
   out.copies = {status.copies.good, status.copies.total};
   out.io = {status.io.reads, status.io.writes, status.io.flushes, status.io.remapped_reads,

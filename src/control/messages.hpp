@@ -74,7 +74,8 @@ struct MainReport {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MainReport, path, read_errors, write_errors)
 
 // A spare of a set. `state` is the word for its condition. `capacity_sectors` can hold data, of
-// which `free_sectors` are unused and `retired_sectors` are given up for good.
+// which `free_sectors` are unused and `retired_sectors` are given up for good. `growable_sectors`
+// lie behind what the set uses, and `dmremap spare grow` takes them over.
 struct SpareReport {
   std::string path;
   Uuid uuid;
@@ -82,9 +83,10 @@ struct SpareReport {
   std::uint64_t capacity_sectors = 0;
   std::uint64_t free_sectors = 0;
   std::uint64_t retired_sectors = 0;
+  std::uint64_t growable_sectors = 0;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SpareReport, path, uuid, state, capacity_sectors, free_sectors,
-                                   retired_sectors)
+                                   retired_sectors, growable_sectors)
 
 // Room for data, in sectors.
 struct SpareRoom {

@@ -157,8 +157,8 @@ TEST(SetReport, JsonHasTheFieldsThatScriptsRelyOn) {
     EXPECT_TRUE(out["main"].contains(field)) << field;
   }
   ASSERT_EQ(out["spares"].size(), 1U);
-  for (const char* field :
-       {"path", "uuid", "state", "capacity_sectors", "free_sectors", "retired_sectors"}) {
+  for (const char* field : {"path", "uuid", "state", "capacity_sectors", "free_sectors",
+                            "retired_sectors", "growable_sectors"}) {
     EXPECT_TRUE(out["spares"][0].contains(field)) << field;
   }
   for (const char* field : {"reads", "writes", "flushes", "remapped_reads", "remapped_writes"}) {

@@ -26,6 +26,7 @@
 #include "os/root_storage.hpp"
 #include "os/usage.hpp"
 #include "set/opening.hpp"
+#include "set/spare_growth.hpp"
 #include "set/spare_room.hpp"
 
 namespace dmremap::daemon {
@@ -263,6 +264,12 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   if (!lack.empty()) {
     log(Severity::warning, lack);
     warnings.push_back(std::move(lack));
+  }
+  for (const set::SpareStatus& spare : (*set)->status().spares) {
+    std::string note = set::unused_room_note((*set)->name(), spare.growable);
+    if (note.empty()) continue;
+    log(Severity::info, spare.path + ": " + note);
+    warnings.push_back(spare.path + ": " + note);
   }
   return std::make_unique<SetService>(std::move(*set), std::move(*exports), std::move(warnings));
 }

@@ -185,7 +185,8 @@ Result<SectorCount> FileDevice::size_now() const {
 
 Result<SectorCount> FileDevice::take_growth() {
   auto now = size_now();
-  if (!now || *now <= size_opened()) return now;
+  // What it serves may be less than what it was opened with: serve_as().
+  if (!now || *now <= geometry().size) return now;
   grow_to(*now);
   return now;
 }

@@ -72,8 +72,8 @@ class FileDevice final : public BlockDevice {
   [[nodiscard]] SectorCount size_opened() const {
     return {size_opened_.load(std::memory_order_relaxed)};
   }
-  // Serves what came to the device behind its end since, and returns its size. Thread-safe, whoever
-  // uses the device. A device that became smaller is left as it is.
+  // Serves all that there is of the device now, what serve_as() left out too, and returns its size.
+  // Thread-safe, whoever uses the device. A device that became smaller is left as it is.
   Result<SectorCount> take_growth();
   // That the device has this size is no news from now on.
   void accept_size(SectorCount size) { size_opened_.store(size.value, std::memory_order_relaxed); }

@@ -376,14 +376,6 @@ Result<CommitName> grow(io::BlockDevice& spare, const Survey& survey, SectorCoun
   if (auto fine = check_refusals(spare, survey); !fine) return failure_of(fine);
   format::Content content = *survey.content;
   DMREMAP_ASSERT(size > format::usable_spare_size(content));
-  const auto winner = read_slot(spare, survey, survey.decision.winner->id);
-  if (!winner) {
-    return fail(ErrorCode::io, "the winner was readable a moment ago and no longer is",
-                spare.path(), "check cable, power and the kernel log");
-  }
-  if (auto written = write_signposts(spare, winner->image->seal, size); !written) {
-    return failure_of(written);
-  }
   note_growth(content.health, format::usable_spare_size(content), size, clock);
   content.grown_spare = size;
   // Nothing was written to the set since, so a copy of it is as good as it was.

@@ -77,8 +77,9 @@ Result<CommitName> resolve(io::BlockDevice& spare, const Survey& survey, CommitI
 
 // Commits the winner's content with a spare that is in use up to `size`, as an activation: it says
 // nothing else, and what the winner records of a clean stop or a verified copy still holds. The
-// caller holds `spare` exclusively and has seen that it is that large. Every step may be the last:
-// a crash leaves the old size or the new one. Errors: the refusals of a set that is not writable;
+// caller holds `spare` exclusively and has seen that it is that large; it is flushed before the
+// commit, which makes the new length of an image durable. Every step may be the last: a crash
+// leaves the old size or the new one. Errors: the refusals of a set that is not writable;
 // metadata_full if the table has no room for the record of the size; metadata_exhausted;
 // metadata_commit; io if a flush failed.
 Result<CommitName> grow(io::BlockDevice& spare, const Survey& survey, SectorCount size,

@@ -354,6 +354,70 @@ TEST_F(Offline, WhatLiesInTheNewRoomIsFoundAgain) {
   EXPECT_EQ((*store)->read_only_reason(), "");
 }
 
+// The new length of an image is durable before anything of the commit is written.
+TEST_F(Offline, AGrowthFlushesTheSpareBeforeItsCommit) {
+  rig_.spare.grow(kGrownSize);
+  const Survey before = look();
+  rig_.spare.set_hook([](const sim::Request& request) -> io::IoStatus {
+    return {request.kind == sim::Request::Kind::flush ? EIO : 0};
+  });
+  const std::vector<std::byte> image = rig_.image();
+  EXPECT_FALSE(grow(rig_.spare, before, kGrownSize, rig_.random, rig_.clock));
+  rig_.spare.set_hook({});
+  EXPECT_EQ(rig_.image(), image);
+}
+
+// What is left of it are signposts in the new room, which nobody has in use.
+TEST_F(Offline, AGrowthWhoseCommitFailsChangesNothingThatIsInUse) {
+  rig_.spare.grow(kGrownSize);
+  const Survey before = look();
+  const SectorRange signposts = format::signpost_area(format::kMinSpareSize, kGrownSize);
+  const auto without_signposts = [&] {
+    std::vector<std::byte> image = rig_.image();
+    std::fill_n(image.begin() + static_cast<std::ptrdiff_t>(signposts.first.byte_offset()),
+                signposts.count.bytes(), std::byte{0});
+    return image;
+  };
+  const std::vector<std::byte> image = without_signposts();
+  for (const SectorRange& copy : format::reserved_ranges(format::kMinSpareSize)) {
+    rig_.spare.fail_writes(copy, EIO);
+  }
+  const auto refused = grow(rig_.spare, before, kGrownSize, rig_.random, rig_.clock);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::metadata_commit);
+  rig_.spare.clear_faults();
+  EXPECT_EQ(without_signposts(), image);
+  EXPECT_EQ(look().decision.winner, before.decision.winner);
+  ASSERT_TRUE(grow(rig_.spare, look(), kGrownSize, rig_.random, rig_.clock));
+}
+
+// It is an opening that says one thing more: the copies are not asked, nor the signposts written,
+// once more than for that.
+TEST_F(Offline, AGrowthIsNoMoreWorkThanAnOpening) {
+  rig_.spare.grow(kGrownSize);
+  const std::vector<std::byte> image = rig_.image();
+  const SectorRange signposts = format::signpost_area(format::kMinSpareSize, kGrownSize);
+  std::uint64_t reads = 0;
+  std::uint64_t signpost_writes = 0;
+  rig_.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+    const bool is_signpost = signposts.overlaps(request.range);
+    if (request.kind == sim::Request::Kind::read && !is_signpost) ++reads;
+    if (request.kind == sim::Request::Kind::write && is_signpost) ++signpost_writes;
+    return {};
+  });
+  Survey now = look();
+  reads = 0;
+  ASSERT_TRUE(Store::activate(rig_.spare, now, *now.content, rig_.random, rig_.clock));
+  const std::uint64_t reads_of_opening = reads;
+  restore(image);
+  now = look();
+  reads = 0;
+  ASSERT_TRUE(grow(rig_.spare, now, kGrownSize, rig_.random, rig_.clock));
+  rig_.spare.set_hook({});
+  EXPECT_EQ(reads, reads_of_opening);
+  EXPECT_EQ(signpost_writes, format::kSlots);
+}
+
 TEST_F(Offline, ADoubtfulSetDoesNotGrow) {
   for (const unsigned copy : {0U, 1U, 2U, 5U}) rig_.damage(copy);
   const std::vector<std::byte> before = rig_.image();

@@ -221,8 +221,8 @@ class Admin {
 
   // Uses the spare up to `size` from now on. Data goes to the new room only after the commit that
   // says so is acknowledged: a crash before leaves the old size, and one after it the new one. The
-  // device must serve that much already. Errors: usage (not larger than before, or beyond the
-  // device), read_only, metadata_full, metadata_commit.
+  // device must serve that much already; its length need not be durable yet. Errors: usage (beyond
+  // the device, or none of format::largest_growth), read_only, metadata_full, metadata_commit.
   virtual Result<void> grow_spare(SectorCount size) = 0;
 
   // Commits the current table with the records changed by `edit` (events are filled in as always);

@@ -214,7 +214,8 @@ class RunningEngine final : public Engine {
         size > path_.spares.metadata_spare().device_size()) {
       return fail(ErrorCode::usage, "the spare cannot grow to that size");
     }
-    return result_of_record(remapper_->run_growth(size));
+    const auto outcome = remapper_->run_growth(size);
+    return outcome ? result_of_record(*outcome) : failure_of(outcome);
   }
 
   Result<void> commit_record(const RecordEdit& edit) override {

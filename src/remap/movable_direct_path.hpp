@@ -19,7 +19,10 @@ class MovableDirectPath : public DirectPath {
   // From now on requests past this process go to `main`, by which this process serves; all is
   // withheld. What was written past this process until then and is not durable is handed to
   // `note_unflushed` before, and counts as durable here. Requests wait meanwhile, and none is lost.
-  // An error: everything is as it was. One caller at a time, on a thread that no request waits for.
+  // An error: requests go where they went before, or, if it came late, all of them come through
+  // this process; what was handed to `note_unflushed` may not count as durable here. It may be
+  // called again. The caller has begun a change (DirectChange). One caller at a time, on a thread
+  // that no request waits for.
   [[nodiscard]] virtual Result<void> follow_main(
       io::BlockDevice& main, const std::function<void(SectorRange)>& note_unflushed) = 0;
 

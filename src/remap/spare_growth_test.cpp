@@ -52,6 +52,24 @@ class SpareGrowth : public ::testing::Test {
     return format::usable_spare_size(*metadata::survey(rig.spare)->content);
   }
 
+  // Two sizes to which the spare may grow, but not to the second one after the first: what would lie
+  // near its end lies on what is in use by then.
+  static std::pair<SectorCount, SectorCount> sizes_in_each_others_way() {
+    const SectorCount first = kNewSize;
+    SectorCount later = first;
+    while (format::largest_growth(first, later) == later) {
+      later = later + format::kBlockSectors;
+    }
+    EXPECT_EQ(format::largest_growth(kOldSize, later), later);
+    return {first, later};
+  }
+  [[nodiscard]] bool is_blank(SectorRange range) {
+    const std::vector<std::byte> contents = rig.spare.contents();
+    const auto bytes =
+        std::span(contents).subspan(range.first.byte_offset(), range.count.bytes());
+    return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+  }
+
   Rig rig{{kMainSize, 512, 4096}, kOldSize};
 };
 
@@ -110,6 +128,102 @@ TEST_F(SpareGrowth, WithoutTheCommitTheNewRoomIsNotUsed) {
   ASSERT_TRUE(rig.engine->grow_spare(kNewSize));
   EXPECT_EQ(recorded_size(), kNewSize);
   EXPECT_EQ(rig.write(kFirstBad + 16, 8, 4), 0);
+}
+
+// The kernel tells one caller alone that it lost writes: whoever makes the new length durable must
+// let the users hear of that too.
+TEST_F(SpareGrowth, AFlushThatFailsBeforeTheCommitIsOneOfTheUsers) {
+  ASSERT_EQ(rig.write(kFirstBad, 16, 2), 0);
+  ASSERT_EQ(rig.write(kFirstBad, 16, 3), 0);
+  rig.spare.grow(kNewSize);
+  std::atomic<bool> failed{false};
+  rig.spare.set_hook([&failed](const sim::Request& request) -> io::IoStatus {
+    const bool is_first = request.kind == sim::Request::Kind::flush && !failed.exchange(true);
+    return {is_first ? EIO : 0};
+  });
+  EXPECT_FALSE(rig.engine->grow_spare(kNewSize));
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(recorded_size(), kOldSize);
+  EXPECT_FALSE(rig.engine->conditions().read_only) << "no commit was begun";
+  EXPECT_EQ(rig.engine->flush().error, EIO);
+  EXPECT_EQ(rig.engine->flush().error, 0);
+  EXPECT_TRUE(rig.engine->grow_spare(kNewSize));
+}
+
+// A commit may rely on the length of an image only when a flush that ended well has covered it.
+TEST_F(SpareGrowth, TheNewLengthIsFlushedBeforeTheCommit) {
+  rig.spare.grow(kNewSize);
+  std::vector<sim::Request::Kind> kinds;
+  rig.spare.set_hook([&kinds](const sim::Request& request) -> io::IoStatus {
+    if (request.kind != sim::Request::Kind::read) kinds.push_back(request.kind);
+    return {};
+  });
+  ASSERT_TRUE(rig.engine->grow_spare(kNewSize));
+  rig.spare.set_hook({});
+  ASSERT_FALSE(kinds.empty());
+  EXPECT_EQ(kinds.front(), sim::Request::Kind::flush);
+}
+
+// Of two that are asked for at once the one that comes later was measured on a spare that was
+// smaller. Its signposts would lie where the first one has given room to data.
+TEST_F(SpareGrowth, OneThatWasAskedForBeforeAnotherIsMeasuredAnew) {
+  const auto [first, later] = sizes_in_each_others_way();
+  rig.spare.grow(later);
+  std::atomic<bool> begun{false};
+  std::atomic<bool> asked{false};
+  rig.events.on_records = [&](format::Records&) {
+    begun = true;
+    (void)soon([&] { return asked.load(); });
+    // For the other thread to have it in the queue, behind the commit that this is part of.
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  };
+  std::thread grower([&, size = first] { EXPECT_TRUE(rig.engine->grow_spare(size)); });
+  ASSERT_TRUE(soon([&] { return begun.load(); }));
+  asked = true;
+  const auto refused = rig.engine->grow_spare(later);
+  grower.join();
+  rig.events.on_records = nullptr;
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::usage);
+  EXPECT_EQ(recorded_size(), first);
+  EXPECT_EQ(rig.table().spare_size, first.value);
+  EXPECT_TRUE(is_blank(format::signpost_area(kOldSize, later))) << "room of the first one";
+}
+
+// Those that wait for the remapper at the same time are not one commit.
+TEST_F(SpareGrowth, OfTwoAtOnceEachIsMeasuredByTheOneBefore) {
+  const auto [first, later] = sizes_in_each_others_way();
+  rig.spare.grow(later);
+  std::atomic<bool> begun{false};
+  std::atomic<int> asked{0};
+  rig.events.on_records = [&](format::Records&) {
+    if (begun.exchange(true)) return;
+    (void)soon([&] { return asked == 2; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  };
+  std::thread other([&] { EXPECT_EQ(rig.write(kFirstBad, 8, 2), 0); });
+  ASSERT_TRUE(soon([&] { return begun.load(); }));
+  std::atomic<int> grown{0};
+  const auto grow = [&](SectorCount size) {
+    ++asked;
+    if (rig.engine->grow_spare(size)) ++grown;
+  };
+  std::thread one(grow, first);
+  EXPECT_TRUE(soon([&] { return asked == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::thread two(grow, later);
+  other.join();
+  one.join();
+  two.join();
+  rig.events.on_records = nullptr;
+  // On a machine that stands still the larger one may be first; then the other one has what it
+  // wants.
+  EXPECT_EQ(grown, recorded_size() == later ? 2 : 1);
+  const SectorRange signposts = format::signpost_area(kOldSize, later);
+  EXPECT_TRUE(recorded_size() == later || is_blank(signposts)) << "room of the first one";
+  const std::uint64_t free = rig.table().spare_free;
+  rig.restart();
+  EXPECT_EQ(rig.table().spare_free, free) << "what is reserved was handed out";
 }
 
 TEST_F(SpareGrowth, TheWholeNearRegionMayStillDie) {

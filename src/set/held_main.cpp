@@ -87,17 +87,23 @@ std::shared_ptr<io::FileDevice> HeldMain::device() const {
 }
 
 void HeldMain::refuse(io::BlockDevice& device) {
-  const std::lock_guard lock(mutex_);
-  // Only a device that the last reopen() opened is closed. The device that was main before stays
-  // open, because its contents may be right again later.
-  if (candidate_ == &device && opened_.size() > 1) {
-    opened_.pop_back();
-    // Through the node, the one before would be the stranger now.
-    if (holder_ != nullptr) holder_->let_go();
-  } else {
-    refused_ = &device;
+  std::shared_ptr<io::FileDevice> closed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (candidate_ == &device && opened_.size() > 1) {
+      // Opened by the last reopen(). The device that was main before is the one in use again.
+      closed = std::move(opened_.back());
+      opened_.pop_back();
+    } else {
+      // Main all along. It stays open, because its contents may be right again later.
+      refused_ = &device;
+    }
+    candidate_ = nullptr;
   }
-  candidate_ = nullptr;
+  // All descriptors of a holding node read and write what it holds now, that of the device before
+  // too: as long as it held the refused device, that one would be taken for main. From here on it
+  // answers nobody, until main is found again.
+  if (closed && holder_ != nullptr) holder_->let_go();
 }
 
 discovery::RecordedMain HeldMain::recorded() const {

@@ -107,6 +107,22 @@ TEST_F(HeldSpareTest, Promise8_AnImageIsFoundAtItsPath) {
   EXPECT_TRUE(answers());
 }
 
+TEST_F(HeldSpareTest, OnALargerDeviceItMayGrow) {
+  const std::string back = copy("back");
+  const SectorCount larger{kSpare.value * 2};
+  std::filesystem::resize_file(back, larger.bytes());
+  lose_spare();
+  const auto found = spare_->find();
+  ASSERT_TRUE(found) << found.error().message();
+  spare_->attach();
+  spare_->let_go();
+  const std::vector<std::byte> block(4096, std::byte{7});
+  EXPECT_EQ(spare_->door().write({kSpare.value}, block).error, EINVAL)
+      << "nobody has taken the room over yet";
+  EXPECT_EQ(*spare_->take_growth(), larger);
+  EXPECT_TRUE(spare_->door().write({kSpare.value}, block).ok());
+}
+
 TEST_F(HeldSpareTest, Promise8_WhileItAnswersNothingElseIsTaken) {
   copy("copy");
   EXPECT_EQ(error().code, ErrorCode::missing_device);

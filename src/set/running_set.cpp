@@ -182,7 +182,11 @@ Status RunningSet::status() const {
   out.io = engine_->counts();
   out.copies = store_ ? store_->copies() : copies_;
   out.main_path = main_.device()->path();
-  out.spares = {{metadata_spare().device()->path(), content_.identity.spare_uuid, {}}};
+  const auto spare = metadata_spare().device();
+  out.spares = {{spare->path(), content_.identity.spare_uuid, {}}};
+  if (!read_only_) {
+    out.spares.front().growable = room_to_grow({out.table.spare_size}, spare->size_opened());
+  }
   // The metadata counts the runs before this one, the engine counts this one.
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The part of RunningSet that takes over the room of a spare that became larger.
-#include <cerrno>
-
-#include <unistd.h>
-
 #include "set/running_set.hpp"
 
 namespace dmremap::set {
@@ -16,22 +12,14 @@ Result<SpareGrowth> RunningSet::grow_spare(std::optional<std::uint64_t> bytes) {
   if (read_only_ || engine_->conditions().read_only) {
     return fail(ErrorCode::read_only, "is read-only: its spare cannot grow", name());
   }
-  if (bytes) {
-    if (auto longer = lengthen_image(*device, *bytes); !longer) return failure_of(longer);
-  }
-  const auto device_size = metadata_spare().take_growth();
-  if (!device_size) return failure_of(device_size);
   SpareGrowth out;
   out.path = device->path();
   out.size_before = {engine_->table_counts().spare_size};
-  const auto size = size_to_grow_to(out.size_before, *device_size, out.path);
-  if (!size) return failure_of(size);
-  // The length of an image must be durable before a commit relies on it.
-  if (!device->is_block_device() && ::fsync(device->fd()) != 0) {
-    return fail_errno(errno, "write the spare", out.path);
-  }
-  if (auto grown = engine_->grow_spare(*size); !grown) return failure_of(grown);
-  device->accept_size(*device_size);
+  const auto room = prepare_room(*device, bytes, out.size_before,
+                                 [this] { return metadata_spare().take_growth(); });
+  if (!room) return failure_of(room);
+  if (auto grown = engine_->grow_spare(room->to_use); !grown) return failure_of(grown);
+  device->accept_size(room->device_size);
   const remap::TableCounts counts = engine_->table_counts();
   out.size = {counts.spare_size};
   out.capacity = {counts.spare_capacity};

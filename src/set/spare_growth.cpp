@@ -78,11 +78,27 @@ Result<void> lengthen_image(const io::FileDevice& image, std::uint64_t bytes) {
   return {};
 }
 
-Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
-                                    const std::string& path) {
+SectorCount room_to_grow(SectorCount used, SectorCount device_size) {
   const std::uint64_t reachable = std::min(device_size.value, format::kMaxSector + 1);
   const SectorCount size = format::largest_growth(used, {reachable});
-  if (size > used) return size;
+  return size > used ? size - used : SectorCount{};
+}
+
+SectorCount room_to_grow(SectorCount used, const std::string& path) {
+  const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
+  return device ? room_to_grow(used, (*device)->geometry().size) : SectorCount{};
+}
+
+std::string unused_room_note(const std::string& set_name, SectorCount room) {
+  if (room.value == 0) return {};
+  return fmt::format(
+      "the spare is {} longer than what the set uses: `dmremap spare grow {}` takes that over",
+      size_text(room), set_name);
+}
+
+Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
+                                    const std::string& path) {
+  if (const SectorCount room = room_to_grow(used, device_size); room.value > 0) return used + room;
   if (device_size < used) {
     return fail(
         ErrorCode::device_too_small,
@@ -97,27 +113,31 @@ Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
               "image longer");
 }
 
+Result<GrownRoom> prepare_room(const io::FileDevice& spare, std::optional<std::uint64_t> bytes,
+                               SectorCount used,
+                               const std::function<Result<SectorCount>()>& take_growth) {
+  if (bytes) {
+    if (auto longer = lengthen_image(spare, *bytes); !longer) return failure_of(longer);
+  }
+  const auto device_size = take_growth();
+  if (!device_size) return failure_of(device_size);
+  const auto size = size_to_grow_to(used, *device_size, spare.path());
+  if (!size) return failure_of(size);
+  return GrownRoom{*device_size, *size};
+}
+
 Result<SpareGrowth> grow_stopped_spare(io::FileDevice& spare, const metadata::Survey& survey,
                                        std::optional<std::uint64_t> bytes, Random& random,
                                        Clock& clock) {
   // Before the image is touched.
   if (const auto error = metadata::refusal(survey, spare.path())) return tl::unexpected(*error);
-  if (bytes) {
-    if (auto longer = lengthen_image(spare, *bytes); !longer) return failure_of(longer);
-  }
-  const auto device_size = spare.take_growth();
-  if (!device_size) return failure_of(device_size);
   SpareGrowth out;
   out.path = spare.path();
   out.size_before = format::usable_spare_size(*survey.content);
-  const auto size = size_to_grow_to(out.size_before, *device_size, out.path);
-  if (!size) return failure_of(size);
-  out.size = *size;
-  // The length of an image must be durable before a commit relies on it: a crash after that commit
-  // would leave a spare that is shorter than the set says.
-  if (!spare.is_block_device() && ::fsync(spare.fd()) != 0) {
-    return fail_errno(errno, "write the spare", out.path);
-  }
+  const auto room =
+      prepare_room(spare, bytes, out.size_before, [&spare] { return spare.take_growth(); });
+  if (!room) return failure_of(room);
+  out.size = room->to_use;
   const auto committed = metadata::grow(spare, survey, out.size, random, clock);
   if (!committed) return failure_of(committed);
   format::Content content = *survey.content;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,28 @@ struct SpareGrowth {
 // or less. Pure.
 [[nodiscard]] Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
                                                   const std::string& path);
+
+// How much of a spare of `device_size`, which is in use up to `used`, could be taken over; none if it
+// is no longer than that. Pure.
+[[nodiscard]] SectorCount room_to_grow(SectorCount used, SectorCount device_size);
+// The same for the spare at `path` of a set that does not run; none if it cannot be opened.
+[[nodiscard]] SectorCount room_to_grow(SectorCount used, const std::string& path);
+
+// That the spare is longer than what its set uses, by `room`, in one line for people, with the
+// command that takes it over. Empty if there is no room.
+[[nodiscard]] std::string unused_room_note(const std::string& set_name, SectorCount room);
+
+// The room of a spare that was in use up to `used`. Makes its image `bytes` long first, if they are
+// given; `take_growth` has what came to the device served, and returns its size now. What a crash
+// leaves is an image or a device that is longer than the set uses. Nothing is flushed: the length
+// of the image must be durable before a commit relies on it. Errors: as above.
+struct GrownRoom {
+  SectorCount device_size;
+  SectorCount to_use;
+};
+[[nodiscard]] Result<GrownRoom> prepare_room(
+    const io::FileDevice& spare, std::optional<std::uint64_t> bytes, SectorCount used,
+    const std::function<Result<SectorCount>()>& take_growth);
 
 // Of a set that does not run: lengthens its image first, if `bytes` are given, and takes over what
 // is there. `spare` is held exclusively and open for writing. Errors: as above, and of

@@ -39,6 +39,15 @@ TEST(SizeToGrowTo, ASpareThatShrankIsRefusedAndSaysSo) {
   EXPECT_NE(refused.error().what.find("shrank from 32768 to 32760"), std::string::npos);
 }
 
+TEST(UnusedRoom, ItIsPointedOutWithTheCommandToType) {
+  EXPECT_EQ(unused_room_note("backup", room_to_grow(kUsed, {65'536})),
+            "the spare is 16 MiB longer than what the set uses: `dmremap spare grow backup` takes "
+            "that over");
+  for (const std::uint64_t size : {16'384U, 32'768U, 32'775U}) {
+    EXPECT_EQ(unused_room_note("backup", room_to_grow(kUsed, {size})), "") << size;
+  }
+}
+
 TEST(SizeToGrowTo, AddressesEndAt512TiB) {
   EXPECT_EQ(*size_to_grow_to(kUsed, {std::uint64_t{1} << 41U}, "spare"),
             SectorCount{format::kMaxSector + 1});
@@ -115,6 +124,18 @@ TEST_F(Lengthening, AnOpenDeviceServesWhatCameToIt) {
   device_->accept_size(SectorCount::from_bytes(2 * kBytes));
   EXPECT_EQ(device_->size_opened(), SectorCount::from_bytes(2 * kBytes));
   EXPECT_EQ(device_->geometry().size, SectorCount::from_bytes(2 * kBytes));
+}
+
+// As a spare that comes back on a larger device is served until it grows.
+TEST_F(Lengthening, AnOpenDeviceThatServesLessThanThereIsServesAllOfIt) {
+  io::Geometry less = device_->geometry();
+  less.size = SectorCount::from_bytes(kBytes / 2);
+  device_->serve_as(less);
+  const std::vector<std::byte> block(4096, std::byte{7});
+  const Sector behind = Sector{} + less.size;
+  EXPECT_EQ(device_->write(behind, block).error, EINVAL);
+  EXPECT_EQ(*device_->take_growth(), SectorCount::from_bytes(kBytes));
+  EXPECT_TRUE(device_->write(behind, block).ok());
 }
 
 TEST_F(Lengthening, AnOpenDeviceThatShrankIsNotTakenSmaller) {

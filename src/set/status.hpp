@@ -22,6 +22,9 @@ struct SpareStatus {
   std::string path;
   Uuid uuid;
   std::string state;  // healthy, or the condition that concerns the spare
+  // What of it the set does not use, and could: it was longer already when the set was opened. A
+  // set that is not writable takes nothing over.
+  SectorCount growable{};
 };
 
 struct Status {

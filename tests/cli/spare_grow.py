@@ -139,6 +139,39 @@ def made_longer_by_others(t):
     dm.stop()
 
 
+def pointed_out(t):
+    """A spare that was longer already when the set came up: a note with the command to type, and no alarm."""
+    dm = product.Product(t, t.image("main.img", 32 * MIB), t.path("noted.img"))
+    dm.create("--spare-size", "16MiB")
+    said = f"the spare is 8 MiB longer than what the set uses: `dmremap spare grow {dm.name}` takes that over"
+
+    def expect(noted):
+        shown = " ".join(dm.run("status", dm.name).out.split())
+        equal(f"note {said}" in shown, noted, f"the note in: {shown}")
+        equal(dm.status()["spares"][0]["growable_sectors"], 8 * MIB // SECTOR if noted else 0, "its room")
+        check(dm.status()["conditions"] in (["healthy"], ["stopped"]), "nothing needs attention")
+
+    expect(False)
+    os.truncate(dm.spare, 24 * MIB)
+    expect(True)
+    started = dm.run("start", dm.name, "--export", "fuse")
+    equal(started.err.splitlines(), [f"dmremap: warning: {dm.spare}: {said}"], "said by start")
+    expect(True)
+    dm.stop()
+    equal(dm.run("start", dm.name, "--export", "fuse", "--json").json()["warnings"],
+          [f"{dm.spare}: {said}"], "the same with --json")
+    dm.run("spare", "grow", dm.name)
+    expect(False)
+    dm.stop()
+    expect(False)
+    equal(dm.run("start", dm.name, "--export", "fuse").err, "", "said when all of it is in use")
+    dm.stop()
+    # Nothing is taken over by a set that writes nothing.
+    os.truncate(dm.spare, 32 * MIB)
+    equal(dm.run("start", dm.name, "--export", "fuse", "--read-only").err, "", "said by a read-only start")
+    dm.stop()
+
+
 def loop_device(t):
     file = t.image("behind.img", 16 * MIB)
     loop = t.loop(file)
@@ -269,7 +302,7 @@ def after_a_kill(t):
     dm.stop()
 
 
-SITUATIONS = (image_that_runs, image_that_is_stopped, made_longer_by_others, loop_device,
+SITUATIONS = (image_that_runs, image_that_is_stopped, made_longer_by_others, pointed_out, loop_device,
               copied_to_something_larger, killed_in_the_middle, after_a_kill, refused)
 
 

@@ -6,6 +6,7 @@
 #include "cli/common/host_view.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/set_names.hpp"
+#include "set/spare_growth.hpp"
 #include "set/status.hpp"
 
 namespace dmremap::cli {
@@ -105,9 +106,13 @@ control::SetReport stopped_report(const control::RuntimeDir& runtime,
                                   const discovery::Spare& stopped) {
   const auto hint = discovery::Hints(runtime.hints()).find(stopped.identity().name);
   const std::string main_path = hint ? hint->main_path : stopped.identity().main.path_hint;
-  return control::report_of(set::stopped_status(*stopped.survey.content, stopped.survey, main_path,
-                                                stopped.path,
-                                                host_view(runtime, stopped.identity())));
+  auto status = set::stopped_status(*stopped.survey.content, stopped.survey, main_path,
+                                    stopped.path, host_view(runtime, stopped.identity()));
+  if (!status.doubtful) {
+    status.spares.front().growable =
+        set::room_to_grow({status.table.spare_size}, status.spares.front().path);
+  }
+  return control::report_of(status);
 }
 
 }  // namespace dmremap::cli

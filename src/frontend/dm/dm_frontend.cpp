@@ -222,6 +222,8 @@ void DmFrontend::save() {
 Result<void> DmFrontend::stop() {
   if (stopped_) return {};
   if (is_removed()) {
+    // Whoever removed it has removed its partitions first. Their links are left.
+    if (auto ended = partitions_->stop(); !ended) log(Severity::warning, ended.error().message());
     stopped_ = true;
     links_.remove();
     return {};

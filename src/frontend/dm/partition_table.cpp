@@ -23,7 +23,15 @@ Result<PartitionTable> read_partition_table(const std::string& path) {
   ::blkid_probe_enable_partitions(probe->get(), 1);
   auto* const list = ::blkid_probe_get_partitions(probe->get());
   PartitionTable out;
-  if (list == nullptr) return out;
+  if (list == nullptr) {
+    // No table, or one that cannot be read: the other call tells the two apart. -2: several tables
+    // contradict each other.
+    const int outcome = ::blkid_do_safeprobe(probe->get());
+    if (outcome < 0 && outcome != -2) {
+      return fail(ErrorCode::io, "the partition table cannot be read", path);
+    }
+    return out;
+  }
   const SectorRange whole{{0}, (*device)->geometry().size};
   for (int i = 0; i < ::blkid_partlist_numof_partitions(list); ++i) {
     auto* const one = ::blkid_partlist_get_partition(list, i);

@@ -17,7 +17,7 @@ namespace dmremap::dm {
 using PartitionTable = std::map<std::uint64_t, SectorRange>;
 
 // Reads `path`, a device or an image, through the page cache. Empty: there is no table, or none
-// that libblkid knows. Errors: as io::FileDevice::open.
+// that libblkid knows. Errors: io, if what may be a table cannot be read; as io::FileDevice::open.
 [[nodiscard]] Result<PartitionTable> read_partition_table(const std::string& path);
 
 }  // namespace dmremap::dm

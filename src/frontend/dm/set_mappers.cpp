@@ -134,6 +134,12 @@ Result<std::unique_ptr<MainMapper>> MainMapper::take(const SetMappers& names,
     const auto was = mapper_table(names.main_uuid);
     if (!was) return failure_of(was);
     if (*was == *table) {
+      // A run that was killed while it exchanged the table may have left another one that is not
+      // live yet, and a device whose requests wait: resumed as it is, it would get that one.
+      if (auto forgotten = forget_loaded_table(names.main_uuid); !forgotten) {
+        return failure_of(forgotten);
+      }
+      if (auto resumed = resume_mapper(names.main_uuid); !resumed) return failure_of(resumed);
       return std::unique_ptr<MainMapper>(new MainMapper(names, (*left)->node()));
     }
   }

@@ -178,10 +178,11 @@ void TargetPartitions::follow() {
     if (stopped_ || (!is_new && !is_pending_)) return;
   }
   const auto table = read_partition_table(node_);
-  if (!table) return;
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
-  is_pending_ = false;
+  // What cannot be read says nothing of the partitions: they stay as they are until it can.
+  is_pending_ = !table;
+  if (!table) return;
   is_spread_ = std::ranges::any_of(*table, [](const auto& one) { return one.first > kPrimaries; });
   for (const auto& [number, status] : partition_mappers(names_)) {
     const auto wanted = table->find(number);

@@ -86,6 +86,12 @@ void TargetRegions::set_exchange(Exchange exchange) {
   exchange_ = std::move(exchange);
 }
 
+void TargetRegions::set_reach(Reach reach) {
+  const std::lock_guard lock(mutex_);
+  reach_ = reach;
+  ++reach_settings_;
+}
+
 // The table is suspended: no write is on its way. If it does not say what was written, all was.
 void TargetRegions::note_dirty(const std::function<void(SectorRange)>& note_unflushed) {
   // While it can be told, for those who count writes.
@@ -97,7 +103,7 @@ void TargetRegions::note_dirty(const std::function<void(SectorRange)>& note_unfl
 }
 
 // The exchange waits for requests that the engine has, and the engine may have to mark for them: so
-// no lock is held. Nothing is cleared meanwhile.
+// no lock is held. Nothing is cleared meanwhile, for the caller has begun a change.
 //
 // A kill before the table is live leaves the former one, perhaps suspended: the next start has it
 // resumed, and exchanges it. A kill after it leaves the new one, all of it dirty; what was dirty
@@ -105,20 +111,19 @@ void TargetRegions::note_dirty(const std::function<void(SectorRange)>& note_unfl
 Result<void> TargetRegions::follow_main(io::BlockDevice& main,
                                         const std::function<void(SectorRange)>& note_unflushed) {
   Exchange exchange;
+  std::uint64_t reach_settings = 0;
   {
     const std::lock_guard lock(mutex_);
     if (!control_ || !exchange_) return fail(ErrorCode::not_supported, "the target is not ours");
     exchange = exchange_;
+    reach_settings = reach_settings_;
   }
-  begin_change();
-  auto led = exchange(main.path(), [&] { note_dirty(note_unflushed); });
-  if (led) led = settle_new_table();
-  end_change();
-  return led;
+  if (auto led = exchange(main.path(), [&] { note_dirty(note_unflushed); }); !led) return led;
+  return settle_new_table(reach_settings);
 }
 
 // Nothing has been written past this process by it, and what was before is noted.
-Result<void> TargetRegions::settle_new_table() {
+Result<void> TargetRegions::settle_new_table(std::uint64_t reach_settings) {
   const std::lock_guard lock(mutex_);
   auto control = TargetControl::attach(send_);
   if (!control) return failure_of(control);
@@ -130,7 +135,8 @@ Result<void> TargetRegions::settle_new_table() {
   if (!epochs) return failure_of(epochs);
   counted_until_ = epochs->ended;
   if (auto settled = control_->settle(epochs->ended); !settled) return settled;
-  reach_ = Reach::main;
+  // What was set meanwhile, the table was made without.
+  if (reach_settings == reach_settings_) reach_ = Reach::main;
   return {};
 }
 

@@ -51,7 +51,8 @@ class TargetRegions final : public remap::MovableDirectPath {
   // The table that it is attached to is another one than it would make: for reaches_main().
   enum class Reach { main, elsewhere };
   void set_exchange(Exchange exchange);
-  void set_reach(Reach reach) { reach_ = reach; }
+  // While the table is being exchanged `elsewhere` means that it is to be exchanged once more.
+  void set_reach(Reach reach);
   // All that was written past the process until `epoch` ended is durable.
   [[nodiscard]] Result<Epoch> end_epoch();
   [[nodiscard]] Result<void> settle(Epoch epoch);
@@ -98,7 +99,8 @@ class TargetRegions final : public remap::MovableDirectPath {
   // Nothing that an earlier table has said counts for the one that `control` is attached to, of
   // which all is marked.
   void begin_table_locked(Control control) const;
-  [[nodiscard]] Result<void> settle_new_table();
+  // `reach_settings`: as they were before the table was made.
+  [[nodiscard]] Result<void> settle_new_table(std::uint64_t reach_settings);
   void note_dirty(const std::function<void(SectorRange)>& note_unflushed);
   [[nodiscard]] bool withhold_locked(SectorRange range) const;
   [[nodiscard]] std::vector<RegionRange> runs_locked(RegionRange in, const Bits& bits,
@@ -123,6 +125,7 @@ class TargetRegions final : public remap::MovableDirectPath {
   IsClean is_clean_;
   Exchange exchange_;
   std::atomic<Reach> reach_{Reach::main};
+  std::uint64_t reach_settings_ = 0;  // calls of set_reach()
   PeriodicThread thread_;  // ends first
 };
 

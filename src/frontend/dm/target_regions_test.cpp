@@ -305,6 +305,18 @@ TEST_F(TargetRegionsTest, LedElsewhereAWriteBeforeIsCountedAndNoneIsMadeUp) {
   EXPECT_NE(rig.engine->counts().writes, before);
 }
 
+// The engine device is replaced while main is followed: that table has the former one.
+TEST_F(TargetRegionsTest, LedElsewhereOnceMoreWhenTheEngineDeviceIsReplacedMeanwhile) {
+  clear();
+  std::atomic<int> led{0};
+  regions.set_exchange([&](const std::string& main, const std::function<void()>& in_between) {
+    if (led++ == 0) regions.set_reach(TargetRegions::Reach::elsewhere);
+    return exchange_of(target)(main, in_between);
+  });
+  ASSERT_TRUE(is_led());
+  EXPECT_EQ(led, 2);
+}
+
 // The engine has requests that the exchange waits for, and may have to mark for them.
 TEST_F(TargetRegionsTest, WhileItIsLedElsewhereTheEngineMarksAndNothingIsCleared) {
   clear();

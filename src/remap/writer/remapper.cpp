@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/thread_name.hpp"
-#include "format/body.hpp"
 #include "remap/request/request_timer.hpp"
 
 namespace dmremap::remap {
@@ -98,17 +97,6 @@ Outcome Remapper::run_record(const RecordEdit& edit) {
   return submit(job);
 }
 
-Outcome Remapper::run_growth(SectorCount size) {
-  // Several at once must not undo one another.
-  const RecordEdit edit = [size](format::Records& records, const table::Table& /*table*/) {
-    if (size > format::usable_spare_size(records)) records.grown_spare = size;
-  };
-  Job job;
-  job.record = &edit;
-  job.grown = size;
-  return submit(job);
-}
-
 SpareTrial Remapper::run_trial(SpareIndex spare) {
   SpareTrial out;
   Job job;
@@ -185,7 +173,7 @@ void Remapper::loop() {
     if (waiting_.empty()) return;
     const Jobs jobs = std::exchange(waiting_, {});
     lock.unlock();
-    execute(jobs);
+    execute_all(jobs);
     lock.lock();
     for (Job* job : jobs) job->finished = true;
     finished_.notify_all();
@@ -196,20 +184,11 @@ Remapper::Jobs Remapper::apply_all(const Jobs& jobs, Change& change) {
   Jobs applied;
   for (Job* job : jobs) {
     const bool tripped = path_.breaker.tripped() && std::ranges::any_of(job->items, needs_main);
-    // Another one was larger. Where signposts of this one would lie there may be data by now.
-    if (job->grown && *job->grown <= format::usable_spare_size(base_)) {
-      job->outcome = Outcome::done;
-      continue;
-    }
-    // Room on the spare is of no use without entries, and nothing that is recorded gives way to it.
-    if (job->grown && !has_entries_for_growth()) {
-      job->outcome = Outcome::table_full;
-      continue;
-    }
-    // A crash after this leaves signposts behind the end of the spare, where nothing else lies.
-    if (job->grown && !prepare_growth(*job->grown)) {
-      job->outcome = Outcome::failed;
-      continue;
+    if (job->grown) {
+      if (const auto ended = prepare_growth(*job)) {
+        job->outcome = *ended;
+        continue;
+      }
     }
     const std::uint64_t before = change.steps();
     job->outcome = tripped ? Outcome::tripped : change.apply(job->items, job->deadline_ns);
@@ -242,6 +221,18 @@ Remapper::Jobs Remapper::run_device_jobs(const Jobs& jobs) {
     }
   }
   return others;
+}
+
+void Remapper::execute_all(const Jobs& all) {
+  Jobs together;
+  Jobs later;
+  bool grows = false;
+  for (Job* job : all) {
+    const bool must_wait = job->grown && std::exchange(grows, true);
+    (must_wait ? later : together).push_back(job);
+  }
+  execute(together);
+  for (Job* job : later) execute({job});
 }
 
 void Remapper::execute(const Jobs& all) {
@@ -460,31 +451,6 @@ void Remapper::publish(const Change& change, const table::Table& table) {
   }
   path_.trouble.add(change.trouble());
   spare_use_.note();
-}
-
-// The record of the new size may cost entries, if a later version's sections lie beside the table.
-bool Remapper::has_entries_for_growth() const {
-  format::Records grown = base_;
-  if (!grown.grown_spare) grown.grown_spare = SectorCount{};
-  if (!format::sections_fit(grown)) return false;
-  const std::size_t capacity = metadata::table_capacity(grown);
-  return capacity == path_.table_capacity.load() ||
-         table_.size() + table_.retired().size() <= capacity;
-}
-
-bool Remapper::prepare_growth(SectorCount size) {
-  SpareDevice& spare = path_.spares.metadata_spare();
-  const auto ready = spare.watch_for_absence([&] { return store_.prepare_growth(size); });
-  if (!ready) spare.trouble.sign();
-  return ready.has_value();
-}
-
-// No table names a sector of the new room before the commit is acknowledged that took it over. What
-// a crash leaves before that is a set whose spare ends where it did.
-void Remapper::use_new_room(SectorCount size) {
-  path_.table_capacity.store(metadata::table_capacity(base_));
-  spare_use_.grow(size);
-  search_ = PlaceSearch(path_.spares.capacity(), path_.unit());
 }
 
 void Remapper::note_outcome(const Job& job) {

@@ -43,8 +43,10 @@ class Remapper {
   // Commits the current table with the records changed by `edit`.
   [[nodiscard]] Outcome run_record(const RecordEdit& edit);
 
-  // Commits that the spare is in use up to `size`, and then hands out what came to it.
-  [[nodiscard]] Outcome run_growth(SectorCount size);
+  // Commits that the spare is in use up to `size`, and then hands out what came to it. Done too if
+  // another growth, which came first, was as large. Error usage: one came first after which `size`
+  // is none that the spare may grow to (format::largest_growth).
+  [[nodiscard]] Result<Outcome> run_growth(SectorCount size);
 
   // As Store::check_copy(), between two commits.
   [[nodiscard]] Result<metadata::SlotDamage> run_copy_check(unsigned copy);
@@ -73,6 +75,7 @@ class Remapper {
     std::span<const Item> items;
     const RecordEdit* record = nullptr;
     std::optional<SectorCount> grown;  // what `record` says of the spare's size
+    bool is_outgrown = false;          // another growth came first, and `grown` is no size any more
     std::uint64_t deadline_ns = 0;
     const RequestTimer* timer = nullptr;
     // A job with one of these, which are to be filled, has nothing else to do.
@@ -93,6 +96,8 @@ class Remapper {
 
   Outcome submit(Job& job);
   void loop();
+  // Growths one by one, in order: each builds on what the one before has committed.
+  void execute_all(const Jobs& all);
   void execute(const Jobs& all);
   // Does those that concern a spare as a device, and returns the others.
   [[nodiscard]] Jobs run_device_jobs(const Jobs& jobs);
@@ -115,7 +120,9 @@ class Remapper {
   void lose_store();
   void publish(const Change& change, const table::Table& table);
   [[nodiscard]] bool has_entries_for_growth() const;
-  [[nodiscard]] bool prepare_growth(SectorCount size);
+  // Nothing: it is to be committed. Else what becomes of it.
+  [[nodiscard]] std::optional<Outcome> prepare_growth(Job& job);
+  [[nodiscard]] bool lay_signposts(SectorCount size);
   // After the commit of a growth.
   void use_new_room(SectorCount size);
   void note_outcome(const Job& job);

@@ -10,9 +10,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-check "a set is made" dmremap create parts /dev/ram0 ./spare.img --spare-size 32MiB
-at_exit stop_set parts
+lab_set parts 64
 link=/dev/dm-remap/parts
 
 serve_by_target parts
@@ -44,6 +42,19 @@ dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err
 write_at "$(part 2)" $((40960 - 34816)) 8 < data
 read_at "$node" 40960 8 | cmp - data || fail "something else is at its place on the disk"
 
+# A table that cannot be read says nothing of them: they stay, and are looked at again when it can be.
+closed_by_a_writer() { dd of="$node" bs=4096 count=0 conv=notrunc 2> dd.err; }
+dmremap-lab fault main read:ENODATA 0+8
+check "what is cached of it is dropped" blockdev --flushbufs "$node"
+refused "its table is not read" read_at "$node" 0 8
+check "somebody has had it open for writing" closed_by_a_writer
+sleep 3
+has_two || fail "they are gone, and nobody has changed the table"
+check "somebody removes one" dmsetup remove parts-part2
+dmremap-lab clear main
+check "the disk reads again" dmremap retry parts 0+8
+wait_until "it is there again" has_two
+
 exec 9< "$link-part1"
 refused "it is not stopped while a partition is open" dmremap stop parts
 has_two || fail "they are gone"
@@ -68,6 +79,12 @@ smaller() { has 1 16384; }
 wait_until "and gets its size when nobody uses it" smaller
 check "it is stopped" dmremap stop parts
 none_left() { [ -z "$(ls -d $link* /sys/block/dm-* 2> /dev/null)" ]; }
+wait_until "nothing is left" none_left
+node=$(dmremap start parts --export dm)
+check "they are there at once" smaller
+# Behind our back: nothing of the set is left by its end, links neither.
+check "somebody removes a partition" dmsetup remove parts-part1
+check "and the device" dmsetup remove parts
 wait_until "nothing is left" none_left
 node=$(dmremap start parts --export dm)
 check "they are there at once" smaller
