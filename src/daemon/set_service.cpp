@@ -306,7 +306,10 @@ Result<void> SetService::hand_over() {
   // A program that it runs to ask the drive may lie on this very device: it must have ended before
   // requests are held.
   set_->end_background();
-  if (auto left = exports_->hand_over(); !left) return left;
+  if (auto left = exports_->hand_over(); !left) {
+    set_->begin_background();
+    return left;
+  }
   handed_over_ = true;
   end(set_->stop());
   // The next process finds a set whose process was killed then, which it can take over as well.
@@ -329,6 +332,7 @@ Result<void> SetService::prepare_power_off() {
   set_->end_background();
   auto recorded = exports_->hold_changes([this] { return set_->record_clean(); });
   is_powered_off_ = recorded.has_value();
+  if (!is_powered_off_) set_->begin_background();
   return recorded;
 }
 

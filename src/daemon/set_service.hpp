@@ -32,7 +32,7 @@ class SetService {
   // nothing. Later calls return the result of the first stop.
   Result<void> stop(ConnectedClients clients);
   // Ends the set, and leaves its device with its users to the next process (Exports::hand_over).
-  // After an error all goes on, but for the scanner and what else is done in the background.
+  // After an error all goes on.
   Result<void> hand_over();
   // True after the one above.
   [[nodiscard]] bool is_handed_over() const;
