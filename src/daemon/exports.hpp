@@ -60,7 +60,8 @@ class Exports {
   // was begun is answered. Errors: not_supported; timeout: all goes on.
   virtual Result<void> hand_over() { return check_hand_over(); }
   // Does `record` while nothing is begun; if it succeeds, nothing that changes the disk is begun
-  // ever after. Errors: not_supported, timeout, and those of `record`: all goes on.
+  // ever after, and stop() does not wait for it: it fails with device_in_use if there is such a
+  // request. Errors: not_supported, timeout, and those of `record`: all goes on.
   virtual Result<void> hold_changes(const std::function<Result<void>()>& /*record*/) {
     return check_hand_over();
   }

@@ -230,7 +230,7 @@ Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
 
 Result<SettleReply> SetService::settle() {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return failure_of(running);
+  if (auto may = check_recording(); !may) return failure_of(may);
   const auto moment = set_->settle();
   if (!moment) return failure_of(moment);
   return SettleReply{moment->run, moment->writes};
@@ -238,7 +238,7 @@ Result<SettleReply> SetService::settle() {
 
 Result<DoneReply> SetService::note_copy(const CopiedRequest& request) {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return failure_of(running);
+  if (auto may = check_recording(); !may) return failure_of(may);
   const auto noted = set_->note_copy({{request.run, request.writes}, request.left_out.ranges});
   if (!noted) return failure_of(noted);
   return DoneReply{};
@@ -299,7 +299,7 @@ void SetService::end(Result<void> outcome) {
 Result<void> SetService::hand_over() {
   const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
-  if (auto running = check_running(); !running) return running;
+  if (auto may = check_recording(); !may) return may;
   if (auto may = exports_->check_hand_over(); !may) return may;
   if (auto answered = check_overdue(); !answered) return answered;
   last_status_ = report_of(set_->status());
@@ -386,8 +386,19 @@ Result<void> SetService::check_running() const {
   return {};
 }
 
-Result<void> SetService::check_change(SectorRange range) const {
+Result<void> SetService::check_recording() const {
   if (auto running = check_running(); !running) return running;
+  if (!is_powered_off_) return {};
+  return fail(ErrorCode::read_only,
+              "its clean stop is recorded, for the machine is to be turned off: nothing of it is "
+              "changed any more",
+              set_->name(),
+              "turn the machine off; or end the set's process with SIGKILL and start the set: its "
+              "users go on");
+}
+
+Result<void> SetService::check_change(SectorRange range) const {
+  if (auto may = check_recording(); !may) return may;
   if (set_->read_only()) {
     return fail(ErrorCode::read_only, "was started read-only", set_->name(),
                 "start it without --read-only");

@@ -76,6 +76,8 @@ class SetService {
   void end(Result<void> outcome);
   [[nodiscard]] Result<void> check_overdue() const;
   [[nodiscard]] Result<void> check_running() const;
+  // Checks that something may be recorded: that it runs, and its clean stop is not recorded yet.
+  [[nodiscard]] Result<void> check_recording() const;
   // Checks that a change by hand to these sectors is possible.
   [[nodiscard]] Result<void> check_change(SectorRange range) const;
 
