@@ -69,8 +69,8 @@ class SetExports final : public Exports {
   [[nodiscard]] Result<void> check_hand_over() const override {
     return is_ublk_alone() ? Result<void>() : Exports::check_hand_over();
   }
-  Result<void> hand_over() override {
-    return is_ublk_alone() ? parts_.ublk->hand_over() : Exports::check_hand_over();
+  Result<void> hand_over(const std::function<bool()>& is_wanted) override {
+    return is_ublk_alone() ? parts_.ublk->hand_over(is_wanted) : Exports::check_hand_over();
   }
   Result<void> hold_changes(const std::function<Result<void>()>& record) override {
     return is_ublk_alone() ? parts_.ublk->hold_changes(record) : Exports::check_hand_over();

@@ -79,8 +79,8 @@ Handlers SetService::handlers() {
     if (auto stopped = stop(ConnectedClients::refuse); !stopped) return failure_of(stopped);
     return DoneReply{};
   });
-  out.on<HandOverRequest>([this](const auto&, Call&) -> Result<DoneReply> {
-    if (auto left = hand_over(); !left) return failure_of(left);
+  out.on<HandOverRequest>([this](const auto&, Call& call) -> Result<DoneReply> {
+    if (auto left = hand_over([&] { return !call.is_abandoned(); }); !left) return failure_of(left);
     return DoneReply{};
   });
   out.on<PowerOffRequest>([this](const auto&, Call&) -> Result<DoneReply> {
@@ -296,9 +296,12 @@ void SetService::end(Result<void> outcome) {
   [[maybe_unused]] const ssize_t written = ::write(stopped_fd_.get(), &one, sizeof one);
 }
 
-Result<void> SetService::hand_over() {
+Result<void> SetService::hand_over(const std::function<bool()>& is_wanted) {
   const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
+  // A client that gave up while another one had the lock would leave the users of the device to
+  // nobody.
+  if (!is_wanted()) return fail(ErrorCode::timeout, "whoever was to take it over is gone");
   if (auto may = check_recording(); !may) return may;
   if (auto may = exports_->check_hand_over(); !may) return may;
   if (auto answered = check_overdue(); !answered) return answered;
@@ -306,7 +309,7 @@ Result<void> SetService::hand_over() {
   // A program that it runs to ask the drive may lie on this very device: it must have ended before
   // requests are held.
   set_->end_background();
-  if (auto left = exports_->hand_over(); !left) {
+  if (auto left = exports_->hand_over(is_wanted); !left) {
     set_->begin_background();
     return left;
   }

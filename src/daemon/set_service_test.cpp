@@ -32,9 +32,9 @@ class PlayedExports final : public Exports {
   Result<void> stop(ConnectedClients /*clients*/) override { return {}; }
   [[nodiscard]] bool ended() const override { return false; }
   [[nodiscard]] Result<void> check_hand_over() const override { return {}; }
-  Result<void> hand_over() override {
+  Result<void> hand_over(const std::function<bool()>& is_wanted) override {
     ++hand_overs;
-    return answer;
+    return is_wanted() ? answer : fail(ErrorCode::timeout, "nobody takes it");
   }
   Result<void> hold_changes(const std::function<Result<void>()>& record) override {
     return answer ? record() : answer;
@@ -159,6 +159,17 @@ TEST_F(SetServiceTest, AfterAPowerOffThatCameToNothingItIsChangedAndScannedAsBef
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   EXPECT_EQ(set_->scanner()->status().passes, 1U);
+}
+
+// The users of the device would wait for a process that does not come.
+TEST_F(SetServiceTest, NothingIsHandedOverToAClientThatIsGone) {
+  Client client;
+  client.go_away();
+  (void)client.ask(handlers_, control::HandOverRequest{});
+  EXPECT_EQ(exports_->hand_overs, 0);
+  EXPECT_FALSE(service_->is_handed_over());
+  EXPECT_FALSE(ask(control::HandOverRequest{}));
+  EXPECT_TRUE(service_->is_handed_over());
 }
 
 }  // namespace

@@ -184,9 +184,11 @@ Result<void> UblkFrontend::stop() {
   return {};
 }
 
-Result<void> UblkFrontend::hand_over() {
-  if (!requests_.hold(kHoldPatience)) {
+Result<void> UblkFrontend::hand_over(const std::function<bool()>& is_wanted) {
+  const bool held = requests_.hold(kHoldPatience);
+  if (!held || !is_wanted()) {
     requests_.release();
+    if (held) return fail(ErrorCode::timeout, "whoever was to take it over is gone", node_);
     return fail(ErrorCode::timeout, "a device does not answer what was asked of it", node_,
                 "try again when it has");
   }

@@ -59,9 +59,9 @@ class UblkFrontend final : private ublk::Handler {
   Result<void> stop();
   [[nodiscard]] const std::optional<Error>& unsaved() const { return unsaved_; }
   // Answers what is under way, begins nothing more, and leaves the device to the next process: its
-  // users wait in the kernel meanwhile. Error timeout: a device below does not answer; all goes on
-  // then.
-  Result<void> hand_over();
+  // users wait in the kernel meanwhile. Error timeout: a device below does not answer, or
+  // `is_wanted`, which is asked last of all, says no; all goes on then.
+  Result<void> hand_over(const std::function<bool()>& is_wanted);
   // Answers what is under way, and begins no more that would change the disk: what would is kept
   // back for good. `record` is done meanwhile. A stop() afterwards fails with device_in_use if
   // something is kept. Errors: timeout, and those of `record`; then all goes on.
