@@ -9,8 +9,22 @@
 namespace dmremap {
 
 void PeriodicThread::start(const char* name, std::function<void()> body) {
+  name_ = name;
   body_ = std::move(body);
-  thread_ = Thread(scheduling_, [this, name] { loop(name); });
+  begin();
+}
+
+void PeriodicThread::begin() {
+  thread_ = Thread(scheduling_, [this] { loop(); });
+}
+
+void PeriodicThread::go_on() {
+  if (name_ == nullptr || thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = false;
+  }
+  begin();
 }
 
 void PeriodicThread::stop() {
@@ -22,8 +36,8 @@ void PeriodicThread::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void PeriodicThread::loop(const char* name) {
-  name_this_thread(name);
+void PeriodicThread::loop() {
+  name_this_thread(name_);
   std::unique_lock lock(mutex_);
   bool now = first_ == First::at_once;
   while (now || !wake_.wait_for(lock, interval_, [this] { return stopping_; })) {

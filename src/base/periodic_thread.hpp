@@ -9,7 +9,7 @@
 
 namespace dmremap {
 
-// start() and stop() belong to one thread.
+// start(), stop() and go_on() are not called at the same time.
 class PeriodicThread {
  public:
   enum class First { at_once, after_interval };
@@ -26,17 +26,22 @@ class PeriodicThread {
   PeriodicThread& operator=(const PeriodicThread&) = delete;
 
   // From now on a thread of that name calls `body`, with `interval` from the end of one call to the
-  // next. It must not throw. Call once, when all that it uses is made.
+  // next. It must not throw. Call once, when all that it uses is made. `name` is kept.
   void start(const char* name, std::function<void()> body);
   // Waits for the call that is under way; there is none after that. Does nothing a second time.
   void stop();
+  // After start() and stop(): starts it again, with the same. Does nothing where it runs, or where
+  // it was never started.
+  void go_on();
 
  private:
-  void loop(const char* name);
+  void begin();
+  void loop();
 
   Scheduling& scheduling_;
   const std::chrono::nanoseconds interval_;
   const First first_;
+  const char* name_ = nullptr;  // null: never started
   std::function<void()> body_;
   Mutex mutex_;
   Condition wake_;

@@ -32,6 +32,29 @@ TEST(PeriodicThread, CallsAgainAndAgainUntilItIsStopped) {
   thread.stop();
 }
 
+TEST(PeriodicThread, GoingOnAfterAStopItCallsAgain) {
+  std::atomic<int> calls{0};
+  PeriodicThread thread(system_scheduling(), milliseconds(1),
+                        PeriodicThread::First::after_interval);
+  thread.start("test", [&] { ++calls; });
+  thread.stop();
+  const int before = calls;
+  thread.go_on();
+  thread.go_on();
+  EXPECT_TRUE(soon(calls, before + 3));
+  thread.stop();
+  const int at_stop = calls;
+  std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_EQ(calls, at_stop);
+}
+
+TEST(PeriodicThread, NothingGoesOnThatWasNeverStarted) {
+  PeriodicThread thread(system_scheduling(), milliseconds(1), PeriodicThread::First::at_once);
+  thread.go_on();
+  thread.stop();
+  thread.go_on();
+}
+
 TEST(PeriodicThread, TheFirstCallComesAtOnceOrAfterTheInterval) {
   std::atomic<int> at_once{0};
   std::atomic<int> later{0};

@@ -57,10 +57,14 @@ class Exports {
   // The error of the two below, if they cannot be had: not_supported.
   [[nodiscard]] virtual Result<void> check_hand_over() const;
   // Leaves the device to the next process of this set, with its users, who wait meanwhile. All that
-  // was begun is answered. Errors: not_supported; timeout: all goes on.
-  virtual Result<void> hand_over() { return check_hand_over(); }
+  // was begun is answered, and `is_wanted` is asked last of all: after a no it is not left. Errors:
+  // not_supported; timeout: all goes on.
+  virtual Result<void> hand_over(const std::function<bool()>& /*is_wanted*/) {
+    return check_hand_over();
+  }
   // Does `record` while nothing is begun; if it succeeds, nothing that changes the disk is begun
-  // ever after. Errors: not_supported, timeout, and those of `record`: all goes on.
+  // ever after, and stop() does not wait for it: it fails with device_in_use if there is such a
+  // request. Errors: not_supported, timeout, and those of `record`: all goes on.
   virtual Result<void> hold_changes(const std::function<Result<void>()>& /*record*/) {
     return check_hand_over();
   }

@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "daemon/local_exports.hpp"
 #include "daemon/nbd_export.hpp"
+#include "daemon/replaceable.hpp"
 #include "dm-remap-protocol.h"
 #include "frontend/ublk/disk_shape.hpp"
 #include "io/file_device.hpp"
@@ -36,9 +37,9 @@ class SetExports final : public Exports {
     // set.
     std::unique_ptr<dm::MainMapper, MainMapperEnd> main_mapper;
     // Of the target: another engine device, should somebody remove the one that there is.
-    std::function<Result<std::unique_ptr<frontend::UblkFrontend>>()> make_ublk;
+    Replaceable<frontend::UblkFrontend>::Make make_ublk;
     // Null: there is none; but not all of these three.
-    std::unique_ptr<frontend::UblkFrontend> ublk;
+    std::unique_ptr<Replaceable<frontend::UblkFrontend>> ublk;
     std::unique_ptr<Exports> local;
     std::unique_ptr<NbdExport> nbd;
     // The target, whose engine device ublk is. Ends before that.
@@ -54,7 +55,7 @@ class SetExports final : public Exports {
   // NBD goes on without a device that was cut off, and so does one device without the other.
   [[nodiscard]] bool ended() const override {
     return !parts_.nbd && (!parts_.local || parts_.local->ended()) &&
-           (!parts_.ublk || parts_.ublk->ended() || (parts_.target && parts_.target->is_removed()));
+           (!parts_.ublk || ublk()->ended() || (parts_.target && parts_.target->is_removed()));
   }
   void look() override;
   void count_requests(control::IoReport& io) const override {
@@ -67,16 +68,20 @@ class SetExports final : public Exports {
   [[nodiscard]] Result<void> check_hand_over() const override {
     return is_ublk_alone() ? Result<void>() : Exports::check_hand_over();
   }
-  Result<void> hand_over() override {
-    return is_ublk_alone() ? parts_.ublk->hand_over() : Exports::check_hand_over();
+  Result<void> hand_over(const std::function<bool()>& is_wanted) override {
+    return is_ublk_alone() ? ublk()->hand_over(is_wanted) : Exports::check_hand_over();
   }
   Result<void> hold_changes(const std::function<Result<void>()>& record) override {
-    return is_ublk_alone() ? parts_.ublk->hold_changes(record) : Exports::check_hand_over();
+    return is_ublk_alone() ? ublk()->hold_changes(record) : Exports::check_hand_over();
   }
 
  private:
   Result<void> stop_devices(ConnectedClients clients);
   void replace_engine_device();
+  // Null: there is none. look() may put another one in its place meanwhile.
+  [[nodiscard]] std::shared_ptr<frontend::UblkFrontend> ublk() const {
+    return parts_.ublk ? parts_.ublk->get() : nullptr;
+  }
   // Other users would go on, or be cut off.
   [[nodiscard]] bool is_ublk_alone() const {
     return parts_.ublk && !parts_.local && !parts_.nbd && !parts_.target;
@@ -97,8 +102,9 @@ std::vector<control::ExportReport> SetExports::reports() const {
     } else if (kind == ExportKind::nbd) {
       out.push_back(parts_.nbd->report());
     } else if (kind == ExportKind::ublk) {
-      const std::string& stable = parts_.ublk->stable();
-      out.push_back({"ublk", parts_.ublk->node(),
+      const auto device = ublk();
+      const std::string& stable = device->stable();
+      out.push_back({"ublk", device->node(),
                      stable.empty() ? std::nullopt : std::optional<std::string>(stable)});
     } else if (next != local.end()) {
       out.push_back(*next++);
@@ -113,12 +119,12 @@ Result<void> SetExports::stop_devices(ConnectedClients clients) {
   if (parts_.target) {
     if (auto stopped = parts_.target->stop(); !stopped) return stopped;
   } else if (parts_.ublk) {
-    if (auto unused = parts_.ublk->check_unused(); !unused) return unused;
+    if (auto unused = ublk()->check_unused(); !unused) return unused;
   }
   if (parts_.local) {
     if (auto stopped = parts_.local->stop(clients); !stopped) return stopped;
   }
-  return parts_.ublk ? parts_.ublk->stop() : Result<void>();
+  return parts_.ublk ? ublk()->stop() : Result<void>();
 }
 
 Result<void> SetExports::stop(ConnectedClients clients) {
@@ -135,13 +141,13 @@ Result<void> SetExports::stop(ConnectedClients clients) {
 
 std::optional<Error> SetExports::unsaved() const {
   if (parts_.target && parts_.target->unsaved()) return parts_.target->unsaved();
-  if (parts_.ublk && parts_.ublk->unsaved()) return parts_.ublk->unsaved();
+  if (const auto device = ublk(); device && device->unsaved()) return device->unsaved();
   return parts_.local ? parts_.local->unsaved() : std::nullopt;
 }
 
 std::string SetExports::trouble() const {
-  if (parts_.ublk && parts_.ublk->ended()) {
-    return fmt::format("{} was removed by somebody else", parts_.ublk->node());
+  if (const auto device = ublk(); device && device->ended()) {
+    return fmt::format("{} was removed by somebody else", device->node());
   }
   if (parts_.target && parts_.target->is_removed()) {
     return fmt::format("{} was removed by somebody else", parts_.target->node());
@@ -152,20 +158,18 @@ std::string SetExports::trouble() const {
 // Somebody has removed the ublk device under a target that is in use: what was asked of it until
 // now has failed, but the rest need not. One whose users are gone ends the set (ended()).
 void SetExports::replace_engine_device() {
-  auto made = parts_.make_ublk();
-  if (!made) {
-    log(Severity::error, "no other engine device: " + made.error().message());
-    return;
-  }
+  const auto former = parts_.ublk->replace(parts_.make_ublk, [](const Error& error) {
+    log(Severity::error, "no other engine device: " + error.message());
+  });
+  if (!former) return;
   log(Severity::warning, fmt::format("{} was removed by somebody else: {} takes its place",
-                                     parts_.ublk->node(), (*made)->node()));
-  std::swap(parts_.ublk, *made);
-  parts_.target->lead_to_engine(parts_.ublk->node());
+                                     former->node(), ublk()->node()));
+  parts_.target->lead_to_engine(ublk()->node());
 }
 
 void SetExports::look() {
-  if (parts_.target && parts_.ublk->ended() && parts_.target->is_in_use()) replace_engine_device();
-  if (parts_.ublk) parts_.ublk->follow_partitions();
+  if (parts_.target && ublk()->ended() && parts_.target->is_in_use()) replace_engine_device();
+  if (parts_.ublk) ublk()->follow_partitions();
   if (parts_.local) parts_.local->look();
 }
 
@@ -397,15 +401,18 @@ Result<std::unique_ptr<Exports>> SetExportMaker::make(set::RunningSet& set) {
     std::string alarm = takes_over_dm() ? let_through(set) : std::string();
     auto started = make_ublk(set, gate);
     if (!started) return failure_of(started);
-    parts.ublk = std::move(*started);
+    const std::string node = *started ? (*started)->node() : std::string();
+    if (*started) {
+      parts.ublk = std::make_unique<Replaceable<frontend::UblkFrontend>>(std::move(*started));
+    }
     if (takes_over()) {
-      parts.start_note = takeover_note(parts.ublk->node());
+      parts.start_note = takeover_note(node);
       log(Severity::info, parts.start_note);
       if (!alarm.empty()) parts.start_note += "; " + alarm;
     }
   }
   if (asks_for(ExportKind::dm)) {
-    auto made = make_dm(set, parts.ublk->node());
+    auto made = make_dm(set, parts.ublk->get()->node());
     if (!made) return failure_of(made);
     parts.target = std::move(*made);
     parts.main_mapper.reset(main_mapper_.get());

@@ -79,8 +79,8 @@ Handlers SetService::handlers() {
     if (auto stopped = stop(ConnectedClients::refuse); !stopped) return failure_of(stopped);
     return DoneReply{};
   });
-  out.on<HandOverRequest>([this](const auto&, Call&) -> Result<DoneReply> {
-    if (auto left = hand_over(); !left) return failure_of(left);
+  out.on<HandOverRequest>([this](const auto&, Call& call) -> Result<DoneReply> {
+    if (auto left = hand_over([&] { return !call.is_abandoned(); }); !left) return failure_of(left);
     return DoneReply{};
   });
   out.on<PowerOffRequest>([this](const auto&, Call&) -> Result<DoneReply> {
@@ -230,7 +230,7 @@ Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
 
 Result<SettleReply> SetService::settle() {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return failure_of(running);
+  if (auto may = check_recording(); !may) return failure_of(may);
   const auto moment = set_->settle();
   if (!moment) return failure_of(moment);
   return SettleReply{moment->run, moment->writes};
@@ -238,7 +238,7 @@ Result<SettleReply> SetService::settle() {
 
 Result<DoneReply> SetService::note_copy(const CopiedRequest& request) {
   const std::shared_lock lock(mutex_);
-  if (auto running = check_running(); !running) return failure_of(running);
+  if (auto may = check_recording(); !may) return failure_of(may);
   const auto noted = set_->note_copy({{request.run, request.writes}, request.left_out.ranges});
   if (!noted) return failure_of(noted);
   return DoneReply{};
@@ -296,17 +296,23 @@ void SetService::end(Result<void> outcome) {
   [[maybe_unused]] const ssize_t written = ::write(stopped_fd_.get(), &one, sizeof one);
 }
 
-Result<void> SetService::hand_over() {
+Result<void> SetService::hand_over(const std::function<bool()>& is_wanted) {
   const ScopedCount asked(stops_asked_);
   const std::unique_lock lock(mutex_);
-  if (auto running = check_running(); !running) return running;
+  // A client that gave up while another one had the lock would leave the users of the device to
+  // nobody.
+  if (!is_wanted()) return fail(ErrorCode::timeout, "whoever was to take it over is gone");
+  if (auto may = check_recording(); !may) return may;
   if (auto may = exports_->check_hand_over(); !may) return may;
   if (auto answered = check_overdue(); !answered) return answered;
   last_status_ = report_of(set_->status());
   // A program that it runs to ask the drive may lie on this very device: it must have ended before
   // requests are held.
   set_->end_background();
-  if (auto left = exports_->hand_over(); !left) return left;
+  if (auto left = exports_->hand_over(is_wanted); !left) {
+    set_->begin_background();
+    return left;
+  }
   handed_over_ = true;
   end(set_->stop());
   // The next process finds a set whose process was killed then, which it can take over as well.
@@ -329,6 +335,7 @@ Result<void> SetService::prepare_power_off() {
   set_->end_background();
   auto recorded = exports_->hold_changes([this] { return set_->record_clean(); });
   is_powered_off_ = recorded.has_value();
+  if (!is_powered_off_) set_->begin_background();
   return recorded;
 }
 
@@ -382,8 +389,19 @@ Result<void> SetService::check_running() const {
   return {};
 }
 
-Result<void> SetService::check_change(SectorRange range) const {
+Result<void> SetService::check_recording() const {
   if (auto running = check_running(); !running) return running;
+  if (!is_powered_off_) return {};
+  return fail(ErrorCode::read_only,
+              "its clean stop is recorded, for the machine is to be turned off: nothing of it is "
+              "changed any more",
+              set_->name(),
+              "turn the machine off; or end the set's process with SIGKILL and start the set: its "
+              "users go on");
+}
+
+Result<void> SetService::check_change(SectorRange range) const {
+  if (auto may = check_recording(); !may) return may;
   if (set_->read_only()) {
     return fail(ErrorCode::read_only, "was started read-only", set_->name(),
                 "start it without --read-only");

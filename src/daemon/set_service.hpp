@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -32,8 +33,9 @@ class SetService {
   // nothing. Later calls return the result of the first stop.
   Result<void> stop(ConnectedClients clients);
   // Ends the set, and leaves its device with its users to the next process (Exports::hand_over).
-  // After an error all goes on, but for the scanner and what else is done in the background.
-  Result<void> hand_over();
+  // `is_wanted`: whether somebody still waits to take it; asked until the device is left. After an
+  // error all goes on.
+  Result<void> hand_over(const std::function<bool()>& is_wanted);
   // True after the one above.
   [[nodiscard]] bool is_handed_over() const;
   // As control::PowerOffRequest says.
@@ -76,6 +78,8 @@ class SetService {
   void end(Result<void> outcome);
   [[nodiscard]] Result<void> check_overdue() const;
   [[nodiscard]] Result<void> check_running() const;
+  // Checks that something may be recorded: that it runs, and its clean stop is not recorded yet.
+  [[nodiscard]] Result<void> check_recording() const;
   // Checks that a change by hand to these sectors is possible.
   [[nodiscard]] Result<void> check_change(SectorRange range) const;
 

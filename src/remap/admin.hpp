@@ -262,8 +262,10 @@ class Admin {
   // watch that begins later says so to the direct path (remap/direct_path.hpp).
   [[nodiscard]] virtual bool may_go_direct(SectorRange /*range*/) const { return false; }
 
-  // From here on nothing is relocated but by relocate(). For good.
+  // From here on nothing is relocated but by relocate(), and no spare is watched, until the other
+  // is called. May be called again. Not at the same time as the other or as stop().
   virtual void end_background() {}
+  virtual void begin_background() {}
 
  protected:
   ~Admin() = default;

@@ -339,6 +339,12 @@ class RunningEngine final : public Engine {
     if (relocator_) relocator_->stop();
     end_spare_threads();
   }
+  void begin_background() override {
+    // The one that looks for a spare is begun by the one that watches it.
+    if (spare_return_) spare_return_->go_on();
+    spare_watch_->go_on();
+    if (relocator_) relocator_->go_on();
+  }
 
   void stop() override {
     queue_.stop();

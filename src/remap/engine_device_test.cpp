@@ -334,6 +334,21 @@ TEST(EngineRecheck, NothingIsRelocatedOnceTheBackgroundEnded) {
   EXPECT_EQ(rig.engine->relocate({{64}, {8}})->relocated.value, 8U) << "by hand";
 }
 
+TEST(EngineRecheck, ItIsRelocatedOnceTheBackgroundHasBegunAgain) {
+  Rig rig;
+  rig.content.configuration.lost_recheck_s = 1;
+  ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
+  rig.start();
+  rig.main.fail_reads({{64}, {8}}, EIO);
+  EXPECT_EQ(rig.read(64, 8), -EIO);
+  rig.engine->end_background();
+  rig.engine->end_background();
+  rig.main.clear_faults();
+  rig.engine->begin_background();
+  rig.engine->begin_background();
+  EXPECT_TRUE(soon([&] { return rig.table().lost == 0; }));
+}
+
 class CountedRounds final : public RecheckRounds {
  public:
   void begin_round() override { ++begun; }

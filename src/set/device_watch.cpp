@@ -70,6 +70,14 @@ void DeviceWatch::stop() {
   look();
 }
 
+void DeviceWatch::go_on() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(stopping_, false)) return;
+  }
+  thread_ = std::thread([this] { loop(); });
+}
+
 void DeviceWatch::loop() {
   name_this_thread("device-watch");
   std::unique_lock lock(mutex_);

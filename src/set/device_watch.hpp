@@ -45,8 +45,10 @@ class DeviceWatch {
   ~DeviceWatch();
   DeviceWatch(const DeviceWatch&) = delete;
   DeviceWatch& operator=(const DeviceWatch&) = delete;
-  // Ends the thread, after a last look at the conditions. Call it once.
+  // Ends the thread, after a last look at the conditions. May be called again.
   void stop();
+  // After stop(): goes on. Not called at the same time as that.
+  void go_on();
 
  private:
   void loop();

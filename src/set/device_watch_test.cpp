@@ -1,13 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "set/device_watch.hpp"
 
+#include <atomic>
+
 #include <gtest/gtest.h>
+
+#include "rig/engine_rig.hpp"
 
 namespace dmremap::set {
 namespace {
 
 WatchedDevice device(const char* path) {
   return {path, {1000}, {true, false, SectorCount{1000}}};
+}
+
+TEST(DeviceWatch, GoesOnAfterAStopThatCameToNothing) {
+  class : public remap::Observer {
+    void on_event(format::Event /*event*/) override {}
+    void fill_health(format::Health& /*health*/) override {}
+  } observer;
+  remap::Rig rig;
+  rig.start();
+  std::atomic<unsigned> looks{0};
+  {
+    DeviceWatch watch({[&looks] {
+                         ++looks;
+                         return remap::DeviceNews{};
+                       },
+                       [] { return Status{}; }, rig.engine.get(), &observer},
+                      {});
+    ASSERT_TRUE(remap::soon([&] { return looks > 0; }));
+    watch.stop();
+    watch.stop();
+    const unsigned before = looks;
+    watch.go_on();
+    watch.go_on();
+    EXPECT_TRUE(remap::soon([&] { return looks > before; }));
+  }
+  rig.stop();
 }
 
 TEST(DeviceNews, DevicesAsTheyWereAreNoNews) {

@@ -136,6 +136,15 @@ void DiskHealth::stop() {
   thread_.stop();
 }
 
+void DiskHealth::go_on() {
+  if (!stopping_.exchange(false)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (drive_is_set_) asked_at_ns_.reset();
+  }
+  thread_.go_on();
+}
+
 void DiskHealth::look() {
   {
     const std::lock_guard lock(mutex_);

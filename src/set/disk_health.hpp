@@ -69,6 +69,9 @@ class DiskHealth {
   // Ends it, within a second whatever the drive does, unless `before_look` is under way. May be
   // called again.
   void stop();
+  // After start() and stop(): goes on. A drive that was set to something is asked again at the next
+  // look, for it has been set back meanwhile.
+  void go_on();
   // One look, as the thread does it: what has happened since the last one, and the drive if it is
   // time to ask it.
   void look();

@@ -278,6 +278,21 @@ TEST_F(DiskHealthTest, ADriveThatWasSetIsAskedAgainWhenItIsBackAndNoOther) {
   EXPECT_EQ(asked, 3) << "once";
 }
 
+TEST_F(DiskHealthTest, AfterAStopThatCameToNothingADriveThatWasSetIsAskedAgain) {
+  answer = answer_with(0);
+  set_to = DriveTimeouts::Report{{health::ErrorRecovery{true, 150}, std::nullopt, 30}, "bounded"};
+  it->start();
+  EXPECT_EQ(asked, 1);
+  it->stop();
+  it->look();
+  EXPECT_EQ(asked, 1);
+  it->go_on();
+  it->look();
+  EXPECT_EQ(asked, 2);
+  it->look();
+  EXPECT_EQ(asked, 2) << "once";
+}
+
 TEST_F(DiskHealthTest, ACleanPassAndLatenciesAreNoted) {
   it->look();
   scanner.clean_passes = 1;

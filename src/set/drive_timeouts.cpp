@@ -112,6 +112,13 @@ void DriveTimeouts::restore() {
   put_back();
 }
 
+void DriveTimeouts::go_on() {
+  const std::lock_guard lock(mutex_);
+  ended_ = false;
+  // As at a start: of what could not be put back the file still tells what was before.
+  drive_.reset();
+}
+
 // Called with the mutex.
 void DriveTimeouts::put_back() {
   if (!former_) return;

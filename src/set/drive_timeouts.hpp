@@ -47,6 +47,8 @@ class DriveTimeouts final : public remap::RecheckRounds {
 
   // Puts back what was set before. May be called again; take() does nothing any more.
   void restore();
+  // After restore(): take() sets again what it should.
+  void go_on();
 
   // The real one, for ten seconds at most.
   static Result<void> run_smartctl(const std::vector<std::string>& words);

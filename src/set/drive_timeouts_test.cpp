@@ -111,6 +111,24 @@ TEST_F(DriveTimeoutsTest, OrTheNextStartGoesOnAndStillKnowsWhatWasSetBefore) {
   EXPECT_EQ(told.back(), "scterc,0,80");
 }
 
+TEST_F(DriveTimeoutsTest, AfterAStopThatCameToNothingItIsBoundedAgain) {
+  const auto set = timeouts();
+  (void)set->take(answer(0));
+  set->restore();
+  EXPECT_FALSE(set->take(answer(0)));
+  set->go_on();
+  EXPECT_TRUE(set->take(answer(0)));
+  EXPECT_EQ(told.back(), "scterc,150,80");
+  // A drive that cannot be put back is not forgotten.
+  refuses = true;
+  set->restore();
+  refuses = false;
+  set->go_on();
+  EXPECT_TRUE(set->take(answer(150)));
+  set->restore();
+  EXPECT_EQ(told.back(), "scterc,0,80");
+}
+
 TEST_F(DriveTimeoutsTest, ADriveThatLostPowerIsSetAgain) {
   const auto set = timeouts();
   (void)set->take(answer(0));

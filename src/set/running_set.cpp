@@ -247,6 +247,14 @@ void RunningSet::end_background() {
   device_watch_->stop();
 }
 
+void RunningSet::begin_background() {
+  engine_->begin_background();
+  device_watch_->go_on();
+  if (scanner_) scanner_->go_on();
+  if (drive_timeouts_) drive_timeouts_->go_on();
+  if (disk_health_) disk_health_->go_on();
+}
+
 Result<void> RunningSet::record_clean() {
   // The watches end first: the record of the stop has the last word on main's facts, and its event
   // comes after those of all conditions.

@@ -154,6 +154,8 @@ class RunningSet {
 
   // Ends what is done in the background. May be called again.
   void end_background();
+  // After that, and perhaps a record_clean() that failed: begins it again.
+  void begin_background();
   // Flushes, and records what a clean stop records. The caller sees to it that nothing is written
   // from before this on. Errors as of stop().
   Result<void> record_clean();

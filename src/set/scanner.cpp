@@ -115,6 +115,12 @@ void Scanner::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Scanner::go_on() {
+  if (thread_.joinable()) return;
+  stopping_ = false;
+  thread_ = std::thread([this] { loop(); });
+}
+
 Result<void> Scanner::start(const ScanWish& wish) {
   {
     const std::lock_guard lock(mutex_);

@@ -74,6 +74,8 @@ class Scanner {
   Scanner& operator=(const Scanner&) = delete;
   // Ends the thread, within one read. May be called again.
   void stop();
+  // After stop(): goes on as if that had not been. Not called at the same time as that.
+  void go_on();
 
   // These are remembered before they return. Errors: those of the commit; it is done all the same.
   // A pass begins, or the one that runs goes on, at once. Ends a pause.

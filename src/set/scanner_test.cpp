@@ -314,5 +314,16 @@ TEST_F(ScannerTest, StoppedItReadsNoMore) {
   scanner->stop();
 }
 
+TEST_F(ScannerTest, GoesOnAfterAStopThatCameToNothing) {
+  make();
+  (void)scanner->start({.now = true, .rate = 1 << 20, .window = {}});
+  scanner->stop();
+  (void)scanner->start({.now = true, .rate = 0, .window = {}});
+  scanner->go_on();
+  scanner->go_on();
+  EXPECT_TRUE(pass_over(1));
+  EXPECT_EQ(scanner->status().scanned, remap::kMainSize);
+}
+
 }  // namespace
 }  // namespace dmremap::set

@@ -127,23 +127,26 @@ bool DiskRequests::have_ended() const {
          std::ranges::all_of(begun_, [](const auto& of_slot) { return of_slot == 0; });
 }
 
+DiskRequests::Fate DiskRequests::fate_of(Operation operation) const {
+  const Holding holding = holding_.load();
+  if (holding == Holding::all) return Fate::kept;
+  if (holding == Holding::nothing || !changes_disk(operation)) return Fate::begun;
+  return holding == Holding::changes ? Fate::kept : Fate::refused;
+}
+
 // Counted before it is asked whether requests are held, and the other way round in hold(): one of
 // the two sees the other.
-bool DiskRequests::keep(const KernelRequest& request, Reply& reply) {
-  const auto is_held = [&] {
-    const Holding holding = holding_.load();
-    return holding == Holding::all ||
-           (holding == Holding::changes && changes_disk(request.operation));
-  };
+DiskRequests::Fate DiskRequests::take(const KernelRequest& request, Reply& reply) {
   begun_.at(request.slot).fetch_add(1);
-  if (!is_held()) return false;
+  if (fate_of(request.operation) == Fate::begun) return Fate::begun;
   {
     const std::lock_guard lock(mutex_);
-    if (!is_held()) return false;
+    const Fate fate = fate_of(request.operation);
+    if (fate != Fate::kept) return fate;
     kept_.push_back({request, &reply});
   }
   count_ended(request.slot);
-  return true;
+  return Fate::kept;
 }
 
 // With this both the queue of the request and this object may go: nothing of them is used after it.
@@ -164,17 +167,21 @@ bool DiskRequests::hold(std::chrono::milliseconds at_most) {
   }
 }
 
-void DiskRequests::release(bool changes) {
+void DiskRequests::release(Changes changes) {
   std::vector<Kept> kept;
   {
     const std::lock_guard lock(mutex_);
-    holding_ = changes ? Holding::nothing : Holding::changes;
+    holding_ = changes == Changes::begun  ? Holding::nothing
+               : changes == Changes::kept ? Holding::changes
+                                          : Holding::refused_changes;
     kept.swap(kept_);
     kept_.reserve(options_.slots);
   }
   // On this thread, which is no queue's: by the threads here, whatever it is.
   for (const Kept& one : kept) {
-    if (keep(one.request, *one.reply)) continue;
+    const Fate fate = take(one.request, *one.reply);
+    if (fate == Fate::refused) answer(*one.reply, one.request.slot, EIO);
+    if (fate != Fate::begun) continue;
     State& state = state_for(one.request.slot);
     state.start(one.request, *one.reply, heard_);
     if (state.is_flush()) {
@@ -183,6 +190,11 @@ void DiskRequests::release(bool changes) {
       threads_.add(state);
     }
   }
+}
+
+std::size_t DiskRequests::kept() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.size();
 }
 
 // A slot whose former request was answered at its deadline, and still is with a device, gets a
@@ -204,7 +216,12 @@ DiskRequests::State& DiskRequests::state_for(std::uint32_t slot) {
 }
 
 Step DiskRequests::begin(const KernelRequest& request, Reply& reply) {
-  if (keep(request, reply)) return Step::later();
+  const Fate fate = take(request, reply);
+  if (fate == Fate::kept) return Step::later();
+  if (fate == Fate::refused) {
+    count_ended(request.slot);
+    return Step::answer(EIO);
+  }
   State& state = state_for(request.slot);
   state.start(request, reply, heard_);
   const bool changes = !state.is_flush() && state.request.kind != remap::Request::Kind::read;

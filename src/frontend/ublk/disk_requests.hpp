@@ -93,9 +93,13 @@ class DiskRequests {
   // are answered, no device has one, and no thread but those of the queues is in a reply: the
   // queues may end. False after `at_most`: call release().
   [[nodiscard]] bool hold(std::chrono::milliseconds at_most);
-  // Begins what was kept. `changes`: whether what changes the disk is begun too, now and later;
-  // else it is kept for good.
-  void release(bool changes = true);
+  // What becomes of requests that change the disk, those that were kept and those that come.
+  enum class Changes : std::uint8_t { begun, kept, refused };
+  // Begins what was kept, but for changes unless they are to be begun: those stay kept until the
+  // next release, or are answered with EIO.
+  void release(Changes changes = Changes::begun);
+  // How many requests are kept now.
+  [[nodiscard]] std::size_t kept() const;
 
  private:
   class State;
@@ -103,9 +107,12 @@ class DiskRequests {
     KernelRequest request;
     Reply* reply = nullptr;
   };
-  enum class Holding : std::uint8_t { nothing, changes, all };
+  enum class Holding : std::uint8_t { nothing, changes, refused_changes, all };
+  enum class Fate : std::uint8_t { begun, kept, refused };
 
-  bool keep(const KernelRequest& request, Reply& reply);
+  [[nodiscard]] Fate fate_of(ublk::Operation operation) const;
+  // Keeps it, if that is its fate, and else counts it as begun.
+  Fate take(const KernelRequest& request, Reply& reply);
   void count_ended(std::uint32_t slot);
   [[nodiscard]] bool have_ended() const;
   State& state_for(std::uint32_t slot);
@@ -136,7 +143,7 @@ class DiskRequests {
   std::deque<State> states_;     // never moved
   std::vector<State*> by_slot_;  // each entry belongs to the thread of its slot's queue
 
-  std::mutex mutex_;  // guards the rest, and the members of State that say so
+  mutable std::mutex mutex_;  // guards the rest, and the members of State that say so
   std::vector<State*> spare_states_;
   State* flushing_ = nullptr;
   bool flush_answered_ = false;  // of flushing_: only the kernel has yet to take it

@@ -402,7 +402,7 @@ TEST_F(DiskRequestsTest, ReadsAloneMayGoOn) {
   start();
   EXPECT_EQ(write(64, 8, 5), 0);
   EXPECT_TRUE(requests->hold(seconds(60)));
-  requests->release(false);
+  requests->release(DiskRequests::Changes::kept);
   EXPECT_EQ(read(64, 8), 5);
   EXPECT_EQ(flush(), 0);
   Played written;
@@ -411,6 +411,33 @@ TEST_F(DiskRequestsTest, ReadsAloneMayGoOn) {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_FALSE(written.is_answered());
   EXPECT_EQ(rig.on_main(64), 5);
+}
+
+// A device is taken away, and nothing may wait for what was kept.
+TEST_F(DiskRequestsTest, WhatIsKeptCanBeRefused) {
+  start();
+  EXPECT_EQ(write(64, 8, 5), 0);
+  EXPECT_TRUE(requests->hold(seconds(60)));
+  requests->release(DiskRequests::Changes::kept);
+  EXPECT_EQ(requests->kept(), 0U);
+  Played written;
+  written.data = remap::pattern(8, 6);
+  EXPECT_EQ(begin(written, Operation::write, {{64}, {8}}, 1).kind, Step::Kind::later);
+  EXPECT_EQ(requests->kept(), 1U);
+  requests->release(DiskRequests::Changes::refused);
+  EXPECT_EQ(written.wait(), EIO);
+  EXPECT_EQ(write(64, 8, 7), EIO);
+  EXPECT_EQ(flush(), 0);
+  EXPECT_EQ(read(64, 8), 5);
+  EXPECT_TRUE(requests->hold(seconds(60)));
+  requests->release(DiskRequests::Changes::kept);
+  Played again;
+  again.data = remap::pattern(8, 8);
+  EXPECT_EQ(begin(again, Operation::write, {{64}, {8}}, 1).kind, Step::Kind::later);
+  EXPECT_EQ(requests->kept(), 1U);
+  requests->release();
+  EXPECT_EQ(again.wait(), 0);
+  EXPECT_EQ(read(64, 8), 8);
 }
 
 TEST_F(DiskRequestsTest, AWriteWaitsForAReadModifyWriteOfAnotherFrontEnd) {

@@ -132,26 +132,43 @@ Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act)
       auto done = act();
       if (done || done.error().code != ErrorCode::device_in_use) return done;
     }
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_)))
+    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
+      if (auto none = check_none_kept(); !none) return none;
       return in_use(node_, os::uses_of(node_));
+    }
     std::this_thread::sleep_for(kPassingStep);
   }
 }
 
 Result<void> UblkFrontend::check_unused() const {
   if (ended()) return {};
-  return when_unused([] { return Result<void>(); });
+  return when_unused([this] { return check_none_kept(); });
 }
 
 Result<void> UblkFrontend::stop_unused() {
   return when_unused([this] {
+    if (auto none = check_none_kept(); !none) return none;
+    // What is still in the page cache is lost then, and said to be; a write that is kept would have
+    // this wait for ever.
+    if (keeps_changes_) requests_.release(DiskRequests::Changes::refused);
     // The kernel tells once that pages were lost, and drops them; a second try would look well.
     const auto saved = server_->sync();
     auto stopped = server_->stop();
     const bool goes_on = !stopped && stopped.error().code == ErrorCode::device_in_use;
+    if (goes_on && keeps_changes_) requests_.release(DiskRequests::Changes::kept);
     if (!saved && !goes_on) note_unsaved(saved.error());
     return stopped;
   });
+}
+
+// A program that has such a write under way may have closed the device already, and is not found
+// among its users.
+Result<void> UblkFrontend::check_none_kept() const {
+  if (!keeps_changes_ || requests_.kept() == 0) return {};
+  return fail(ErrorCode::device_in_use,
+              "what is written to it is kept back, for its clean stop is recorded", node_,
+              "turn the machine off; or end the set's process with SIGKILL and start the set: then "
+              "they are done");
 }
 
 Result<void> UblkFrontend::stop() {
@@ -167,9 +184,11 @@ Result<void> UblkFrontend::stop() {
   return {};
 }
 
-Result<void> UblkFrontend::hand_over() {
-  if (!requests_.hold(kHoldPatience)) {
+Result<void> UblkFrontend::hand_over(const std::function<bool()>& is_wanted) {
+  const bool held = requests_.hold(kHoldPatience);
+  if (!held || !is_wanted()) {
     requests_.release();
+    if (held) return fail(ErrorCode::timeout, "whoever was to take it over is gone", node_);
     return fail(ErrorCode::timeout, "a device does not answer what was asked of it", node_,
                 "try again when it has");
   }
@@ -183,7 +202,8 @@ Result<void> UblkFrontend::hold_changes(const std::function<Result<void>()>& rec
   Result<void> done = fail(ErrorCode::timeout, "a device does not answer what was asked of it",
                            node_, "try again when it has");
   if (requests_.hold(kHoldPatience)) done = record();
-  requests_.release(!done.has_value());
+  keeps_changes_ = done.has_value();
+  requests_.release(keeps_changes_ ? DiskRequests::Changes::kept : DiskRequests::Changes::begun);
   return done;
 }
 

@@ -59,11 +59,12 @@ class UblkFrontend final : private ublk::Handler {
   Result<void> stop();
   [[nodiscard]] const std::optional<Error>& unsaved() const { return unsaved_; }
   // Answers what is under way, begins nothing more, and leaves the device to the next process: its
-  // users wait in the kernel meanwhile. Error timeout: a device below does not answer; all goes on
-  // then.
-  Result<void> hand_over();
-  // Answers what is under way, and begins no more that would change the disk until release() is
-  // called. `record` is done meanwhile. Errors: timeout, and those of `record`; then all goes on.
+  // users wait in the kernel meanwhile. Error timeout: a device below does not answer, or
+  // `is_wanted`, which is asked last of all, says no; all goes on then.
+  Result<void> hand_over(const std::function<bool()>& is_wanted);
+  // Answers what is under way, and begins no more that would change the disk: what would is kept
+  // back for good. `record` is done meanwhile. A stop() afterwards fails with device_in_use if
+  // something is kept. Errors: timeout, and those of `record`; then all goes on.
   Result<void> hold_changes(const std::function<Result<void>()>& record);
   // True once somebody else has stopped the device.
   [[nodiscard]] bool ended() const;
@@ -93,6 +94,7 @@ class UblkFrontend final : private ublk::Handler {
   // of `act`; device_in_use.
   Result<void> when_unused(const std::function<Result<void>()>& act) const;
   Result<void> stop_unused();
+  [[nodiscard]] Result<void> check_none_kept() const;
   void note_unsaved(const Error& error);
   void end();
   void end_server();
@@ -102,6 +104,7 @@ class UblkFrontend final : private ublk::Handler {
   std::unique_ptr<ublk::Server> server_;  // ends first; null once stopped
   std::unique_ptr<StableLinks> links_;
   std::string node_;
+  bool keeps_changes_ = false;  // hold_changes() has succeeded
   std::optional<Error> unsaved_;
 };
 

@@ -29,6 +29,8 @@ class SpareReturn {
   // away has none. begin() and stop() are not called at the same time.
   void begin();
   void stop() { thread_.stop(); }
+  // After stop(): goes on, if it had begun.
+  void go_on() { thread_.go_on(); }
 
  private:
   void look(SpareDevice& spare, SpareReopener& reopener);

@@ -25,6 +25,8 @@ class SpareWatch {
   SpareWatch(DataPath& path, Remapper* remapper, std::chrono::milliseconds interval,
              std::function<void()> on_away);
   void stop() { thread_.stop(); }
+  // After stop().
+  void go_on() { thread_.go_on(); }
 
  private:
   // What is known of one spare. The thread's.

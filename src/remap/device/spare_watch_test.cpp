@@ -64,6 +64,19 @@ TEST_F(SpareWatchTest, Promise13_ASpareThatIsAwayIsToldUntilItIsBack) {
   EXPECT_EQ(rig.read(64, 8), 2);
 }
 
+TEST_F(SpareWatchTest, Promise13_ASpareIsWatchedOnceTheBackgroundHasBegunAgain) {
+  rig.engine->end_background();
+  rig.engine->begin_background();
+  rig.main.fail_reads({{128}, {8}}, ENODATA);
+  unplug_spare();
+  EXPECT_LT(rig.read(128, 8), 0);
+  ASSERT_TRUE(soon_in(SpareState::away));
+  rig.engine->end_background();
+  replug_spare();
+  rig.engine->begin_background();
+  EXPECT_TRUE(soon_in(SpareState::answers));
+}
+
 TEST_F(SpareWatchTest, ASpareWithoutASignOfTroubleIsLeftAloneAfterItsFirstTrial) {
   ASSERT_TRUE(soon([&] { return rig.spare.counters().flushes.load() > 3; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));

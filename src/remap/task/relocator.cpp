@@ -70,6 +70,15 @@ void Relocator::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Relocator::go_on() {
+  if (thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = false;
+  }
+  thread_ = Thread(path_.scheduling, [this] { loop(); });
+}
+
 bool Relocator::stopping() {
   const std::lock_guard lock(mutex_);
   return stopping_;

@@ -24,7 +24,10 @@ class Relocator {
   Result<RetryReport> retry(SectorRange range, const RetryProgress& go_on);
   // One round over the lost sectors.
   void recheck_lost();
+  // Ends the background thread. May be called again.
   void stop();
+  // After stop(): starts it again. Not called at the same time as that.
+  void go_on();
 
  private:
   struct ChunkRead;
