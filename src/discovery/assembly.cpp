@@ -78,6 +78,26 @@ Error with_last_known(Error error, const std::string& path, const format::Finger
   return error;
 }
 
+using HoldersOfSet = std::vector<const CandidateFacts*>;
+
+// Those of the devices that hold the set with this name or UUID; without one, those whose set has a
+// UUID that begins so.
+HoldersOfSet holders_of_set(const std::vector<std::string>& paths, const std::string& name,
+                            DeviceLook& look) {
+  look.survey(paths);
+  const auto uuid = parse_uuid(name);
+  HoldersOfSet out;
+  HoldersOfSet by_first_digits;
+  for (const std::string& path : paths) {
+    const CandidateFacts& facts = look.facts().at(path);
+    if (!facts.has_set()) continue;
+    const SpareFact spare = spare_fact(facts);
+    if (spare.name == name || (uuid && spare.set_uuid == *uuid)) out.push_back(&facts);
+    if (is_uuid_prefix(name, spare.set_uuid)) by_first_digits.push_back(&facts);
+  }
+  return out.empty() ? by_first_digits : out;
+}
+
 // The places where main may be, in the order in which it is looked for. If the user named devices,
 // main is looked for among these alone.
 std::vector<MainPlace> places_of_main(const Spare& spare, const MainSearch& search) {
@@ -152,26 +172,20 @@ Result<Spare> find_spare(const std::vector<std::string>& given, DeviceLook& look
 }
 
 Result<Spare> find_spare(const std::string& name, const Hints& hints, DeviceLook& look) {
-  const auto uuid = parse_uuid(name);
   const auto hint = hints.find(hints.name_of(name));
   std::vector<std::string> paths = searched_places();
   if (hint && std::ranges::find(paths, hint->spare_path) == paths.end()) {
     paths.insert(paths.begin(), hint->spare_path);
   }
-  // Main is the disk that fails: each sector of it that need not be read may save a minute.
-  if (hint) std::erase(paths, hint->main_path);
-  look.survey(paths);
-  std::vector<const CandidateFacts*> holders;
-  // Devices whose set has a UUID that begins so: they count only if no set has the name.
-  std::vector<const CandidateFacts*> by_first_digits;
-  for (const std::string& path : paths) {
-    const CandidateFacts& facts = look.facts().at(path);
-    if (!facts.has_set()) continue;
-    const SpareFact spare = spare_fact(facts);
-    if (spare.name == name || (uuid && spare.set_uuid == *uuid)) holders.push_back(&facts);
-    if (is_uuid_prefix(name, spare.set_uuid)) by_first_digits.push_back(&facts);
+  // Main is the disk that fails: each sector of it that need not be read may save a minute. But
+  // another disk, and this spare above all, may have taken its node.
+  const Appearance at_main =
+      hint ? appearance_at(hint->main_path, hint->main) : Appearance::another;
+  const bool leaves_out = at_main != Appearance::another && std::erase(paths, hint->main_path) != 0;
+  HoldersOfSet holders = holders_of_set(paths, name, look);
+  if (holders.empty() && leaves_out && at_main == Appearance::unknown) {
+    holders = holders_of_set({hint->main_path}, name, look);
   }
-  if (holders.empty()) holders = std::move(by_first_digits);
   keep_open_only(look, holders);
   if (holders.empty()) {
     if (const auto silent = look.silent()) return tl::unexpected(*silent);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "discovery/host_configuration.hpp"
+#include "discovery/main_candidates.hpp"
 #include "discovery/start_check.hpp"
 #include "io/file_device.hpp"
 #include "os/path.hpp"
@@ -19,14 +20,16 @@ void add(std::vector<std::string>& paths, const std::string& path) {
   if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
 }
 
-// The mains that are remembered are left out: each sector of them that need not be read may save a
-// minute.
+// The mains that are remembered are left out where their names show that they still are there: each
+// sector of them that need not be read may save a minute.
 std::vector<std::string> places_to_look(const Hints& hints) {
   std::vector<std::string> out = searched_places();
   for (const std::string& name : hints.names()) {
     const auto hint = hints.find(name);
     if (!hint) continue;
-    std::erase(out, hint->main_path);
+    if (appearance_at(hint->main_path, hint->main) == Appearance::main) {
+      std::erase(out, hint->main_path);
+    }
     std::error_code error;
     if (std::filesystem::exists(hint->spare_path, error)) add(out, hint->spare_path);
   }

@@ -28,13 +28,8 @@ bool is_apart_from_spare(const CandidateFacts& facts, const WantedMain& wanted) 
 // one of the recorded names. A failing disk may take a minute for each sector, so most are not
 // read.
 bool is_likely(const CandidateFacts& facts, const RecordedMain& recorded) {
-  const auto is_recorded = [&](const format::Fact& name) {
-    return std::ranges::any_of(recorded.facts, [&](const format::Fact& fact) {
-      return as_name_of_disk(fact) == as_name_of_disk(name);
-    });
-  };
-  const bool shows_name = std::ranges::any_of(facts.disk_names, is_recorded);
-  return shows_name || facts.size == recorded.fingerprint.size;
+  return appearance(facts.disk_names, recorded.facts) == Appearance::main ||
+         facts.size == recorded.fingerprint.size;
 }
 
 // The devices that may be main, each once, under the first of its paths in `places`. A device
@@ -59,6 +54,26 @@ std::vector<MainPlace> devices_at(const std::vector<MainPlace>& places, const Ca
 }
 
 }  // namespace
+
+Appearance appearance(const std::vector<format::Fact>& names,
+                      const std::vector<format::Fact>& recorded) {
+  Appearance out = Appearance::unknown;
+  for (const format::Fact& name : names) {
+    for (const format::Fact& fact : recorded) {
+      const format::Fact one = as_name_of_disk(name);
+      const format::Fact other = as_name_of_disk(fact);
+      if (one == other) return Appearance::main;
+      if (one.kind == other.kind) out = Appearance::another;
+    }
+  }
+  return out;
+}
+
+Appearance appearance_at(const std::string& path, const RecordedMain& recorded) {
+  const auto storage = os::storage_of(path);
+  if (!storage || !storage->is_block_device()) return Appearance::unknown;
+  return appearance(hardware_names(storage->device), recorded.facts);
+}
 
 std::vector<std::string> mains_to_identify(const std::vector<MainPlace>& places,
                                            const CandidateMap& seen, const WantedMain& wanted) {

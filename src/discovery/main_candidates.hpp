@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Selects the devices that may be the main of a set from all that were looked at. Pure.
+// Selects the devices that may be the main of a set from all that were looked at. Pure, but for
+// appearance_at().
 #pragma once
 
 #include <optional>
@@ -28,6 +29,17 @@ struct WantedMain {
   // The device that the user says is main (--accept-main); may be empty.
   std::string accepted_path;
 };
+
+// What a device shows by the names of its hardware, before it is read.
+enum class Appearance {
+  main,     // one of main's names
+  another,  // a name of a kind that main has, too, but none of main's
+  unknown,
+};
+[[nodiscard]] Appearance appearance(const std::vector<format::Fact>& names,
+                                    const std::vector<format::Fact>& recorded);
+// The same of what lies at `path` now; `unknown` where nothing does. Thread-safe.
+[[nodiscard]] Appearance appearance_at(const std::string& path, const RecordedMain& recorded);
 
 // The devices of `places` whose identity must be read, each once, in that order. The spare and the
 // devices below and above it are left out. All of `places` must be in `seen`.

@@ -46,6 +46,15 @@ TEST_F(MainCandidates, OfDevicesThatNobodyNamedThoseOfItsSizeOrItsDiskAreRead) {
   EXPECT_EQ(identified({{"/dev/b", true}}), Paths{"/dev/b"}) << "a named one whatever it shows";
 }
 
+TEST_F(MainCandidates, WhatADiskIsShowsBeforeItIsRead) {
+  const Fact naa{FactKind::naa, "5000c500a1b2c3d4"};
+  EXPECT_EQ(appearance({naa, serial()}, wanted.recorded.facts), Appearance::main);
+  EXPECT_EQ(appearance({{FactKind::bridge_serial, "S1"}}, wanted.recorded.facts), Appearance::main);
+  EXPECT_EQ(appearance({{FactKind::serial, "S2"}}, wanted.recorded.facts), Appearance::another);
+  EXPECT_EQ(appearance({naa}, wanted.recorded.facts), Appearance::unknown);
+  EXPECT_EQ(appearance({}, wanted.recorded.facts), Appearance::unknown);
+}
+
 TEST_F(MainCandidates, Promise8_TheSpareAndItsViewsAreNone) {
   device("/dev/spare", 90);
   device("/dev/view", 1).beneath.push_back({90, 0});

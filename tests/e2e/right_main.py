@@ -63,6 +63,27 @@ def _only_a_copy_is_left(t):
     return dm, image, clone
 
 
+def _spare_at_the_node_of_main(t):
+    """The two have changed their nodes, as disks do from one boot to the next."""
+    main, spare = _main(t, "h.img"), t.image("h.spare", "32MiB")
+    dm = product.Product(t, t.loop(main), t.loop(spare))
+    dm.create()
+    dm.start("fuse")
+    dm.stop()
+    nodes = (dm.main, dm.spare)
+    for node in nodes:
+        support.detach_loop(node)
+    for node, image in zip(nodes, (spare, main)):
+        support.run("losetup", node, image)
+        t.cleanup.push(support.detach_loop, node, missing_ok=True)
+    found = [one["name"] for one in support.dmremap("discover", "--json").json()["sets"]]
+    check(dm.name in found, f"discover finds it: {found}")
+    dm.start("fuse")
+    dm.stop()
+    for node in nodes:
+        support.detach_loop(node)
+
+
 def _another_disk_at_the_node(t):
     """A main with nothing to know it by, and another one of its size at its node."""
     plain = t.image("b.img", "64MiB")
@@ -206,6 +227,7 @@ def right_main(t):
     dm.stop()
     error = _refused(dm, ["wrong-main"], "--accept-main", clone)
     check(node in error["what"], f"says which is main: {error}")
+    _spare_at_the_node_of_main(t)
     _another_disk_at_the_node(t)
     _a_word_once(t)
     _a_word_for_another(t)

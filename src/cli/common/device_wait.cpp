@@ -41,6 +41,9 @@ constexpr milliseconds kLookEvery{1000};
 // Once the deadline has passed, disks are read again when something came, and to be sure this
 // often: they may sleep meanwhile.
 constexpr std::chrono::minutes kLookAnyway{10};
+// A disk that has come may not answer yet, and udev may not have its names yet: for so long after
+// the last event they are read as often as before the deadline.
+constexpr seconds kSettles{30};
 // A wait is announced when a first look takes longer than this.
 constexpr seconds kSilent{5};
 // How long the service manager gives a start beyond the deadline: its own mounts may take a while
@@ -73,7 +76,12 @@ class BlockDeviceNews {
       ::udev_device_unref(device);
       has_come = true;
     }
+    if (has_come) last_ = steady_clock::now();
     return has_come;
+  }
+  // True if the last event was heard of within that time.
+  [[nodiscard]] bool are_fresh(seconds time) const {
+    return last_ && steady_clock::now() - *last_ < time;
   }
 
  private:
@@ -83,6 +91,7 @@ class BlockDeviceNews {
   };
   std::unique_ptr<udev, Deleter> context_;
   std::unique_ptr<udev_monitor, Deleter> monitor_;
+  std::optional<steady_clock::time_point> last_;
 };
 
 // What was seen at one look.
@@ -352,7 +361,7 @@ void DeviceWait::pause(const std::string& places) {
   }
   const auto until = steady_clock::now() + kLookAnyway;
   while (!news_->wait(kLookEvery, signals_) && what_lies_at(claim_) == places &&
-         steady_clock::now() < until) {
+         !news_->are_fresh(kSettles) && steady_clock::now() < until) {
   }
 }
 

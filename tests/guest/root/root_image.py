@@ -42,7 +42,8 @@ def _debian():
         sources = os.path.join(WHERE, "debian.sources")
         with open(sources, "w", encoding="utf-8") as file:
             file.write(kernels.sources_with_backports())
-        run("mmdebstrap", "--variant=minbase", "--mode=root", f"--include={PACKAGES}",
+        # The format is said, as the name that is not the last one yet does not show it.
+        run("mmdebstrap", "--format=tar", "--variant=minbase", "--mode=root", f"--include={PACKAGES}",
             "--aptopt=APT::Install-Recommends \"false\"", "bookworm", path + ".new", sources)
         os.rename(path + ".new", path)
     return path
