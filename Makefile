@@ -81,6 +81,7 @@ canaries: check-packages
 bench: check-packages
 	@tools/build release product benches guest_programs
 	@$(AS_ROOT) python3 bench/frontend.py
+	@$(AS_ROOT) python3 bench/frontend.py --block 1m --depth 4
 	@$(AS_ROOT) python3 bench/nbd.py
 	@$(AS_ROOT) python3 bench/scrub.py
 	@build/bin/bench_metadata

@@ -399,19 +399,22 @@ TEST_F(Offline, AGrowthIsNoMoreWorkThanAnOpening) {
   const SectorRange signposts = format::signpost_area(format::kMinSpareSize, kGrownSize);
   std::uint64_t reads = 0;
   std::uint64_t signpost_writes = 0;
-  rig_.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
-    const bool is_signpost = signposts.overlaps(request.range);
-    if (request.kind == sim::Request::Kind::read && !is_signpost) ++reads;
-    if (request.kind == sim::Request::Kind::write && is_signpost) ++signpost_writes;
-    return {};
-  });
+  const auto count = [&] {
+    reads = 0;
+    rig_.spare.set_hook([&](const sim::Request& request) -> io::IoStatus {
+      const bool is_signpost = signposts.overlaps(request.range);
+      if (request.kind == sim::Request::Kind::read && !is_signpost) ++reads;
+      if (request.kind == sim::Request::Kind::write && is_signpost) ++signpost_writes;
+      return {};
+    });
+  };
   Survey now = look();
-  reads = 0;
+  count();
   ASSERT_TRUE(Store::activate(rig_.spare, now, *now.content, rig_.random, rig_.clock));
   const std::uint64_t reads_of_opening = reads;
   restore(image);
   now = look();
-  reads = 0;
+  count();
   ASSERT_TRUE(grow(rig_.spare, now, kGrownSize, rig_.random, rig_.clock));
   rig_.spare.set_hook({});
   EXPECT_EQ(reads, reads_of_opening);

@@ -93,8 +93,8 @@ Result<std::unique_ptr<Store>> Store::activate(io::BlockDevice& spare, const Sur
     // activation on some copies. The next opening takes the activation if it finds it whole. If
     // not, it makes another one of the same sequence and term but with an id of its own, and the
     // rule for siblings decides should the first one reappear.
-    // Written anew at every opening. Without them nothing is wrong as long as a near copy reads, but
-    // a growth is not committed that has none.
+    // Written anew at every opening. Without them nothing is wrong as long as a near copy reads,
+    // but a growth is not committed that has none.
     if (content.grown_spare) {
       const auto written = write_signposts(spare, next, *content.grown_spare);
       const bool grows = content.grown_spare != survey.content->grown_spare;

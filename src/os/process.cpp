@@ -7,6 +7,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdlib>
+#include <sstream>
 #include <string_view>
 
 #include <fcntl.h>
@@ -126,16 +127,30 @@ MemoryPolicy memory_policy(std::uint64_t bytes) {
 MemoryPolicy memory_policy() {
   const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
   std::uint64_t bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  constexpr std::string_view kVersion2 = "0::";
-  const std::string group = read_attribute("/proc/self/cgroup");
-  if (group.starts_with(kVersion2) && group.find('\n') == std::string::npos) {
-    const std::string path = "/sys/fs/cgroup" + group.substr(kVersion2.size());
+  for (const std::string& path : memory_limits_of(read_attribute("/proc/self/cgroup"))) {
     // "max" is no number.
-    if (const auto limit = parse_number(read_attribute(path + "/memory.max"))) {
-      bytes = std::min(bytes, *limit);
-    }
+    if (const auto limit = parse_number(read_attribute(path))) bytes = std::min(bytes, *limit);
   }
   return memory_policy(bytes);
+}
+
+// A line for each hierarchy, NUMBER:CONTROLLERS:PATH (the kernel's cgroups(7)). That of version 2
+// names no controllers, and has the memory controller unless version 1 has it.
+std::vector<std::string> memory_limits_of(const std::string& groups) {
+  std::vector<std::string> out;
+  std::istringstream lines(groups);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string path = line.substr(second + 1);
+    if (controllers == ",,") out.push_back("/sys/fs/cgroup" + path + "/memory.max");
+    if (controllers.find(",memory,") != std::string::npos) {
+      out.push_back("/sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes");
+    }
+  }
+  return out;
 }
 
 void bound_thread_memory() {

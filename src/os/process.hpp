@@ -23,8 +23,10 @@ struct MemoryPolicy {
 };
 // For a machine, or a group of processes, with that much memory. Pure.
 [[nodiscard]] MemoryPolicy memory_policy(std::uint64_t bytes);
-// The same for this machine; a limit of the memory cgroup (version 2) of this process counts too.
+// The same for this machine; a limit of the memory cgroup of this process counts too.
 [[nodiscard]] MemoryPolicy memory_policy();
+// The files that have that limit, one of which is there, by what /proc/self/cgroup says. Pure.
+[[nodiscard]] std::vector<std::string> memory_limits_of(const std::string& groups);
 
 // Bounds the memory that later threads take: small stacks, and one heap for all. The stacks and the
 // heaps of threads that have ended stay with the process, and are locked with the rest of it.

@@ -61,6 +61,15 @@ TEST(Process, ASmallMachineGivesLess) {
   EXPECT_LE(usual.heap_reserve_bytes + (usual.request_threads + 1) * kMiB * 5 / 4, 32 * kMiB);
 }
 
+TEST(Process, AGroupWithALimitIsASmallMachineByEitherVersion) {
+  const std::vector<std::string> both{"/sys/fs/cgroup/memory/a/b:c/memory.limit_in_bytes",
+                                      "/sys/fs/cgroup/d/memory.max"};
+  EXPECT_EQ(memory_limits_of("9:name=systemd:/\n5:hugetlb,memory:/a/b:c\n0::/d"), both);
+  EXPECT_EQ(memory_limits_of("0::/system.slice/x.service"),
+            std::vector<std::string>{"/sys/fs/cgroup/system.slice/x.service/memory.max"});
+  EXPECT_TRUE(memory_limits_of("1:cpu,memory2:/\n\nnonsense\n3:").empty());
+}
+
 TEST(Process, WhatCouldNotBeHadIsSaidInWords) {
   EXPECT_TRUE(holds_in_child([] {
     for (const std::string& missing : protect_io_process()) {

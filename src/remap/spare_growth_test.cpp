@@ -52,21 +52,19 @@ class SpareGrowth : public ::testing::Test {
     return format::usable_spare_size(*metadata::survey(rig.spare)->content);
   }
 
-  // Two sizes to which the spare may grow, but not to the second one after the first: what would lie
-  // near its end lies on what is in use by then.
+  // Two sizes to which the spare may grow, but not to the second one after the first: what would
+  // lie near its end lies on what is in use by then.
   static std::pair<SectorCount, SectorCount> sizes_in_each_others_way() {
-    const SectorCount first = kNewSize;
-    SectorCount later = first;
-    while (format::largest_growth(first, later) == later) {
-      later = later + format::kBlockSectors;
-    }
+    const SectorCount first{kNewSize.value + 512};
+    const SectorCount later{kNewSize.value + 1024};
+    EXPECT_EQ(format::largest_growth(kOldSize, first), first);
     EXPECT_EQ(format::largest_growth(kOldSize, later), later);
+    EXPECT_NE(format::largest_growth(first, later), later);
     return {first, later};
   }
   [[nodiscard]] bool is_blank(SectorRange range) {
     const std::vector<std::byte> contents = rig.spare.contents();
-    const auto bytes =
-        std::span(contents).subspan(range.first.byte_offset(), range.count.bytes());
+    const auto bytes = std::span(contents).subspan(range.first.byte_offset(), range.count.bytes());
     return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
   }
 

@@ -84,7 +84,7 @@ SectorCount room_to_grow(SectorCount used, SectorCount device_size) {
   return size > used ? size - used : SectorCount{};
 }
 
-SectorCount room_to_grow(SectorCount used, const std::string& path) {
+SectorCount room_to_grow_at(SectorCount used, const std::string& path) {
   const auto device = io::FileDevice::open(path, {io::Access::read_only, io::Holding::shared});
   return device ? room_to_grow(used, (*device)->geometry().size) : SectorCount{};
 }

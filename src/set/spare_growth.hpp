@@ -38,11 +38,11 @@ struct SpareGrowth {
 [[nodiscard]] Result<SectorCount> size_to_grow_to(SectorCount used, SectorCount device_size,
                                                   const std::string& path);
 
-// How much of a spare of `device_size`, which is in use up to `used`, could be taken over; none if it
-// is no longer than that. Pure.
+// How much of a spare of `device_size`, which is in use up to `used`, could be taken over; none if
+// it is no longer than that. Pure.
 [[nodiscard]] SectorCount room_to_grow(SectorCount used, SectorCount device_size);
 // The same for the spare at `path` of a set that does not run; none if it cannot be opened.
-[[nodiscard]] SectorCount room_to_grow(SectorCount used, const std::string& path);
+[[nodiscard]] SectorCount room_to_grow_at(SectorCount used, const std::string& path);
 
 // That the spare is longer than what its set uses, by `room`, in one line for people, with the
 // command that takes it over. Empty if there is no room.

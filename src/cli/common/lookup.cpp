@@ -110,7 +110,7 @@ control::SetReport stopped_report(const control::RuntimeDir& runtime,
                                     stopped.path, host_view(runtime, stopped.identity()));
   if (!status.doubtful) {
     status.spares.front().growable =
-        set::room_to_grow({status.table.spare_size}, status.spares.front().path);
+        set::room_to_grow_at({status.table.spare_size}, status.spares.front().path);
   }
   return control::report_of(status);
 }

@@ -46,9 +46,9 @@ struct LeftMappers {
 // NAME-main, for a process that is about to hold it, and that holds main by it from then on.
 class MainMapper final : public io::HoldingNode {
  public:
-  // Makes it, or takes the one that is there if it is over the same main, live again if a killed run
-  // left it suspended. `main`: a block device.
-  // Errors: not_supported: main is no disk that the target could serve; device_in_use.
+  // Makes it, or takes the one that is there if it is over the same main, live again if a killed
+  // run left it suspended. `main`: a block device. Errors: not_supported: main is no disk that the
+  // target could serve; device_in_use.
   [[nodiscard]] static Result<std::unique_ptr<MainMapper>> take(const SetMappers& names,
                                                                 const std::string& main);
   // Removes it when it is closed, unless the target is there: that goes on without this process,

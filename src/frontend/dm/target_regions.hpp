@@ -126,7 +126,7 @@ class TargetRegions final : public remap::MovableDirectPath {
   Exchange exchange_;
   std::atomic<Reach> reach_{Reach::main};
   std::uint64_t reach_settings_ = 0;  // calls of set_reach()
-  PeriodicThread thread_;  // ends first
+  PeriodicThread thread_;             // ends first
 };
 
 }  // namespace dmremap::dm
