@@ -5,8 +5,10 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -84,6 +86,11 @@ std::optional<Number> number_of(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return out;
+}
+
+bool is_link_of_udev(const std::string& path) {
+  return path.starts_with("/dev/disk/") && !path.ends_with('/') &&
+         path.find("//") == std::string::npos;
 }
 
 std::string device_text(const ClaimedDevice& device) {
@@ -202,6 +209,10 @@ class Parser {
     } else if (key == "wait-recorded") {
       fine = value == "yes" || value == "no";
       claim_.wait_is_recorded = value == "yes";
+    } else if (key == "links") {
+      std::istringstream words(value);
+      claim_.links.assign(std::istream_iterator<std::string>(words), {});
+      fine = std::ranges::all_of(claim_.links, is_link_of_udev);
     }
     return fine ? "" : key + " makes no sense";
   }
@@ -273,6 +284,9 @@ std::string to_text(const Claim& claim) {
       kClaimVersion, claim.name, to_string(claim.set_uuid), escaped(claim.host.machine_id),
       escaped(claim.host.product_uuid), yes_or_no(claim.enabled), yes_or_no(claim.served),
       claim.sectors_elsewhere, claim.wait_s, yes_or_no(claim.wait_is_recorded));
+  // udev puts no blanks into its links.
+  if (!claim.links.empty())
+    out += escaped(fmt::format("links = {}", fmt::join(claim.links, " "))) + "\n";
   out += "\n[main]\n" + device_text(claim.main);
   for (const ClaimedSpare& spare : claim.spares) {
     out += fmt::format("\n[spare]\nuuid = {}\n", to_string(spare.uuid)) + device_text(spare.device);

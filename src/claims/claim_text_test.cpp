@@ -19,6 +19,7 @@ Claim example() {
   out.sectors_elsewhere = 8;
   out.wait_s = 90;
   out.wait_is_recorded = false;
+  out.links = {"/dev/disk/by-label/a\\x20b", "/dev/disk/by-uuid/1234-ABCD"};
   out.main = {"/dev/sdb",
               {1953525168},
               512,
@@ -76,6 +77,8 @@ TEST(ClaimText, RefusesWhatIsMissingDoubledOrSenseless) {
            {"size-sectors = 32768", "size-sectors = -1"},
            {"uuid = 6b8b4567", "uuid = 6b8b456"},
            {"\\x5cx", "\\y"},
+           {"links = /dev/disk/", "links = /dev/disk//"},
+           {"links = /dev/disk/", "links = disk/"},
            {"[end]\n", "[end]\n[end]\n"},
            {"[end]\n", "words\n[end]\n"}}) {
     EXPECT_NE(what_is_wrong(with(from, to)), "") << from << " -> " << to;

@@ -8,10 +8,17 @@
 
 #include "base/log.hpp"
 #include "claims/present_devices.hpp"
+#include "discovery/partitions.hpp"
+#include "os/set_link.hpp"
+#include "os/usage.hpp"
 
 namespace dmremap::daemon {
 
 namespace {
+
+constexpr std::chrono::seconds kLookAtLinksEvery{5};
+// Links to file systems on as many partitions are kept (cli/common/waiting_mounts.cpp).
+constexpr int kPartitions = 16;
 
 claims::Claim claim_of(const discovery::Members& members, const set::RunningSet& set) {
   claims::Claim out;
@@ -33,6 +40,23 @@ void keep_unrecorded_wait(const claims::Claim& from, claims::Claim& to) {
   if (from.wait_is_recorded || from.wait_s == to.wait_s) return;
   to.wait_s = from.wait_s;
   to.wait_is_recorded = false;
+}
+
+// Of the set's device and its partitions, whatever it is served by.
+std::vector<std::string> links_of(const std::string& name) {
+  std::vector<std::string> nodes{os::set_link(name)};
+  for (int part = 1; part <= kPartitions; ++part) {
+    nodes.push_back(fmt::format("{}-part{}", os::set_link(name), part));
+  }
+  std::vector<std::string> out;
+  for (const std::string& node : nodes) {
+    const auto storage = os::storage_of(node);
+    if (!storage || !storage->is_block_device()) continue;
+    for (std::string& link : discovery::contents_links_in_udev(storage->device)) {
+      out.push_back(std::move(link));
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -75,6 +99,7 @@ std::vector<std::string> SetClaim::begin(const discovery::Members& members,
                     store_.path_of(claim.name), claim.name));
   } else if (before) {
     claim.enabled = before->claim->enabled;
+    claim.links = before->claim->links;
     keep_unrecorded_wait(*before->claim, claim);
   }
   if (auto written = store_.write(claim); !written) {
@@ -87,14 +112,32 @@ std::vector<std::string> SetClaim::begin(const discovery::Members& members,
   return out;
 }
 
-void SetClaim::end(std::uint64_t sectors_elsewhere) {
-  const std::lock_guard lock(mutex_);
-  if (!std::exchange(is_written_, false)) return;
-  // A user may have enabled or forgotten the set meanwhile.
+bool SetClaim::follow_user() {
   const std::optional<claims::ClaimFile> now = store_.find(claim_.name);
-  if (!now || !now->claim || now->claim->set_uuid != claim_.set_uuid) return;
+  if (!now || !now->claim || now->claim->set_uuid != claim_.set_uuid) return false;
   claim_.enabled = now->claim->enabled;
   keep_unrecorded_wait(*now->claim, claim_);
+  return true;
+}
+
+void SetClaim::look_at_links() {
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_written_ || !follows_links_ || now - looked_at_ < kLookAtLinksEvery) return;
+  looked_at_ = now;
+  std::vector<std::string> links = links_of(claim_.name);
+  // Without udev, or while it looks again, there are none.
+  if (links.empty() || links == claim_.links || !follow_user()) return;
+  claim_.links = std::move(links);
+  if (auto written = store_.write(claim_); !written) {
+    log(Severity::info,
+        "by which names the set is mounted was not kept: " + written.error().message());
+  }
+}
+
+void SetClaim::end(std::uint64_t sectors_elsewhere) {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(is_written_, false) || !follow_user()) return;
   claim_.served = false;
   claim_.sectors_elsewhere = sectors_elsewhere;
   if (auto written = store_.write(claim_); !written) {

@@ -4,6 +4,7 @@
 // while the spare may hold newer data.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "claims/claim_store.hpp"
 #include "discovery/assembly.hpp"
+#include "os/root_storage.hpp"
 #include "set/running_set.hpp"
 
 namespace dmremap::daemon {
@@ -28,16 +30,28 @@ class SetClaim {
   // the set from being served. Returns what the user must know, one line each.
   [[nodiscard]] std::vector<std::string> begin(const discovery::Members& members,
                                                const set::RunningSet& set);
+  // Call it each second or so while the set is served: now and then it asks udev's database by
+  // which links the set's device and its partitions are there, and writes the claim anew if they
+  // have changed. Nothing is read from a device. Does nothing unless begin() wrote the claim, nor
+  // in a process that began in an initramfs: the claim may lie on the set, which may be about to
+  // stop.
+  void look_at_links();
   // The set was stopped cleanly, and main lacks the newest data of so many sectors. Does nothing
   // unless begin() wrote the claim, nor when called again. A failure is logged: the claim then goes
   // on hiding main.
   void end(std::uint64_t sectors_elsewhere);
 
  private:
+  // The claim as it is to be written now, for a user may have enabled or forgotten the set
+  // meanwhile. False: it is not there any more. Requires the lock.
+  bool follow_user();
+
   const claims::ClaimStore store_;
   std::mutex mutex_;
   claims::Claim claim_;
   bool is_written_ = false;
+  const bool follows_links_ = !os::is_initramfs();
+  std::chrono::steady_clock::time_point looked_at_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace dmremap::daemon

@@ -65,7 +65,10 @@ class SetDaemon {
   [[nodiscard]] int stopped_fd() const { return service_->stopped_fd(); }
   // As SetService has them.
   [[nodiscard]] bool waits_for_device() const { return service_->waits_for_device(); }
-  [[nodiscard]] bool look_at_exports() { return service_->look_at_exports(); }
+  [[nodiscard]] bool look_at_exports() {
+    claim_->look_at_links();
+    return service_->look_at_exports();
+  }
 
  private:
   SetDaemon(control::PidFile pid_file, std::unique_ptr<SetClaim> claim,

@@ -2,6 +2,10 @@
 #include "discovery/partitions.hpp"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
+#include <sstream>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -27,6 +31,20 @@ std::vector<KnownPartition> partitions_of(dev_t disk, const std::string& sys) {
                    os::parse_device_number(attribute("dev")).value_or(0)});
   }
   std::ranges::sort(out, {}, [](const KnownPartition& one) { return one.range; });
+  return out;
+}
+
+std::vector<std::string> contents_links_in_udev(dev_t device) {
+  constexpr std::array<std::string_view, 4> kByContents{"/dev/disk/by-uuid/", "/dev/disk/by-label/",
+                                                        "/dev/disk/by-partuuid/",
+                                                        "/dev/disk/by-partlabel/"};
+  std::istringstream links(udev_property(device, "DEVLINKS"));
+  std::vector<std::string> out{std::istream_iterator<std::string>(links), {}};
+  std::erase_if(out, [&](const std::string& link) {
+    return std::ranges::none_of(kByContents,
+                                [&](std::string_view place) { return link.starts_with(place); });
+  });
+  std::ranges::sort(out);
   return out;
 }
 

@@ -23,6 +23,10 @@ struct KnownPartition {
 [[nodiscard]] std::vector<KnownPartition> partitions_of(dev_t disk,
                                                         const std::string& sys = "/sys");
 
+// The links by which udev names what lies on a device or a partition, sorted: by the UUID and label
+// of its file system, by the UUID and name of the partition. Thread-safe.
+[[nodiscard]] std::vector<std::string> contents_links_in_udev(dev_t device);
+
 // `ext4 "backup"`, or the type alone; empty if udev knows nothing of a file system there.
 // Thread-safe.
 [[nodiscard]] std::string file_system_in_udev(dev_t device);

@@ -17,7 +17,7 @@ DEADLINE = 2
 SECOND = 6 * DEADLINE
 # An idle machine takes no time beside the deadline. A search that waited for the device waited 90 s.
 SLACK = 60
-SLOW = 15
+SLOW = 8
 
 
 def _hanging(path):
@@ -77,19 +77,26 @@ def _assemble(t, one, other, copied):
     began = time.monotonic()
     command = _alone(t, [support.DMREMAP, "assemble", "--all", "--export", "fuse", "--json", "--deadline",
                          str(DEADLINE)])
-    assembling = subprocess.Popen(command, env=_hanging(one.main), stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True)
+    log = t.path("errors")
+    with open(log, "w", encoding="utf-8") as errors:
+        assembling = subprocess.Popen(command, env=_hanging(one.main), stdout=subprocess.PIPE,
+                                      stderr=errors, text=True)
     t.cleanup.push(assembling.kill)
-    support.wait_until(other.is_running, "the other set runs", seconds=DEADLINE + SLACK)
-    check(not copied.is_running(), "one whose spare may be a copy does not")
+
+    def said():
+        with open(log, encoding="utf-8") as file:
+            return file.read()
+    support.wait_until(lambda: "looking again" in said(), "the second look", seconds=DEADLINE + SLACK)
+    check(other.is_running(), "the other set is up by then")
+    check(not copied.is_running(), "one whose spare may be a copy is not")
     equal(assembling.poll(), None, "while the one is waited for")
-    out, err = assembling.communicate(timeout=600)
+    out = assembling.communicate(timeout=600)[0]
     took = time.monotonic() - began
     check(DEADLINE + SECOND <= took < DEADLINE + SECOND + SLACK, f"longer at the second look: {took:.1f} s")
     equal({s["name"]: s["outcome"] for s in json.loads(out)["sets"]},
           {other.name: "started", one.name: "not-started", copied.name: "started"}, "outcomes")
     equal([o["where"] for o in json.loads(out)["others"]], [one.main], "what did not answer")
-    check(assembling.returncode == 3 and "missing-device" in err, f"and the error: {err}")
+    check(assembling.returncode == 3 and "missing-device" in said(), f"and the error: {said()}")
     other.stop()
     copied.stop()
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
@@ -54,6 +55,10 @@ std::vector<std::string> device_units_of(const claims::Claim& claim) {
     } else if (fact.kind == format::FactKind::file_system_label) {
       out.push_back(os::device_unit_of("/dev/disk/by-label/" + fact.value));
     }
+  }
+  for (const std::string& known : claim.links) {
+    std::string unit = os::device_unit_of(known);
+    if (std::ranges::find(out, unit) == out.end()) out.push_back(std::move(unit));
   }
   return out;
 }

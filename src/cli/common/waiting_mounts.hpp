@@ -11,7 +11,7 @@ namespace dmremap::cli {
 
 // The units of the devices by which a file system on the set may be named in /etc/fstab, as far as
 // the claim tells: the stable link and its first partitions, the UUID and the label of main's file
-// system.
+// system, and the links that the set's device and its partitions had when it was last served.
 [[nodiscard]] std::vector<std::string> device_units_of(const claims::Claim& claim);
 
 // The numbers of the jobs that wait for one of these units, from the output of

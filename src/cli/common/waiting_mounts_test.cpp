@@ -28,6 +28,17 @@ TEST(WaitingMounts, AreThoseOfTheSetsDeviceAndOfMainsFileSystem) {
   })) << "udev encodes such a label in its own way";
 }
 
+TEST(WaitingMounts, AreThoseOfFileSystemsOnItsPartitions) {
+  claims::Claim one = claim();
+  one.links = {"/dev/disk/by-label/a\\x20b", "/dev/disk/by-uuid/1234-ABCD",
+               "/dev/disk/by-uuid/99-EF"};
+  const auto units = device_units_of(one);
+  EXPECT_EQ(std::ranges::count(units, "dev-disk-by\\x2duuid-99\\x2dEF.device"), 1);
+  EXPECT_EQ(std::ranges::count(units, "dev-disk-by\\x2duuid-1234\\x2dABCD.device"), 1);
+  EXPECT_EQ(std::ranges::count(units, "dev-disk-by\\x2dlabel-a\\x5cx20b.device"), 1)
+      << "as udev has encoded it";
+}
+
 TEST(WaitingMounts, OnlyTheirJobsAreTaken) {
   const std::string list =
       "  72 dev-disk-by\\x2duuid-1234\\x2dABCD.device start running\n"
