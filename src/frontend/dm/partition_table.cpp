@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/aligned_buffer.hpp"
 #include "discovery/probe.hpp"
 #include "io/file_device.hpp"
 
@@ -11,6 +12,19 @@ namespace dmremap::dm {
 namespace {
 
 constexpr SectorCount kExtendedShown{2};
+// Where tables begin, with blocks of 4 KiB too.
+constexpr SectorCount kStart{64};
+
+// True if there may be a table, though libblkid shows none: a part of it cannot be read. libblkid
+// says so of most parts, but not of a GPT's header: where that does not read, it sees no table at
+// all.
+bool is_unreadable(io::FileDevice& device, blkid_probe probe) {
+  AlignedBuffer start(std::min(kStart, device.geometry().size).bytes());
+  if (!device.read({0}, start.span()).ok()) return true;
+  // -2: several tables contradict each other, which is none.
+  const int outcome = ::blkid_do_safeprobe(probe);
+  return outcome < 0 && outcome != -2;
+}
 
 }  // namespace
 
@@ -24,10 +38,7 @@ Result<PartitionTable> read_partition_table(const std::string& path) {
   auto* const list = ::blkid_probe_get_partitions(probe->get());
   PartitionTable out;
   if (list == nullptr) {
-    // No table, or one that cannot be read: the other call tells the two apart. -2: several tables
-    // contradict each other.
-    const int outcome = ::blkid_do_safeprobe(probe->get());
-    if (outcome < 0 && outcome != -2) {
+    if (is_unreadable(**device, probe->get())) {
       return fail(ErrorCode::io, "the partition table cannot be read", path);
     }
     return out;
