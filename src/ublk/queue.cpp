@@ -100,6 +100,7 @@ Result<void> Queue::start() {
   const int failed = error.get();
   if (failed == 0) return {};
   thread_.join();
+  close_ring();
   return fail_errno(failed, "serve a queue of the ublk device",
                     fmt::format("queue {}", place_.index));
 }
@@ -109,6 +110,12 @@ void Queue::leave() {
   leaving_ = true;
   wake();
   thread_.join();
+  close_ring();
+}
+
+// Cancels the fetches: the kernel sees that the queue has no server any more.
+void Queue::close_ring() {
+  if (std::exchange(ring_made_, false)) io_uring_queue_exit(ring_.get());
 }
 
 void Queue::wake() {
@@ -221,16 +228,18 @@ void Queue::run(std::promise<int> ready) {
   ready.set_value(failed);
   if (failed == 0) serve();
   place_.buffers.forget(*this);
-  // Closing the ring cancels the fetches: the kernel sees that the queue has no server any more.
-  if (ring_made_) io_uring_queue_exit(ring_.get());
-  if (descriptors_ != nullptr) {
-    ::munmap(const_cast<abi::RequestDescriptor*>(descriptors_),
-             abi::descriptors_bytes(place_.depth));
-  }
+  let_go_of_ring();
   const std::uint64_t one = 1;
   if (failed == 0) {
     [[maybe_unused]] const ssize_t put = ::write(place_.ended, &one, sizeof one);
   }
+}
+
+// What only the queue's thread may undo.
+void Queue::let_go_of_ring() {
+  if (ring_made_) static_cast<void>(io_uring_unregister_ring_fd(ring_.get()));
+  if (descriptors_ == nullptr) return;
+  ::munmap(const_cast<abi::RequestDescriptor*>(descriptors_), abi::descriptors_bytes(place_.depth));
 }
 
 void Queue::serve() {

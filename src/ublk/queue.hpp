@@ -53,6 +53,12 @@ class Queue final : private BufferPool::Waiter {
   [[nodiscard]] Result<void> start();
   // Ends the thread and waits for it and for its direct requests. If the device is live, it becomes
   // quiesced.
+  //
+  // The ring is closed by the caller, when the thread is gone. In Linux 6.12 the kernel hands what
+  // the thread had not fetched yet to the thread itself, if that lives on while its ring is closed:
+  // such a request counts as fetched after the fetched ones were taken back. Nobody has it then;
+  // the device is never quiesced, and every command to it waits for that. What cannot be handed to
+  // a thread that has ended is taken back, as after a kill.
   void leave();
 
  private:
@@ -74,6 +80,9 @@ class Queue final : private BufferPool::Waiter {
     int error = 0;
   };
 
+  // Another thread than the queue's, which has ended.
+  void close_ring();
+
   // Any thread.
   void answered(const Request& request, int error);
   void memory_may_be_there() override;
@@ -83,6 +92,7 @@ class Queue final : private BufferPool::Waiter {
   // The queue's thread.
   int set_up();
   void run(std::promise<int> ready);
+  void let_go_of_ring();
   void serve();
   void handle(const io_uring_cqe& done);
   void begin(unsigned tag);

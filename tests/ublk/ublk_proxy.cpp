@@ -2,12 +2,13 @@
 // A ublk disk that sends each read and write straight to a block device, in the ring of its queue.
 //
 //   ublk_proxy DEVICE [--queues N] [--late-at SECTOR] [--recover ID] [--buffers KIB]
-//              [--inline 1]
+//              [--inline 1] [--rounds N]
 //
 // Prints the disk's path once it is there, and serves until SIGTERM stops it. Flushes are answered
 // by another thread. With --late-at, a request for that sector fails with ETIMEDOUT after half a
 // second while the device still works on it. With --inline, all is done and answered by the thread
-// of the queue before begin() returns.
+// of the queue before begin() returns. With --rounds, it leaves the disk and takes it over itself,
+// so often, before it waits for SIGTERM.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -171,6 +172,7 @@ struct Options {
   unsigned queues = 0;
   std::optional<Sector> late_at;
   bool answers_inline = false;
+  unsigned rounds = 0;
   std::optional<std::uint32_t> recover;
   std::size_t buffers = std::size_t{8} << 20;
 };
@@ -188,6 +190,8 @@ std::optional<Options> parse(int argc, char** argv) {
       out.late_at = Sector{value};
     } else if (name == "--inline") {
       out.answers_inline = value != 0;
+    } else if (name == "--rounds") {
+      out.rounds = value;
     } else if (name == "--recover") {
       out.recover = value;
     } else if (name == "--buffers") {
@@ -214,6 +218,23 @@ Result<std::unique_ptr<ublk::Server>> serve(Proxy& proxy, const Options& given, 
   return ublk::Server::create(proxy, options);
 }
 
+// Long enough for some requests.
+constexpr milliseconds kRound{20};
+
+Result<void> leave_and_return(Proxy& proxy, std::unique_ptr<ublk::Server>& server, Options given) {
+  given.recover = server->id();
+  for (unsigned round = 1; round <= given.rounds; ++round) {
+    std::this_thread::sleep_for(kRound);
+    server.reset();
+    auto again = serve(proxy, given, -1);
+    if (!again) return failure_of(again);
+    server = std::move(*again);
+    fmt::print("round {}\n", round);
+    std::fflush(stdout);
+  }
+  return {};
+}
+
 int run(const Options& given) {
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -235,6 +256,10 @@ int run(const Options& given) {
   }
   fmt::print("{}\n", (*server)->path());
   std::fflush(stdout);
+  if (auto returned = leave_and_return(proxy, *server, given); !returned) {
+    fmt::print(stderr, "ublk_proxy: {}\n", returned.error().message());
+    return 1;
+  }
   while (true) {
     pollfd waited[2] = {{.fd = asked.get(), .events = POLLIN, .revents = 0},
                         {.fd = (*server)->ended(), .events = POLLIN, .revents = 0}};
