@@ -203,10 +203,11 @@ Result<std::unique_ptr<set::RunningSet>> open_set(const discovery::Members& memb
   }
 }
 
-// Has udev look at the devices that a set is served as, now that their links show whose they are.
-void announce(const Exports& exports) {
+// Has udev look at the devices that a set is served as, now that their links show whose they are. A
+// ublk device that was made just now had its link before its first event.
+void announce(const Exports& exports, bool was_served) {
   for (const control::ExportReport& one : exports.reports()) {
-    if (one.stable) claims::ask_udev_again(one.where);
+    if (one.stable && (was_served || one.kind != "ublk")) claims::ask_udev_again(one.where);
   }
 }
 
@@ -255,7 +256,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
                  {members->main.path, members->spares.front().path, mount_path, members->set_uuid,
                   (*set)->recorded_main(), (*set)->recorded_spare().fingerprint});
   if (was_served) note_claim();
-  announce(**exports);
+  announce(**exports, was_served);
   os::reserve_heap();
   if (std::string note = (*exports)->start_note(); !note.empty()) {
     warnings.push_back(std::move(note));

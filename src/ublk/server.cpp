@@ -105,6 +105,7 @@ Result<std::unique_ptr<Server>> Server::create(Handler& handler, const Options& 
     if (auto set = server->control_.set_parameters(info->id, options.disk); !set) return set;
     if (auto opened = server->open_character_device(); !opened) return opened;
     if (auto fetched = server->start_queues(); !fetched) return fetched;
+    if (options.before_start) options.before_start(server->path());
     if (auto started = server->control_.start(info->id); !started) return started;
     return wait_for_block_device(server->path());
   }();

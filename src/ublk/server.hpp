@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ class Server {
     bool recoverable = true;  // else the disk goes with the process, and what is in flight fails
     // Memory for data in flight, for all queues together; at least request_bytes_max.
     std::size_t buffer_bytes = std::size_t{8} << 20;
+    // Called with the path of the disk before there is one: what udev is to find at its first
+    // event is made there.
+    std::function<void(const std::string& path)> before_start = {};
   };
 
   // Makes a new device; the disk can be used when this returns. `handler` outlives the server.

@@ -3,7 +3,7 @@
 """The root file system on a set: adopted in place by the system that runs from it, and from the next
 boot on served from an initramfs that Debian's own maker has made, named by its UUID, which main has too.
 
-    root_on_set.py short      one boot and shutdown
+    root_on_set.py short      a clean shutdown, a power cut under load, and a boot after that
     root_on_set.py all        boots with a clean shutdown and power cuts under load in turn; both makers
     root_on_set.py canary     without the mark of a process that must survive a shutdown, none is clean
 
@@ -109,7 +109,8 @@ class Trial:
 def short():
     trial = Trial()
     trial.create()
-    trial.load("initramfs-tools", cut=False)
+    for cut in (False, True, False):
+        trial.load("initramfs-tools", cut)
 
 
 def all_of_it(boots):

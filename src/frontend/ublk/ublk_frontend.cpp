@@ -66,15 +66,22 @@ Result<std::unique_ptr<UblkFrontend>> UblkFrontend::start(remap::Disk& disk,
                                                           const UblkOptions& options) {
   const unsigned queues = queues_of_this_machine();
   std::unique_ptr<UblkFrontend> out(new UblkFrontend(disk, options, queues * kDepth, false));
+  // By its link udev tells the device from a copy of main, and the link's unit is ready after the
+  // first event. A kill before the device is there leaves a link to nothing, which the next start
+  // replaces.
+  const auto link = [&](const std::string& node) {
+    out->links_ = std::make_unique<StableLinks>(options.stable_link, node);
+  };
   auto server = ublk::Server::create(*out, {.disk = options.shape,
                                             .owner = options.owner,
                                             .queues = queues,
                                             .depth = kDepth,
-                                            .buffer_bytes = kBufferBytes});
+                                            .buffer_bytes = kBufferBytes,
+                                            .before_start = link});
   if (!server) return failure_of(server);
   out->server_ = std::move(*server);
   out->node_ = out->server_->path();
-  out->links_ = std::make_unique<StableLinks>(options.stable_link, out->node_);
+  out->links_->follow_partitions();
   return out;
 }
 
