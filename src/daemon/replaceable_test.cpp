@@ -26,6 +26,7 @@ TEST(Replaceable, WhoLooksAtItHasADeviceThatLivesOn) {
   std::atomic<bool> done{false};
   std::atomic<unsigned> looks{0};
   std::vector<std::thread> lookers;
+  lookers.reserve(3);
   for (int i = 0; i < 3; ++i) {
     lookers.emplace_back([&] {
       while (!done) {
