@@ -121,7 +121,7 @@ class DeviceWait::Look {
       const auto hint = hints.find(claim.name);
       const auto members =
           discovery::find_main(*spare, {hint ? hint->main_path : std::string(), {}}, look);
-      if (!members) error = members.error();
+      if (!members) error = awaited(members.error());
     }
     if (error && error->code == ErrorCode::missing_device) out.missing = std::move(error);
     return out;
@@ -174,6 +174,15 @@ class DeviceWait::Look {
   [[nodiscard]] const Sighting& seen() const { return *seen_; }
 
  private:
+  // Nobody has named a device here: one that is not main, at the node where main was, says no more
+  // than that main is not there yet.
+  static Error awaited(Error error) {
+    if (error.code != ErrorCode::wrong_main) return error;
+    return {ErrorCode::missing_device,
+            fmt::format("the main device was not found, and {} {}", error.where, error.what), "",
+            ""};
+  }
+
   static std::vector<std::string> mains_of(const claims::Claim& claim) {
     std::vector<std::string> out;
     for (const claims::FoundDevice& device : claims::find_devices(claim)) {

@@ -26,8 +26,9 @@
 . ./boots.sh
 
 prepare_boots 120
-order="clone main spare"
+order="main clone spare"
 boot_with 1
+# The clone is now at the node that main had.
 order="clone spare main" at_main=awaited fstab=/dev/dm-remap/$name
 boot_with 2
 check "another deadline" dmremap enable "$name" --wait 5
