@@ -12,16 +12,17 @@ namespace {
 
 using claims::Claim;
 using claims::ClaimFile;
-using format::Fact;
 using format::FactKind;
 
-const claims::HostId kHere{"0123456789abcdef0123456789abcdef", ""};
+claims::HostId here() {
+  return {"0123456789abcdef0123456789abcdef", ""};
+}
 
 Claim claim() {
   Claim out;
   out.name = "data";
   out.set_uuid = *parse_uuid("431a65fc-7484-46c4-bade-24f6ad223042");
-  out.host = kHere;
+  out.host = here();
   out.main = {"/dev/sdb", {1000}, 512, {{FactKind::serial, "ZA1234"}}};
   out.spares.push_back(
       {*parse_uuid("6b8b4567-327b-43c6-9643-74b0dc519f2e"), {"/dev/sdc1", {500}, 512, {}}});
@@ -36,13 +37,14 @@ UdevQuestion main_disk() {
 
 std::vector<ClaimFile> files(const std::vector<Claim>& all) {
   std::vector<ClaimFile> out;
+  out.reserve(all.size());
   for (const Claim& one : all) out.push_back({one.name, one});
   return out;
 }
 
 // "role set hidden start", with "-" for what is missing.
 std::string said(const UdevQuestion& question, const std::vector<ClaimFile>& claims) {
-  const Properties answered = answer(question, claims, kHere, {});
+  const Properties answered = answer(question, claims, here(), {});
   std::string out;
   for (const char* key : {"DMREMAP_ROLE", "DMREMAP_SET", "DMREMAP_HIDDEN", "DMREMAP_START"}) {
     const auto found = std::ranges::find(answered, key, &Properties::value_type::first);
@@ -109,7 +111,7 @@ TEST(UdevAnswer, WhatServesTheRootFileSystemIsLeftAlone) {
   spare.set_on_it = one.set_uuid;
   spare.spare_on_it = one.spares.front().uuid;
   const auto unit = [&] {
-    const Properties answered = answer(spare, files({one}), kHere, {});
+    const Properties answered = answer(spare, files({one}), here(), {});
     const auto found = std::ranges::find(answered, "DMREMAP_UNIT", &Properties::value_type::first);
     return found == answered.end() ? std::string() : found->second;
   };
@@ -126,7 +128,7 @@ TEST(UdevAnswer, TheUnitOfASetIsNamedAsSystemdNamesIt) {
   Claim one = claim();
   one.enabled = true;
   one.name = "my-set";
-  const Properties answered = answer(main_disk(), files({one}), kHere, {});
+  const Properties answered = answer(main_disk(), files({one}), here(), {});
   const auto value = [&](const char* key) {
     return std::ranges::find(answered, key, &Properties::value_type::first)->second;
   };
@@ -167,18 +169,18 @@ TEST(UdevAnswer, ACopyOfTheFileSystemLeavesTheUuidToTheSetWhileMainIsHere) {
 TEST(UdevAnswer, NoDeviceIsReadForTheFileSystemOfASetThatDoesNotComeUpHere) {
   Claim one = claim();
   one.enabled = true;
-  EXPECT_TRUE(claims_with_copies(files({one}), kHere).empty()) << "without a file system";
+  EXPECT_TRUE(claims_with_copies(files({one}), here()).empty()) << "without a file system";
   one.main.facts.push_back({FactKind::file_system_uuid, "1234-ABCD"});
-  EXPECT_EQ(claims_with_copies(files({one}), kHere).size(), 1U);
+  EXPECT_EQ(claims_with_copies(files({one}), here()).size(), 1U);
   Claim foreign = one;
   foreign.host.machine_id = "ffffffffffffffffffffffffffffffff";
-  EXPECT_TRUE(claims_with_copies(files({foreign}), kHere).empty());
+  EXPECT_TRUE(claims_with_copies(files({foreign}), here()).empty());
   Claim disabled = one;
   disabled.enabled = false;
-  EXPECT_TRUE(claims_with_copies(files({disabled}), kHere).empty());
+  EXPECT_TRUE(claims_with_copies(files({disabled}), here()).empty());
   // Of two claims of the same main, the one of this host counts.
   const auto both = files({foreign, one});
-  const auto found = claims_of_file_system("1234-ABCD", both, kHere);
+  const auto found = claims_of_file_system("1234-ABCD", both, here());
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found.front()->host.machine_id, one.host.machine_id);
 }
@@ -190,10 +192,10 @@ TEST(UdevAnswer, TheDeviceOfASetIsItsOwn) {
 }
 
 TEST(UdevAnswer, OfWhatBelongsToNobodyNothingIsSaid) {
-  EXPECT_TRUE(answer({}, files({claim()}), kHere, {}).empty());
+  EXPECT_TRUE(answer({}, files({claim()}), here(), {}).empty());
   const std::vector<ClaimFile> damaged{
       {"data", fail(ErrorCode::claim_damaged, "is damaged", "/etc/dm-remap/claims.d/data")}};
-  EXPECT_TRUE(answer(main_disk(), damaged, kHere, {}).empty());
+  EXPECT_TRUE(answer(main_disk(), damaged, here(), {}).empty());
 }
 
 }  // namespace
