@@ -51,7 +51,7 @@ TEST(Process, KeepsTheOomKillerAwayOrSaysWhyNot) {
 }
 
 TEST(Process, ASmallMachineGivesLess) {
-  constexpr std::uint64_t kMiB = 1024 * 1024;
+  constexpr std::uint64_t kMiB = 1'048'576;
   const MemoryPolicy small = memory_policy(64 * kMiB);
   const MemoryPolicy usual = memory_policy(4096 * kMiB);
   EXPECT_LT(small.request_threads, usual.request_threads);

@@ -20,7 +20,7 @@ using remap::Rig;
 using remap::soon;
 
 // Main has several regions; what is at 5000 lies in the third.
-constexpr SectorCount kMain{16 * 2048};
+constexpr SectorCount kMain{32'768};
 constexpr Sector kAt{5000};
 
 class TargetRegionsTest : public testing::Test {
