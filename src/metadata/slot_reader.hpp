@@ -32,19 +32,28 @@ struct SlotReading {
 // Not thread-safe: keeps a buffer.
 class SlotReader {
  public:
-  explicit SlotReader(io::BlockDevice& device) : device_(device), body_(format::kBodyBytes) {}
+  explicit SlotReader(io::BlockDevice& device) : device_(device) {}
 
   [[nodiscard]] SlotReading read(format::SlotAddress at, Sector slot_start);
   // The raw body blocks of the last slot whose body was read and is whole.
   [[nodiscard]] std::span<const std::byte> body_bytes() const { return last_body_; }
 
  private:
-  void read_body(SlotReading& out, Sector slot_start);
+  [[nodiscard]] std::span<std::byte> seal_block() {
+    return slot_.span().first(format::kBlockBytes);
+  }
+  [[nodiscard]] std::span<std::byte> body_blocks() {
+    return slot_.span().subspan(format::kBlockBytes);
+  }
+  // Reads the seal, and the start of the body with it if that can be. The bytes of the body that
+  // were read; nothing if the seal is unreadable.
+  std::optional<std::size_t> read_start(Sector slot_start);
+  // `there`: bytes of the body that were read already.
+  void read_body(SlotReading& out, Sector slot_start, std::size_t there);
   void accept(SlotReading& out, const format::DecodedBody& body, std::span<const std::byte> blocks);
 
   io::BlockDevice& device_;
-  AlignedBuffer seal_{format::kBlockBytes};
-  AlignedBuffer body_;
+  AlignedBuffer slot_{format::kBlockBytes + format::kBodyBytes};
   std::span<const std::byte> last_body_;
   // The body that was decoded last in each column. The copies of a commit hold the same bytes, so
   // that a survey mostly decodes two bodies instead of sixteen.

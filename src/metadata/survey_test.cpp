@@ -50,6 +50,38 @@ TEST_F(SurveyTest, ABodyThatClaimsAnotherSpareThanItsSealIsTorn) {
   }
 }
 
+TEST_F(SurveyTest, ASlotOfASmallTableIsReadByOneRequest) {
+  unsigned reads = 0;
+  rig_.spare.set_hook([&reads](const sim::Request& request) -> io::IoStatus {
+    if (request.kind == sim::Request::Kind::read) ++reads;
+    return {};
+  });
+  ASSERT_TRUE(survey(rig_.spare));
+  rig_.spare.set_hook({});
+  EXPECT_EQ(reads, format::kCopies * format::kSlots);
+}
+
+// The request for a seal takes along what lies behind it, which may be neither readable nor needed.
+TEST_F(SurveyTest, OnlyWhatCannotBeReadOfASlotItselfCounts) {
+  const Sector start = rig_.copy_range(0).first;
+  const std::vector<std::byte> image = rig_.image();
+  const auto seal =
+      format::unpack_seal(std::span(image).subspan(start.byte_offset(), format::kBlockBytes));
+  ASSERT_EQ(seal.check, format::SealCheck::ok);
+  const std::uint64_t used = format::kBlockSectors.value * (1 + seal.seal.body_blocks);
+  const std::uint64_t looked_at = 2 * used + 64;
+  for (std::uint64_t at = 0; at < looked_at; at += 4) {
+    StoreRig rig;
+    rig.spare.poke({0}, image);
+    rig.spare.spoil({start + SectorCount{at}, {4}}, EIO);
+    const auto found = survey(rig.spare);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->copies[0].slots[0].verdict,
+              at < used ? format::Verdict::unreadable : format::Verdict::good)
+        << at;
+  }
+}
+
 TEST_F(SurveyTest, ATruncatedSpareIsDoubtfulAndLeftAlone) {
   StoreRig longer({kSize.value * 2});
   ASSERT_TRUE(longer.create());
