@@ -146,7 +146,8 @@ class Drawing {
     return kGridLeft + static_cast<double>(cell % kColumns) * kCellStep;
   }
   [[nodiscard]] double y_of(std::size_t cell) const {
-    return grid_top() + static_cast<double>(cell / kColumns) * kCellStep;
+    const std::size_t row = cell / kColumns;
+    return grid_top() + static_cast<double>(row) * kCellStep;
   }
   void draw_header(Canvas& canvas) const;
   void draw_grid(Canvas& canvas) const;
