@@ -17,8 +17,6 @@ namespace dmremap::daemon {
 namespace {
 
 constexpr std::chrono::seconds kLookAtLinksEvery{5};
-// Links to file systems on as many partitions are kept (cli/common/waiting_mounts.cpp).
-constexpr int kPartitions = 16;
 
 claims::Claim claim_of(const discovery::Members& members, const set::RunningSet& set) {
   claims::Claim out;
@@ -44,12 +42,8 @@ void keep_unrecorded_wait(const claims::Claim& from, claims::Claim& to) {
 
 // Of the set's device and its partitions, whatever it is served by.
 std::vector<std::string> links_of(const std::string& name) {
-  std::vector<std::string> nodes{os::set_link(name)};
-  for (int part = 1; part <= kPartitions; ++part) {
-    nodes.push_back(fmt::format("{}-part{}", os::set_link(name), part));
-  }
   std::vector<std::string> out;
-  for (const std::string& node : nodes) {
+  for (const std::string& node : os::set_links(name)) {
     const auto storage = os::storage_of(node);
     if (!storage || !storage->is_block_device()) continue;
     for (std::string& link : discovery::contents_links_in_udev(storage->device)) {

@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/parse.hpp"
 #include "os/path.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/trusted_directory.hpp"
 
@@ -21,10 +22,6 @@ namespace dmremap::frontend {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string partition_link(const std::string& link, std::uint64_t number) {
-  return fmt::format("{}-part{}", link, number);
-}
 
 bool exists(const std::string& path) {
   struct stat status {};
@@ -96,10 +93,10 @@ void StableLinks::follow_partitions(const std::string& sys) {
   auto found = partitions_of(node_, sys);
   if (found == partitions_) return;
   for (const auto& [number, node] : partitions_) {
-    if (!found.contains(number)) remove_link(partition_link(path_, number), node);
+    if (!found.contains(number)) remove_link(os::partition_link(path_, number), node);
   }
   for (const auto& [number, node] : found) {
-    const std::string link = partition_link(path_, number);
+    const std::string link = os::partition_link(path_, number);
     if (is_taken(link) && os::link_target(link) != node) {
       log(Severity::warning,
           fmt::format("{}: not made for {}: something else has this name", link, node));
@@ -115,7 +112,7 @@ void StableLinks::follow_partitions(const std::string& sys) {
 void StableLinks::remove() {
   if (path_.empty()) return;
   for (const auto& [number, node] : partitions_) {
-    remove_link(partition_link(path_, number), node);
+    remove_link(os::partition_link(path_, number), node);
   }
   partitions_.clear();
   remove_link(path_, node_);

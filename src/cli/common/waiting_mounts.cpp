@@ -18,9 +18,6 @@ namespace dmremap::cli {
 
 namespace {
 
-// As many partitions of a set are looked for among the jobs. A file system on a later one waits for
-// as long as its mount says.
-constexpr int kPartitions = 16;
 constexpr std::size_t kMostBytes = 1U << 20U;
 constexpr std::chrono::seconds kPatience{10};
 
@@ -43,10 +40,9 @@ os::ProgramEnd systemctl(std::vector<std::string> arguments) {
 }  // namespace
 
 std::vector<std::string> device_units_of(const claims::Claim& claim) {
-  const std::string link = os::set_link(claim.name);
-  std::vector<std::string> out{os::device_unit_of(link)};
-  for (int part = 1; part <= kPartitions; ++part) {
-    out.push_back(os::device_unit_of(fmt::format("{}-part{}", link, part)));
+  std::vector<std::string> out;
+  for (const std::string& link : os::set_links(claim.name)) {
+    out.push_back(os::device_unit_of(link));
   }
   for (const format::Fact& fact : claim.main.facts) {
     if (!is_plain(fact.value)) continue;

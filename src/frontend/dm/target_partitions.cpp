@@ -18,6 +18,7 @@
 #include "frontend/device_use.hpp"
 #include "frontend/dm/partition_table.hpp"
 #include "frontend/stable_links.hpp"
+#include "os/set_link.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -157,14 +158,14 @@ bool TargetPartitions::may_have_changed() {
 void TargetPartitions::link(std::uint64_t number, const std::string& node) {
   if (link_.empty() || links_[number] == node) return;
   links_[number] = node;
-  if (auto placed = frontend::place_link(fmt::format("{}-part{}", link_, number), node); !placed) {
+  if (auto placed = frontend::place_link(os::partition_link(link_, number), node); !placed) {
     log(Severity::warning, placed.error().message());
   }
 }
 
 void TargetPartitions::unlink_all() {
   for (const auto& [number, node] : links_) {
-    frontend::remove_link(fmt::format("{}-part{}", link_, number), node);
+    frontend::remove_link(os::partition_link(link_, number), node);
   }
   links_.clear();
 }
@@ -197,7 +198,7 @@ void TargetPartitions::follow() {
       is_pending_ = true;
       continue;
     }
-    frontend::remove_link(fmt::format("{}-part{}", link_, number), status.node());
+    frontend::remove_link(os::partition_link(link_, number), status.node());
     links_.erase(number);
   }
   for (const auto& [number, range] : *table) {
