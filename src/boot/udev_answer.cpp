@@ -47,15 +47,11 @@ const char* unit_for(const std::string& name, const UdevQuestion& question) {
   return has(question.served_for_root, name) ? "" : "dmremap";
 }
 
-bool comes_up_on(const claims::HostId& here, const Claim& claim) {
-  return claim.enabled && !claims::is_of_another_host(claim, here);
-}
-
 Properties answer_with(const Claim& claim, const char* role, const UdevQuestion& question,
                        const claims::HostId& here) {
   Properties out{{"DMREMAP_ROLE", role}, {"DMREMAP_SET", claim.name}};
   const std::string unit = unit_for(claim.name, question);
-  if (comes_up_on(here, claim) && !unit.empty()) {
+  if (claims::comes_up_on(here, claim) && !unit.empty()) {
     out.emplace_back("DMREMAP_START", "1");
     out.emplace_back("DMREMAP_UNIT", unit + "@" + os::unit_name_escaped(claim.name) + ".service");
   }
@@ -82,7 +78,8 @@ std::vector<const Claim*> claims_with_copies(const std::vector<claims::ClaimFile
                                              const claims::HostId& here) {
   std::vector<const Claim*> out;
   for (const claims::ClaimFile& file : claims) {
-    if (file.claim && comes_up_on(here, *file.claim) && !file_systems_of(*file.claim).empty()) {
+    if (file.claim && claims::comes_up_on(here, *file.claim) &&
+        !file_systems_of(*file.claim).empty()) {
       out.push_back(&*file.claim);
     }
   }

@@ -33,6 +33,10 @@ bool is_of_another_host(const Claim& claim, const HostId& here) {
   return are_known_and_differ(claim.host.machine_id, here.machine_id);
 }
 
+bool comes_up_on(const HostId& here, const Claim& claim) {
+  return claim.enabled && !is_of_another_host(claim, here);
+}
+
 bool is_of_other_hardware(const Claim& claim, const HostId& here) {
   return are_known_and_differ(claim.host.product_uuid, here.product_uuid);
 }

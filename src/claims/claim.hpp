@@ -77,6 +77,8 @@ struct Claim {
 // True if the claim was written on another installation. Hosts of which one id is not known are not
 // told apart by it.
 [[nodiscard]] bool is_of_another_host(const Claim& claim, const HostId& here);
+// True if the set is to come up by itself here.
+[[nodiscard]] bool comes_up_on(const HostId& here, const Claim& claim);
 // True if the claim was written by this installation on other hardware: it was restored or cloned.
 [[nodiscard]] bool is_of_other_hardware(const Claim& claim, const HostId& here);
 

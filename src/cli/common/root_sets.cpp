@@ -48,8 +48,7 @@ std::vector<std::string> root_sets(const claims::ClaimStore& store) {
   const claims::HostId here = claims::this_host();
   std::vector<std::string> out;
   for (const claims::ClaimFile& file : store.all()) {
-    if (!file.claim || !file.claim->enabled) continue;
-    if (claims::is_of_another_host(*file.claim, here)) continue;
+    if (!file.claim || !claims::comes_up_on(here, *file.claim)) continue;
     if (holds_root(*file.claim, root)) out.push_back(file.name);
   }
   return out;
