@@ -49,7 +49,6 @@ struct StartOutcome {
 struct Search {
   std::vector<StartOutcome> outcomes;
   std::vector<Error> silent;
-  std::optional<Error> incomplete;
   // A set that was asked for was not found: it may lie on a device that did not answer.
   std::optional<Error> missing;
 
@@ -132,8 +131,8 @@ Result<std::vector<std::size_t>> meant_by(const std::string& word,
 // True if the spare that was found is the device that this host claims for the set, by names that
 // no copy of it has.
 bool is_claimed_spare(const discovery::DiscoveredSet& set,
-                      const std::vector<claims::ClaimFile>& claims) {
-  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+                      const std::vector<claims::ClaimFile>& claims,
+                      const discovery::SharedFacts& shared) {
   return std::ranges::any_of(claims, [&](const claims::ClaimFile& file) {
     if (!file.claim || file.claim->set_uuid != set.uuid) return false;
     const auto device = claims::look_at(set.spare);
@@ -145,8 +144,9 @@ bool is_claimed_spare(const discovery::DiscoveredSet& set,
 // Unless this host knows that the one that was found is no copy, the set waits for the second look.
 void hold_back_copies(Search& search, const control::RuntimeDir& runtime) {
   const auto claims = claims::ClaimStore(runtime.claims()).all();
+  const auto shared = discovery::shared_facts(discovery::names_of_disks());
   for (StartOutcome& one : search.outcomes) {
-    if (one.error || one.set.running || is_claimed_spare(one.set, claims)) continue;
+    if (one.error || one.set.running || is_claimed_spare(one.set, claims, shared)) continue;
     one.error = Error{ErrorCode::missing_device,
                       "a device that did not answer may hold a newer copy of its spare",
                       search.silent.front().where, "unplug it, or name the devices of the set"};
@@ -170,7 +170,6 @@ Result<Search> find(const Arguments& arguments, const control::RuntimeDir& runti
                     std::chrono::seconds patience) {
   Search out;
   discovery::Discovery discovered = discover_sets({}, runtime, patience);
-  out.incomplete = search_error(discovered);
   out.silent = std::move(discovered.silent);
   std::vector<discovery::DiscoveredSet>& found = discovered.sets;
   std::vector<bool> is_meant(found.size(), arguments.all);
@@ -253,8 +252,9 @@ int print(const Search& search, const Arguments& arguments) {
   auto error = sum_up(search.outcomes);
   if (!error) error = search.missing;
   // Where sets were named, a device that holds none of them is no failure.
-  if (!error && arguments.all) error = search.incomplete;
-  if (!error && search.incomplete && !arguments.json) warn(search.incomplete->message());
+  const auto incomplete = search_error(search.silent);
+  if (!error && arguments.all) error = incomplete;
+  if (!error && incomplete && !arguments.json) warn(incomplete->message());
   return error ? report(*error, arguments.json) : kDone;
 }
 

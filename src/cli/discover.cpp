@@ -95,12 +95,14 @@ int run(const Arguments& arguments) {
   const auto deadline = search_deadline(arguments.deadline);
   if (!deadline) return report(deadline.error(), arguments.json);
   const discovery::Discovery found = discover_sets(devices->paths, *runtime, *deadline);
-  const auto incomplete = search_error(found);
+  const auto incomplete = search_error(found.silent);
   if (arguments.json) {
     json sets = json::array();
     for (const auto& set : found.sets) sets.push_back(json_of(set));
     json others = json::array();
-    for (const Error& error : found.others) others.push_back(os::to_json(error));
+    for (const auto* errors : {&found.others, &found.silent}) {
+      for (const Error& error : *errors) others.push_back(os::to_json(error));
+    }
     print_json({{"sets", std::move(sets)}, {"others", std::move(others)}});
     return incomplete ? report(*incomplete, true) : kDone;
   }
@@ -111,9 +113,7 @@ int run(const Arguments& arguments) {
       print_text(set);
     }
   }
-  // Those that were silent come last, and are told as one error.
-  const std::size_t told = found.others.size() - found.silent.size();
-  for (std::size_t i = 0; i < told; ++i) warn(found.others[i].message());
+  for (const Error& error : found.others) warn(error.message());
   if (found.sets.empty() && !arguments.pairs) fmt::print("no sets found\n");
   return incomplete ? report(*incomplete, false) : kDone;
 }

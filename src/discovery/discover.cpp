@@ -153,8 +153,7 @@ Discovery discover(const std::vector<std::string>& paths, const Hints& hints, co
     Error error = *facts.unopened;
     error.code = ErrorCode::timeout;
     error.what += ", and what lies on it is not known";
-    out.silent.push_back(error);
-    out.others.push_back(std::move(error));
+    out.silent.push_back(std::move(error));
   }
   return out;
 }

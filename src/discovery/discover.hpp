@@ -41,7 +41,7 @@ struct DiscoveredSet {
 
 struct Discovery {
   std::vector<DiscoveredSet> sets;  // by name
-  // Devices with damaged metadata, or that cannot be looked at; those of `silent` last.
+  // Devices with damaged metadata, or that cannot be looked at.
   std::vector<Error> others;
   std::vector<Error> silent;  // timeout: devices that did not answer in time, and may hold a set
 };

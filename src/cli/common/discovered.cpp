@@ -35,12 +35,12 @@ Result<std::chrono::seconds> search_deadline(const std::string& text) {
               fmt::format("--deadline takes 1 to {}", kMost));
 }
 
-std::optional<Error> search_error(const discovery::Discovery& found) {
-  if (found.silent.empty()) return std::nullopt;
-  Error out = found.silent.front();
-  if (found.silent.size() > 1) {
+std::optional<Error> search_error(const std::vector<Error>& silent) {
+  if (silent.empty()) return std::nullopt;
+  Error out = silent.front();
+  if (silent.size() > 1) {
     std::vector<std::string> paths;
-    for (const Error& one : found.silent) paths.push_back(one.where);
+    for (const Error& one : silent) paths.push_back(one.where);
     out.where = fmt::format("{}", fmt::join(paths, ", "));
     out.what += "; so did others of these";
   }

@@ -23,7 +23,7 @@ void add_search_deadline(manual::Verb verb, std::string& text);
 [[nodiscard]] Result<std::chrono::seconds> search_deadline(const std::string& text);
 
 // The error of a search in which devices did not answer; empty: all did.
-[[nodiscard]] std::optional<Error> search_error(const discovery::Discovery& found);
+[[nodiscard]] std::optional<Error> search_error(const std::vector<Error>& silent);
 
 // "running", "whole", or the name of the error that a start would give.
 [[nodiscard]] std::string state_of(const discovery::DiscoveredSet& set);
