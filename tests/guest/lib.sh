@@ -126,6 +126,27 @@ drive_node() {
   return 1
 }
 
+# number N: as four bytes, the lowest first.
+number() {
+  printf '%b' "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $((($1 >> 8) & 255)) \
+    $((($1 >> 16) & 255)) $(($1 >> 24)))"
+}
+# partition_entry FIRST COUNT: of a table of the PC's kind, in sectors.
+partition_entry() {
+  printf '\0\0\0\0\203\0\0\0'
+  number "$1"
+  number "$2"
+}
+# partition_table DEVICE ENTRIES: makes the entries in that file the table of the device, with an
+# identifier. The kernel is not told.
+partition_table() {
+  _write() { dd of="$1" bs=1 seek="$2" conv=notrunc,fsync status=none; }
+  printf '\102\103\104\105' | _write "$1" 440
+  head -c 64 /dev/zero | _write "$1" 446
+  _write "$1" 446 < "$2"
+  printf '\125\252' | _write "$1" 510
+}
+
 # read_at DEVICE SECTOR COUNT: to standard output, past the page cache, in one request.
 read_at() {
   dd if="$1" bs=$(($3 * 512)) skip=$(($2 * 512)) count=1 iflag=direct,skip_bytes status=none

@@ -131,6 +131,13 @@ lab_set() {
   at_exit stop_set "$1"
 }
 
+# set_over_ram: the set `set`, over 64 MiB at /dev/ram0.
+set_over_ram() {
+  ram_disks 1 64
+  check "a set is made" dmremap create set /dev/ram0 ./spare.img --spare-size 32MiB
+  at_exit stop_set set
+}
+
 # serve_by_target NAME: at $node, until what is clean goes past the engine.
 serve_by_target() {
   node=$(dmremap start "$1" --export dm) || fail "it does not start"
@@ -228,9 +235,7 @@ killed_before() {
 
 # crash_set: the set `set` over a RAM disk, with sectors elsewhere, stopped.
 crash_set() {
-  ram_disks 1 64
-  check "a set is made" dmremap create set /dev/ram0 ./spare.img --spare-size 32MiB
-  at_exit stop_set set
+  set_over_ram
   serves 0
   check "some sectors move" dmremap remap set 40960+8
   check "it is stopped" dmremap stop set

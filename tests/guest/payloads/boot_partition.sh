@@ -52,10 +52,8 @@ END
 
 plain=$(drive_node MAIN1)
 main=$(virtio_of MAIN1)
-at() { dd of="$plain" bs=1 seek="$1" conv=notrunc,fsync status=none; }
-printf '\102\103\104\105' | at 440
-printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\240\0\0' | at 446
-printf '\125\252' | at 510
+partition_entry 2048 40960 > one
+partition_table "$plain" one
 blockdev --rereadpt "$plain"
 wait_until "its partition is there" test -b "${plain}1"
 mkfs.ext4 -q -U $uuid "${plain}1"

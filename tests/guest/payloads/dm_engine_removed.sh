@@ -12,9 +12,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-check "a set is made" dmremap create set /dev/ram0 ./spare.img --spare-size 32MiB
-at_exit stop_set set
+set_over_ram
 serve_by_target set
 check "some sectors move" dmremap remap set 40960+8
 dd if=/dev/urandom of=data bs=4096 count=1 2> dd.err

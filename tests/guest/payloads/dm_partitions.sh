@@ -15,21 +15,8 @@ link=/dev/dm-remap/parts
 
 serve_by_target parts
 equal "no partition yet" "$(echo $link*)" "$link"
-# partition FIRST COUNT: an entry of a table of the PC's kind.
-number() { printf '%b' "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $((($1 >> 8) & 255)) $((($1 >> 16) & 255)) $(($1 >> 24)))"; }
-partition() {
-  printf '\0\0\0\0\203\0\0\0'
-  number "$1"
-  number "$2"
-}
-# partitioned WITH: the entries in WITH are the table of the device.
-partitioned() {
-  dd if=/dev/zero of="$node" bs=1 seek=446 count=64 conv=notrunc,fsync status=none
-  dd if="$1" of="$node" bs=1 seek=446 conv=notrunc,fsync status=none
-  printf '\125\252' | dd of="$node" bs=1 seek=510 conv=notrunc,fsync status=none
-}
-{ partition 2048 32768; partition 34816 32768; } > two
-check "it is partitioned" partitioned two
+{ partition_entry 2048 32768; partition_entry 34816 32768; } > two
+check "it is partitioned" partition_table "$node" two
 part() { readlink -f "$link-part$1"; }
 size_of() { cat "/sys/block/$(basename "$(part "$1")")/size" 2> /dev/null; }
 has() { [ -b "$(part "$1")" ] && [ "$(size_of "$1")" = "$2" ]; }
@@ -70,8 +57,8 @@ equal "the same one" "$(part 1)" "$first"
 read_at "$(part 2)" $((40960 - 34816)) 8 | cmp - data || fail "something else is read"
 
 # The table changes: one that is in use stays until it is not.
-partition 2048 16384 > one
-check "it is partitioned anew" partitioned one
+partition_entry 2048 16384 > one
+check "it is partitioned anew" partition_table "$node" one
 gone() { [ ! -e "$link-part2" ]; }
 wait_until "the second one goes" gone
 equal "the first is as it was" "$(size_of 1)" 32768

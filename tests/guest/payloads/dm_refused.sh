@@ -13,9 +13,7 @@
 # shellcheck source=../target.sh
 . ./target.sh
 
-ram_disks 1 64
-check "a set is made" dmremap create set /dev/ram0 ./spare.img --spare-size 32MiB
-at_exit stop_set set
+set_over_ram
 no_mapper() { [ -z "$(ls -d /sys/block/dm-* 2> /dev/null)" ]; }
 
 # says WHAT WORDS [OPTION...]: the start is refused with these words, and leaves nothing.

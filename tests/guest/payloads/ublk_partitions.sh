@@ -17,13 +17,8 @@ none_left() { [ -z "$(ls $link* 2> /dev/null)" ]; }
 
 node=$(dmremap start parts --export ublk)
 equal "no partition yet" "$(ls $link*)" "$link"
-# A table of the PC's kind: two partitions of type 0x83, each of 32768 sectors, from 2048 and 34816.
-{
-  printf '\0\0\0\0\203\0\0\0\000\010\000\000\000\200\000\000'
-  printf '\0\0\0\0\203\0\0\0\000\210\000\000\000\200\000\000'
-  printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\125\252'
-} > table
-dd if=table of="$node" bs=1 seek=446 conv=notrunc,fsync 2> dd.err
+{ partition_entry 2048 32768; partition_entry 34816 32768; } > two
+partition_table "$node" two
 check "it is partitioned" blockdev --rereadpt "$node"
 wait_until "links to the partitions" links_lead_to "${node}p1" "${node}p2"
 dd if=/dev/urandom of=data bs=4096 count=4 2> dd.err

@@ -23,12 +23,8 @@ plain=$(drive_node PLAIN1)
 spare=$(drive_node SPARE1)
 
 # --- a disk with partitions
-# A table of the PC's kind with an identifier: two partitions of 40960 sectors, from 2048 and 43008.
-at() { dd of="$plain" bs=1 seek="$1" conv=notrunc,fsync status=none; }
-printf '\102\103\104\105' | at 440
-printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\240\0\0' | at 446
-printf '\0\0\0\0\203\0\0\0\0\250\0\0\0\240\0\0' | at 462
-printf '\125\252' | at 510
+{ partition_entry 2048 40960; partition_entry 43008 40960; } > two
+partition_table "$plain" two
 blockdev --rereadpt "$plain"
 udevadm settle --timeout=120
 mkfs.ext4 -q -U 22222222-2222-4333-8444-555555555555 "${plain}1"
