@@ -320,13 +320,18 @@ TEST_F(EngineDevice, WritesAreSettledWhenNoneOfThemIsInFlight) {
   EXPECT_EQ(rig.engine->counts().writes, 1U);
 }
 
-TEST(EngineRecheck, NothingIsRelocatedOnceTheBackgroundEnded) {
-  Rig rig;
+// Starts a set that asks its lost sectors again each second, and loses some.
+void start_and_lose(Rig& rig) {
   rig.content.configuration.lost_recheck_s = 1;
   ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
   rig.start();
   rig.main.fail_reads({{64}, {8}}, EIO);
   EXPECT_EQ(rig.read(64, 8), -EIO);
+}
+
+TEST(EngineRecheck, NothingIsRelocatedOnceTheBackgroundEnded) {
+  Rig rig;
+  start_and_lose(rig);
   rig.engine->end_background();
   rig.main.clear_faults();
   std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
@@ -336,11 +341,7 @@ TEST(EngineRecheck, NothingIsRelocatedOnceTheBackgroundEnded) {
 
 TEST(EngineRecheck, ItIsRelocatedOnceTheBackgroundHasBegunAgain) {
   Rig rig;
-  rig.content.configuration.lost_recheck_s = 1;
-  ASSERT_TRUE(metadata::Store::create(rig.spare, rig.content, rig.random, system_clock()));
-  rig.start();
-  rig.main.fail_reads({{64}, {8}}, EIO);
-  EXPECT_EQ(rig.read(64, 8), -EIO);
+  start_and_lose(rig);
   rig.engine->end_background();
   rig.engine->end_background();
   rig.main.clear_faults();
