@@ -13,11 +13,8 @@ class LoadedLibrary {
   // `file` is its name with the version of its interface, as "libz.so.1".
   explicit LoadedLibrary(const char* file) : handle_(::dlopen(file, RTLD_NOW | RTLD_LOCAL)) {}
 
-  // False if there is no such library.
-  explicit operator bool() const { return handle_ != nullptr; }
-
   // Sets `function`, a pointer of the type that the library's header gives it. False if there is
-  // none of that name.
+  // none of that name, or no such library.
   template <typename Function>
   [[nodiscard]] bool find(const char* name, Function& function) const {
     if (handle_ == nullptr) return false;
