@@ -6,9 +6,12 @@
 #include <cstdlib>
 #include <string>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "intercepted_opens.hpp"
+
+namespace dmremap::preload {
 
 namespace {
 
@@ -30,10 +33,12 @@ void note(int fd) {
   errno = error;
 }
 
+}  // namespace
+
 int intercepted_open(int directory, const char* path, int flags, mode_t mode) {
   const int fd = real_open(directory, path, flags, mode);
   note(fd);
   return fd;
 }
 
-}  // namespace
+}  // namespace dmremap::preload

@@ -8,7 +8,7 @@
 
 #include "intercepted_opens.hpp"
 
-namespace {
+namespace dmremap::preload {
 
 int intercepted_open(int directory, const char* path, int flags, mode_t mode) {
   const char* const hangs = std::getenv("HANG_OPENS_OF");
@@ -16,4 +16,4 @@ int intercepted_open(int directory, const char* path, int flags, mode_t mode) {
   return real_open(directory, path, flags, mode);
 }
 
-}  // namespace
+}  // namespace dmremap::preload
