@@ -61,6 +61,8 @@ class BufferPool {
   explicit BufferPool(std::size_t bytes);
 
   [[nodiscard]] std::size_t bytes() const { return memory_.size(); }
+  // All of it, that of the leases and what is free.
+  [[nodiscard]] std::span<std::byte> memory() { return memory_.span(); }
   // An empty lease if there is no room in one piece, or others wait already: `waiter` is told when
   // it is worth to ask again. Waiters are served in order of their asking, so that a large request
   // gets its turn among small ones.

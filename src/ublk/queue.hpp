@@ -114,6 +114,7 @@ class Queue final : private BufferPool::Waiter {
   std::unique_ptr<io_uring> ring_;
   bool ring_made_ = false;
   bool character_is_fixed_ = false;  // /dev/ublkcN is file 0 of the ring
+  bool buffers_are_fixed_ = false;   // all of the pool's memory is buffer 0 of the ring
   const abi::RequestDescriptor* descriptors_ = nullptr;
   std::vector<Request> requests_;  // by tag
   std::deque<Direct> directs_;     // never moved

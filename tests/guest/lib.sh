@@ -171,6 +171,9 @@ in_doubt() {
 
 set_pid() { dmremap status "$1" --json | grep -o '"pid": *[0-9]*' | grep -o '[0-9]*'; }
 
+# real_time_threads PID: how many of its threads run before programs (SCHED_FIFO).
+real_time_threads() { cat /proc/"$1"/task/*/stat | sed 's/.*) //' | awk '$39 == 1' | wc -l; }
+
 # kill_set NAME: kill -9, but not in the middle of a flush: that one would fail, as it must.
 kill_set() {
   _pid=$(set_pid "$1")

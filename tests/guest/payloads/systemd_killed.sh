@@ -59,6 +59,7 @@ main_pid() { systemctl show -p MainPID --value $unit; }
 is_started() { [ "$(main_pid)" != 0 ] && [ "$(main_pid)" != "$pid" ] && systemctl -q is-active $unit; }
 
 goes_on "before"
+equal "the unit lets each queue's thread run before programs" "$(real_time_threads "$(main_pid)")" "$(nproc)"
 for round in $(seq $kills); do
   pid=$(main_pid)
   equal "the set is served by what systemd started" "$(set_pid data)" "$pid"

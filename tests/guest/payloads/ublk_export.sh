@@ -22,6 +22,7 @@ equal "and takes FUA" "$(cat "$queue/fua")" 1
 equal "it has main's size" "$(blockdev --getsz "$node")" "$(blockdev --getsz "$disk")"
 status_of exp
 equal "the export is reported" "$(field set.json kind)" '"ublk"'
+equal "each queue's thread runs before programs" "$(real_time_threads "$(set_pid exp)")" "$(nproc)"
 locked_kb() { grep VmLck "/proc/$(set_pid exp)/status" | grep -o '[0-9]*'; }
 locked=$(locked_kb)
 
