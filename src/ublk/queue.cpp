@@ -2,6 +2,7 @@
 #include "ublk/queue.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -57,6 +58,12 @@ bool is_known(std::uint32_t operation) {
 void run_before_programs() {
   const sched_param lowest{.sched_priority = ::sched_get_priority_min(SCHED_FIFO)};
   static_cast<void>(::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest));
+}
+
+// The kernel is short of memory: what frees some must get the processor, which this thread would
+// keep from it.
+void wait_for_kernel_memory() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 bool has_data(const Request& request) {
@@ -177,10 +184,23 @@ io_uring_sqe& Queue::entry() {
   io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
   while (entry == nullptr) {
     // The ring's submission side is full: the kernel takes it over as a whole.
-    io_uring_submit(ring_.get());
+    static_cast<void>(submit_entries());
     entry = io_uring_get_sqe(ring_.get());
   }
   return *entry;
+}
+
+// 0 if the kernel has all entries, or an errno.
+int Queue::submit_entries() {
+  while (io_uring_sq_ready(ring_.get()) != 0) {
+    const int submitted = io_uring_submit(ring_.get());
+    if (submitted == -EAGAIN) {
+      wait_for_kernel_memory();
+    } else if (submitted < 0 && submitted != -EINTR) {
+      return -submitted;
+    }
+  }
+  return 0;
 }
 
 void Queue::queue_command(std::uint32_t operation, unsigned tag, int result) {
@@ -224,10 +244,7 @@ int Queue::set_up() {
   // All with one system call: SIGKILL does not come in between. The kernel could not get rid of a
   // queue with some of its tags fetched.
   for (unsigned tag = 0; tag < place_.depth; ++tag) queue_command(abi::kFetch, tag, 0);
-  while (io_uring_sq_ready(ring_.get()) != 0) {
-    const int submitted = io_uring_submit(ring_.get());
-    if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN) return -submitted;
-  }
+  if (const int failed = submit_entries(); failed != 0) return failed;
   // A fetch that the kernel refuses ends at once; one that it took ends with a request, which there
   // cannot be yet. Starting a device with a tag missing would wait for ever.
   io_uring_cqe* refused = nullptr;
@@ -270,6 +287,7 @@ void Queue::serve() {
       tell_of_flushes();
     } while (answered_here_);
     const int waited = io_uring_submit_and_wait(ring_.get(), 1);
+    if (waited == -EAGAIN) wait_for_kernel_memory();
     if (waited < 0 && waited != -EINTR && waited != -EAGAIN && waited != -EBUSY) {
       log(Severity::error,
           fmt::format("ublk queue {}: the ring fails: {}", place_.index, errno_text(-waited)));
@@ -284,10 +302,7 @@ void Queue::serve() {
   }
   // What was answered before the queue leaves is told; a kernel that is not told asks again.
   take_answers();
-  while (io_uring_sq_ready(ring_.get()) != 0) {
-    const int submitted = io_uring_submit(ring_.get());
-    if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN) break;
-  }
+  static_cast<void>(submit_entries());
 }
 
 void Queue::handle(const io_uring_cqe& done) {
@@ -447,11 +462,7 @@ void Queue::take_answers() {
 // Submits what there is, for what waits for the word that its flush is answered may be all that
 // would make the ring wake up.
 void Queue::tell_of_flushes() {
-  if (flushes_.empty()) return;
-  while (io_uring_sq_ready(ring_.get()) != 0) {
-    const int submitted = io_uring_submit(ring_.get());
-    if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY) break;
-  }
+  if (flushes_.empty() || submit_entries() != 0) return;
   for (const std::uint32_t slot : flushes_) place_.handler.flush_told(slot);
   flushes_.clear();
 }

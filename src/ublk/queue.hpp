@@ -108,6 +108,7 @@ class Queue final : private BufferPool::Waiter {
   void read_wake();
   [[nodiscard]] int copy_from_kernel(const Request& request) const;
   [[nodiscard]] io_uring_sqe& entry();
+  [[nodiscard]] int submit_entries();
   void queue_command(std::uint32_t operation, unsigned tag, int result);
 
   const Place place_;
