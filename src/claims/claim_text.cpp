@@ -89,8 +89,7 @@ std::optional<Number> number_of(std::string_view text) {
 }
 
 bool is_link_of_udev(const std::string& path) {
-  return path.starts_with("/dev/disk/") && !path.ends_with('/') &&
-         path.find("//") == std::string::npos;
+  return path.starts_with("/dev/") && !path.ends_with('/') && path.find("//") == std::string::npos;
 }
 
 std::string device_text(const ClaimedDevice& device) {

@@ -19,7 +19,7 @@ Claim example() {
   out.sectors_elsewhere = 8;
   out.wait_s = 90;
   out.wait_is_recorded = false;
-  out.links = {"/dev/disk/by-label/a\\x20b", "/dev/disk/by-uuid/1234-ABCD"};
+  out.links = {"/dev/disk/by-label/a\\x20b", "/dev/disk/by-uuid/1234-ABCD", "/dev/mapper/vg-lv"};
   out.main = {"/dev/sdb",
               {1953525168},
               512,
@@ -79,6 +79,7 @@ TEST(ClaimText, RefusesWhatIsMissingDoubledOrSenseless) {
            {"\\x5cx", "\\y"},
            {"links = /dev/disk/", "links = /dev/disk//"},
            {"links = /dev/disk/", "links = disk/"},
+           {"links = /dev/disk/", "links = /etc/disk/"},
            {"[end]\n", "[end]\n[end]\n"},
            {"[end]\n", "words\n[end]\n"}}) {
     EXPECT_NE(what_is_wrong(with(from, to)), "") << from << " -> " << to;

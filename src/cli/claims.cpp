@@ -52,6 +52,7 @@ json json_of(const Claim& claim) {
           {"served", claim.served},
           {"sectors_elsewhere", claim.sectors_elsewhere},
           {"hides_main", claim.hides_main()},
+          {"links", claim.links},
           {"of_another_host", claims::is_of_another_host(claim, claims::this_host())},
           {"main", json_of(claim.main)},
           {"spares", std::move(spares)}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/set_claim.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "base/log.hpp"
 #include "claims/present_devices.hpp"
 #include "discovery/partitions.hpp"
+#include "discovery/stacked_devices.hpp"
 #include "os/set_link.hpp"
 #include "os/usage.hpp"
 
@@ -40,15 +43,19 @@ void keep_unrecorded_wait(const claims::Claim& from, claims::Claim& to) {
   to.wait_is_recorded = false;
 }
 
-// Of the set's device and its partitions, whatever it is served by.
+// Of the set's device and its partitions, whatever it is served by, and of what is stacked on them
+// alone: logical volumes, dm-crypt.
 std::vector<std::string> links_of(const std::string& name) {
+  std::vector<dev_t> own;
   std::vector<std::string> out;
   for (const std::string& node : os::set_links(name)) {
     const auto storage = os::storage_of(node);
     if (!storage || !storage->is_block_device()) continue;
-    for (std::string& link : discovery::contents_links_in_udev(storage->device)) {
-      out.push_back(std::move(link));
-    }
+    own.push_back(storage->device);
+    std::ranges::move(discovery::contents_links_in_udev(storage->device), std::back_inserter(out));
+  }
+  for (const dev_t stacked : discovery::devices_stacked_on(own)) {
+    std::ranges::move(discovery::links_in_udev(stacked), std::back_inserter(out));
   }
   return out;
 }
@@ -119,10 +126,14 @@ void SetClaim::look_at_links() {
   const auto now = std::chrono::steady_clock::now();
   if (!is_written_ || !follows_links_ || now - looked_at_ < kLookAtLinksEvery) return;
   looked_at_ = now;
-  std::vector<std::string> links = links_of(claim_.name);
-  // Without udev, or while it looks again, there are none.
-  if (links.empty() || links == claim_.links || !follow_user()) return;
-  claim_.links = std::move(links);
+  for (std::string& link : links_of(claim_.name)) links_seen_.insert(std::move(link));
+  // Those of earlier runs stay until this one has ended: what is stacked on the set may not be
+  // there yet, and a crash now must not have it forgotten.
+  std::set<std::string> links(claim_.links.begin(), claim_.links.end());
+  const std::size_t known = links.size();
+  links.insert(links_seen_.begin(), links_seen_.end());
+  if (links.size() == known || !follow_user()) return;
+  claim_.links.assign(links.begin(), links.end());
   if (auto written = store_.write(claim_); !written) {
     log(Severity::info,
         "by which names the set is mounted was not kept: " + written.error().message());
@@ -134,6 +145,8 @@ void SetClaim::end(std::uint64_t sectors_elsewhere) {
   if (!std::exchange(is_written_, false) || !follow_user()) return;
   claim_.served = false;
   claim_.sectors_elsewhere = sectors_elsewhere;
+  // Without udev there were none.
+  if (!links_seen_.empty()) claim_.links.assign(links_seen_.begin(), links_seen_.end());
   if (auto written = store_.write(claim_); !written) {
     log(Severity::warning,
         "the claim still says that the set is served: " + written.error().message());

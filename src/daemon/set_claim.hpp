@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,12 +32,13 @@ class SetClaim {
   [[nodiscard]] std::vector<std::string> begin(const discovery::Members& members,
                                                const set::RunningSet& set);
   // Call it each second or so while the set is served: now and then it asks udev's database by
-  // which links the set's device and its partitions are there, and writes the claim anew if they
-  // have changed. Nothing is read from a device. Does nothing unless begin() wrote the claim, nor
-  // in a process that began in an initramfs: the claim may lie on the set, which may be about to
-  // stop.
+  // which links the set's device, its partitions and what is stacked on them are there, and writes
+  // the claim anew if there are more. Nothing is read from a device. Does nothing unless begin()
+  // wrote the claim, nor in a process that began in an initramfs: the claim may lie on the set,
+  // which may be about to stop.
   void look_at_links();
-  // The set was stopped cleanly, and main lacks the newest data of so many sectors. Does nothing
+  // The set was stopped cleanly, and main lacks the newest data of so many sectors. Of the links
+  // those stay that were there in this run. Does nothing
   // unless begin() wrote the claim, nor when called again. A failure is logged: the claim then goes
   // on hiding main.
   void end(std::uint64_t sectors_elsewhere);
@@ -49,6 +51,8 @@ class SetClaim {
   const claims::ClaimStore store_;
   std::mutex mutex_;
   claims::Claim claim_;
+  // In this run, at any time: a logical volume may be gone long before the set is stopped.
+  std::set<std::string> links_seen_;
   bool is_written_ = false;
   const bool follows_links_ = !os::is_initramfs();
   std::chrono::steady_clock::time_point looked_at_ = std::chrono::steady_clock::now();

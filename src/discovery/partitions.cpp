@@ -3,14 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
-#include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/parse.hpp"
 #include "discovery/hardware.hpp"
+#include "discovery/stacked_devices.hpp"
 #include "os/sysfs.hpp"
 
 namespace dmremap::discovery {
@@ -38,13 +37,11 @@ std::vector<std::string> contents_links_in_udev(dev_t device) {
   constexpr std::array<std::string_view, 4> kByContents{"/dev/disk/by-uuid/", "/dev/disk/by-label/",
                                                         "/dev/disk/by-partuuid/",
                                                         "/dev/disk/by-partlabel/"};
-  std::istringstream links(udev_property(device, "DEVLINKS"));
-  std::vector<std::string> out{std::istream_iterator<std::string>(links), {}};
+  std::vector<std::string> out = links_in_udev(device);
   std::erase_if(out, [&](const std::string& link) {
     return std::ranges::none_of(kByContents,
                                 [&](std::string_view place) { return link.starts_with(place); });
   });
-  std::ranges::sort(out);
   return out;
 }
 
