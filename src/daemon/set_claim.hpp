@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
 #include "claims/claim_store.hpp"
 #include "discovery/assembly.hpp"
 #include "os/root_storage.hpp"
@@ -33,8 +35,9 @@ class SetClaim {
   // Call it each second or so while the set is served: now and then it asks udev's database by
   // which links the set's device and its partitions are there, and writes the claim anew if they
   // have changed. Nothing is read from a device. Does nothing unless begin() wrote the claim, nor
-  // in a process that began in an initramfs: the claim may lie on the set, which may be about to
-  // stop.
+  // in a process that serves the root file system or began in an initramfs: the claim may lie on
+  // the set, which may be about to stop, or to be handed over by a process that could not end while
+  // it waits for the file.
   void look_at_links();
   // The set was stopped cleanly, and main lacks the newest data of so many sectors. Does nothing
   // unless begin() wrote the claim, nor when called again. A failure is logged: the claim then goes
@@ -50,7 +53,7 @@ class SetClaim {
   std::mutex mutex_;
   claims::Claim claim_;
   bool is_written_ = false;
-  const bool follows_links_ = !os::is_initramfs();
+  const bool follows_links_ = !os::is_initramfs() && !os::survives_shutdown(::getpid());
   std::chrono::steady_clock::time_point looked_at_ = std::chrono::steady_clock::now();
 };
 
