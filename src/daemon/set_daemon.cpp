@@ -371,7 +371,8 @@ Result<std::unique_ptr<SetDaemon>> start_in_place(const StartOptions& options,
   const control::RuntimeDir places = is_first ? runtime : in_memory(runtime);
   for (;;) {
     exports.emplace(SetExportOptions{options.exports, options.mount_path, options.socket,
-                                     options.open.read_only, options.open.main_read_only},
+                                     options.open.read_only, options.open.main_read_only,
+                                     replacement.what == Replaced::handed_over},
                     places);
     FilesWhenServed maker(*exports, replacement.memory_root.get());
     auto daemon = SetDaemon::start(options, places, observer, maker);
