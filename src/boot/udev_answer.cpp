@@ -43,8 +43,9 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 // Without its "@NAME.service"; empty: the set is not to be started here.
 const char* unit_for(const std::string& name, const UdevQuestion& question) {
   if (question.is_initramfs) return has(question.root_sets, name) ? "dmremap-initrd" : "";
-  // It is served already, by a process that nothing may end (decision 030).
-  return has(question.served_for_root, name) ? "" : "dmremap";
+  // It is served already, by a process that nothing may end: it is followed by one of the host
+  // (decision 030).
+  return has(question.served_for_root, name) ? "dmremap-replace" : "dmremap";
 }
 
 Properties answer_with(const Claim& claim, const char* role, const UdevQuestion& question,

@@ -34,7 +34,7 @@ struct UdevQuestion {
   // In an initramfs, only sets that hold the root file system are started.
   bool is_initramfs = false;
   std::vector<std::string> root_sets;  // in an initramfs: what it has been made for
-  // Sets that are served by a process of the initramfs; nothing is started for them.
+  // Sets that are served already by a process that outlives a shutdown, from the initramfs.
   std::vector<std::string> served_for_root;
 };
 

@@ -104,7 +104,7 @@ TEST(UdevAnswer, OnlyAnEnabledSetOfThisHostComesUp) {
   EXPECT_EQ(said(spare, files({one})), "spare data - -");
 }
 
-TEST(UdevAnswer, WhatServesTheRootFileSystemIsLeftAlone) {
+TEST(UdevAnswer, WhatServesTheRootFileSystemIsFollowedByAProcessOfTheHost) {
   Claim one = claim();
   one.enabled = true;
   UdevQuestion spare;
@@ -117,7 +117,7 @@ TEST(UdevAnswer, WhatServesTheRootFileSystemIsLeftAlone) {
   };
   EXPECT_EQ(unit(), "dmremap@data.service");
   spare.served_for_root = {"data"};
-  EXPECT_EQ(unit(), "");
+  EXPECT_EQ(unit(), "dmremap-replace@data.service");
   spare.is_initramfs = true;
   EXPECT_EQ(unit(), "");
   spare.root_sets = {"data"};

@@ -178,9 +178,7 @@ std::optional<int> run_at_boot(const Arguments& arguments, daemon::StartOptions&
 // While one process follows the other, the users of the set wait, and this program may lie on it:
 // it goes on from memory, and is here again then.
 void leave_files(const control::RuntimeDir& runtime, const std::string& name) {
-  const auto served_by = control::holder_of(runtime.pid_file(name));
-  // One that serves the root file system is not replaced.
-  if (os::runs_from_memory() || !served_by || os::survives_shutdown(*served_by)) return;
+  if (os::runs_from_memory() || !control::holder_of(runtime.pid_file(name))) return;
   const Error error = os::run_from_memory();
   warn("is run from its file: " + error.message());
 }
@@ -334,8 +332,9 @@ a mistake. With --main-read-only it is only read, and what is written goes to th
 lies around it, as long as there is room.
 
 With --replace the process that serves the set by ublk, of an earlier version of this program, say, ends, and
-this one goes on in its place. Users of the device wait for that, for a second or two, and get no error. The
-process of the initramfs that serves the root file system is not replaced: the next boot has the new program.
+this one goes on in its place. Users of the device wait for that, for a second or two, and get no error. It may be
+the process that serves the root file system, from the initramfs or from a --replace before: `systemctl restart
+dmremap-replace@NAME` does it too. That is refused while the set or one of its devices is not well.
 
 With --set-drive-timeouts main's drive is told (by smartctl, SCT ERC) to give a bad sector up so early
 that a read of it ends within the deadline of a request, and the kernel to wait for twice as long; while

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
 #include "claims/claim_store.hpp"
 #include "discovery/assembly.hpp"
 #include "os/root_storage.hpp"
@@ -34,13 +36,13 @@ class SetClaim {
   // Call it each second or so while the set is served: now and then it asks udev's database by
   // which links the set's device, its partitions and what is stacked on them are there, and writes
   // the claim anew if there are more. Nothing is read from a device. Does nothing unless begin()
-  // wrote the claim, nor in a process that began in an initramfs: the claim may lie on the set,
-  // which may be about to stop.
+  // wrote the claim, nor in a process that serves the root file system or began in an initramfs:
+  // the claim may lie on the set, which may be about to stop, or to be handed over by a process
+  // that could not end while it waits for the file.
   void look_at_links();
   // The set was stopped cleanly, and main lacks the newest data of so many sectors. Of the links
-  // those stay that were there in this run. Does nothing
-  // unless begin() wrote the claim, nor when called again. A failure is logged: the claim then goes
-  // on hiding main.
+  // those stay that were there in this run. Does nothing unless begin() wrote the claim, nor when
+  // called again. A failure is logged: the claim then goes on hiding main.
   void end(std::uint64_t sectors_elsewhere);
 
  private:
@@ -54,7 +56,7 @@ class SetClaim {
   // In this run, at any time: a logical volume may be gone long before the set is stopped.
   std::set<std::string> links_seen_;
   bool is_written_ = false;
-  const bool follows_links_ = !os::is_initramfs();
+  const bool follows_links_ = !os::is_initramfs() && !os::survives_shutdown(::getpid());
   std::chrono::steady_clock::time_point looked_at_ = std::chrono::steady_clock::now();
 };
 

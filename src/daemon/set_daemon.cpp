@@ -228,7 +228,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   if (!use) return failure_of(use);
   open.main_holder = use->holder;
   open.direct = use->direct;
-  open.boot_wait_s = claim.chosen_wait_s(*members);
+  if (!options.claim_is_read) open.boot_wait_s = claim.chosen_wait_s(*members);
   auto set = open_set(*members, open);
   if (!set) return tl::unexpected(with_way_round(set.error()));
   (*set)->add_own_device(mount_path);
@@ -244,6 +244,8 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   // itself, which then has been one since the device was made.
   const bool was_served = open.taken_over;
   if (!was_served) note_claim();
+  // A program that it runs to ask the drive may lie on the device whose users wait.
+  if (was_served) (*set)->end_background();
   auto exports = exporting.make(**set);
   if (!exports) {
     // The set was activated already, so it is stopped cleanly. Else it is left as a killed process
@@ -255,7 +257,10 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   hints.remember(name,
                  {members->main.path, members->spares.front().path, mount_path, members->set_uuid,
                   (*set)->recorded_main(), (*set)->recorded_spare().fingerprint});
-  if (was_served) note_claim();
+  if (was_served) {
+    note_claim();
+    (*set)->begin_background();
+  }
   announce(**exports, was_served);
   os::reserve_heap();
   if (std::string note = (*exports)->start_note(); !note.empty()) {
@@ -352,6 +357,41 @@ Result<void> check_start(const StartOptions& options, const control::RuntimeDir&
   return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));
 }
 
+namespace {
+
+// Starts the set where another process has served it, or where none has. `exports` outlives the
+// set.
+Result<std::unique_ptr<SetDaemon>> start_in_place(const StartOptions& options,
+                                                  const control::RuntimeDir& runtime,
+                                                  StartObserver& observer,
+                                                  const Replacement& replacement,
+                                                  std::optional<SetExportMaker>& exports) {
+  // Where one may wait for this process, nothing is read but memory.
+  const bool is_first = replacement.what == Replaced::nobody;
+  const control::RuntimeDir places = is_first ? runtime : in_memory(runtime);
+  for (;;) {
+    exports.emplace(SetExportOptions{options.exports, options.mount_path, options.socket,
+                                     options.open.read_only, options.open.main_read_only,
+                                     replacement.what == Replaced::handed_over},
+                    places);
+    FilesWhenServed maker(*exports, replacement.memory_root.get());
+    auto daemon = SetDaemon::start(options, places, observer, maker);
+    // Users wait for this process, perhaps all of the system. A device that does not answer now
+    // may do so later.
+    const bool goes_on = replacement.what == Replaced::handed_over || replacement.memory_root;
+    if (daemon || !goes_on) return daemon;
+    log(Severity::error, "trying again: " + daemon.error().message());
+    if (replacement.memory_root) {
+      if (auto entered = replacement.memory_root->enter(); !entered) {
+        log(Severity::error, entered.error().message());
+      }
+    }
+    std::this_thread::sleep_for(kTryAgainEvery);
+  }
+}
+
+}  // namespace
+
 Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& runtime,
                         StartObserver& observer) {
   const struct LogEnd {
@@ -370,29 +410,18 @@ Result<void> run_daemon(const StartOptions& options, const control::RuntimeDir& 
   StartOptions wanted = options;
   Replacement replacement;
   if (options.replace) {
-    auto taken = take_from_running(options.name, options.open.accept_main, runtime);
+    auto taken = take_from_running(options, runtime);
     if (!taken) return failure_of(taken);
     replacement = std::move(*taken);
     wanted.devices = replacement.devices;
+    wanted.open.boot_wait_s = replacement.boot_wait_s;
+    wanted.claim_is_read = replacement.what != Replaced::nobody;
     if (!replacement.warning.empty()) wanted.warnings.push_back(replacement.warning);
   }
-  // Where one may wait for this process, nothing is read but memory.
-  const bool is_first = replacement.what == Replaced::nobody;
-  const control::RuntimeDir places = is_first ? runtime : in_memory(runtime);
   std::optional<SetExportMaker> exports;
-  Result<std::unique_ptr<SetDaemon>> daemon;
-  for (;;) {
-    exports.emplace(SetExportOptions{options.exports, options.mount_path, options.socket,
-                                     options.open.read_only, options.open.main_read_only},
-                    places);
-    daemon = SetDaemon::start(wanted, places, observer, *exports);
-    if (daemon || replacement.what != Replaced::handed_over) break;
-    // Users wait for this process, perhaps all of the system. A device that does not answer now
-    // may do so later.
-    log(Severity::error, "trying again: " + daemon.error().message());
-    std::this_thread::sleep_for(kTryAgainEvery);
-  }
+  auto daemon = start_in_place(wanted, runtime, observer, replacement, exports);
   if (!daemon) return failure_of(daemon);
+  replacement.memory_root.reset();
   stop_trigger.emplace(**daemon, *loop, root);
   watched = loop->on_readable((*daemon)->stopped_fd(), [&] { stop_trigger->on_stopped(); });
   if (watched) watched = loop->every(kLookEvery, [&] { stop_trigger->check_exports(); });

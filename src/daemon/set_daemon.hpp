@@ -29,6 +29,8 @@ struct StartOptions {
   // The set is taken over from the process that serves it, if there is one. Takes `name`.
   bool replace = false;
   set::OpenOptions open;
+  // open.boot_wait_s is what the set's claim says, which is not read again.
+  bool claim_is_read = false;
   std::vector<std::string> warnings;  // of what came before, told with those of the start
 };
 

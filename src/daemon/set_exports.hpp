@@ -24,6 +24,8 @@ struct SetExportOptions {
   std::string socket;             // of NBD; empty: in the runtime directory
   bool read_only = false;
   bool main_read_only = false;
+  // The process before has handed its device over, and did not die.
+  bool handed_over = false;
 };
 
 // The path of the FUSE file, whether it is there or not.

@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +38,21 @@ int note_library(dl_phdr_info* library, std::size_t /*size*/, void* paths) {
   const std::string_view path = library->dlpi_name;
   if (path.starts_with('/')) static_cast<std::vector<std::string>*>(paths)->emplace_back(path);
   return 0;
+}
+
+// proc(5): field 48 of the line is where the command line begins. The second is a name in
+// parentheses, in which anything may be.
+char* first_of_command_line() {
+  constexpr int kAfterName = 3;
+  constexpr int kArgumentsBegin = 48;
+  const std::string line = read_attribute("/proc/self/stat");
+  std::istringstream fields(line.substr(std::min(line.rfind(')'), line.size() - 1) + 1));
+  std::string field;
+  for (int i = kAfterName; i <= kArgumentsBegin; ++i) fields >> field;
+  const auto begin = parse_number(field);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells addresses as numbers.
+  if (fields && begin && *begin != 0) return reinterpret_cast<char*>(*begin);
+  return g_arguments == nullptr ? nullptr : g_arguments[0];
 }
 
 bool is_loader(const std::string& path) {
@@ -84,10 +101,10 @@ void remember_arguments(char** argv) {
 }
 
 void survive_shutdown() {
-  // The kernel shows the memory that the arguments were put into.
-  if (g_arguments != nullptr && g_arguments[0] != nullptr && g_arguments[0][0] != '\0') {
-    g_arguments[0][0] = kSurvives;
-  }
+  // The kernel shows the memory that the arguments were put into. In a program that a loader was
+  // told to run that begins with words for the loader.
+  char* const first = first_of_command_line();
+  if (first != nullptr && *first != '\0') *first = kSurvives;
 }
 
 bool survives_shutdown(pid_t pid) {

@@ -18,7 +18,7 @@ namespace dmremap::os {
 // Call first in main(), with its argument: the two functions below need it.
 void remember_arguments(char** argv);
 // Whoever ends all processes, when the root is switched and at the end of a shutdown, leaves this
-// one alone: the first character of its command line becomes '@'.
+// one alone: the first character of its command line, as others read it, becomes '@'.
 void survive_shutdown();
 // True if that process has said so.
 [[nodiscard]] bool survives_shutdown(pid_t pid);

@@ -11,6 +11,7 @@ from support import check, equal
 
 # With what the services run.
 UNITS = {"dmremap@.service": "start %i", "dmremap-initrd@.service": "start %i",
+         "dmremap-replace@.service": "start %i --export ublk --replace",
          "dm-remap-monitor.service": "monitor --syslog",
          "dm-remap-monitor-oneshot.service": "monitor --oneshot --syslog",
          "dm-remap-monitor-oneshot.timer": None,

@@ -3,11 +3,15 @@
 """The root file system on a set: adopted in place by the system that runs from it, and from the next
 boot on served from an initramfs that Debian's own maker has made, named by its UUID, which main has too.
 
-    root_on_set.py short      a clean shutdown, a power cut under load, and a boot after that
+    root_on_set.py short      ten replacements of its process under load and a clean shutdown, a power cut
+                              under load, and a boot after that
     root_on_set.py all        boots with a clean shutdown and power cuts under load in turn; both makers
     root_on_set.py canary     without the mark of a process that must survive a shutdown, none is clean
+    root_on_set.py wall       a process that reads the root before it serves finds nothing, and goes on; if it
+                              could reach it, the machine would hang
 
-ROOT_BOOTS (30) is the number of shutdowns and of power cuts of `all`, for each maker a half."""
+ROOT_BOOTS (30) is the number of shutdowns and of power cuts of `all`, for each maker a half; MAKER
+(initramfs-tools) that of the others: or dracut."""
 
 import argparse
 import os
@@ -26,6 +30,11 @@ import results
 import root_guest
 import root_image
 import support
+
+
+MAKER = os.environ.get("MAKER", "initramfs-tools")
+# A hand-over takes a tenth of that on a machine with other work.
+HANGS_AFTER_SECONDS = 300
 
 
 class NotClean(root_image.Failed):
@@ -59,7 +68,7 @@ class Trial:
         self.died = None
         self.cut_before = False
         self.initramfs = {}
-        self.figures = {"shutdowns": 0, "cuts": 0, "records": 0}
+        self.figures = {"shutdowns": 0, "cuts": 0, "replacements": 0, "records": 0}
 
     def make(self, maker):
         if maker not in self.initramfs:
@@ -69,7 +78,7 @@ class Trial:
         return self.initramfs[maker]
 
     def create(self):
-        boot = self.boot("initramfs-tools", "trial=create")
+        boot = self.boot(MAKER, "trial=create")
         support.check(boot.ended and boot.words("finished"), self.story(boot, "the set is not made"))
         support.equal(boot.value("root"), "/dev/vda", "the root before")
         self.initramfs.clear()
@@ -85,9 +94,10 @@ class Trial:
         return (f"{what}: {boot.failure()}\ntold: {boot.told[-8:]}\nconsole:\n"
                 + "\n".join(boot.console.splitlines()[-60:]))
 
-    def load(self, maker, cut):
+    def load(self, maker, cut, replace=1, append=""):
         part = "cut" if cut else "load"
-        boot = self.boot(maker, f"trial={part}", cut_after=random.uniform(0, 5) if cut else None)
+        boot = self.boot(maker, f"trial={part} trial.replace={replace} {append}",
+                         cut_after=random.uniform(0, 5) if cut else None)
         support.check(not boot.failure(), self.story(boot, "it failed"))
         support.check(boot.words("cut" if cut else "finished"), self.story(boot, "it did not get there"))
         support.check(boot.value("root").startswith("/dev/ublkb"), f"the root is {boot.value('root')}")
@@ -100,6 +110,8 @@ class Trial:
         self.acknowledged = max(boot.acknowledged, int(boot.value("last")))
         self.figures["records"] = self.acknowledged
         self.figures["cuts" if cut else "shutdowns"] += 1
+        # One when the host came up, and those under load.
+        self.figures["replacements"] += 1 + int(boot.value("replaced") or 0)
         if not cut:
             support.check(boot.ended, self.story(boot, "it does not turn itself off"))
             mount = os.path.join(root_image.WHERE, "offline")
@@ -109,8 +121,9 @@ class Trial:
 def short():
     trial = Trial()
     trial.create()
-    for cut in (False, True, False):
-        trial.load("initramfs-tools", cut)
+    for cut, replace in ((False, 10), (True, 1), (False, 0)):
+        trial.load(MAKER, cut, replace)
+    print(trial.figures)
 
 
 def all_of_it(boots):
@@ -120,6 +133,19 @@ def all_of_it(boots):
         maker = ("initramfs-tools", "dracut")[number // 2 % 2]
         trial.load(maker, cut=number % 2 == 1)
         print(f"after {number + 1} boots: {trial.figures}", flush=True)
+
+
+def wall():
+    """Between asking and serving the new process reads a file of the root, as a library might."""
+    trial = Trial()
+    trial.create()
+    trial.load(MAKER, cut=False, replace=3, append="trial.reads=wall")
+    # It hangs, with its load and all else that writes, until the guest is ended.
+    boot = trial.boot(MAKER, "trial=load trial.replace=1 trial.reads=nowall",
+                      cut_after=HANGS_AFTER_SECONDS, cut_on="replacing")
+    support.check(boot.words("replacing"), trial.story(boot, "it did not get there"))
+    support.check(not boot.words("replaced") and not boot.words("finished") and not boot.ended,
+                  trial.story(boot, "it serves although it has read the root before"))
 
 
 def canary():
@@ -132,6 +158,7 @@ def canary():
     line = next(line for line in text.splitlines() if "initrd-release" in line)
     with open(hook, "w", encoding="utf-8") as file:
         file.write(text.replace(line, "true"))
+    # Nor is it replaced: who asks for that finds a process that is none of the root's.
     boot = trial.boot("initramfs-tools", "trial=load trial.canary=1", seconds=600)
     support.check(boot.words("finished"), trial.story(boot, "it did not get there"))
     clean = boot.ended
@@ -147,7 +174,7 @@ def canary():
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("short", "all", "canary"))
+    parser.add_argument("part", choices=("short", "all", "canary", "wall"))
     part = parser.parse_args().part
     missing = results.what_is_missing() or support.what_is_missing(
         True, True, False, ("mmdebstrap", "mke2fs", "debugfs", "chroot", "e2fsck"))
@@ -162,7 +189,7 @@ def main():
     if part == "all":
         all_of_it(int(os.environ.get("ROOT_BOOTS", "30")))
     else:
-        {"short": short, "canary": canary}[part]()
+        {"short": short, "canary": canary, "wall": wall}[part]()
     print(f"passed: {part} in {time.monotonic() - began:.0f} s")
     return 0
 

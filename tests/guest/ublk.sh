@@ -68,6 +68,7 @@ replaced_under_load() {
     before=$(set_pid_of_file rep)
     dmremap start rep --export ublk --replace > said 2>&1 || fail "round $round: $(cat said)"
     grep -qx "$node" said || fail "another device: $(cat said)"
+    if grep -q "had died" said; then fail "it tells of a death: $(cat said)"; fi
     after=$(set_pid_of_file rep)
     [ "$before" != "$after" ] || fail "process $before still serves"
     [ ! -e "/proc/$before" ] || fail "process $before has not ended"

@@ -125,8 +125,10 @@ def needrestart_leaves_sets_alone():
               'grep { $unit =~ $_ } keys %{$nrconf{override_rc}}; '
               'print $unit, " ", (@hit ? $nrconf{override_rc}{$hit[0]} : "restarted"), "\\n"; }')
     said = support.run("perl", "-e", script, "needrestart/dm-remap.conf", "dmremap@backup.service",
-                       "dmremap-initrd@backup.service", "dm-remap-monitor.service", cwd=DEBIAN).out
+                       "dmremap-initrd@backup.service", "dmremap-replace@backup.service",
+                       "dm-remap-monitor.service", cwd=DEBIAN).out
     equal(said.splitlines(), ["dmremap@backup.service 0", "dmremap-initrd@backup.service 0",
+                              "dmremap-replace@backup.service 0",
                               "dm-remap-monitor.service restarted"], "what needrestart is told")
 
 

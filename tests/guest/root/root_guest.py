@@ -56,9 +56,9 @@ def _command(directory, kernel, initramfs, append, root):
     return command
 
 
-def run(kernel, initramfs, append, cut_after=None, seconds=BOOT_SECONDS,
+def run(kernel, initramfs, append, cut_after=None, cut_on="cut", seconds=BOOT_SECONDS,
         root=f"UUID={root_image.UUID}", tell=print):
-    """Boots, and returns when the guest is off. `cut_after`: so many seconds after it said `cut`, its
+    """Boots, and returns when the guest is off. `cut_after`: so many seconds after it said `cut_on`, its
     power is cut."""
     boot, partial, cut_at = Boot(), b"", None
     with tempfile.TemporaryDirectory(prefix="dmremap-root-") as directory:
@@ -83,7 +83,7 @@ def run(kernel, initramfs, append, cut_after=None, seconds=BOOT_SECONDS,
                     *lines, partial = (partial + (data or b"")).split(b"\n")
                     for line in lines:
                         _take(boot, line.decode(errors="replace").strip(), tell)
-                    if cut_after is not None and cut_at is None and boot.words("cut"):
+                    if cut_after is not None and cut_at is None and boot.words(cut_on):
                         cut_at = time.monotonic() + cut_after
                     if cut_at is not None and time.monotonic() > cut_at:
                         qemu.send_signal(signal.SIGKILL)

@@ -84,6 +84,9 @@ def make_tree():
     _write("etc/initramfs-tools/modules", "virtio_pci\nvirtio_blk\next4\ncrc32c_generic\n")
     shutil.copy(os.path.join(HERE, "trial"), os.path.join(TREE, "usr/local/sbin/trial"))
     shutil.copy(os.path.join(HERE, "trial.service"), os.path.join(TREE, "etc/systemd/system"))
+    os.makedirs(os.path.join(TREE, "usr/local/lib"), exist_ok=True)
+    shutil.copy(os.path.join(places.BUILD, "lib/libread_between.so"),
+                os.path.join(TREE, "usr/local/lib"))
     wants = os.path.join(TREE, "etc/systemd/system/multi-user.target.wants")
     os.makedirs(wants, exist_ok=True)
     os.symlink("../trial.service", os.path.join(wants, "trial.service"))
