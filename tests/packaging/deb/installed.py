@@ -5,10 +5,10 @@ nothing; an upgrade under load stops no set; the removal is refused while a disk
 nothing is left."""
 
 import os
-import threading
 
 import minimal_root
 import support
+from load import Load
 from support import check, equal
 
 # Stands in for systemd, which runs in no chroot: it notes what it is asked.
@@ -20,39 +20,6 @@ case " $* " in
 esac
 """
 FAULTY = 4096  # a sector whose writes fail on the lab's disk
-
-
-class Load:
-    """Writes and reads back all over a device, until it is stopped; what went wrong is in `errors`."""
-
-    def __init__(self, device, sectors):
-        self.device, self.sectors = device, sectors
-        self.errors, self.rounds, self.latest = [], 0, {}
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        try:
-            while not self._end.is_set():
-                for sector in range(0, self.sectors, self.sectors // 16):
-                    seed = self.rounds
-                    support.write_sectors(self.device, sector, support.pattern(sector, 8, seed))
-                    self.latest[sector] = seed
-                    equal(support.read_sectors(self.device, sector, 8), support.pattern(sector, 8, seed),
-                          f"sector {sector} as written")
-                self.rounds += 1
-        except (OSError, support.CheckFailed) as error:
-            self.errors.append(str(error))
-
-    def goes_on(self, what):
-        seen = self.rounds
-        support.wait_until(lambda: self.errors or self.rounds > seen + 1, what)
-        equal(self.errors, [], what)
-
-    def stop(self):
-        self._end.set()
-        self._thread.join()
 
 
 def asked(root):
