@@ -350,19 +350,6 @@ class Test:
         shutil.rmtree(self.dir, onerror=keep_on)
 
 
-def write_file(path, text, mode=0o644):
-    """A text, in directories that are made where they are missing."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(path, mode)
-
-
-def read_file(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
 def files_below(directory):
     """Their paths from there."""
     return {os.path.relpath(os.path.join(where, name), directory)

@@ -6,7 +6,8 @@ what helps, and leaves nothing behind once it is purged. Run against a root of t
 import os
 
 import support
-from support import check, equal, read_file, write_file
+from support import check, equal
+from text_files import read, write
 
 DEBIAN = os.path.join(support.ROOT, "debian")
 ELSEWHERE = "unremap {} --all"
@@ -35,13 +36,13 @@ CASES = {
 
 def script(t, root, name):
     """A maintainer script over `root`; the programs of this machine's sets are stood in for."""
-    text = read_file(os.path.join(DEBIAN, f"dm-remap.{name}"))
+    text = read(os.path.join(DEBIAN, f"dm-remap.{name}"))
     check("#DEBHELPER#" in text, f"{name} has a place for debhelper's part")
     # The list of running sets is looked at only where the root is this machine's.
     text = text.replace("${DPKG_ROOT:-}/etc", f"{root}/etc").replace("root=${DPKG_ROOT:-}", f"root={root}")
     text = text.replace("/run/systemd", f"{root}/run/systemd")
     path = t.path(f"{name}.sh")
-    write_file(path, text, 0o755)
+    write(path, text, 0o755)
     return path
 
 
@@ -53,11 +54,11 @@ def run_script(t, root, name, *arguments, expect=0):
 def make_root(t, number, claims, running):
     root = t.path(f"root{number}")
     lines = "".join(f"{name:<20} healthy    /dev/loop0\\n" for name in running)
-    write_file(f"{root}/bin/dmremap", f"#!/bin/sh\n[ \"$1\" = list ] || exit 2\nprintf '{lines}'\nexit 4\n", 0o755)
-    write_file(f"{root}/bin/deb-systemd-invoke", f"#!/bin/sh\necho \"$*\" >> {root}/invoked\n", 0o755)
+    write(f"{root}/bin/dmremap", f"#!/bin/sh\n[ \"$1\" = list ] || exit 2\nprintf '{lines}'\nexit 4\n", 0o755)
+    write(f"{root}/bin/deb-systemd-invoke", f"#!/bin/sh\necho \"$*\" >> {root}/invoked\n", 0o755)
     os.makedirs(f"{root}/run/systemd/system")
     for name, text in claims.items():
-        write_file(f"{root}/etc/dm-remap/claims.d/{name}", text, 0o600)
+        write(f"{root}/etc/dm-remap/claims.d/{name}", text, 0o600)
     return root
 
 
@@ -75,7 +76,7 @@ def refuses_while_it_is_needed(t):
         stopped = os.path.exists(f"{root}/invoked")
         equal(stopped, said is None, f"{what}: services are stopped")
         if stopped:
-            (line,) = read_file(f"{root}/invoked").splitlines()
+            (line,) = read(f"{root}/invoked").splitlines()
             equal(line.split()[0], "stop", f"{what}: what systemd is asked")
             equal([unit for unit in line.split() if "dmremap@" in unit], [], f"{what}: sets that are stopped")
             os.unlink(f"{root}/invoked")
@@ -86,12 +87,12 @@ def refuses_while_it_is_needed(t):
 
 def leaves_nothing_behind(t):
     root = make_root(t, "purged", {"a": claim("a")}, [])
-    write_file(f"{root}/var/lib/dm-remap/known", "{}")
-    write_file(f"{root}/etc/default/dm-remap", "MAILADDR=root\n")
-    write_file(f"{root}/run/dmremap/a.log", "")
-    write_file(f"{root}/etc/dm-remap/monitor.d/hook", "")
-    write_file(f"{root}/var/lib/prometheus/node-exporter/dm-remap.prom", "")
-    write_file(f"{root}/var/lib/prometheus/node-exporter/other.prom", "")
+    write(f"{root}/var/lib/dm-remap/known", "{}")
+    write(f"{root}/etc/default/dm-remap", "MAILADDR=root\n")
+    write(f"{root}/run/dmremap/a.log", "")
+    write(f"{root}/etc/dm-remap/monitor.d/hook", "")
+    write(f"{root}/var/lib/prometheus/node-exporter/dm-remap.prom", "")
+    write(f"{root}/var/lib/prometheus/node-exporter/other.prom", "")
     wants = f"{root}/etc/systemd/system/local-fs.target.wants"
     os.makedirs(wants)
     os.symlink("/lib/systemd/system/dmremap@.service", f"{wants}/dmremap@a.service")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import support
+import text_files
 
 sys.path.insert(0, os.path.join(support.ROOT, "tests", "guest"))
 import kernels  # pylint: disable=wrong-import-position
@@ -98,10 +99,10 @@ class Root:
         return os.path.join(self.path, *parts)
 
     def write(self, name, text, mode=0o644):
-        support.write_file(self.file(name), text, mode)
+        text_files.write(self.file(name), text, mode)
 
     def read(self, name):
-        return support.read_file(self.file(name))
+        return text_files.read(self.file(name))
 
     @staticmethod
     def environment():
@@ -147,11 +148,11 @@ def with_version(t, deb, version, change=None):
     shutil.rmtree(tree, ignore_errors=True)
     support.run("dpkg-deb", "-R", deb, tree)
     path = os.path.join(tree, "DEBIAN", "control")
-    text = support.read_file(path)
+    text = text_files.read(path)
     old = subprocess.run(["dpkg-deb", "-f", deb, "Version"], capture_output=True, text=True,
                          check=True).stdout.strip()
-    support.write_file(path, text.replace(f"Version: {old}\n", f"Version: {version}\n")
-                       .replace(f"(= {old})", f"(= {version})"))
+    text_files.write(path, text.replace(f"Version: {old}\n", f"Version: {version}\n")
+                     .replace(f"(= {old})", f"(= {version})"))
     if change is not None:
         change(tree)
     out = t.path(os.path.basename(deb).replace(f"_{old}_", f"_{version}_"))
