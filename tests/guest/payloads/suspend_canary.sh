@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Without the script that freezes users first, the machine does not sleep under load on a set, sooner or later:
-# what the other payloads of this name test can fail. That harms neither the set nor its users.
+# so the other payloads of this name can fail. That harms neither the set nor its users.
 #: kernels 6.12
 #: when all
 #: timeout 1800
