@@ -21,7 +21,12 @@ control_groups() {
     mkdir "$_directory"
     at_exit rmdir "$_directory"
   done
+  # A container that somebody has paused.
+  mkdir $groups/system.slice/paused.scope
+  at_exit rmdir $groups/system.slice/paused.scope
+  echo 1 > $groups/system.slice/paused.scope/cgroup.freeze
 }
+frozen() { cat "$1/cgroup.freeze"; }
 
 # set_under_load EXPORT: the set `set` at $node, of which sectors are elsewhere, served in its unit's group; fio
 # with verification and fsync is a user's.
@@ -57,15 +62,18 @@ suspended() {
   _slept=$(counted success)
   for _round in $(seq "$1"); do
     hook pre
+    equal "users are frozen, what serves is not" "$(frozen $users)$(frozen $unit)" 10
     if ! echo mem > /sys/power/state; then
       hook post
       fail "round $_round: $(dmesg | grep -A 3 'Freezing.*failed' | tail -n 4)"
     fi
     hook post
+    equal "users go on" "$(frozen $users)" 0
     goes_on "after round $_round"
   done
   equal "the machine has slept" $(($(counted success) - _slept)) "$1"
   equal "freezes that failed" "$(counted failed_freeze)" 0
+  equal "what was paused stays so" "$(frozen $groups/system.slice/paused.scope)" 1
 }
 
 # Without the script it fails sooner or later, which harms nobody.
