@@ -41,7 +41,7 @@ def install(t):
               "lib/udev/dmremap-udev", "lib/udev/rules.d/59-dm-remap.rules",
               "libexec/dm-remap/load-modules", *(f"share/initramfs-tools/{path}" for path in INITRAMFS),
               "lib/dracut/modules.d/91dm-remap/module-setup.sh",
-              "lib/systemd/system-shutdown/dm-remap.shutdown",
+              "lib/systemd/system-shutdown/dm-remap.shutdown", "lib/systemd/system-sleep/dm-remap",
               "share/dm-remap/magic/dm-remap", "share/dm-remap/prometheus/dm-remap.rules.yml", "share/dm-remap/grafana/dm-remap.json",
               "share/doc/dm-remap/README.md", "share/doc/dm-remap/LICENSE",
               "share/doc/dm-remap/CHANGELOG.md", "share/doc/dm-remap/SECURITY.md",

@@ -151,6 +151,7 @@ class Guest:
         self._run = Run()
         self._section, self._began, self._deadline = None, 0, 0
         self._partial = b""
+        self._wakes, self._woken = False, False
 
     def run(self):
         """To its end, however that comes. What payloads left in $OUT lies in `files`/PAYLOAD."""
@@ -246,7 +247,8 @@ class Guest:
         dumping = False
         with port:
             while qemu.poll() is None:
-                self._read(port)
+                if not self._read(port):
+                    self._look_after_sleepers(directory)
                 if time.monotonic() < self._deadline:
                     continue
                 if dumping or not self._run.came_up:
@@ -259,6 +261,15 @@ class Guest:
                 self._deadline = time.monotonic() + plan.DUMP_SECONDS
             while self._read(port):  # what it said last
                 pass
+
+    def _look_after_sleepers(self, directory):
+        """Wakes a guest that has suspended itself. QEMU 7.2 does not end by itself when one that was woken
+        turns itself off."""
+        if self._wakes:
+            self._woken |= wake(self._qmp)
+        elif self._woken and "reboot: Power down" in _text(f"{directory}/console"):
+            with contextlib.suppress(OSError, ValueError), asking(self._qmp) as ask:
+                ask("quit")
 
     def _read(self, port):
         try:
@@ -297,10 +308,12 @@ class Guest:
             self._deadline = now + timeout
         elif words[0] in ("hang", "answer"):
             hold_back(self._qmp, words[1], words[0] == "hang")
+        elif words[0] == "wake":
+            self._wakes = True
         elif words[0] == "end" and self._section is not None:
             self._section.status = words[2]
             self._section.seconds = now - self._began
-            self._section = None
+            self._section, self._wakes = None, False
             self._deadline = now + plan.BOOT_SECONDS
 
     # --- when it has ended ---
@@ -339,21 +352,39 @@ def hold_back(path, drive, held):
     """Has QEMU answer a drive's requests at a byte a second, or at once again. Only requests that come
     from then on are held back, and all that are go on when they are answered again."""
     limits = {limit: 0 for limit in ("bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
-    commands = ({"execute": "qmp_capabilities"},
-                {"execute": "block_set_io_throttle",
-                 "arguments": {"device": drive, **limits, "bps": 1 if held else 0}})
+    with asking(path) as ask:
+        ask("block_set_io_throttle", device=drive, **limits, bps=1 if held else 0)
+
+
+def wake(path):
+    """Wakes a guest that has suspended itself to memory; False, and nothing is done, if it is awake."""
+    with asking(path) as ask:
+        asleep = ask("query-status")["status"] == "suspended"
+        if asleep:
+            ask("system_wakeup")
+        return asleep
+
+
+@contextlib.contextmanager
+def asking(path):
+    """A function that has QEMU do one command after the other, at the socket `path`, and returns what it
+    answers."""
     with socket.socket(socket.AF_UNIX) as qmp:
         qmp.connect(path)
         with qmp.makefile("rw", encoding="utf-8") as lines:
-            json.loads(lines.readline())  # what QEMU is
-            for command in commands:
-                lines.write(json.dumps(command) + "\n")
+            def ask(command, **arguments):
+                lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
                 lines.flush()
                 reply = json.loads(lines.readline())
                 while "event" in reply:
                     reply = json.loads(lines.readline())
                 if "error" in reply:
                     raise RuntimeError(f"QEMU: {command}: {reply['error']}")
+                return reply["return"]
+
+            json.loads(lines.readline())  # what QEMU is
+            ask("qmp_capabilities")
+            yield ask
 
 
 def _text(path):

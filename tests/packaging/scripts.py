@@ -7,6 +7,7 @@ import os
 
 import support
 from support import check, equal
+from text_files import read, write
 
 DEBIAN = os.path.join(support.ROOT, "debian")
 ELSEWHERE = "unremap {} --all"
@@ -33,20 +34,13 @@ CASES = {
     "a count that is none": ({"a": claim("a", sectors="many")}, [], ["is damaged"])}
 
 
-def write(path, text, mode=0o644):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(path, mode)
-
-
 def script(t, root, name):
     """A maintainer script over `root`; the programs of this machine's sets are stood in for."""
-    with open(os.path.join(DEBIAN, f"dm-remap.{name}"), encoding="utf-8") as file:
-        text = file.read()
+    text = read(os.path.join(DEBIAN, f"dm-remap.{name}"))
     check("#DEBHELPER#" in text, f"{name} has a place for debhelper's part")
     # The list of running sets is looked at only where the root is this machine's.
     text = text.replace("${DPKG_ROOT:-}/etc", f"{root}/etc").replace("root=${DPKG_ROOT:-}", f"root={root}")
+    text = text.replace("/run/systemd", f"{root}/run/systemd")
     path = t.path(f"{name}.sh")
     write(path, text, 0o755)
     return path
@@ -61,6 +55,8 @@ def make_root(t, number, claims, running):
     root = t.path(f"root{number}")
     lines = "".join(f"{name:<20} healthy    /dev/loop0\\n" for name in running)
     write(f"{root}/bin/dmremap", f"#!/bin/sh\n[ \"$1\" = list ] || exit 2\nprintf '{lines}'\nexit 4\n", 0o755)
+    write(f"{root}/bin/deb-systemd-invoke", f"#!/bin/sh\necho \"$*\" >> {root}/invoked\n", 0o755)
+    os.makedirs(f"{root}/run/systemd/system")
     for name, text in claims.items():
         write(f"{root}/etc/dm-remap/claims.d/{name}", text, 0o600)
     return root
@@ -77,8 +73,16 @@ def refuses_while_it_is_needed(t):
             equal(done.err, "", what)
         else:
             check("claims --forget" in done.err, f"{what}: and the way out: {done.err}")
-        # An upgrade is never refused.
+        stopped = os.path.exists(f"{root}/invoked")
+        equal(stopped, said is None, f"{what}: services are stopped")
+        if stopped:
+            (line,) = read(f"{root}/invoked").splitlines()
+            equal(line.split()[0], "stop", f"{what}: what systemd is asked")
+            equal([unit for unit in line.split() if "dmremap@" in unit], [], f"{what}: sets that are stopped")
+            os.unlink(f"{root}/invoked")
+        # An upgrade is never refused, and stops nothing.
         equal(run_script(t, root, "prerm", "upgrade", "9.9").err, "", f"{what}: upgrade")
+        check(not os.path.exists(f"{root}/invoked"), f"{what}: an upgrade stops something")
 
 
 def leaves_nothing_behind(t):

@@ -6,7 +6,10 @@ set -euo pipefail
 first=$(realpath "$1")
 top=$(realpath "$(dirname "$0")/../../..")
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+differs() {
+  echo "the second build is kept in $work"
+  exit 1
+}
 
 # What a build is not to depend on: its place, the time zone, the language, the user's mask and home.
 (
@@ -14,13 +17,14 @@ trap 'rm -rf "$work"' EXIT
   unset CMAKE_C_COMPILER_LAUNCHER CMAKE_CXX_COMPILER_LAUNCHER
   TZ=Pacific/Kiritimati LC_ALL=C HOME=/nonexistent CCACHE_DISABLE=1 \
     "$top/tools/deb" "$work/a place with another name" > /dev/null
-)
+) || differs
 second="$work/a place with another name"
 compared=0
 for file in "$first"/*.deb "$first"/*.tar.xz "$first"/*.dsc; do
-  cmp "$file" "$second/$(basename "$file")"
+  cmp "$file" "$second/$(basename "$file")" || differs
   compared=$((compared + 1))
 done
-[ "$(find "$second" -name '*.deb' | wc -l)" -eq "$(find "$first" -name '*.deb' | wc -l)" ]
-[ "$compared" -ge 6 ]
+[ "$(find "$second" -name '*.deb' | wc -l)" -eq "$(find "$first" -name '*.deb' | wc -l)" ] || differs
+[ "$compared" -ge 6 ] || differs
+rm -rf "$work"
 echo "$compared files are identical in two builds"

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import support
+import text_files
 
 sys.path.insert(0, os.path.join(support.ROOT, "tests", "guest"))
 import kernels  # pylint: disable=wrong-import-position
@@ -98,22 +99,22 @@ class Root:
         return os.path.join(self.path, *parts)
 
     def write(self, name, text, mode=0o644):
-        os.makedirs(os.path.dirname(self.file(name)), exist_ok=True)
-        with open(self.file(name), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(self.file(name), mode)
+        text_files.write(self.file(name), text, mode)
 
     def read(self, name):
-        with open(self.file(name), encoding="utf-8") as file:
-            return file.read()
+        return text_files.read(self.file(name))
 
-    def run(self, *command, **options):
+    @staticmethod
+    def environment():
+        """Of programs in the root: nothing of the test's own."""
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("DMREMAP", "PYTHON"))}
-        environment.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C.UTF-8", HOME="/root",
-                           DEBIAN_FRONTEND="noninteractive")
+        return {**environment, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root",
+                "DEBIAN_FRONTEND": "noninteractive"}
+
+    def run(self, *command, **options):
         options.setdefault("timeout", 3600)
-        return support.run("chroot", self.path, *command, env=environment, **options)
+        return support.run("chroot", self.path, *command, env=self.environment(), **options)
 
     def apt(self, *arguments, **options):
         return self.run("apt-get", "-q", "-y", "-o", "APT::Sandbox::User=root", "--no-install-recommends",
@@ -141,19 +142,19 @@ class Root:
         return out
 
 
-def with_version(t, deb, version):
-    """The same package as another version; its path."""
+def with_version(t, deb, version, change=None):
+    """The same package as another version; its path. `change` is called with the directory of its files."""
     tree = t.path("repacked")
     shutil.rmtree(tree, ignore_errors=True)
     support.run("dpkg-deb", "-R", deb, tree)
     path = os.path.join(tree, "DEBIAN", "control")
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = text_files.read(path)
     old = subprocess.run(["dpkg-deb", "-f", deb, "Version"], capture_output=True, text=True,
                          check=True).stdout.strip()
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text.replace(f"Version: {old}\n", f"Version: {version}\n")
-                   .replace(f"(= {old})", f"(= {version})"))
+    text_files.write(path, text.replace(f"Version: {old}\n", f"Version: {version}\n")
+                     .replace(f"(= {old})", f"(= {version})"))
+    if change is not None:
+        change(tree)
     out = t.path(os.path.basename(deb).replace(f"_{old}_", f"_{version}_"))
     support.run("dpkg-deb", "-Zgzip", "-z1", "-b", tree, out)
     return out
