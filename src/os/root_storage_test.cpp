@@ -34,12 +34,6 @@ TEST(RootStorage, AProcessIsMarkedWhereOthersReadIt) {
   EXPECT_FALSE(survives_shutdown(::getpid()));
 }
 
-// Run by the test below.
-TEST(RootStorage, DISABLED_MarkItself) {
-  survive_shutdown();
-  EXPECT_TRUE(survives_shutdown(::getpid()));
-}
-
 // As a process that runs from memory is.
 TEST(RootStorage, AProgramThatALoaderRunsIsMarkedToo) {
   std::string loader;
@@ -49,7 +43,7 @@ TEST(RootStorage, AProgramThatALoaderRunsIsMarkedToo) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::execl(loader.c_str(), "os_test", "--argv0", "os_test", self.c_str(),
-            "--gtest_also_run_disabled_tests", "--gtest_filter=RootStorage.DISABLED_MarkItself",
+            "--gtest_filter=RootStorage.AProcessIsMarkedWhereOthersReadIt",
             static_cast<char*>(nullptr));
     ::_exit(2);
   }
