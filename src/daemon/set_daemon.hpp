@@ -2,9 +2,11 @@
 // The process of a running set: from the devices' names to the end of the set.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,9 @@ struct StartOptions {
   // The set is taken over from the process that serves it, if there is one. Takes `name`.
   bool replace = false;
   set::OpenOptions open;
+  // If it is set, a device that has not answered within this time ends the start with
+  // missing_device, whatever device it is: nothing is then decided without it.
+  std::optional<std::chrono::nanoseconds> all_answer_within;
   std::vector<std::string> warnings;  // of what came before, told with those of the start
 };
 
