@@ -9,6 +9,7 @@
 #include "base/file_descriptor.hpp"
 #include "discovery/candidates.hpp"
 #include "discovery/device_names.hpp"
+#include "discovery/hardware.hpp"
 #include "os/sysfs.hpp"
 #include "os/usage.hpp"
 
@@ -18,6 +19,14 @@ namespace {
 
 FileDescriptor open_to_look(const std::string& path) {
   return FileDescriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+}
+
+bool is_known_as(const std::string& path, const std::string& set, const char* role, bool hidden) {
+  const auto storage = os::storage_of(path);
+  if (!storage || !storage->is_block_device()) return false;
+  discovery::UdevRecord known(storage->device);
+  return known.property("DMREMAP_SET") == set && known.property("DMREMAP_ROLE") == role &&
+         (known.property("DMREMAP_HIDDEN") == "1") == hidden;
 }
 
 }  // namespace
@@ -50,6 +59,20 @@ void ask_udev_again(const std::string& path) {
 void ask_udev_again(const Claim& claim) {
   ask_udev_again(claim.main.path);
   for (const ClaimedSpare& spare : claim.spares) ask_udev_again(spare.device.path);
+}
+
+bool is_known_to_udev(const Claim& claim) {
+  const auto main = os::storage_of(claim.main.path);
+  if (!main || !main->is_block_device()) return false;
+  const std::vector<dev_t> parts = os::with_partitions(main->device);
+  return is_known_as(claim.main.path, claim.name, "main", true) &&
+         std::all_of(parts.begin() + 1, parts.end(),
+                     [&](dev_t part) {
+                       return is_known_as(os::node_of(part), claim.name, "part-of-main", true);
+                     }) &&
+         std::ranges::all_of(claim.spares, [&](const ClaimedSpare& spare) {
+           return is_known_as(spare.device.path, claim.name, "spare", false);
+         });
 }
 
 std::vector<FoundDevice> find_devices(const Claim& claim) {

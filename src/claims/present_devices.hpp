@@ -30,4 +30,8 @@ void ask_udev_again(const std::string& path);
 // The same for all devices of the set, where they were last seen.
 void ask_udev_again(const Claim& claim);
 
+// True if udev's database shows main, each of its partitions and the spares as an enabled claim has
+// them: as what they are, of this set, and main hidden.
+[[nodiscard]] bool is_known_to_udev(const Claim& claim);
+
 }  // namespace dmremap::claims

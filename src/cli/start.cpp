@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -144,12 +145,15 @@ class ForegroundObserver final : public daemon::StartObserver {
 // Serves the set of a claim until it is stopped, in the foreground.
 Result<void> serve_at_boot(const claims::Claim& claim, const daemon::StartOptions& options,
                            const control::RuntimeDir& runtime, bool json) {
-  return serve_when_present(claim, runtime, [&](bool& was_served) {
+  const auto serve = [&](bool& was_served, std::optional<std::chrono::nanoseconds> all_answer) {
     ForegroundObserver observer(json);
-    auto ended = daemon::run_daemon(options, runtime, observer);
+    daemon::StartOptions wanted = options;
+    wanted.all_answer_within = all_answer;
+    auto ended = daemon::run_daemon(wanted, runtime, observer);
     was_served = observer.has_served();
     return ended;
-  });
+  };
+  return serve_when_present(claim, runtime, serve);
 }
 
 // Waits for the devices of a set that is then served in the background, and serves one that stays

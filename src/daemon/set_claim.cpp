@@ -107,7 +107,10 @@ std::vector<std::string> SetClaim::begin(const discovery::Members& members,
     out.push_back("main is not hidden while the set does not run: " + written.error().message());
     return out;
   }
-  claims::ask_udev_again(claim);
+  // At a boot udev has just hidden main by the claim as it was, and its looking again would hold up
+  // what waits for the set. What it may be looking at now, it answers by a claim that hides too.
+  const bool was_enabled = before && before->claim && before->claim->enabled && claim.enabled;
+  if (!was_enabled || !claims::is_known_to_udev(claim)) claims::ask_udev_again(claim);
   claim_ = std::move(claim);
   is_written_ = true;
   return out;

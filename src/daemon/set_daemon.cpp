@@ -143,11 +143,17 @@ struct ClaimedSpare {
   discovery::DeviceLook look;
 };
 
+// With `all_answer`: what a device holds that did not answer may decide, so that nothing is chosen.
+Result<void> check_all_answered(const discovery::DeviceLook& look, bool all_answer) {
+  const auto silent = all_answer ? look.silent() : std::nullopt;
+  return silent ? tl::unexpected(*silent) : Result<void>();
+}
+
 // Clears away leftovers of a dead run between the set and its devices, and finds the devices. The
 // caller holds the pid file.
 Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string& mount_path,
-                                        const set::OpenOptions& open,
-                                        const discovery::Hints& hints) {
+                                        const set::OpenOptions& open, const discovery::Hints& hints,
+                                        bool all_answer) {
   const discovery::Spare& spare = claimed.spare;
   const std::string& name = spare.identity().name;
   // A doubt about the metadata is told before one about main.
@@ -160,6 +166,7 @@ Result<discovery::Members> find_members(ClaimedSpare& claimed, const std::string
   const auto hint = hints.find(name);
   auto members = discovery::find_main(
       spare, {hint ? hint->main_path : std::string(), open.accept_main}, claimed.look);
+  if (auto all = check_all_answered(claimed.look, all_answer); !all) return failure_of(all);
   // From now on they are held, which waits for whoever has them open.
   claimed.look.close();
   return members;
@@ -218,7 +225,8 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
                                              ExportMaker& exporting) {
   const std::string& name = claimed.spare.identity().name;
   const std::string mount_path = mount_path_of(name, options.mount_path, runtime);
-  const auto members = find_members(claimed, mount_path, options.open, hints);
+  const auto members =
+      find_members(claimed, mount_path, options.open, hints, options.all_answer_within.has_value());
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   protect_from_own_device();
@@ -271,7 +279,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
     log(Severity::warning, lack);
     warnings.push_back(std::move(lack));
   }
-  for (const set::SpareStatus& spare : (*set)->status().spares) {
+  for (const set::SpareStatus& spare : (*set)->spares()) {
     std::string note = set::unused_room_note((*set)->name(), spare.growable);
     if (note.empty()) continue;
     log(Severity::info, spare.path + ": " + note);
@@ -282,8 +290,13 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
 
 Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
                            const discovery::Hints& hints) {
-  discovery::DeviceLook look;
+  discovery::DeviceLook look = options.all_answer_within
+                                   ? discovery::DeviceLook(*options.all_answer_within)
+                                   : discovery::DeviceLook();
   auto spare = find_spare(options, hints, look);
+  if (auto all = check_all_answered(look, options.all_answer_within.has_value()); !all) {
+    return failure_of(all);
+  }
   if (!spare) return failure_of(spare);
   const std::string& name = spare->identity().name;
   if (!discovery::is_set_name(name)) {
@@ -350,8 +363,8 @@ Result<void> check_start(const StartOptions& options, const control::RuntimeDir&
   auto claimed = claim(options, runtime, hints);
   if (!claimed) return failure_of(claimed);
   const std::string& name = claimed->spare.identity().name;
-  const auto members =
-      find_members(*claimed, mount_path_of(name, options.mount_path, runtime), options.open, hints);
+  const auto members = find_members(*claimed, mount_path_of(name, options.mount_path, runtime),
+                                    options.open, hints, options.all_answer_within.has_value());
   if (!members) return failure_of(members);
   const auto opened = set::open_devices(*members, open_options(name, options, runtime));
   return opened ? Result<void>() : tl::unexpected(with_way_round(opened.error()));

@@ -2,9 +2,11 @@
 // The process of a running set: from the devices' names to the end of the set.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,9 @@ struct StartOptions {
   set::OpenOptions open;
   // open.boot_wait_s is what the set's claim says, which is not read again.
   bool claim_is_read = false;
+  // If it is set, a device that has not answered within this time ends the start with
+  // missing_device, whatever device it is: nothing is then decided without it.
+  std::optional<std::chrono::nanoseconds> all_answer_within;
   std::vector<std::string> warnings;  // of what came before, told with those of the start
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -35,13 +34,17 @@ void sort_decisive_first(std::vector<Fact>& facts) {
 }
 
 bool has_several_paths(const std::string& directory) {
-  std::error_code error;
-  const std::string real = std::filesystem::canonical(directory, error);
-  if (error) return false;
+  const std::string place = os::place_in_devices(directory);
   constexpr std::array<std::string_view, 3> kTransports{"/end_device-", "/rport-", "/session"};
   return std::ranges::any_of(kTransports, [&](std::string_view transport) {
-    return real.find(transport) != std::string::npos;
+    return place.find(transport) != std::string::npos;
   });
+}
+
+// There are eight of them from when the driver is loaded, and each would be asked for names that
+// only a disk can have.
+bool is_unused_loop_device(const std::string& name, const std::string& directory) {
+  return name.starts_with("loop") && os::read_attribute(directory + "/loop/backing_file").empty();
 }
 
 // A path of a multipath map is seen through the map.
@@ -81,6 +84,7 @@ std::vector<DiskNames> names_of_disks(const std::string& sys) {
   std::vector<DiskNames> out;
   for (const std::string& name : os::names_in(sys + "/class/block")) {
     const std::string directory = fmt::format("{}/class/block/{}", sys, name);
+    if (is_unused_loop_device(name, directory)) continue;
     const bool is_hidden = os::read_attribute(directory + "/hidden") == "1";
     const bool is_partition = !os::read_attribute(directory + "/partition").empty();
     if (is_hidden || is_partition || is_multipath_leg(directory)) continue;

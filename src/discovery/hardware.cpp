@@ -97,13 +97,12 @@ Hardware hardware_of(dev_t device) {
   return found;
 }
 
-UdevRecord::UdevRecord(dev_t device) : device_(find_in_udev(device).release()) {}
-
 UdevRecord::~UdevRecord() {
   if (device_ != nullptr) ::udev_device_unref(device_);
 }
 
-std::string UdevRecord::property(const char* key) const {
+std::string UdevRecord::property(const char* key) {
+  if (!std::exchange(was_looked_up_, true)) device_ = find_in_udev(number_).release();
   return device_ == nullptr ? std::string() : first_property(device_, {key});
 }
 

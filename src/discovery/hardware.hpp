@@ -30,19 +30,22 @@ struct Hardware {
 // Reads /sys alone; `sys` is where it is mounted.
 [[nodiscard]] Hardware hardware_in_sysfs(dev_t device, const std::string& sys = "/sys");
 
-// What udev's database has of one device, looked up once for several properties. Not thread-safe.
+// What udev's database has of one device, looked up once for several properties, and not before the
+// first is asked for. Not thread-safe.
 class UdevRecord {
  public:
-  explicit UdevRecord(dev_t device);
+  explicit UdevRecord(dev_t device) : number_(device) {}
   ~UdevRecord();
   UdevRecord(const UdevRecord&) = delete;
   UdevRecord& operator=(const UdevRecord&) = delete;
 
   // Empty if it has no such property, or udev does not run.
-  [[nodiscard]] std::string property(const char* key) const;
+  [[nodiscard]] std::string property(const char* key);
 
  private:
-  udev_device* device_;
+  dev_t number_;
+  bool was_looked_up_ = false;
+  udev_device* device_ = nullptr;
 };
 
 // Reads the serial number in SCSI vital product data page 80 of a disk, whose directory in /sys is

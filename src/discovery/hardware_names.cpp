@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <filesystem>
 #include <initializer_list>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -249,14 +247,12 @@ void add_names_of_udev(std::vector<Fact>& names, const TextLookup& property, boo
 }
 
 bool is_behind_usb(dev_t device, const std::string& sys) {
-  std::error_code error;
   const os::KernelViews views{sys, "/proc"};
-  const auto real = std::filesystem::canonical(
-      os::sysfs_directory_of(os::whole_disk_of(device, views), sys), error);
   // The root hub of a USB bus is "usb1", and every device on it lies below.
-  const std::string path = real.string();
+  const std::string path =
+      os::place_in_devices(os::sysfs_directory_of(os::whole_disk_of(device, views), sys));
   const auto at = path.find("/usb");
-  return !error && at != std::string::npos && at + 4 < path.size() &&
+  return at != std::string::npos && at + 4 < path.size() &&
          std::isdigit(static_cast<unsigned char>(path[at + 4])) != 0;
 }
 
@@ -270,7 +266,7 @@ std::vector<Fact> hardware_names(dev_t device, const std::string& sys) {
   };
   std::vector<Fact> names = names_of_kernel(attribute, through_usb);
   if (sys == "/sys") {
-    const UdevRecord known(device);
+    UdevRecord known(device);
     add_names_of_udev(
         names, [&](const char* key) { return known.property(key); }, through_usb);
   }

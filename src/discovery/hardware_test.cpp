@@ -136,6 +136,16 @@ TEST_F(SysfsTest, ALegOfAMultipathMapIsSeenThroughTheMap) {
   EXPECT_TRUE(disks[1].several_paths);
 }
 
+TEST_F(SysfsTest, ALoopDeviceWithoutAFileIsNotAskedForNames) {
+  put(add("loop0", "7:0") / "serial", "WD-WX11A1234567\n");
+  const fs::path used = add("loop1", "7:1");
+  put(used / "serial", "WD-WX11A7654321\n");
+  put(used / "loop/backing_file", "/image\n");
+  const auto disks = names_of_disks(sys());
+  ASSERT_EQ(disks.size(), 1U);
+  EXPECT_EQ(disks[0].name, "loop1");
+}
+
 TEST_F(SysfsTest, APartitionHasTheNamesOfItsDisk) {
   const fs::path disk = add("sda", "8:0");
   put(disk / "device/wwid", "naa.5000c50012345678\n");

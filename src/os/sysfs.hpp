@@ -21,6 +21,10 @@ namespace dmremap::os {
 [[nodiscard]] std::optional<dev_t> parse_device_number(std::string_view text);
 // "<sys>/dev/block/8:1".
 [[nodiscard]] std::string sysfs_directory_of(dev_t device, const std::string& sys = "/sys");
+// Where in the tree of devices a directory of /sys lies that the kernel links to there: the end of
+// the path, "../../devices/pci0000:00/.../block/sda" or longer. The kernel's links name the whole
+// way, so that one call tells it.
+[[nodiscard]] std::string place_in_devices(const std::string& directory);
 // The node of a block device, by the name that the kernel gives it. Empty if there is none.
 [[nodiscard]] std::string node_of(dev_t device);
 

@@ -229,10 +229,8 @@ bool is_stored_on(const std::string& path, const Storage& base, const KernelView
 dev_t whole_disk_of(dev_t device, const KernelViews& views) {
   const std::string directory = sysfs_directory_of(device, views.sys);
   if (read_attribute(directory + "/partition").empty()) return device;
-  std::error_code error;
-  const auto own = std::filesystem::canonical(directory, error);
-  if (error) return device;
-  const auto disk = parse_device_number(read_attribute((own.parent_path() / "dev").string()));
+  // The directory is a link to the partition's, which lies in that of its disk.
+  const auto disk = parse_device_number(read_attribute(directory + "/../dev"));
   return disk.value_or(device);
 }
 

@@ -81,11 +81,13 @@ void DeviceWatch::go_on() {
 void DeviceWatch::loop() {
   name_this_thread("device-watch");
   std::unique_lock lock(mutex_);
-  do {
+  // The devices were looked at to open them, and at a boot this thread would compete with the first
+  // users of the set.
+  while (!wake_.wait_for(lock, kLookEvery, [this] { return stopping_; })) {
     lock.unlock();
     look();
     lock.lock();
-  } while (!wake_.wait_for(lock, kLookEvery, [this] { return stopping_; }));
+  }
 }
 
 void DeviceWatch::look() {

@@ -123,8 +123,9 @@ DiskHealth::~DiskHealth() {
 }
 
 void DiskHealth::start() {
-  // What need not be asked of a drive is known from the start.
-  look();
+  // What need not be asked of a drive is known from the start. Forecasts take milliseconds, in
+  // which nothing would be served yet: they are made when they are asked for, or at the first look.
+  count_and_ask();
   thread_.start("health", [this] {
     if (parts_.before_look) parts_.before_look();
     look();
@@ -145,13 +146,20 @@ void DiskHealth::go_on() {
   thread_.go_on();
 }
 
-void DiskHealth::look() {
+void DiskHealth::count_and_ask() {
   {
     const std::lock_guard lock(mutex_);
     count_what_happened();
-    make_forecasts();
   }
   ask_drive();
+}
+
+void DiskHealth::look() {
+  count_and_ask();
+  {
+    const std::lock_guard lock(mutex_);
+    make_forecasts();
+  }
   remember_at_times();
 }
 

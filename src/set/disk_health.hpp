@@ -96,6 +96,7 @@ class DiskHealth {
     bool operator==(const ForecastBasis&) const = default;
   };
 
+  void count_and_ask();
   void count_what_happened();
   void note_levels();
   void note_scanner(const ScannerStatus& scanner);

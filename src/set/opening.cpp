@@ -50,10 +50,11 @@ Result<discovery::MainCandidate> look_at_main(Opening& opening, const OpenOption
   auto seen = discovery::gather_facts(*opening.main, discovery::DeviceUse::alone);
   if (!seen) return failure_of(seen);
   opening.main_seen = std::move(*seen);
-  const auto shared = discovery::shared_facts(discovery::names_of_disks());
+  opening.shared = discovery::shared_facts(discovery::names_of_disks());
   return discovery::MainCandidate{
-      opening.main_seen, discovery::identify(opening.main_recorded, opening.main_seen, shared),
-      true, is_accepted(*opening.main, options)};
+      opening.main_seen,
+      discovery::identify(opening.main_recorded, opening.main_seen, opening.shared), true,
+      is_accepted(*opening.main, options)};
 }
 
 Result<void> check_devices(Opening& opening, const OpenOptions& options) {

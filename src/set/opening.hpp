@@ -23,8 +23,9 @@ struct Opening {
   metadata::Survey survey;                              // of the first
   discovery::RecordedMain main_recorded;
   discovery::DeviceFacts main_seen;
-  bool main_accepted = false;  // the user named it with --accept-main
-  bool main_changed = false;   // it was written to by others, and the user accepted that
+  discovery::SharedFacts shared;  // among the disks that were present when main was looked at
+  bool main_accepted = false;     // the user named it with --accept-main
+  bool main_changed = false;      // it was written to by others, and the user accepted that
   // Hashes of blocks that main still holds as it did when the last run ended. The engine goes on
   // from them.
   std::vector<remap::BlockHash> evidence;

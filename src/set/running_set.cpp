@@ -36,9 +36,8 @@ format::Event make_event(format::EventKind kind, Severity severity, std::string 
 discovery::RecordedMain recorded_now(const Opening& opening) {
   format::Content content;
   content.identity.main = merged(opening.main_recorded.fingerprint, opening.main_seen.fingerprint);
-  content.facts =
-      discovery::merge_main_facts(opening.main_recorded, opening.main_seen, opening.main_accepted,
-                                  discovery::shared_facts(discovery::names_of_disks()));
+  content.facts = discovery::merge_main_facts(opening.main_recorded, opening.main_seen,
+                                              opening.main_accepted, opening.shared);
   return discovery::recorded_main(content);
 }
 
@@ -146,7 +145,7 @@ Result<void> RunningSet::begin(Random& random) {
   }
   recorder_.count_with(*engine_);
   // What the metadata itself shows held before this run, so that it is no news.
-  const std::vector<ConditionReport> known = stopped_status(content_, survey_, {}, {}).reports;
+  const std::vector<ConditionReport> known = stopped_conditions(content_, survey_);
   // The engine has the table from now on; this copy would only grow stale.
   content_.extents.clear();
   content_.extents.shrink_to_fit();
@@ -182,11 +181,7 @@ Status RunningSet::status() const {
   out.io = engine_->counts();
   out.copies = store_ ? store_->copies() : copies_;
   out.main_path = main_.device()->path();
-  const auto spare = metadata_spare().device();
-  out.spares = {{spare->path(), content_.identity.spare_uuid, {}}};
-  if (!read_only_) {
-    out.spares.front().growable = room_to_grow({out.table.spare_size}, spare->size_opened());
-  }
+  out.spares = spares();
   // The metadata counts the runs before this one, the engine counts this one.
   out.main_read_errors = content_.health.main_read_errors + out.io.main_read_errors;
   out.main_write_errors = content_.health.main_write_errors + out.io.main_write_errors;

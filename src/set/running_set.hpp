@@ -122,6 +122,8 @@ class RunningSet {
   [[nodiscard]] const std::string& name() const { return content_.identity.name; }
   [[nodiscard]] bool read_only() const { return read_only_; }
   [[nodiscard]] Status status() const;
+  // What status() says of the spares, but for their state, and without the work that all of it is.
+  [[nodiscard]] std::vector<SpareStatus> spares() const;
   [[nodiscard]] EventLog& events() { return events_; }
 
   // The facts by which main is recognised in this run.

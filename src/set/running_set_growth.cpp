@@ -29,4 +29,14 @@ Result<SpareGrowth> RunningSet::grow_spare(std::optional<std::uint64_t> bytes) {
   return out;
 }
 
+std::vector<SpareStatus> RunningSet::spares() const {
+  const auto spare = metadata_spare().device();
+  std::vector<SpareStatus> out{{spare->path(), content_.identity.spare_uuid, {}}};
+  if (!read_only_) {
+    const SectorCount used{engine_->table_counts().spare_size};
+    out.front().growable = room_to_grow(used, spare->size_opened());
+  }
+  return out;
+}
+
 }  // namespace dmremap::set

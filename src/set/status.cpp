@@ -90,9 +90,10 @@ metadata::CopyCount count_copies(const metadata::Survey& survey) {
   return {survey.decision.holders.size(), format::kCopies};
 }
 
-Status stopped_status(const format::Content& content, const metadata::Survey& survey,
-                      const std::string& main_path, const std::string& spare_path,
-                      const HostView& host) {
+namespace {
+
+// All but the state of the disk's health and the conditions.
+Status stopped_facts(const format::Content& content, const metadata::Survey& survey) {
   Status out;
   out.name = content.identity.name;
   out.uuid = content.identity.set_uuid;
@@ -105,15 +106,32 @@ Status stopped_status(const format::Content& content, const metadata::Survey& su
   out.size = content.identity.main.size;
   out.table = count_table(content);
   out.copies = count_copies(survey);
-  out.main_path = main_path;
-  out.spares = {{spare_path, content.identity.spare_uuid, {}}};
   out.main_read_errors = content.health.main_read_errors;
   out.main_write_errors = content.health.main_write_errors;
+  return out;
+}
+
+}  // namespace
+
+Status stopped_status(const format::Content& content, const metadata::Survey& survey,
+                      const std::string& main_path, const std::string& spare_path,
+                      const HostView& host) {
+  Status out = stopped_facts(content, survey);
+  out.main_path = main_path;
+  out.spares = {{spare_path, content.identity.spare_uuid, {}}};
   if (const auto stored = stored_disk_history(content)) {
     out.health = health_of_stopped(*stored, out.table, content.identity.main);
   }
   judge(out, {}, false, host);
   return out;
+}
+
+std::vector<ConditionReport> stopped_conditions(const format::Content& content,
+                                                const metadata::Survey& survey) {
+  Status out = stopped_facts(content, survey);
+  out.spares = {{{}, content.identity.spare_uuid, {}}};
+  judge(out, {}, false, {});
+  return out.reports;
 }
 
 }  // namespace dmremap::set

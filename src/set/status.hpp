@@ -72,6 +72,10 @@ void judge(Status& status, const remap::Conditions& engine, bool running,
                                     const std::string& main_path, const std::string& spare_path,
                                     const HostView& host = {});
 
+// The conditions alone, without the work that the health of the disk is.
+[[nodiscard]] std::vector<ConditionReport> stopped_conditions(const format::Content& content,
+                                                              const metadata::Survey& survey);
+
 // Counts the metadata copies that hold the winning commit whole.
 [[nodiscard]] metadata::CopyCount count_copies(const metadata::Survey& survey);
 

@@ -27,18 +27,25 @@ def _fails(dm):
 
 
 def _goes_on(t, dm):
-    """As the service runs it: what is ordered after it goes on."""
+    """As the service runs it: what is ordered after it goes on. The disk answers after the deadline; what was
+    told then stands, and is not taken back by what that look finds."""
     log = t.path("errors")
+    answers = t.path("answers")
     with open(log, "w", encoding="utf-8") as errors:
         start = subprocess.Popen(
             [support.DMREMAP, "start", dm.name, "--foreground", "--at-boot", "--export", "fuse"],
-            env=_hanging(dm.main), stdout=subprocess.DEVNULL, stderr=errors)
+            env=_hanging(dm.main) | {"HANG_OPENS_UNTIL": answers}, stdout=subprocess.DEVNULL, stderr=errors)
     t.cleanup.push(start.kill)
 
     def says():
         with open(log, encoding="utf-8") as file:
             return "not served, for after 2 s a device is missing" in file.read()
     support.wait_until(says, "the deadline is told")
+    with open(answers, "w", encoding="utf-8"):
+        pass
+    time.sleep(3)
+    with open(log, encoding="utf-8") as file:
+        check("waiting for" not in file.read(), "the wait is announced before its end, or not at all")
     equal(start.poll(), None, "and the wait goes on")
     start.terminate()
     equal(start.wait(timeout=300), -signal.SIGTERM, "a signal ends it")

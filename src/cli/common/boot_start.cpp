@@ -6,6 +6,19 @@
 
 namespace dmremap::cli {
 
+namespace {
+
+// A disk that sleeps takes longer, and is waited for.
+constexpr std::chrono::seconds kFirstAnswers{2};
+
+// True if a device may still come. Where main was another disk may lie before main comes.
+bool is_worth_waiting(const Error& error, bool is_first) {
+  return error.code == ErrorCode::missing_device ||
+         (is_first && error.code == ErrorCode::wrong_main);
+}
+
+}  // namespace
+
 Result<claims::Claim> enabled_set(const std::string& name, const control::RuntimeDir& runtime) {
   const auto store = claim_store(runtime);
   if (!store) return failure_of(store);
@@ -24,18 +37,22 @@ Result<claims::Claim> enabled_set(const std::string& name, const control::Runtim
 }
 
 Result<void> serve_when_present(const claims::Claim& claim, const control::RuntimeDir& runtime,
-                                const std::function<Result<void>(bool& was_served)>& serve) {
+                                const ServeOnce& serve) {
   DeviceWait wait(claim, discovery::Hints(runtime.hints()), DeviceWait::AfterDeadline::wait_on);
-  for (;;) {
-    if (auto present = wait.until_present(); !present) return present;
+  // Mostly all devices are there, and a start finds that out itself. Only if one is missing, or
+  // does not answer at once, it is waited for, by looks that cannot hold up the deadline.
+  for (bool is_first = true;; is_first = false) {
+    if (!is_first) {
+      if (auto present = wait.until_present(); !present) return present;
+    }
     bool was_served = false;
-    auto ended = serve(was_served);
+    auto ended = serve(was_served, is_first ? std::optional(kFirstAnswers) : std::nullopt);
     if (ended || was_served) return ended;
-    if (ended.error().code != ErrorCode::missing_device) {
+    if (!is_worth_waiting(ended.error(), is_first)) {
       fail_waiting_mounts(claim);
       return ended;
     }
-    wait.lost(ended.error());
+    if (!is_first) wait.lost(ended.error());
   }
 }
 

@@ -301,6 +301,8 @@ void DeviceWait::lost(const Error& missing) {
 // Says what is missing where a person at the console sees it, and lets the boot go on.
 void DeviceWait::give_up() {
   is_over_ = true;
+  // A look that ends later has found what this says already.
+  is_announced_ = true;
   const std::string text = fmt::format(
       "{}: not served, for after {} s a device is missing: {}; the set is served when it comes",
       claim_.name, patience_.count(), missing_.value_or(unread_devices(claim_)).message());
