@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ("systemd-sysv,udev,dbus,kmod,e2fsprogs,initramfs-tools,busybox,dracut-core,cpio,zstd,"
             "procps,fio,libisal2,libfmt9,libfuse3-3,libmicrohttpd12,liburing2,libexpat1,libnettle8")
 UUID = "55555555-2222-4333-8444-555555555555"
+MACHINE_ID = "0123456789abcdef0123456789abcdef\n"
 MAIN_BYTES, SPARE_BYTES = 1 << 30, 64 << 20
 KERNEL = "6.12"
 
@@ -73,7 +74,7 @@ def make_tree():
     run("cp", "-a", kernel.modules, os.path.join(TREE, "usr/lib/modules"))
     run("cp", os.path.join(kernel.root, "boot", f"config-{kernel.release}"),
         os.path.join(TREE, "boot"))
-    _write("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    _write("etc/machine-id", MACHINE_ID)
     _write("etc/fstab", f"UUID={UUID} / ext4 errors=remount-ro 0 1\n")
     _write("etc/hostname", "trial\n")
     # The clock of a guest without KVM on a busy machine may be several times too fast.
@@ -132,6 +133,9 @@ def make_initramfs(maker, kernel, path):
             said = run("chroot", TREE, "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline",
                        "--gzip", "--add", "dm-remap", "--filesystems", "ext4",
                        "--add-drivers", "virtio_blk virtio_pci", inside, kernel.release)
+            # By which the claims in it are this host's.
+            if run("chroot", TREE, "lsinitrd", "-f", "/etc/machine-id", inside) != MACHINE_ID:
+                raise Failed("the image of dracut does not say which host it is for")
         else:
             said = run("chroot", TREE, "mkinitramfs", "-o", inside, kernel.release)
     finally:
