@@ -83,6 +83,7 @@ bench: check-packages
 	@$(AS_ROOT) python3 bench/frontend.py
 	@$(AS_ROOT) python3 bench/frontend.py --block 1m --depth 4
 	@$(AS_ROOT) python3 bench/nbd.py
+	@python3 bench/scrub_virtual.py
 	@$(AS_ROOT) python3 bench/scrub.py
 	@build/bin/bench_metadata
 	@build/bin/bench_lookup

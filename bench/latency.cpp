@@ -37,7 +37,7 @@ struct Options {
   std::uint64_t block = 4096;
   unsigned depth = 1;
   std::uint64_t requests = 1;
-  std::uint64_t burst = 0;  // of requests, with a pause after each; 0: no pause
+  std::uint64_t burst = 0;  // of requests, with a pause before each; 0: no pause
   unsigned pause_ms = 0;
   std::uint64_t size = 0;  // of what is used
   std::uint64_t seed = 1;
@@ -67,11 +67,11 @@ class Run {
 
   std::vector<std::uint64_t> latencies() {
     while (sent_ < options_.requests) {
-      const std::uint64_t left = options_.requests - sent_;
-      send_burst(options_.burst == 0 ? left : std::min(left, options_.burst));
       if (options_.burst != 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(options_.pause_ms));
       }
+      const std::uint64_t left = options_.requests - sent_;
+      send_burst(options_.burst == 0 ? left : std::min(left, options_.burst));
     }
     return std::move(latencies_);
   }
@@ -139,7 +139,7 @@ int run(int argc, char** argv) {
   app.add_option("--block", options.block, "bytes of a request");
   app.add_option("--depth", options.depth, "requests at once")->check(CLI::Range(1U, 1024U));
   app.add_option("--requests", options.requests, "how many, all together");
-  app.add_option("--burst", options.burst, "so many, then a pause");
+  app.add_option("--burst", options.burst, "a pause, then so many");
   app.add_option("--pause-ms", options.pause_ms, "how long");
   app.add_option("--size", options.size, "bytes of the device that are used")->required();
   app.add_option("--seed", options.seed, "of the random places");

@@ -96,6 +96,29 @@ void print_idle(double scale) {
   }
 }
 
+// One request now and then earns next to nothing: what is read after each costs a collision, which
+// is half an hour without any.
+void print_trickle(double scale) {
+  fmt::print("\n### A disk of 1 TB with one random request now and then\n\n");
+  print_titles({"one request in", "the pass", "mean, %", "p99, %", "worst, ms", "worst alone",
+                "scanned, MiB/h", "collisions an hour", "a pass, days"});
+  for (const double every_s : {10.0, 60.0, 300.0}) {
+    for (const Scanner scanner : {Scanner::paced, Scanner::overdue}) {
+      const bool overdue = scanner == Scanner::overdue;
+      const std::string name = fmt::format("{:.0f} s", every_s);
+      const Workload load{"", 1, false, {8}, 1, every_s};
+      const BedComparison it = compare_beds({}, load, scanner, 21'600 * scale, 20);
+      print_row({name, overdue ? "overdue" : "on time", text(it.mean), text(it.p99),
+                 fmt::format("{:.0f}", it.worst_ms), fmt::format("{:.0f}", it.worst_alone_ms),
+                 fmt::format("{:.0f}", it.scanned_mib_per_h),
+                 fmt::format("{:.1f}", it.collisions_percent / 100 * 3600 / every_s),
+                 fmt::format("{:.1f}", 1e12 / kMiB / it.scanned_mib_per_h / 24)});
+      check(it.mean.low <= (overdue ? 2 : 1), fmt::format("one request in {}: mean", name));
+      check(it.scanned_mib_per_h >= 300, fmt::format("one request in {}: progress", name));
+    }
+  }
+}
+
 void print_felt() {
   fmt::print("\n### What `felt` says\n\n");
   print_titles({"of 2000 series of 100 pairs, the 95 % interval covers the truth in", "%"});
@@ -205,6 +228,7 @@ int run(int argc, char** argv) {
   print_foreground("For comparison: two reads in flight, no pace, a drive that prefers streams",
                    streams, Scanner::reckless, nullptr, pairs, scale / 10);
   print_idle(scale);
+  print_trickle(scale);
   print_felt();
   print_detection(quick ? 2000 : 10'000);
   fmt::print("\n{}\n", missed == 0 ? "All bounds are kept." : "Some bounds are missed.");

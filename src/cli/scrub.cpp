@@ -159,7 +159,8 @@ and to change it.
 
 `start` begins at once, or ends a pause; with `--now` at full speed, as fast as the disk reads,
 until the pass is over. On a terminal that shows the progress; Ctrl-C ends the showing, and the scan
-goes on. A pause holds over restarts until `resume` or `start`. `stop` ends the scanning until
+goes on. What was started goes on after a restart, too, without the ten minutes. A pause holds over
+restarts until `resume` or `start`. `stop` ends the scanning until
 `start`, or until the set is started again. `status` tells how far it is and what it found since the
 set was started.
 

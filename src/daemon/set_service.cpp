@@ -220,7 +220,7 @@ Result<ScrubReply> SetService::scrub(const ScrubRequest& request) {
   } else if (request.action == "resume") {
     done = scanner.resume();
   } else if (request.action == "stop") {
-    scanner.end();
+    done = scanner.end();
   } else {
     return fail(ErrorCode::protocol, "no such action of the scanner", request.action);
   }

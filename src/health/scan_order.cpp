@@ -161,9 +161,9 @@ ScanProgress ScanOrder::progress() const {
 }
 
 ScanRecord ScanOrder::record() const {
-  return {layout_.size(),    passes_,       step_,           clock_.elapsed_s(),
-          clock_.wall_s(),   pass_began_s_, last_trouble_s_, last_complete_wall_s_,
-          rechecks_.places()};
+  return {layout_.size(),  passes_,           step_,           clock_.elapsed_s(),
+          clock_.wall_s(), pass_began_s_,     last_trouble_s_, last_complete_wall_s_,
+          PassWish::none,  rechecks_.places()};
 }
 
 }  // namespace dmremap::health

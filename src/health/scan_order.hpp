@@ -96,6 +96,7 @@ class ScanOrder {
   [[nodiscard]] bool pass_is_clean() const {
     return last_trouble_s_ == 0 || last_trouble_s_ < pass_began_s_;
   }
+  // Without a wish: whether a user asked for the pass is known to the caller.
   [[nodiscard]] ScanRecord record() const;
 
  private:

@@ -16,6 +16,12 @@ constexpr std::size_t kHeadBytes = 72;
 constexpr std::size_t kPlaceBytes = 16;
 constexpr std::byte kSurroundingsDue{1};
 
+// In the begin of the pass. A program that does not know these bits sees a begin in the future, and
+// takes it for now.
+constexpr std::size_t kPassBeganAt = 48;
+constexpr std::uint64_t kAskedFor = std::uint64_t{1} << 63U;
+constexpr std::uint64_t kAtFullSpeed = std::uint64_t{1} << 62U;
+
 // The numbers of the head after version and count, 8 bytes each.
 constexpr std::array kNumbers{
     &ScanRecord::passes,
@@ -26,6 +32,23 @@ constexpr std::array kNumbers{
     &ScanRecord::last_trouble_s,
     &ScanRecord::last_complete_wall_s,
 };
+
+std::uint64_t bits_of(PassWish wish) {
+  switch (wish) {
+    case PassWish::none:
+      return 0;
+    case PassWish::paced:
+      return kAskedFor;
+    case PassWish::full_speed:
+      return kAskedFor | kAtFullSpeed;
+  }
+  return 0;
+}
+
+PassWish wish_of(std::uint64_t pass_began_s) {
+  if ((pass_began_s & kAskedFor) == 0) return PassWish::none;
+  return (pass_began_s & kAtFullSpeed) == 0 ? PassWish::paced : PassWish::full_speed;
+}
 
 }  // namespace
 
@@ -40,6 +63,7 @@ std::vector<std::byte> encode_scan_record(const ScanRecord& record) {
     store_le(bytes, at, record.*number);
     at += 8;
   }
+  store_le(bytes, kPassBeganAt, record.pass_began_s | bits_of(record.wish));
   for (std::size_t i = 0; i < places; ++i) {
     const RecheckPlace& place = record.places[i];
     const std::size_t to = kHeadBytes + kPlaceBytes * i;
@@ -67,6 +91,8 @@ ScanRecord decode_scan_record(std::span<const std::byte> bytes, SectorCount size
   }
   if (stored.elapsed_s > ScanClock::kLongestS) return record;
 
+  stored.wish = wish_of(stored.pass_began_s);
+  if (stored.wish != PassWish::none) stored.pass_began_s &= ~(kAskedFor | kAtFullSpeed);
   const ScanLayout layout(size);
   // What is at most now is in the past. A pass that began in the future begins now.
   stored.pass_began_s = std::min(stored.pass_began_s, stored.elapsed_s);
@@ -75,6 +101,8 @@ ScanRecord decode_scan_record(std::span<const std::byte> bytes, SectorCount size
     stored.step = 0;
     stored.pass_began_s = stored.elapsed_s;
   }
+  // A pass that is over is not asked for any more.
+  if (stored.step == layout.steps()) stored.wish = PassWish::none;
   stored.size = size;
   std::vector<RecheckPlace> listed;
   for (std::size_t i = 0; i < places; ++i) {

@@ -2,7 +2,8 @@
 // What the scanner must remember over a restart, and its bytes. Pure; decoding is total.
 //
 // Little-endian: version u32 (1), number of places u32, size of the disk in sectors u64, passes
-// u64, step u64, elapsed u64, wall u64, begin of the pass u64, last trouble u64, last complete u64;
+// u64, step u64, elapsed u64, wall u64, begin of the pass u64 (its highest bit: a user asked for
+// the pass, and the next one with that: at full speed), last trouble u64, last complete u64;
 // then 16 bytes for each place: segment u32, rechecks u8, flags u8 (1: surroundings due), zero u16,
 // due u64. At most 1096 bytes. Checksums are the business of the section that holds it.
 #pragma once
@@ -17,6 +18,9 @@
 
 namespace dmremap::health {
 
+// Whether the pass that runs, or is about to, is one that a user asked for.
+enum class PassWish : std::uint8_t { none, paced, full_speed };
+
 struct ScanRecord {
   SectorCount size;                        // of the disk that this is about
   std::uint64_t passes = 0;                // finished ones
@@ -26,6 +30,7 @@ struct ScanRecord {
   std::uint64_t pass_began_s = 0;          // of ScanClock
   std::uint64_t last_trouble_s = 0;        // of ScanClock; 0: never
   std::uint64_t last_complete_wall_s = 0;  // for people; 0: never
+  PassWish wish = PassWish::none;
   std::vector<RecheckPlace> places;
 
   bool operator==(const ScanRecord&) const = default;

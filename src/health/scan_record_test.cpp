@@ -59,6 +59,22 @@ TEST(ScanRecordTest, WhatIsStoredComesBack) {
   EXPECT_EQ(decode_scan_record(bytes, kDisk), some_record());
 }
 
+TEST(ScanRecordTest, APassThatIsAskedForIsSoUntilItIsOver) {
+  for (const PassWish wish : {PassWish::paced, PassWish::full_speed}) {
+    ScanRecord record = some_record();
+    record.wish = wish;
+    const auto bytes = encode_scan_record(record);
+    EXPECT_EQ(bytes.size(), encode_scan_record(some_record()).size());
+    EXPECT_EQ(decode_scan_record(bytes, kDisk), record);
+    // A program that knows nothing of it has a begin in the future, which it takes for now.
+    EXPECT_GT(load_le<std::uint64_t>(bytes, 48), record.elapsed_s);
+    // On a disk that has grown the pass begins anew, and is asked for all the same.
+    EXPECT_EQ(decode_scan_record(bytes, kDisk + kDisk).wish, wish);
+    record.step = ScanLayout(kDisk).steps();
+    EXPECT_EQ(decode_scan_record(encode_scan_record(record), kDisk).wish, PassWish::none);
+  }
+}
+
 TEST(ScanRecordTest, ARestartGoesOnWhereItWasAndReadsTheSurroundingsThatWereLeft) {
   ScanOrder order(decode_scan_record({}, kDisk));
   order.advance(0, kSecondNs);

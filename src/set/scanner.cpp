@@ -98,8 +98,18 @@ Scanner::Scanner(Parts parts)
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
   remembered_at_ns_ = parts_.clock->monotonic_ns();
   passes_remembered_ = order_.passes();
+  take_up(record_of(parts_.stored, parts_.size).wish);
   if (paused_) set_state("paused");
   thread_ = std::thread([this] { loop(); });
+}
+
+void Scanner::take_up(health::PassWish wish) {
+  if (wish == health::PassWish::none) return;
+  asked_for_ = true;
+  at_full_speed_ = wish == health::PassWish::full_speed;
+  rest_until_ns_ = 0;
+  // Who asks next must not be told that nothing is to be done.
+  set_state("running");
 }
 
 Scanner::~Scanner() {
@@ -130,11 +140,8 @@ Result<void> Scanner::start(const ScanWish& wish) {
     if (!order_.progress().pass_running) order_.begin_pass();
     paused_ = false;
     ended_ = false;
-    at_full_speed_ = wish.now;
     next_read_ns_ = 0;
-    rest_until_ns_ = 0;
-    // Who asks next must not be told that nothing is to be done.
-    set_state("running");
+    take_up(wish.now ? health::PassWish::full_speed : health::PassWish::paced);
     changed_ = true;
   }
   wake_.notify_all();
@@ -163,13 +170,18 @@ Result<void> Scanner::resume() {
   return remember();
 }
 
-void Scanner::end() {
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  at_full_speed_ = false;
-  set_state("idle");
-  changed_ = true;
+Result<void> Scanner::end() {
+  bool was_asked_for = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    at_full_speed_ = false;
+    was_asked_for = std::exchange(asked_for_, false);
+    set_state("idle");
+    changed_ = true;
+  }
   wake_.notify_all();
+  return was_asked_for ? remember() : Result<void>();
 }
 
 void Scanner::look_at(std::span<const SectorRange> places) {
@@ -227,7 +239,11 @@ ScanMemory Scanner::memory_locked() const {
   out.scan.rate = policy_.rate;
   out.scan.window_from = static_cast<std::uint16_t>(policy_.window.from);
   out.scan.window_to = static_cast<std::uint16_t>(policy_.window.to);
-  out.scan.record = health::encode_scan_record(order_.record());
+  health::ScanRecord record = order_.record();
+  if (asked_for_) {
+    record.wish = at_full_speed_ ? health::PassWish::full_speed : health::PassWish::paced;
+  }
+  out.scan.record = health::encode_scan_record(record);
   out.latency.profile = health::pack_latency_profile(latency_profile_);
   return out;
 }
@@ -421,6 +437,7 @@ void Scanner::finish_piece(health::ScanResult result) {
   const std::uint64_t passes = order_.passes();
   order_.finished(result);
   if (order_.passes() == passes) return;
+  asked_for_ = false;
   if (order_.pass_is_clean()) ++status_.clean_passes;
   // What is old counts half: a drift shows within some passes.
   latencies_.halve();

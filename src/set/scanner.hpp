@@ -4,8 +4,8 @@
 // found. At the begin of each pass it reads the copies of the metadata.
 //
 // - At most one read is in flight, and it stops at a request of others.
-// - Nothing is read in the first minutes of a run, unless a user asks: a machine that has just
-//   started has other things to read. Nor anything at all in the initramfs.
+// - Nothing is read in the first minutes of a run, unless a user asks or has asked an earlier run:
+//   a machine that has just started has other things to read. Nor anything at all in the initramfs.
 // - What it costs others is measured where it runs, in pairs of windows with and without it
 //   (felt_meter.hpp), and lowers the pace if it is felt; not at full speed, which a user asked for.
 // - The thread's I/O has the lowest priority that is still served under load. Not the idle class: a
@@ -78,12 +78,13 @@ class Scanner {
   void go_on();
 
   // These are remembered before they return. Errors: those of the commit; it is done all the same.
-  // A pass begins, or the one that runs goes on, at once. Ends a pause.
+  // A pass begins, or the one that runs goes on, at once. Ends a pause. Asked for until the pass is
+  // over, by later runs too, or until end().
   Result<void> start(const ScanWish& wish);
   Result<void> pause();
   Result<void> resume();
   // Nothing is scanned until start(), or until the set is started again.
-  void end();
+  Result<void> end();
   // Places of main that the drive itself calls bad: they are read soon, once in a pass.
   void look_at(std::span<const SectorRange> places);
   // A copy of the set is being made, and reads all of it anyway; or it is done. One that is never
@@ -102,6 +103,8 @@ class Scanner {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  // What start() was asked for, in this run or in an earlier one.
+  void take_up(health::PassWish wish);
   void loop();
   [[nodiscard]] ScanMemory memory_locked() const;
   Result<void> remember();
@@ -139,6 +142,7 @@ class Scanner {
   bool changed_ = false;
   bool paused_ = false;
   bool ended_ = false;
+  bool asked_for_ = false;  // the pass that runs, by a user
   bool at_full_speed_ = false;
   bool read_unremembered_ = false;
   std::uint64_t remembered_at_ns_ = 0;

@@ -157,6 +157,38 @@ TEST_F(ScannerTest, GoesOnAfterARestartAndAPauseHolds) {
   EXPECT_EQ(scanner->status().scanned, remap::kMainSize);
 }
 
+TEST_F(ScannerTest, APassThatWasAskedForIsReadAfterARestart) {
+  on_battery = true;  // so that nothing of it is read before
+  make();
+  ASSERT_TRUE(scanner->start({.now = false, .rate = {}, .window = {}}));
+  EXPECT_EQ(scanner->status().scanned, SectorCount{0});
+  make();
+  EXPECT_NE(scanner->status().state, "idle") << "another ten minutes of rest";
+  on_battery = false;
+  // Not before that is looked at again, unless it is asked for at full speed.
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 1 << 20, .window = {}}));
+  make();
+  EXPECT_NE(scanner->status().state, "idle");
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().scanned.value > 0; }));
+  ASSERT_TRUE(scanner->pause());
+  make();
+  EXPECT_EQ(scanner->status().state, "paused");
+  ASSERT_TRUE(scanner->start({.now = true, .rate = 0, .window = {}}));
+  ASSERT_TRUE(pass_over(1));
+  make();
+  EXPECT_EQ(scanner->status().state, "idle") << "it was asked for one pass";
+}
+
+TEST_F(ScannerTest, APassThatWasGivenUpIsNotReadAfterARestart) {
+  on_battery = true;
+  make();
+  ASSERT_TRUE(scanner->start({.now = false, .rate = {}, .window = {}}));
+  ASSERT_TRUE(scanner->end());
+  make();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(scanner->status().state, "idle");
+}
+
 TEST_F(ScannerTest, WaitsWhileACopyIsMadeAndWhileMainIsAway) {
   make();
   scanner->note_copy(true);
@@ -308,7 +340,7 @@ TEST_F(ScannerTest, OnABatteryItWaitsUnlessAUserWantsItNow) {
 TEST_F(ScannerTest, StoppedItReadsNoMore) {
   make();
   (void)scanner->start({.now = true, .rate = 1 << 20, .window = {}});
-  scanner->end();
+  (void)scanner->end();
   EXPECT_EQ(scanner->status().state, "idle");
   scanner->stop();
   scanner->stop();

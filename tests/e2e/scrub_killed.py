@@ -4,6 +4,7 @@
 where it was last remembered, is one pass in the end, and misses nothing."""
 
 import random
+import time
 
 import product
 import support
@@ -54,12 +55,33 @@ def _kill_in_the_middle(dm, dead):
     dm.kill()
     dm.start("fuse")
     after = _scrub(dm)
-    equal((after["state"], after["passes"]), ("idle", 0), "it rests before it goes on")
+    dm.run("scrub", dm.name, "pause")
+    equal((after["state"], after["passes"]), ("running", 0), "it goes on, as a user asked for the pass")
     # The first status of a start may be of a read or two later.
     check(after["scanned_sectors"] >= remembered - 2 * MIB // SECTOR,
           f"remembered at {remembered}, but {after}")
     check(known <= _lost(dm) <= dead, "what was found is known, and nothing else")
     return after["scanned_sectors"]
+
+
+def _is_asked_for_from_the_answer_on(dm):
+    """Killed right after the answer, when nothing of the pass has been read."""
+    dm.run("scrub", dm.name, "start", "--window", _window_without_now())
+    dm.kill()
+    dm.start("fuse")
+    support.wait_until(lambda: _scrub(dm)["waits_for"] == "window", "it waits for its hours alone")
+    equal(_scrub(dm)["scanned_sectors"], 0, "nothing of it was read")
+    dm.run("scrub", dm.name, "stop")
+    dm.kill()
+    dm.start("fuse")
+    equal(_scrub(dm)["state"], "idle", "what was given up is not asked for any more")
+    dm.run("scrub", dm.name, "start", "--window", "00:00-24:00", "--rate", RATE)
+    dm.run("scrub", dm.name, "pause")
+
+
+def _window_without_now():
+    hour = time.localtime().tm_hour
+    return f"{(hour + 6) % 24:02}:00-{(hour + 8) % 24:02}:00"
 
 
 def scrub_killed(t):
@@ -68,6 +90,7 @@ def scrub_killed(t):
     dm = product.Product(t, disk.path, t.path("spare"))
     dm.create("--spare-size", "32MiB")
     dm.start("fuse")
+    _is_asked_for_from_the_answer_on(dm)
     stood = [_kill_in_the_middle(dm, dead) for _ in range(3)]
     equal(stood, sorted(stood), "it never falls back")
     check(stood[-1] >= 15 * MIB // SECTOR, f"it got on: {stood}")
@@ -77,7 +100,9 @@ def scrub_killed(t):
     equal(_lost(dm), dead, "all that is dead is known")
     dm.kill()
     dm.start("fuse")
-    equal((_scrub(dm)["passes"], _lost(dm)), (1, dead), "the end of a pass is remembered")
+    now = _scrub(dm)
+    equal((now["state"], now["passes"], _lost(dm)), ("idle", 1, dead),
+          "the end of a pass is remembered, and that it is not asked for any more")
 
 
 support.run_test(scrub_killed, root=True, fuse=True)
