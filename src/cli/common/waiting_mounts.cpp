@@ -81,20 +81,25 @@ std::vector<std::string> jobs_for(const std::string& list, const std::vector<std
 
 void fail_waiting_mounts(const claims::Claim& claim) {
   if (::sd_booted() <= 0) return;
+  const std::string said = cancel_jobs_for(claim, systemctl);
+  if (!said.empty()) warn("the mounts of " + claim.name + " wait on: " + said);
+}
+
+std::string cancel_jobs_for(const claims::Claim& claim, const RunSystemctl& systemctl) {
   std::string said;
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
     const os::ProgramEnd list = systemctl({"list-jobs", "--no-legend", "--no-pager", "--full"});
     said = list.said;
     if (!succeeded(list)) continue;
     std::vector<std::string> cancel = jobs_for(list.output, device_units_of(claim));
-    if (cancel.empty()) return;
+    if (cancel.empty()) return {};
     cancel.insert(cancel.begin(), "cancel");
     const os::ProgramEnd cancelled = systemctl(std::move(cancel));
-    if (succeeded(cancelled)) return;
+    if (succeeded(cancelled)) return {};
     // A job may have ended since it was listed.
     said = cancelled.said;
   }
-  warn("the mounts of " + claim.name + " wait on: " + said);
+  return said.empty() ? "systemctl does not answer" : said;
 }
 
 }  // namespace dmremap::cli
