@@ -19,7 +19,10 @@ namespace dmremap::cli {
 namespace {
 
 constexpr std::size_t kMostBytes = 1U << 20U;
-constexpr std::chrono::seconds kPatience{10};
+// On a loaded machine systemd may take half a minute to answer, and with no answer its jobs wait
+// on.
+constexpr std::chrono::seconds kPatience{60};
+constexpr unsigned kAttempts = 3;
 
 // True if udev puts the text into a link as it is.
 bool is_plain(const std::string& text) {
@@ -35,6 +38,10 @@ os::ProgramEnd systemctl(std::vector<std::string> arguments) {
   run.at_most = kPatience;
   run.most_bytes = kMostBytes;
   return os::run_to_end(run);
+}
+
+bool succeeded(const os::ProgramEnd& end) {
+  return end.how == os::ProgramEnd::How::ended && end.status == 0;
 }
 
 }  // namespace
@@ -74,15 +81,25 @@ std::vector<std::string> jobs_for(const std::string& list, const std::vector<std
 
 void fail_waiting_mounts(const claims::Claim& claim) {
   if (::sd_booted() <= 0) return;
-  const os::ProgramEnd list = systemctl({"list-jobs", "--no-legend", "--no-pager", "--full"});
-  if (list.how != os::ProgramEnd::How::ended || list.status != 0) return;
-  std::vector<std::string> cancel = jobs_for(list.output, device_units_of(claim));
-  if (cancel.empty()) return;
-  cancel.insert(cancel.begin(), "cancel");
-  const os::ProgramEnd cancelled = systemctl(std::move(cancel));
-  if (cancelled.how != os::ProgramEnd::How::ended || cancelled.status != 0) {
-    warn("the mounts of " + claim.name + " wait on: " + cancelled.said);
+  const std::string said = cancel_jobs_for(claim, systemctl);
+  if (!said.empty()) warn("the mounts of " + claim.name + " wait on: " + said);
+}
+
+std::string cancel_jobs_for(const claims::Claim& claim, const RunSystemctl& systemctl) {
+  std::string said;
+  for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+    const os::ProgramEnd list = systemctl({"list-jobs", "--no-legend", "--no-pager", "--full"});
+    said = list.said;
+    if (!succeeded(list)) continue;
+    std::vector<std::string> cancel = jobs_for(list.output, device_units_of(claim));
+    if (cancel.empty()) return {};
+    cancel.insert(cancel.begin(), "cancel");
+    const os::ProgramEnd cancelled = systemctl(std::move(cancel));
+    if (succeeded(cancelled)) return {};
+    // A job may have ended since it was listed.
+    said = cancelled.said;
   }
+  return said.empty() ? "systemctl does not answer" : said;
 }
 
 }  // namespace dmremap::cli

@@ -2,10 +2,12 @@
 // What a boot waits for because of a set: file systems that systemd is to mount from its device.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "claims/claim.hpp"
+#include "os/program_run.hpp"
 
 namespace dmremap::cli {
 
@@ -22,5 +24,11 @@ namespace dmremap::cli {
 // Has the mounts that wait for the device of the set fail now: systemd would wait on, for 90 s or
 // what the mount says. A mount that is asked for later waits anew. Without systemd nothing happens.
 void fail_waiting_mounts(const claims::Claim& claim);
+
+// The same, with systemctl as a function of its arguments. It is asked again if it does not answer.
+// Returns what it said if the jobs could not be cancelled, and else nothing.
+using RunSystemctl = std::function<os::ProgramEnd(std::vector<std::string> arguments)>;
+[[nodiscard]] std::string cancel_jobs_for(const claims::Claim& claim,
+                                          const RunSystemctl& systemctl);
 
 }  // namespace dmremap::cli

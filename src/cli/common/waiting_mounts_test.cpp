@@ -49,5 +49,27 @@ TEST(WaitingMounts, OnlyTheirJobsAreTaken) {
   EXPECT_TRUE(jobs_for("No jobs running.\n", device_units_of(claim())).empty());
 }
 
+// On a loaded machine systemd may not answer in time, and what waits for the set would wait on.
+TEST(WaitingMounts, AreFailedAlsoWhereSystemdDoesNotAnswerAtOnce) {
+  unsigned silent = 2;
+  std::vector<std::string> cancelled;
+  const auto systemctl = [&](const std::vector<std::string>& arguments) {
+    os::ProgramEnd end;
+    if (arguments.front() == "cancel") {
+      cancelled = arguments;
+    } else if (silent > 0) {
+      --silent;
+      end.how = os::ProgramEnd::How::timed_out;
+    } else {
+      end.output = "  9 dev-dm\\x2dremap-my\\x2dset.device start running\n";
+    }
+    return end;
+  };
+  EXPECT_EQ(cancel_jobs_for(claim(), systemctl), "");
+  EXPECT_EQ(cancelled, (std::vector<std::string>{"cancel", "9"}));
+  silent = 99;
+  EXPECT_NE(cancel_jobs_for(claim(), systemctl), "");
+}
+
 }  // namespace
 }  // namespace dmremap::cli

@@ -22,7 +22,7 @@
 
 uuid=44444444-2222-4333-8444-555555555555
 aim_ms=200
-allowed_ms=1000
+allowed_ms=800
 boots=3
 
 prepare_systemd
