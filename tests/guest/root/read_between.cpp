@@ -21,6 +21,12 @@ namespace {
 // From before it asks until it serves.
 bool g_is_between = false;
 
+// A program that executes itself from memory takes this library along; loaded once more from its
+// file the two would call one another for ever.
+[[gnu::constructor]] void load_once() {
+  unsetenv("LD_PRELOAD");
+}
+
 void read_file_of_root() {
   const int error = errno;
   const int fd = real_open(AT_FDCWD, "/etc/read-between", O_RDONLY | O_CLOEXEC, 0);
