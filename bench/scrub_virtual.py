@@ -42,7 +42,7 @@ from support import GIB, MIB, SECTOR
 PAYLOAD = os.path.join(ROOT, "bench/scrub_guest.sh")
 KERNEL = "6.12"
 # About a second's requests of this arm in a burst.
-SIZE, QUICK = Size(burst=115, bursts=4, busy=345), Size(burst=115, bursts=1, busy=115)
+SIZE, QUICK = Size(burst=115, bursts=8, busy=345), Size(burst=115, bursts=1, busy=115)
 # Beside a scan at full speed.
 FULL_SPEED = Size(burst=28, bursts=3, busy=56)
 # What two equal sides may differ by, in percent, mean and 99th percentile, by their interval's ends.
