@@ -62,8 +62,8 @@ struct Claim {
   std::uint32_t wait_s = format::kDefaultBootWaitS;
   bool wait_is_recorded = true;
   // The links by which udev named the file systems and partitions on the set's device, and what was
-  // stacked on it, when it was last served: "/dev/disk/by-uuid/1234-ABCD", "/dev/mapper/vg-lv". What
-  // waits for one of them waits for the set.
+  // stacked on it, when it was last served: "/dev/disk/by-uuid/1234-ABCD", "/dev/mapper/vg-lv".
+  // What waits for one of them waits for the set.
   std::vector<std::string> links;
   ClaimedDevice main;
   std::vector<ClaimedSpare> spares;  // by index; at least one
