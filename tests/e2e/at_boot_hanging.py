@@ -31,6 +31,7 @@ def _goes_on(t, dm):
     told then stands, and is not taken back by what that look finds."""
     log = t.path("errors")
     answers = t.path("answers")
+    os.mkfifo(answers)
     with open(log, "w", encoding="utf-8") as errors:
         start = subprocess.Popen(
             [support.DMREMAP, "start", dm.name, "--foreground", "--at-boot", "--export", "fuse"],
@@ -41,8 +42,7 @@ def _goes_on(t, dm):
         with open(log, encoding="utf-8") as file:
             return "not served, for after 2 s a device is missing" in file.read()
     support.wait_until(says, "the deadline is told")
-    with open(answers, "w", encoding="utf-8"):
-        pass
+    t.cleanup.push(lambda answering=os.open(answers, os.O_RDWR): os.close(answering))
     time.sleep(3)
     with open(log, encoding="utf-8") as file:
         check("waiting for" not in file.read(), "the wait is announced before its end, or not at all")
