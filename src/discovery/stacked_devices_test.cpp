@@ -30,6 +30,7 @@ class FakeSysfs {
   }
   [[nodiscard]] std::vector<unsigned> on(const std::vector<unsigned>& below) const {
     std::vector<dev_t> devices;
+    devices.reserve(below.size());
     for (const unsigned minor : below) devices.push_back(makedev(254, minor));
     std::vector<unsigned> out;
     for (const dev_t one : devices_stacked_on(devices, root_.path())) {
