@@ -7,8 +7,8 @@ resume`) and without it (`scrub pause`).
 All of it runs in guests of QEMU (docs/testing.md): a real kernel, its block layer and ublk, the lab
 and the product as they are. Only the clock is another one: a nanosecond is an instruction, and time
 in which all wait, for the arm above all, is skipped. So nothing that else happens on the machine can be
-seen, and a run without the scan takes the same each time, to about a hundredth of a percent, which
-the runs of "nothing against nothing" show.
+seen, and a run without the scan takes nearly the same each time, which the runs of "nothing against
+nothing" show.
 
 Of each pair of runs, with and without in an order that a coin decides, both send the same requests to
 the same places. Quoted is the mean over all pairs of the change of a run's mean and of its 99th
@@ -45,8 +45,9 @@ KERNEL = "6.12"
 SIZE, QUICK = Size(burst=115, bursts=8, busy=345), Size(burst=115, bursts=1, busy=115)
 # Beside a scan at full speed.
 FULL_SPEED = Size(burst=28, bursts=3, busy=56)
-# What two equal sides may differ by, in percent, mean and 99th percentile, by their interval's ends.
-LEAST_SEEN = 0.1
+# What two equal sides may differ by, in percent, mean and 99th percentile, by their interval's ends. It is
+# the set's own look at main, which falls on one request or the next.
+LEAST_SEEN = 0.5
 # MiB an hour that a scan must read beside a light load. Requests at depth 32 that meet a read of the
 # scan come many at once, and are to be made good before the next one.
 LEAST_PROGRESS = {1: 100, 2: 100, 32: 30}
