@@ -290,9 +290,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
 
 Result<ClaimedSpare> claim(const StartOptions& options, const control::RuntimeDir& runtime,
                            const discovery::Hints& hints) {
-  discovery::DeviceLook look = options.all_answer_within
-                                   ? discovery::DeviceLook(*options.all_answer_within)
-                                   : discovery::DeviceLook();
+  discovery::DeviceLook look(options.all_answer_within.value_or(os::kTaskPatience));
   auto spare = find_spare(options, hints, look);
   if (auto all = check_all_answered(look, options.all_answer_within.has_value()); !all) {
     return failure_of(all);

@@ -363,9 +363,9 @@ Result<std::unique_ptr<frontend::UblkFrontend>> SetExportMaker::make_ublk(set::R
 
 std::string SetExportMaker::takeover_note(const std::string& ublk_node) const {
   if (left_.to_take_over) {
-    return options_.handed_over
-               ? fmt::format("took over {} from the process before: its users go on", ublk_node)
-               : fmt::format("took over {}, whose process had died: its users go on", ublk_node);
+    return fmt::format(
+        "took over {}{}: its users go on", ublk_node,
+        options_.handed_over ? " from the process before" : ", whose process had died");
   }
   return fmt::format(
       "took over {}, whose engine device was removed: its users go on by {}, but for requests that "

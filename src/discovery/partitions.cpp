@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/parse.hpp"
 #include "discovery/hardware.hpp"
-#include "discovery/stacked_devices.hpp"
 #include "os/sysfs.hpp"
 
 namespace dmremap::discovery {
@@ -30,6 +31,13 @@ std::vector<KnownPartition> partitions_of(dev_t disk, const std::string& sys) {
                    os::parse_device_number(attribute("dev")).value_or(0)});
   }
   std::ranges::sort(out, {}, [](const KnownPartition& one) { return one.range; });
+  return out;
+}
+
+std::vector<std::string> links_in_udev(dev_t device) {
+  std::istringstream links(udev_property(device, "DEVLINKS"));
+  std::vector<std::string> out{std::istream_iterator<std::string>(links), {}};
+  std::ranges::sort(out);
   return out;
 }
 

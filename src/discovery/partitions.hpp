@@ -23,7 +23,11 @@ struct KnownPartition {
 [[nodiscard]] std::vector<KnownPartition> partitions_of(dev_t disk,
                                                         const std::string& sys = "/sys");
 
-// The links by which udev names what lies on a device or a partition, sorted: by the UUID and label
+// All links that udev has made to a device, sorted: by its name (/dev/mapper/NAME, /dev/VG/LV), and
+// by what lies on it. Thread-safe.
+[[nodiscard]] std::vector<std::string> links_in_udev(dev_t device);
+
+// Those by which it names what lies on a device or a partition, sorted: by the UUID and label
 // of its file system, by the UUID and name of the partition. Thread-safe.
 [[nodiscard]] std::vector<std::string> contents_links_in_udev(dev_t device);
 

@@ -2,10 +2,7 @@
 #include "discovery/stacked_devices.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <sstream>
 
-#include "discovery/hardware.hpp"
 #include "os/sysfs.hpp"
 
 namespace dmremap::discovery {
@@ -38,13 +35,6 @@ std::vector<dev_t> devices_stacked_on(const std::vector<dev_t>& below, const std
   }
   known.erase(known.begin(), known.begin() + static_cast<std::ptrdiff_t>(below.size()));
   return known;
-}
-
-std::vector<std::string> links_in_udev(dev_t device) {
-  std::istringstream links(udev_property(device, "DEVLINKS"));
-  std::vector<std::string> out{std::istream_iterator<std::string>(links), {}};
-  std::ranges::sort(out);
-  return out;
 }
 
 }  // namespace dmremap::discovery

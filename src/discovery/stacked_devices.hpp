@@ -16,8 +16,4 @@ namespace dmremap::discovery {
 [[nodiscard]] std::vector<dev_t> devices_stacked_on(const std::vector<dev_t>& below,
                                                     const std::string& sys = "/sys");
 
-// All links that udev has made to the device, sorted: by its name (/dev/mapper/NAME, /dev/VG/LV),
-// and by what lies on it. Thread-safe.
-[[nodiscard]] std::vector<std::string> links_in_udev(dev_t device);
-
 }  // namespace dmremap::discovery
