@@ -27,27 +27,10 @@ link=/dev/disk/by-uuid/$uuid
 claim=/etc/dm-remap/claims.d/parts
 
 prepare_systemd
-cat > /run/test/look << 'END'
-mounted_from() { awk '$2 == "/mnt" {print $1}' /proc/mounts | xargs -r readlink -f; }
-seconds() { cut -d ' ' -f 1 /proc/uptime; }
-asked=
-end=$(($(cut -d . -f 1 /proc/uptime) + $(cat /run/test/at_most)))
-while [ "$(cut -d . -f 1 /proc/uptime)" -lt $end ]; do
-  from=$(mounted_from)
-  [ -z "$from" ] || break
-  case $(systemctl show -p ActiveState -p Job mnt.mount | tr '\n' ' ') in
-    *Job=[0-9]*) asked=yes ;;
-    *ActiveState=inactive*) [ -z "$asked" ] || break ;;
-    *ActiveState=failed*) break ;;
-  esac
-  sleep 0.2
-done
-echo "$from" > /run/test/mounted
-seconds > /run/test/decided
-systemctl show -p Job --value mnt.mount > /run/test/job
-systemctl show -p ExecMainStartTimestampMonotonic --value dmremap@parts.service > /run/test/began
+look_at_mount parts << 'END'
+readlink -f "$from" > /run/test/node
 # What is served is looked at every five seconds.
-[ -z "$from" ] || for _ in $(seq 600); do grep -q "^links = " /etc/dm-remap/claims.d/parts && break; sleep 0.2; done
+for _ in $(seq 600); do grep -q "^links = " /etc/dm-remap/claims.d/parts && break; sleep 0.2; done
 END
 
 plain=$(drive_node MAIN1)
@@ -64,25 +47,12 @@ echo "UUID=$uuid /mnt ext4 nofail,x-systemd.device-timeout=900 0 0" > /etc/fstab
 
 echo 1200 > /run/test/at_most  # seconds
 boot served
-case $(cat /run/test/mounted) in
+case $(cat /run/test/node) in
   /dev/ublkb*p1 | /dev/loop*p1) ;;
   *) fail "it is mounted from the partition of the set, not from '$(cat /run/test/mounted)'" ;;
 esac
 check "the claim keeps by which name" grep -q "^links = .*$link" $claim
 
 take_away "$main"
-boot missing
-equal "without main nothing is mounted" "$(cat /run/test/mounted)" ""
-equal "and nothing waits for it any more" "$(cat /run/test/job)" ""
-took=$(awk "BEGIN {print int($(cat /run/test/decided) - $(cat /run/test/began) / 1000000)}")
-echo "its mount failed after $took s"
-[ "$took" -ge $((wait - 2)) ] || fail "too early for a deadline of $wait s"
-[ "$took" -lt $((wait + allowance)) ] || fail "too late for a deadline of $wait s"
-
-# The canary: a claim without the names.
-mount -o remount,rw /
-sed -i '/^links = /d' $claim
-echo $((wait + allowance)) > /run/test/at_most
-boot canary
-[ -n "$(cat /run/test/job)" ] || fail "without the names it does not wait on"
+fails_at_deadline $claim $wait $allowance
 plug_in "$main"

@@ -30,25 +30,7 @@ prepare_systemd
 cp 55-dm.rules 60-persistent-storage-dm.rules /usr/lib/udev/rules.d/
 modprobe dm_mod
 modprobe ublk_drv
-cat > /run/test/look << 'END'
-volume() { awk '$2 == "/mnt" {print $1}' /proc/mounts; }
-seconds() { cut -d ' ' -f 1 /proc/uptime; }
-asked=
-end=$(($(cut -d . -f 1 /proc/uptime) + $(cat /run/test/at_most)))
-while [ "$(cut -d . -f 1 /proc/uptime)" -lt $end ]; do
-  [ -z "$(volume)" ] || break
-  case $(systemctl show -p ActiveState -p Job mnt.mount | tr '\n' ' ') in
-    *Job=[0-9]*) asked=yes ;;
-    *ActiveState=inactive*) [ -z "$asked" ] || break ;;
-    *ActiveState=failed*) break ;;
-  esac
-  sleep 0.2
-done
-volume > /run/test/mounted
-seconds > /run/test/decided
-systemctl show -p Job --value mnt.mount > /run/test/job
-systemctl show -p ExecMainStartTimestampMonotonic --value dmremap@volumes.service > /run/test/began
-[ -s /run/test/mounted ] || exit 0
+look_at_mount volumes << 'END'
 for holder in /sys/block/*/holders/dm-*; do [ ! -e "$holder" ] || echo "$holder"; done > /run/test/holders
 # What is served is looked at every five seconds.
 for _ in $(seq 600); do grep -q "^links = .*/dev/mapper/volume" /etc/dm-remap/claims.d/volumes && break; sleep 0.2; done
@@ -89,18 +71,5 @@ esac
 check "the claim keeps its name" grep -q "^links = .*/dev/mapper/volume" $claim
 
 take_away "$main"
-boot missing
-equal "without main nothing is mounted" "$(cat /run/test/mounted)" ""
-equal "and nothing waits for it any more" "$(cat /run/test/job)" ""
-took=$(awk "BEGIN {print int($(cat /run/test/decided) - $(cat /run/test/began) / 1000000)}")
-echo "its mount failed after $took s"
-[ "$took" -ge $((wait - 2)) ] || fail "too early for a deadline of $wait s"
-[ "$took" -lt $((wait + allowance)) ] || fail "too late for a deadline of $wait s"
-
-# The canary: a claim without the names.
-mount -o remount,rw /
-sed -i '/^links = /d' $claim
-echo $((wait + allowance)) > /run/test/at_most
-boot canary
-[ -n "$(cat /run/test/job)" ] || fail "without the names it does not wait on"
+fails_at_deadline $claim $wait $allowance
 plug_in "$main"
