@@ -14,6 +14,9 @@ DISK_BYTES = 16 * GIB
 DEPTHS = (1, 2, 32)
 LEAST_PAIRS = 20
 GOAL_PERCENT = 1.0
+# MiB an hour that a scan must read beside a light load. Requests at depth 32 that meet a read of the
+# scan come many at once, and are to be made good before the next one.
+LEAST_PROGRESS = {1: 100, 2: 100, 32: 30}
 # What a scan that keeps no pace must be seen to cost; otherwise nothing is measured.
 LEAST_AT_FULL_SPEED = 20.0
 # So many intervals are looked at together, and chance must not miss one of them in any.

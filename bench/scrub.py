@@ -31,17 +31,15 @@ sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import product
 import support
-from scan_cost import (DEPTHS, DISK_BYTES, LEAST_PAIRS, MODES, Comparison, Load, Size, report,
-                       report_full_speed, shapes)
+from scan_cost import (DEPTHS, DISK_BYTES, LEAST_PAIRS, LEAST_PROGRESS, MODES, Comparison, Load, Size,
+                       report, report_full_speed, shapes)
 from support import GIB, MIB, SECTOR, check
 
 BENCH_LATENCY = os.environ.get("BENCH_LATENCY",
                                os.path.join(support.ROOT, "build/bin/bench_latency"))
 # About a second's requests of this arm in a burst; busy for two seconds.
 SIZE, QUICK = Size(burst=115, bursts=3, busy=230), Size(burst=28, bursts=3, busy=56)
-# MiB an hour that a scan must read beside a light load. Requests at depth 32 that meet a read of the
-# scan come many at once, and are to be made good before the next one.
-LEAST_PROGRESS = {1: 100, 2: 100, 32: 30}
+# LEAST_PROGRESS where main is a file, of whose disk the scan sees less.
 LEAST_PROGRESS_OF_FILES = {1: 60, 2: 60, 32: 1}
 
 

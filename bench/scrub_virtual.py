@@ -35,8 +35,8 @@ import places
 import plan
 import results
 import support
-from scan_cost import (DEPTHS, DISK_BYTES, LEAST_PAIRS, MODES, Comparison, Load, Size, report,
-                       report_full_speed, shapes, text)
+from scan_cost import (DEPTHS, DISK_BYTES, LEAST_PAIRS, LEAST_PROGRESS, MODES, Comparison, Load, Size,
+                       report, report_full_speed, shapes, text)
 from support import GIB, MIB, SECTOR
 
 PAYLOAD = os.path.join(ROOT, "bench/scrub_guest.sh")
@@ -45,12 +45,8 @@ KERNEL = "6.12"
 SIZE, QUICK = Size(burst=115, bursts=8, busy=345), Size(burst=115, bursts=1, busy=115)
 # Beside a scan at full speed.
 FULL_SPEED = Size(burst=28, bursts=3, busy=56)
-# What two equal sides may differ by, in percent, mean and 99th percentile, by their interval's ends. It is
-# the set's own look at main, which falls on one request or the next.
-LEAST_SEEN = 0.5
-# MiB an hour that a scan must read beside a light load. Requests at depth 32 that meet a read of the
-# scan come many at once, and are to be made good before the next one.
-LEAST_PROGRESS = {1: 100, 2: 100, 32: 30}
+# What two equal sides may differ by, in percent, mean and 99th percentile, by their interval's ends.
+LEAST_SEEN = 0.1
 
 
 def parse_arguments():
