@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Between asking for the device of the root file system and serving it a process looks for no file but
-# what the kernel keeps in memory, nor for the time zone or a claim, which it has read before; and it survives a shutdown as the one before it did. What might
-# fail then is refused before. With systemd, and the root on the set: tests/guest/root_on_set.py.
+# what the kernel keeps in memory, not even for the time zone or a claim, which it has read before; and it
+# survives a shutdown as the one before it did. What might fail then is refused before. With systemd, and
+# the root on the set: tests/guest/root_on_set.py.
 #: kernels 6.12
 #: timeout 900
 #: programs strace
