@@ -174,12 +174,15 @@ std::vector<std::string> openers_of(const std::string& path, const KernelViews& 
   return openers;
 }
 
-std::chrono::milliseconds patience_with(const std::vector<std::string>& openers) {
+bool Patience::lasts(const std::vector<std::string>& openers, std::chrono::milliseconds waited) {
   constexpr std::chrono::milliseconds kMoment{1'500};
   constexpr std::chrono::seconds kLook{15};
-  const bool is_looked_at = std::ranges::all_of(
-      openers, [](const std::string& opener) { return opener.ends_with(" dmremap"); });
-  return is_looked_at && !openers.empty() ? kLook : kMoment;
+  const bool is_looked_at =
+      !openers.empty() && std::ranges::all_of(openers, [](const std::string& opener) {
+        return opener.ends_with(" dmremap");
+      });
+  if (is_looked_at && waited < kLook) looked_at_until_ = waited;
+  return waited < looked_at_until_ + kMoment;
 }
 
 std::vector<std::string> uses_of(const std::string& path, const KernelViews& views) {

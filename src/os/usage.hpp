@@ -60,10 +60,21 @@ struct LoopBacking {
 // Other processes that have it or its partitions open ("1234 fio"). Without root only one's own.
 [[nodiscard]] std::vector<std::string> openers_of(const std::string& path,
                                                   const KernelViews& views = {});
-// How long these may have a device open before that counts as use: programs such as udev look at a
-// device for a moment, and another dmremap, which looks at all devices for those of a set, for a
-// while on a busy machine with slow disks.
-[[nodiscard]] std::chrono::milliseconds patience_with(const std::vector<std::string>& openers);
+// How long a device may be in use before that counts: programs such as udev look at one for a
+// moment, and another dmremap, which looks at all devices for those of a set, for a while on a busy
+// machine with slow disks. One for each wait, as who has it open may change from look to look. Not
+// thread-safe.
+class Patience {
+ public:
+  // False: who waits shall give up. `openers`: who has it open now, as openers_of() tells; empty:
+  // nobody that can be seen. `waited`: since the wait began.
+  [[nodiscard]] bool lasts(const std::vector<std::string>& openers,
+                           std::chrono::milliseconds waited);
+
+ private:
+  std::chrono::milliseconds looked_at_until_{0};  // the last time that only others of us were seen
+};
+
 // All users of `path` in words for a message: "mounted on /home", "swap space", "held by dm-0",
 // "attached to /dev/loop3", "opened by 1234 fio". The partitions of a whole disk count as its
 // users.

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -187,11 +188,46 @@ TEST(Storage, OnlyDevicesAndFilesAreStorage) {
   EXPECT_FALSE(storage_of("/no/such/file"));
 }
 
+constexpr std::chrono::milliseconds kStep{50};
+
+// How long `who`, asked for who has it open after some time, is waited for.
+std::chrono::milliseconds waited_for(
+    const std::function<std::vector<std::string>(std::chrono::milliseconds)>& who) {
+  Patience patience;
+  auto waited = kStep * 0;
+  while (patience.lasts(who(waited), waited)) waited += kStep;
+  return waited;
+}
+
 TEST(Patience, AnotherDmremapMayLookForLonger) {
-  const auto moment = patience_with({});
-  EXPECT_EQ(patience_with({"12 udevd"}), moment);
-  EXPECT_GT(patience_with({"12 dmremap", "13 dmremap"}), moment);
-  EXPECT_EQ(patience_with({"12 dmremap", "13 fio"}), moment);
+  const auto who = [](std::vector<std::string> openers) {
+    return waited_for([=](auto) { return openers; });
+  };
+  const auto moment = who({});
+  EXPECT_EQ(who({"12 udevd"}), moment);
+  EXPECT_GE(who({"12 dmremap", "13 dmremap"}), 10 * moment);
+  EXPECT_EQ(who({"12 dmremap", "13 fio"}), moment);
+}
+
+TEST(Patience, AMomentIsCountedFromTheEndOfALook) {
+  const auto moment = waited_for([](auto) { return std::vector<std::string>{}; });
+  const auto look = 3 * moment;
+  // One dmremap after the other, and nobody is seen between them.
+  const auto in_turns = waited_for([&](std::chrono::milliseconds waited) {
+    const bool between = waited / kStep % 4 == 3;
+    return waited > look || between ? std::vector<std::string>{}
+                                    : std::vector<std::string>{"12 dmremap"};
+  });
+  EXPECT_GE(in_turns, look);
+  EXPECT_LE(in_turns, look + moment);
+}
+
+TEST(Patience, LooksWithoutEndAreNotWaitedFor) {
+  const auto ends = waited_for([](std::chrono::milliseconds waited) {
+    return waited / kStep % 2 == 0 ? std::vector<std::string>{"12 dmremap"}
+                                   : std::vector<std::string>{"13 fio"};
+  });
+  EXPECT_LE(ends, std::chrono::seconds(20));
 }
 
 }  // namespace

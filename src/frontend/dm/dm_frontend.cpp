@@ -196,11 +196,12 @@ DmFrontend::UserRequests DmFrontend::user_requests() const {
 // Programs that only look at the device are waited for.
 Result<void> DmFrontend::check_unused() const {
   if (auto unused = partitions_->check_unused(); !unused) return unused;
+  os::Patience patience;
   for (int step = 0;; ++step) {
     const auto found = find_mapper(names_.uuid);
     if (!found) return failure_of(found);
     if (!*found || (*found)->openers <= partitions_->count()) return {};
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
+    if (!patience.lasts(os::openers_of(node_), step * kPassingStep)) {
       return frontend::in_use(node_, os::uses_of(node_));
     }
     std::this_thread::sleep_for(kPassingStep);

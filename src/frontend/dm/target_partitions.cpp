@@ -40,12 +40,13 @@ std::string uuid_of(const SetMappers& names, std::uint64_t number) {
 
 // Programs that only look at a device, as udev does at a new one, are waited for.
 Result<void> check_mapper_unused(const std::string& uuid) {
+  os::Patience patience;
   for (int step = 0;; ++step) {
     const auto found = find_mapper(uuid);
     if (!found) return failure_of(found);
     if (!*found || (*found)->openers == 0) return {};
     const std::string node = (*found)->node();
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node))) {
+    if (!patience.lasts(os::openers_of(node), step * kPassingStep)) {
       return frontend::in_use(node, os::uses_of(node));
     }
     std::this_thread::sleep_for(kPassingStep);

@@ -90,12 +90,13 @@ Result<std::string> next_free_loop() {
 
 Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
   const int mode = (read_only ? O_RDONLY : O_RDWR) | O_EXCL | O_CLOEXEC;
+  os::Patience patience;
   for (int step = 0;; ++step) {
     FileDescriptor held(::open(node.c_str(), mode));
     if (!held.valid() && errno != EBUSY) return fail_errno(errno, "open", node);
     const auto openers = os::openers_of(node);
     if (held.valid() && openers.empty()) return held;
-    if (step * kStep < os::patience_with(openers)) {
+    if (patience.lasts(openers, step * kStep)) {
       held.reset();
       std::this_thread::sleep_for(kStep);
       continue;

@@ -132,6 +132,7 @@ bool UblkFrontend::ended() const {
 
 // Programs that only look at the device are waited for.
 Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act) const {
+  os::Patience patience;
   for (int step = 0;; ++step) {
     // The kernel would stop the disk although somebody has a partition open.
     const auto uses = os::uses_of(node_);
@@ -139,7 +140,7 @@ Result<void> UblkFrontend::when_unused(const std::function<Result<void>()>& act)
       auto done = act();
       if (done || done.error().code != ErrorCode::device_in_use) return done;
     }
-    if (step * kPassingStep >= os::patience_with(os::openers_of(node_))) {
+    if (!patience.lasts(os::openers_of(node_), step * kPassingStep)) {
       if (auto none = check_none_kept(); !none) return none;
       return in_use(node_, os::uses_of(node_));
     }
