@@ -45,6 +45,15 @@ Result<void> provide_node(const std::string& node, unsigned number) {
                     "run udev, or give the container the loop devices");
 }
 
+// Tells one attachment of a loop device from the next one, which another program may make at once;
+// empty if it is free. The kernel counts attachments since 5.15; older ones tell the file only.
+std::string attachment_of(const std::string& node) {
+  const std::string file = backing_file_of(node);
+  if (file.empty()) return {};
+  const std::string number = os::read_attribute(sysfs_of(node) + "/diskseq");
+  return number.empty() ? file : number;
+}
+
 }  // namespace
 
 std::string backing_file_of(const std::string& node) {
@@ -106,11 +115,12 @@ Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
 }
 
 Result<void> clear_loop(const std::string& node, FileDescriptor held, milliseconds patience) {
+  const std::string ours = attachment_of(node);
   if (::ioctl(held.get(), LOOP_CLR_FD) != 0 && errno != ENXIO) {
     return fail_errno(errno, "detach", node);
   }
   held.reset();  // the kernel detaches when the last one closes it
-  for (auto waited = milliseconds::zero(); !backing_file_of(node).empty(); waited += kStep) {
+  for (auto waited = milliseconds::zero(); attachment_of(node) == ours; waited += kStep) {
     if (waited < patience) {
       std::this_thread::sleep_for(kStep);
       continue;
@@ -118,6 +128,7 @@ Result<void> clear_loop(const std::string& node, FileDescriptor held, millisecon
     // A program opened the device at the last moment. The pending detach is taken back, or the
     // device would vanish when that program closes it.
     const FileDescriptor again(::open(node.c_str(), O_RDONLY | O_CLOEXEC));
+    if (attachment_of(node) != ours) return {};  // from here on it is held open
     loop_info64 info{};
     if (again.valid() && ::ioctl(again.get(), LOOP_GET_STATUS64, &info) == 0) {
       info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
