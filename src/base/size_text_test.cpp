@@ -15,5 +15,11 @@ TEST(SizeText, OneDecimalUnlessItIsZero) {
   EXPECT_EQ(size_text({std::uint64_t{1} << 40U}), "512 TiB");
 }
 
+TEST(Counted, OneIsNotMany) {
+  EXPECT_EQ(counted(0, "sector"), "0 sectors");
+  EXPECT_EQ(counted(1, "sector"), "1 sector");
+  EXPECT_EQ(counted(2, "slot"), "2 slots");
+}
+
 }  // namespace
 }  // namespace dmremap

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/size_text.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"

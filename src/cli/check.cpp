@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/size_text.hpp"
 #include "cli/common/examined_set.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/size_text.hpp"
 #include "cli/common/examined_set.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/set_devices.hpp"

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/parse.hpp"
+#include "base/size_text.hpp"
 #include "base/time_text.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/known_sets.hpp"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/size_text.hpp"
 #include "cli/common/disk_view.hpp"
 #include "cli/common/known_sets.hpp"
 #include "cli/common/lookup.hpp"

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/size_text.hpp"
 #include "claims/claim_store.hpp"
 #include "claims/present_devices.hpp"
 #include "cli/common/examined_set.hpp"

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sector_parts.hpp"
+#include "base/size_text.hpp"
 #include "cli/common/lookup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/progress_line.hpp"

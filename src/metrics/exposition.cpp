@@ -2,10 +2,11 @@
 #include "metrics/exposition.hpp"
 
 #include <array>
-#include <ctime>
 #include <functional>
 #include <vector>
 
+#include "base/time_text.hpp"
+#include "base/units.hpp"
 #include "health/verdict.hpp"
 #include "metrics/family.hpp"
 #include "monitor/message.hpp"
@@ -27,9 +28,7 @@ constexpr std::array<std::string_view, 4> kScanStates{"idle", "waiting", "runnin
 
 // Seconds since 1970 of "2026-11-22T15:19:39Z"; 0: it is no time.
 double unix_seconds(const std::string& text) {
-  std::tm time{};
-  if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time) == nullptr) return 0;
-  return static_cast<double>(::timegm(&time));
+  return static_cast<double>(parse_utc_time(text).value_or(0) / kSecondNs);
 }
 
 // Builds the text, family by family: all samples of one stand together.

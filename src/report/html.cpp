@@ -11,10 +11,6 @@ std::string isolated(std::string_view text) {
   return "<bdi>" + escape(text) + "</bdi>";
 }
 
-std::string counted(std::uint64_t count, const std::string& thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 std::string time_element(const std::string& time) {
   constexpr std::string_view kForm = "2026-11-22T16:50:45Z";
   const bool is_time = time.size() == kForm.size() && time[10] == 'T' && time.back() == 'Z' &&

@@ -17,9 +17,6 @@ using view::escape;
 // neighbours.
 [[nodiscard]] std::string isolated(std::string_view text);
 
-// "1 day", "2 days".
-[[nodiscard]] std::string counted(std::uint64_t count, const std::string& thing);
-
 // "2026-11-22T16:50:45Z" as an element, readable; any other text is only escaped.
 [[nodiscard]] std::string time_element(const std::string& time);
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/size_text.hpp"
 #include "report/chart.hpp"
 #include "report/html.hpp"
 #include "report/sections.hpp"

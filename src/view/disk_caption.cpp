@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/size_text.hpp"
+
 namespace dmremap::view {
 
 namespace {
@@ -23,10 +25,6 @@ bool is_bad(State state) {
 }
 
 }  // namespace
-
-std::string sectors_text(std::uint64_t count) {
-  return fmt::format("{} sector{}", count, count == 1 ? "" : "s");
-}
 
 std::string position_text(Sector sector, SectorCount step) {
   static constexpr std::array kUnits{"KiB", "MiB", "GiB"};
@@ -53,14 +51,14 @@ std::string loss_line(const MapFacts& facts) {
   const std::uint64_t lost = count_of(counts, State::lost);
   const std::uint64_t gone = count_of(counts, State::gone);
   if (lost + gone == 0) return "nothing is lost";
-  return fmt::format("{} ({}) cannot be read: {} lost, {} gone", sectors_text(lost + gone),
+  return fmt::format("{} ({}) cannot be read: {} lost, {} gone", counted(lost + gone, "sector"),
                      size_text({lost + gone}), lost, gone);
 }
 
 std::string failing_line(const MapFacts& facts) {
   const std::uint64_t failing = facts.failing.value;
   if (failing == 0) return {};
-  return fmt::format("{} on the spare {} not read now", sectors_text(failing),
+  return fmt::format("{} on the spare {} not read now", counted(failing, "sector"),
                      failing == 1 ? "does" : "do");
 }
 

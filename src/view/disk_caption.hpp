@@ -67,9 +67,6 @@ struct MapFacts {
 // "sectors 4096+64 (32 KiB at 2 MiB) of 1.8 TiB".
 [[nodiscard]] std::string region_line(const MapFacts& facts);
 [[nodiscard]] std::string partition_line(const Partition& partition);
-
-// "1 sector", "2 sectors".
-[[nodiscard]] std::string sectors_text(std::uint64_t count);
 // The sizes of addresses in one column, `step` apart: all in one unit, which is at most GiB.
 [[nodiscard]] std::string position_text(Sector sector, SectorCount step);
 

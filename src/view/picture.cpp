@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/size_text.hpp"
 #include "view/cairo.hpp"
 #include "view/canvas.hpp"
 #include "view/cell_shape.hpp"
@@ -191,7 +192,7 @@ std::vector<Drawing::HeaderLine> Drawing::make_header() const {
 void Drawing::draw_header(Canvas& canvas) const {
   const Font name{.size = 28, .color = kInk, .bold = true};
   const Font right{.size = 15, .color = kInk, .align = Align::right};
-  const std::string sectors = sectors_text(facts_.size.value);
+  const std::string sectors = counted(facts_.size.value, "sector");
   canvas.text(kGridRight, 48, size_text(facts_.size), right);
   canvas.text(kGridRight, 68, sectors, right);
   canvas.text(kMargin, kTitleBase,
@@ -267,7 +268,7 @@ void Drawing::draw_legend(Canvas& canvas) const {
       fmt::format(
           "One square is {} ({}): a sign for a few of them, the full square for all, the worst "
           "innermost.",
-          size_text(cells_.per_cell), sectors_text(cells_.per_cell.value)),
+          size_text(cells_.per_cell), counted(cells_.per_cell.value, "sector")),
       faint);
   const StateCounts counts = count_states(facts_.extents, facts_.shown);
   y += 34;
@@ -283,7 +284,7 @@ void Drawing::draw_legend(Canvas& canvas) const {
     Font right = ink;
     right.align = Align::right;
     canvas.text(kGridLeft + 48, y, std::string(name_of(kStatesOfMain[i])), ink);
-    canvas.text(kGridLeft + 330, y, sectors_text(counts[i]), right);
+    canvas.text(kGridLeft + 330, y, counted(counts[i], "sector"), right);
     canvas.text(kGridLeft + 430, y, size_text({counts[i]}), right);
     canvas.text(kGridLeft + 460, y, kStateStyles[i].meaning, faint);
   }

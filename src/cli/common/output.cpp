@@ -112,8 +112,4 @@ std::string printable(const std::string& text) {
   return out;
 }
 
-std::string counted(std::uint64_t count, const std::string& thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 }  // namespace dmremap::cli

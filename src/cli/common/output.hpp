@@ -42,7 +42,4 @@ void print_json(nlohmann::json object);
 // Control characters and line ends, which may come from a path or from a disk, as \x0a.
 [[nodiscard]] std::string printable(const std::string& text);
 
-// "1 slot", "2 slots".
-[[nodiscard]] std::string counted(std::uint64_t count, const std::string& thing);
-
 }  // namespace dmremap::cli
