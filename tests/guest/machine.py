@@ -224,7 +224,7 @@ class Guest:
             "-device", "virtserialport,chardev=report,name=report",
             "-qmp", f"unix:{directory}/qmp,server=on,wait=off"]
         if needs.icount:
-            command += ["-icount", "shift=0,sleep=off"]
+            command += ["-icount", "shift=0,sleep=" + ("off" if needs.idle_leaps else "on")]
         for serial in ("in", "out"):
             command += ["-drive", f"if=none,id={serial},file={directory}/{serial},format=raw,"
                                   f"cache=unsafe", "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
