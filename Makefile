@@ -62,8 +62,9 @@ GUEST_BOOTS ?= 20
 GUEST_SEED ?= $(shell date +%s)
 guest-boot: check-packages
 	@tools/build release guest_programs
-	@tests/guest/guest run boots_random --append guest.boots=$(GUEST_BOOTS) \
-	  --append guest.seed=$(GUEST_SEED)
+	@tests/guest/guest run boots_random --timeout $$((600 + 600 * $(GUEST_BOOTS))) \
+	  --append guest.boots=$(GUEST_BOOTS) --append guest.seed=$(GUEST_SEED)
+	@$(AS_ROOT) env GUEST_BOOTS=$(GUEST_BOOTS) GUEST_SEED=$(GUEST_SEED) python3 tests/guest/root_on_set.py boots
 	@tests/guest/guest run boot_time
 
 # At least 10 million requests and 100,000 crashes; from another seed every day.

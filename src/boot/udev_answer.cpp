@@ -124,8 +124,10 @@ Properties answer(const UdevQuestion& question, const std::vector<claims::ClaimF
   }
   if (!question.set_on_it) {
     for (const Claim* claim : claims_of_file_system(question.file_system_uuid, claims, here)) {
-      if (std::ranges::find(question.sets_with_main, claim->set_uuid) !=
-          question.sets_with_main.end()) {
+      // Where the root file system lies on the set nothing else is that, however late main is.
+      if ((question.is_initramfs && has(question.root_sets, claim->name)) ||
+          std::ranges::find(question.sets_with_main, claim->set_uuid) !=
+              question.sets_with_main.end()) {
         return {{"DMREMAP_ROLE", "copy"}, {"DMREMAP_SET", claim->name}};
       }
     }

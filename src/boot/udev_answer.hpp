@@ -39,9 +39,8 @@ struct UdevQuestion {
 };
 
 // DMREMAP_ROLE   main, part-of-main, spare, foreign-spare (no claim of this host names it), set,
-// copy (of
-//                the file system of a set that comes up, while its main is here: the UUID is the
-//                set's)
+//                copy (of the file system of a set that comes up, while its main is here, or in an
+//                initramfs for a root on that set: the UUID is the set's)
 // DMREMAP_SET    the name of the set; missing for foreign-spare
 // DMREMAP_HIDDEN 1: nobody may use the device but the set
 // DMREMAP_START  1: the set is to come up by itself

@@ -158,6 +158,10 @@ TEST(UdevAnswer, ACopyOfTheFileSystemLeavesTheUuidToTheSetWhileMainIsHere) {
   EXPECT_EQ(said(copy, files({one})), "copy data - -");
   copy.sets_with_main.clear();
   EXPECT_EQ(said(copy, files({one})), "- - - -") << "the copy has replaced main";
+  copy.is_initramfs = true;
+  EXPECT_EQ(said(copy, files({one})), "- - - -") << "the root lies elsewhere";
+  copy.root_sets = {"data"};
+  EXPECT_EQ(said(copy, files({one})), "copy data - -") << "main may come late, and the root is its";
   copy.sets_with_main = {one.set_uuid};
   copy.file_system_uuid = "1234-ABCE";
   EXPECT_EQ(said(copy, files({one})), "- - - -");

@@ -224,7 +224,7 @@ class Guest:
             "-device", "virtserialport,chardev=report,name=report",
             "-qmp", f"unix:{directory}/qmp,server=on,wait=off"]
         if needs.icount:
-            command += ["-icount", "shift=0,sleep=off"]
+            command += ["-icount", "shift=0,sleep=" + ("off" if needs.idle_leaps else "on")]
         for serial in ("in", "out"):
             command += ["-drive", f"if=none,id={serial},file={directory}/{serial},format=raw,"
                                   f"cache=unsafe", "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
@@ -352,8 +352,9 @@ def hold_back(path, drive, held):
     """Has QEMU answer a drive's requests at a byte a second, or at once again. Only requests that come
     from then on are held back, and all that are go on when they are answered again."""
     limits = {limit: 0 for limit in ("bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
+    limits["bps"] = 1 if held else 0
     with asking(path) as ask:
-        ask("block_set_io_throttle", device=drive, **limits, bps=1 if held else 0)
+        ask("block_set_io_throttle", device=drive, **limits)
 
 
 def wake(path):

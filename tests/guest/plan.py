@@ -9,6 +9,7 @@ What a payload needs stands in its first lines, `#: NEED VALUE`; all have a defa
     #: cpus 1                   (2)
     #: memory 2048              MiB (1024)
     #: icount yes               count instructions: one CPU, one nanosecond each (no)
+    #: icount idle              the same, and while all wait, time passes as it does on the host
     #: append slub_debug=FZPU   to the kernel's command line
     #: drive NAME 64MiB         an empty disk image on the host, as QEMU's drive NAME
     #: device nvme,drive=NAME   what QEMU gets as -device
@@ -45,6 +46,7 @@ class Payload:
     cpus: int = 2
     memory: int = 1024
     icount: bool = False
+    idle_leaps: bool = True  # of one that counts instructions
     append: list = field(default_factory=list)
     drive: list = field(default_factory=list)
     device: list = field(default_factory=list)
@@ -65,7 +67,8 @@ class Payload:
 
     def machine(self):
         """Two payloads with equal ones can share a boot."""
-        return (self.when, self.cpus, self.memory, self.icount, tuple(self.append),
+        return (self.when, self.cpus, self.memory, self.icount, self.idle_leaps,
+                tuple(self.append),
                 tuple(self.drive), tuple(self.device))
 
 
@@ -128,8 +131,9 @@ def _take(payload, need, value):
         payload.kernels = tuple(value.split())
     elif need == "when" and value in ("check", "all"):
         payload.when = value
-    elif need == "icount" and value in ("yes", "no"):
-        payload.icount = value == "yes"
+    elif need == "icount" and value in ("yes", "idle", "no"):
+        payload.icount = value != "no"
+        payload.idle_leaps = value != "idle"
     else:
         raise HeaderError(f"{where}: no such need: {need} {value}")
 

@@ -6,12 +6,15 @@ boot on served from an initramfs that Debian's own maker has made, named by its 
     root_on_set.py short      ten replacements of its process under load and a clean shutdown, a power cut
                               under load, and a boot after that
     root_on_set.py all        boots with a clean shutdown and power cuts under load in turn; both makers
+    root_on_set.py boots      boots whose disks come in any order, late, not at all, or hang, with a clone of
+                              main beside them; both makers in turn
     root_on_set.py canary     without the mark of a process that must survive a shutdown, none is clean
     root_on_set.py wall       a process that reads the root before it serves finds nothing, and goes on; if it
                               could reach it, the machine would hang
 
 ROOT_BOOTS (30) is the number of shutdowns and of power cuts of `all`, for each maker a half; MAKER
-(initramfs-tools) that of the others: or dracut."""
+(initramfs-tools) that of the others: or dracut. GUEST_BOOTS (16) is the number of boots of `boots`, and
+GUEST_SEED repeats one."""
 
 import argparse
 import os
@@ -27,6 +30,7 @@ sys.path[:0] = [os.path.dirname(HERE), HERE, os.path.join(HERE, "root")]
 import kernels
 import places
 import results
+import root_boots
 import root_guest
 import root_image
 import support
@@ -135,6 +139,39 @@ def all_of_it(boots):
         print(f"after {number + 1} boots: {trial.figures}", flush=True)
 
 
+def boots_of_any_kind(count, seed):
+    print(f"seed {seed}, {count} boots", flush=True)
+    chance = random.Random(seed)
+    trial = Trial()
+    trial.create()
+    root_image.run("cp", "--sparse=always", root_image.drive("main"), root_image.drive("clone"))
+    came_up, failed = dict.fromkeys(root_boots.MAKERS, 0), dict.fromkeys(root_boots.MAKERS, 0)
+    for number in range(count):
+        plan = root_boots.draw(chance, number)
+        print(f"boot {number + 1}: {plan}", flush=True)
+        meanwhile = root_boots.Meanwhile(plan)
+        boot = trial.boot(plan.maker, "trial=boot", root=plan.root, disks=plan.disks(),
+                          meanwhile=meanwhile)
+        try:
+            is_up = root_boots.judge(plan, boot, meanwhile, sum(came_up.values()))
+        except support.CheckFailed as error:
+            raise support.CheckFailed(trial.story(boot, f"boot {number + 1}: {error}")) from error
+        (came_up if is_up else failed)[plan.maker] += 1
+        if is_up:
+            check_offline(os.path.join(root_image.WHERE, "offline"))
+    print(f"came up from the set: {came_up}; failed for want of a device: {failed}")
+    # Last, for it writes to bare main: what all the others are looked at for is seen.
+    plan = root_boots.Plan("dracut", "there", "there", (0, 0), False, ("main", "spare"),
+                           f"UUID={root_image.UUID}")
+    boot = trial.boot(plan.maker, "trial=boot dmremap=off", disks=plan.disks(), seconds=600)
+    support.check(str(boot.value("root")).startswith("/dev/vd"), trial.story(boot, "not bare main"))
+    try:
+        root_boots.judge(plan, boot, root_boots.Meanwhile(plan), 0)
+    except support.CheckFailed:
+        return
+    raise support.CheckFailed("bare main as the root is not seen")
+
+
 def wall():
     """Between asking and serving the new process reads a file of the root, as a library might."""
     trial = Trial()
@@ -174,7 +211,7 @@ def canary():
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("short", "all", "canary", "wall"))
+    parser.add_argument("part", choices=("short", "all", "boots", "canary", "wall"))
     part = parser.parse_args().part
     missing = results.what_is_missing() or support.what_is_missing(
         True, True, False, ("mmdebstrap", "mke2fs", "debugfs", "chroot", "e2fsck"))
@@ -188,6 +225,9 @@ def main():
     began = time.monotonic()
     if part == "all":
         all_of_it(int(os.environ.get("ROOT_BOOTS", "30")))
+    elif part == "boots":
+        boots_of_any_kind(int(os.environ.get("GUEST_BOOTS", "16")),
+                          int(os.environ.get("GUEST_SEED", time.time())))
     else:
         {"short": short, "canary": canary, "wall": wall}[part]()
     print(f"passed: {part} in {time.monotonic() - began:.0f} s")

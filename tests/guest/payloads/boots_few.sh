@@ -6,6 +6,7 @@
 # deadline and not before, and the set is served when main comes. The canary, without the rule, mounts
 # bare main. Few boots of those that boots_random.sh makes, for `make check`.
 #: kernels 6.12
+#: icount idle
 #: timeout 600
 #: memory 2048
 #: drive main 64MiB

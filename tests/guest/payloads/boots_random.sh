@@ -9,6 +9,7 @@
 # The number of boots and the seed are words of the kernel's command line, guest.boots and guest.seed
 # (make guest-boot GUEST_BOOTS=1000 GUEST_SEED=1).
 #: kernels 6.12
+#: icount idle
 #: when all
 #: timeout 9000
 #: memory 2048

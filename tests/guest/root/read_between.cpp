@@ -31,6 +31,8 @@ void read_file_of_root() {
   const int error = errno;
   const int fd = real_open(AT_FDCWD, "/etc/read-between", O_RDONLY | O_CLOEXEC, 0);
   std::array<char, 4096> data{};
+  // From the device, which nobody serves just now: what memory has can often be read all the same.
+  if (fd >= 0) (void)!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
   if (fd >= 0) (void)!read(fd, data.data(), data.size());
   const std::string told = fd >= 0 ? "reached\n" : std::string(std::strerror(errno)) + "\n";
   close(fd);

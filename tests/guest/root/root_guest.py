@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 
 import machine
 import root_image
@@ -14,6 +15,40 @@ import root_image
 # On a machine with other work; an idle one takes a tenth of it.
 BOOT_SECONDS = 900
 MEMORY = 1024
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A drive of the guest, of the serial number NAME1; disks have their names in the guest in the order
+    in which they are given."""
+
+    name: str
+    is_there: bool = True  # from the beginning; else it may be plugged in
+
+
+DISKS = (Disk("main"), Disk("spare"))
+
+
+class Running:
+    """A guest that runs, for whoever has something done to it meanwhile."""
+
+    def __init__(self, boot, directory):
+        self.boot = boot
+        self._directory = directory
+        self._qmp = f"{directory}/qmp"
+
+    def console(self):
+        """What stands there by now."""
+        with open(f"{self._directory}/console", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def plug_in(self, name):
+        with machine.asking(self._qmp) as ask:
+            ask("device_add", driver="virtio-blk-pci", drive=name, serial=f"{name.upper()}1",
+                bus=f"port.{name}")
+
+    def hold_back(self, name, held):
+        machine.hold_back(self._qmp, name, held)
 
 
 class Boot:
@@ -40,7 +75,7 @@ class Boot:
         return machine.first_complaint(self.console)
 
 
-def _command(directory, kernel, initramfs, append, root):
+def _command(directory, kernel, initramfs, append, root, disks):
     command = [
         "setpriv", "--pdeathsig", "KILL", machine.QEMU, "-M", "q35", "-cpu", machine.CPU,
         "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY), "-nodefaults", "-nographic",
@@ -49,26 +84,32 @@ def _command(directory, kernel, initramfs, append, root):
                    f"systemd.service_watchdogs=0 udev.event_timeout=3600 {append}",
         "-serial", f"file:{directory}/console", "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=report,path={directory}/report,server=on,wait=off",
-        "-device", "virtserialport,chardev=report,name=report"]
-    for name in ("main", "spare"):
-        command += ["-drive", f"if=none,id={name},file={root_image.drive(name)},format=raw,cache=writeback",
-                    "-device", f"virtio-blk-pci,drive={name},serial={name.upper()}1"]
+        "-device", "virtserialport,chardev=report,name=report",
+        "-qmp", f"unix:{directory}/qmp,server=on,wait=off"]
+    for number, disk in enumerate(disks):
+        command += ["-drive", f"if=none,id={disk.name},file={root_image.drive(disk.name)},format=raw,"
+                              "cache=writeback",
+                    "-device", f"pcie-root-port,id=port.{disk.name},chassis={number + 1}"]
+        if disk.is_there:
+            command += ["-device", f"virtio-blk-pci,drive={disk.name},serial={disk.name.upper()}1,"
+                                   f"bus=port.{disk.name}"]
     return command
 
 
 def run(kernel, initramfs, append, cut_after=None, cut_on="cut", seconds=BOOT_SECONDS,
-        root=f"UUID={root_image.UUID}", tell=print):
+        root=f"UUID={root_image.UUID}", disks=DISKS, meanwhile=lambda running: False, tell=print):
     """Boots, and returns when the guest is off. `cut_after`: so many seconds after it said `cut_on`, its
-    power is cut."""
+    power is cut; or when `meanwhile`, which is called with a Running all the time, says so."""
     boot, partial, cut_at = Boot(), b"", None
     with tempfile.TemporaryDirectory(prefix="dmremap-root-") as directory:
         start = time.monotonic()
         deadline = start + seconds
         with open(os.path.join(directory, "qemu.log"), "wb") as log, subprocess.Popen(
-                _command(directory, kernel, initramfs, append, root), stdin=subprocess.DEVNULL,
+                _command(directory, kernel, initramfs, append, root, disks), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log) as qemu:
             try:
                 port = machine.connect(qemu, f"{directory}/report", deadline)
+                running = Running(boot, directory)
                 while port is not None and time.monotonic() < deadline:
                     try:
                         data = port.recv(1 << 16)
@@ -85,7 +126,9 @@ def run(kernel, initramfs, append, cut_after=None, cut_on="cut", seconds=BOOT_SE
                         _take(boot, line.decode(errors="replace").strip(), tell)
                     if cut_after is not None and cut_at is None and boot.words(cut_on):
                         cut_at = time.monotonic() + cut_after
-                    if cut_at is not None and time.monotonic() > cut_at:
+                    if qemu.poll() is None and meanwhile(running):
+                        cut_at = time.monotonic()
+                    if cut_at is not None and time.monotonic() >= cut_at:
                         qemu.send_signal(signal.SIGKILL)
                         break
                 if qemu.poll() is None and cut_at is None and time.monotonic() < deadline:
