@@ -64,7 +64,7 @@ main_is_read() { [ "$(reads)" != "$before" ]; }
 # that the next ones come in the same pauses with the scan and without it.
 after_a_look() {
   # The set asks every five seconds whether there is something to look at.
-  sleep 12
+  sleep 7
   before=$(reads)
   dd if=/dev/zero of="$node" bs=4k count=1 oflag=direct conv=notrunc status=none
   wait_until "the set has looked at main" main_is_read
