@@ -7,9 +7,8 @@
 // - It is one read of main, which a user's request may have to wait for. So it waits for half a
 //   second without requests of others, as the scanner does, but no longer than a minute: an
 //   unclean end of the run in that time leaves the file system that main had before on record.
-// - A failing disk may take a minute for each unreadable sector: one that did not read well is
-// looked
-//   at again ten minutes later, and not before others have used the disk, so that it may sleep.
+// - A failing disk may take a minute for each unreadable sector. So main is looked at again ten
+//   minutes after it did not read well, and not before others have used it: it may sleep.
 #pragma once
 
 #include <cstdint>
