@@ -59,10 +59,12 @@ reads() {
 }
 main_is_read() { [ "$(reads)" != "$before" ]; }
 
-# Some seconds after a write the set looks whether main has another file system, which costs a request or
-# two of those that follow more than the scan would. All runs begin right after such a look, so that the
-# next ones come at the same requests with the scan and without it.
+# Some seconds after a write to the head of main the set looks whether it has another file system, in a
+# moment in which nobody uses the disk. All runs begin right after such a look, with none left to be made, so
+# that the next ones come in the same pauses with the scan and without it.
 after_a_look() {
+  # The set asks every five seconds whether there is something to look at.
+  sleep 7
   before=$(reads)
   dd if=/dev/zero of="$node" bs=4k count=1 oflag=direct conv=notrunc status=none
   wait_until "the set has looked at main" main_is_read

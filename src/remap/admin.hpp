@@ -243,6 +243,10 @@ class Admin {
   [[nodiscard]] virtual std::optional<std::uint64_t> settled_writes() const {
     return counts().writes;
   }
+  // Another number than before if something was changed since in the head of main
+  // (head_writes.hpp); past this process, in the regions that it lies in. Who reads this first sees
+  // the change there.
+  [[nodiscard]] virtual std::uint64_t head_writes() const { return counts().writes; }
   [[nodiscard]] virtual TableCounts table_counts() const = 0;
   [[nodiscard]] virtual Conditions conditions() const = 0;
   // What is known for certain of main's contents now: for the metadata, and the next start.

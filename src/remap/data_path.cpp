@@ -100,6 +100,7 @@ void DataPath::take_over(const UnflushedLeft& left) {
 
 [[gnu::always_inline]] inline io::IoStatus DataPath::count_write(SectorRange range,
                                                                  io::IoStatus status) {
+  head_writes.note(range);
   if (!status.ok()) [[unlikely]] {
     note_failed_write(range);
   } else {
@@ -144,6 +145,7 @@ io::IoStatus DataPath::zero_main(SectorRange range) {
 }
 
 io::IoStatus DataPath::end_main_zero(SectorRange range, io::IoStatus status) {
+  head_writes.note(range);
   if (status.ok()) {
     unflushed.add(range);
     return status;
@@ -159,6 +161,7 @@ io::IoStatus DataPath::discard_main(SectorRange range) {
 }
 
 io::IoStatus DataPath::end_main_discard(SectorRange range, io::IoStatus status) {
+  head_writes.note(range);
   // Whether it is done now, later or never is up to the device.
   evidence.void_range(range);
   return status;

@@ -21,6 +21,7 @@
 #include "remap/engine.hpp"
 #include "remap/engine_memory.hpp"
 #include "remap/evidence/evidence.hpp"
+#include "remap/head_writes.hpp"
 #include "remap/movable_direct_path.hpp"
 #include "remap/process_clock.hpp"
 #include "remap/request/latency_sampler.hpp"
@@ -145,6 +146,7 @@ class DataPath {
   Breaker breaker;
   FlushGate main_gate;
   table::UnflushedWrites unflushed;  // of main
+  HeadWrites head_writes;
   ContentEvidence evidence;
   LatencySampler latencies;
   SparePool spares;

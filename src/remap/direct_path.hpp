@@ -49,6 +49,8 @@ class DirectPath : public table::PinSource {
   // Another number than before if main was written past this process since. What is under way
   // counts when it ends.
   [[nodiscard]] virtual std::uint64_t writes() = 0;
+  // The same of the regions that the head of main lies in (head_writes.hpp).
+  [[nodiscard]] virtual std::uint64_t head_writes() = 0;
 
  protected:
   ~DirectPath() = default;

@@ -252,6 +252,11 @@ class RunningEngine final : public Engine {
     return settled;
   }
 
+  std::uint64_t head_writes() const override {
+    const std::uint64_t past = path_.direct == nullptr ? 0 : path_.direct->head_writes();
+    return path_.head_writes.count() + past;
+  }
+
   TableCounts table_counts() const override {
     const table::Table table = path_.live.table();
     const table::StateCounts& states = table.counts();

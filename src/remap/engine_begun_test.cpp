@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "remap/request/request_queue.hpp"
@@ -94,6 +95,37 @@ TEST_F(EngineBegun, WhatIsCleanIsTheCallersToIssue) {
   EXPECT_EQ(rig.read(64, 8), 7);
   EXPECT_EQ(rig.engine->counts().writes, 1U);
   EXPECT_FALSE(answer.is_there());
+}
+
+// Who looks for another file system there need not look after any other write.
+TEST_F(EngineBegun, WhatChangesTheHeadOfMainIsCountedAndNothingElse) {
+  const std::uint64_t last = HeadWrites::kHead.value - 1;
+  std::uint64_t before = rig.engine->head_writes();
+  const auto is_counted = [&] {
+    const std::uint64_t now = rig.engine->head_writes();
+    return std::exchange(before, now) != now;
+  };
+  EXPECT_EQ(run(read(0, 8)), 0);
+  EXPECT_EQ(run(write(last + 1, 8, 2)), 0);
+  EXPECT_EQ(rig.write(kMainSize.value - 8, 8, 3), 0);
+  EXPECT_FALSE(is_counted());
+  EXPECT_EQ(run(write(last, 8, 4)), 0);
+  EXPECT_TRUE(is_counted());
+  EXPECT_EQ(rig.write(0, 1, 5), 0);
+  EXPECT_TRUE(is_counted());
+  EXPECT_TRUE(rig.engine->write_zeroes({{8}, {8}}).ok());
+  EXPECT_TRUE(is_counted());
+  EXPECT_TRUE(rig.engine->discard({{16}, {8}}).ok());
+  EXPECT_TRUE(is_counted());
+  // Parts of what failed may have been written.
+  rig.main.fail_writes({{64}, {8}}, EIO);
+  EXPECT_EQ(run(write(64, 8, 9)), 0);
+  EXPECT_TRUE(is_counted());
+  rig.main.clear_faults();
+  EXPECT_EQ(rig.write(64, 8, 10), 0) << "on the spare now";
+  EXPECT_FALSE(is_counted());
+  EXPECT_TRUE(rig.engine->unremap({{64}, {8}}));
+  EXPECT_TRUE(is_counted()) << "it came back to main";
 }
 
 TEST_F(EngineBegun, Promise5_OfADirectWriteThatFailsTheBadUnitsAloneMove) {

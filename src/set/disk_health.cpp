@@ -127,7 +127,7 @@ void DiskHealth::start() {
   // which nothing would be served yet: they are made when they are asked for, or at the first look.
   count_and_ask();
   thread_.start("health", [this] {
-    if (parts_.before_look) parts_.before_look();
+    if (parts_.before_look) parts_.before_look([this] { return !stopping_; });
     look();
   });
 }

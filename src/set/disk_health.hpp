@@ -51,8 +51,9 @@ class DiskHealth {
     std::optional<format::DiskHistorySection> stored{};  // of earlier runs
     // Commits it. Empty: nothing is remembered.
     std::function<Result<void>(const format::DiskHistorySection&)> remember{};
-    // Called by the thread before each look. It may take as long as main takes. Empty: nothing.
-    std::function<void()> before_look{};
+    // Called by the thread before each look, and asks whether that goes on wherever it waits. It
+    // may take as long as main takes. Empty: nothing.
+    std::function<void(const std::function<bool()>& go_on)> before_look{};
     // From the start of the set: whoever starts it has other things to do first.
     std::chrono::seconds first_ask{5};
     // Between two commits of its own that are made for news.

@@ -63,10 +63,12 @@ health::Foreground DiskLoad::sample() {
 
 void DiskLoad::begin_own() {
   arrived_before_own_ = sample().arrived;
+  has_own_ = true;
 }
 
 void DiskLoad::end_own(std::optional<std::uint64_t> requests, std::uint64_t bytes,
                        std::uint64_t latency_ns) {
+  has_own_ = false;
   if (!of_disk()) return;
   const std::uint64_t arrived = sample().arrived;
   const std::uint64_t all = arrived - std::min(arrived, arrived_before_own_);

@@ -25,7 +25,7 @@ struct BlockStatistics {
 };
 [[nodiscard]] std::optional<BlockStatistics> parse_block_statistics(std::string_view line);
 
-// One thread, the scanner's.
+// One thread at a time.
 class DiskLoad {
  public:
   // `main_path`: where main is now; it may change. `engine` outlives this.
@@ -33,6 +33,8 @@ class DiskLoad {
            std::string sys = "/sys");
 
   [[nodiscard]] health::Foreground sample();
+  // True between the two calls below: then sample() counts the scanner's own requests, too.
+  [[nodiscard]] bool has_own() const { return has_own_; }
 
   // Between these two the scanner reads. `requests`: how many reads of main that were, together of
   // so many bytes; empty if nobody knows: then all that came meanwhile counts as the scanner's own.
@@ -54,6 +56,7 @@ class DiskLoad {
   std::uint64_t own_requests_ = 0;
   std::uint64_t own_latency_ns_ = 0;
   std::uint64_t arrived_before_own_ = 0;
+  bool has_own_ = false;
 };
 
 }  // namespace dmremap::set

@@ -29,9 +29,12 @@ TEST(DiskLoad, OfAnImageFileTheEnginesOwnRequestsCount) {
   EXPECT_EQ(rig.read(0, 8), 1);
   EXPECT_EQ(rig.write(0, 8, 2), 0);
   EXPECT_EQ(load.sample().arrived, before + 2);
+  EXPECT_FALSE(load.has_own());
   load.begin_own();
+  EXPECT_TRUE(load.has_own());
   EXPECT_TRUE(rig.engine->scan({{0}, {8}}, [] { return true; }));
   load.end_own(1, 4096, 10);
+  EXPECT_FALSE(load.has_own());
   EXPECT_EQ(load.sample().arrived, before + 2) << "a scan is none of them";
 }
 

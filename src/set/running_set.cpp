@@ -19,10 +19,6 @@ namespace dmremap::set {
 
 namespace {
 
-// The number of looks that are skipped after one that met unreadable sectors: each such sector may
-// cost a failing disk a minute.
-constexpr unsigned kRestAfterErrors = 120;
-
 format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
   format::Event event;
   event.kind = kind;
@@ -448,37 +444,6 @@ std::optional<SectorCount> RunningSet::sectors_lacking_in_copy(const table::Tabl
   SectorCount out;
   for (const SectorRange& range : copy_->left_out) out = out + range.count;
   return out;
-}
-
-// A user who makes a new file system on the virtual device changes the file system UUID by which
-// main is recorded. The watch records the new one soon, so that a crash rarely leaves the old one,
-// with which the next start would refuse main.
-void RunningSet::watch_main() {
-  const std::uint64_t writes = engine_->counts().writes;
-  if (rest_from_main_ > 0) {
-    --rest_from_main_;
-  } else if (writes != writes_seen_ && !engine_->conditions().tripped) {
-    writes_seen_ = writes;
-    if (!look_at_main()) rest_from_main_ = kRestAfterErrors;
-  }
-}
-
-// Returns false if main does not read well. The print is compared first, because it costs one read
-// of a small area; only if it changed is main probed for a file system.
-bool RunningSet::look_at_main() {
-  const discovery::MainPrint now = discovery::print_of(*main_.device(), engine_->extents());
-  if (!now.whole || now.print == print_seen_) return now.whole;
-  print_seen_ = now.print;
-  const auto seen = discovery::gather_facts(*main_.device());
-  if (!seen) return false;
-  const format::Fingerprint before = main_.fingerprint();
-  const format::Fingerprint after = merged(before, seen->fingerprint);
-  if (after.fs_uuid == before.fs_uuid && after.fs_type == before.fs_type) return true;
-  update_recorded_main(*seen);
-  const auto recorded = engine_->commit_record(
-      [this](format::Records& content, const table::Table&) { record_facts(content); });
-  if (!recorded) log(Severity::warning, recorded.error().message());
-  return true;
 }
 
 Result<std::unique_ptr<RunningSet>> RunningSet::open(const discovery::Members& members,

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,6 +36,7 @@
 #include "set/event_recorder.hpp"
 #include "set/held_main.hpp"
 #include "set/held_spare.hpp"
+#include "set/main_watch.hpp"
 #include "set/own_devices.hpp"
 #include "set/scanner.hpp"
 #include "set/spare_growth.hpp"
@@ -188,8 +190,10 @@ class RunningSet {
   [[nodiscard]] bool is_current(const VerifiedCopy& copy, const table::Table& table) const;
   [[nodiscard]] std::optional<SectorCount> sectors_lacking_in_copy(const table::Table& table);
 
-  // Looks at main's file system if main was written to. Called every few seconds, by one thread.
-  void watch_main();
+  // Looks which file system main has, if that may have changed, and waits a second at most for a
+  // moment in which nobody uses main. Called every few seconds, by one thread. `go_on`: as of
+  // DiskHealth::Parts::before_look.
+  void watch_main(const std::function<bool()>& go_on);
   bool look_at_main();
 
   format::Content content_;     // as activated, without the table; constant once begun
@@ -231,9 +235,8 @@ class RunningSet {
   std::mutex copy_mutex_;
   std::optional<VerifiedCopy> copy_;
 
-  // Of watch_main(). Nothing was seen at first, so that the first write has main looked at.
-  std::uint64_t writes_seen_ = 0;
-  unsigned rest_from_main_ = 0;
+  // Of watch_main().
+  MainWatch main_watch_;
   Sha256 print_seen_{};
 };
 

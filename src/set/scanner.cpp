@@ -199,6 +199,12 @@ void Scanner::note_copy(bool running) {
   copy_reads_ = reads;
 }
 
+std::optional<health::Foreground> Scanner::others() {
+  const std::lock_guard lock(mutex_);
+  if (load_.has_own()) return std::nullopt;
+  return load_.sample();
+}
+
 ScannerStatus Scanner::status() const {
   const std::lock_guard lock(mutex_);
   ScannerStatus out = status_;

@@ -91,6 +91,10 @@ class Scanner {
   // said to be done ends when nothing is read for a minute, and after a day.
   void note_copy(bool running);
 
+  // What others ask of the disk that main lies on. Nothing: a read of the scan is under way, and
+  // theirs cannot be told from it.
+  [[nodiscard]] std::optional<health::Foreground> others();
+
   [[nodiscard]] ScannerStatus status() const;
   // Of the reads of this run and of earlier ones.
   [[nodiscard]] health::LatencyProfile latency_profile() const;

@@ -132,14 +132,16 @@ Result<std::vector<RegionRange>> TargetControl::written_after(Epoch epoch) const
   return list([&](std::uint32_t from) { return written_message(hello_.table, epoch, from); });
 }
 
-// The first answer tells: a list that is not at its end has something in it.
-Result<bool> TargetControl::any_written_after(Epoch epoch) const {
+// The first answer tells: a list is in order, and one that is not at its end has something in it.
+Result<std::optional<RegionRange>> TargetControl::first_written_after(Epoch epoch) const {
   const Result<std::string> answer = send_(written_message(hello_.table, epoch, 0));
   if (!answer) {
     return failure_of(answer);
   }
   const Result<RegionList> part = parse_regions(*answer, hello_.table);
-  return part ? Result<bool>(!part->ranges.empty()) : failure_of(part);
+  if (!part) return failure_of(part);
+  if (part->ranges.empty()) return std::nullopt;
+  return part->ranges.front();
 }
 
 Result<Epochs> TargetControl::end_epoch() const {

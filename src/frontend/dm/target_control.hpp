@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,7 +46,8 @@ class TargetControl {
   // Written on main since the durable epoch; complete for regions that are drained.
   [[nodiscard]] Result<std::vector<RegionRange>> dirty() const;
   [[nodiscard]] Result<std::vector<RegionRange>> written_after(Epoch epoch) const;
-  [[nodiscard]] Result<bool> any_written_after(Epoch epoch) const;
+  // The first of them; nothing: there is none.
+  [[nodiscard]] Result<std::optional<RegionRange>> first_written_after(Epoch epoch) const;
 
   [[nodiscard]] Result<Epochs> end_epoch() const;
   // `epoch` and those before it are durable, or were dealt with.

@@ -2,10 +2,12 @@
 #include "frontend/dm/target_regions.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "base/log.hpp"
+#include "remap/head_writes.hpp"
 
 namespace dmremap::dm {
 
@@ -339,19 +341,35 @@ void TargetRegions::settle_unflushed() {
 
 std::uint64_t TargetRegions::writes() {
   const std::lock_guard lock(mutex_);
-  if (!control_) return writes_;
+  count_writes_locked();
+  return writes_;
+}
+
+std::uint64_t TargetRegions::head_writes() {
+  const std::lock_guard lock(mutex_);
+  count_writes_locked();
+  return head_writes_;
+}
+
+void TargetRegions::count_writes_locked() {
+  if (!control_) return;
+  using First = std::optional<RegionRange>;
+  const RegionRange head =
+      control_->regions_of(SectorRange{{0}, remap::HeadWrites::kHead}.intersect(all()));
   // In this order: a write that ends in between is counted now, and once more the next time.
   const auto epochs = control_->end_epoch();
-  auto any = epochs ? Result<bool>(true) : failure_of(epochs);
-  if (epochs && counted_until_) any = control_->any_written_after(*counted_until_);
-  if (!any) {
-    // It cannot be told: as if there had been one.
+  // Of a table that was never asked: all may have been written.
+  auto first = epochs ? Result<First>(head) : failure_of(epochs);
+  if (epochs && counted_until_) first = control_->first_written_after(*counted_until_);
+  if (first) {
+    counted_until_ = epochs->ended;
+    if (!*first) return;
+  } else {
+    // It cannot be told: as if there had been one, there too.
     (void)attach_again_locked();
-    return ++writes_;
   }
-  counted_until_ = epochs->ended;
-  if (*any) ++writes_;
-  return writes_;
+  ++writes_;
+  if (!first || (*first)->first < head.first + head.count) ++head_writes_;
 }
 
 }  // namespace dmremap::dm

@@ -82,6 +82,7 @@ class TargetRegions final : public remap::MovableDirectPath {
   [[nodiscard]] bool is_clear(SectorRange range) const override;
   [[nodiscard]] std::vector<SectorRange> take_slow(std::chrono::nanoseconds limit) override;
   [[nodiscard]] std::uint64_t writes() override;
+  [[nodiscard]] std::uint64_t head_writes() override;
   [[nodiscard]] bool drain(SectorRange range, Clock& clock,
                            std::uint64_t deadline_ns) const override;
   // No request past the process reads from a spare.
@@ -101,6 +102,7 @@ class TargetRegions final : public remap::MovableDirectPath {
   void begin_table_locked(Control control) const;
   // `reach_settings`: as they were before the table was made.
   [[nodiscard]] Result<void> settle_new_table(std::uint64_t reach_settings);
+  void count_writes_locked();
   void note_dirty(const std::function<void(SectorRange)>& note_unflushed);
   [[nodiscard]] bool withhold_locked(SectorRange range) const;
   [[nodiscard]] std::vector<RegionRange> runs_locked(RegionRange in, const Bits& bits,
@@ -122,6 +124,7 @@ class TargetRegions final : public remap::MovableDirectPath {
   mutable std::optional<Epoch> unflushed_until_;  // none: of a former table
   mutable std::optional<Epoch> counted_until_;    // none: of a former table
   std::uint64_t writes_ = 0;
+  std::uint64_t head_writes_ = 0;
   IsClean is_clean_;
   Exchange exchange_;
   std::atomic<Reach> reach_{Reach::main};

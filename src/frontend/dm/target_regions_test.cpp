@@ -247,6 +247,22 @@ TEST_F(TargetRegionsTest, TellsThatSomethingWasWritten) {
   EXPECT_NE(rig.engine->counts().writes, *settled);
 }
 
+TEST_F(TargetRegionsTest, TellsWhetherTheHeadOfMainWasWritten) {
+  clear();
+  std::uint64_t before = rig.engine->head_writes();
+  EXPECT_EQ(write(kAt, 5), 0);
+  EXPECT_EQ(rig.engine->head_writes(), before) << "elsewhere";
+  EXPECT_EQ(write({0}, 5), 0);
+  EXPECT_NE(rig.engine->head_writes(), before);
+  before = rig.engine->head_writes();
+  EXPECT_EQ(write(kAt, 6), 0);
+  EXPECT_EQ(rig.engine->head_writes(), before);
+  // Who counts all writes meanwhile takes none of them away.
+  EXPECT_EQ(write({0}, 7), 0);
+  (void)rig.engine->counts();
+  EXPECT_NE(rig.engine->head_writes(), before);
+}
+
 // Everything that the engine cannot answer like main does is withheld at once.
 TEST_F(TargetRegionsTest, WithholdsAllWhenMainIsGone) {
   clear();
