@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -219,6 +220,22 @@ void announce(const Exports& exports, bool was_served) {
   }
 }
 
+// Who takes a device over may wait for its users from now on, and is protected at once; anybody
+// else while the set is activated, which this is for. `first` outlives it, and ends then.
+std::function<void()> protection(bool taken_over, std::optional<os::RunFirst>& first) {
+  if (taken_over) {
+    protect_from_own_device();
+    return [&first] { first.reset(); };
+  }
+  return [&first] {
+    first.reset();
+    protect_from_own_device();
+    // What the set and its exports take then is there already; how much is left is seen to at the
+    // end.
+    os::reserve_heap();
+  };
+}
+
 // Opens and exports the set once its name is known. The caller holds the pid file throughout.
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
@@ -233,15 +250,7 @@ Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartO
   if (options.mount_path.empty()) remove_mount_file(mount_path);
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
-  // Who takes a device over may wait for its users from now on, anybody else when it is served.
-  if (open.taken_over) protect_from_own_device();
-  open.meanwhile = [&first, is_protected = open.taken_over] {
-    first.reset();  // before there are threads for as long as the set is served
-    if (is_protected) return;
-    protect_from_own_device();
-    // What the set and its exports take then is there already; how much is left is seen to below.
-    os::reserve_heap();
-  };
+  open.meanwhile = protection(open.taken_over, first);
   const auto use = exporting.hold_main(members->main.path);
   if (!use) return failure_of(use);
   open.main_holder = use->holder;

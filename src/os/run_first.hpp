@@ -4,19 +4,24 @@
 
 namespace dmremap::os {
 
-// While it lives, the thread that made it, and threads that it starts meanwhile for as long as they
-// run, have the lowest real-time priority: they go on as soon as a disk has answered, whatever
-// other programs compute. Where that is not allowed it does nothing. To be ended by the thread that
-// made it, which had no such priority before.
+// While it lives, the thread that made it has the lowest real-time priority: it goes on as soon as
+// a disk has answered, whatever other programs compute. Threads and processes that it starts do
+// not: the kernel makes threads of its own for a process, which stay. Where that is not allowed it
+// does nothing. To be ended by the thread that made it, which had no such priority before.
 class RunFirst {
  public:
-  RunFirst();
+  // Not `wanted`: it does nothing.
+  explicit RunFirst(bool wanted = true);
   ~RunFirst();
   RunFirst(const RunFirst&) = delete;
   RunFirst& operator=(const RunFirst&) = delete;
 
+  // True if the calling thread has such a priority. So it can be handed on to threads for which
+  // this one waits.
+  [[nodiscard]] static bool is_on();
+
  private:
-  bool is_first_;
+  bool is_first_ = false;
 };
 
 }  // namespace dmremap::os

@@ -4,31 +4,35 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <sched.h>
+
+#include "os/parallel_tasks.hpp"
 
 namespace dmremap::os {
 namespace {
 
-int policy_of_new_thread() {
-  int out = -1;
-  std::thread([&out] { out = ::sched_getscheduler(0); }).join();
+bool is_on_in_new_thread() {
+  bool out = true;
+  std::thread([&out] { out = RunFirst::is_on(); }).join();
   return out;
 }
 
-TEST(RunFirst, AThreadAndThoseThatItStartsRunBeforeProgramsUntilItEnds) {
-  const sched_param lowest{.sched_priority = ::sched_get_priority_min(SCHED_FIFO)};
-  const sched_param none{.sched_priority = 0};
-  if (::sched_setscheduler(0, SCHED_FIFO, &lowest) != 0) {
-    GTEST_SKIP() << "a real-time priority is not allowed here";
-  }
-  ASSERT_EQ(::sched_setscheduler(0, SCHED_OTHER, &none), 0);
+bool is_on_in_task() {
+  bool out = false;
+  (void)run_parallel({[&out] { out = RunFirst::is_on(); }}, {});
+  return out;
+}
+
+TEST(RunFirst, AThreadAndItsTasksRunBeforeProgramsUntilItEndsAndNoOtherOne) {
   {
     const RunFirst first;
-    EXPECT_EQ(::sched_getscheduler(0), SCHED_FIFO);
-    EXPECT_EQ(policy_of_new_thread(), SCHED_FIFO);
+    if (!RunFirst::is_on()) GTEST_SKIP() << "a real-time priority is not allowed here";
+    EXPECT_FALSE(is_on_in_new_thread());
+    EXPECT_TRUE(is_on_in_task());
   }
-  EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
-  EXPECT_EQ(policy_of_new_thread(), SCHED_OTHER);
+  EXPECT_FALSE(RunFirst::is_on());
+  EXPECT_FALSE(is_on_in_task());
+  const RunFirst unwanted(false);
+  EXPECT_FALSE(RunFirst::is_on());
 }
 
 }  // namespace

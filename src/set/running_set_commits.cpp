@@ -8,6 +8,7 @@
 #include "discovery/device_facts.hpp"
 #include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
+#include "os/run_first.hpp"
 #include "set/kept_sections.hpp"
 #include "set/running_set.hpp"
 
@@ -70,7 +71,8 @@ void RunningSet::prepare_activation() {
 // A crash before this commit leaves the set as the last run left it; a crash after it leaves a set
 // that the next start takes for one that was killed.
 Result<void> RunningSet::activate(Random& random, const std::function<void()>& meanwhile) {
-  auto commits = std::async(std::launch::async, [&] {
+  auto commits = std::async(std::launch::async, [&, is_first = os::RunFirst::is_on()] {
+    const os::RunFirst first(is_first);
     name_this_thread("activation");
     return metadata::Store::activate(metadata_spare().door(), survey_, content_, random, clock_);
   });
