@@ -49,13 +49,15 @@ int usage_error(const dmremap::manual::Parsed& parsed, bool json) {
                               json);
 }
 
-int run(int argc, char** argv) {
+// True of what the unit of a set runs, to the word. To declare all else that the program can do
+// takes milliseconds, for which a boot would wait.
+bool is_wanted_at_boot(int argc, char** argv) {
+  return argc == 5 && std::string_view(argv[1]) == "start" && argv[2][0] != '-' &&
+         std::string_view(argv[3]) == "--foreground" && std::string_view(argv[4]) == "--at-boot";
+}
+
+void add_verbs(dmremap::manual::Verb app, dmremap::cli::VerbAction& chosen) {
   using namespace dmremap::cli;
-  using Kind = dmremap::manual::Parsed::Kind;
-  dmremap::manual::Program program("dmremap", kAbout, "dmremap " DMREMAP_VERSION);
-  dmremap::manual::Verb app = program.top();
-  app.require_verb();
-  VerbAction chosen;
   add_create(app, chosen);
   add_start(app, chosen);
   add_stop(app, chosen);
@@ -87,8 +89,22 @@ int run(int argc, char** argv) {
   add_claims(app, chosen);
   add_enable(app, chosen);
   add_disable(app, chosen);
-  add_help(app, program, chosen);
-  group_verbs(app);
+}
+
+int run(int argc, char** argv) {
+  using namespace dmremap::cli;
+  using Kind = dmremap::manual::Parsed::Kind;
+  dmremap::manual::Program program("dmremap", kAbout, "dmremap " DMREMAP_VERSION);
+  dmremap::manual::Verb app = program.top();
+  app.require_verb();
+  VerbAction chosen;
+  if (is_wanted_at_boot(argc, argv)) {
+    add_start(app, chosen);
+  } else {
+    add_verbs(app, chosen);
+    add_help(app, program, chosen);
+    group_verbs(app);
+  }
   bool quiet = false;
   bool verbose = false;
   program.add_flag_everywhere("-q,--quiet", quiet, "errors alone: no warnings and no progress");

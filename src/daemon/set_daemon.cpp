@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -24,6 +25,7 @@
 #include "os/event_loop.hpp"
 #include "os/process.hpp"
 #include "os/root_storage.hpp"
+#include "os/run_first.hpp"
 #include "os/usage.hpp"
 #include "set/opening.hpp"
 #include "set/spare_growth.hpp"
@@ -218,20 +220,37 @@ void announce(const Exports& exports, bool was_served) {
   }
 }
 
+// Who takes a device over may wait for its users from now on, and is protected at once; anybody
+// else while the set is activated, which this is for. `first` outlives it, and ends then.
+std::function<void()> protection(bool taken_over, std::optional<os::RunFirst>& first) {
+  if (taken_over) {
+    protect_from_own_device();
+    return [&first] { first.reset(); };
+  }
+  return [&first] {
+    first.reset();
+    protect_from_own_device();
+    // What the set and its exports take then is there already; how much is left is seen to at the
+    // end.
+    os::reserve_heap();
+  };
+}
+
 // Opens and exports the set once its name is known. The caller holds the pid file throughout.
 Result<std::unique_ptr<SetService>> bring_up(ClaimedSpare& claimed, const StartOptions& options,
                                              const control::RuntimeDir& runtime,
                                              const discovery::Hints& hints, SetClaim& claim,
-                                             ExportMaker& exporting) {
+                                             ExportMaker& exporting,
+                                             std::optional<os::RunFirst>& first) {
   const std::string& name = claimed.spare.identity().name;
   const std::string mount_path = mount_path_of(name, options.mount_path, runtime);
   const auto members =
       find_members(claimed, mount_path, options.open, hints, options.all_answer_within.has_value());
   if (!members) return failure_of(members);
   if (options.mount_path.empty()) remove_mount_file(mount_path);
-  protect_from_own_device();
   set::OpenOptions open = open_options(name, options, runtime);
   open.taken_over = exporting.takes_over();
+  open.meanwhile = protection(open.taken_over, first);
   const auto use = exporting.hold_main(members->main.path);
   if (!use) return failure_of(use);
   open.main_holder = use->holder;
@@ -329,6 +348,10 @@ Result<void> SetDaemon::listen(const std::string& socket_path) {
 Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
                                                     const control::RuntimeDir& runtime,
                                                     StartObserver& observer, ExportMaker& exports) {
+  // A boot waits: on a busy machine each of a hundred answers of the disks would be waited for
+  // twice.
+  std::optional<os::RunFirst> first;
+  if (options.all_answer_within) first.emplace();
   // Devices are looked at by many threads, before memory is locked.
   os::bound_thread_memory();
   const discovery::Hints hints(runtime.hints());
@@ -340,7 +363,7 @@ Result<std::unique_ptr<SetDaemon>> SetDaemon::start(const StartOptions& options,
     return failure_of(prepared);
   }
   auto claim = std::make_unique<SetClaim>(runtime.claims());
-  auto service = bring_up(*claimed, options, runtime, hints, *claim, exports);
+  auto service = bring_up(*claimed, options, runtime, hints, *claim, exports, first);
   if (!service) return failure_of(service);
   std::unique_ptr<SetDaemon> daemon(
       new SetDaemon(std::move(claimed->pid_file), std::move(claim), std::move(*service)));

@@ -95,6 +95,7 @@ class SetServiceTest : public ::testing::Test {
     look.close();
     set::OpenOptions open;
     open.accept_main = main;
+    open.meanwhile = [this] { ++meanwhile_; };
     auto set = set::RunningSet::open(*members, open, system_clock(), system_random());
     if (!set) {
       ADD_FAILURE() << set.error().message();
@@ -123,11 +124,17 @@ class SetServiceTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
+  int meanwhile_ = 0;
   set::RunningSet* set_ = nullptr;
   PlayedExports* exports_ = nullptr;
   std::unique_ptr<SetService> service_;
   control::Handlers handlers_;
 };
+
+TEST_F(SetServiceTest, WhatIsDoneWhileASetIsActivatedIsDoneOnceAndBeforeItIsThere) {
+  EXPECT_EQ(meanwhile_, 1);
+  EXPECT_EQ(set_->status().term, 2U) << "and it is activated";
+}
 
 // What is changed after the record of the clean stop would not be in it.
 TEST_F(SetServiceTest, Promise12_NothingIsChangedOnceItsCleanStopIsRecorded) {

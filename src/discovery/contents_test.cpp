@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "discovery/device_facts.hpp"
 #include "discovery/fingerprint.hpp"
 #include "discovery/signatures.hpp"
 #include "discovery/superblock_print.hpp"
@@ -76,6 +77,18 @@ TEST_F(ImageTest, AFileSystemIsFingerprintedByItsUuid) {
   EXPECT_EQ(first->fs_uuid, kUuidA);
   make_ext4(kUuidB);
   EXPECT_EQ(take_fingerprint(*open())->fs_uuid, kUuidB);
+}
+
+TEST_F(ImageTest, WhereTheContentsAreKnownTheDeviceIsNotProbed) {
+  make_ext4(kUuidA);
+  const auto probed = gather_facts(*open(), DeviceUse::alone);
+  ASSERT_TRUE(probed);
+  EXPECT_EQ(probed->fingerprint.fs_uuid, kUuidA);
+  const auto known = gather_facts(*open(), Contents{}, DeviceUse::alone);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->fingerprint.fs_uuid, "");
+  EXPECT_EQ(known->fingerprint.size, probed->fingerprint.size);
+  for (const format::Fact& fact : known->facts) EXPECT_NE(fact.value, kUuidA);
 }
 
 TEST_F(ImageTest, AFingerprintLooksPastTheHolder) {

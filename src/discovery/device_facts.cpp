@@ -58,10 +58,14 @@ bool is_multipath_leg(const std::string& directory) {
 }  // namespace
 
 Result<DeviceFacts> gather_facts(const io::FileDevice& device, DeviceUse use) {
+  return gather_facts(device, read_contents(device, use), use);
+}
+
+Result<DeviceFacts> gather_facts(const io::FileDevice& device, const Contents& contents,
+                                 DeviceUse use) {
   struct stat facts {};
   if (::fstat(device.fd(), &facts) != 0) return fail_errno(errno, "look at", device.path());
   DeviceFacts out;
-  const Contents contents = read_contents(device, use);
   auto fingerprint = take_fingerprint(device, contents, use);
   if (!fingerprint) return failure_of(fingerprint);
   out.fingerprint = std::move(*fingerprint);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/result.hpp"
+#include "discovery/fingerprint.hpp"
 #include "discovery/probe.hpp"
 #include "format/content.hpp"
 #include "format/recorded_facts.hpp"
@@ -31,6 +32,10 @@ struct DeviceFacts {
 // minutes on a failing disk. Thread-safe, for different devices.
 [[nodiscard]] Result<DeviceFacts> gather_facts(const io::FileDevice& device,
                                                DeviceUse use = DeviceUse::shared);
+// The same for contents that are known; of the device no more is read than the table that has it as
+// a partition.
+[[nodiscard]] Result<DeviceFacts> gather_facts(const io::FileDevice& device,
+                                               const Contents& contents, DeviceUse use);
 
 // The names that hardware and drivers give a disk, learnt without opening it.
 struct DiskNames {

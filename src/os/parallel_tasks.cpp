@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 
+#include "os/run_first.hpp"
+
 namespace dmremap::os {
 
 namespace {
@@ -71,7 +73,10 @@ class Workers {
   explicit Workers(std::shared_ptr<Batch> batch) : batch_(std::move(batch)) {}
 
   void add() {
-    threads_.emplace_back([batch = batch_, worker = threads_.size()] { work(batch, worker); });
+    threads_.emplace_back([batch = batch_, worker = threads_.size(), is_first = RunFirst::is_on()] {
+      const RunFirst first(is_first);
+      work(batch, worker);
+    });
   }
   // Requires the lock, and that the worker's task has not ended, which keeps its thread alive.
   [[nodiscard]] std::chrono::nanoseconds run_time(std::size_t worker) {

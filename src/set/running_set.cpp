@@ -19,14 +19,6 @@ namespace dmremap::set {
 
 namespace {
 
-format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
-  format::Event event;
-  event.kind = kind;
-  event.severity = severity;
-  event.text = std::move(text);
-  return event;
-}
-
 // The facts by which main is recognised from now on: the recorded ones, those that it shows today,
 // and what the user's consent adds.
 discovery::RecordedMain recorded_now(const Opening& opening) {
@@ -91,7 +83,7 @@ RunningSet::~RunningSet() {
   if (engine_ && !stopped_) engine_->stop();
 }
 
-Result<void> RunningSet::begin(Random& random) {
+Result<void> RunningSet::begin(Random& random, const std::function<void()>& meanwhile) {
   run_ = random.uuid();
   const metadata::CopyCount surveyed = count_copies(survey_);
   copies_ = surveyed;
@@ -100,12 +92,9 @@ Result<void> RunningSet::begin(Random& random) {
   const bool main_settled = content_.health.clean || content_.health.starts == 0;
   if (!read_only_) {
     prepare_activation();
-    // A crash before this commit leaves the set as the last run left it; a crash after it leaves a
-    // set that the next start takes for one that was killed.
-    auto store =
-        metadata::Store::activate(metadata_spare().door(), survey_, content_, random, clock_);
-    if (!store) return failure_of(store);
-    store_ = std::move(*store);
+    if (auto active = activate(random, meanwhile); !active) return active;
+  } else if (meanwhile) {
+    meanwhile();
   }
   remap::EngineParts parts;
   parts.main = main_.device().get();
@@ -281,47 +270,6 @@ Result<void> RunningSet::stop() {
   return outcome;
 }
 
-void RunningSet::prepare_activation() {
-  format::Health& health = content_.health;
-  const bool clean = health.clean || health.starts == 0;
-  // The print and the copy describe main at the last stop, and the first write makes them false. So
-  // the activation drops them: whatever a crash leaves, the next start does not rely on them.
-  health.clean = false;
-  health.main_print = {};
-  content_.copy.reset();
-  content_.evidence = remap::to_format(evidence_);
-  ++health.starts;
-  record_facts(content_);
-  const std::size_t entries = content_.extents.size() + content_.retired.size();
-  if (boot_wait_s_) (void)choose_policy(content_, entries, {*boot_wait_s_});
-  reserve_kept_sections(content_, entries);
-  if (const auto seen =
-          discovery::gather_facts(*metadata_spare().device(), discovery::DeviceUse::alone)) {
-    content_.identity.spare = merged(content_.identity.spare, seen->fingerprint);
-    content_.facts->spare = seen->facts;
-  }
-  if (main_accepted_) {
-    recorder_.on_event(
-        make_event(format::EventKind::start, Severity::warning, "main was taken on a user's word"));
-  }
-  if (main_changed_) {
-    recorder_.on_event(
-        make_event(format::EventKind::start, Severity::warning, "a changed main was accepted"));
-  }
-  if (const auto mended = metadata::damaged_slots(survey_); !mended.empty()) {
-    recorder_.on_event(make_event(format::EventKind::repair, Severity::warning,
-                                  fmt::format("metadata slots mended: {}", mended.size())));
-  }
-  if (!clean) {
-    recorder_.on_event(
-        make_event(format::EventKind::died, Severity::warning, "killed, or power failed"));
-  }
-  recorder_.on_event(make_event(format::EventKind::start,
-                                clean ? Severity::info : Severity::warning,
-                                clean ? "" : "the last run ended uncleanly"));
-  events_.fill_health(health);
-}
-
 // Without this memory a killed run leaves no evidence, and the next start has less to compare main
 // with. That is no reason to refuse a start, so failures are only logged.
 void RunningSet::make_memory() {
@@ -390,42 +338,6 @@ void RunningSet::update_recorded_main(const discovery::DeviceFacts& seen) {
   main_.set_recorded(std::move(main));
 }
 
-Result<void> RunningSet::record_stop(bool flushed) {
-  // No commit may follow the one below: a sector that it relocated would be missing in the copy
-  // that is recorded as complete.
-  engine_->end_background();
-  // If main does not answer or was not flushed, its print says nothing about what it will hold.
-  const bool clean = flushed && !engine_->conditions().tripped;
-  discovery::MainPrint print;
-  if (clean) {
-    if (const auto seen = discovery::gather_facts(*main_.device())) update_recorded_main(*seen);
-    print = discovery::print_of(*main_.device(), engine_->extents());
-    // A print over unreadable sectors would differ once they read again, although nothing was
-    // written to main.
-    if (!print.whole) print.print = {};
-  }
-  recorder_.on_event(make_event(format::EventKind::stop, clean ? Severity::info : Severity::warning,
-                                clean      ? ""
-                                : unsaved_ ? "cached writes were lost at stop"
-                                           : "main did not take the last flush"));
-  // Taken before the commit: it asks the engine.
-  std::optional<format::DiskHistorySection> disk;
-  if (disk_health_) disk = disk_health_->memory();
-  // A crash before this commit leaves a set that was not stopped cleanly. The copy is judged by the
-  // table of this very commit, for a sector that a job relocated before it is not in the copy.
-  return engine_->commit_record([=, this](format::Records& content, const table::Table& table) {
-    const auto lacks = clean ? sectors_lacking_in_copy(table) : std::nullopt;
-    if (lacks) {
-      content.copy = format::CopyRecord{store_->next_sequence(), clock_.wall_ns(), *lacks};
-    }
-    record_facts(content);
-    if (scanner_) store(content, scanner_->memory());
-    if (disk) store(content, *disk);
-    content.health.clean = clean;
-    content.health.main_print = print.print;
-  });
-}
-
 // True if the copy has all that the set serves: nothing was written since it began, and each sector
 // that it lacks is still without any place it could be read from.
 bool RunningSet::is_current(const VerifiedCopy& copy, const table::Table& table) const {
@@ -452,7 +364,7 @@ Result<std::unique_ptr<RunningSet>> RunningSet::open(const discovery::Members& m
   auto opening = open_devices(members, options);
   if (!opening) return failure_of(opening);
   auto made = std::unique_ptr<RunningSet>(new RunningSet(std::move(*opening), options, clock));
-  if (auto begun = made->begin(random); !begun) return failure_of(begun);
+  if (auto begun = made->begin(random, options.meanwhile); !begun) return failure_of(begun);
   return made;
 }
 

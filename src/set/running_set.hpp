@@ -77,6 +77,9 @@ struct OpenOptions {
   bool quiet = false;
   // As of remap::EngineParts; outlives the set.
   remap::DirectPath* direct = nullptr;
+  // Done once, by the thread that opens the set, before anything is served: while another thread
+  // waits for the flushes of the activation, if there is one. It must not need the set.
+  std::function<void()> meanwhile;
 };
 
 // The identity of a spare.
@@ -174,11 +177,12 @@ class RunningSet {
  private:
   RunningSet(Opening opening, const OpenOptions& options, Clock& clock);
   // Activates the metadata and starts the engine. An error leaves a set that can be opened again.
-  Result<void> begin(Random& random);
+  Result<void> begin(Random& random, const std::function<void()>& meanwhile);
 
   [[nodiscard]] HeldSpare& metadata_spare() const { return *spares_.front(); }
   [[nodiscard]] metadata::KnownCommits known_commits() const;
   void prepare_activation();
+  Result<void> activate(Random& random, const std::function<void()>& meanwhile);
   void make_memory();
   [[nodiscard]] remap::UnflushedLeft left_by_killed_run() const;
   void make_scanner();

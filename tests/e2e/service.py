@@ -90,7 +90,7 @@ def service(t):
     verified = support.run("systemd-analyze", "verify",
                            *(os.path.join(directory, name) for name in others), expect=None,
                            env={**os.environ, "MANPATH": t.path("prefix/share/man")})
-    equal(len(others), 5, "units beside it")
+    equal(len(others), 6, "units beside it")
     equal([line for line in verified.err.splitlines() if "dm-remap" in line or "dmremap" in line], [],
           "what systemd says of the others")
 

@@ -5,7 +5,8 @@
 #: programs unshare {build}/bin/dmremap-udev
 #: modules virtio_blk
 #: files {source}/tests/guest/systemd.sh
-#: files {source}/packaging/udev/59-dm-remap.rules.in {source}/packaging/dmremap@.service.in
+#: files {source}/packaging/udev/59-dm-remap.rules.in
+#: files {source}/packaging/dmremap@.service.in {source}/packaging/dm-remap-modules.service.in
 # `. ./systemd.sh` after lib.sh. What a boot is here: what /etc/fstab wants, and `look.service`, which
 # runs the script /run/test/look and turns the machine off.
 
@@ -19,6 +20,7 @@ prepare_systemd() {
     [ -e /bin/$program ] || ln -s "$(command -v $program)" /bin/$program
   done
   sed 's|@SBINDIR@|/usr/bin|' dmremap@.service.in > /etc/systemd/system/dmremap@.service
+  cp dm-remap-modules.service.in /etc/systemd/system/dm-remap-modules.service
   echo 0123456789abcdef0123456789abcdef > /etc/machine-id
   cat > /etc/systemd/system/look.service << 'END'
 [Unit]

@@ -15,14 +15,15 @@
 #: packages systemd udev kmod
 #: programs unshare mkfs.ext4 blkid {build}/bin/dmremap-udev
 #: files {source}/tests/guest/systemd.sh
-#: files {source}/packaging/udev/59-dm-remap.rules.in {source}/packaging/dmremap@.service.in
+#: files {source}/packaging/udev/59-dm-remap.rules.in
+#: files {source}/packaging/dmremap@.service.in {source}/packaging/dm-remap-modules.service.in
 . ../lib.sh
 # shellcheck source=../systemd.sh
 . ./systemd.sh
 
 uuid=44444444-2222-4333-8444-555555555555
 aim_ms=200
-allowed_ms=800
+allowed_ms=420
 boots=3
 
 prepare_systemd

@@ -17,7 +17,8 @@
 #: modules virtio_blk dm_mod
 #: files {source}/tests/guest/systemd.sh
 #: files /usr/lib/udev/rules.d/55-dm.rules /usr/lib/udev/rules.d/60-persistent-storage-dm.rules
-#: files {source}/packaging/udev/59-dm-remap.rules.in {source}/packaging/dmremap@.service.in
+#: files {source}/packaging/udev/59-dm-remap.rules.in
+#: files {source}/packaging/dmremap@.service.in {source}/packaging/dm-remap-modules.service.in
 . ../lib.sh
 # shellcheck source=../systemd.sh
 . ./systemd.sh

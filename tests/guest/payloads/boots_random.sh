@@ -23,7 +23,8 @@
 #: programs unshare mkfs.ext4 e2fsck blkid {build}/bin/dmremap-udev
 #: modules virtio_blk
 #: files {source}/tests/guest/systemd.sh {source}/tests/guest/boots.sh
-#: files {source}/packaging/udev/59-dm-remap.rules.in {source}/packaging/dmremap@.service.in
+#: files {source}/packaging/udev/59-dm-remap.rules.in
+#: files {source}/packaging/dmremap@.service.in {source}/packaging/dm-remap-modules.service.in
 . ../lib.sh
 # shellcheck source=../systemd.sh
 . ./systemd.sh

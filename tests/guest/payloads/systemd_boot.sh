@@ -15,7 +15,8 @@
 #: packages systemd udev kmod
 #: programs unshare mkfs.ext4 e2fsck blkid {build}/bin/dmremap-udev
 #: modules virtio_blk
-#: files {source}/packaging/udev/59-dm-remap.rules.in {source}/packaging/dmremap@.service.in
+#: files {source}/packaging/udev/59-dm-remap.rules.in
+#: files {source}/packaging/dmremap@.service.in {source}/packaging/dm-remap-modules.service.in
 . ../lib.sh
 
 main=$(drive_node MAIN1)

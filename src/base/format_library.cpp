@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The part of the library fmt that dmremap-udev needs, compiled into it from the library's headers.
-// The shared library would load the shared C++ library with it, which takes as long as all else
-// that the program does.
+// The library fmt, compiled from its headers into a program for which a boot waits: the shared one
+// would load the shared C++ library with it, whose thousands of symbols take the loader longer than
+// all else.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE
