@@ -74,7 +74,9 @@ Error with_last_known(Error error, const std::string& path, const format::Finger
   const auto now = seen.find(path);
   const std::string known =
       last_known_in_words(path, device, now == seen.end() ? nullptr : &now->second);
-  if (!known.empty()) error.what += "; " + known;
+  // Of devices that may be main it is said what they show, and not where main was.
+  const bool is_of_another = error.code == ErrorCode::main_unproven;
+  if (!known.empty()) error.what += (is_of_another ? "; main " : "; it ") + known;
   return error;
 }
 
@@ -219,9 +221,9 @@ Result<Members> find_main(const Spare& spare, const MainSearch& search, DeviceLo
   const auto candidates = look_for_main(spare, search, look);
   const auto chosen = choose_main(candidates, spare.identity().name);
   if (!chosen) {
-    const auto silent = look.silent();
-    if (chosen.error().code != ErrorCode::missing_device) return failure_of(chosen);
-    if (silent) return tl::unexpected(*silent);
+    const bool is_missing = chosen.error().code == ErrorCode::missing_device;
+    if (!is_missing && chosen.error().code != ErrorCode::main_unproven) return failure_of(chosen);
+    if (const auto silent = look.silent(); silent && is_missing) return tl::unexpected(*silent);
     const format::Fingerprint& main = spare.identity().main;
     return tl::unexpected(with_last_known(
         chosen.error(), os::absolute(search.hint_path.empty() ? main.path_hint : search.hint_path),

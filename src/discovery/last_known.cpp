@@ -48,7 +48,7 @@ std::string last_known_in_words(const std::string& path, const format::Fingerpri
                                 const CandidateFacts* now) {
   if (path.empty()) return {};
   std::string out =
-      fmt::format("it was last seen at {}{}", path,
+      fmt::format("was last seen at {}{}", path,
                   description_of(device.model, device.serial, device.size, device.fs_uuid));
   if (now != nullptr) out += ", which " + what_is_there(*now);
   return out;

@@ -10,7 +10,7 @@
 
 namespace dmremap::discovery {
 
-// "it was last seen at /dev/sdc1 (WDC WD10EZEX, serial number WX99, 41943040 sectors), which is not
+// "was last seen at /dev/sdc1 (WDC WD10EZEX, serial number WX99, 41943040 sectors), which is not
 // there now". `path` is the last place that is known; empty: the text is empty. `now`: what was
 // learnt of that path; null: nothing. Reads what /sys shows of a device that is there.
 [[nodiscard]] std::string last_known_in_words(const std::string& path,

@@ -17,9 +17,9 @@ format::Fingerprint disk() {
 
 TEST(LastKnown, SaysWhatThePersonLooksFor) {
   EXPECT_EQ(last_known_in_words("/dev/sdb", disk(), nullptr),
-            "it was last seen at /dev/sdb (WDC WD10, serial number WX99, 1000 sectors, file system "
+            "was last seen at /dev/sdb (WDC WD10, serial number WX99, 1000 sectors, file system "
             "UUID 0a)");
-  EXPECT_EQ(last_known_in_words("/dev/sdb", {}, nullptr), "it was last seen at /dev/sdb");
+  EXPECT_EQ(last_known_in_words("/dev/sdb", {}, nullptr), "was last seen at /dev/sdb");
   EXPECT_EQ(last_known_in_words("", disk(), nullptr), "");
 }
 
@@ -27,15 +27,15 @@ TEST(LastKnown, SaysWhatIsAtThatPlaceNow) {
   CandidateFacts now;
   now.size = {8};
   EXPECT_EQ(last_known_in_words("/a", {}, &now),
-            "it was last seen at /a, which is now a file of 8 sectors");
+            "was last seen at /a, which is now a file of 8 sectors");
   now.unopened =
       Error{ErrorCode::no_such_device, "cannot open: No such file or directory", "/a", ""};
-  EXPECT_EQ(last_known_in_words("/a", {}, &now), "it was last seen at /a, which is not there now");
+  EXPECT_EQ(last_known_in_words("/a", {}, &now), "was last seen at /a, which is not there now");
   now.unopened->code = ErrorCode::permission;
   now.unopened->what = "cannot open: Permission denied";
   EXPECT_EQ(
       last_known_in_words("/a", {}, &now),
-      "it was last seen at /a, which cannot be looked at now: cannot open: Permission denied");
+      "was last seen at /a, which cannot be looked at now: cannot open: Permission denied");
 }
 
 }  // namespace

@@ -83,10 +83,9 @@ def completion(t):
     equal(complete(t, "explain", "backup", ""), [], "a sector")
     equal(complete(t, "start", "--", "./m"), ["./main.img"], "after the end of options")
 
-    disks = support.run("lsblk", "-nrpo", "NAME").out.split()
-    for disk in disks[:1]:
-        for words in (["create", "new"], ["examine"], ["discover"], ["copy", "backup"]):
-            check(disk in complete(t, *words, "/dev/"), f"{disk} after {words}")
+    disk = t.loop(t.image("disk.img", "1MiB"))
+    for words in (["create", "new"], ["examine"], ["discover"], ["copy", "backup"]):
+        check(disk in complete(t, *words, "/dev/"), f"{disk} after {words}")
     dm.stop()
     equal(complete(t, "start", "b"), ["backup"], "a stopped set")
 
@@ -96,4 +95,4 @@ def completion(t):
           ["ddrescue", "list"], "forms")
 
 
-support.run_test(completion, fuse=True, programs=["bash"])
+support.run_test(completion, root=True, fuse=True, loop=True, programs=["bash"])

@@ -30,7 +30,8 @@ class Start:
             return file.read()
 
     def says(self, words):
-        support.wait_until(lambda: words in self.errors(), f"says {words!r}")
+        support.wait_until(lambda: words in self.errors() or self.process.poll() is not None, f"says {words!r}")
+        check(words in self.errors(), f"says {words!r}: {self.errors()}")
 
 
 def _refused(dm, code):
@@ -49,6 +50,7 @@ def _late(t, dm, device):
           os.path.join(t.runtime_dir, f"{dm.name}.dev"), "served")
     dm.stop()
     equal(start.process.wait(timeout=300), 0, "stopped")
+    return start
 
 
 def _wait_of(t, dm):
@@ -137,6 +139,13 @@ def at_boot(t):
     dm.run("enable", dm.name)
     _late(t, dm, main)
     _late(t, dm, dm.spare)
+    # Nothing tells whether this is main: main may still come.
+    image = t.image("other.img", "16MiB")
+    other = t.loop(image)
+    os.unlink(image)  # whose name would tell
+    start = _late(t, dm, main)
+    check("cannot tell whether it is main" in start.errors() and other in start.errors(),
+          f"says what is there: {start.errors()}")
 
     _late_beyond_the_deadline(t, dm)
     _deadline_of_the_metadata(t, dm)

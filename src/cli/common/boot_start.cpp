@@ -11,10 +11,12 @@ namespace {
 // A disk that sleeps takes longer, and is waited for.
 constexpr std::chrono::seconds kFirstAnswers{2};
 
-// True if a device may still come. Where main was another disk may lie before main comes.
+// True if a device may still come. Before main does, another disk may lie where main was, or one
+// may be there that could be main for all that is known of it.
 bool is_worth_waiting(const Error& error, bool is_first) {
-  return error.code == ErrorCode::missing_device ||
-         (is_first && error.code == ErrorCode::wrong_main);
+  const bool is_of_another =
+      error.code == ErrorCode::wrong_main || error.code == ErrorCode::main_unproven;
+  return error.code == ErrorCode::missing_device || (is_first && is_of_another);
 }
 
 }  // namespace

@@ -174,13 +174,19 @@ class DeviceWait::Look {
   [[nodiscard]] const Sighting& seen() const { return *seen_; }
 
  private:
-  // Nobody has named a device here: one that is not main, at the node where main was, says no more
-  // than that main is not there yet.
+  // Nobody has named a device here: one that is not main, at the node where main was, and one of
+  // which nothing tells whether it is, say no more than that main is not there yet.
   static Error awaited(Error error) {
-    if (error.code != ErrorCode::wrong_main) return error;
-    return {ErrorCode::missing_device,
-            fmt::format("the main device was not found, and {} {}", error.where, error.what), "",
-            ""};
+    if (error.code == ErrorCode::wrong_main) {
+      return {ErrorCode::missing_device,
+              fmt::format("the main device was not found, and {} {}", error.where, error.what), "",
+              ""};
+    }
+    if (error.code == ErrorCode::main_unproven) {
+      return {ErrorCode::missing_device, "the main device was not found for certain: " + error.what,
+              "", error.hint};
+    }
+    return error;
   }
 
   static std::vector<std::string> mains_of(const claims::Claim& claim) {
