@@ -23,7 +23,7 @@
 
 uuid=44444444-2222-4333-8444-555555555555
 aim_ms=200
-allowed_ms=420
+allowed_ms=400
 boots=3
 
 prepare_systemd
