@@ -77,9 +77,12 @@ class Meanwhile:
 
     def __call__(self, running):
         now = time.monotonic()
-        if self._plan.main == "hangs" and self._once("hangs"):
-            running.hold_back("main", True)
         console = running.console()
+        # When its driver has found it: a disk that hangs before holds up the driver, which is that of all
+        # of them, and so udev's events of the others, which come before anybody can wait for anything.
+        main = "vd" + "abc"[[disk.name for disk in self._plan.disks()].index("main")]
+        if self._plan.main == "hangs" and f"[{main}]" in console and self._once("hangs"):
+            running.hold_back("main", True)
         if self.began is None and re.search(r"Run /init as init process", console):
             self.began = now
         if self.announced is None and "waiting for up to" in console:
