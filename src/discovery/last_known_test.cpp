@@ -33,9 +33,8 @@ TEST(LastKnown, SaysWhatIsAtThatPlaceNow) {
   EXPECT_EQ(last_known_in_words("/a", {}, &now), "was last seen at /a, which is not there now");
   now.unopened->code = ErrorCode::permission;
   now.unopened->what = "cannot open: Permission denied";
-  EXPECT_EQ(
-      last_known_in_words("/a", {}, &now),
-      "was last seen at /a, which cannot be looked at now: cannot open: Permission denied");
+  EXPECT_EQ(last_known_in_words("/a", {}, &now),
+            "was last seen at /a, which cannot be looked at now: cannot open: Permission denied");
 }
 
 }  // namespace
