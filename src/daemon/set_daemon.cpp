@@ -128,10 +128,16 @@ void remove_mount_file(const std::string& path) {
   }
 }
 
-// Against a wait for the device that is served, be it for memory or for whoever takes the log.
+// Before the set says anything: whoever takes the log may wait for the device that is served.
+void stop_waiting_for_log() {
+  // Where it fails, protect_from_own_device() says so.
+  (void)os::become_io_flusher();
+  log_without_waiting(os::is_io_flusher() ? LogThread::on_demand : LogThread::kept);
+}
+
+// Against a wait for memory that waits for the device that is served.
 void protect_from_own_device() {
   const std::vector<std::string> missing = os::protect_io_process();
-  log_without_waiting(os::is_io_flusher() ? LogThread::on_demand : LogThread::kept);
   for (const std::string& text : missing) {
     log(Severity::info, "less protected against memory shortage: " + text);
   }
@@ -223,6 +229,7 @@ void announce(const Exports& exports, bool was_served) {
 // Who takes a device over may wait for its users from now on, and is protected at once; anybody
 // else while the set is activated, which this is for. `first` outlives it, and ends then.
 std::function<void()> protection(bool taken_over, std::optional<os::RunFirst>& first) {
+  stop_waiting_for_log();
   if (taken_over) {
     protect_from_own_device();
     return [&first] { first.reset(); };
