@@ -17,7 +17,7 @@ DEADLINE = 2
 SECOND = 6 * DEADLINE
 # An idle machine takes no time beside the deadline. A search that waited for the device waited 90 s.
 SLACK = 60
-SLOW = 8
+SLOW = 120
 
 
 def _hanging(path):
