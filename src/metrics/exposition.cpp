@@ -2,6 +2,7 @@
 #include "metrics/exposition.hpp"
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -28,7 +29,8 @@ constexpr std::array<std::string_view, 4> kScanStates{"idle", "waiting", "runnin
 
 // Seconds since 1970 of "2026-11-22T15:19:39Z"; 0: it is no time.
 double unix_seconds(const std::string& text) {
-  return static_cast<double>(parse_utc_time(text).value_or(0) / kSecondNs);
+  const std::uint64_t seconds = parse_utc_time(text).value_or(0) / kSecondNs;
+  return static_cast<double>(seconds);
 }
 
 // Builds the text, family by family: all samples of one stand together.
