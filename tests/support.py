@@ -392,10 +392,11 @@ def detach_loop(device, missing_ok=False, only_over=None):
     backing = loop_backing(device)
     if missing_ok and backing is None:
         return
-    if only_over is not None and backing not in (only_over, BEHIND_NO_MOUNT):
+    if only_over is not None and backing not in (only_over, f"{only_over} (deleted)", BEHIND_NO_MOUNT):
         return
     run("losetup", "--detach", device)
-    wait_until(lambda: loop_backing(device) is None, f"{device} detached")
+    # Another test may have taken it at once.
+    wait_until(lambda: loop_backing(device) != backing, f"{device} detached")
 
 
 def loop_backing(device):
