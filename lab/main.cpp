@@ -33,7 +33,8 @@ namespace {
 using nlohmann::json;
 using Command = std::function<Result<void>()>;
 
-constexpr std::chrono::seconds kEndPatience{10};
+// Mostly milliseconds. While others look at all devices of a busy machine it takes longer.
+constexpr std::chrono::seconds kEndPatience{120};
 
 constexpr const char* kFaults = R"(
 KIND is one of these, or several joined by `+`. RANGE is `SECTOR`, `SECTOR+COUNT` or
