@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
-#include <utility>
+
+#include "set/set_event.hpp"
 
 namespace dmremap::set {
 
@@ -75,14 +76,6 @@ bool is_worse_now(const std::vector<ConditionReport>& now, Condition condition) 
          (condition == Condition::table_low && holds(now, Condition::table_full)) ||
          (condition == Condition::spare_refuses && holds(now, Condition::spare_away)) ||
          (condition == Condition::spare_away && holds(now, Condition::spare_refuses));
-}
-
-format::Event make_event(EventKind kind, Severity severity, std::string text) {
-  format::Event event;
-  event.kind = kind;
-  event.severity = severity;
-  event.text = std::move(text);
-  return event;
 }
 
 }  // namespace

@@ -26,6 +26,11 @@ struct Bed {
     ++moment.head_writes;
     others(1);
   }
+  // After a change, with nobody else.
+  void come_to_a_look() {
+    EXPECT_EQ(after(0), Answer::wait);
+    EXPECT_EQ(after(kSecondNs), Answer::look);
+  }
   void looked(bool well) { watch.looked(moment.now_ns, well); }
 };
 
@@ -77,19 +82,16 @@ TEST(MainWatchTest, StatisticsThatFallAreNoQuietTime) {
 TEST(MainWatchTest, WhatIsChangedDuringALookWantsAnother) {
   Bed bed;
   bed.change_head();
-  EXPECT_EQ(bed.after(0), Answer::wait);
-  EXPECT_EQ(bed.after(kSecondNs), Answer::look);
+  bed.come_to_a_look();
   bed.change_head();
   bed.looked(true);
-  EXPECT_EQ(bed.after(0), Answer::wait);
-  EXPECT_EQ(bed.after(kSecondNs), Answer::look);
+  bed.come_to_a_look();
 }
 
 TEST(MainWatchTest, AMainThatDoesNotReadWellRestsAndMaySleep) {
   Bed bed;
   bed.change_head();
-  EXPECT_EQ(bed.after(0), Answer::wait);
-  EXPECT_EQ(bed.after(kSecondNs), Answer::look);
+  bed.come_to_a_look();
   bed.looked(false);
   bed.change_head();
   EXPECT_EQ(bed.after(kSecondNs), Answer::rest);

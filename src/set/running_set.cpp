@@ -9,7 +9,6 @@
 
 #include "base/log.hpp"
 #include "discovery/device_facts.hpp"
-#include "discovery/main_print.hpp"
 #include "metadata/offline.hpp"
 #include "set/kept_sections.hpp"
 #include "set/opening.hpp"

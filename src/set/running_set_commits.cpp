@@ -11,20 +11,9 @@
 #include "os/run_first.hpp"
 #include "set/kept_sections.hpp"
 #include "set/running_set.hpp"
+#include "set/set_event.hpp"
 
 namespace dmremap::set {
-
-namespace {
-
-format::Event make_event(format::EventKind kind, Severity severity, std::string text) {
-  format::Event event;
-  event.kind = kind;
-  event.severity = severity;
-  event.text = std::move(text);
-  return event;
-}
-
-}  // namespace
 
 void RunningSet::prepare_activation() {
   format::Health& health = content_.health;
