@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "frontend/fuse/fuse_frontend.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
-#include <exception>
-#include <iterator>
 #include <thread>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
 #include "base/log.hpp"
-#include "base/thread_name.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "frontend/fuse/mount_file.hpp"
 #include "frontend/fuse/operations.hpp"
@@ -53,24 +48,6 @@ thread_local std::string* complaints = nullptr;
   } else if (complaints->empty()) {
     *complaints = line;
   }
-}
-
-// Of which some may wait for a device that hangs. Beyond it requests wait for them in the kernel.
-constexpr unsigned kMostThreads = 64;
-// How long a thread has not been needed before it ends.
-constexpr std::chrono::seconds kNotNeeded{5};
-
-// Interrupts a thread that waits for a request; nothing else in the process uses it.
-int wake_signal() {
-  return SIGRTMIN + 7;
-}
-
-void install_wake_signal() {
-  struct sigaction action {};
-  action.sa_handler = [](int) {};
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = 0;  // no SA_RESTART: read(2) must return
-  ::sigaction(wake_signal(), &action, nullptr);
 }
 
 // Root mounts over the file that is held. For other users fusermount3(1) mounts, by the path and
@@ -129,8 +106,10 @@ FuseFrontend::FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountF
     : mount_file_(std::move(mount_file)),
       engine_(disk),
       disk_(disk, options.gate),
+      threads_({.name = mount_file_.path(), .unit_bytes = disk_.geometry().logical_block_bytes},
+               [this](ThreadPool::Worker& worker) { serve(worker); }),
       file_{.disk = disk_,
-            .threads = *this,
+            .threads = threads_,
             .read_only = options.read_only,
             .punch_holes = options.punch_holes} {
   ::clock_gettime(CLOCK_REALTIME, &file_.since);
@@ -155,20 +134,8 @@ Result<void> FuseFrontend::run(unsigned threads) {
   auto session = mount_session(file_, mount_file_);
   if (!session) return failure_of(session);
   session_ = std::move(*session);
-  {
-    std::unique_lock<std::mutex> lock(mutex_);
-    most_ = std::max(threads, 1U);
-    least_ = os::is_io_flusher() ? 1 : most_;
-    wanted_ = least_;
-    for (unsigned i = 0; i < least_ + 1; ++i) {
-      if (!add_thread(lock)) {
-        return fail(ErrorCode::no_memory, "too few threads can be started", path());
-      }
-    }
-    starting_ = false;
-    // Whoever was made to be on standby may have a request by now.
-    refill_standby(lock);
-  }
+  // Where making a thread could wait for the disk itself, none is made later.
+  if (auto made = threads_.start(threads, !os::is_io_flusher()); !made) return made;
   // The kernel sends FUSE_INIT at once after a mount; without it no request can be served.
   for (int waited = 0; !file_.ready.load(); ++waited) {
     if (ended() || waited > 1000) {
@@ -179,14 +146,12 @@ Result<void> FuseFrontend::run(unsigned threads) {
   return {};
 }
 
-bool FuseFrontend::serve_one(Worker& self, std::byte* memory) {
+bool FuseFrontend::serve_one(ThreadPool::Worker& self) {
   fuse_buf request{};
-  request.mem = memory;
-  self.receives.store(true);
-  receiving_.fetch_add(1, std::memory_order_relaxed);
+  request.mem = self.memory.request();
+  threads_.waits(self);
   const int got = fuse_session_receive_buf(session_.get(), &request);
-  const bool is_last = receiving_.fetch_sub(1, std::memory_order_relaxed) == 1;
-  self.receives.store(false);
+  threads_.has(self, got > 0);
   if (got == -EINTR || got == -EAGAIN) return true;
   // It was unmounted or the connection is broken, for all threads.
   if (got <= 0) {
@@ -194,148 +159,23 @@ bool FuseFrontend::serve_one(Worker& self, std::byte* memory) {
     if (got < 0 && is_first) log(Severity::error, fmt::format("{}: {}", path(), errno_text(-got)));
     return false;
   }
-  if (is_last) on_all_busy();
   fuse_session_process_buf(session_.get(), &request);
   return true;
 }
 
-void FuseFrontend::serve(Worker& self) {
-  name_this_thread("fuse");
-  // Signals to the process are handled by other threads; only the wake signal may reach this one.
-  sigset_t all;
-  sigfillset(&all);
-  sigdelset(&all, wake_signal());
-  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-
+// One thread of the pool.
+void FuseFrontend::serve(ThreadPool::Worker& self) {
   remap::RequestTimer timer(engine_);
   serve_with(self.memory, timer);
   io::FileDevice::prepare_thread();
-  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
-  bool in_turn = false;
-  while (!stopping_.load()) {
-    if (!in_turn || too_many()) {
-      lock.lock();
-      if (in_turn) serving_.fetch_sub(1);
-      in_turn = take_turn(lock);
-      lock.unlock();
-      if (!in_turn) break;
-    }
-    if (!serve_one(self, self.memory.request())) break;
+  while (threads_.next(self) && serve_one(self)) {
   }
-  lock.lock();
-  if (in_turn) serving_.fetch_sub(1);
-  --running_;
-  self.over = true;
-  finished_.notify_all();
-  needed_.notify_all();
-}
-
-// Without the lock, because memory may be short, and threads that serve requests take it.
-bool FuseFrontend::add_thread(std::unique_lock<std::mutex>& lock) {
-  ++running_;
-  lock.unlock();
-  std::list<Worker> made;
-  try {
-    Worker& worker = made.emplace_back(disk_.geometry().logical_block_bytes);
-    worker.thread = std::thread([this, &worker] { serve(worker); });
-  } catch (const std::exception& error) {
-    made.clear();
-    log(Severity::warning, fmt::format("no more threads to serve {}: {}", path(), error.what()));
-  }
-  lock.lock();
-  const bool is_made = !made.empty();
-  if (!is_made) --running_;
-  workers_.splice(workers_.end(), made);
-  return is_made;
-}
-
-// Those that were made and have not come to take_turn() yet are on standby too. After one that
-// could not be made, whoever takes the last place tries again, once a second at most.
-void FuseFrontend::refill_standby(std::unique_lock<std::mutex>& lock) {
-  using std::chrono::steady_clock;
-  const bool is_there = running_ != serving_.load() || running_ >= kMostThreads;
-  if (starting_ || is_there || stopping_.load() || steady_clock::now() < next_try_) return;
-  if (!add_thread(lock)) next_try_ = steady_clock::now() + std::chrono::seconds(1);
-}
-
-// One thread is always on standby: whoever takes its place makes the next, so that nothing has to
-// be made when a device hangs.
-bool FuseFrontend::take_turn(std::unique_lock<std::mutex>& lock) {
-  const auto over = [this] { return stopping_.load() || ended_.load(); };
-  const auto needed = [&] { return over() || serving_.load() < wanted_.load() + stuck_.load(); };
-  // Another one is on standby, and this one was told to go.
-  if (standby_ > 0 && least_ < most_ && !needed()) return false;
-  ++standby_;
-  while (!needed_.wait_for(lock, kNotNeeded, needed)) shrink(lock);
-  --standby_;
-  if (over()) return false;
-  serving_.fetch_add(1);
-  refill_standby(lock);
-  return true;
-}
-
-// The request that has come is served at once; the next one finds a thread.
-void FuseFrontend::on_all_busy() {
-  if (!all_busy_.load(std::memory_order_relaxed)) all_busy_.store(true, std::memory_order_relaxed);
-  if (wanted_.load(std::memory_order_relaxed) >= most_) return;
-  std::unique_lock<std::mutex> lock(mutex_);
-  refill_standby(lock);
-  // With nobody on standby nobody could follow.
-  if (wanted_.load() >= most_ || running_ == serving_.load()) return;
-  wanted_.fetch_add(1);
-  needed_.notify_one();
-}
-
-void FuseFrontend::shrink(std::unique_lock<std::mutex>& lock) {
-  if (least_ == most_) return;
-  if (!all_busy_.exchange(false)) wanted_ = least_;
-  // One that has a request finds out by itself after it; one that waits for one is woken. A signal
-  // that comes before the wait is lost: the next round sends another.
-  for (Worker& worker : workers_) {
-    if (too_many() && worker.receives.load()) {
-      ::pthread_kill(worker.thread.native_handle(), wake_signal());
-    }
-  }
-  std::list<Worker> ended;
-  for (auto at = workers_.begin(); at != workers_.end();) {
-    const auto next = std::next(at);
-    if (at->over) ended.splice(ended.end(), workers_, at);
-    at = next;
-  }
-  lock.unlock();
-  for (Worker& worker : ended) worker.thread.join();
-  lock.lock();
-}
-
-void FuseFrontend::on_stuck() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  stuck_.fetch_add(1);
-  needed_.notify_one();
-}
-
-void FuseFrontend::on_free() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  stuck_.fetch_sub(1);
 }
 
 void FuseFrontend::end_threads() {
-  stopping_.store(true);
-  std::list<Worker> workers;
-  {
-    // After an unmount the threads end by themselves, but not if the mount still exists in another
-    // mount namespace. A signal may come just before the read that it is meant to interrupt, so it
-    // is sent repeatedly.
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (workers_.empty()) return;
-    needed_.notify_all();
-    while (!finished_.wait_for(lock, milliseconds(20), [this] { return running_ == 0; })) {
-      for (Worker& worker : workers_) {
-        if (!worker.over) ::pthread_kill(worker.thread.native_handle(), wake_signal());
-      }
-    }
-    workers.splice(workers.end(), workers_);
-  }
-  for (Worker& worker : workers) worker.thread.join();
+  // After an unmount the threads end by themselves, but not if the mount still exists in another
+  // mount namespace.
+  threads_.end();
   // Every answer comes by its deadline at the latest. It is polled for, because nothing has to be
   // quick here.
   while (file_.answers_owed.load() != 0) std::this_thread::sleep_for(milliseconds(5));
@@ -396,7 +236,6 @@ Result<void> FuseFrontend::check_device() {
 Result<std::unique_ptr<FuseFrontend>> FuseFrontend::start(remap::Disk& disk,
                                                           const FuseOptions& options) {
   fuse_set_log_func(take_complaint);
-  install_wake_signal();
   if (auto there = check_device(); !there) return failure_of(there);
   if (auto cleared = clear_leftovers(options.mount_path, {}); !cleared) {
     return failure_of(cleared);

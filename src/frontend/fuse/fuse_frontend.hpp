@@ -6,20 +6,15 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "base/result.hpp"
 #include "frontend/byte_disk.hpp"
 #include "frontend/fuse/mount_file.hpp"
 #include "frontend/fuse/operations.hpp"
-#include "frontend/fuse/request_memory.hpp"
+#include "frontend/fuse/thread_pool.hpp"
 #include "remap/disk.hpp"
 
 namespace dmremap::fuse {
@@ -44,7 +39,7 @@ struct FuseOptions {
 };
 
 // Thread-safe.
-class FuseFrontend final : private ThreadBalance {
+class FuseFrontend final {
  public:
   // Mounts, starts the threads and serves. `disk` outlives this object. Clears away a dead mount
   // on the same path first if nothing uses it; error leftovers_in_use if something does.
@@ -74,61 +69,22 @@ class FuseFrontend final : private ThreadBalance {
 
   FuseFrontend(remap::Disk& disk, const FuseOptions& options, MountFile mount_file);
   static Result<Session> mount_session(FuseFile& file, const MountFile& mount_file);
-  // A thread that takes requests.
-  struct Worker {
-    explicit Worker(std::size_t unit_bytes) : memory(unit_bytes) {}
-    RequestMemory memory;  // outlives the thread
-    std::thread thread;
-    std::atomic<bool> receives{false};  // waits for a request
-    bool over = false;                  // has ended, or is about to
-  };
-
   Result<void> run(unsigned threads);
-  void serve(Worker& self);
+  void serve(ThreadPool::Worker& self);
   // Receives one request and serves it. False: the session has ended.
-  bool serve_one(Worker& self, std::byte* memory);
-  // Waits while there are enough threads without the calling one. False: it is no longer needed.
-  bool take_turn(std::unique_lock<std::mutex>& lock);
-  // False: there is no memory for one.
-  bool add_thread(std::unique_lock<std::mutex>& lock);
-  // Makes the one that is to be on standby if there is none.
-  void refill_standby(std::unique_lock<std::mutex>& lock);
-  // All threads that take requests have one.
-  void on_all_busy();
-  // Ends threads that were not needed since the last call.
-  void shrink(std::unique_lock<std::mutex>& lock);
-  [[nodiscard]] bool too_many() const { return serving_.load() > wanted_.load() + stuck_.load(); }
-  void on_stuck() override;
-  void on_free() override;
+  bool serve_one(ThreadPool::Worker& self);
   void end_threads();
   Result<void> unmount_unused();
 
   MountFile mount_file_;
   remap::Disk& engine_;
   frontend::ByteDisk disk_;
+  ThreadPool threads_;
   FuseFile file_;
   Session session_;
 
   std::atomic<bool> ended_{false};
-  std::atomic<bool> stopping_{false};
-  std::mutex stop_mutex_;             // one stop() at a time
-  std::mutex mutex_;                  // guards everything below
-  std::condition_variable finished_;  // running_ became 0
-  std::condition_variable needed_;    // a thread on standby is
-  std::list<Worker> workers_;
-  unsigned least_ = 0;  // the range of wanted_
-  unsigned most_ = 0;
-  unsigned running_ = 0;                              // threads in all
-  bool starting_ = true;                              // the first threads are being made
-  std::chrono::steady_clock::time_point next_try_{};  // to make a thread, after one that failed
-  unsigned standby_ = 0;  // made, with their memory, and waiting to be needed
-  // Changed under the lock.
-  std::atomic<unsigned> wanted_{0};   // threads that take requests
-  std::atomic<unsigned> serving_{0};  // threads that take requests or have one
-  std::atomic<unsigned> stuck_{0};    // of these: with one that was answered for them
-  // Changed without it.
-  std::atomic<unsigned> receiving_{0};  // threads that wait for a request
-  std::atomic<bool> all_busy_{false};   // since the last shrink(), all had one at some time
+  std::mutex stop_mutex_;  // one stop() at a time
 };
 
 }  // namespace dmremap::fuse
