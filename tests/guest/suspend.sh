@@ -3,6 +3,7 @@
 # What payloads share in which the machine is suspended to memory under load, after lib.sh and target.sh. They
 # ask for
 #: programs fio
+#: packages systemd
 #: files {source}/tests/guest/suspend.sh {source}/packaging/dm-remap.sleep {source}/tests/guest/target.sh
 
 groups=/sys/fs/cgroup
@@ -55,20 +56,31 @@ goes_on() {
 }
 
 counted() { cat "/sys/power/suspend_stats/$1"; }
-hook() { sh ./dm-remap.sleep "$1" suspend; }
 
-# suspended TIMES: as systemd does it.
+# Where the package has the script. Around it, who is frozen is noted: systemd waits for its end before the
+# machine sleeps, and calls it again afterwards.
+sleep_scripts=/usr/lib/systemd/system-sleep
+install_sleep_script() {
+  mkdir -p $sleep_scripts
+  at_exit rm -r $sleep_scripts
+  cat > $sleep_scripts/dm-remap << END
+#!/bin/sh
+sh $PWD/dm-remap.sleep "\$@"
+echo "\$* \$(cat $users/cgroup.freeze) \$(cat $unit/cgroup.freeze)" >> $PWD/sleep.calls
+END
+  chmod +x $sleep_scripts/dm-remap
+}
+
+# suspended TIMES: by systemd, as systemd-suspend.service does it.
 suspended() {
+  install_sleep_script
   _slept=$(counted success)
   for _round in $(seq "$1"); do
-    hook pre
-    equal "users are frozen, what serves is not" "$(frozen $users)$(frozen $unit)" 10
-    if ! echo mem > /sys/power/state; then
-      hook post
-      fail "round $_round: $(dmesg | grep -A 3 'Freezing.*failed' | tail -n 4)"
-    fi
-    hook post
-    equal "users go on" "$(frozen $users)" 0
+    : > sleep.calls
+    SYSTEMD_LOG_TARGET=console /usr/lib/systemd/systemd-sleep suspend > said 2>&1 ||
+      fail "round $_round: $(cat said) $(dmesg | grep -A 3 'Freezing.*failed' | tail -n 4)"
+    equal "users are frozen, what serves is not, and users go on" "$(cat sleep.calls)" "pre suspend 1 0
+post suspend 0 0"
     goes_on "after round $_round"
   done
   equal "the machine has slept" $(($(counted success) - _slept)) "$1"

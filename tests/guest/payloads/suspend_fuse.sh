@@ -7,6 +7,7 @@
 #: timeout 1200
 #: append hpet=disable
 #: programs fio
+#: packages systemd
 #: files {source}/tests/guest/suspend.sh {source}/packaging/dm-remap.sleep {source}/tests/guest/target.sh
 . ../lib.sh
 # shellcheck source=../target.sh
