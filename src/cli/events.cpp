@@ -18,6 +18,7 @@
 #include "cli/common/set_names.hpp"
 #include "cli/common/verb.hpp"
 #include "control/messages.hpp"
+#include "discovery/device_look.hpp"
 #include "os/json_line.hpp"
 
 namespace dmremap::cli {
@@ -124,7 +125,8 @@ int run_follow(const control::RuntimeDir& runtime, std::uint64_t since_ns,
 }
 
 // `known`: the set is one of all that this host knows, and not one that was named.
-Result<Events> events_of(const control::RuntimeDir& runtime, const std::string& name, bool known) {
+Result<Events> events_of(const control::RuntimeDir& runtime, const std::string& name, bool known,
+                         discovery::DeviceLook& look) {
   if (is_running(runtime, name)) {
     auto client = connect(runtime, name);
     if (!client) return failure_of(client);
@@ -132,7 +134,7 @@ Result<Events> events_of(const control::RuntimeDir& runtime, const std::string& 
     if (!answer) return failure_of(answer);
     return std::move(answer->events);
   }
-  const auto spare = known ? spare_of_known(runtime, name) : stopped_set(runtime, name);
+  const auto spare = known ? spare_of_known(runtime, name, look) : stopped_set(runtime, name, look);
   if (!spare) return failure_of(spare);
   if (!spare->survey.content) return Events{};
   return control::reports_of(spare->survey.content->health.events);
@@ -148,8 +150,9 @@ int run_of_sets(const control::RuntimeDir& runtime, std::uint64_t since_ns,
   }
   std::vector<SetEvents> sets;
   int exit = kDone;
+  discovery::DeviceLook look;
   for (const std::string& name : names) {
-    auto events = events_of(runtime, name, all);
+    auto events = events_of(runtime, name, all, look);
     if (events) {
       drop_before(*events, since_ns);
       sets.push_back({name, std::move(*events)});

@@ -14,6 +14,7 @@
 #include "cli/common/set_names.hpp"
 #include "cli/common/set_table.hpp"
 #include "cli/common/verb.hpp"
+#include "discovery/device_look.hpp"
 
 namespace dmremap::cli {
 
@@ -90,7 +91,8 @@ std::vector<KnownSet> sets_of(const control::RuntimeDir& runtime, const Argument
   if (by_names) return names_alone(named);
   std::vector<KnownSet> out;
   if (arguments.all) {
-    for (const NamedSet& one : named) out.push_back(known_set(runtime, one.name));
+    discovery::DeviceLook look;
+    for (const NamedSet& one : named) out.push_back(known_set(runtime, one.name, look));
   } else {
     for (const std::string& name : runtime.names()) out.push_back(present_set(runtime, name));
   }

@@ -17,6 +17,7 @@
 #include "cli/common/set_names.hpp"
 #include "cli/common/set_table.hpp"
 #include "cli/common/verb.hpp"
+#include "discovery/device_look.hpp"
 #include "manual/words.hpp"
 #include "set/spare_growth.hpp"
 
@@ -36,9 +37,10 @@ struct Arguments {
   bool json = false;
 };
 
-Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const std::string& name) {
+Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const std::string& name,
+                                     discovery::DeviceLook& look) {
   if (is_running(runtime, name)) return running_status(runtime, name);
-  const auto spare = stopped_set(runtime, name);
+  const auto spare = stopped_set(runtime, name, look);
   if (!spare) return failure_of(spare);
   return stopped_report(runtime, *spare);
 }
@@ -150,8 +152,9 @@ int run_several(const control::RuntimeDir& runtime, const std::vector<std::strin
                 bool as_json) {
   json all = json::array();
   int exit = kDone;
+  discovery::DeviceLook look;
   for (const std::string& name : names) {
-    const auto status = status_of(runtime, name);
+    const auto status = status_of(runtime, name, look);
     if (!status) {
       exit = std::max(exit, report(status.error(), as_json));
       continue;
@@ -170,8 +173,9 @@ int run_several(const control::RuntimeDir& runtime, const std::vector<std::strin
 // All sets that this host knows as a table, and below it what needs attention.
 int run_table(const control::RuntimeDir& runtime) {
   std::vector<TableRow> rows;
+  discovery::DeviceLook look;
   for (const NamedSet& one : named_sets(runtime)) {
-    rows.push_back({known_set(runtime, one.name), {}});
+    rows.push_back({known_set(runtime, one.name, look), {}});
   }
   const auto told = tell_of_hidden(runtime, rows.empty());
   if (!told) return report(told.error(), false);
@@ -206,7 +210,8 @@ int run_once(const Arguments& arguments) {
   }
   if (arguments.names.empty()) return run_table(*runtime);
   if (arguments.names.size() > 1) return run_several(*runtime, arguments.names, arguments.json);
-  const auto status = status_of(*runtime, arguments.names.front());
+  discovery::DeviceLook look;
+  const auto status = status_of(*runtime, arguments.names.front(), look);
   if (!status) return report(status.error(), arguments.json);
   if (arguments.json) {
     print_json(json_of(*status));

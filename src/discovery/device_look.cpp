@@ -128,6 +128,8 @@ void DeviceLook::look_at_several(std::span<const std::string> paths, Wanted want
 void DeviceLook::look_at(Visit& visit, const Open& open, Wanted wanted) {
   CandidateFacts& facts = visit.facts;
   std::unique_ptr<io::FileDevice>& device = visit.device;
+  // One that was closed again stays closed.
+  if (wanted == Wanted::survey && facts.survey) return;
   if (!device && !facts.unopened) {
     auto opened = open(facts.path);
     if (!opened) {

@@ -89,6 +89,7 @@ class DeviceLook {
   // and after the reads below: its set could not stop while it is open, nor a start clear away what
   // a dead run left, and two starts would wait for each other.
   void measure(const std::vector<std::string>& paths);
+  // Does not open again what was surveyed and closed.
   void survey(const std::vector<std::string>& paths);
   void identify(const std::vector<std::string>& paths);
 

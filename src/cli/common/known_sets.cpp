@@ -64,8 +64,8 @@ KnownSet set_without_spare(const control::RuntimeDir& runtime, const std::string
 
 }  // namespace
 
-Result<discovery::Spare> spare_of_known(const control::RuntimeDir& runtime,
-                                        const std::string& name) {
+Result<discovery::Spare> spare_of_known(const control::RuntimeDir& runtime, const std::string& name,
+                                        discovery::DeviceLook& look) {
   const auto hint = discovery::Hints(runtime.hints()).find(name);
   if (hint && !hint->spare_path.empty()) {
     auto survey = discovery::survey_path(hint->spare_path);
@@ -73,12 +73,13 @@ Result<discovery::Spare> spare_of_known(const control::RuntimeDir& runtime,
                        (!hint->set_uuid || survey->set_uuid == hint->set_uuid);
     if (is_it) return discovery::Spare{hint->spare_path, std::move(*survey), {}};
   }
-  return stopped_set(runtime, name);
+  return stopped_set(runtime, name, look);
 }
 
-KnownSet known_set(const control::RuntimeDir& runtime, const std::string& name) {
+KnownSet known_set(const control::RuntimeDir& runtime, const std::string& name,
+                   discovery::DeviceLook& look) {
   if (is_running(runtime, name)) return running_set(runtime, name);
-  const auto spare = spare_of_known(runtime, name);
+  const auto spare = spare_of_known(runtime, name, look);
   if (!spare) return set_without_spare(runtime, name, spare.error());
   KnownSet out;
   out.name = name;

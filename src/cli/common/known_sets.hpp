@@ -13,6 +13,7 @@
 #include "control/messages.hpp"
 #include "control/runtime_dir.hpp"
 #include "discovery/assembly.hpp"
+#include "discovery/device_look.hpp"
 
 namespace dmremap::cli {
 
@@ -30,12 +31,15 @@ struct KnownSet {
 };
 
 // The spare of a set that does not run: where it was last seen, and only if it is not there among
-// all block devices. Unlike stopped_set it does not look for a second one. Errors: as stopped_set.
+// all block devices, by `look`. Unlike stopped_set it does not look for a second one. Errors: as
+// stopped_set.
 [[nodiscard]] Result<discovery::Spare> spare_of_known(const control::RuntimeDir& runtime,
-                                                      const std::string& name);
+                                                      const std::string& name,
+                                                      discovery::DeviceLook& look);
 
 // The set of that name. Its process is asked, or its spare is read.
-[[nodiscard]] KnownSet known_set(const control::RuntimeDir& runtime, const std::string& name);
+[[nodiscard]] KnownSet known_set(const control::RuntimeDir& runtime, const std::string& name,
+                                 discovery::DeviceLook& look);
 // The same, but of a set whose process died only what is known without its devices.
 [[nodiscard]] KnownSet present_set(const control::RuntimeDir& runtime, const std::string& name);
 

@@ -86,8 +86,13 @@ Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
 }
 
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name) {
-  if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
   discovery::DeviceLook look;
+  return stopped_set(runtime, name, look);
+}
+
+Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name,
+                                     discovery::DeviceLook& look) {
+  if (auto named = discovery::check_set_name(name); !named) return failure_of(named);
   auto spare = discovery::find_spare(name, discovery::Hints(runtime.hints()), look);
   if (!spare && spare.error().code == ErrorCode::missing_device && !look.silent()) {
     if (const auto visible = check_visible(runtime); !visible) return failure_of(visible);

@@ -11,6 +11,7 @@
 #include "control/messages.hpp"
 #include "control/runtime_dir.hpp"
 #include "discovery/assembly.hpp"
+#include "discovery/device_look.hpp"
 #include "discovery/hints.hpp"
 #include "manual/command_line.hpp"
 
@@ -53,8 +54,11 @@ Result<control::SetReport> running_status(const control::RuntimeDir& runtime,
                                           const std::string& name);
 
 // The spare of a set that does not run, by its hint or among the block devices; nothing is held.
-// Errors: not_running if there is no such set here; ambiguous.
+// Whoever asks for several sets gives one look: each device is read once then, among them the
+// failing mains of others. Errors: not_running if there is no such set here; ambiguous.
 Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name);
+Result<discovery::Spare> stopped_set(const control::RuntimeDir& runtime, const std::string& name,
+                                     discovery::DeviceLook& look);
 
 // The report of a stopped set, as `status --json` prints it.
 [[nodiscard]] control::SetReport stopped_report(const control::RuntimeDir& runtime,
