@@ -45,10 +45,6 @@ Result<control::SetReport> status_of(const control::RuntimeDir& runtime, const s
   return stopped_report(runtime, *spare);
 }
 
-std::uint64_t used_sectors(const control::SpareReport& spare) {
-  return spare.capacity_sectors - spare.free_sectors - spare.retired_sectors;
-}
-
 void print_devices(const control::SetReport& set) {
   for (const control::ExportReport& one : set.exports) {
     const std::string stable = printable(one.stable.value_or(std::string()));
@@ -60,7 +56,7 @@ void print_devices(const control::SetReport& set) {
              size_text({set.size_sectors}), set.main.read_errors, set.main.write_errors);
   for (const control::SpareReport& spare : set.spares) {
     fmt::print("  spare      {}, {} used, {} free of {}, {} sectors retired\n",
-               printable(spare.path), size_text({used_sectors(spare)}),
+               printable(spare.path), size_text({spare.room().used()}),
                size_text({spare.free_sectors}), size_text({spare.capacity_sectors}),
                spare.retired_sectors);
     const std::string note = set::unused_room_note(set.name, {spare.growable_sectors});
@@ -89,17 +85,6 @@ void print_health(const control::HealthReport& health) {
   }
 }
 
-std::vector<std::string> actions_of(const control::SetReport& set) {
-  KnownSet known;
-  known.name = set.name;
-  known.pid = set.pid;
-  known.conditions = set.conditions;
-  known.reason = set.reason;
-  known.needs_attention = set.needs_attention;
-  known.report = set;
-  return actions_for(known);
-}
-
 void print_text(const control::SetReport& set) {
   const std::string reason = printable(set.reason);
   fmt::print("{}: {}{}\n", printable(set.name), fmt::join(set.conditions, ", "),
@@ -124,7 +109,7 @@ void print_text(const control::SetReport& set) {
     fmt::print("  scan       {}, {} % of the pass read, passes complete: {}\n", scrub.state,
                100 * scrub.scanned_sectors.value / size, scrub.passes);
   }
-  for (const std::string& action : actions_of(set)) {
+  for (const std::string& action : actions_for(known_by(set))) {
     fmt::print("  action     {}\n",
                manual::filled(printable(action), kValueColumn, manual::kHelpColumns));
   }
@@ -138,7 +123,7 @@ int exit_code(const control::SetReport& set) {
 json json_of(const control::SetReport& set) {
   json out = set;
   for (std::size_t i = 0; i < set.spares.size(); ++i) {
-    out["spares"][i]["used_sectors"] = used_sectors(set.spares[i]);
+    out["spares"][i]["used_sectors"] = set.spares[i].room().used();
   }
   return out;
 }

@@ -11,6 +11,7 @@
 // answer. The work is done by a handler of that request (server.hpp), which src/daemon registers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -73,6 +74,17 @@ struct MainReport {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MainReport, path, read_errors, write_errors)
 
+// Room for data, in sectors.
+struct SpareRoom {
+  std::uint64_t capacity = 0;
+  std::uint64_t free = 0;
+  std::uint64_t retired = 0;
+
+  // What is in use, and with what is retired: what is no longer free.
+  [[nodiscard]] std::uint64_t used() const { return capacity - std::min(capacity, free + retired); }
+  [[nodiscard]] std::uint64_t taken() const { return capacity - std::min(capacity, free); }
+};
+
 // A spare of a set. `state` is the word for its condition. `capacity_sectors` can hold data, of
 // which `free_sectors` are unused and `retired_sectors` are given up for good. `growable_sectors`
 // lie behind what the set uses, and `dmremap spare grow` takes them over.
@@ -84,16 +96,11 @@ struct SpareReport {
   std::uint64_t free_sectors = 0;
   std::uint64_t retired_sectors = 0;
   std::uint64_t growable_sectors = 0;
+
+  [[nodiscard]] SpareRoom room() const { return {capacity_sectors, free_sectors, retired_sectors}; }
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SpareReport, path, uuid, state, capacity_sectors, free_sectors,
                                    retired_sectors, growable_sectors)
-
-// Room for data, in sectors.
-struct SpareRoom {
-  std::uint64_t capacity = 0;
-  std::uint64_t free = 0;
-  std::uint64_t retired = 0;
-};
 
 // How many of the copies of the metadata hold the last commit.
 struct CopiesReport {

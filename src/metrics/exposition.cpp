@@ -130,11 +130,10 @@ void add_sectors(Exposition& out) {
       });
   out.of_serving("dmremap_spare_bytes", Type::gauge, "Room for data on the spares, by state.",
                  [](Family& family, const std::string& set, const SetReport& report) {
-                   const auto [capacity, free, retired] = report.spare_room();
-                   const std::uint64_t used = capacity - std::min(capacity, free + retired);
-                   family.add({{"set", set}, {"state", "used"}}, used * kSectorBytes);
-                   family.add({{"set", set}, {"state", "free"}}, free * kSectorBytes);
-                   family.add({{"set", set}, {"state", "retired"}}, retired * kSectorBytes);
+                   const auto room = report.spare_room();
+                   family.add({{"set", set}, {"state", "used"}}, room.used() * kSectorBytes);
+                   family.add({{"set", set}, {"state", "free"}}, room.free * kSectorBytes);
+                   family.add({{"set", set}, {"state", "retired"}}, room.retired * kSectorBytes);
                  });
   out.of_serving("dmremap_metadata_copies", Type::gauge,
                  "Copies of the metadata, by whether they hold the last commit.",

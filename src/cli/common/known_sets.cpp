@@ -18,24 +18,11 @@ bool has(const std::vector<std::string>& words, const std::string& word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-void take_report(KnownSet& out, control::SetReport report) {
-  out.uuid = report.uuid;
-  out.pid = report.pid;
-  out.state = report.state;
-  out.conditions = report.conditions;
-  out.reason = report.reason;
-  out.needs_attention = report.needs_attention;
-  out.report = std::move(report);
-}
-
 KnownSet running_set(const control::RuntimeDir& runtime, const std::string& name) {
+  auto status = running_status(runtime, name);
+  if (status) return known_by(std::move(*status));
   KnownSet out;
   out.name = name;
-  auto status = running_status(runtime, name);
-  if (status) {
-    take_report(out, std::move(*status));
-    return out;
-  }
   out.pid = control::holder_of(runtime.pid_file(name)).value_or(0);
   out.state = "unknown";
   out.reason = status.error().what;
@@ -64,6 +51,19 @@ KnownSet set_without_spare(const control::RuntimeDir& runtime, const std::string
 
 }  // namespace
 
+KnownSet known_by(control::SetReport report) {
+  KnownSet out;
+  out.name = report.name;
+  out.uuid = report.uuid;
+  out.pid = report.pid;
+  out.state = report.state;
+  out.conditions = report.conditions;
+  out.reason = report.reason;
+  out.needs_attention = report.needs_attention;
+  out.report = std::move(report);
+  return out;
+}
+
 Result<discovery::Spare> spare_of_known(const control::RuntimeDir& runtime, const std::string& name,
                                         discovery::DeviceLook& look) {
   const auto hint = discovery::Hints(runtime.hints()).find(name);
@@ -81,15 +81,12 @@ KnownSet known_set(const control::RuntimeDir& runtime, const std::string& name,
   if (is_running(runtime, name)) return running_set(runtime, name);
   const auto spare = spare_of_known(runtime, name, look);
   if (!spare) return set_without_spare(runtime, name, spare.error());
-  KnownSet out;
-  out.name = name;
   if (!spare->survey.content) {
     return set_without_spare(
         runtime, name,
         Error{ErrorCode::no_metadata, "no whole commit is left on its spare", spare->path, {}});
   }
-  take_report(out, stopped_report(runtime, *spare));
-  return out;
+  return known_by(stopped_report(runtime, *spare));
 }
 
 KnownSet present_set(const control::RuntimeDir& runtime, const std::string& name) {

@@ -30,6 +30,9 @@ struct KnownSet {
   [[nodiscard]] bool is_running() const { return pid.has_value(); }
 };
 
+// The set that this is the report of.
+[[nodiscard]] KnownSet known_by(control::SetReport report);
+
 // The spare of a set that does not run: where it was last seen, and only if it is not there among
 // all block devices, by `look`. Unlike stopped_set it does not look for a second one. Errors: as
 // stopped_set.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common/map_facts.hpp"
 
-#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -79,10 +78,7 @@ view::MapFacts map_facts(const DiskView& disk) {
                      .size = disk.map.size,
                      .shown = {{0}, disk.map.size}};
   for (const control::SpareReport& spare : disk.status.spares) {
-    out.spares.push_back(
-        {spare.path,
-         {spare.capacity_sectors - std::min(spare.free_sectors, spare.capacity_sectors)},
-         {spare.capacity_sectors}});
+    out.spares.push_back({spare.path, {spare.room().taken()}, {spare.capacity_sectors}});
   }
   for (const remap::FailingPlace& place : disk.map.failing) {
     out.failing = out.failing + place.main.count;

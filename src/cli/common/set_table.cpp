@@ -52,15 +52,14 @@ TableCell of_report(const TableRow& row, Get get) {
 }
 
 std::uint64_t used(const control::SetReport& set) {
-  const control::SpareRoom room = set.spare_room();
-  return room.capacity - std::min(room.capacity, room.free + room.retired);
+  return set.spare_room().used();
 }
 
 // What is retired is used up as well.
 std::optional<std::uint64_t> percent_used(const control::SetReport& set) {
   const control::SpareRoom room = set.spare_room();
   if (room.capacity == 0) return std::nullopt;
-  return 100 * (room.capacity - std::min(room.capacity, room.free)) / room.capacity;
+  return 100 * room.taken() / room.capacity;
 }
 
 std::string device_of(const TableRow& row) {
