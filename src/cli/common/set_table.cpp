@@ -230,6 +230,7 @@ std::string heading_of(const TableColumn& column) {
 
 std::vector<std::string> table_columns() {
   std::vector<std::string> out;
+  out.reserve(kColumns.size());
   for (const TableColumn& column : kColumns) out.emplace_back(column.name);
   return out;
 }
