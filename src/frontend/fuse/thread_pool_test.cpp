@@ -36,7 +36,11 @@ bool comes_true(const std::function<bool()>& condition) {
 
 class ThreadPoolTest : public testing::Test {
  protected:
-  ~ThreadPoolTest() override { pool.end(); }
+  // A test that has failed may have left requests that are held.
+  ~ThreadPoolTest() override {
+    go.release(64);
+    pool.end();
+  }
 
   void ask(std::uint64_t requests) {
     ASSERT_EQ(::write(requests_.get(), &requests, sizeof(requests)), ssize_t{sizeof(requests)});
@@ -55,6 +59,14 @@ class ThreadPoolTest : public testing::Test {
     }
   }
 
+  // From now on a request is held until `go`.
+  void hold_requests() {
+    work = [this] {
+      held.fetch_add(1);
+      go.acquire();
+    };
+  }
+
   // One takes requests, another is on standby, and the memory of all others is given back.
   bool is_small() {
     const ThreadPool::Counts counts = pool.counts();
@@ -62,6 +74,9 @@ class ThreadPoolTest : public testing::Test {
   }
 
   std::function<void()> work = [] {};
+  std::counting_semaphore<> go{0};
+  std::atomic<unsigned> held{0};
+  std::atomic<bool> slow{false};
   std::atomic<std::uint64_t> served{0};
   FileDescriptor requests_{::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)};
   ThreadPool pool{{.name = "a test", .unit_bytes = kSectorBytes, .not_needed = milliseconds(1)},
@@ -72,16 +87,15 @@ class ThreadPoolTest : public testing::Test {
 // standby made none, and if all was quiet then, two threads and the memory of all were left for
 // ever.
 TEST_F(ThreadPoolTest, OneIsOnStandbyAfterAnyLoad) {
-  std::atomic<bool> busy{false};
-  work = [&] {
-    if (busy.load()) std::this_thread::sleep_for(milliseconds(1));
+  work = [this] {
+    if (slow.load()) std::this_thread::sleep_for(milliseconds(1));
   };
   ASSERT_TRUE(pool.start(16, false).has_value());
   for (unsigned round = 0; round < 200; ++round) {
-    busy.store(true);
+    slow.store(true);
     ask(16);
     std::this_thread::sleep_for(milliseconds(1));
-    busy.store(false);
+    slow.store(false);
     for (unsigned single = 0; single < 40; ++single) {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
       ask(1);
@@ -93,34 +107,24 @@ TEST_F(ThreadPoolTest, OneIsOnStandbyAfterAnyLoad) {
 }
 
 TEST_F(ThreadPoolTest, AsManyAsAreNeededAreMade) {
-  std::counting_semaphore<> go(0);
-  std::atomic<unsigned> busy{0};
-  work = [&] {
-    busy.fetch_add(1);
-    go.acquire();
-  };
+  hold_requests();
   ASSERT_TRUE(pool.start(4, false).has_value());
   ask(6);
-  EXPECT_TRUE(comes_true([&] { return busy.load() == 4; }));
+  EXPECT_TRUE(comes_true([&] { return held.load() == 4; }));
   // The other two wait for a thread; the one on standby is not for them.
   std::this_thread::sleep_for(milliseconds(20));
-  EXPECT_EQ(busy.load(), 4U);
+  EXPECT_EQ(held.load(), 4U);
   EXPECT_EQ(pool.counts().threads, 5U);
   go.release(6);
   EXPECT_TRUE(comes_true([&] { return served.load() == 6 && is_small(); }));
 }
 
 TEST_F(ThreadPoolTest, OneThatIsStuckIsReplaced) {
-  std::counting_semaphore<> go(0);
-  std::atomic<unsigned> busy{0};
-  work = [&] {
-    busy.fetch_add(1);
-    go.acquire();
-  };
+  hold_requests();
   ASSERT_TRUE(pool.start(2, false).has_value());
   for (unsigned stuck = 0; stuck < 5; ++stuck) {
     ask(1);
-    ASSERT_TRUE(comes_true([&] { return busy.load() == stuck + 1; }));
+    ASSERT_TRUE(comes_true([&] { return held.load() == stuck + 1; }));
     pool.on_stuck();
   }
   for (unsigned stuck = 0; stuck < 5; ++stuck) pool.on_free();
