@@ -57,12 +57,8 @@ const char* word_of(PaceHold hold) {
   }
 }
 
-// What was read is remembered by a commit of its own so often, and by one that is made anyway so
-// long after the last time: it is a block more in each copy.
-constexpr std::uint64_t kRememberEveryNs = 60 * kSecondNs;
 // For a median and a 99th percentile that mean something.
 constexpr std::uint64_t kLatenciesLeast = 200;
-constexpr std::uint64_t kCarryEveryNs = 30 * kSecondNs;
 // How often the kernel is asked whether the machine runs on a battery.
 constexpr std::uint64_t kPowerLookEveryNs = 20 * kSecondNs;
 
@@ -98,6 +94,7 @@ Scanner::Scanner(Parts parts)
   order_.advance(parts_.clock->monotonic_ns(), parts_.clock->wall_ns());
   remembered_at_ns_ = parts_.clock->monotonic_ns();
   passes_remembered_ = order_.passes();
+  tell_passes();
   take_up(record_of(parts_.stored, parts_.size).wish);
   if (paused_) set_state("paused");
   thread_ = std::thread([this] { loop(); });
@@ -208,10 +205,7 @@ std::optional<health::Foreground> Scanner::others() {
 ScannerStatus Scanner::status() const {
   const std::lock_guard lock(mutex_);
   ScannerStatus out = status_;
-  const health::ScanRecord record = order_.record();
   out.scanned = order_.progress().scanned;
-  out.passes = record.passes;
-  out.last_complete_s = record.last_complete_wall_s;
   if (latencies_.count() >= kLatenciesLeast) {
     out.latency = {latencies_.quantile_ns(0.5) / 1e3, latencies_.quantile_ns(0.99) / 1e3};
   }
@@ -222,58 +216,6 @@ ScannerStatus Scanner::status() const {
 health::LatencyProfile Scanner::latency_profile() const {
   const std::lock_guard lock(mutex_);
   return latency_profile_;
-}
-
-ScanMemory Scanner::memory() const {
-  const std::lock_guard lock(mutex_);
-  return memory_locked();
-}
-
-std::optional<ScanMemory> Scanner::memory_for_commit() {
-  const Lock lock(mutex_, std::try_to_lock);
-  if (!lock || !read_unremembered_) return std::nullopt;
-  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-  if (now_ns < remembered_at_ns_ + kCarryEveryNs) return std::nullopt;
-  // If that commit fails, what was read since is read again at the worst.
-  note_remembered(now_ns);
-  return memory_locked();
-}
-
-ScanMemory Scanner::memory_locked() const {
-  ScanMemory out;
-  out.scan.paused = paused_;
-  out.scan.rate = policy_.rate;
-  out.scan.window_from = static_cast<std::uint16_t>(policy_.window.from);
-  out.scan.window_to = static_cast<std::uint16_t>(policy_.window.to);
-  health::ScanRecord record = order_.record();
-  if (asked_for_) {
-    record.wish = at_full_speed_ ? health::PassWish::full_speed : health::PassWish::paced;
-  }
-  out.scan.record = health::encode_scan_record(record);
-  out.latency.profile = health::pack_latency_profile(latency_profile_);
-  return out;
-}
-
-Result<void> Scanner::remember() {
-  return parts_.remember ? parts_.remember(memory()) : Result<void>();
-}
-
-void Scanner::note_remembered(std::uint64_t now_ns) {
-  passes_remembered_ = order_.passes();
-  read_unremembered_ = false;
-  remembered_at_ns_ = now_ns;
-}
-
-void Scanner::remember_at_times(Lock& lock) {
-  const std::uint64_t now_ns = parts_.clock->monotonic_ns();
-  const std::uint64_t passes = order_.passes();
-  const bool in_time = now_ns < remembered_at_ns_ + kRememberEveryNs;
-  if (stopping_ || !read_unremembered_ || (in_time && passes == passes_remembered_)) return;
-  note_remembered(now_ns);
-  lock.unlock();
-  // What is not remembered is read again.
-  (void)remember();
-  lock.lock();
 }
 
 void Scanner::set_state(const char* state, std::string waits_for) {
@@ -413,7 +355,6 @@ std::uint64_t Scanner::read(Lock& lock, const health::ScanPiece& piece, std::uin
     next_read_ns_ = now_ns + static_cast<std::uint64_t>(spacing);
   }
   if (!report || !report->complete) return kRetryNs;
-  read_unremembered_ = true;
   status_.found.lost += report->lost.value;
   status_.found.recovered += report->recovered.value;
   note_latency(piece.sectors, *report, took_ns);
@@ -442,6 +383,7 @@ void Scanner::note_latency(SectorRange read, const remap::ScanReport& report,
 void Scanner::finish_piece(health::ScanResult result) {
   const std::uint64_t passes = order_.passes();
   order_.finished(result);
+  read_unremembered_ = true;
   if (order_.passes() == passes) return;
   asked_for_ = false;
   if (order_.pass_is_clean()) ++status_.clean_passes;

@@ -113,6 +113,8 @@ class Scanner {
   [[nodiscard]] ScanMemory memory_locked() const;
   Result<void> remember();
   void note_remembered(std::uint64_t now_ns);
+  // In the status: those that are over.
+  void tell_passes();
   // What was read: at the end of a pass, else at most once a minute.
   void remember_at_times(Lock& lock);
   // One look, and one read if it is time; returns how long to wait.
@@ -141,6 +143,7 @@ class Scanner {
 
   const Parts parts_;
   std::atomic<bool> stopping_ = false;
+  std::mutex remembering_;    // one commit at a time; taken before the other
   mutable std::mutex mutex_;  // of all below; not held during a read
   std::condition_variable wake_;
   bool changed_ = false;

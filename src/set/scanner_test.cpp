@@ -38,6 +38,7 @@ class ScannerTest : public ::testing::Test {
       parts.stored_latency = remembered->latency;
     }
     parts.remember = [this](const ScanMemory& memory) {
+      if (before_remembering) before_remembering(memory);
       const std::lock_guard lock(mutex);
       remembered = memory;
       return Result<void>();
@@ -62,6 +63,7 @@ class ScannerTest : public ::testing::Test {
   Clock* clock = &system_clock();
   std::atomic<bool> on_battery{false};
   remap::SeededRandom random;
+  std::function<void(const ScanMemory&)> before_remembering;
   std::mutex mutex;
   std::optional<ScanMemory> remembered;
   std::optional<Scanner> scanner;
@@ -80,6 +82,47 @@ TEST_F(ScannerTest, RestsAtFirstAndReadsAllWhenItIsAsked) {
   EXPECT_EQ(status.scanned, remap::kMainSize);
   EXPECT_NE(status.last_complete_s, 0U);
   EXPECT_EQ(rig.engine->counts().reads, 0U);
+}
+
+std::uint64_t passes_in(const ScanMemory& memory) {
+  return health::decode_scan_record(memory.scan.record, remap::kMainSize).passes;
+}
+
+TEST_F(ScannerTest, ThatAPassIsOverIsToldWhenItIsRemembered) {
+  std::atomic<bool> begun{false};
+  std::atomic<bool> may_end{false};
+  before_remembering = [&](const ScanMemory& memory) {
+    if (passes_in(memory) == 0) return;
+    begun = true;
+    EXPECT_TRUE(remap::soon([&] { return may_end.load(); }));
+  };
+  make();
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(remap::soon([&] { return begun.load(); }));
+  const ScannerStatus before = scanner->status();
+  EXPECT_EQ(before.passes, 0U);
+  EXPECT_EQ(before.last_complete_s, 0U);
+  EXPECT_EQ(before.state, "running");
+  may_end = true;
+  ASSERT_TRUE(pass_over(1));
+  EXPECT_NE(scanner->status().last_complete_s, 0U);
+}
+
+// Two commits at once, of which the one that was begun first is the last to end.
+TEST_F(ScannerTest, WhatIsRememberedLastIsWhatWasSaidLast) {
+  std::atomic<bool> begun{false};
+  before_remembering = [&](const ScanMemory& memory) {
+    if (passes_in(memory) == 0) return;
+    if (begun.exchange(true)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  };
+  make();
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  ASSERT_TRUE(remap::soon([&] { return begun.load(); }));
+  ASSERT_TRUE(scanner->pause());
+  ASSERT_TRUE(remap::soon([&] { return scanner->status().passes == 1; }));
+  make();
+  EXPECT_EQ(scanner->status().state, "paused");
 }
 
 TEST_F(ScannerTest, APassReadsTheMetadataAndMendsIt) {
@@ -270,6 +313,47 @@ class FastClock final : public Clock {
  private:
   const std::uint64_t begun_ns_ = system_clock().monotonic_ns();
 };
+
+// Goes forward by what it is told to.
+class SteppedClock final : public Clock {
+ public:
+  std::uint64_t wall_ns() override { return system_clock().wall_ns(); }
+  std::uint64_t monotonic_ns() override { return system_clock().monotonic_ns() + ahead_ns_; }
+  void step(std::chrono::nanoseconds by) { ahead_ns_ += static_cast<std::uint64_t>(by.count()); }
+
+ private:
+  std::atomic<std::uint64_t> ahead_ns_{0};
+};
+
+TEST_F(ScannerTest, APassThatEndsWithAMeasurementIsRemembered) {
+  SteppedClock stepped;
+  run_engine_on(stepped);
+  const SectorRange last{{(remap::kMainSize - health::kScanSegment).value}, health::kScanSegment};
+  std::atomic<bool> is_long{true};
+  rig.main.set_hook([&](const sim::Request& request) {
+    // Longer than what was read before it is remembered after.
+    if (request.range.overlaps(last) && is_long.exchange(false)) {
+      stepped.step(std::chrono::seconds(70));
+    }
+    return io::IoStatus{};
+  });
+  make();
+  (void)scanner->start({.now = true, .rate = {}, .window = {}});
+  const auto remembered_now = [&] {
+    const std::lock_guard lock(mutex);
+    return *remembered;
+  };
+  // All but the place that took long, which is measured some time later.
+  ASSERT_TRUE(remap::soon([&] {
+    const health::ScanOrder order(
+        health::decode_scan_record(remembered_now().scan.record, remap::kMainSize));
+    return order.progress().scanned + health::kScanSegment == remap::kMainSize;
+  }));
+  stepped.step(std::chrono::seconds(20));
+  scanner->look_at({});
+  ASSERT_TRUE(pass_over(1));
+  EXPECT_EQ(passes_in(remembered_now()), 1U);
+}
 
 TEST_F(ScannerTest, Promise10_RestsInTheWindowsInWhichItsAbsenceIsMeasured) {
   FastClock fast;
