@@ -3,15 +3,14 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "frontend/device_use.hpp"
 #include "frontend/fuse/fuse_frontend.hpp"
 #include "frontend/fuse/loop_device.hpp"
 #include "os/mount_point.hpp"
 #include "os/process.hpp"
-#include "os/usage.hpp"
 
 namespace dmremap::daemon {
 
@@ -74,14 +73,12 @@ std::vector<control::ExportReport> LocalExports::reports() const {
 
 Result<void> LocalExports::stop(ConnectedClients /*clients*/) {
   if (fuse_->ended()) return end_cut_off();
-  // The loop device holds one handle. Another one belongs to a program that would be cut off in the
-  // middle of its work.
-  if (loop_ && fuse_->open_handles() > 1) {
-    return fail(ErrorCode::device_in_use,
-                fmt::format("is in use: {}", fmt::join(os::uses_of(fuse_->path()), ", ")),
-                fuse_->path(), "end that use first");
-  }
   if (loop_) {
+    // The loop device holds one handle. Another one belongs to a program that would be cut off in
+    // the middle of its work, or has been closed a moment ago: the kernel tells that later.
+    auto unused = frontend::wait_until_unused(
+        fuse_->path(), [this]() -> Result<bool> { return fuse_->open_handles() > 1; });
+    if (!unused) return unused;
     if (auto detached = loop_->detach(); !detached) return detached;
     unsaved_ = loop_->unsaved();
     loop_.reset();

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A set whose device is in use is not stopped: the refusal names who uses it, and it serves on."""
+"""A set whose device is in use is not stopped: the refusal names who uses it, and it serves on. Who only
+looks at it for a moment is waited for."""
 
 import os
+import threading
 
 import product
 import support
@@ -31,4 +33,22 @@ def stop_in_use(t):
     check(not dm.is_running(), "it has ended")
 
 
-support.run_test(stop_in_use, root=True, fuse=True, loop=True, programs=["mkfs.ext4"])
+def stop_while_looked_at(t):
+    """At the device, or at the file that it lies on."""
+    dm = product.Product(t, t.image("looked_at.img", "64MiB"), t.path("spare_of_looked_at"))
+    dm.create("--spare-size", "32MiB")
+    for is_file in False, True:
+        device = dm.start("block")
+        path = os.path.join(t.runtime_dir, f"{dm.name}.dev") if is_file else device
+        end = threading.Timer(0.4, os.close, [os.open(path, os.O_RDONLY)])
+        end.start()
+        dm.stop()
+        end.join()
+
+
+def all_of_it(t):
+    stop_in_use(t)
+    stop_while_looked_at(t)
+
+
+support.run_test(all_of_it, root=True, fuse=True, loop=True, programs=["mkfs.ext4"])

@@ -196,16 +196,11 @@ DmFrontend::UserRequests DmFrontend::user_requests() const {
 // Programs that only look at the device are waited for.
 Result<void> DmFrontend::check_unused() const {
   if (auto unused = partitions_->check_unused(); !unused) return unused;
-  os::Patience patience;
-  for (int step = 0;; ++step) {
+  return frontend::wait_until_unused(node_, [&]() -> Result<bool> {
     const auto found = find_mapper(names_.uuid);
     if (!found) return failure_of(found);
-    if (!*found || (*found)->openers <= partitions_->count()) return {};
-    if (!patience.lasts(os::openers_of(node_), step * kPassingStep)) {
-      return frontend::in_use(node_, os::uses_of(node_));
-    }
-    std::this_thread::sleep_for(kPassingStep);
-  }
+    return *found && (*found)->openers > partitions_->count();
+  });
 }
 
 // What its last user left in the page cache; the flush reaches main by the engine.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,16 +19,12 @@
 #include "frontend/stable_links.hpp"
 #include "os/set_link.hpp"
 #include "os/sysfs.hpp"
-#include "os/usage.hpp"
 
 namespace dmremap::dm {
 
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr std::chrono::seconds kFollowEvery{1};
-constexpr milliseconds kPassingStep{50};
 // Tables that are not spread over the disk lie here, with blocks of 4 KiB too.
 constexpr SectorCount kStart{64};
 constexpr std::uint64_t kPrimaries = 4;
@@ -40,17 +35,14 @@ std::string uuid_of(const SetMappers& names, std::uint64_t number) {
 
 // Programs that only look at a device, as udev does at a new one, are waited for.
 Result<void> check_mapper_unused(const std::string& uuid) {
-  os::Patience patience;
-  for (int step = 0;; ++step) {
+  const auto there = find_mapper(uuid);
+  if (!there) return failure_of(there);
+  if (!*there) return {};
+  return frontend::wait_until_unused((*there)->node(), [&]() -> Result<bool> {
     const auto found = find_mapper(uuid);
     if (!found) return failure_of(found);
-    if (!*found || (*found)->openers == 0) return {};
-    const std::string node = (*found)->node();
-    if (!patience.lasts(os::openers_of(node), step * kPassingStep)) {
-      return frontend::in_use(node, os::uses_of(node));
-    }
-    std::this_thread::sleep_for(kPassingStep);
-  }
+    return *found && (*found)->openers != 0;
+  });
 }
 
 // Over the target at `node`.
