@@ -175,14 +175,12 @@ std::vector<std::string> openers_of(const std::string& path, const KernelViews& 
 }
 
 bool Patience::lasts(const std::vector<std::string>& openers, std::chrono::milliseconds waited) {
-  constexpr std::chrono::milliseconds kMoment{1'500};
-  constexpr std::chrono::seconds kLook{15};
   const bool is_looked_at =
       !openers.empty() && std::ranges::all_of(openers, [](const std::string& opener) {
         return opener.ends_with(" dmremap");
       });
-  if (is_looked_at && waited < kLook) looked_at_until_ = waited;
-  return waited < looked_at_until_ + kMoment;
+  if (is_looked_at && waited < limits_.look) looked_at_until_ = waited;
+  return waited < looked_at_until_ + limits_.moment;
 }
 
 std::vector<std::string> uses_of(const std::string& path, const KernelViews& views) {

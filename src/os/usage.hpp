@@ -66,12 +66,20 @@ struct LoopBacking {
 // thread-safe.
 class Patience {
  public:
+  struct Limits {
+    std::chrono::milliseconds moment{1'500};
+    std::chrono::milliseconds look{15'000};  // of others of us, until the last of them is seen
+  };
+  Patience() = default;
+  explicit Patience(Limits limits) : limits_(limits) {}
+
   // False: who waits shall give up. `openers`: who has it open now, as openers_of() tells; empty:
   // nobody that can be seen. `waited`: since the wait began.
   [[nodiscard]] bool lasts(const std::vector<std::string>& openers,
                            std::chrono::milliseconds waited);
 
  private:
+  Limits limits_;
   std::chrono::milliseconds looked_at_until_{0};  // the last time that only others of us were seen
 };
 

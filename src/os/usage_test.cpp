@@ -192,8 +192,9 @@ constexpr std::chrono::milliseconds kStep{50};
 
 // How long `who`, asked for who has it open after some time, is waited for.
 std::chrono::milliseconds waited_for(
-    const std::function<std::vector<std::string>(std::chrono::milliseconds)>& who) {
-  Patience patience;
+    const std::function<std::vector<std::string>(std::chrono::milliseconds)>& who,
+    Patience::Limits limits = {}) {
+  Patience patience(limits);
   auto waited = kStep * 0;
   while (patience.lasts(who(waited), waited)) waited += kStep;
   return waited;
@@ -220,6 +221,17 @@ TEST(Patience, AMomentIsCountedFromTheEndOfALook) {
   });
   EXPECT_GE(in_turns, look);
   EXPECT_LE(in_turns, look + moment);
+}
+
+TEST(Patience, WhatCannotBeTakenBackIsWaitedForLonger) {
+  const Patience::Limits limits{std::chrono::seconds(10), std::chrono::seconds(60)};
+  const auto nobody = [](auto) { return std::vector<std::string>{}; };
+  const auto look = [](std::chrono::milliseconds waited) {
+    return waited < std::chrono::seconds(50) ? std::vector<std::string>{"12 dmremap"}
+                                             : std::vector<std::string>{};
+  };
+  EXPECT_EQ(waited_for(nobody, limits), limits.moment);
+  EXPECT_GE(waited_for(look, limits), std::chrono::seconds(50));
 }
 
 TEST(Patience, LooksWithoutEndAreNotWaitedFor) {

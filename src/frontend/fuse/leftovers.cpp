@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Clears away what a killed run left behind: first the loop device, which keeps the mount alive,
 // then the mount, then the link, which may point to the device of another set by now.
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 
@@ -18,8 +17,6 @@
 namespace dmremap::fuse {
 
 namespace {
-
-constexpr std::chrono::milliseconds kDetachTimeout = std::chrono::seconds(10);
 
 Error as_leftover(Error error, const std::string& mount_path) {
   if (error.code == ErrorCode::device_in_use) {
@@ -69,7 +66,7 @@ Result<void> clear_leftovers(const std::string& mount_path, const std::string& s
     for (const std::string& node : loops_over(mount_path)) {
       auto held = hold_unused(node, true);
       if (!held) return tl::unexpected(as_leftover(held.error(), mount_path));
-      if (auto cleared = clear_loop(node, std::move(*held), kDetachTimeout); !cleared) {
+      if (auto cleared = clear_loop(node, std::move(*held)); !cleared) {
         return tl::unexpected(as_leftover(cleared.error(), mount_path));
       }
     }

@@ -24,6 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStep{50};
+constexpr os::Patience::Limits kDetachLimits{milliseconds(10'000), milliseconds(60'000)};
 // How often it is checked whether udev or devtmpfs has made a node, before this process makes it.
 constexpr int kNodeSteps = 10;
 constexpr unsigned kLoopMajor = 7;  // Documentation/admin-guide/devices.txt
@@ -114,14 +115,15 @@ Result<FileDescriptor> hold_unused(const std::string& node, bool read_only) {
   }
 }
 
-Result<void> clear_loop(const std::string& node, FileDescriptor held, milliseconds patience) {
+Result<void> clear_loop(const std::string& node, FileDescriptor held) {
   const std::string ours = attachment_of(node);
   if (::ioctl(held.get(), LOOP_CLR_FD) != 0 && errno != ENXIO) {
     return fail_errno(errno, "detach", node);
   }
   held.reset();  // the kernel detaches when the last one closes it
+  os::Patience patience(kDetachLimits);
   for (auto waited = milliseconds::zero(); attachment_of(node) == ours; waited += kStep) {
-    if (waited < patience) {
+    if (patience.lasts(os::openers_of(node), waited)) {
       std::this_thread::sleep_for(kStep);
       continue;
     }

@@ -32,9 +32,10 @@ namespace dmremap::fuse {
 // does, are waited for.
 [[nodiscard]] Result<FileDescriptor> hold_unused(const std::string& node, bool read_only);
 
-// Ends the attachment and waits until it is over. `held` is from hold_unused. device_in_use if it
-// did not end in time; the device is as before then.
-[[nodiscard]] Result<void> clear_loop(const std::string& node, FileDescriptor held,
-                                      std::chrono::milliseconds patience);
+// Ends the attachment and waits until it is over. `held` is from hold_unused. device_in_use if a
+// program opened it at the last moment and did not close it within ten seconds; the device is as
+// before then. Other processes of dmremap that look at it, one after the other, are waited for a
+// minute.
+[[nodiscard]] Result<void> clear_loop(const std::string& node, FileDescriptor held);
 
 }  // namespace dmremap::fuse

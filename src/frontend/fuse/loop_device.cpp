@@ -26,11 +26,9 @@ namespace dmremap::fuse {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // Other programs take free loop devices too. Each lost race costs one more try.
 constexpr int kAttachTries = 64;
-constexpr milliseconds kDetachTimeout = seconds(10);
 
 loop_config configuration(const FileDescriptor& backing, const LoopOptions& options) {
   loop_config config{};
@@ -123,7 +121,7 @@ Result<void> LoopDevice::detach() {
     if (!held) return failure_of(held);
     // Written back while the device is held, so that it cannot be mounted in between.
     save_cache(held->get());
-    auto cleared = clear_loop(node_, std::move(*held), kDetachTimeout);
+    auto cleared = clear_loop(node_, std::move(*held));
     if (!cleared) return cleared;
   }
   note_detached();
